@@ -1,0 +1,210 @@
+//! Folding a batch of requests over its shops.
+
+use crate::judge::{LaneTime, judge};
+use crate::lane::{Epoch, Lane, Lanes, Position};
+use crate::outcome::{Code, Outcome};
+use crate::request::{RequestId, RequestRecord};
+use crate::revision::CampaignRef;
+use crate::shop::{ShopId, ShopState};
+use crate::trigger::Policy;
+
+/// Requests that follow each other in one lane, to be applied together or not at all.
+#[derive(Debug)]
+pub struct Batch {
+    /// The lane.
+    pub lane: Lane,
+    /// The owner that applies it.
+    pub epoch: Epoch,
+    /// Where the owner thinks the lane stands.
+    pub from: Position,
+    /// Everything below is answered.
+    pub replied: Position,
+    records: Vec<RequestRecord>,
+    /// The shops, each once, in id order.
+    shops: Vec<ShopId>,
+    /// For each record the index of its shop.
+    seats: Vec<Option<u32>>,
+}
+
+impl Batch {
+    /// A batch of these records, which stand in the order of their positions.
+    #[must_use]
+    pub fn new(
+        (lane, epoch): (Lane, Epoch),
+        from: Position,
+        replied: Position,
+        records: Vec<RequestRecord>,
+    ) -> Self {
+        let mut order: Vec<(&ShopId, usize)> = records
+            .iter()
+            .enumerate()
+            .filter_map(|(index, record)| Some((&record.request.as_ref().ok()?.shop, index)))
+            .collect();
+        order.sort_unstable();
+        let mut seats = vec![None; records.len()];
+        let mut shops: Vec<ShopId> = Vec::with_capacity(order.len());
+        for (shop, index) in order {
+            if shops.last() != Some(shop) {
+                shops.push(shop.clone());
+            }
+            if let Some(seat) = seats.get_mut(index) {
+                *seat = u32::try_from(shops.len() - 1).ok();
+            }
+        }
+        Self { lane, epoch, from, replied, records, shops, seats }
+    }
+
+    /// The requests, in the order of the lane.
+    #[must_use]
+    pub fn records(&self) -> &[RequestRecord] {
+        &self.records
+    }
+
+    /// Gives the requests back.
+    #[must_use]
+    pub fn into_records(self) -> Vec<RequestRecord> {
+        self.records
+    }
+
+    /// The shops that the requests name, each once, in id order: the order of locks.
+    #[must_use]
+    pub fn shops(&self) -> &[ShopId] {
+        &self.shops
+    }
+
+    /// The campaigns that the requests name, each once.
+    #[must_use]
+    pub fn campaigns(&self) -> Vec<CampaignRef> {
+        let mut campaigns: Vec<CampaignRef> = Vec::new();
+        for record in &self.records {
+            for campaign in record.request.iter().flat_map(|request| request.change.campaigns()) {
+                // A batch names a handful, and mostly the one that it named last.
+                if !campaigns.iter().rev().any(|known| *known == campaign) {
+                    campaigns.push(campaign);
+                }
+            }
+        }
+        campaigns
+    }
+
+    /// One past the last record: where the lane stands once the batch is applied.
+    #[must_use]
+    pub fn to(&self) -> Position {
+        self.records.last().map_or(self.from, |record| record.position.next())
+    }
+
+    /// The id of the last record, by which the log is known again.
+    #[must_use]
+    pub fn last_id(&self) -> Option<RequestId> {
+        self.records.last().map(|record| record.id)
+    }
+}
+
+/// What a batch is judged by: read in the transaction that applies it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The lane's time.
+    pub time: LaneTime,
+    /// Those of [`Batch::campaigns`] that the database knows.
+    pub campaigns: Vec<CampaignRef>,
+    /// The shops in the order of [`Batch::shops`].
+    pub shops: Vec<LoadedShop>,
+}
+
+/// A shop of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedShop {
+    /// What is in force there; `None` where there is no such shop.
+    pub state: Option<ShopState>,
+    /// Whether judging changed it, so that it must be written.
+    pub changed: bool,
+}
+
+impl LoadedShop {
+    /// A shop as it was read.
+    #[must_use]
+    pub const fn new(state: Option<ShopState>) -> Self {
+        Self { state, changed: false }
+    }
+}
+
+/// Judges a batch request by request in the order of the lane, in memory.
+///
+/// Returns one outcome per record, in their order. The shops and the lane's time in `loaded`
+/// are then as they must be stored. The result is that of judging each request by itself.
+///
+/// What can be seen without the shop is rejected here, in this order: unreadable; in another
+/// lane than its shop's; a campaign that the database does not know; no such shop.
+pub fn judge_batch(
+    batch: &Batch,
+    loaded: &mut Loaded,
+    policy: &Policy,
+    lanes: Lanes,
+) -> Vec<Outcome> {
+    let Loaded { time, campaigns, shops } = loaded;
+    let mut outcomes = Vec::with_capacity(batch.records.len());
+    for (record, seat) in batch.records.iter().zip(&batch.seats) {
+        let request = match &record.request {
+            Ok(request) => request,
+            Err(invalid) => {
+                outcomes.push(Outcome::rejected(invalid.code, Some(invalid.message.clone())));
+                continue;
+            }
+        };
+        let shop = seat.and_then(|seat| shops.get_mut(seat as usize));
+        let outcome = if lanes.lane_of(&request.shop) != batch.lane {
+            Outcome::rejected(Code::WrongLane, None)
+        } else if !request.change.campaigns().all(|campaign| campaigns.contains(&campaign)) {
+            Outcome::rejected(Code::UnknownCampaign, None)
+        } else if let Some(LoadedShop { state: Some(state), changed }) = shop {
+            let version = state.version;
+            let outcome = judge(state, request, policy, time);
+            *changed |= state.version != version;
+            outcome
+        } else {
+            Outcome::rejected(Code::UnknownShop, None)
+        };
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+/// What became of the requests of one batch, kept so that their replies can be sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Where the batch began.
+    pub from: Position,
+    /// One past its last record.
+    pub to: Position,
+    /// What became of each request, in the order of the lane.
+    pub entries: Vec<ReceiptEntry>,
+}
+
+/// What became of one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptEntry {
+    /// Its place in the lane.
+    pub position: Position,
+    /// The record.
+    pub id: RequestId,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+impl Receipt {
+    /// The receipt of a batch that was judged.
+    #[must_use]
+    pub fn new(batch: &Batch, outcomes: Vec<Outcome>) -> Self {
+        let entries = batch
+            .records
+            .iter()
+            .zip(outcomes)
+            .map(|(record, outcome)| ReceiptEntry {
+                position: record.position,
+                id: record.id,
+                outcome,
+            })
+            .collect();
+        Self { from: batch.from, to: batch.to(), entries }
+    }
+}

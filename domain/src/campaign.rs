@@ -1,0 +1,326 @@
+//! Campaigns: one trigger over many shops, and its life from the first request to the end.
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::chunk::{Chunk, Slot};
+use crate::correlation::{Attempt, Nonce};
+use crate::lane::ReplyLane;
+use crate::outcome::{Code, Status};
+use crate::radius::Limit;
+use crate::request::Replaced;
+use crate::revision::{CampaignId, CampaignRef, Revision};
+use crate::scope::Scope;
+use crate::time::{Deadline, Timestamp};
+use crate::trigger::TriggerKind;
+
+/// What somebody wants of a campaign, before it is stored.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Why.
+    pub kind: TriggerKind,
+    /// How far the shops deliver at most.
+    pub limit: Limit,
+    /// Which shops.
+    pub scope: Scope,
+    /// For people: what happened.
+    pub reason: String,
+    /// How long after its start, and after each retry, its requests may begin to apply.
+    pub timeout: Duration,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+    /// The campaign whose place it takes.
+    pub replaces: Option<Revision>,
+    /// Random, from outside: what tells the campaign from one of the same revision in a
+    /// copy of the database.
+    pub id: CampaignId,
+    /// Random, from outside.
+    pub nonce: Nonce,
+}
+
+/// One trigger over many shops (Hohpe and Woolf's *Scatter-Gather*).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Campaign {
+    /// Its name.
+    pub name: CampaignRef,
+    /// In every request id of it.
+    pub nonce: Nonce,
+    /// Why.
+    pub kind: TriggerKind,
+    /// How far the shops deliver at most.
+    pub limit: Limit,
+    /// For people: what happened.
+    pub reason: String,
+    /// How many shops.
+    pub shops: u32,
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// How long after its start, and after each retry, its requests may begin to apply.
+    pub timeout: Duration,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+    /// The campaign whose place it takes.
+    pub replaces: Option<Replaced>,
+    /// The campaign that takes its place.
+    pub replaced_by: Option<Revision>,
+    /// Where its answers arrive; `None` until a requester takes it.
+    pub reply_lane: Option<ReplyLane>,
+    /// The present attempt.
+    pub attempt: Attempt,
+    /// The deadline of the present attempt: the newest there was.
+    pub deadline: Deadline,
+    /// Where it is in its life.
+    pub state: CampaignState,
+}
+
+/// Where a campaign is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CampaignState {
+    /// Activations are sent and answered.
+    Sending {
+        /// Shops without an outcome; never zero.
+        open: u32,
+    },
+    /// Every shop has an outcome; the limit is in force.
+    Settled,
+    /// Releases are sent and answered.
+    Ending {
+        /// Activations and releases without an outcome; never zero.
+        open: u32,
+    },
+    /// Every shop has an outcome, and every one that may have been sent was released.
+    Ended,
+}
+
+impl CampaignState {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sending { .. } => "sending",
+            Self::Settled => "settled",
+            Self::Ending { .. } => "ending",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// How many activations and releases have no outcome.
+    #[must_use]
+    pub const fn open(self) -> u32 {
+        match self {
+            Self::Sending { open } | Self::Ending { open } => open,
+            Self::Settled | Self::Ended => 0,
+        }
+    }
+
+    /// Where so many open ones leave the campaign.
+    #[must_use]
+    pub const fn with_open(self, open: u32) -> Self {
+        match (self, open) {
+            (Self::Sending { .. } | Self::Settled, 0) => Self::Settled,
+            (Self::Sending { .. } | Self::Settled, open) => Self::Sending { open },
+            (Self::Ending { .. } | Self::Ended, 0) => Self::Ended,
+            (Self::Ending { .. } | Self::Ended, open) => Self::Ending { open },
+        }
+    }
+
+    /// Whether the campaign was ended: its activations do not count any more.
+    #[must_use]
+    pub const fn is_ending_or_ended(self) -> bool {
+        matches!(self, Self::Ending { .. } | Self::Ended)
+    }
+}
+
+impl fmt::Display for CampaignState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What an operator, or the time, does to a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Ends it: what it did is undone.
+    End,
+    /// Asks the shops again that were rejected, expired or failed.
+    Retry,
+    /// Closes what is open as failed.
+    GiveUp,
+}
+
+/// Why a command cannot be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CampaignError {
+    /// There is no campaign of this revision.
+    #[error("there is no campaign {0}")]
+    Unknown(Revision),
+    /// It is ending.
+    #[error("campaign {0} is ending already")]
+    Ending(Revision),
+    /// It has ended.
+    #[error("campaign {0} has ended already")]
+    Ended(Revision),
+    /// Its present attempt is not over.
+    #[error("campaign {0} is still sending: wait until it is settled")]
+    Sending(Revision),
+    /// Another took its place.
+    #[error("campaign {0} was replaced by campaign {1}")]
+    Replaced(Revision, Revision),
+    /// No shop was rejected, expired or failed.
+    #[error("campaign {0} has no shop to ask again")]
+    NothingToRetry(Revision),
+    /// Every shop has an outcome.
+    #[error("campaign {0} has no open shop to give up")]
+    NothingOpen(Revision),
+    /// Attempts are numbered in 11 bits.
+    #[error("campaign {0} was retried {max} times, which is the most", max = Attempt::MAX.0)]
+    TooManyAttempts(Revision),
+    /// No shop is in the scope.
+    #[error("the scope has no shop")]
+    EmptyScope,
+    /// Places in the list are numbered in 28 bits.
+    #[error("the scope has more than {max} shops", max = crate::correlation::MAX_SHOPS)]
+    TooManyShops,
+}
+
+impl Campaign {
+    /// Does what an operator wants. `chunks` are all of the campaign's, `deadline` is that of
+    /// a new attempt.
+    ///
+    /// | | sending | settled | ending | ended |
+    /// |---|---|---|---|---|
+    /// | end | ending | ending | refused | refused |
+    /// | retry | refused | sending, where a shop needs it and it was not replaced | refused | refused |
+    /// | give up | settled | refused | ended | refused |
+    ///
+    /// An end without anything that may have been sent is ended at once.
+    ///
+    /// # Errors
+    ///
+    /// Where the table says refused; nothing has changed then.
+    pub fn command(
+        self,
+        command: Command,
+        chunks: &mut [Chunk],
+        deadline: Deadline,
+    ) -> Result<Self, CampaignError> {
+        let revision = self.name.revision;
+        match (command, self.state) {
+            (Command::End, CampaignState::Sending { .. } | CampaignState::Settled) => {
+                Ok(self.end(chunks, |_, _| false))
+            }
+            (Command::Retry, CampaignState::Settled) => self.retry(chunks, deadline),
+            (Command::Retry, CampaignState::Sending { .. }) => {
+                Err(CampaignError::Sending(revision))
+            }
+            (Command::GiveUp, CampaignState::Sending { .. } | CampaignState::Ending { .. }) => {
+                Ok(self.give_up(chunks))
+            }
+            (Command::GiveUp, CampaignState::Settled) => Err(CampaignError::NothingOpen(revision)),
+            (Command::End | Command::Retry, CampaignState::Ending { .. }) => {
+                Err(CampaignError::Ending(revision))
+            }
+            (_, CampaignState::Ended) => Err(CampaignError::Ended(revision)),
+        }
+    }
+
+    /// Ends the campaign for what is left of it.
+    ///
+    /// 1. Activations of a chunk that was certainly never sent are superseded.
+    /// 2. Every shop of a chunk that may have been sent is to be released, but those that
+    ///    `is_replaced` (chunk, place in it) names: there another campaign's activation was the
+    ///    release. Their open activations are superseded.
+    #[must_use]
+    pub fn end(
+        mut self,
+        chunks: &mut [Chunk],
+        is_replaced: impl Fn(&Chunk, usize) -> bool,
+    ) -> Self {
+        for chunk in &mut *chunks {
+            for place in 0..chunk.len() {
+                if !chunk.may_have_been_sent() {
+                    chunk.supersede(place, Code::CampaignEnded);
+                } else if is_replaced(chunk, place) {
+                    chunk.supersede(place, Code::CampaignReplaced);
+                } else {
+                    chunk.open_release(place);
+                }
+            }
+        }
+        self.state = CampaignState::Ended.with_open(open(chunks));
+        self
+    }
+
+    /// Asks the shops again that were rejected, expired or failed.
+    fn retry(mut self, chunks: &mut [Chunk], deadline: Deadline) -> Result<Self, CampaignError> {
+        let revision = self.name.revision;
+        if let Some(by) = self.replaced_by {
+            return Err(CampaignError::Replaced(revision, by));
+        }
+        let failed = |slot: Slot| {
+            matches!(slot, Slot::Closed(Status::Rejected | Status::Expired | Status::Failed))
+        };
+        if !chunks.iter().flat_map(Chunk::activations).any(|slot| failed(*slot)) {
+            return Err(CampaignError::NothingToRetry(revision));
+        }
+        if self.attempt == Attempt::MAX {
+            return Err(CampaignError::TooManyAttempts(revision));
+        }
+        for chunk in &mut *chunks {
+            chunk.reopen(failed);
+        }
+        self.attempt = Attempt(self.attempt.0 + 1);
+        self.deadline = self.deadline.max(deadline);
+        self.state = CampaignState::Settled.with_open(open(chunks));
+        Ok(self)
+    }
+
+    /// Closes what is open as failed.
+    fn give_up(mut self, chunks: &mut [Chunk]) -> Self {
+        for chunk in &mut *chunks {
+            chunk.give_up();
+        }
+        self.state = self.state.with_open(0);
+        self
+    }
+
+    /// Whether its activations may be sent.
+    #[must_use]
+    pub const fn may_send_activations(&self) -> bool {
+        matches!(self.state, CampaignState::Sending { .. }) && self.replaced_by.is_none()
+    }
+
+    /// Whether it is time to end it.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        !self.state.is_ending_or_ended() && self.until.is_some_and(|until| until <= now)
+    }
+
+    /// Whether another campaign may take its place.
+    ///
+    /// # Errors
+    ///
+    /// When it is ending or ended, or was replaced already.
+    pub const fn check_replaceable(&self) -> Result<(), CampaignError> {
+        let revision = self.name.revision;
+        match (self.state, self.replaced_by) {
+            (CampaignState::Ending { .. }, _) => Err(CampaignError::Ending(revision)),
+            (CampaignState::Ended, _) => Err(CampaignError::Ended(revision)),
+            (_, Some(by)) => Err(CampaignError::Replaced(revision, by)),
+            (CampaignState::Sending { .. } | CampaignState::Settled, None) => Ok(()),
+        }
+    }
+
+    /// Whether its activations all have their last outcome, so that a campaign that it
+    /// replaces can be ended for what is left.
+    #[must_use]
+    pub const fn is_through(&self) -> bool {
+        matches!(self.state, CampaignState::Settled | CampaignState::Ended)
+    }
+}
+
+fn open(chunks: &[Chunk]) -> u32 {
+    chunks.iter().map(Chunk::open).sum()
+}

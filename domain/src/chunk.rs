@@ -1,0 +1,370 @@
+//! Chunks: a campaign's list of shops and the ledger of their outcomes, a few thousand
+//! shops at a time.
+
+use crate::campaign::Campaign;
+use crate::correlation::{Attempt, Phase, Ticket};
+use crate::lane::Lane;
+use crate::outcome::{Code, Outcome, Status};
+use crate::shop::ShopId;
+
+/// The most shops of a chunk.
+pub const CHUNK_SHOPS: usize = 2_000;
+
+/// Shops by id, in one piece of text. Does not change once a campaign is stored.
+///
+/// ```
+/// use catchment_domain::ShopList;
+/// let list: ShopList = ["a", "b"].iter().map(|id| id.parse().unwrap()).collect();
+/// assert!(list.is(1, &"b".parse().unwrap()));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShopList {
+    text: String,
+    ends: Vec<u32>,
+}
+
+impl ShopList {
+    /// How many shops.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The id at a place as text.
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<&str> {
+        let end = *self.ends.get(place)? as usize;
+        let start = match place.checked_sub(1) {
+            Some(before) => *self.ends.get(before)? as usize,
+            None => 0,
+        };
+        self.text.get(start..end)
+    }
+
+    /// Whether this shop stands at a place.
+    #[must_use]
+    pub fn is(&self, place: usize, shop: &ShopId) -> bool {
+        self.get(place) == Some(shop.as_str())
+    }
+
+    /// The ids in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).filter_map(|place| self.get(place))
+    }
+
+    /// Adds a shop at the end.
+    pub fn push(&mut self, shop: &ShopId) {
+        self.text.push_str(shop.as_str());
+        // INVARIANT: a chunk's ids are at most 2,000 x 128 bytes.
+        self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+    }
+}
+
+impl FromIterator<ShopId> for ShopList {
+    fn from_iter<I: IntoIterator<Item = ShopId>>(shops: I) -> Self {
+        let mut list = Self::default();
+        for shop in shops {
+            list.push(&shop);
+        }
+        list
+    }
+}
+
+/// What became of one shop in one phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// Nothing is asked of the shop in this phase.
+    Idle,
+    /// There is no outcome yet.
+    Open,
+    /// There is one.
+    Closed(Status),
+}
+
+/// More than a status: why a slot was closed other than by plain success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detail {
+    /// The phase of the slot.
+    pub phase: Phase,
+    /// The shop's place in the chunk.
+    pub place: u16,
+    /// Why.
+    pub code: Code,
+    /// More than the code's own message.
+    pub message: Option<Box<str>>,
+}
+
+/// The ledger of a few thousand shops of one lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// Its number in the campaign, from 0.
+    pub number: u32,
+    /// The lane of its shops.
+    pub lane: Lane,
+    /// The place of its first shop in the campaign's list.
+    pub first: u32,
+    /// The newest attempt in which its activations may have been sent.
+    pub sent: Option<Attempt>,
+    activations: Vec<Slot>,
+    releases: Vec<Slot>,
+    details: Vec<Detail>,
+}
+
+impl Chunk {
+    /// The ledger of so many shops, all open.
+    #[must_use]
+    pub fn new(number: u32, lane: Lane, first: u32, shops: usize) -> Self {
+        Self {
+            number,
+            lane,
+            first,
+            sent: None,
+            activations: vec![Slot::Open; shops],
+            releases: vec![Slot::Idle; shops],
+            details: Vec::new(),
+        }
+    }
+
+    /// A ledger as it was stored.
+    #[must_use]
+    pub fn restore(
+        (number, lane, first): (u32, Lane, u32),
+        sent: Option<Attempt>,
+        activations: Vec<Slot>,
+        releases: Vec<Slot>,
+        details: Vec<Detail>,
+    ) -> Self {
+        Self { number, lane, first, sent, activations, releases, details }
+    }
+
+    /// How many shops.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.activations.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.activations.is_empty()
+    }
+
+    /// The outcomes of the activations, in the order of the list.
+    #[must_use]
+    pub fn activations(&self) -> &[Slot] {
+        &self.activations
+    }
+
+    /// The outcomes of the releases, in the order of the list.
+    #[must_use]
+    pub fn releases(&self) -> &[Slot] {
+        &self.releases
+    }
+
+    /// The outcomes of a phase, in the order of the list.
+    #[must_use]
+    pub fn slots(&self, phase: Phase) -> &[Slot] {
+        match phase {
+            Phase::Activation => &self.activations,
+            Phase::Release => &self.releases,
+        }
+    }
+
+    /// Why slots were closed other than by plain success.
+    #[must_use]
+    pub fn details(&self) -> &[Detail] {
+        &self.details
+    }
+
+    /// Why one slot was closed other than by plain success.
+    #[must_use]
+    pub fn detail(&self, phase: Phase, place: usize) -> Option<&Detail> {
+        self.details.iter().find(|d| d.phase == phase && usize::from(d.place) == place)
+    }
+
+    /// How many activations and releases have no outcome.
+    #[must_use]
+    pub fn open(&self) -> u32 {
+        let slots = self.activations.iter().chain(&self.releases);
+        u32::try_from(slots.filter(|slot| **slot == Slot::Open).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether any of its activations may have been sent.
+    #[must_use]
+    pub const fn may_have_been_sent(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    /// Enters a reply. Returns whether it counts.
+    ///
+    /// 1. A reply to another campaign, to a later attempt or to no shop of this chunk does
+    ///    not count.
+    /// 2. Applied or unchanged counts from any attempt while the slot is open or rejected: a
+    ///    copy that was sent twice can be rejected first and applied then.
+    /// 3. Everything else counts for the present attempt, while the slot is open.
+    /// 4. While the campaign is ending, an activation that is answered expired is superseded.
+    /// 5. A release with an outcome closes an open activation as superseded.
+    ///
+    /// The caller has checked that the reply's shop is the one at that place of the list.
+    pub fn record(&mut self, campaign: &Campaign, ticket: Ticket, outcome: &Outcome) -> bool {
+        let known = ticket.revision == campaign.name.revision
+            && ticket.nonce == campaign.nonce
+            && ticket.attempt <= campaign.attempt;
+        let place = ticket.index.checked_sub(self.first).map(|place| place as usize);
+        let Some(place) = place.filter(|_| known) else { return false };
+        let slot = self.slots(ticket.phase).get(place).copied();
+        let counts = match (slot, outcome.status) {
+            (None | Some(Slot::Idle), _) => false,
+            (
+                Some(Slot::Open | Slot::Closed(Status::Rejected)),
+                Status::Applied | Status::Unchanged,
+            ) => true,
+            (Some(Slot::Open), _) => ticket.attempt == campaign.attempt,
+            (Some(Slot::Closed(_)), _) => false,
+        };
+        if !counts {
+            return false;
+        }
+        let late = ticket.phase == Phase::Activation
+            && campaign.state.is_ending_or_ended()
+            && outcome.status == Status::Expired;
+        if late {
+            self.close(ticket.phase, place, Status::Superseded, Some(Code::CampaignEnded), None);
+        } else {
+            let detail = outcome.detail.clone();
+            self.close(ticket.phase, place, outcome.status, outcome.code, detail);
+        }
+        if ticket.phase == Phase::Release {
+            self.supersede(place, Code::CampaignEnded);
+        }
+        true
+    }
+
+    /// Closes an activation that is still open: its campaign is over.
+    pub(crate) fn supersede(&mut self, place: usize, code: Code) {
+        if self.activations.get(place) == Some(&Slot::Open) {
+            self.close(Phase::Activation, place, Status::Superseded, Some(code), None);
+        }
+    }
+
+    pub(crate) fn open_release(&mut self, place: usize) {
+        if let Some(slot) = self.releases.get_mut(place) {
+            *slot = Slot::Open;
+        }
+    }
+
+    /// Opens the activations again that were closed so.
+    pub(crate) fn reopen(&mut self, which: impl Fn(Slot) -> bool) {
+        let Self { activations, details, .. } = self;
+        details.retain(|detail| {
+            let slot = activations.get(usize::from(detail.place)).copied();
+            detail.phase != Phase::Activation || !slot.is_some_and(&which)
+        });
+        for slot in activations.iter_mut().filter(|slot| which(**slot)) {
+            *slot = Slot::Open;
+        }
+    }
+
+    pub(crate) fn give_up(&mut self) {
+        for phase in [Phase::Activation, Phase::Release] {
+            for place in 0..self.len() {
+                if self.slots(phase).get(place) == Some(&Slot::Open) {
+                    self.close(phase, place, Status::Failed, Some(Code::GivenUp), None);
+                }
+            }
+        }
+    }
+
+    fn close(
+        &mut self,
+        phase: Phase,
+        place: usize,
+        status: Status,
+        code: Option<Code>,
+        message: Option<Box<str>>,
+    ) {
+        let slots = match phase {
+            Phase::Activation => &mut self.activations,
+            Phase::Release => &mut self.releases,
+        };
+        let (Some(slot), Ok(small_place)) = (slots.get_mut(place), u16::try_from(place)) else {
+            return;
+        };
+        if *slot != Slot::Open {
+            self.details.retain(|d| (d.phase, d.place) != (phase, small_place));
+        }
+        *slot = Slot::Closed(status);
+        if let Some(code) = code {
+            self.details.push(Detail { phase, place: small_place, code, message });
+        }
+    }
+}
+
+/// How many shops have which outcome in one phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Without an outcome.
+    pub open: u32,
+    /// By [`Status`], in the order of [`Status::ALL`].
+    pub closed: [u32; Status::ALL.len()],
+}
+
+impl Tally {
+    /// Counts slots.
+    pub fn add(&mut self, slots: &[Slot]) {
+        for slot in slots {
+            match slot {
+                Slot::Idle => {}
+                Slot::Open => self.open += 1,
+                Slot::Closed(status) => {
+                    if let Some(count) = self.closed.get_mut(*status as usize) {
+                        *count += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many have this outcome.
+    #[must_use]
+    pub fn of(&self, status: Status) -> u32 {
+        self.closed.get(status as usize).copied().unwrap_or_default()
+    }
+
+    /// How many have an outcome.
+    #[must_use]
+    pub fn answered(&self) -> u32 {
+        self.closed.iter().sum()
+    }
+
+    /// The outcomes that there are, with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (Status, u32)> + '_ {
+        Status::ALL.into_iter().map(|status| (status, self.of(status))).filter(|(_, n)| 0 < *n)
+    }
+}
+
+/// The order in which chunks are sent: the lanes in turn, so that all of them are busy, and
+/// within a lane in the order of its shops, so that neighbouring rows are written together.
+///
+/// `backwards` turns the whole order around.
+#[must_use]
+pub fn sending_order(chunks: &[(u32, Lane)], backwards: bool) -> Vec<u32> {
+    let mut turns: Vec<(usize, Lane, u32)> = Vec::with_capacity(chunks.len());
+    let mut seen: std::collections::BTreeMap<Lane, usize> = std::collections::BTreeMap::new();
+    for (number, lane) in chunks {
+        let turn = seen.entry(*lane).or_default();
+        turns.push((*turn, *lane, *number));
+        *turn += 1;
+    }
+    turns.sort_unstable();
+    if backwards {
+        turns.reverse();
+    }
+    turns.into_iter().map(|(_, _, number)| number).collect()
+}

@@ -1,0 +1,57 @@
+//! The domain of Catchment: delivery radii of shops, what narrows them, and who is told.
+//!
+//! Read in this order:
+//!
+//! 1. A [`Shop`] has a base [`Radius`]. A [`Campaign`] of some [`TriggerKind`] asks for a
+//!    [`Limit`] at many shops; at each of them that is a cause ([`ActiveCause`]).
+//! 2. [`resolve`] says which of a shop's causes decides its radius: the precedence rule.
+//! 3. [`judge`] applies one [`Request`] to one shop and returns the [`Outcome`] with its
+//!    reason; [`judge_batch`] does so for the requests of one [`Lane`] in their order.
+//! 4. [`Chunk::record`] enters replies in a campaign's ledger; [`Campaign::command`] ends and
+//!    retries it.
+//! 5. [`ports`] is what the world must provide, [`service`] what runs on it: a
+//!    LaneConsumer applies and answers, a
+//!    LaneRequester sends and records.
+//!
+//! Nothing in here does I/O, reads a clock or draws a random number; `service` alone awaits.
+
+mod radius;
+mod time;
+mod trigger;
+mod revision;
+mod lane;
+mod shop;
+mod cause;
+mod precedence;
+mod request;
+mod outcome;
+mod judge;
+mod batch;
+mod scope;
+mod correlation;
+mod campaign;
+mod chunk;
+mod window;
+pub mod ports;
+pub mod service;
+
+pub use batch::{Batch, Loaded, LoadedShop, Receipt, ReceiptEntry, judge_batch};
+pub use campaign::{Campaign, CampaignError, CampaignState, Command, Draft};
+pub use cause::{ActiveCause, Effect, Origin, ReleasedCause};
+pub use chunk::{CHUNK_SHOPS, Chunk, Detail, ShopList, Slot, Tally, sending_order};
+pub use correlation::{Attempt, MAX_SHOPS, Nonce, Phase, Ticket};
+pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
+pub use lane::{Epoch, Lane, Lanes, LogIdentity, Position, ReplyLane};
+pub use outcome::{Code, Outcome, Reply, Standing, Status};
+pub use precedence::{DecidedBy, Resolution, resolve};
+pub use radius::{Limit, LimitError, OpenRadius, Percent, Radius, RadiusError};
+pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, ReturnAddress};
+pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};
+pub use scope::{Circle, Scope};
+pub use shop::{
+    Base, Location, LocationError, Profile, Shop, ShopCursor, ShopId, ShopIdError, ShopImport,
+    ShopState,
+};
+pub use time::{Deadline, Timestamp};
+pub use trigger::{Policy, Rank, TriggerKind, TriggerKindError, TriggerRule};
+pub use window::Window;

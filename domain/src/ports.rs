@@ -1,0 +1,24 @@
+//! Ports: what the services need of the world. Each promise has a test of its name in
+//! `catchment-contract`, which every adapter passes.
+
+mod campaign_ledger;
+mod campaign_repository;
+mod channel;
+mod clock;
+mod log;
+mod reply_lanes;
+mod shop_ledger;
+mod shop_repository;
+mod store_error;
+
+pub use campaign_ledger::{Answer, CampaignLedger, ChunkSummary, Recorded};
+pub use campaign_repository::{
+    CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, Tallies,
+};
+pub use channel::{ChannelError, ReplyChannel, RequestChannel};
+pub use clock::Clock;
+pub use log::{LogError, ReplyLog, ReplyRecord, RequestLog};
+pub use reply_lanes::{Holder, Lease, ReplyLanes};
+pub use shop_ledger::{Claim, Decide, ShopLedger};
+pub use shop_repository::{ImportTerms, Imported, ShopRepository};
+pub use store_error::{BoxError, StoreError};

@@ -1,0 +1,96 @@
+use async_trait::async_trait;
+
+use crate::campaign::Campaign;
+use crate::chunk::{Chunk, ShopList};
+use crate::correlation::{Attempt, Phase, Ticket};
+use crate::lane::{Lane, Position};
+use crate::outcome::Outcome;
+use crate::ports::{Lease, StoreError};
+use crate::revision::Revision;
+
+/// A chunk without its slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkSummary {
+    /// Its number in the campaign.
+    pub number: u32,
+    /// The lane of its shops.
+    pub lane: Lane,
+    /// The place of its first shop in the campaign's list.
+    pub first: u32,
+    /// How many shops.
+    pub shops: u32,
+    /// How many activations and releases have no outcome.
+    pub open: u32,
+}
+
+/// A reply that names a place in a campaign's list, and the shop that stands there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The number of the chunk.
+    pub chunk: u32,
+    /// What the request's id says.
+    pub ticket: Ticket,
+    /// What became of the request.
+    pub outcome: Outcome,
+}
+
+/// What recording answers did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// How many counted.
+    pub counted: u32,
+    /// The campaigns that were touched, as they are now.
+    pub campaigns: Vec<Campaign>,
+    /// For each chunk that was touched (campaign, number), how many slots are open now.
+    pub open: Vec<(Revision, u32, u32)>,
+}
+
+/// The campaigns of one reply lane and their outcomes, for the requester that leases it.
+///
+/// Everything that writes is done only while the lease's epoch is the lane's.
+///
+/// # Promises
+///
+/// - `open_takes_campaigns_of_nobody`: a campaign without a reply lane goes to the first that
+///   asks, and to no other.
+/// - `open_ends_what_is_over`: a campaign past its `until` is ending; one that was replaced
+///   ends once its successor is through, at the shops where that did not take effect.
+/// - `mark_sent_comes_before_an_end`: what is marked is released by a later end; what a
+///   campaign's end found unmarked cannot be marked any more.
+/// - `mark_sent_is_fenced`: an older lease marks nothing.
+/// - `record_is_atomic`: outcomes and the lane's position change together or not at all.
+/// - `record_is_fenced`: an older lease records nothing.
+/// - `record_goes_by_the_rules`: answers count as [`Chunk::record`] says, and a campaign
+///   without open slots is settled or ended.
+/// - `record_is_seen_by_all`: tallies, outcomes and summaries agree with what was recorded.
+#[async_trait]
+pub trait CampaignLedger: Send + Sync + 'static {
+    /// Takes the campaigns of nobody, ends what is over, and returns the campaigns of the lane
+    /// that have open slots, the oldest first.
+    async fn open(&self, lease: &Lease) -> Result<Vec<Campaign>, StoreError>;
+
+    /// The chunks of a campaign in the order of their numbers; none for one that is not there.
+    async fn chunks(&self, revision: Revision) -> Result<Vec<ChunkSummary>, StoreError>;
+
+    /// The shops of a chunk.
+    async fn shops(&self, revision: Revision, number: u32) -> Result<ShopList, StoreError>;
+
+    /// Stores that a chunk may have been sent, and returns it as it stands in that moment;
+    /// `None`, and nothing is stored, where the campaign is not in this phase and attempt any
+    /// more, or its activations may not be sent.
+    async fn mark_sent(
+        &self,
+        lease: &Lease,
+        revision: Revision,
+        number: u32,
+        part: (Phase, Attempt),
+    ) -> Result<Option<Chunk>, StoreError>;
+
+    /// Enters answers, in the order in which they were read, and moves the lane's position.
+    async fn record(
+        &self,
+        lease: &Lease,
+        to: Position,
+        answers: &[(Revision, Answer)],
+    ) -> Result<Recorded, StoreError>;
+}

@@ -1,0 +1,96 @@
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::campaign::{Campaign, CampaignError, Command, Draft};
+use crate::chunk::{Slot, Tally};
+use crate::correlation::Phase;
+use crate::outcome::{Code, Status};
+use crate::ports::StoreError;
+use crate::revision::Revision;
+use crate::shop::ShopId;
+
+/// Why a campaign could not be stored or commanded.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    /// The rules are against it. Nothing was changed.
+    #[error(transparent)]
+    Campaign(#[from] CampaignError),
+    /// The store could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How many shops of a campaign have which outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// Of the activations.
+    pub activation: Tally,
+    /// Of the releases.
+    pub release: Tally,
+}
+
+/// Which outcomes of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutcomeFilter {
+    /// Of this phase.
+    pub phase: Phase,
+    /// With this status; `None` = with any, and without one.
+    pub status: Option<Status>,
+}
+
+/// What became of one shop of a campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShopOutcome {
+    /// The shop's place in the list.
+    pub index: u32,
+    /// The shop.
+    pub shop: ShopId,
+    /// What became of it.
+    pub slot: Slot,
+    /// Why, where that is not plain success.
+    pub code: Option<Code>,
+    /// More than the code's own message.
+    pub message: Option<Box<str>>,
+}
+
+/// The campaigns, for those who start and follow them.
+///
+/// # Promises
+///
+/// - `add_freezes_the_list`: the campaign and its list are stored together, the shops of the
+///   scope by lane and id; shops that come later are not in it.
+/// - `add_keeps_unknown_ids`: a scope of ids alone holds those of no shop too.
+/// - `add_empty_scope_is_refused`: and takes nothing.
+/// - `add_deadline_lies_above_the_mark`: a deadline lies above everything that any lane treated
+///   as passed, whatever the clock says; that of a retry too.
+/// - `add_replaces_once`: a campaign is replaced by one other, and only while it is not ending.
+/// - `command_goes_by_the_rules`: commands do what [`Campaign::command`] says, and nothing
+///   where it refuses.
+/// - `outcomes_are_complete`: pages hold each shop of the list once, in its order.
+#[async_trait]
+pub trait CampaignRepository: Send + Sync + 'static {
+    /// Stores a campaign with its frozen list.
+    async fn add(&self, draft: &Draft) -> Result<Campaign, CommandError>;
+
+    /// One campaign.
+    async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError>;
+
+    /// All campaigns, the oldest first.
+    async fn list(&self) -> Result<Vec<Campaign>, StoreError>;
+
+    /// Does what an operator wants.
+    async fn command(&self, revision: Revision, command: Command)
+    -> Result<Campaign, CommandError>;
+
+    /// How many shops have which outcome.
+    async fn tallies(&self, revision: Revision) -> Result<Tallies, StoreError>;
+
+    /// Up to `limit` outcomes from place `from` of the list on, in its order.
+    async fn outcomes(
+        &self,
+        revision: Revision,
+        filter: OutcomeFilter,
+        from: u32,
+        limit: usize,
+    ) -> Result<Vec<ShopOutcome>, StoreError>;
+}

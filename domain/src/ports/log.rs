@@ -1,0 +1,102 @@
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::lane::{Lane, LogIdentity, Position, ReplyLane};
+use crate::outcome::Reply;
+use crate::ports::BoxError;
+use crate::request::{RequestId, RequestRecord, ReturnAddress};
+
+/// Why a log could not be read.
+#[derive(Debug, Error)]
+pub enum LogError {
+    /// Try again later.
+    #[error("the log is unavailable")]
+    Unavailable(#[source] BoxError),
+    /// A human must look: records that were not read yet are gone.
+    #[error("the log starts at {first}, and {from} was to be read: records were lost")]
+    Truncated {
+        /// What was to be read.
+        from: Position,
+        /// What is there.
+        first: Position,
+    },
+}
+
+/// The lanes of requests, as the consumer reads them.
+///
+/// # Promises
+///
+/// - `reading_is_repeatable`: the same positions hold the same records until they are released.
+/// - `reading_behind_the_end_is_empty`: and `wait` returns once there is something.
+/// - `released_records_are_not_missed`: reading what was released is
+///   [`LogError::Truncated`], never a silent skip.
+/// - `last_before_names_the_record`: while it is there.
+#[async_trait]
+pub trait RequestLog: Send + Sync + 'static {
+    /// Which log this is.
+    fn identity(&self) -> LogIdentity;
+
+    /// Up to `max` records from `from` on; none when there are none yet.
+    async fn read(
+        &self,
+        lane: Lane,
+        from: Position,
+        max: usize,
+    ) -> Result<Vec<RequestRecord>, LogError>;
+
+    /// The id of the record before `position`, while it is there.
+    async fn last_before(
+        &self,
+        lane: Lane,
+        position: Position,
+    ) -> Result<Option<RequestId>, LogError>;
+
+    /// Returns once there may be a record at `from` or behind it.
+    async fn wait(&self, lane: Lane, from: Position);
+
+    /// Says that nobody needs the records below `next` any more.
+    async fn release(&self, lane: Lane, next: Position);
+}
+
+/// A reply as it stands in its lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyRecord {
+    /// Its place.
+    pub position: Position,
+    /// The reply; `None` where the message is none.
+    pub reply: Option<Reply>,
+}
+
+/// The reply lanes, as the requester reads them.
+///
+/// # Promises
+///
+/// As [`RequestLog`], and `replies_are_read_as_sent`.
+#[async_trait]
+pub trait ReplyLog: Send + Sync + 'static {
+    /// Which log this is.
+    fn identity(&self) -> LogIdentity;
+
+    /// How many lanes it has.
+    fn lanes(&self) -> u16;
+
+    /// The address that makes a reply arrive in a lane.
+    fn address(&self, lane: ReplyLane) -> ReturnAddress;
+
+    /// One past the newest reply.
+    async fn end(&self, lane: ReplyLane) -> Result<Position, LogError>;
+
+    /// Up to `max` replies from `from` on; none when there are none yet.
+    async fn read(
+        &self,
+        lane: ReplyLane,
+        from: Position,
+        max: usize,
+    ) -> Result<Vec<ReplyRecord>, LogError>;
+
+    /// Returns once there may be a reply at `from` or behind it.
+    async fn wait(&self, lane: ReplyLane, from: Position);
+
+    /// Says that nobody needs the replies below `next` any more.
+    async fn release(&self, lane: ReplyLane, next: Position);
+}

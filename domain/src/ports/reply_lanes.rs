@@ -1,0 +1,54 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::lane::{Epoch, LogIdentity, Position, ReplyLane};
+use crate::ports::StoreError;
+
+/// A requester, different with each start of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Holder(pub Uuid);
+
+/// The right to read a reply lane and to run its campaigns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The lane.
+    pub lane: ReplyLane,
+    /// Who has it.
+    pub holder: Holder,
+    /// Higher than that of any lease of the lane before.
+    pub epoch: Epoch,
+    /// The next position to read.
+    pub position: Position,
+}
+
+/// Which requester reads which reply lane. Leases run by the database's clock.
+///
+/// # Promises
+///
+/// - `lease_has_one_holder`: while a lease is in force, nobody else gets the lane.
+/// - `lease_passes_on`: one that ran out, or was given back, goes to the next who asks, with a
+///   higher epoch and the stored position.
+/// - `lease_renewed_stays`: a renewed lease is in force for another while; one that was passed
+///   on cannot be renewed.
+/// - `lease_of_a_new_lane_starts_at_its_end`: at the end that the first holder names.
+/// - `lease_of_a_passing_log_starts_anew`: at the end that the holder names.
+#[async_trait]
+pub trait ReplyLanes: Send + Sync + 'static {
+    /// Leases a lane for so long; `None` while another's lease is in force. `end` is where a
+    /// lane begins that was never read in this log.
+    async fn lease(
+        &self,
+        lane: ReplyLane,
+        holder: Holder,
+        (log, end): (LogIdentity, Position),
+        duration: Duration,
+    ) -> Result<Option<Lease>, StoreError>;
+
+    /// Has the lease for so long from now on.
+    async fn renew(&self, lease: &Lease, duration: Duration) -> Result<(), StoreError>;
+
+    /// Gives the lease back.
+    async fn surrender(&self, lease: &Lease) -> Result<(), StoreError>;
+}

@@ -1,0 +1,72 @@
+use async_trait::async_trait;
+
+use crate::batch::{Batch, Loaded, Receipt};
+use crate::lane::{Epoch, Lane, LogIdentity, Position};
+use crate::outcome::Outcome;
+use crate::ports::StoreError;
+use crate::request::RequestId;
+
+/// Judges a batch by what was loaded for it: pure, so that a store may call it again.
+pub type Decide<'a> = &'a (dyn Fn(&Batch, &mut Loaded) -> Vec<Outcome> + Send + Sync);
+
+/// Where a lane stands for the owner that claimed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The owner's epoch: higher than any before.
+    pub epoch: Epoch,
+    /// The next position to apply.
+    pub applied_next: Position,
+    /// The next position to answer; never above `applied_next`.
+    pub replied_next: Position,
+    /// The record that was applied last.
+    pub last_id: Option<RequestId>,
+}
+
+/// The shops, and how far each lane of requests has been applied to them.
+///
+/// # Promises
+///
+/// - `apply_is_atomic`: shops, the lane's state and the receipt change together or not at all.
+/// - `apply_repeated_is_fenced`: a batch that was applied changes nothing the second time.
+/// - `apply_from_elsewhere_is_fenced`: a batch that does not begin where the lane stands
+///   changes nothing; so neither a part of a batch that was applied, nor one beyond a hole.
+/// - `apply_accepts_gaps`: positions within a batch may have gaps, and the lane goes on behind
+///   the last record.
+/// - `claim_fences_older_owners`: after a claim, nothing of an older epoch is written.
+/// - `claim_has_one_winner`: of any number of owners of one lane at once, only the newest
+///   applies.
+/// - `lanes_are_independent`: owners of different lanes do not disturb each other.
+/// - `apply_is_seen_by_all`: what was applied is seen by every later call.
+/// - `apply_judges_by_what_is_stored`: nothing is kept between batches.
+/// - `receipts_rebuild_replies`: receipts return each outcome as it was decided.
+/// - `receipts_outlast_a_claim`: a new owner finds the receipts of the old one.
+/// - `replied_only_rises`: and only for the lane's owner.
+/// - `receipts_are_pruned`: those below what was answered go once they are old enough,
+///   others never.
+/// - `expired_mark_only_rises`: the highest deadline treated as passed outlives its batch.
+/// - `lasting_log_is_remembered`: a lasting log other than the one remembered is refused.
+/// - `passing_log_starts_anew`: a log that is new with its process starts at the beginning,
+///   and keeps what was treated as passed.
+/// - `bad_data_is_named`: a batch that meets data that cannot be read changes nothing and is
+///   [`StoreError::BadData`].
+/// - `unknown_campaigns_are_not_loaded`: only campaigns that are stored count as known.
+#[async_trait]
+pub trait ShopLedger: Send + Sync + 'static {
+    /// Makes the caller the owner of the lane and says where it stands.
+    async fn claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError>;
+
+    /// Lets `decide` judge a batch over its shops and stores what it returns, the receipt,
+    /// and where the lane stands then; also that everything below `batch.replied` is answered.
+    async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError>;
+
+    /// The receipts that hold positions from `from` up to, not including, `to`, in their order.
+    async fn receipts(
+        &self,
+        lane: Lane,
+        from: Position,
+        to: Position,
+    ) -> Result<Vec<Receipt>, StoreError>;
+
+    /// Stores that everything below `next` is answered.
+    async fn replied(&self, lane: Lane, epoch: Epoch, next: Position) -> Result<(), StoreError>;
+}

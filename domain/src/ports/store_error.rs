@@ -1,0 +1,29 @@
+use thiserror::Error;
+
+/// The technology's own error, for the log.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a store could not do its work, by what the caller can do about it.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Try again later. Nothing was changed.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] BoxError),
+    /// Claim or lease again: another owner took over, or the answer to a commit was lost, so
+    /// that it is not known whether the change was stored.
+    #[error("the owner was fenced, or a commit's answer was lost")]
+    Fenced,
+    /// Leave out what carries it: a stored value or a request cannot be processed. Nothing
+    /// was changed.
+    #[error("stored data is inconsistent: {what}")]
+    BadData {
+        /// Table, column, row, and what is wrong.
+        what: String,
+    },
+    /// A human must look. Nothing was changed.
+    #[error("{what}")]
+    Refused {
+        /// What is wrong and what to do.
+        what: String,
+    },
+}

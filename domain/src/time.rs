@@ -1,0 +1,64 @@
+//! Instants as the rules see them: plain numbers that come in from outside.
+
+use std::time::Duration;
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z by the database's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// Before everything.
+    pub const MIN: Self = Self(i64::MIN);
+
+    /// The instant so many milliseconds after 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// This instant and `duration` more; the latest one there is at the end of time.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    #[must_use]
+    pub fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
+    }
+}
+
+/// The last instant at which a request may still be applied for the first time
+/// (Hohpe and Woolf's *Message Expiration*).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Deadline(Timestamp);
+
+impl Deadline {
+    /// Before every other deadline.
+    pub const MIN: Self = Self(Timestamp::MIN);
+
+    /// The deadline at this instant.
+    #[must_use]
+    pub const fn at(instant: Timestamp) -> Self {
+        Self(instant)
+    }
+
+    /// The instant of this deadline.
+    #[must_use]
+    pub const fn instant(self) -> Timestamp {
+        self.0
+    }
+
+    /// Whether `now` lies behind this deadline.
+    #[must_use]
+    pub fn is_passed(self, now: Timestamp) -> bool {
+        self.0 < now
+    }
+}
