@@ -75,16 +75,16 @@ pub trait CampaignLedger: Send + Sync + 'static {
     /// The shops of a chunk.
     async fn shops(&self, revision: Revision, number: u32) -> Result<ShopList, StoreError>;
 
-    /// Stores that a chunk may have been sent, and returns it as it stands in that moment;
-    /// `None`, and nothing is stored, where the campaign is not in this phase and attempt any
-    /// more, or its activations may not be sent.
+    /// Stores that these chunks may have been sent, and returns them as they stand in that
+    /// moment; none, and nothing is stored, where the campaign is not in this phase and
+    /// attempt any more, or its activations may not be sent.
     async fn mark_sent(
         &self,
         lease: &Lease,
         revision: Revision,
-        number: u32,
         part: (Phase, Attempt),
-    ) -> Result<Option<Chunk>, StoreError>;
+        numbers: &[u32],
+    ) -> Result<Vec<Chunk>, StoreError>;
 
     /// Enters answers, in the order in which they were read, and moves the lane's position.
     async fn record(
