@@ -10,8 +10,8 @@
 //! 4. [`Chunk::record`] enters replies in a campaign's ledger; [`Campaign::command`] ends and
 //!    retries it.
 //! 5. [`ports`] is what the world must provide, [`service`] what runs on it: a
-//!    LaneConsumer applies and answers, a
-//!    LaneRequester sends and records.
+//!    [`LaneConsumer`](service::LaneConsumer) applies and answers, a
+//!    [`LaneRequester`](service::LaneRequester) sends and records.
 //!
 //! Nothing in here does I/O, reads a clock or draws a random number; `service` alone awaits.
 

@@ -1,0 +1,450 @@
+//! The requester's half: sends the requests of campaigns and records their outcomes.
+//!
+//! The order of deeds is: store that a chunk may be sent, send it; store outcomes together
+//! with the position of the replies. So a crash between any two of them loses nothing: what
+//! has no outcome is sent again, and causes make that harmless.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::campaign::Campaign;
+use crate::chunk::Chunk;
+use crate::correlation::Ticket;
+use crate::lane::{Position, ReplyLane};
+use crate::ports::{
+    Answer, CampaignLedger, ChannelError, ChunkSummary, Clock, Holder, Lease, LogError, Recorded,
+    ReplyLanes, ReplyLog, ReplyRecord, RequestChannel, StoreError,
+};
+use crate::revision::Revision;
+use crate::service::sending::{Books, Sending};
+use crate::service::{ServiceError, Step, pause_after};
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// The most replies that are recorded at once.
+const REPLIES: usize = 8_192;
+
+/// The room in the window that is worth a transaction: a chunk's.
+const ROOM: u32 = 2_000;
+
+/// What a requester works on.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "ports have nothing to show")]
+pub struct RequesterPorts {
+    /// Who reads which reply lane.
+    pub reply_lanes: Arc<dyn ReplyLanes>,
+    /// The campaigns.
+    pub ledger: Arc<dyn CampaignLedger>,
+    /// Where requests go.
+    pub requests: Arc<dyn RequestChannel>,
+    /// Where replies come from.
+    pub replies: Arc<dyn ReplyLog>,
+    /// For pacing.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// How often a requester does what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequesterTerms {
+    /// How long a lease is in force; it is renewed after a third of that.
+    pub lease: Duration,
+    /// How often campaigns are looked up.
+    pub look: Duration,
+    /// The silence after which open requests are sent again.
+    pub resend: Duration,
+}
+
+/// Runs the campaigns of one reply lane while it has the lease.
+#[expect(missing_debug_implementations, reason = "ports have nothing to show")]
+pub struct LaneRequester {
+    lane: ReplyLane,
+    holder: Holder,
+    ports: RequesterPorts,
+    terms: RequesterTerms,
+    leased: Option<Leased>,
+    stopping: bool,
+    failures: u32,
+}
+
+/// What a requester knows while it has the lease.
+struct Leased {
+    lease: Lease,
+    renewed_at: Timestamp,
+    looked_at: Option<Timestamp>,
+    window: Window,
+    sending: BTreeMap<Revision, Sending>,
+    books: Books,
+    /// The campaign that sent last.
+    turn: Revision,
+}
+
+/// Why a step did not succeed.
+enum Trouble {
+    /// Forget what is held, and lease again.
+    Fenced,
+    /// Try again.
+    Unavailable,
+    /// A human must look.
+    Fatal(ServiceError),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Fenced => Self::Fenced,
+            StoreError::Unavailable(_) => Self::Unavailable,
+            StoreError::BadData { what } | StoreError::Refused { what } => {
+                Self::Fatal(ServiceError::Refused { what })
+            }
+        }
+    }
+}
+
+impl From<ChannelError> for Trouble {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::Unknown(_) => Self::Unavailable,
+            ChannelError::Closed => Self::Fatal(ServiceError::Closed),
+        }
+    }
+}
+
+impl LaneRequester {
+    /// A requester without a lease yet.
+    #[must_use]
+    pub const fn new(
+        lane: ReplyLane,
+        holder: Holder,
+        ports: RequesterPorts,
+        terms: RequesterTerms,
+    ) -> Self {
+        Self { lane, holder, ports, terms, leased: None, stopping: false, failures: 0 }
+    }
+
+    /// Gets or renews the lease, looks for campaigns, records replies, and sends while there
+    /// is room in the window.
+    ///
+    /// # Errors
+    ///
+    /// When a human must look; the lane's campaigns stand still until then.
+    pub async fn step(&mut self) -> Result<Step, ServiceError> {
+        let done = match self.leased.take() {
+            None => self.lease().await,
+            Some(mut leased) => {
+                let done = self.run(&mut leased).await;
+                if !matches!(done, Err(Trouble::Fenced)) {
+                    self.leased = Some(leased);
+                }
+                done
+            }
+        };
+        match done {
+            Ok(step) => {
+                self.failures = 0;
+                Ok(step)
+            }
+            Err(Trouble::Fatal(error)) => Err(error),
+            Err(Trouble::Fenced | Trouble::Unavailable) => {
+                self.failures = self.failures.saturating_add(1);
+                Ok(pause_after(self.failures))
+            }
+        }
+    }
+
+    /// Returns once there may be a reply.
+    pub async fn wait(&self) {
+        if let Some(leased) = &self.leased {
+            self.ports.replies.wait(self.lane, leased.lease.position).await;
+        }
+    }
+
+    /// From now on only records what is under way.
+    pub const fn stop_sending(&mut self) {
+        self.stopping = true;
+    }
+
+    /// How many requests are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.leased.as_ref().map_or(0, Leased::in_flight)
+    }
+
+    /// Whether a campaign of the lane has open slots, as far as is known.
+    #[must_use]
+    pub fn has_open(&self) -> bool {
+        self.leased.as_ref().is_none_or(|l| l.looked_at.is_none() || !l.sending.is_empty())
+    }
+
+    /// Gives the lease back, so that the next requester need not wait until it runs out.
+    pub async fn surrender(&mut self) {
+        if let Some(leased) = self.leased.take() {
+            // Whoever cannot be told waits until the lease runs out.
+            let _ = self.ports.reply_lanes.surrender(&leased.lease).await;
+        }
+    }
+
+    async fn lease(&mut self) -> Result<Step, Trouble> {
+        let now = self.ports.clock.now();
+        let log = self.ports.replies.identity();
+        let end = self.ports.replies.end(self.lane).await;
+        let end = end.map_err(|error| self.log_trouble(error))?;
+        let reply_lanes = &self.ports.reply_lanes;
+        let lease = reply_lanes.lease(self.lane, self.holder, (log, end), self.terms.lease).await?;
+        let Some(lease) = lease else { return Ok(Step::Pause(self.terms.lease / 3)) };
+        self.leased = Some(Leased {
+            lease,
+            renewed_at: now,
+            looked_at: None,
+            window: Window::new(now),
+            sending: BTreeMap::new(),
+            books: Books::default(),
+            turn: Revision::NONE,
+        });
+        Ok(Step::Worked)
+    }
+
+    fn log_trouble(&self, error: LogError) -> Trouble {
+        match error {
+            LogError::Unavailable(_) => Trouble::Unavailable,
+            source @ LogError::Truncated { .. } => {
+                Trouble::Fatal(ServiceError::Log { lane: self.lane.0, source })
+            }
+        }
+    }
+
+    async fn run(&self, leased: &mut Leased) -> Result<Step, Trouble> {
+        let now = self.ports.clock.now();
+        if is_due(Some(leased.renewed_at), self.terms.lease / 3, now) {
+            self.ports.reply_lanes.renew(&leased.lease, self.terms.lease).await?;
+            leased.renewed_at = now;
+        }
+        if is_due(leased.looked_at, self.terms.look, now) {
+            self.look(leased, now).await?;
+        }
+        let recorded = self.receive(leased, now).await?;
+        let sent = !self.stopping && self.send(leased, now).await?;
+        Ok(if recorded || sent { Step::Worked } else { Step::Idle })
+    }
+
+    /// Looks up which campaigns there are and how they stand.
+    async fn look(&self, leased: &mut Leased, now: Timestamp) -> Result<(), Trouble> {
+        let campaigns = self.ports.ledger.open(&leased.lease).await?;
+        leased.looked_at = Some(now);
+        leased.sending.retain(|revision, _| {
+            campaigns.iter().any(|campaign| campaign.name.revision == *revision)
+        });
+        for campaign in campaigns {
+            let revision = campaign.name.revision;
+            match leased.sending.get_mut(&revision) {
+                Some(sending) if sending.is_still(&campaign) => {
+                    sending.campaign = campaign;
+                    if is_due(Some(sending.moved_at), self.terms.resend, now)
+                        && sending.queue.is_empty()
+                    {
+                        sending.send_again(now);
+                    }
+                }
+                _ => self.take_up(leased, campaign, now).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins, or begins anew, to run a campaign.
+    async fn take_up(
+        &self,
+        leased: &mut Leased,
+        campaign: Campaign,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        let revision = campaign.name.revision;
+        let chunks = self.ports.ledger.chunks(revision).await?;
+        leased.sending.insert(revision, Sending::new(campaign, &chunks, now));
+        leased.keep(revision, chunks);
+        Ok(())
+    }
+
+    /// Records the replies that came. Returns whether there were any.
+    async fn receive(&self, leased: &mut Leased, now: Timestamp) -> Result<bool, Trouble> {
+        let position = leased.lease.position;
+        let records = match self.ports.replies.read(self.lane, position, REPLIES).await {
+            Ok(records) => records,
+            Err(LogError::Truncated { first, .. }) => {
+                self.record(leased, first, &[], now).await?;
+                for sending in leased.sending.values_mut() {
+                    sending.send_again(now);
+                }
+                return Ok(true);
+            }
+            Err(error) => return Err(self.log_trouble(error)),
+        };
+        let Some(last) = records.last() else { return Ok(false) };
+        let to = last.position.next();
+        let answers = self.answers(leased, records).await?;
+        self.record(leased, to, &answers, now).await?;
+        Ok(true)
+    }
+
+    /// Finds the place of each reply; those that have none are dropped.
+    async fn answers(
+        &self,
+        leased: &mut Leased,
+        records: Vec<ReplyRecord>,
+    ) -> Result<Vec<(Revision, Answer)>, Trouble> {
+        let mut answers = Vec::with_capacity(records.len());
+        for reply in records.into_iter().filter_map(|record| record.reply) {
+            let Some(ticket) = Ticket::read(reply.id) else { continue };
+            let revision = ticket.revision;
+            if !leased.books.knows(revision) {
+                let chunks = self.ports.ledger.chunks(revision).await?;
+                leased.keep(revision, chunks);
+            }
+            let Some(number) = leased.books.chunk_of(ticket) else { continue };
+            self.open_list(leased, revision, number).await?;
+            let answer = leased.books.answer(ticket, number, reply);
+            answers.extend(answer.map(|answer| (revision, answer)));
+        }
+        Ok(answers)
+    }
+
+    async fn open_list(
+        &self,
+        leased: &mut Leased,
+        revision: Revision,
+        number: u32,
+    ) -> Result<(), Trouble> {
+        if leased.books.shops(revision, number).is_none() {
+            let shops = self.ports.ledger.shops(revision, number).await?;
+            leased.books.keep_shops(revision, number, shops);
+        }
+        Ok(())
+    }
+
+    async fn record(
+        &self,
+        leased: &mut Leased,
+        to: Position,
+        answers: &[(Revision, Answer)],
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        let recorded = self.ports.ledger.record(&leased.lease, to, answers).await?;
+        leased.lease.position = to;
+        leased.enter(recorded, now);
+        self.ports.replies.release(self.lane, to).await;
+        Ok(())
+    }
+
+    /// Sends chunks of the campaigns in turn while there is room. Returns whether it sent any.
+    async fn send(&self, leased: &mut Leased, now: Timestamp) -> Result<bool, Trouble> {
+        let mut sent = false;
+        while let Some((revision, numbers)) = leased.next() {
+            let Some(sending) = leased.sending.get(&revision) else { break };
+            let part = sending.part();
+            let marked = self.ports.ledger.mark_sent(&leased.lease, revision, part, &numbers).await;
+            let chunks = match marked {
+                Ok(chunks) => chunks,
+                Err(error) => {
+                    leased.put_back(revision, &numbers);
+                    return Err(error.into());
+                }
+            };
+            if chunks.is_empty() {
+                // The campaign moved on: look it up again before anything else is sent.
+                leased.sending.remove(&revision);
+                leased.looked_at = None;
+                continue;
+            }
+            for (done, chunk) in chunks.iter().enumerate() {
+                if let Err(trouble) = self.send_chunk(leased, revision, chunk, now).await {
+                    leased.put_back(revision, numbers.get(done..).unwrap_or_default());
+                    return Err(trouble);
+                }
+            }
+            sent = true;
+        }
+        Ok(sent)
+    }
+
+    async fn send_chunk(
+        &self,
+        leased: &mut Leased,
+        revision: Revision,
+        chunk: &Chunk,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        self.open_list(leased, revision, chunk.number).await?;
+        let Some(shops) = leased.books.shops(revision, chunk.number) else { return Ok(()) };
+        let Some(sending) = leased.sending.get_mut(&revision) else { return Ok(()) };
+        let requests = sending.requests(chunk, shops);
+        sending.under_way.insert(chunk.number, chunk.open());
+        sending.moved_at = now;
+        if !requests.is_empty() {
+            let address = self.ports.replies.address(self.lane);
+            self.ports.requests.send(requests, &address).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Leased {
+    fn in_flight(&self) -> u32 {
+        self.sending.values().map(Sending::in_flight).sum()
+    }
+
+    /// The next chunks to be sent, where there is room: those of the campaign whose turn it is.
+    fn next(&mut self) -> Option<(Revision, Vec<u32>)> {
+        let in_flight = self.in_flight();
+        let room = self.window.size().saturating_sub(in_flight);
+        if room < ROOM && 0 < in_flight {
+            return None;
+        }
+        let ready = || self.sending.iter().filter(|(_, sending)| sending.may_send());
+        let campaigns = u32::try_from(ready().count()).unwrap_or(u32::MAX).max(1);
+        let (revision, _) =
+            ready().find(|(revision, _)| self.turn < **revision).or_else(|| ready().next())?;
+        let revision = *revision;
+        self.turn = revision;
+        let numbers = self.sending.get_mut(&revision)?.take(room / campaigns);
+        Some((revision, numbers))
+    }
+
+    fn keep(&mut self, revision: Revision, chunks: Vec<ChunkSummary>) {
+        let Self { books, sending, .. } = self;
+        books.keep(revision, chunks, |known| sending.contains_key(known));
+    }
+
+    fn put_back(&mut self, revision: Revision, numbers: &[u32]) {
+        if let Some(sending) = self.sending.get_mut(&revision) {
+            sending.put_back(numbers);
+        }
+    }
+
+    /// Takes over what recording did.
+    fn enter(&mut self, recorded: Recorded, now: Timestamp) {
+        self.window.answered(recorded.counted, now);
+        for (revision, number, open) in recorded.open {
+            if let Some(sending) = self.sending.get_mut(&revision)
+                && let Some(under_way) = sending.under_way.get_mut(&number)
+            {
+                *under_way = open;
+                sending.moved_at = now;
+            }
+            if open == 0 {
+                self.books.drop_shops(revision, number);
+            }
+        }
+        for campaign in recorded.campaigns {
+            let revision = campaign.name.revision;
+            if campaign.state.open() == 0 {
+                self.sending.remove(&revision);
+            }
+        }
+    }
+}
+
+/// Whether it is time for what was done `at`, every so often. A clock that stepped back makes
+/// everything due.
+fn is_due(at: Option<Timestamp>, every: Duration, now: Timestamp) -> bool {
+    at.is_none_or(|at| now < at || every <= now.saturating_since(at))
+}
