@@ -204,7 +204,7 @@ impl Chunk {
     /// Enters a reply. Returns whether it counts.
     ///
     /// 1. A reply to another campaign, to a later attempt or to no shop of this chunk does
-    ///    not count.
+    ///    not count; nor does `failed`, which only an operator says.
     /// 2. Applied or unchanged counts from any attempt while the slot is open or rejected: a
     ///    copy that was sent twice can be rejected first and applied then.
     /// 3. Everything else counts for the present attempt, while the slot is open.
@@ -220,13 +220,14 @@ impl Chunk {
         let Some(place) = place.filter(|_| known) else { return false };
         let slot = self.slots(ticket.phase).get(place).copied();
         let counts = match (slot, outcome.status) {
-            (None | Some(Slot::Idle), _) => false,
             (
                 Some(Slot::Open | Slot::Closed(Status::Rejected)),
                 Status::Applied | Status::Unchanged,
             ) => true,
-            (Some(Slot::Open), _) => ticket.attempt == campaign.attempt,
-            (Some(Slot::Closed(_)), _) => false,
+            (Some(Slot::Open), Status::Superseded | Status::Rejected | Status::Expired) => {
+                ticket.attempt == campaign.attempt
+            }
+            (None | Some(Slot::Idle | Slot::Open | Slot::Closed(_)), _) => false,
         };
         if !counts {
             return false;

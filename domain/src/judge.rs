@@ -1,6 +1,5 @@
 //! Judging one request at one shop.
 
-use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::cause::{ActiveCause, Effect, Origin, ReleasedCause};
@@ -16,7 +15,7 @@ use crate::trigger::{Policy, TriggerKind};
 pub const MAX_CAUSES: usize = 255;
 
 /// How long a released cause is kept after its deadline.
-pub const RELEASED_KEPT: Duration = Duration::from_secs(3600);
+pub const RELEASED_KEPT: Duration = Duration::from_hours(1);
 
 /// What a lane knows of time: `now` by the database's clock, and the highest deadline that
 /// the lane treated as passed. So a clock that steps back cannot apply what was refused.
@@ -43,11 +42,14 @@ impl LaneTime {
 
 /// Judges one request at its shop, and changes the shop where it takes effect.
 ///
-/// 1. Malformed: an activation of an unknown kind is rejected. (What can be seen without the
-///    shop, [`judge_batch`](crate::judge_batch) has rejected before.)
-/// 2. Is its cause there, in this phase or a later one: a repeat, answered with the status of
+/// (What is malformed without a look at the shop, [`judge_batch`](crate::judge_batch) has
+/// rejected before.)
+///
+/// 1. Is its cause there, in this phase or a later one: a repeat, answered with the status of
 ///    its first application; an activation that meets its released cause is superseded. For a
 ///    base radius: an equal revision is a repeat, a lower one superseded.
+/// 2. An activation of a kind that the configuration does not have: rejected. Only now, so that
+///    a repeat is told the truth after its kind was taken out of the configuration.
 /// 3. Its deadline has passed: expired.
 /// 4. No room for one more active cause: rejected.
 /// 5. It is applied, and the radius resolved again: applied where that changed it, else
@@ -63,11 +65,13 @@ pub fn judge(
     let mut seat = Seat { shop, floor: policy.floor, time };
     match request.change {
         Change::Activate { campaign, kind, limit, deadline, replaces } => {
+            if let Some(known) = seat.meets(campaign) {
+                return known;
+            }
             let Some(rank) = policy.rank(kind) else { return seat.unknown_kind(kind) };
             let effect = Effect::Unchanged;
             let origin = Origin::Campaign(campaign);
-            let cause = ActiveCause { origin, kind, rank, limit, effect };
-            seat.activate(cause, campaign, deadline, replaces)
+            seat.activate(ActiveCause { origin, kind, rank, limit, effect }, deadline, replaces)
         }
         Change::Release { campaign, deadline } => seat.release(campaign, deadline),
         Change::ActivateKind { kind, limit, deadline } => {
@@ -89,42 +93,37 @@ struct Seat<'a> {
 }
 
 impl Seat<'_> {
+    /// The answer to an activation whose cause is there.
+    fn meets(&self, campaign: CampaignRef) -> Option<Outcome> {
+        if self.released(campaign).is_ok() {
+            return Some(self.refused(Status::Superseded, Code::CampaignEnded));
+        }
+        let active = self.shop.active.get(self.find_active(campaign)?)?;
+        Some(self.repeat(active.effect))
+    }
+
+    /// Activates a campaign of which there is no cause here.
     fn activate(
         &mut self,
         cause: ActiveCause,
-        campaign: CampaignRef,
         deadline: Deadline,
         replaces: Option<Replaced>,
     ) -> Outcome {
-        if self.released(campaign).is_ok() {
-            return self.refused(Status::Superseded, Code::CampaignEnded);
-        }
-        let place = match self.active(cause.origin, cause.kind) {
-            Ok(index) => return self.repeat(self.shop.active.get(index).map(|c| c.effect)),
-            Err(place) => place,
-        };
         if self.time.is_passed(deadline) {
             return self.expired(deadline);
         }
-        let replaced = replaces.and_then(|replaced| self.find_active(replaced.campaign));
-        if self.shop.active.len() - usize::from(replaced.is_some()) >= MAX_CAUSES {
+        let makes_room = replaces.is_some_and(|older| self.find_active(older.campaign).is_some());
+        if MAX_CAUSES <= self.shop.active.len() - usize::from(makes_room) {
             return self.refused(Status::Rejected, Code::TooManyCauses);
         }
         let before = self.begin_write();
-        self.shop.active.insert(place, cause);
-        let released =
-            replaces.is_some_and(|replaced| self.leave(replaced.campaign, replaced.deadline));
+        self.insert(cause);
+        let released = replaces.filter(|older| self.leave(older.campaign, older.deadline));
         let outcome = self.resolved(before);
         let effect = Effect::from_change(outcome.status == Status::Applied);
-        if let Ok(index) = self.active(cause.origin, cause.kind)
-            && let Some(cause) = self.shop.active.get_mut(index)
-        {
-            cause.effect = effect;
-        }
-        if let Some(replaced) = replaces
-            && released
-        {
-            self.note_release(replaced.campaign, effect);
+        self.note_activation(cause, effect);
+        if let Some(older) = released {
+            self.note_release(older.campaign, effect);
         }
         outcome
     }
@@ -138,7 +137,7 @@ impl Seat<'_> {
                 released.deadline = deadline;
                 self.shop.version += 1;
             }
-            return self.repeat(Some(effect));
+            return self.repeat(effect);
         }
         if self.find_active(campaign).is_none() && self.time.is_passed(deadline) {
             self.time.pass(deadline);
@@ -157,24 +156,17 @@ impl Seat<'_> {
         {
             return self.expired(deadline);
         }
-        let place = self.active(cause.origin, cause.kind);
-        if place.is_err() && self.shop.active.len() >= MAX_CAUSES {
+        let replaces = self.active(cause.key()).is_ok();
+        if !replaces && MAX_CAUSES <= self.shop.active.len() {
             return self.refused(Status::Rejected, Code::TooManyCauses);
         }
         let before = self.begin_write();
-        match place {
-            Err(place) => self.shop.active.insert(place, cause),
-            Ok(index) => {
-                if let Some(older) = self.shop.active.get_mut(index) {
-                    *older = cause;
-                }
-            }
-        }
+        self.insert(cause);
         self.resolved(before)
     }
 
     fn release_kind(&mut self, kind: TriggerKind) -> Outcome {
-        let Ok(index) = self.active(Origin::Request, kind) else {
+        let Ok(index) = self.active((Origin::Request, kind)) else {
             return self.untouched(Status::Unchanged, None, false);
         };
         let before = self.begin_write();
@@ -189,7 +181,7 @@ impl Seat<'_> {
         deadline: Option<Deadline>,
     ) -> Outcome {
         if self.shop.base.revision == revision {
-            return self.repeat(Some(self.shop.base.effect));
+            return self.repeat(self.shop.base.effect);
         }
         if revision < self.shop.base.revision {
             return self.refused(Status::Superseded, Code::NewerBase);
@@ -233,6 +225,27 @@ impl Seat<'_> {
         }
     }
 
+    /// Puts a cause in its place, or in the place of the one that is there.
+    fn insert(&mut self, cause: ActiveCause) {
+        match self.active(cause.key()) {
+            Err(place) => self.shop.active.insert(place, cause),
+            Ok(index) => {
+                if let Some(older) = self.shop.active.get_mut(index) {
+                    *older = cause;
+                }
+            }
+        }
+    }
+
+    /// Keeps what an activation did, for its repeats.
+    fn note_activation(&mut self, cause: ActiveCause, effect: Effect) {
+        if let Ok(index) = self.active(cause.key())
+            && let Some(cause) = self.shop.active.get_mut(index)
+        {
+            cause.effect = effect;
+        }
+    }
+
     /// Keeps what the first release of a campaign did, for its repeats.
     fn note_release(&mut self, campaign: CampaignRef, effect: Effect) {
         if let Ok(index) = self.released(campaign)
@@ -242,17 +255,12 @@ impl Seat<'_> {
         }
     }
 
-    /// The place of a cause among the active ones: a campaign has one at a shop, whatever
-    /// its kind; requests without a campaign have one per kind.
-    fn active(&self, origin: Origin, kind: TriggerKind) -> Result<usize, usize> {
-        self.shop.active.binary_search_by(|cause| {
-            cause.origin.cmp(&origin).then_with(|| match origin {
-                Origin::Campaign(_) => Ordering::Equal,
-                Origin::Request => cause.kind.cmp(&kind),
-            })
-        })
+    /// The place of a cause among the active ones.
+    fn active(&self, key: (Origin, TriggerKind)) -> Result<usize, usize> {
+        self.shop.active.binary_search_by_key(&key, ActiveCause::key)
     }
 
+    /// The place of a campaign's cause: it has one at a shop, whatever its kind.
     fn find_active(&self, campaign: CampaignRef) -> Option<usize> {
         let origin = Origin::Campaign(campaign);
         self.shop.active.binary_search_by_key(&origin, |cause| cause.origin).ok()
@@ -294,10 +302,11 @@ impl Seat<'_> {
         self.shop.radius
     }
 
-    fn repeat(&self, first: Option<Effect>) -> Outcome {
+    /// The answer to a request that took effect before.
+    fn repeat(&self, first: Effect) -> Outcome {
         let status = match first {
-            Some(Effect::Applied) => Status::Applied,
-            Some(Effect::Unchanged) | None => Status::Unchanged,
+            Effect::Applied => Status::Applied,
+            Effect::Unchanged => Status::Unchanged,
         };
         let mut outcome = self.untouched(status, None, true);
         if let Some(standing) = &mut outcome.standing {

@@ -38,7 +38,7 @@ impl Circle {
         let narrowest = south.abs().max(north.abs()).to_radians().cos();
         let width = height / narrowest;
         let (west, east) = (self.centre.longitude() - width, self.centre.longitude() + width);
-        if 89.0 < south.abs().max(north.abs()) || west < -180.0 || 180.0 < east {
+        if 89.0 < south.abs().max(north.abs()) || west <= -180.0 || 180.0 <= east {
             return [south.max(-90.0), north.min(90.0), -180.0, 180.0];
         }
         [south, north, west, east]
