@@ -1,0 +1,123 @@
+//! The store in memory: what a database keeps, in plain maps behind one lock.
+//!
+//! A call that fails has changed nothing: everything that can fail is looked at, or done on a
+//! copy, before the first change.
+
+mod audit;
+mod campaign_ledger;
+mod campaign_repository;
+mod campaigns;
+mod lanes;
+mod reply_lanes;
+mod shop_ledger;
+mod shop_repository;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use catchment_domain::ports::{Clock, StoreError};
+use catchment_domain::{
+    CampaignRef, Lane, Lanes, LoadedShop, Profile, ReplyLane, Revision, Shop, ShopCursor, ShopId,
+    ShopState,
+};
+
+pub use audit::LaneState;
+
+use campaigns::StoredCampaign;
+use lanes::LaneRow;
+use reply_lanes::ReplyLaneRow;
+
+/// Shops, campaigns and lanes in memory: every storage port of the domain.
+///
+/// It is gone with its process. Callers in one process may share it as they would a database:
+/// each call is one transaction, one after the other.
+pub struct MemoryStore {
+    lanes: Lanes,
+    clock: Arc<dyn Clock>,
+    receipts_kept: Duration,
+    tables: Mutex<Tables>,
+}
+
+impl MemoryStore {
+    /// An empty store for so many lanes. `clock` is the database's clock; receipts that are
+    /// answered are kept for `receipts_kept`.
+    #[must_use]
+    pub fn new(lanes: Lanes, clock: Arc<dyn Clock>, receipts_kept: Duration) -> Self {
+        let tables = Mutex::new(Tables {
+            shops: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            reply_lanes: BTreeMap::new(),
+            campaigns: BTreeMap::new(),
+            revision: Revision::NONE,
+        });
+        Self { lanes, clock, receipts_kept, tables }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        crate::lock(&self.tables)
+    }
+
+    fn key(&self, id: &ShopId) -> ShopCursor {
+        ShopCursor::behind(id, self.lanes)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("lanes", &self.lanes).finish_non_exhaustive()
+    }
+}
+
+/// What is stored.
+struct Tables {
+    /// In the order of lane and id.
+    shops: BTreeMap<ShopCursor, ShopRow>,
+    lanes: BTreeMap<Lane, LaneRow>,
+    reply_lanes: BTreeMap<ReplyLane, ReplyLaneRow>,
+    campaigns: BTreeMap<Revision, StoredCampaign>,
+    /// The newest that was given out.
+    revision: Revision,
+}
+
+impl Tables {
+    fn take_revision(&mut self) -> Revision {
+        self.revision = Revision(self.revision.0 + 1);
+        self.revision
+    }
+
+    fn knows(&self, campaign: CampaignRef) -> bool {
+        self.campaigns
+            .get(&campaign.revision)
+            .is_some_and(|stored| stored.campaign.name == campaign)
+    }
+
+    fn load(&self, key: &ShopCursor) -> Result<LoadedShop, StoreError> {
+        let row = self.shops.get(key);
+        let state = row.map(|row| row.state(&key.id).cloned()).transpose()?;
+        Ok(LoadedShop::new(state))
+    }
+}
+
+/// A shop as it is stored.
+struct ShopRow {
+    profile: Profile,
+    state: ShopState,
+    /// Whether the state can be read. In memory nothing decays; see `MemoryStore::spoil`.
+    spoiled: bool,
+}
+
+impl ShopRow {
+    fn state(&self, id: &ShopId) -> Result<&ShopState, StoreError> {
+        if self.spoiled {
+            return Err(StoreError::BadData { what: format!("the causes of shop `{id}`") });
+        }
+        Ok(&self.state)
+    }
+
+    fn shop(&self, id: &ShopId) -> Result<Shop, StoreError> {
+        let state = self.state(id)?.clone();
+        Ok(Shop { id: id.clone(), profile: self.profile.clone(), state })
+    }
+}

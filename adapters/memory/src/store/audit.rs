@@ -1,0 +1,70 @@
+//! What no port tells: for those who audit a run, and what a damaged disk would do to it.
+
+use catchment_domain::{
+    Chunk, Deadline, Epoch, Lane, LogIdentity, Position, Receipt, RequestId, Revision, Shop, ShopId,
+};
+
+use super::MemoryStore;
+
+/// Where a lane stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneState {
+    /// The log that its positions belong to.
+    pub log: LogIdentity,
+    /// The newest owner's.
+    pub epoch: Epoch,
+    /// The next position to apply.
+    pub applied_next: Position,
+    /// The next position to answer.
+    pub replied_next: Position,
+    /// The record that was applied last.
+    pub last_id: Option<RequestId>,
+    /// The highest deadline that the lane treated as passed.
+    pub expired_up_to: Deadline,
+}
+
+impl MemoryStore {
+    /// Where a lane stands, for audits; `None` where it was never claimed.
+    #[must_use]
+    pub fn lane_state(&self, lane: Lane) -> Option<LaneState> {
+        self.tables().lanes.get(&lane).map(|row| LaneState {
+            log: row.log,
+            epoch: row.epoch,
+            applied_next: row.applied_next,
+            replied_next: row.replied_next,
+            last_id: row.last_id,
+            expired_up_to: row.expired_up_to,
+        })
+    }
+
+    /// Every receipt of a lane that is kept, with the log that it belongs to, in the order in
+    /// which they were stored, for audits.
+    #[must_use]
+    pub fn kept_receipts(&self, lane: Lane) -> Vec<(LogIdentity, Receipt)> {
+        let tables = self.tables();
+        let receipts = tables.lanes.get(&lane).map(|row| &row.receipts);
+        receipts.into_iter().flatten().map(|row| (row.log, row.receipt.clone())).collect()
+    }
+
+    /// Every shop that can be read, in the order of lane and id, for audits.
+    #[must_use]
+    pub fn shops(&self) -> Vec<Shop> {
+        let tables = self.tables();
+        tables.shops.iter().filter_map(|(key, row)| row.shop(&key.id).ok()).collect()
+    }
+
+    /// The ledger of a campaign, for audits; empty where there is no such campaign.
+    #[must_use]
+    pub fn ledger(&self, revision: Revision) -> Vec<Chunk> {
+        let tables = self.tables();
+        tables.campaigns.get(&revision).map(|stored| stored.chunks.clone()).unwrap_or_default()
+    }
+
+    /// Makes what is stored of a shop unreadable, as a damaged disk would. Every call that
+    /// needs it is then [`StoreError::BadData`](catchment_domain::ports::StoreError).
+    pub fn spoil(&self, id: &ShopId) {
+        if let Some(row) = self.tables().shops.get_mut(&self.key(id)) {
+            row.spoiled = true;
+        }
+    }
+}

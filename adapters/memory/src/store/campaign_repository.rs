@@ -1,0 +1,152 @@
+//! Starting and following campaigns.
+
+use async_trait::async_trait;
+use catchment_domain::ports::{
+    CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
+};
+use catchment_domain::{
+    Attempt, Campaign, CampaignError, CampaignRef, CampaignState, Chunk, Command, Draft, MAX_SHOPS,
+    Phase, Replaced, Revision, ShopCursor, ShopList, Slot, Status,
+};
+
+use super::campaigns::StoredCampaign;
+use super::{MemoryStore, Tables};
+
+#[async_trait]
+impl CampaignRepository for MemoryStore {
+    async fn add(&self, draft: &Draft) -> Result<Campaign, CommandError> {
+        let mut tables = self.tables();
+        let now = self.clock.now();
+        let list = self.freeze(&tables, draft);
+        let shops = check_size(list.len())?;
+        let replaces = draft.replaces.map(|old| tables.check_replaceable(old)).transpose()?;
+        let deadline = tables.deadline(now, draft.timeout);
+        let revision = tables.take_revision();
+        if let Some(old) = draft.replaces.and_then(|old| tables.campaigns.get_mut(&old)) {
+            old.campaign.replaced_by = Some(revision);
+        }
+        let campaign = Campaign {
+            name: CampaignRef { revision, id: draft.id },
+            nonce: draft.nonce,
+            kind: draft.kind,
+            limit: draft.limit,
+            reason: draft.reason.clone(),
+            shops,
+            created_at: now,
+            timeout: draft.timeout,
+            until: draft.until,
+            replaces,
+            replaced_by: None,
+            reply_lane: None,
+            attempt: Attempt::FIRST,
+            deadline,
+            state: CampaignState::Sending { open: shops },
+        };
+        tables.campaigns.insert(revision, StoredCampaign::new(campaign.clone(), &list));
+        Ok(campaign)
+    }
+
+    async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError> {
+        Ok(self.tables().campaigns.get(&revision).map(|stored| stored.campaign.clone()))
+    }
+
+    async fn list(&self) -> Result<Vec<Campaign>, StoreError> {
+        Ok(self.tables().campaigns.values().map(|stored| stored.campaign.clone()).collect())
+    }
+
+    async fn command(
+        &self,
+        revision: Revision,
+        command: Command,
+    ) -> Result<Campaign, CommandError> {
+        let mut tables = self.tables();
+        let now = self.clock.now();
+        let stored = tables.campaigns.get(&revision).ok_or(CampaignError::Unknown(revision))?;
+        let deadline = tables.deadline(now, stored.campaign.timeout);
+        let mut chunks = stored.chunks.clone();
+        let campaign = stored.campaign.clone().command(command, &mut chunks, deadline)?;
+        if let Some(stored) = tables.campaigns.get_mut(&revision) {
+            stored.campaign = campaign.clone();
+            stored.chunks = chunks;
+        }
+        Ok(campaign)
+    }
+
+    async fn tallies(&self, revision: Revision) -> Result<Tallies, StoreError> {
+        let tables = self.tables();
+        let tallies = tables.campaigns.get(&revision).map(|stored| Tallies {
+            activation: stored.tally(Chunk::activations),
+            release: stored.tally(Chunk::releases),
+        });
+        Ok(tallies.unwrap_or_default())
+    }
+
+    async fn outcomes(
+        &self,
+        revision: Revision,
+        filter: OutcomeFilter,
+        from: u32,
+        limit: usize,
+    ) -> Result<Vec<ShopOutcome>, StoreError> {
+        let tables = self.tables();
+        let Some(stored) = tables.campaigns.get(&revision) else { return Ok(Vec::new()) };
+        let chunks = stored.lists.iter().zip(&stored.chunks);
+        let behind =
+            chunks.filter(|(list, chunk)| (from as usize) < chunk.first as usize + list.len());
+        let outcomes = behind.flat_map(|(list, chunk)| outcomes(list, chunk, filter.phase));
+        let outcomes =
+            outcomes.filter(|outcome| from <= outcome.index && holds(filter.status, outcome.slot));
+        Ok(outcomes.take(limit).collect())
+    }
+}
+
+impl MemoryStore {
+    /// The shops of a new campaign, in the order of lane and id.
+    fn freeze(&self, tables: &Tables, draft: &Draft) -> Vec<ShopCursor> {
+        if let Some(ids) = draft.scope.named_only() {
+            let mut list: Vec<ShopCursor> = ids.iter().map(|id| self.key(id)).collect();
+            list.sort_unstable();
+            return list;
+        }
+        tables.scope(&draft.scope).cloned().collect()
+    }
+}
+
+fn check_size(shops: usize) -> Result<u32, CampaignError> {
+    match u32::try_from(shops) {
+        Ok(0) => Err(CampaignError::EmptyScope),
+        Ok(shops) if shops <= MAX_SHOPS => Ok(shops),
+        _ => Err(CampaignError::TooManyShops),
+    }
+}
+
+impl Tables {
+    fn check_replaceable(&self, old: Revision) -> Result<Replaced, CampaignError> {
+        let stored = self.campaigns.get(&old).ok_or(CampaignError::Unknown(old))?;
+        stored.campaign.check_replaceable()?;
+        Ok(Replaced { campaign: stored.campaign.name, deadline: stored.campaign.deadline })
+    }
+}
+
+fn holds(status: Option<Status>, slot: Slot) -> bool {
+    status.is_none_or(|status| slot == Slot::Closed(status))
+}
+
+/// What became of the shops of one chunk.
+fn outcomes<'a>(
+    list: &'a ShopList,
+    chunk: &'a Chunk,
+    phase: Phase,
+) -> impl Iterator<Item = ShopOutcome> + 'a {
+    let slots = chunk.slots(phase).iter().enumerate().zip(chunk.first..);
+    slots.filter_map(move |((place, slot), index)| {
+        let detail = chunk.detail(phase, place);
+        Some(ShopOutcome {
+            index,
+            shop: list.get(place)?.parse().ok()?,
+            slot: *slot,
+            code: detail.map(|detail| detail.code),
+            message: detail.and_then(|detail| detail.message.clone()),
+        })
+    })
+}

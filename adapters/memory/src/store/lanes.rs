@@ -1,0 +1,107 @@
+//! Where each lane stands, and its receipts.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use catchment_domain::ports::{Claim, StoreError};
+use catchment_domain::{
+    Batch, Deadline, Epoch, LogIdentity, Position, Receipt, RequestId, Timestamp,
+};
+
+/// A lane.
+pub(super) struct LaneRow {
+    pub(super) log: LogIdentity,
+    pub(super) epoch: Epoch,
+    pub(super) applied_next: Position,
+    pub(super) replied_next: Position,
+    pub(super) last_id: Option<RequestId>,
+    pub(super) expired_up_to: Deadline,
+    /// In the order in which they were stored.
+    pub(super) receipts: VecDeque<ReceiptRow>,
+}
+
+/// A receipt.
+pub(super) struct ReceiptRow {
+    /// The log that its positions belong to.
+    pub(super) log: LogIdentity,
+    pub(super) at: Timestamp,
+    pub(super) receipt: Receipt,
+}
+
+impl LaneRow {
+    /// A lane that was never claimed.
+    pub(super) fn new(log: LogIdentity) -> Self {
+        Self {
+            log,
+            epoch: Epoch::default(),
+            applied_next: Position::default(),
+            replied_next: Position::default(),
+            last_id: None,
+            expired_up_to: Deadline::MIN,
+            receipts: VecDeque::new(),
+        }
+    }
+
+    /// Makes way for a new owner. A log that is not the one remembered begins at its
+    /// beginning, unless the one remembered still exists.
+    pub(super) fn claim(&mut self, log: LogIdentity) -> Result<Claim, StoreError> {
+        if self.log.id != log.id {
+            check_log_may_change(self.log)?;
+            self.log = log;
+            self.applied_next = Position::default();
+            self.replied_next = Position::default();
+            self.last_id = None;
+        }
+        self.epoch = Epoch(self.epoch.0 + 1);
+        Ok(Claim {
+            epoch: self.epoch,
+            applied_next: self.applied_next,
+            replied_next: self.replied_next,
+            last_id: self.last_id,
+        })
+    }
+
+    /// Moves behind a batch that was applied.
+    pub(super) fn advance(&mut self, batch: &Batch, expired_up_to: Deadline) {
+        self.applied_next = batch.to();
+        self.last_id = batch.last_id().or(self.last_id);
+        self.expired_up_to = self.expired_up_to.max(expired_up_to);
+        self.reply(batch.replied);
+    }
+
+    /// Stores that everything below `next` is answered; never more than was applied.
+    pub(super) fn reply(&mut self, next: Position) {
+        self.replied_next = self.replied_next.max(next.min(self.applied_next));
+    }
+
+    pub(super) fn keep(&mut self, receipt: Receipt, at: Timestamp) {
+        if !receipt.entries.is_empty() {
+            self.receipts.push_back(ReceiptRow { log: self.log, at, receipt });
+        }
+    }
+
+    /// Drops the receipts that are answered and old enough. Those of a log that is gone have
+    /// nobody left to answer.
+    pub(super) fn prune(&mut self, now: Timestamp, kept: Duration) {
+        while self.receipts.front().is_some_and(|row| {
+            let is_answered = row.log.id != self.log.id || row.receipt.to <= self.replied_next;
+            is_answered && row.at.saturating_add(kept) < now
+        }) {
+            self.receipts.pop_front();
+        }
+    }
+}
+
+/// Whether a lane may go on with another log than the one remembered: one that outlives its
+/// process may come back, and its place would be lost.
+pub(super) fn check_log_may_change(remembered: LogIdentity) -> Result<(), StoreError> {
+    if remembered.lasting {
+        let what = format!(
+            "the database belongs to log {:032x}, and this is another: \
+             connect the log that it was used with",
+            remembered.id
+        );
+        return Err(StoreError::Refused { what });
+    }
+    Ok(())
+}

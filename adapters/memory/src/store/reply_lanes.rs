@@ -1,0 +1,88 @@
+//! Leases of reply lanes.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
+use catchment_domain::{Epoch, LogIdentity, Position, ReplyLane, Timestamp};
+
+use super::lanes::check_log_may_change;
+use super::{MemoryStore, Tables};
+
+/// A reply lane.
+pub(super) struct ReplyLaneRow {
+    log: LogIdentity,
+    epoch: Epoch,
+    /// Who has it; `None` once it was given back.
+    holder: Option<Holder>,
+    until: Timestamp,
+    pub(super) position: Position,
+}
+
+impl ReplyLaneRow {
+    fn is_held_by_another(&self, holder: Holder, now: Timestamp) -> bool {
+        self.holder.is_some_and(|present| present != holder) && now < self.until
+    }
+
+    /// Goes on with the log that is there: a new one begins at `end`.
+    fn follow(&mut self, log: LogIdentity, end: Position) -> Result<(), StoreError> {
+        if self.log.id != log.id {
+            check_log_may_change(self.log)?;
+            self.log = log;
+            self.position = end;
+        }
+        Ok(())
+    }
+}
+
+impl Tables {
+    /// The row of a lane whose newest lease this is.
+    pub(super) fn leased(&mut self, lease: &Lease) -> Result<&mut ReplyLaneRow, StoreError> {
+        let row = self.reply_lanes.get_mut(&lease.lane);
+        row.filter(|row| row.epoch == lease.epoch).ok_or(StoreError::Fenced)
+    }
+}
+
+#[async_trait]
+impl ReplyLanes for MemoryStore {
+    async fn lease(
+        &self,
+        lane: ReplyLane,
+        holder: Holder,
+        (log, end): (LogIdentity, Position),
+        duration: Duration,
+    ) -> Result<Option<Lease>, StoreError> {
+        let mut tables = self.tables();
+        let now = self.clock.now();
+        let row = tables.reply_lanes.entry(lane).or_insert_with(|| ReplyLaneRow {
+            log,
+            epoch: Epoch::default(),
+            holder: None,
+            until: Timestamp::MIN,
+            position: end,
+        });
+        if row.is_held_by_another(holder, now) {
+            return Ok(None);
+        }
+        row.follow(log, end)?;
+        row.epoch = Epoch(row.epoch.0 + 1);
+        row.holder = Some(holder);
+        row.until = now.saturating_add(duration);
+        Ok(Some(Lease { lane, holder, epoch: row.epoch, position: row.position }))
+    }
+
+    async fn renew(&self, lease: &Lease, duration: Duration) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let row = tables.leased(lease)?;
+        if row.holder != Some(lease.holder) {
+            return Err(StoreError::Fenced);
+        }
+        row.until = self.clock.now().saturating_add(duration);
+        Ok(())
+    }
+
+    async fn surrender(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.tables().leased(lease)?.holder = None;
+        Ok(())
+    }
+}

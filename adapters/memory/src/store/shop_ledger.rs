@@ -1,0 +1,76 @@
+//! Applying batches.
+
+use async_trait::async_trait;
+use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError};
+use catchment_domain::{Batch, Epoch, Lane, LaneTime, Loaded, LogIdentity, Position, Receipt};
+
+use super::lanes::LaneRow;
+use super::{MemoryStore, Tables};
+
+#[async_trait]
+impl ShopLedger for MemoryStore {
+    async fn claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError> {
+        self.tables().lanes.entry(lane).or_insert_with(|| LaneRow::new(log)).claim(log)
+    }
+
+    async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {
+        let mut tables = self.tables();
+        let now = self.clock.now();
+        let lane = tables.lanes.get(&batch.lane).ok_or(StoreError::Fenced)?;
+        if lane.epoch != batch.epoch || lane.applied_next != batch.from {
+            return Err(StoreError::Fenced);
+        }
+        let time = LaneTime { now, expired_up_to: lane.expired_up_to };
+        let mut loaded = self.load(&tables, batch, time)?;
+        let receipt = Receipt::new(batch, decide(batch, &mut loaded));
+        let expired_up_to = loaded.time.expired_up_to;
+        self.write(&mut tables, batch, loaded);
+        if let Some(lane) = tables.lanes.get_mut(&batch.lane) {
+            lane.advance(batch, expired_up_to);
+            lane.keep(receipt.clone(), now);
+            lane.prune(now, self.receipts_kept);
+        }
+        Ok(receipt)
+    }
+
+    async fn receipts(
+        &self,
+        lane: Lane,
+        from: Position,
+        to: Position,
+    ) -> Result<Vec<Receipt>, StoreError> {
+        let tables = self.tables();
+        let Some(lane) = tables.lanes.get(&lane) else { return Ok(Vec::new()) };
+        let receipts = lane.receipts.iter().filter(|row| row.log.id == lane.log.id);
+        let receipts = receipts.map(|row| &row.receipt);
+        Ok(receipts.filter(|r| from < r.to && r.from < to).cloned().collect())
+    }
+
+    async fn replied(&self, lane: Lane, epoch: Epoch, next: Position) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let lane = tables.lanes.get_mut(&lane).filter(|lane| lane.epoch == epoch);
+        lane.ok_or(StoreError::Fenced)?.reply(next);
+        Ok(())
+    }
+}
+
+impl MemoryStore {
+    /// Copies what a batch is judged by.
+    fn load(&self, tables: &Tables, batch: &Batch, time: LaneTime) -> Result<Loaded, StoreError> {
+        let mut campaigns = batch.campaigns();
+        campaigns.retain(|campaign| tables.knows(*campaign));
+        let shops = batch.shops().iter().map(|id| tables.load(&self.key(id)));
+        Ok(Loaded { time, campaigns, shops: shops.collect::<Result<_, _>>()? })
+    }
+
+    /// Writes the shops that judging changed.
+    fn write(&self, tables: &mut Tables, batch: &Batch, loaded: Loaded) {
+        for (id, shop) in batch.shops().iter().zip(loaded.shops) {
+            if let Some(state) = shop.state.filter(|_| shop.changed)
+                && let Some(row) = tables.shops.get_mut(&self.key(id))
+            {
+                row.state = state;
+            }
+        }
+    }
+}
