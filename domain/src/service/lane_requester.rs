@@ -70,6 +70,8 @@ pub struct LaneRequester {
 /// What a requester knows while it has the lease.
 struct Leased {
     lease: Lease,
+    /// One past the newest reply when the lease began.
+    end: Position,
     renewed_at: Timestamp,
     looked_at: Option<Timestamp>,
     window: Window,
@@ -194,6 +196,7 @@ impl LaneRequester {
         let Some(lease) = lease else { return Ok(Step::Pause(self.terms.lease / 3)) };
         self.leased = Some(Leased {
             lease,
+            end,
             renewed_at: now,
             looked_at: None,
             window: Window::new(now),
@@ -223,7 +226,9 @@ impl LaneRequester {
             self.look(leased, now).await?;
         }
         let recorded = self.receive(leased, now).await?;
-        let sent = !self.stopping && self.send(leased, now).await?;
+        // What was answered before the lease is not sent again.
+        let is_caught_up = !recorded || leased.end <= leased.lease.position;
+        let sent = is_caught_up && !self.stopping && self.send(leased, now).await?;
         Ok(if recorded || sent { Step::Worked } else { Step::Idle })
     }
 
@@ -239,9 +244,7 @@ impl LaneRequester {
             match leased.sending.get_mut(&revision) {
                 Some(sending) if sending.is_still(&campaign) => {
                     sending.campaign = campaign;
-                    if is_due(Some(sending.moved_at), self.terms.resend, now)
-                        && sending.queue.is_empty()
-                    {
+                    if is_due(Some(sending.moved_at), self.terms.resend, now) {
                         sending.send_again(now);
                     }
                 }

@@ -76,11 +76,14 @@ impl Sending {
         }
     }
 
-    /// Sends again what is open for too long: a request or its reply may be lost.
+    /// Takes everything that is open for sent anew: a request or its reply may be lost, and
+    /// must not hold its place in the window for ever.
     pub(crate) fn send_again(&mut self, now: Timestamp) {
         self.moved_at = now;
-        let open = self.under_way.iter().filter(|(_, open)| 0 < **open);
-        self.queue.extend(open.map(|(number, _)| *number));
+        let under_way = std::mem::take(&mut self.under_way);
+        let open: Vec<u32> =
+            under_way.into_iter().filter(|(_, open)| 0 < *open).map(|(n, _)| n).collect();
+        self.put_back(&open);
     }
 
     /// The requests for the open slots of a chunk.
