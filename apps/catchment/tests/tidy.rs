@@ -1,0 +1,196 @@
+//! Compares the workspace with what its documents say of it, and with the house rules that
+//! no compiler knows. Reads files only; knows nothing of the command line.
+#![expect(clippy::expect_used, reason = "a workspace that cannot be read fails every test here")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What the domain may be built on: neither of these does I/O or chooses a technology.
+const DOMAIN_MAY_USE: [&str; 3] = ["async-trait", "thiserror", "uuid"];
+
+/// Names of files that say nothing of what is inside.
+const EMPTY_NAMES: [&str; 9] =
+    ["common", "core", "helper", "helpers", "mod", "models", "types", "util", "utils"];
+
+#[test]
+fn edges_between_our_crates_are_those_of_the_architecture() {
+    let edges: Edges = packages().iter().map(edges_of).collect();
+    assert_eq!(edges, edges_in_table(&read("docs/architecture.md")));
+}
+
+#[test]
+fn the_domain_depends_on_nothing_technical() {
+    let packages = packages();
+    let domain = packages.iter().find(|package| text(package, "name") == "catchment-domain");
+    let used = dependencies(domain.expect("the domain is a crate"), &["normal", "build"]);
+    let foreign: Vec<_> =
+        used.iter().filter(|name| !DOMAIN_MAY_USE.contains(&name.as_str())).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    for package in packages() {
+        let manifest = fs::read_to_string(text(&package, "manifest_path")).expect("a manifest");
+        assert!(manifest.contains("\n[lints]\nworkspace = true\n"), "{}", text(&package, "name"));
+    }
+}
+
+#[test]
+fn every_dependency_says_what_it_is_for_and_stands_in_order() {
+    let manifest = read("Cargo.toml");
+    let section = manifest.split("[workspace.dependencies]\n").nth(1).expect("dependencies");
+    let (mut last, mut commented) = (String::new(), false);
+    for line in section.lines().take_while(|line| !line.starts_with('[')) {
+        let Some((name, _)) = line.split_once(" = ") else {
+            commented = line.starts_with("# ");
+            continue;
+        };
+        // One comment serves a family, and our own crates have descriptions.
+        let family = !last.is_empty() && name.starts_with(&last);
+        assert!(commented || family || name.starts_with("catchment-"), "{name} has no comment");
+        assert!(last.as_str() < name, "{name} stands behind {last}");
+        (last, commented) = (name.to_owned(), false);
+    }
+}
+
+#[test]
+fn file_names_say_what_is_inside() {
+    for file in sources() {
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        assert!(!EMPTY_NAMES.contains(&stem), "{}", file.display());
+    }
+}
+
+#[test]
+fn no_test_is_ignored() {
+    for file in sources() {
+        let source = fs::read_to_string(&file).expect("a source file");
+        let ignored = |line: &str| line.trim_start().starts_with("#[ignore");
+        assert!(!source.lines().any(ignored), "{}", file.display());
+    }
+}
+
+#[test]
+fn every_promise_of_a_port_has_a_contract_function_of_its_name() {
+    let contract: String = files(&root().join("adapters/contract/src"), "rs")
+        .iter()
+        .map(|file| fs::read_to_string(file).expect("a source file"))
+        .collect();
+    for port in files(&root().join("domain/src/ports"), "rs") {
+        let source = fs::read_to_string(&port).expect("a source file");
+        for promise in source.lines().filter_map(promise) {
+            let function = format!("pub async fn {promise}(");
+            assert!(contract.contains(&function), "{promise} of {}", port.display());
+        }
+    }
+}
+
+#[test]
+fn links_in_documents_lead_somewhere() {
+    for file in files(&root(), "md") {
+        let document = fs::read_to_string(&file).expect("a document");
+        for target in document.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap_or_default();
+            let folder = file.parent().expect("a file is in a folder");
+            let leads = target.contains("://") || folder.join(path).exists();
+            assert!(leads, "{target} in {}", file.display());
+        }
+    }
+}
+
+/// For each crate which of ours it uses: in the code, and in tests besides.
+type Edges = BTreeMap<String, [BTreeSet<String>; 2]>;
+
+fn edges_of(package: &Value) -> (String, [BTreeSet<String>; 2]) {
+    let ours = |kinds: &[&str]| -> BTreeSet<String> {
+        dependencies(package, kinds)
+            .into_iter()
+            .filter(|name| name.starts_with("catchment-"))
+            .collect()
+    };
+    (text(package, "name").to_owned(), [ours(&["normal", "build"]), ours(&["dev"])])
+}
+
+/// Reads the rows `| crate | crates that it uses | crates that its tests use |`; crates are
+/// what stands in backticks.
+fn edges_in_table(document: &str) -> Edges {
+    let crates = |cell: &str| -> BTreeSet<String> {
+        cell.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
+    };
+    document
+        .lines()
+        .filter_map(|row| {
+            let cells: Vec<&str> = row.strip_prefix("| `catchment")?.split('|').collect();
+            let [rest, uses, tests_use, _] = cells.as_slice() else { return None };
+            let name = format!("catchment{}", rest.trim().trim_end_matches('`'));
+            Some((name, [crates(uses), crates(tests_use)]))
+        })
+        .collect()
+}
+
+/// The name in a line "/// - `name`: what it means" of a port's promises.
+fn promise(line: &str) -> Option<&str> {
+    line.trim_start().strip_prefix("/// - `")?.split_once("`:").map(|(name, _)| name)
+}
+
+/// The crates of the workspace, as Cargo describes them.
+fn packages() -> Vec<Value> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("Cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("Cargo prints JSON");
+    metadata.get("packages").and_then(Value::as_array).expect("packages").clone()
+}
+
+/// The names of a package's direct dependencies of these kinds.
+fn dependencies(package: &Value, kinds: &[&str]) -> BTreeSet<String> {
+    let all = package.get("dependencies").and_then(Value::as_array).expect("dependencies");
+    all.iter()
+        .filter(|dependency| {
+            // Cargo leaves the kind of a normal dependency empty.
+            let kind = dependency.get("kind").and_then(Value::as_str).unwrap_or("normal");
+            kinds.contains(&kind)
+        })
+        .map(|dependency| text(dependency, "name").to_owned())
+        .collect()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).expect("Cargo says it")
+}
+
+fn sources() -> Vec<PathBuf> {
+    files(&root(), "rs")
+}
+
+/// The files below a folder that end so; neither hidden nor built ones.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
+        let (path, name) = (entry.path(), entry.file_name());
+        if name == "target" || name.to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|end| end == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).expect(path)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("a workspace")
+}
