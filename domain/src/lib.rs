@@ -5,7 +5,7 @@
 //! 1. A [`Shop`] has a base [`Radius`]. A [`Campaign`] of some [`TriggerKind`] asks for a
 //!    [`Limit`] at many shops; at each of them that is a cause ([`ActiveCause`]).
 //! 2. [`resolve`] says which of a shop's causes decides its radius: the precedence rule.
-//! 3. [`judge`] applies one [`Request`] to one shop and returns the [`Outcome`] with its
+//! 3. [`judge()`] applies one [`Request`] to one shop and returns the [`Outcome`] with its
 //!    reason; [`judge_batch`] does so for the requests of one [`Lane`] in their order.
 //! 4. [`Chunk::record`] enters replies in a campaign's ledger; [`Campaign::command`] ends and
 //!    retries it.
