@@ -70,23 +70,34 @@ fn file_names_say_what_is_inside() {
 fn no_test_is_ignored() {
     for file in sources() {
         let source = fs::read_to_string(&file).expect("a source file");
-        let ignored = |line: &str| line.trim_start().starts_with("#[ignore");
+        let ignored = |line: &str| {
+            line.trim_start().starts_with("#[ignore") || line.ends_with(concat!("```", "ignore"))
+        };
         assert!(!source.lines().any(ignored), "{}", file.display());
     }
 }
 
 #[test]
-fn every_promise_of_a_port_has_a_contract_function_of_its_name() {
-    let contract: String = files(&root().join("adapters/contract/src"), "rs")
-        .iter()
-        .map(|file| fs::read_to_string(file).expect("a source file"))
-        .collect();
-    for port in files(&root().join("domain/src/ports"), "rs") {
-        let source = fs::read_to_string(&port).expect("a source file");
-        for promise in source.lines().filter_map(promise) {
-            let function = format!("pub async fn {promise}");
-            let named = contract.split(&function).skip(1).any(|rest| rest.starts_with(['(', '<']));
-            assert!(named, "{promise} of {}", port.display());
+fn every_promise_of_a_port_is_in_the_contract_under_its_name() {
+    let contract = text_below("adapters/contract/src");
+    for promise in promises() {
+        let function = format!("pub async fn {promise}");
+        let named = contract.split(&function).skip(1).any(|rest| rest.starts_with(['(', '<']));
+        assert!(named, "{promise} has no function");
+        assert!(contract.contains(&format!(" {promise},\n")), "{promise} is in no suite");
+    }
+}
+
+#[test]
+fn every_invariant_is_tested_by_promises_that_exist() {
+    let document = read("docs/architecture.md");
+    let rows: Vec<&str> = document.lines().filter(|row| row.starts_with("| I")).collect();
+    assert_eq!(rows.len(), 10, "invariants I1 to I10");
+    let promises = promises();
+    for row in rows {
+        let tested_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        for name in code_in(tested_by) {
+            assert!(promises.contains(&name), "{name} in {row}");
         }
     }
 }
@@ -120,23 +131,29 @@ fn edges_of(package: &Value) -> (String, [BTreeSet<String>; 2]) {
 /// Reads the rows `| crate | crates that it uses | crates that its tests use |`; crates are
 /// what stands in backticks.
 fn edges_in_table(document: &str) -> Edges {
-    let crates = |cell: &str| -> BTreeSet<String> {
-        cell.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
-    };
     document
         .lines()
         .filter_map(|row| {
             let cells: Vec<&str> = row.strip_prefix("| `catchment")?.split('|').collect();
             let [rest, uses, tests_use, _] = cells.as_slice() else { return None };
             let name = format!("catchment{}", rest.trim().trim_end_matches('`'));
-            Some((name, [crates(uses), crates(tests_use)]))
+            Some((name, [code_in(uses), code_in(tests_use)]))
         })
         .collect()
 }
 
-/// The name in a line "/// - `name`: what it means" of a port's promises.
-fn promise(line: &str) -> Option<&str> {
-    line.trim_start().strip_prefix("/// - `")?.split_once("`:").map(|(name, _)| name)
+/// What stands in backticks.
+fn code_in(markdown: &str) -> BTreeSet<String> {
+    markdown.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
+}
+
+/// The names of all promises: lines "/// - `name`: what it means" of the ports.
+fn promises() -> BTreeSet<String> {
+    let name = |line: &str| {
+        let (name, _) = line.strip_prefix("/// - `")?.split_once("`:")?;
+        Some(name.to_owned())
+    };
+    text_below("domain/src/ports").lines().filter_map(name).collect()
 }
 
 /// The crates of the workspace, as Cargo describes them.
@@ -169,6 +186,12 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 
 fn sources() -> Vec<PathBuf> {
     files(&root(), "rs")
+}
+
+/// All source files of a folder, one behind the other.
+fn text_below(folder: &str) -> String {
+    let sources = files(&root().join(folder), "rs");
+    sources.iter().map(|file| fs::read_to_string(file).expect("a source file")).collect()
 }
 
 /// The files below a folder that end so; neither hidden nor built ones.
