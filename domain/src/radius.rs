@@ -12,7 +12,7 @@ use thiserror::Error;
 /// ```
 /// use catchment_domain::Radius;
 /// assert_eq!("1.5km".parse(), Radius::try_from(1500));
-/// assert!(Radius::try_from(1_000_000_000_000).is_err());
+/// assert!(Radius::try_from(1_000_000_000_000_u64).is_err());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Radius(u32);
