@@ -1,1 +1,38 @@
-//! .
+//! The domain's storage ports on a relational database, by `SeaORM`.
+//!
+//! [`SeaOrmStore`] is all five of them. Read in this order: `open` (what makes a file our
+//! database), `writer` (one write transaction at a time), `entity` (the tables), `codec` (what
+//! stands in their blobs), then one file per port. What a batch of requests does to the
+//! database is constant SQL, in `dialect`; everything else goes by entities, so that another
+//! database needs another `dialect` and no other file.
+//!
+//! # What survives
+//!
+//! `SQLite` runs with a write-ahead log and `synchronous = NORMAL`. A process that is killed,
+//! by kill -9 too, loses nothing that was reported as stored. When the machine loses power,
+//! the last moments before it may be lost, as a whole and from the end: what is there is
+//! consistent, and what was lost is what a log that lasts would send again. A process that is
+//! frozen within a transaction holds up every other writer until it goes on or is killed:
+//! `SQLite` cannot evict it.
+
+mod audit;
+mod campaign_ledger;
+mod campaign_repository;
+mod campaign_rows;
+mod codec;
+mod dialect;
+mod entity;
+mod error;
+mod open;
+mod reply_lanes;
+mod scope;
+mod settings;
+mod shop_ledger;
+mod shop_repository;
+mod shop_rows;
+mod store;
+mod writer;
+
+pub use open::OpenError;
+pub use settings::StoreSettings;
+pub use store::SeaOrmStore;

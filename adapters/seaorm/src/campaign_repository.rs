@@ -1,0 +1,261 @@
+//! Campaigns, for those who start and follow them.
+
+use async_trait::async_trait;
+use catchment_domain::ports::{
+    CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
+};
+use catchment_domain::{
+    Attempt, CHUNK_SHOPS, Campaign, CampaignError, CampaignRef, CampaignState, Chunk, Command,
+    Deadline, Draft, Lane, MAX_SHOPS, Replaced, Revision, Scope, ShopCursor, ShopId, ShopList,
+    Slot, Timestamp,
+};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter,
+    QueryOrder,
+};
+
+use crate::campaign_rows;
+use crate::entity::{campaign, campaign_chunk, campaign_list};
+use crate::error::{classify, stored};
+use crate::store::{SeaOrmStore, highest_mark, next_revision};
+
+#[async_trait]
+impl CampaignRepository for SeaOrmStore {
+    async fn add(&self, draft: &Draft) -> Result<Campaign, CommandError> {
+        // The list is read before anything is locked: a shop that is imported meanwhile counts
+        // as imported later.
+        let plan = self.plan(&draft.scope).await?;
+        let shops = plan.count();
+        if shops == 0 {
+            return Err(CampaignError::EmptyScope.into());
+        }
+        let shops = u32::try_from(shops).ok().filter(|shops| *shops <= MAX_SHOPS);
+        let shops = shops.ok_or(CampaignError::TooManyShops)?;
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let replaced = match draft.replaces {
+            Some(revision) => Some(replaceable(connection, revision).await?),
+            None => None,
+        };
+        let revision = next_revision(connection).await?;
+        let now = self.now();
+        let campaign = Campaign {
+            name: CampaignRef { revision, id: draft.id },
+            nonce: draft.nonce,
+            kind: draft.kind,
+            limit: draft.limit,
+            reason: draft.reason.clone(),
+            shops,
+            created_at: now,
+            timeout: draft.timeout,
+            until: draft.until,
+            replaces: replaced
+                .as_ref()
+                .map(|old| Replaced { campaign: old.name, deadline: old.deadline }),
+            replaced_by: None,
+            reply_lane: None,
+            attempt: Attempt::FIRST,
+            deadline: deadline(now, highest_mark(connection).await?, draft.timeout),
+            state: CampaignState::Sending { open: shops },
+        };
+        if let Some(old) = replaced {
+            let old = Campaign { replaced_by: Some(revision), ..old };
+            campaign_rows::update(connection, &old).await?;
+        }
+        campaign::active(&campaign).insert(connection).await.map_err(classify)?;
+        plan.store(connection, revision).await?;
+        transaction.commit().await?;
+        Ok(campaign)
+    }
+
+    async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError> {
+        campaign_rows::find(&self.readers, revision).await
+    }
+
+    async fn list(&self) -> Result<Vec<Campaign>, StoreError> {
+        let models = campaign::Entity::find()
+            .order_by_asc(campaign::Column::Revision)
+            .all(&self.readers)
+            .await
+            .map_err(classify)?;
+        models.into_iter().map(Campaign::try_from).collect()
+    }
+
+    async fn command(
+        &self,
+        revision: Revision,
+        command: Command,
+    ) -> Result<Campaign, CommandError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let campaign = campaign_rows::find(connection, revision).await?;
+        let campaign = campaign.ok_or(CampaignError::Unknown(revision))?;
+        let before = campaign_rows::chunks(connection, revision).await?;
+        let mut after = before.clone();
+        let deadline = deadline(self.now(), highest_mark(connection).await?, campaign.timeout);
+        let campaign = campaign.command(command, &mut after, deadline)?;
+        campaign_rows::update_chunks(connection, revision, &before, &after).await?;
+        campaign_rows::update(connection, &campaign).await?;
+        transaction.commit().await?;
+        Ok(campaign)
+    }
+
+    async fn tallies(&self, revision: Revision) -> Result<Tallies, StoreError> {
+        let mut tallies = Tallies::default();
+        for chunk in campaign_rows::chunks(&self.readers, revision).await? {
+            tallies.activation.add(chunk.activations());
+            tallies.release.add(chunk.releases());
+        }
+        Ok(tallies)
+    }
+
+    async fn outcomes(
+        &self,
+        revision: Revision,
+        filter: OutcomeFilter,
+        from: u32,
+        limit: usize,
+    ) -> Result<Vec<ShopOutcome>, StoreError> {
+        let mut outcomes = Vec::new();
+        let mut next = self.chunk_behind(revision, from).await?;
+        while let Some(chunk) = next.filter(|_| outcomes.len() < limit) {
+            let list = campaign_rows::list(&self.readers, revision, chunk.number).await?;
+            push_outcomes(&mut outcomes, &chunk, &list, filter, from)?;
+            next = self.chunk_behind(revision, end(&chunk)).await?;
+        }
+        outcomes.truncate(limit);
+        Ok(outcomes)
+    }
+}
+
+/// A campaign whose place another may take.
+async fn replaceable(
+    connection: &DatabaseConnection,
+    revision: Revision,
+) -> Result<Campaign, CommandError> {
+    let old = campaign_rows::find(connection, revision).await?;
+    let old = old.ok_or(CampaignError::Unknown(revision))?;
+    old.check_replaceable()?;
+    Ok(old)
+}
+
+/// A deadline that lies above everything that was treated as passed, whatever the clock says.
+fn deadline(now: Timestamp, mark: Deadline, timeout: std::time::Duration) -> Deadline {
+    Deadline::at(now.max(mark.instant()).saturating_add(timeout))
+}
+
+/// The frozen list of a campaign, chunk by chunk.
+#[derive(Default)]
+struct Plan {
+    chunks: Vec<(Lane, ShopList)>,
+}
+
+impl Plan {
+    /// Adds a shop. They come in the order of lane and id.
+    fn push(&mut self, lane: Lane, shop: &ShopId) {
+        match self.chunks.last_mut() {
+            Some((current, list)) if *current == lane && list.len() < CHUNK_SHOPS => {
+                list.push(shop)
+            }
+            _ => {
+                let mut list = ShopList::default();
+                list.push(shop);
+                self.chunks.push((lane, list));
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.chunks.iter().map(|(_, list)| list.len()).sum()
+    }
+
+    async fn store(
+        &self,
+        connection: &DatabaseConnection,
+        revision: Revision,
+    ) -> Result<(), StoreError> {
+        let mut first = 0;
+        for (number, (lane, list)) in (0_u32..).zip(&self.chunks) {
+            let chunk = Chunk::new(number, *lane, first, list.len());
+            first = end(&chunk);
+            let row = campaign_list::ActiveModel {
+                revision: ActiveValue::Set(stored(revision.0)),
+                number: ActiveValue::Set(number.into()),
+                ids: ActiveValue::Set(campaign_list::lines(list)),
+            };
+            row.insert(connection).await.map_err(classify)?;
+            let row = campaign_chunk::active(revision, &chunk);
+            row.insert(connection).await.map_err(classify)?;
+        }
+        Ok(())
+    }
+}
+
+impl SeaOrmStore {
+    async fn plan(&self, scope: &Scope) -> Result<Plan, StoreError> {
+        let mut plan = Plan::default();
+        if let Some(ids) = scope.named_only() {
+            let lanes = self.settings.lanes;
+            let mut named: Vec<_> = ids.iter().map(|id| ShopCursor::behind(id, lanes)).collect();
+            named.sort_unstable();
+            for shop in &named {
+                plan.push(shop.lane, &shop.id);
+            }
+        } else {
+            self.scan(scope, |lane, shop| plan.push(lane, &shop)).await?;
+        }
+        Ok(plan)
+    }
+
+    /// The first chunk that has a place at or behind `from`.
+    async fn chunk_behind(
+        &self,
+        revision: Revision,
+        from: u32,
+    ) -> Result<Option<Chunk>, StoreError> {
+        let end =
+            Expr::col(campaign_chunk::Column::First).add(Expr::col(campaign_chunk::Column::Shops));
+        let model = campaign_chunk::Entity::find()
+            .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
+            .filter(end.gt(i64::from(from)))
+            .order_by_asc(campaign_chunk::Column::Number)
+            .one(&self.readers)
+            .await
+            .map_err(classify)?;
+        model.as_ref().map(Chunk::try_from).transpose()
+    }
+}
+
+/// The place behind the last shop of a chunk.
+fn end(chunk: &Chunk) -> u32 {
+    chunk.first.saturating_add(u32::try_from(chunk.len()).unwrap_or(u32::MAX))
+}
+
+fn push_outcomes(
+    outcomes: &mut Vec<ShopOutcome>,
+    chunk: &Chunk,
+    list: &ShopList,
+    filter: OutcomeFilter,
+    from: u32,
+) -> Result<(), StoreError> {
+    let slots = chunk.slots(filter.phase);
+    for (place, (slot, id)) in slots.iter().zip(list.iter()).enumerate() {
+        let index = chunk.first.saturating_add(u32::try_from(place).unwrap_or(u32::MAX));
+        let wanted = filter.status.is_none_or(|status| *slot == Slot::Closed(status));
+        if index < from || !wanted {
+            continue;
+        }
+        let detail = chunk.detail(filter.phase, place);
+        outcomes.push(ShopOutcome {
+            index,
+            shop: id.parse().map_err(|error: catchment_domain::ShopIdError| {
+                StoreError::BadData { what: error.to_string() }
+            })?,
+            slot: *slot,
+            code: detail.map(|detail| detail.code),
+            message: detail.and_then(|detail| detail.message.clone()),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! `SQLite`. Its JSON has no bytes, so causes travel in hexadecimal digits.
+
+use super::Dialect;
+
+/// How `SQLite` says it.
+pub(crate) const SQLITE: Dialect = Dialect {
+    move_lane: "
+        UPDATE lane_state
+        SET applied_next = ?4,
+            replied_next = max(replied_next, min(?5, ?3)),
+            last_id = coalesce(?6, last_id)
+        WHERE lane = ?1 AND epoch = ?2 AND applied_next = ?3
+        RETURNING expired_up_to",
+    // CROSS JOIN keeps the order: one look into the shops for each id.
+    load_states: "
+        SELECT json_group_array(json_array(
+            wanted.key, base_radius, base_revision, base_effect, radius, version, hex(causes)))
+        FROM json_each(?2) AS wanted
+        CROSS JOIN shop ON shop.lane = ?1 AND shop.id = wanted.value",
+    store_states: "
+        UPDATE shop
+        SET base_radius = new.value ->> 1, base_revision = new.value ->> 2,
+            base_effect = new.value ->> 3, radius = new.value ->> 4,
+            version = new.value ->> 5, causes = unhex(new.value ->> 6)
+        FROM json_each(?2) AS new
+        WHERE shop.lane = ?1 AND shop.id = new.value ->> 0",
+    // `WHERE true` tells the parser that ON belongs to the insert.
+    store_shops: "
+        INSERT INTO shop (lane, id, name, category, region, latitude, longitude, base_radius,
+            base_revision, base_effect, radius, version, causes)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+            value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11,
+            unhex(value ->> 12)
+        FROM json_each(?1) WHERE true
+        ON CONFLICT (lane, id) DO UPDATE
+        SET name = excluded.name, category = excluded.category, region = excluded.region,
+            latitude = excluded.latitude, longitude = excluded.longitude,
+            base_radius = excluded.base_radius, base_revision = excluded.base_revision,
+            base_effect = excluded.base_effect, radius = excluded.radius,
+            version = excluded.version, causes = excluded.causes",
+    scan_shops: "
+        SELECT json_group_array(json_array(lane, id, category, region, latitude, longitude))
+        FROM (SELECT lane, id, category, region, latitude, longitude FROM shop
+              WHERE (lane, id) > (?1, ?2)
+                AND (?3 IS NULL OR region IN (SELECT value FROM json_each(?3)))
+                AND (?4 IS NULL OR category IN (SELECT value FROM json_each(?4)))
+                AND latitude BETWEEN ?5 AND ?6 AND longitude BETWEEN ?7 AND ?8
+              ORDER BY lane, id LIMIT 5000)",
+    insert_receipt: "
+        INSERT INTO receipt (lane, epoch, from_position, to_position, log_id, stored_at, entries)
+        SELECT lane, ?2, ?3, ?4, log_id, ?5, ?6 FROM lane_state WHERE lane = ?1",
+    // Only the oldest are looked at: of them the rest are younger, so they stay too.
+    prune_receipts: "
+        DELETE FROM receipt WHERE (lane, epoch, from_position) IN (
+            SELECT old.lane, old.epoch, old.from_position
+            FROM (SELECT lane, epoch, from_position, to_position, log_id, stored_at
+                  FROM receipt WHERE lane = ?1 ORDER BY epoch, from_position LIMIT 8) AS old
+            JOIN lane_state ON lane_state.lane = old.lane
+            WHERE old.stored_at < ?2
+              AND (old.to_position <= lane_state.replied_next
+                   OR old.log_id <> lane_state.log_id))",
+};

@@ -1,0 +1,12 @@
+//! The tables as they are stored. What comes out of them is input like any other: each row
+//! becomes a value of the domain by `TryFrom`, which names table, column and row of what
+//! cannot be read.
+
+pub(crate) mod campaign;
+pub(crate) mod campaign_chunk;
+pub(crate) mod campaign_list;
+pub(crate) mod installation;
+pub(crate) mod lane_state;
+pub(crate) mod receipt;
+pub(crate) mod reply_lane;
+pub(crate) mod shop;

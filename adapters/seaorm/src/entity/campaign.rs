@@ -1,0 +1,148 @@
+//! Campaigns.
+
+use std::time::Duration;
+
+use catchment_domain::ports::StoreError;
+use catchment_domain::{
+    Attempt, Campaign, CampaignId, CampaignRef, CampaignState, Deadline, Limit, Nonce, Replaced,
+    ReplyLane, Revision, Timestamp,
+};
+use sea_orm::ActiveValue;
+use sea_orm::entity::prelude::*;
+
+use crate::error::{Row, stored};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "campaign")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) revision: i64,
+    pub(crate) id: String,
+    pub(crate) nonce: i64,
+    pub(crate) kind: String,
+    /// The limit: `closed`, `1500m` or `50%`.
+    pub(crate) limited_to: String,
+    pub(crate) reason: String,
+    pub(crate) shops: i64,
+    pub(crate) created_at: i64,
+    pub(crate) timeout_ms: i64,
+    pub(crate) until: Option<i64>,
+    pub(crate) replaces_revision: Option<i64>,
+    pub(crate) replaces_id: Option<String>,
+    pub(crate) replaces_deadline: Option<i64>,
+    pub(crate) replaced_by: Option<i64>,
+    pub(crate) reply_lane: Option<i32>,
+    pub(crate) attempt: i32,
+    pub(crate) deadline: i64,
+    pub(crate) state: String,
+    pub(crate) open: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TryFrom<Model> for Campaign {
+    type Error = StoreError;
+
+    fn try_from(model: Model) -> Result<Self, StoreError> {
+        let row = Row { table: "campaign", key: &format_args!("revision {}", model.revision) };
+        let id = CampaignId(row.text("id", &model.id)?);
+        let reply_lane = match model.reply_lane {
+            Some(lane) => Some(ReplyLane(row.number("reply_lane", lane.into())?)),
+            None => None,
+        };
+        let replaced_by = match model.replaced_by {
+            Some(revision) => Some(Revision(row.number("replaced_by", revision)?)),
+            None => None,
+        };
+        Ok(Self {
+            name: CampaignRef { revision: Revision(row.number("revision", model.revision)?), id },
+            nonce: Nonce::from_random(row.number("nonce", model.nonce)?),
+            kind: row.text("kind", &model.kind)?,
+            limit: row.text("limited_to", &model.limited_to)?,
+            shops: row.number("shops", model.shops)?,
+            created_at: Timestamp::from_millis(model.created_at),
+            timeout: Duration::from_millis(row.number("timeout_ms", model.timeout_ms)?),
+            until: model.until.map(Timestamp::from_millis),
+            replaces: replaces(&row, &model)?,
+            replaced_by,
+            reply_lane,
+            attempt: Attempt(row.number("attempt", model.attempt.into())?),
+            deadline: deadline(model.deadline),
+            state: state(&row, &model)?,
+            reason: model.reason,
+        })
+    }
+}
+
+fn replaces(row: &Row<'_>, model: &Model) -> Result<Option<Replaced>, StoreError> {
+    match (model.replaces_revision, &model.replaces_id, model.replaces_deadline) {
+        (None, None, None) => Ok(None),
+        (Some(revision), Some(id), Some(millis)) => {
+            let revision = Revision(row.number("replaces_revision", revision)?);
+            let id = CampaignId(row.text("replaces_id", id)?);
+            let campaign = CampaignRef { revision, id };
+            Ok(Some(Replaced { campaign, deadline: deadline(millis) }))
+        }
+        _ => Err(row.bad("replaces_revision", "only a part of what it replaces is there")),
+    }
+}
+
+/// `open` is a column of its own, so that open campaigns are found by it.
+fn state(row: &Row<'_>, model: &Model) -> Result<CampaignState, StoreError> {
+    let open = row.number("open", model.open)?;
+    let states = [
+        CampaignState::Sending { open },
+        CampaignState::Settled,
+        CampaignState::Ending { open },
+        CampaignState::Ended,
+    ];
+    let state = states.into_iter().find(|state| state.as_str() == model.state);
+    let state = state.ok_or_else(|| row.bad("state", format_args!("`{}`", model.state)))?;
+    if state.with_open(open) == state {
+        Ok(state)
+    } else {
+        Err(row.bad("open", format_args!("`{open}` does not go with `{state}`")))
+    }
+}
+
+fn deadline(millis: i64) -> Deadline {
+    Deadline::at(Timestamp::from_millis(millis))
+}
+
+/// A new row, or the values of one that is there.
+pub(crate) fn active(campaign: &Campaign) -> ActiveModel {
+    let replaces = campaign.replaces;
+    let timeout = i64::try_from(campaign.timeout.as_millis()).unwrap_or(i64::MAX);
+    ActiveModel {
+        revision: ActiveValue::Set(stored(campaign.name.revision.0)),
+        id: ActiveValue::Set(campaign.name.id.to_string()),
+        nonce: ActiveValue::Set(stored(campaign.nonce.get())),
+        kind: ActiveValue::Set(campaign.kind.as_str().to_owned()),
+        limited_to: ActiveValue::Set(limit_text(campaign.limit)),
+        reason: ActiveValue::Set(campaign.reason.clone()),
+        shops: ActiveValue::Set(campaign.shops.into()),
+        created_at: ActiveValue::Set(campaign.created_at.millis()),
+        timeout_ms: ActiveValue::Set(timeout),
+        until: ActiveValue::Set(campaign.until.map(Timestamp::millis)),
+        replaces_revision: ActiveValue::Set(replaces.map(|r| stored(r.campaign.revision.0))),
+        replaces_id: ActiveValue::Set(replaces.map(|r| r.campaign.id.to_string())),
+        replaces_deadline: ActiveValue::Set(replaces.map(|r| r.deadline.instant().millis())),
+        replaced_by: ActiveValue::Set(campaign.replaced_by.map(|by| stored(by.0))),
+        reply_lane: ActiveValue::Set(campaign.reply_lane.map(|lane| lane.0.into())),
+        attempt: ActiveValue::Set(campaign.attempt.0.into()),
+        deadline: ActiveValue::Set(campaign.deadline.instant().millis()),
+        state: ActiveValue::Set(campaign.state.as_str().to_owned()),
+        open: ActiveValue::Set(campaign.state.open().into()),
+    }
+}
+
+fn limit_text(limit: Limit) -> String {
+    match limit {
+        Limit::Closed => "closed".to_owned(),
+        Limit::Metres(metres) => format!("{}m", metres.radius().metres()),
+        Limit::Percent(percent) => format!("{}%", percent.get()),
+    }
+}

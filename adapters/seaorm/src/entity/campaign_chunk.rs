@@ -1,0 +1,109 @@
+//! The ledger of a chunk of a campaign's shops.
+
+use catchment_domain::ports::{ChunkSummary, StoreError};
+use catchment_domain::{Attempt, Chunk, Lane, Revision};
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue, FromQueryResult};
+
+use crate::codec;
+use crate::error::{Row, stored};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "campaign_chunk")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) revision: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) number: i64,
+    pub(crate) lane: i32,
+    pub(crate) first: i64,
+    pub(crate) shops: i64,
+    /// The newest attempt in which activations may have been sent.
+    pub(crate) sent: Option<i32>,
+    pub(crate) open: i64,
+    /// One byte a shop: see [`codec::slots`].
+    pub(crate) activations: Vec<u8>,
+    pub(crate) releases: Vec<u8>,
+    /// Why slots were closed other than by plain success: see [`codec::details`].
+    pub(crate) details: Option<Vec<u8>>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TryFrom<&Model> for Chunk {
+    type Error = StoreError;
+
+    fn try_from(model: &Model) -> Result<Self, StoreError> {
+        let key = format_args!("campaign {}, chunk {}", model.revision, model.number);
+        let row = Row { table: "campaign_chunk", key: &key };
+        let activations = row.value("activations", codec::slots::decode(&model.activations))?;
+        let releases = row.value("releases", codec::slots::decode(&model.releases))?;
+        let shops: usize = row.number("shops", model.shops)?;
+        if activations.len() != shops || releases.len() != shops {
+            return Err(row.bad("activations", "not one byte for each shop"));
+        }
+        let sent = match model.sent {
+            Some(attempt) => Some(Attempt(row.number("sent", attempt.into())?)),
+            None => None,
+        };
+        let details = model.details.as_deref().unwrap_or_default();
+        Ok(Self::restore(
+            (
+                row.number("number", model.number)?,
+                Lane(row.number("lane", model.lane.into())?),
+                row.number("first", model.first)?,
+            ),
+            sent,
+            activations,
+            releases,
+            row.value("details", codec::details::decode(details))?,
+        ))
+    }
+}
+
+/// A new row, or the values of one that is there.
+pub(crate) fn active(revision: Revision, chunk: &Chunk) -> ActiveModel {
+    let details = Some(codec::details::encode(chunk.details())).filter(|bytes| !bytes.is_empty());
+    ActiveModel {
+        revision: ActiveValue::Set(stored(revision.0)),
+        number: ActiveValue::Set(chunk.number.into()),
+        lane: ActiveValue::Set(chunk.lane.0.into()),
+        first: ActiveValue::Set(chunk.first.into()),
+        shops: ActiveValue::Set(i64::try_from(chunk.len()).unwrap_or(i64::MAX)),
+        sent: ActiveValue::Set(chunk.sent.map(|attempt| attempt.0.into())),
+        open: ActiveValue::Set(chunk.open().into()),
+        activations: ActiveValue::Set(codec::slots::encode(chunk.activations())),
+        releases: ActiveValue::Set(codec::slots::encode(chunk.releases())),
+        details: ActiveValue::Set(details),
+    }
+}
+
+/// The columns of a summary.
+#[derive(Debug, FromQueryResult)]
+pub(crate) struct SummaryRow {
+    revision: i64,
+    number: i64,
+    lane: i32,
+    first: i64,
+    shops: i64,
+    open: i64,
+}
+
+impl TryFrom<SummaryRow> for ChunkSummary {
+    type Error = StoreError;
+
+    fn try_from(model: SummaryRow) -> Result<Self, StoreError> {
+        let key = format_args!("campaign {}, chunk {}", model.revision, model.number);
+        let row = Row { table: "campaign_chunk", key: &key };
+        Ok(Self {
+            number: row.number("number", model.number)?,
+            lane: Lane(row.number("lane", model.lane.into())?),
+            first: row.number("first", model.first)?,
+            shops: row.number("shops", model.shops)?,
+            open: row.number("open", model.open)?,
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! Who owns a lane of requests, and how far it was applied and answered.
+
+use catchment_domain::ports::{Claim, StoreError};
+use catchment_domain::{Deadline, Epoch, LogIdentity, Position, RequestId, Timestamp};
+use sea_orm::entity::prelude::*;
+
+use crate::error::Row;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "lane_state")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) lane: i32,
+    pub(crate) log_id: String,
+    pub(crate) log_lasting: bool,
+    pub(crate) epoch: i64,
+    pub(crate) applied_next: i64,
+    pub(crate) replied_next: i64,
+    pub(crate) last_id: Option<String>,
+    pub(crate) expired_up_to: Option<i64>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TryFrom<&Model> for Claim {
+    type Error = StoreError;
+
+    fn try_from(model: &Model) -> Result<Self, StoreError> {
+        let row = Row { table: "lane_state", key: &format_args!("lane {}", model.lane) };
+        let last_id = match &model.last_id {
+            Some(id) => Some(RequestId(row.text::<uuid::Uuid>("last_id", id)?)),
+            None => None,
+        };
+        Ok(Self {
+            epoch: Epoch(row.number("epoch", model.epoch)?),
+            applied_next: Position(row.number("applied_next", model.applied_next)?),
+            replied_next: Position(row.number("replied_next", model.replied_next)?),
+            last_id,
+        })
+    }
+}
+
+/// A log's number as it is stored.
+pub(crate) fn log_text(log: LogIdentity) -> String {
+    format!("{:032x}", log.id)
+}
+
+/// The highest deadline that was treated as passed.
+pub(crate) fn mark(expired_up_to: Option<i64>) -> Deadline {
+    expired_up_to.map_or(Deadline::MIN, |millis| Deadline::at(Timestamp::from_millis(millis)))
+}

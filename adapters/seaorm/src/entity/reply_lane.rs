@@ -1,0 +1,22 @@
+//! Who reads a lane of replies, and how far.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "reply_lane")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) lane: i32,
+    pub(crate) log_id: String,
+    pub(crate) log_lasting: bool,
+    /// Nobody, where the lease was given back.
+    pub(crate) holder: Option<String>,
+    pub(crate) epoch: i64,
+    pub(crate) position: i64,
+    pub(crate) leased_until: Option<i64>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

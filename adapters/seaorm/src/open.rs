@@ -1,0 +1,285 @@
+//! What makes a file our database, and one clear line for each that is not.
+
+use std::num::NonZeroU16;
+use std::path::Path;
+
+use catchment_domain::Lanes;
+use catchment_domain::ports::{BoxError, StoreError};
+use catchment_migrations::{Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
+    DbErr, EntityTrait,
+};
+use thiserror::Error;
+
+use crate::entity::installation;
+use crate::error::Failure;
+use crate::settings::StoreSettings;
+use crate::writer::{Transaction, Writer};
+
+/// `PRAGMA application_id` of our files: `CaMt` in ASCII.
+const APPLICATION_ID: i32 = 0x4361_4d74;
+
+/// Why a database cannot be used. Each is one line that says what is wrong and what to do.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The text names no database that this version works with.
+    #[error("`{url}` is no database; name a file, such as `sqlite://catchment.db`")]
+    Url {
+        /// The text.
+        url: String,
+    },
+    /// There is no file, and none was to be created.
+    #[error("there is no database `{path}`; check the path")]
+    Missing {
+        /// The file.
+        path: String,
+    },
+    /// The file is something else than a database.
+    #[error("`{path}` is no database, or a damaged one; name another file")]
+    NotADatabase {
+        /// The file.
+        path: String,
+    },
+    /// The database belongs to another program.
+    #[error("`{path}` is the database of another program; name another file")]
+    Foreign {
+        /// The file.
+        path: String,
+    },
+    /// A newer version of this program wrote it.
+    #[error("`{path}` was written by a newer version of this program; update this one")]
+    Newer {
+        /// The file.
+        path: String,
+    },
+    /// The file or its folder cannot be written.
+    #[error("`{path}` cannot be written; check the rights of the file and its folder")]
+    ReadOnly {
+        /// The file.
+        path: String,
+    },
+    /// There is no room on the disk.
+    #[error("the disk of `{path}` is full; make room on it")]
+    Full {
+        /// The file.
+        path: String,
+    },
+    /// The database was made for another number of lanes.
+    #[error("`{path}` was made for {found} lanes, not {wanted}; set {found}, or name another file")]
+    LanesDiffer {
+        /// The file.
+        path: String,
+        /// How many it has.
+        found: u16,
+        /// How many the settings say.
+        wanted: u16,
+    },
+    /// The file cannot be opened.
+    #[error("`{path}` cannot be opened; check that its folder is there and may be entered")]
+    CannotOpen {
+        /// The file.
+        path: String,
+    },
+    /// Another process has it locked.
+    #[error("`{path}` is locked by another process; wait for it or stop it")]
+    Locked {
+        /// The file.
+        path: String,
+    },
+    /// Something else went wrong.
+    #[error("`{path}` cannot be used")]
+    Unavailable {
+        /// The file.
+        path: String,
+        /// What the database says.
+        #[source]
+        source: BoxError,
+    },
+}
+
+/// A database that was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) writer: Writer,
+    pub(crate) readers: DatabaseConnection,
+}
+
+/// Opens a database, creates it where that is wanted, and brings its schema up to date.
+pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, OpenError> {
+    let path = file(url)?;
+    let opening = Opening { path: &path, url, settings };
+    if !settings.create && !Path::new(&path).exists() {
+        return Err(OpenError::Missing { path });
+    }
+    let connection = opening.connect(1, false).await?;
+    if !opening.is_up_to_date(&connection).await? {
+        opening.set_up(&connection).await?;
+    }
+    opening.check_lanes(&connection).await?;
+    let readers = opening.connect(settings.readers.get(), true).await?;
+    Ok(Opened { writer: Writer::new(connection), readers })
+}
+
+/// The file that a URL names.
+fn file(url: &str) -> Result<String, OpenError> {
+    let options = url.parse::<SqliteConnectOptions>().ok().filter(|_| url.starts_with("sqlite:"));
+    let path = options.map(|options| options.get_filename().to_string_lossy().into_owned());
+    // A database in memory would be another one for each connection.
+    path.filter(|path| {
+        !path.is_empty() && !path.contains(":memory:") && !path.contains("file:sqlx-in-memory")
+    })
+    .ok_or_else(|| OpenError::Url { url: url.to_owned() })
+}
+
+struct Opening<'a> {
+    path: &'a str,
+    url: &'a str,
+    settings: &'a StoreSettings,
+}
+
+impl Opening<'_> {
+    /// Opens connections. Nothing is written yet: the file may be another program's.
+    async fn connect(&self, count: u32, reads_only: bool) -> Result<DatabaseConnection, OpenError> {
+        let (create, lock_timeout) = (self.settings.create, self.settings.lock_timeout);
+        let mut options = ConnectOptions::new(self.url);
+        options
+            .max_connections(count)
+            .sqlx_logging(false)
+            .record_stmt_in_spans(false)
+            .test_before_acquire(false)
+            .idle_timeout(None::<std::time::Duration>)
+            .max_lifetime(None::<std::time::Duration>)
+            .map_sqlx_sqlite_opts(move |sqlite| {
+                let sqlite = sqlite
+                    .create_if_missing(create && !reads_only)
+                    .busy_timeout(lock_timeout)
+                    .synchronous(SqliteSynchronous::Normal)
+                    .pragma("temp_store", "memory");
+                if reads_only { sqlite.pragma("query_only", "true") } else { sqlite }
+            });
+        Database::connect(options).await.map_err(|error| self.failed(error))
+    }
+
+    /// Whether there is nothing to do. Else the file is new, or of an older version.
+    async fn is_up_to_date(&self, connection: &DatabaseConnection) -> Result<bool, OpenError> {
+        let id = self.number(connection, "PRAGMA application_id").await?;
+        let objects = self.number(connection, "SELECT count(*) FROM sqlite_schema").await?;
+        if id != APPLICATION_ID {
+            let is_new = id == 0 && objects == 0 && self.settings.create;
+            return if is_new { Ok(false) } else { Err(OpenError::Foreign { path: self.path() }) };
+        }
+        let sql = "SELECT version FROM seaql_migrations ORDER BY version";
+        let rows = connection.query_all_raw(statement(connection, sql)).await;
+        let applied: Vec<String> = rows
+            .and_then(|rows| rows.iter().map(|row| row.try_get_by_index(0)).collect())
+            .map_err(|error| self.failed(error))?;
+        let known: Vec<String> =
+            Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+        if applied.iter().any(|step| !known.contains(step)) {
+            return Err(OpenError::Newer { path: self.path() });
+        }
+        Ok(applied.len() == known.len())
+    }
+
+    /// Brings the schema up to date in one transaction, so that of two processes that open a
+    /// new file at once, the second finds what the first made.
+    async fn set_up(&self, connection: &DatabaseConnection) -> Result<(), OpenError> {
+        self.switch_to_wal(connection).await?;
+        let writer = Writer::new(connection.clone());
+        let transaction = writer.begin().await.map_err(|error| self.refused(error))?;
+        if self.is_up_to_date(connection).await? {
+            return Ok(());
+        }
+        self.migrate(connection).await.map_err(|error| self.failed(error))?;
+        self.finish(transaction).await
+    }
+
+    /// The write-ahead log lets others read while one writes. `SQLite` does not wait for a
+    /// lock here, so this is tried again when somebody else does the same.
+    async fn switch_to_wal(&self, connection: &DatabaseConnection) -> Result<(), OpenError> {
+        let mut attempt = 1;
+        loop {
+            match connection.execute_unprepared("PRAGMA journal_mode = WAL").await {
+                Ok(_) => return Ok(()),
+                Err(error) if Failure::of(&error) == Failure::Busy && attempt < 50 => {
+                    tokio::time::sleep(std::time::Duration::from_millis(5 + attempt)).await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    async fn migrate(&self, connection: &DatabaseConnection) -> Result<(), DbErr> {
+        connection.execute_unprepared(&format!("PRAGMA application_id = {APPLICATION_ID}")).await?;
+        Migrator::up(connection, None).await?;
+        if installation::Entity::find_by_id(installation::ONLY).one(connection).await?.is_none() {
+            let row = installation::ActiveModel {
+                id: ActiveValue::Set(installation::ONLY),
+                lanes: ActiveValue::Set(self.settings.lanes.count().into()),
+                revision: ActiveValue::Set(0),
+            };
+            row.insert(connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, transaction: Transaction) -> Result<(), OpenError> {
+        transaction.commit().await.map_err(|error| self.refused(error))
+    }
+
+    async fn check_lanes(&self, connection: &DatabaseConnection) -> Result<(), OpenError> {
+        let row = installation::Entity::find_by_id(installation::ONLY).one(connection).await;
+        let row = row.map_err(|error| self.failed(error))?;
+        let found = row.and_then(|row| NonZeroU16::new(u16::try_from(row.lanes).ok()?));
+        match found.map(Lanes) {
+            Some(lanes) if lanes == self.settings.lanes => Ok(()),
+            found => Err(OpenError::LanesDiffer {
+                path: self.path(),
+                found: found.map_or(0, Lanes::count),
+                wanted: self.settings.lanes.count(),
+            }),
+        }
+    }
+
+    async fn number(&self, connection: &DatabaseConnection, sql: &str) -> Result<i32, OpenError> {
+        let row = connection.query_one_raw(statement(connection, sql)).await;
+        let number = row.and_then(|row| row.map_or(Ok(0), |row| row.try_get_by_index(0)));
+        number.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: DbErr) -> OpenError {
+        let path = self.path();
+        match Failure::of(&error) {
+            Failure::Busy => OpenError::Locked { path },
+            Failure::Full => OpenError::Full { path },
+            Failure::ReadOnly => OpenError::ReadOnly { path },
+            Failure::CannotOpen => OpenError::CannotOpen { path },
+            Failure::Damaged => OpenError::NotADatabase { path },
+            Failure::BadValue | Failure::Other => {
+                OpenError::Unavailable { path, source: error.into() }
+            }
+        }
+    }
+
+    fn refused(&self, error: StoreError) -> OpenError {
+        match error {
+            StoreError::Unavailable(source) => match source.downcast::<DbErr>() {
+                Ok(error) => self.failed(*error),
+                Err(source) => OpenError::Unavailable { path: self.path(), source },
+            },
+            StoreError::Refused { .. } => OpenError::ReadOnly { path: self.path() },
+            error => OpenError::Unavailable { path: self.path(), source: error.into() },
+        }
+    }
+
+    fn path(&self) -> String {
+        self.path.to_owned()
+    }
+}
+
+fn statement(connection: &DatabaseConnection, sql: &str) -> sea_orm::Statement {
+    sea_orm::Statement::from_string(connection.get_database_backend(), sql)
+}

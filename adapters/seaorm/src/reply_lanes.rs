@@ -1,0 +1,127 @@
+//! Which requester reads which lane of replies.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
+use catchment_domain::{Epoch, LogIdentity, Position, ReplyLane, Timestamp};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter,
+    UpdateMany,
+};
+
+use crate::entity::{lane_state, reply_lane};
+use crate::error::{Row, classify, stored};
+use crate::store::SeaOrmStore;
+
+#[async_trait]
+impl ReplyLanes for SeaOrmStore {
+    async fn lease(
+        &self,
+        lane: ReplyLane,
+        holder: Holder,
+        (log, end): (LogIdentity, Position),
+        duration: Duration,
+    ) -> Result<Option<Lease>, StoreError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let now = self.now();
+        let known = reply_lane::Entity::find_by_id(i32::from(lane.0)).one(connection).await;
+        let known = known.map_err(classify)?;
+        if known.as_ref().is_some_and(|known| is_held_by_another(known, holder, now)) {
+            return Ok(None);
+        }
+        let (epoch, position) = match &known {
+            None => (Epoch(1), end),
+            Some(known) => next_lease(known, lane, log, end)?,
+        };
+        let row = reply_lane::ActiveModel {
+            lane: ActiveValue::Set(lane.0.into()),
+            log_id: ActiveValue::Set(lane_state::log_text(log)),
+            log_lasting: ActiveValue::Set(log.lasting),
+            holder: ActiveValue::Set(Some(holder.0.to_string())),
+            epoch: ActiveValue::Set(stored(epoch.0)),
+            position: ActiveValue::Set(stored(position.0)),
+            leased_until: ActiveValue::Set(Some(now.saturating_add(duration).millis())),
+        };
+        let leased = match known {
+            None => row.insert(connection).await,
+            Some(_) => row.update(connection).await,
+        };
+        leased.map_err(classify)?;
+        transaction.commit().await?;
+        Ok(Some(Lease { lane, holder, epoch, position }))
+    }
+
+    async fn renew(&self, lease: &Lease, duration: Duration) -> Result<(), StoreError> {
+        let until = self.now().saturating_add(duration).millis();
+        let renewed = held(lease).col_expr(reply_lane::Column::LeasedUntil, Expr::value(until));
+        self.update_lease(renewed).await
+    }
+
+    async fn surrender(&self, lease: &Lease) -> Result<(), StoreError> {
+        let given_back = held(lease)
+            .col_expr(reply_lane::Column::Holder, Expr::value(None::<String>))
+            .col_expr(reply_lane::Column::LeasedUntil, Expr::value(None::<i64>));
+        self.update_lease(given_back).await
+    }
+}
+
+impl SeaOrmStore {
+    async fn update_lease(&self, update: UpdateMany<reply_lane::Entity>) -> Result<(), StoreError> {
+        let transaction = self.begin().await?;
+        let updated = update.exec(transaction.connection()?).await.map_err(classify)?;
+        if updated.rows_affected == 0 {
+            return Err(StoreError::Fenced);
+        }
+        transaction.commit().await
+    }
+}
+
+/// An update of a lane while the lease is the lane's.
+pub(crate) fn held(lease: &Lease) -> UpdateMany<reply_lane::Entity> {
+    reply_lane::Entity::update_many()
+        .filter(reply_lane::Column::Lane.eq(i32::from(lease.lane.0)))
+        .filter(reply_lane::Column::Holder.eq(lease.holder.0.to_string()))
+        .filter(reply_lane::Column::Epoch.eq(stored(lease.epoch.0)))
+}
+
+/// Fails where the lease is not the lane's any more.
+pub(crate) async fn check_held(
+    connection: &DatabaseConnection,
+    lease: &Lease,
+) -> Result<(), StoreError> {
+    let known = reply_lane::Entity::find_by_id(i32::from(lease.lane.0)).one(connection).await;
+    let is_held = known.map_err(classify)?.is_some_and(|known| {
+        known.holder == Some(lease.holder.0.to_string()) && known.epoch == stored(lease.epoch.0)
+    });
+    if is_held { Ok(()) } else { Err(StoreError::Fenced) }
+}
+
+fn is_held_by_another(known: &reply_lane::Model, holder: Holder, now: Timestamp) -> bool {
+    let in_force = known.leased_until.is_some_and(|until| now.millis() < until);
+    in_force && known.holder.as_ref().is_some_and(|other| *other != holder.0.to_string())
+}
+
+/// The epoch and position of the next lease of a lane that was read before.
+fn next_lease(
+    known: &reply_lane::Model,
+    lane: ReplyLane,
+    log: LogIdentity,
+    end: Position,
+) -> Result<(Epoch, Position), StoreError> {
+    let row = Row { table: "reply_lane", key: &format_args!("lane {lane}") };
+    let epoch = Epoch(row.number::<u64>("epoch", known.epoch)?.saturating_add(1));
+    if known.log_id == lane_state::log_text(log) {
+        return Ok((epoch, Position(row.number("position", known.position)?)));
+    }
+    if known.log_lasting {
+        let what = format!(
+            "the replies of lane {lane} come from another log than before; \
+             use the log that belongs to this database, or another database"
+        );
+        return Err(StoreError::Refused { what });
+    }
+    Ok((epoch, end))
+}

@@ -1,0 +1,197 @@
+//! The shops of a scope. What the database is asked for is coarse: [`Scope::contains`] has
+//! the last word.
+
+use std::iter::Peekable;
+use std::vec;
+
+use catchment_domain::ports::StoreError;
+use catchment_domain::{Lane, Lanes, Location, Profile, Scope, Shop, ShopCursor, ShopId};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde::Deserialize;
+
+use crate::entity::shop;
+use crate::error::{Row, classify};
+use crate::store::{SeaOrmStore, statement};
+
+/// How many rows are read at once.
+const PAGE: u64 = 2_000;
+
+/// Pages of shops that may be in a scope, in the order of lane and id.
+pub(crate) struct Pages<'a> {
+    scope: &'a Scope,
+    rest: Rest,
+}
+
+/// What was not read yet.
+enum Rest {
+    /// Everything behind a shop.
+    Behind(Option<ShopCursor>),
+    /// These, as far as they are there.
+    Named(Peekable<vec::IntoIter<ShopCursor>>),
+    Nothing,
+}
+
+impl<'a> Pages<'a> {
+    pub(crate) fn new(scope: &'a Scope, lanes: Lanes, after: Option<&ShopCursor>) -> Self {
+        let rest = match &scope.ids {
+            None => Rest::Behind(after.cloned()),
+            Some(ids) => {
+                let named = ids.iter().map(|id| ShopCursor::behind(id, lanes));
+                let mut named: Vec<_> = named.filter(|named| Some(named) > after).collect();
+                named.sort_unstable();
+                Rest::Named(named.into_iter().peekable())
+            }
+        };
+        Self { scope, rest }
+    }
+
+    /// The next page, filtered by the scope; `None` behind the last.
+    pub(crate) async fn next(
+        &mut self,
+        store: &SeaOrmStore,
+        wanted: usize,
+    ) -> Result<Option<Vec<Shop>>, StoreError> {
+        // Where the scope has the last word, a small page would hold next to nothing.
+        let page = u64::try_from(wanted).unwrap_or(PAGE).min(PAGE);
+        let page = if self.scope.within.is_some() { PAGE } else { page };
+        let rest = match &mut self.rest {
+            Rest::Nothing => return Ok(None),
+            Rest::Behind(after) => after.as_ref().map_or_else(Condition::all, behind),
+            Rest::Named(named) => match next_names(named) {
+                Some(condition) => condition,
+                None => return Ok(None),
+            },
+        };
+        let models = shop::Entity::find()
+            .filter(coarse(self.scope).add(rest))
+            .order_by_asc(shop::Column::Lane)
+            .order_by_asc(shop::Column::Id)
+            .limit(page.max(if matches!(self.rest, Rest::Named(_)) { PAGE } else { 0 }))
+            .all(&store.readers)
+            .await
+            .map_err(classify)?;
+        if let Rest::Behind(_) = self.rest {
+            let is_last = (models.len() as u64) < page;
+            let last = models.last().filter(|_| !is_last);
+            self.rest = match last {
+                Some(last) => Rest::Behind(Some(cursor(last)?)),
+                None => Rest::Nothing,
+            };
+        }
+        let mut shops = models.into_iter().map(Shop::try_from).collect::<Result<Vec<_>, _>>()?;
+        shops.retain(|shop| self.scope.contains(&shop.id, &shop.profile));
+        Ok(Some(shops))
+    }
+}
+
+fn cursor(model: &shop::Model) -> Result<ShopCursor, StoreError> {
+    let row = Row { table: "shop", key: &format_args!("shop `{}`", model.id) };
+    let lane = Lane(row.number("lane", model.lane.into())?);
+    Ok(ShopCursor { lane, id: row.text("id", &model.id)? })
+}
+
+fn behind(after: &ShopCursor) -> Condition {
+    let lane = i32::from(after.lane.0);
+    Condition::any().add(shop::Column::Lane.gt(lane)).add(
+        Condition::all()
+            .add(shop::Column::Lane.eq(lane))
+            .add(shop::Column::Id.gt(after.id.as_str())),
+    )
+}
+
+/// A page of named shops of one lane.
+fn next_names(named: &mut Peekable<vec::IntoIter<ShopCursor>>) -> Option<Condition> {
+    let lane = named.peek()?.lane;
+    let mut ids = Vec::new();
+    while (ids.len() as u64) < PAGE
+        && let Some(next) = named.next_if(|next| next.lane == lane)
+    {
+        ids.push(next.id.as_str().to_owned());
+    }
+    let of_lane = shop::Column::Lane.eq(i32::from(lane.0));
+    Some(Condition::all().add(of_lane).add(shop::Column::Id.is_in(ids)))
+}
+
+/// What the database can tell.
+fn coarse(scope: &Scope) -> Condition {
+    let mut condition = Condition::all();
+    if !scope.regions.is_empty() {
+        condition = condition.add(shop::Column::Region.is_in(&scope.regions));
+    }
+    if !scope.categories.is_empty() {
+        condition = condition.add(shop::Column::Category.is_in(&scope.categories));
+    }
+    if let Some(circle) = scope.within {
+        let [south, north, west, east] = circle.bounds();
+        condition = condition
+            .add(shop::Column::Latitude.between(south, north))
+            .add(shop::Column::Longitude.between(west, east));
+    }
+    condition
+}
+
+/// A scanned row: lane, id, category, region, latitude, longitude.
+#[derive(Deserialize)]
+struct ScannedRow(u16, String, String, String, f64, f64);
+
+impl SeaOrmStore {
+    /// Shows each shop of a scope, in the order of lane and id.
+    pub(crate) async fn scan(
+        &self,
+        scope: &Scope,
+        mut show: impl FnMut(Lane, ShopId) + Send,
+    ) -> Result<(), StoreError> {
+        let texts = |texts: &std::collections::BTreeSet<String>| {
+            (!texts.is_empty())
+                .then(|| texts.iter().cloned().collect::<serde_json::Value>().to_string())
+        };
+        let [south, north, west, east] =
+            scope.within.map_or([-90.0, 90.0, -180.0, 180.0], |circle| circle.bounds());
+        let (mut lane, mut last) = (0_u16, String::new());
+        loop {
+            let values = [
+                i32::from(lane).into(),
+                last.as_str().into(),
+                texts(&scope.regions).into(),
+                texts(&scope.categories).into(),
+                south.into(),
+                north.into(),
+                west.into(),
+                east.into(),
+            ];
+            let query = statement(&self.readers, self.dialect.scan_shops, values);
+            let row = self.readers.query_one_raw(query).await.map_err(classify)?;
+            let json: Option<String> =
+                row.map(|row| row.try_get_by_index(0)).transpose().map_err(classify)?;
+            let table = Row { table: "shop", key: &format_args!("the shops behind `{last}`") };
+            let rows: Vec<ScannedRow> = table.value(
+                "lane .. longitude",
+                serde_json::from_str(json.as_deref().unwrap_or("[]")),
+            )?;
+            let Some(ScannedRow(last_lane, last_id, ..)) = rows.last() else { return Ok(()) };
+            (lane, last) = (*last_lane, last_id.clone());
+            for row in rows {
+                show_if_in_scope(scope, row, &mut show)?;
+            }
+        }
+    }
+}
+
+fn show_if_in_scope(
+    scope: &Scope,
+    scanned: ScannedRow,
+    show: &mut impl FnMut(Lane, ShopId),
+) -> Result<(), StoreError> {
+    let ScannedRow(lane, id, category, region, latitude, longitude) = scanned;
+    let row = Row { table: "shop", key: &format_args!("shop `{id}`") };
+    let location = row.value("latitude", Location::new(latitude, longitude))?;
+    // A scope does not look at names.
+    let profile = Profile { name: String::new(), category, region, location };
+    let id: ShopId = row.text("id", &id)?;
+    if scope.contains(&id, &profile) {
+        show(Lane(lane), id);
+    }
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! Applying batches of requests: the hot path.
+
+use async_trait::async_trait;
+use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError};
+use catchment_domain::{
+    Batch, CampaignId, CampaignRef, Deadline, Epoch, Lane, LaneTime, Loaded, LoadedShop,
+    LogIdentity, Position, Receipt, Revision, Timestamp,
+};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use crate::codec;
+use crate::entity::{campaign, lane_state, receipt};
+use crate::error::{Row, classify, stored};
+use crate::shop_rows;
+use crate::store::{SeaOrmStore, statement};
+
+#[async_trait]
+impl ShopLedger for SeaOrmStore {
+    async fn claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError> {
+        if lane.0 >= self.lanes().count() {
+            let what = format!("the database has no lane {lane}; it has {}", self.lanes().count());
+            return Err(StoreError::Refused { what });
+        }
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let known = lane_state::Entity::find_by_id(i32::from(lane.0)).one(connection).await;
+        let claimed = match known.map_err(classify)? {
+            None => new_lane(lane, log).insert(connection).await,
+            Some(known) => claim_again(known, lane, log)?.update(connection).await,
+        };
+        let claim = Claim::try_from(&claimed.map_err(classify)?)?;
+        transaction.commit().await?;
+        Ok(claim)
+    }
+
+    async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {
+        let transaction = self.begin().await?;
+        let applying = Applying { store: self, connection: transaction.connection()?, batch };
+        let mark = applying.move_lane().await?;
+        let time = LaneTime { now: self.now(), expired_up_to: mark };
+        let mut loaded = Loaded {
+            time,
+            campaigns: applying.load_campaigns().await?,
+            shops: applying.load_shops().await?,
+        };
+        let outcomes = decide(batch, &mut loaded);
+        let receipt = Receipt::new(batch, outcomes);
+        applying.store_shops(&loaded.shops).await?;
+        applying.store_receipt(&receipt, time.now).await?;
+        applying.store_mark(mark, loaded.time.expired_up_to).await?;
+        applying.prune_receipts(time.now).await?;
+        transaction.commit().await?;
+        Ok(receipt)
+    }
+
+    async fn receipts(
+        &self,
+        lane: Lane,
+        from: Position,
+        to: Position,
+    ) -> Result<Vec<Receipt>, StoreError> {
+        let state = lane_state::Entity::find_by_id(i32::from(lane.0)).one(&self.readers).await;
+        // Positions mean something only in their own log.
+        let Some(state) = state.map_err(classify)? else { return Ok(Vec::new()) };
+        let rows = receipt::Entity::find()
+            .filter(receipt::Column::Lane.eq(state.lane))
+            .filter(receipt::Column::LogId.eq(state.log_id))
+            .filter(receipt::Column::ToPosition.gt(stored(from.0)))
+            .filter(receipt::Column::FromPosition.lt(stored(to.0)))
+            .order_by_asc(receipt::Column::Epoch)
+            .order_by_asc(receipt::Column::FromPosition)
+            .all(&self.readers)
+            .await
+            .map_err(classify)?;
+        rows.into_iter().map(|row| <(Lane, Receipt)>::try_from(row).map(|(_, r)| r)).collect()
+    }
+
+    async fn replied(&self, lane: Lane, epoch: Epoch, next: Position) -> Result<(), StoreError> {
+        let transaction = self.begin().await?;
+        let moved = lane_state::Entity::update_many()
+            .col_expr(lane_state::Column::RepliedNext, replied_next(next))
+            .filter(lane_state::Column::Lane.eq(i32::from(lane.0)))
+            .filter(lane_state::Column::Epoch.eq(stored(epoch.0)))
+            .exec(transaction.connection()?)
+            .await
+            .map_err(classify)?;
+        if moved.rows_affected == 0 {
+            return Err(StoreError::Fenced);
+        }
+        transaction.commit().await
+    }
+}
+
+/// `next`, but never less than what is stored, and never above what was applied.
+fn replied_next(next: Position) -> Expr {
+    let (replied, applied) = (lane_state::Column::RepliedNext, lane_state::Column::AppliedNext);
+    let next = stored(next.0);
+    Expr::case(Expr::col(replied).gte(next), Expr::col(replied))
+        .case(Expr::col(applied).lte(next), Expr::col(applied))
+        .finally(next)
+        .into()
+}
+
+fn new_lane(lane: Lane, log: LogIdentity) -> lane_state::ActiveModel {
+    lane_state::ActiveModel {
+        lane: ActiveValue::Set(lane.0.into()),
+        log_id: ActiveValue::Set(lane_state::log_text(log)),
+        log_lasting: ActiveValue::Set(log.lasting),
+        epoch: ActiveValue::Set(1),
+        applied_next: ActiveValue::Set(0),
+        replied_next: ActiveValue::Set(0),
+        last_id: ActiveValue::Set(None),
+        expired_up_to: ActiveValue::Set(None),
+    }
+}
+
+fn claim_again(
+    known: lane_state::Model,
+    lane: Lane,
+    log: LogIdentity,
+) -> Result<lane_state::ActiveModel, StoreError> {
+    let is_same = known.log_id == lane_state::log_text(log);
+    if known.log_lasting && !is_same {
+        return Err(StoreError::Refused {
+            what: format!(
+                "the requests of lane {lane} come from another log than before; \
+                 use the log that belongs to this database, or another database"
+            ),
+        });
+    }
+    let epoch = known.epoch + 1;
+    let expired_up_to = known.expired_up_to;
+    let mut claimed = if is_same { known.into_active_model() } else { new_lane(lane, log) };
+    claimed.epoch = ActiveValue::Set(epoch);
+    claimed.expired_up_to = ActiveValue::Set(expired_up_to);
+    Ok(claimed)
+}
+
+/// A batch within its transaction.
+struct Applying<'a> {
+    store: &'a SeaOrmStore,
+    connection: &'a DatabaseConnection,
+    batch: &'a Batch,
+}
+
+impl Applying<'_> {
+    /// Moves the lane on, which fails where another owner took over or where the batch does
+    /// not begin where the lane stands. Returns what the lane treated as passed.
+    async fn move_lane(&self) -> Result<Deadline, StoreError> {
+        let batch = self.batch;
+        let values = [
+            i32::from(batch.lane.0).into(),
+            stored(batch.epoch.0).into(),
+            stored(batch.from.0).into(),
+            stored(batch.to().0).into(),
+            stored(batch.replied.0).into(),
+            batch.last_id().map(|id| id.to_string()).into(),
+        ];
+        let moved = statement(self.connection, self.store.dialect.move_lane, values);
+        let row = self.connection.query_one_raw(moved).await.map_err(classify)?;
+        let row = row.ok_or(StoreError::Fenced)?;
+        Ok(lane_state::mark(row.try_get_by_index(0).map_err(classify)?))
+    }
+
+    /// Which of the batch's campaigns the database knows, by revision and id together.
+    async fn load_campaigns(&self) -> Result<Vec<CampaignRef>, StoreError> {
+        let mut wanted = self.batch.campaigns();
+        if wanted.is_empty() {
+            return Ok(wanted);
+        }
+        let revisions = wanted.iter().map(|campaign| stored(campaign.revision.0));
+        let known: Vec<(i64, String)> = campaign::Entity::find()
+            .select_only()
+            .column(campaign::Column::Revision)
+            .column(campaign::Column::Id)
+            .filter(campaign::Column::Revision.is_in(revisions))
+            .into_tuple()
+            .all(self.connection)
+            .await
+            .map_err(classify)?;
+        let known = known.into_iter().map(|(revision, id)| {
+            let row = Row { table: "campaign", key: &format_args!("revision {revision}") };
+            let revision = Revision(row.number("revision", revision)?);
+            Ok(CampaignRef { revision, id: CampaignId(row.text("id", &id)?) })
+        });
+        let known = known.collect::<Result<Vec<_>, StoreError>>()?;
+        wanted.retain(|campaign| known.contains(campaign));
+        Ok(wanted)
+    }
+
+    async fn load_shops(&self) -> Result<Vec<LoadedShop>, StoreError> {
+        shop_rows::load(self.connection, self.store.dialect, self.batch.lane, self.batch.shops())
+            .await
+            .map(|states| states.into_iter().map(LoadedShop::new).collect())
+    }
+
+    async fn store_shops(&self, shops: &[LoadedShop]) -> Result<(), StoreError> {
+        let changed = self.batch.shops().iter().zip(shops).filter(|(_, shop)| shop.changed);
+        let changed = changed.filter_map(|(id, shop)| Some((id, shop.state.as_ref()?)));
+        shop_rows::store(self.connection, self.store.dialect, self.batch.lane, changed).await
+    }
+
+    async fn store_receipt(&self, receipt: &Receipt, now: Timestamp) -> Result<(), StoreError> {
+        if receipt.entries.is_empty() {
+            return Ok(());
+        }
+        let values = [
+            i32::from(self.batch.lane.0).into(),
+            stored(self.batch.epoch.0).into(),
+            stored(receipt.from.0).into(),
+            stored(receipt.to.0).into(),
+            now.millis().into(),
+            codec::receipt::encode(receipt.from, &receipt.entries).into(),
+        ];
+        let insert = statement(self.connection, self.store.dialect.insert_receipt, values);
+        self.connection.execute_raw(insert).await.map(drop).map_err(classify)
+    }
+
+    /// Remembers what was treated as passed, where that is more than before.
+    async fn store_mark(&self, before: Deadline, after: Deadline) -> Result<(), StoreError> {
+        if after <= before {
+            return Ok(());
+        }
+        lane_state::Entity::update_many()
+            .col_expr(lane_state::Column::ExpiredUpTo, Expr::value(after.instant().millis()))
+            .filter(lane_state::Column::Lane.eq(i32::from(self.batch.lane.0)))
+            .exec(self.connection)
+            .await
+            .map(drop)
+            .map_err(classify)
+    }
+
+    async fn prune_receipts(&self, now: Timestamp) -> Result<(), StoreError> {
+        let kept = i64::try_from(self.store.settings.receipts_kept.as_millis());
+        let before = now.millis().saturating_sub(kept.unwrap_or(i64::MAX));
+        let values = [i32::from(self.batch.lane.0).into(), before.into()];
+        let prune = statement(self.connection, self.store.dialect.prune_receipts, values);
+        self.connection.execute_raw(prune).await.map(drop).map_err(classify)
+    }
+}

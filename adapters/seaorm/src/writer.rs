@@ -1,0 +1,108 @@
+//! One write transaction at a time.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use catchment_domain::ports::StoreError;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::error::{Failure, classify};
+
+/// How often a transaction is begun before the database counts as unavailable.
+const ATTEMPTS: u32 = 4;
+
+/// The one connection that writes. Those who wait for it get it in the order in which they
+/// came; `SQLite`'s own lock is only for other processes, and has no such order.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    connection: Arc<Mutex<DatabaseConnection>>,
+}
+
+impl Writer {
+    /// `connection` must be a pool of one.
+    pub(crate) fn new(connection: DatabaseConnection) -> Self {
+        Self { connection: Arc::new(Mutex::new(connection)) }
+    }
+
+    /// Begins a write transaction. It is rolled back when it is dropped.
+    pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
+        let guard = Arc::clone(&self.connection).lock_owned().await;
+        let mut transaction = Transaction { guard: Some(guard) };
+        let mut attempt = 1;
+        while let Err(error) = transaction.run("BEGIN IMMEDIATE").await {
+            if Failure::of(&error) != Failure::Busy || attempt == ATTEMPTS {
+                // Nothing was begun that would have to be rolled back.
+                transaction.guard = None;
+                return Err(classify(error));
+            }
+            tokio::time::sleep(pause(attempt)).await;
+            attempt += 1;
+        }
+        Ok(transaction)
+    }
+
+    /// Closes the connection once nobody writes.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        self.connection.lock().await.close_by_ref().await.map_err(classify)
+    }
+}
+
+/// A pause that grows, and is another one for each process that waits.
+fn pause(attempt: u32) -> Duration {
+    let jitter = RandomState::new().hash_one(attempt) % 20;
+    Duration::from_millis(u64::from(attempt) * 10 + jitter)
+}
+
+/// A write transaction.
+///
+/// The statements that begin and end it are our own and not the driver's: the driver counts
+/// transactions, and its count is wrong for ever once `SQLite` has rolled one back by itself,
+/// as it does when the disk is full.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    /// `None` once it is over.
+    guard: Option<OwnedMutexGuard<DatabaseConnection>>,
+}
+
+impl Transaction {
+    /// What statements run on.
+    pub(crate) fn connection(&self) -> Result<&DatabaseConnection, StoreError> {
+        self.guard.as_deref().ok_or(StoreError::Fenced)
+    }
+
+    /// Stores everything. After an error its fate is unknown.
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        if let Err(error) = self.run("COMMIT").await {
+            tracing::warn!(%error, "the answer to a commit was an error");
+            return Err(StoreError::Fenced);
+        }
+        self.guard = None;
+        Ok(())
+    }
+
+    async fn run(&self, sql: &str) -> Result<(), DbErr> {
+        match &self.guard {
+            Some(connection) => connection.execute_unprepared(sql).await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Rolls back what was not committed, also when the future that held it was dropped half way.
+///
+/// The guard goes with it, so that the next writer waits until it is done. Without a runtime
+/// the process is at its end, and `SQLite` rolls back when it opens the file again.
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let Some(connection) = self.guard.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move {
+                // An error says that there is nothing left to roll back.
+                connection.execute_unprepared("ROLLBACK").await.ok();
+            });
+        }
+    }
+}
