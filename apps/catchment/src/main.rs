@@ -1,2 +1,45 @@
-//! .
-fn main() {}
+//! Campaigns over the delivery radii of a city's shops, in one process: the command line.
+
+mod cli;
+mod commands;
+mod ending;
+mod settings;
+mod telemetry;
+mod stores;
+mod engine;
+mod run;
+mod watch;
+mod report;
+mod scope;
+mod forecast;
+mod shop_file;
+mod city;
+mod duration;
+mod nearest;
+mod number;
+mod output;
+mod random;
+
+use std::process::ExitCode;
+
+use crate::cli::Cli;
+use crate::ending::{Ending, WRONG_USAGE, complain, conclude};
+use crate::output::Output;
+use crate::settings::{Layers, Settings};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Cli::of_process() {
+        Ok(cli) => conclude(run(cli).await),
+        Err(usage) => {
+            complain(&usage);
+            ExitCode::from(WRONG_USAGE)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<Ending> {
+    let settings = Settings::load(&Layers::of_process(cli.database))?;
+    telemetry::install(&settings.log);
+    commands::run(cli.command, settings, Output { json: cli.json }).await
+}

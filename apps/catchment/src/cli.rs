@@ -1,0 +1,75 @@
+//! The command line: what can be said, and what is wrong usage.
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::commands::{campaign, config, shops};
+
+const AFTER_HELP: &str = "\
+Settings come from built-in defaults, config/<CATCHMENT_ENV>.toml, variables such as
+CATCHMENT__CAMPAIGNS__TIMEOUT=10m, and options; `catchment config check` shows them.
+
+Exit codes:
+    0  done; for a campaign: every shop is as it was asked for
+    1  failed; for a campaign also: shops were rejected, expired or given up
+    2  wrong usage
+   64  bad settings
+  130  interrupted; what was begun is stored, and `catchment campaign watch N` goes on with it
+
+Examples:
+  catchment shops import shops.csv.gz
+  catchment campaign start --kind rider_shortage --limit 3km --all
+  catchment campaign start --kind system_failure --region Hackney --reason 'payments fail'
+  catchment shops show 592";
+
+/// Changes the delivery radii of a city's shops, and knows what became of each.
+#[derive(Debug, Parser)]
+#[command(name = "catchment", version, after_help = AFTER_HELP, infer_subcommands = true)]
+pub(crate) struct Cli {
+    /// Where the database is, such as `sqlite://catchment.db`.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) database: Option<String>,
+
+    /// Prints for machines: one JSON value a line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Brings shops in, and shows them.
+    #[command(subcommand)]
+    Shops(shops::Command),
+    /// Starts campaigns, follows and ends them.
+    #[command(subcommand)]
+    Campaign(campaign::Command),
+    /// Shows the trigger kinds, their ranks and default limits.
+    Triggers,
+    /// Shows the settings.
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+impl Cli {
+    /// Reads the arguments of this process.
+    ///
+    /// # Errors
+    ///
+    /// The line for stderr when a value is wrong. Every other wrong usage, and `--help`, is
+    /// answered by clap, which then ends the process.
+    pub(crate) fn of_process() -> Result<Self, String> {
+        Self::try_parse().map_err(|error| {
+            if error.kind() != ErrorKind::ValueValidation {
+                error.exit();
+            }
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            line.trim_start_matches("error: ").to_owned()
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! The commands, and what they all work with.
+
+pub(crate) mod campaign;
+pub(crate) mod config;
+pub(crate) mod shops;
+mod triggers;
+
+use crate::cli::Command;
+use crate::ending::Ending;
+use crate::output::Output;
+use crate::settings::Settings;
+use crate::stores::Stores;
+
+/// What a command that needs the database works with.
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    pub(crate) stores: Stores,
+    pub(crate) output: Output,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+///
+/// With what could not be done, and why.
+pub(crate) async fn run(
+    command: Command,
+    settings: Settings,
+    output: Output,
+) -> anyhow::Result<Ending> {
+    let database = &settings.database;
+    match command {
+        Command::Triggers => triggers::run(&settings, output),
+        Command::Config(command) => config::run(&command, &settings, output),
+        Command::Shops(command) => {
+            let stores = if command.brings_shops() {
+                Stores::open(database).await?
+            } else {
+                Stores::open_existing(database).await?
+            };
+            let context = Context { settings, stores, output };
+            let result = shops::run(command, &context).await;
+            context.stores.close().await;
+            result
+        }
+        Command::Campaign(command) => {
+            let stores = Stores::open_existing(database).await?;
+            let context = Context { settings, stores, output };
+            let result = campaign::run(command, &context).await;
+            context.stores.close().await;
+            result
+        }
+    }
+}

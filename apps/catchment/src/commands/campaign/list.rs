@@ -1,0 +1,33 @@
+//! `catchment campaign list`: all campaigns.
+
+use anyhow::Context as _;
+
+use crate::commands::Context;
+use crate::ending::Ending;
+use crate::number::grouped;
+use crate::output::table;
+use crate::report::{campaign_view, instant};
+
+pub(super) async fn run(context: &Context) -> anyhow::Result<Ending> {
+    let campaigns = context.stores.campaigns.list().await.context("could not list campaigns")?;
+    if context.output.json {
+        campaigns.iter().try_for_each(|campaign| context.output.value(&campaign_view(campaign)))?;
+        return Ok(Ending::Done);
+    }
+    let mut rows =
+        table(&[">campaign", "state", "kind", ">limit", ">shops", ">open", "created", "reason"]);
+    for campaign in campaigns {
+        rows.add_row([
+            campaign.name.revision.to_string(),
+            campaign.state.to_string(),
+            campaign.kind.to_string(),
+            campaign.limit.to_string(),
+            grouped(campaign.shops.into()),
+            grouped(campaign.state.open().into()),
+            instant(campaign.created_at),
+            campaign.reason,
+        ]);
+    }
+    context.output.line(rows.trim_fmt())?;
+    Ok(Ending::Done)
+}

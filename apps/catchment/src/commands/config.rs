@@ -1,0 +1,36 @@
+//! `catchment config`: the settings that are in force, and where each comes from.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::ending::Ending;
+use crate::output::{Output, table};
+use crate::settings::{Settings, redacted};
+
+/// What to do with the settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Checks the settings and shows each with the layer that set it.
+    Check,
+}
+
+/// Shows the settings; that they are checked, reading them has seen to.
+pub(crate) fn run(
+    Command::Check: &Command,
+    settings: &Settings,
+    output: Output,
+) -> anyhow::Result<Ending> {
+    let mut rows = table(&["setting", "value", "from"]);
+    for (key, value) in &settings.values {
+        let text = if key == "database.url" { redacted(&value.text) } else { value.text.clone() };
+        if output.json {
+            output.value(&json!({ "setting": key, "value": text, "from": value.origin }))?;
+        } else {
+            rows.add_row([key.clone(), text, value.origin.clone()]);
+        }
+    }
+    if !output.json {
+        output.line(rows.trim_fmt())?;
+    }
+    Ok(Ending::Done)
+}

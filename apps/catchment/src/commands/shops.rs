@@ -1,0 +1,50 @@
+//! `catchment shops`: bringing shops in, and looking at them.
+
+mod export;
+mod generate;
+mod import;
+mod list;
+mod show;
+
+use clap::Subcommand;
+
+use super::Context;
+use crate::ending::Ending;
+
+pub(crate) use import::store;
+pub(super) use list::Pages;
+
+/// What to do with shops.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Adds or updates the shops of a CSV file.
+    Import(import::Arguments),
+    /// Adds the shops of a made-up city.
+    Generate(generate::Arguments),
+    /// Lists shops.
+    List(list::Arguments),
+    /// Shows one shop: its radius, why it is that, and all causes.
+    Show(show::Arguments),
+    /// Writes shops as CSV.
+    Export(export::Arguments),
+}
+
+impl Command {
+    /// Whether it makes a database where there is none.
+    pub(super) const fn brings_shops(&self) -> bool {
+        match self {
+            Self::Import(_) | Self::Generate(_) => true,
+            Self::List(_) | Self::Show(_) | Self::Export(_) => false,
+        }
+    }
+}
+
+pub(super) async fn run(command: Command, context: &Context) -> anyhow::Result<Ending> {
+    match command {
+        Command::Import(arguments) => import::run(&arguments, context).await,
+        Command::Generate(arguments) => generate::run(&arguments, context).await,
+        Command::List(arguments) => list::run(&arguments, context).await,
+        Command::Show(arguments) => show::run(&arguments, context).await,
+        Command::Export(arguments) => export::run(&arguments, context).await,
+    }
+}

@@ -1,0 +1,35 @@
+//! `catchment shops generate`: a made-up city into the database.
+
+use anyhow::Context as _;
+use catchment_domain::ShopCursor;
+use clap::Args;
+
+use super::import::{CHUNK, report, store};
+use crate::city::City;
+use crate::commands::Context;
+use crate::ending::Ending;
+use crate::shop_file::BadRows;
+
+/// What `shops generate` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// How many shops.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    count: u32,
+    /// The same seed gives the same shops: gen-000001 and so on.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+}
+
+pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
+    let lanes = context.stores.shops.lanes();
+    let mut city = City::new(arguments.seed).take(arguments.count as usize);
+    let chunks = std::iter::from_fn(|| {
+        let mut chunk: Vec<_> = city.by_ref().take(CHUNK).collect();
+        chunk.sort_by_cached_key(|row| ShopCursor::behind(&row.id, lanes));
+        (!chunk.is_empty()).then_some(chunk)
+    });
+    let imported = store(context, chunks).await.context("could not generate shops")?;
+    report(context, imported, &BadRows::default())?;
+    Ok(Ending::Done)
+}

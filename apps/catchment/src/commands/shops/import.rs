@@ -1,0 +1,115 @@
+//! `catchment shops import`: a file of shops into the database.
+
+use anyhow::{Context as _, anyhow};
+use catchment_domain::ShopImport;
+use catchment_domain::ports::{ImportTerms, Imported};
+use clap::Args;
+use serde_json::json;
+
+use crate::commands::Context;
+use crate::ending::{Ending, complain};
+use crate::number::{counted, grouped};
+use crate::shop_file::{self, BadRows, Source};
+
+/// How many shops are stored together.
+pub(super) const CHUNK: usize = 5_000;
+
+const AFTER_HELP: &str = "\
+The file has a header line that names its columns, in any order:
+  id,name,category,region,lat,lon[,base_radius]
+lat and lon are degrees (WGS84), base_radius is metres or a distance such as 3km; without it a
+new shop gets the setting shops.default_base and a known one keeps its own. Other columns are
+ignored. A file compressed with gzip is read as it is.
+Nothing is stored unless every row is good; --skip-bad stores the good ones.";
+
+/// What `shops import` takes.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// The file; `-` is the standard input.
+    #[arg(value_name = "FILE")]
+    file: String,
+    /// Leaves bad rows out, with their lines and reasons on stderr.
+    #[arg(long)]
+    skip_bad: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
+    let source = Source::from(arguments.file.as_str());
+    let attempt = || format!("could not import {source}");
+    let lanes = context.stores.shops.lanes();
+    let rows = shop_file::read(&source, lanes).with_context(attempt)?;
+    let bad = rows.bad.clone();
+    if 0 < bad.count && !arguments.skip_bad {
+        return refuse(&bad, rows.len()).with_context(attempt);
+    }
+    tell(&bad, &format!("{source}: left out"));
+    let imported = store(context, rows.chunks(CHUNK)).await.with_context(attempt)?;
+    report(context, imported, &bad)?;
+    Ok(Ending::Done)
+}
+
+/// Stores rows a chunk at a time, all under one revision.
+pub(crate) async fn store(
+    context: &Context,
+    chunks: impl Iterator<Item = Vec<ShopImport>> + Send,
+) -> anyhow::Result<Imported> {
+    let shops = &context.stores.shops;
+    let terms = ImportTerms {
+        revision: shops.take_revision().await?,
+        default_base: context.settings.default_base,
+        floor: context.settings.policy.floor,
+    };
+    let mut total = Imported::default();
+    for chunk in chunks {
+        let imported = shops.import(&chunk, terms).await.with_context(|| {
+            match total.added + total.updated {
+                0 => "nothing was stored".to_owned(),
+                stored => format!("only the first {} were stored", counted(stored, "shop")),
+            }
+        })?;
+        total.added += imported.added;
+        total.updated += imported.updated;
+    }
+    Ok(total)
+}
+
+/// A single bad row is said in the line of the error itself.
+fn refuse(bad: &BadRows, good: usize) -> anyhow::Result<Ending> {
+    const NOTHING: &str = "nothing was stored (--skip-bad leaves bad rows out)";
+    if let ([row], 1) = (bad.first(), bad.count) {
+        return Err(anyhow!("line {}: {}; {NOTHING}", row.line, row.reason));
+    }
+    tell(bad, "bad");
+    let rows = counted(bad.count + good as u64, "row");
+    Err(anyhow!("{} of {rows} are bad; {NOTHING}", grouped(bad.count)))
+}
+
+fn tell(bad: &BadRows, what: &str) {
+    for row in bad.first() {
+        complain(&format!("{what} line {}: {}", row.line, row.reason));
+    }
+    let more = bad.count - bad.first().len() as u64;
+    if 0 < more {
+        complain(&format!("and {}", counted(more, "more bad row")));
+    }
+}
+
+/// Says what was stored.
+pub(super) fn report(context: &Context, imported: Imported, bad: &BadRows) -> std::io::Result<()> {
+    let Imported { added, updated } = imported;
+    if context.output.json {
+        let rows: Vec<_> = bad
+            .first()
+            .iter()
+            .map(|row| json!({ "line": row.line, "reason": row.reason }))
+            .collect();
+        return context.output.value(&json!({
+            "added": added, "updated": updated, "bad": bad.count, "bad_rows": rows,
+        }));
+    }
+    let (added, updated) = (grouped(added), grouped(updated));
+    context
+        .output
+        .line(format_args!("added {added}, updated {updated}, bad {}", grouped(bad.count)))
+}

@@ -1,0 +1,122 @@
+//! `catchment shops list`: shops, their radii and what decides them.
+
+use catchment_domain::{DecidedBy, Radius, Scope, Shop, ShopCursor};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::commands::Context;
+use crate::ending::Ending;
+use crate::number::counted;
+use crate::output::{note, table};
+use crate::scope::FilterArguments;
+
+/// How many shops are read at a time.
+pub(super) const PAGE: usize = 5_000;
+
+/// What `shops list` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    filter: FilterArguments,
+    /// The most shops that are listed.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+}
+
+pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
+    let scope = arguments.filter.resolve(&context.stores).await?;
+    let floor = context.settings.policy.floor;
+    let mut rows =
+        table(&["id", "name", "category", "region", ">radius", ">base", "decided by", ">campaign"]);
+    let mut pages = Pages::new(context, scope.clone(), arguments.limit);
+    let mut listed = 0;
+    while let Some(page) = pages.next().await? {
+        for shop in &page {
+            listed += 1;
+            if context.output.json {
+                context.output.value(&view(shop, floor))?;
+            } else {
+                rows.add_row(row(shop, floor));
+            }
+        }
+    }
+    if !context.output.json {
+        context.output.line(rows.trim_fmt())?;
+        let more = context.stores.shops.count(&scope).await?.saturating_sub(listed);
+        if 0 < more {
+            note(format_args!("and {}: --limit shows more", counted(more, "other shop")));
+        }
+    }
+    Ok(Ending::Done)
+}
+
+/// The shops of a scope, a page at a time.
+pub(in crate::commands) struct Pages<'a> {
+    context: &'a Context,
+    scope: Scope,
+    after: Option<ShopCursor>,
+    left: usize,
+}
+
+impl<'a> Pages<'a> {
+    /// At most `limit` shops.
+    pub(in crate::commands) const fn new(context: &'a Context, scope: Scope, limit: usize) -> Self {
+        Self { context, scope, after: None, left: limit }
+    }
+
+    /// The next page, until there is none.
+    pub(in crate::commands) async fn next(&mut self) -> anyhow::Result<Option<Vec<Shop>>> {
+        let shops = &self.context.stores.shops;
+        let limit = self.left.min(PAGE);
+        if limit == 0 {
+            return Ok(None);
+        }
+        let page = shops.list(&self.scope, self.after.as_ref(), limit).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.after = Some(ShopCursor::behind(&last.id, shops.lanes()));
+        self.left -= page.len();
+        Ok(Some(page))
+    }
+}
+
+fn row(shop: &Shop, floor: Radius) -> [String; 8] {
+    let (decided_by, campaign) = decided_by(shop, floor);
+    [
+        shop.id.to_string(),
+        shop.profile.name.clone(),
+        shop.profile.category.clone(),
+        shop.profile.region.clone(),
+        shop.state.radius.to_string(),
+        shop.state.base.radius.to_string(),
+        decided_by,
+        campaign.map(|campaign| campaign.to_string()).unwrap_or_default(),
+    ]
+}
+
+/// The word for what decides a shop's radius, `base` or a trigger kind, and the campaign.
+pub(super) fn decided_by(shop: &Shop, floor: Radius) -> (String, Option<u64>) {
+    match shop.state.resolution(floor).decided_by {
+        DecidedBy::Base => ("base".to_owned(), None),
+        DecidedBy::Campaign { revision, kind } => (kind.to_string(), Some(revision.0)),
+        DecidedBy::Request { kind } => (kind.to_string(), None),
+    }
+}
+
+/// A shop for machines.
+pub(super) fn view(shop: &Shop, floor: Radius) -> Value {
+    let (decided_by, campaign) = decided_by(shop, floor);
+    let location = shop.profile.location;
+    json!({
+        "id": shop.id.as_str(),
+        "name": shop.profile.name,
+        "category": shop.profile.category,
+        "region": shop.profile.region,
+        "lat": location.latitude(),
+        "lon": location.longitude(),
+        "base_radius": shop.state.base.radius.metres(),
+        "radius": shop.state.radius.metres(),
+        "decided_by": decided_by,
+        "campaign": campaign,
+        "version": shop.state.version,
+    })
+}

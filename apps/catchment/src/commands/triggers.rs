@@ -1,0 +1,29 @@
+//! `catchment triggers`: the trigger kinds.
+
+use serde_json::json;
+
+use crate::ending::Ending;
+use crate::output::{Output, table};
+use crate::settings::Settings;
+
+/// Shows each kind with its rank and default limit, the highest rank first.
+pub(crate) fn run(settings: &Settings, output: Output) -> anyhow::Result<Ending> {
+    let mut kinds: Vec<_> = settings.policy.triggers.iter().collect();
+    kinds.sort_by_key(|(kind, rule)| (std::cmp::Reverse(rule.rank), **kind));
+    let limit = |rule: &catchment_domain::TriggerRule| rule.default_limit.map(|l| l.to_string());
+    if output.json {
+        for (kind, rule) in kinds {
+            output.value(&json!({
+                "kind": kind.as_str(), "rank": rule.rank.0, "default_limit": limit(rule),
+            }))?;
+        }
+        return Ok(Ending::Done);
+    }
+    let mut rows = table(&["kind", ">rank", ">default limit"]);
+    for (kind, rule) in kinds {
+        let limit = limit(rule).unwrap_or_else(|| "-".to_owned());
+        rows.add_row([kind.to_string(), rule.rank.0.to_string(), limit]);
+    }
+    output.line(rows.trim_fmt())?;
+    Ok(Ending::Done)
+}

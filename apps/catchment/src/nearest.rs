@@ -1,0 +1,57 @@
+//! The nearest known names for one that is unknown.
+
+/// What to say after an unknown name: `: did you mean ...?`, or the names that there are
+/// where none is near.
+pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let near: Vec<String> =
+        nearest(name, &known).into_iter().map(|name| format!("`{name}`")).collect();
+    match near.as_slice() {
+        [] if known.is_empty() => ": there is none yet".to_owned(),
+        [] => String::new(),
+        near => format!(": did you mean {}?", near.join(" or ")),
+    }
+}
+
+/// Up to three names that resemble `name`, the nearest first.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
+    const NEAR: f64 = 0.55;
+    let wanted = name.to_lowercase();
+    let mut scored: Vec<(f64, &str)> = known
+        .iter()
+        .map(|known| (likeness(&wanted, &known.to_lowercase()), *known))
+        .filter(|(score, _)| NEAR <= *score)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    scored.truncate(3);
+    scored.into_iter().map(|(_, known)| known).collect()
+}
+
+/// From 0 to 1. A name that is a part of the other resembles it, however long that is:
+/// `역삼동` is found in `강남구 역삼동`.
+fn likeness(wanted: &str, known: &str) -> f64 {
+    const PART: f64 = 0.8;
+    let edits = strsim::normalized_damerau_levenshtein(wanted, known);
+    let is_part = 1 < wanted.chars().count() && known.contains(wanted);
+    if is_part { edits.max(PART) } else { edits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_names_come_first() {
+        let regions = ["Hackney", "Haringey", "Camden", "강남구 역삼동", "강남구 삼성동"];
+        for (name, expected) in [
+            ("Hackny", ": did you mean `Hackney`?"),
+            ("camden", ": did you mean `Camden`?"),
+            ("역삼동", ": did you mean `강남구 역삼동`?"),
+            ("강남구 역섬동", ": did you mean `강남구 역삼동` or `강남구 삼성동`?"),
+            ("Paris", ""),
+        ] {
+            assert_eq!(suggest(name, regions), expected, "{name}");
+        }
+        assert_eq!(suggest("Paris", []), ": there is none yet");
+    }
+}

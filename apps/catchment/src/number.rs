@@ -1,0 +1,49 @@
+//! Numbers as people read them.
+
+/// A whole number with thousands separated: `51,221`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if 0 < index && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number with its noun: `1 shop`, `51,221 shops`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", grouped(number))
+}
+
+/// How large a part is: `78.1 %`.
+pub(crate) fn share(part: u64, whole: u64) -> String {
+    let thousandths = (part * 1_000).checked_div(whole).unwrap_or_default();
+    format!("{}.{} %", thousandths / 10, thousandths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (51_221, "51,221"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+        assert_eq!(counted(1, "shop"), "1 shop");
+        assert_eq!(counted(2_000, "shop"), "2,000 shops");
+    }
+
+    #[test]
+    fn shares_are_rounded_down() {
+        assert_eq!(share(2, 3), "66.6 %");
+        assert_eq!(share(0, 0), "0.0 %");
+        assert_eq!(share(5, 5), "100.0 %");
+    }
+}

@@ -1,0 +1,61 @@
+//! What a command prints: its result on the standard output, everything else on stderr.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// For machines: one JSON value a line.
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// Prints a line of the result.
+    ///
+    /// # Errors
+    ///
+    /// When the standard output does not take it.
+    pub(crate) fn line(self, text: impl Display) -> io::Result<()> {
+        writeln!(io::stdout(), "{text}")
+    }
+
+    /// Prints a value for machines.
+    ///
+    /// # Errors
+    ///
+    /// When the standard output does not take it.
+    pub(crate) fn value(self, value: &impl Serialize) -> io::Result<()> {
+        self.line(serde_json::to_string(value)?)
+    }
+}
+
+/// Says something to the person at the terminal. A stderr that takes nothing is no reason to
+/// stop.
+pub(crate) fn note(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A table with these columns; a `>` before a name aligns its column to the right.
+pub(crate) fn table(columns: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|name| name.trim_start_matches('>')));
+    for (place, name) in columns.iter().enumerate() {
+        if let Some(column) = table.column_mut(place) {
+            column.set_padding((0, 2));
+            if name.starts_with('>') {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+    }
+    table
+}
+
+/// A table of names and what they stand for.
+pub(crate) fn facts(rows: &[(&str, String)]) -> String {
+    rows.iter().map(|(name, value)| format!("{name:<10}{value}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,180 @@
+//! How campaigns are told: tables for people, objects for machines.
+
+use std::collections::BTreeMap;
+
+use catchment_domain::{Campaign, CampaignState, Revision, Status, Tally, Timestamp};
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Value, json};
+
+use crate::duration;
+use crate::ending::{Ending, complain};
+use crate::number::{counted, grouped, share};
+use crate::output::{Output, table};
+use crate::watch::{Goal, Standing};
+
+/// How the wait for a campaign ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Finished {
+    /// How it stands.
+    pub(crate) standing: Standing,
+    /// How long that took since the command was given.
+    pub(crate) seconds: f64,
+    /// Whether somebody interrupted the wait.
+    pub(crate) interrupted: bool,
+}
+
+/// Prints how a campaign came out, and says what is left to do.
+///
+/// # Errors
+///
+/// When the output does not take it.
+pub(crate) fn finish(output: Output, finished: &Finished, goal: Goal) -> anyhow::Result<Ending> {
+    let Finished { standing, seconds, interrupted } = finished;
+    let campaign = &standing.campaign;
+    if output.json {
+        output.value(&summary(standing, *seconds))?;
+    } else {
+        let revision = campaign.name.revision;
+        let shops = counted(campaign.shops.into(), "shop");
+        let state = campaign.state;
+        output.line(format_args!("campaign {revision} is {state} ({shops}, {seconds:.1} s)"))?;
+        output.line(outcome_table(standing))?;
+    }
+    if *interrupted {
+        complain(&format!(
+            "interrupted: what was sent is stored; `catchment campaign watch {}` goes on",
+            campaign.name.revision
+        ));
+        return Ok(Ending::Interrupted);
+    }
+    Ok(judge(standing, goal))
+}
+
+/// Says what did not work, and how to go on.
+fn judge(standing: &Standing, goal: Goal) -> Ending {
+    let campaign = &standing.campaign;
+    let revision = campaign.name.revision;
+    if goal == Goal::Settled
+        && let Some(how) = left_before_settled(campaign)
+    {
+        complain(&format!("campaign {revision} {how} before it settled"));
+        return Ending::Incomplete;
+    }
+    let tally = standing.tally(goal);
+    let failed = [Status::Rejected, Status::Expired, Status::Failed];
+    let failed: Vec<_> = failed.into_iter().filter(|status| 0 < tally.of(*status)).collect();
+    let Some(first) = failed.first() else { return Ending::Done };
+    let counts: Vec<String> = failed
+        .iter()
+        .map(|status| format!("{} {status}", grouped(tally.of(*status).into())))
+        .collect();
+    let phase = if goal == Goal::Ended { " --phase release" } else { "" };
+    let retry = match goal {
+        Goal::Settled => format!(", and `catchment campaign retry {revision}` asks them again"),
+        Goal::Ended => String::new(),
+    };
+    complain(&format!(
+        "campaign {revision} did not reach every shop: {}; \
+         `catchment campaign outcomes {revision}{phase} --status {first}` shows them{retry}",
+        counts.join(", ")
+    ));
+    Ending::Incomplete
+}
+
+fn left_before_settled(campaign: &Campaign) -> Option<String> {
+    match (campaign.state, campaign.replaced_by) {
+        (CampaignState::Settled, _) | (CampaignState::Sending { .. }, None) => None,
+        (_, Some(by)) => Some(format!("was replaced by campaign {by}")),
+        (CampaignState::Ending { .. } | CampaignState::Ended, None) => Some("was ended".to_owned()),
+    }
+}
+
+/// What a script reads when a campaign is where it was wanted.
+fn summary(standing: &Standing, seconds: f64) -> Value {
+    let campaign = &standing.campaign;
+    let mut value = json!({
+        "campaign": campaign.name.revision.0,
+        "status": campaign.state.as_str(),
+        "shops": campaign.shops,
+        "outcomes": counts(&standing.tallies.activation),
+        "seconds": (seconds * 1_000.0).round() / 1_000.0,
+    });
+    let releases = counts(&standing.tallies.release);
+    if let Value::Object(fields) = &mut value {
+        if !releases.is_empty() {
+            fields.insert("releases".to_owned(), json!(releases));
+        }
+        if let Some(by) = campaign.replaced_by {
+            fields.insert("replaced_by".to_owned(), json!(by.0));
+        }
+    }
+    value
+}
+
+/// How many shops have which outcome; those without one are `open`.
+pub(crate) fn counts(tally: &Tally) -> BTreeMap<&'static str, u32> {
+    let open = (0 < tally.open).then_some(("open", tally.open));
+    tally.iter().map(|(status, count)| (status.as_str(), count)).chain(open).collect()
+}
+
+/// How many shops have which outcome in each phase.
+pub(crate) fn outcome_table(standing: &Standing) -> String {
+    let (activations, releases) =
+        (counts(&standing.tallies.activation), counts(&standing.tallies.release));
+    let mut columns = vec!["outcome", ">shops", ">share"];
+    if !releases.is_empty() {
+        columns.extend([">released", ">share"]);
+    }
+    let mut rows = table(&columns);
+    let words = Status::ALL.iter().map(|status| status.as_str()).chain(["open"]);
+    for word in words {
+        let (asked, freed) = (activations.get(word), releases.get(word));
+        if asked.is_none() && freed.is_none() {
+            continue;
+        }
+        let mut cells = vec![word.to_owned()];
+        for (count, all) in [(asked, &activations), (freed, &releases)] {
+            if all.is_empty() {
+                continue;
+            }
+            let count = count.copied().unwrap_or_default().into();
+            let whole = all.values().copied().map(u64::from).sum();
+            cells.extend([grouped(count), share(count, whole)]);
+        }
+        rows.add_row(cells);
+    }
+    rows.trim_fmt()
+}
+
+/// A campaign for machines.
+pub(crate) fn campaign_view(campaign: &Campaign) -> Value {
+    json!({
+        "campaign": campaign.name.revision.0,
+        "id": campaign.name.id.to_string(),
+        "status": campaign.state.as_str(),
+        "open": campaign.state.open(),
+        "kind": campaign.kind.as_str(),
+        "limit": campaign.limit.to_string(),
+        "shops": campaign.shops,
+        "reason": campaign.reason,
+        "created_at": instant(campaign.created_at),
+        "deadline": instant(campaign.deadline.instant()),
+        "timeout": duration::show(campaign.timeout),
+        "until": campaign.until.map(instant),
+        "attempt": campaign.attempt.0,
+        "replaces": campaign.replaces.map(|replaced| replaced.campaign.revision.0),
+        "replaced_by": campaign.replaced_by.map(|Revision(by)| by),
+    })
+}
+
+/// An instant as people and machines read it, in UTC.
+pub(crate) fn instant(timestamp: Timestamp) -> String {
+    DateTime::from_timestamp_millis(timestamp.millis())
+        .map(|instant| instant.to_rfc3339_opts(SecondsFormat::Secs, true))
+        .unwrap_or_default()
+}
+
+/// What people said of a campaign, to be put behind its number.
+pub(crate) fn quoted(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(" ({reason})") }
+}

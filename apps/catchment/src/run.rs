@@ -1,0 +1,121 @@
+//! Running a campaign to its goal: by this process's engine where it gets the right to run
+//! one, else by watching the process that has it, ready to take over.
+
+mod interrupts;
+
+use std::time::{Duration, Instant};
+
+use catchment_domain::{Campaign, CampaignError, Revision};
+
+use self::interrupts::Interrupts;
+use crate::commands::Context;
+use crate::engine::{Engine, EngineLock};
+use crate::report::Finished;
+use crate::watch::{Bar, Goal, Standing, is_over};
+
+/// How often a campaign's state is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// The bar, which needs its outcomes counted, is drawn with every fourth look.
+const LOOKS_A_DRAW: u32 = 4;
+
+/// Waits until a campaign has reached its goal, and until nothing is open that this process
+/// alone runs: what a killed one left behind is finished too.
+///
+/// The first interrupt stops the sending and waits for what is under way; the second ends the
+/// wait at once.
+///
+/// # Errors
+///
+/// When the engine or the database fails.
+pub(crate) async fn drive(
+    context: &Context,
+    revision: Revision,
+    goal: Goal,
+    started: Instant,
+) -> anyhow::Result<Finished> {
+    let mut drive = Drive { context, revision, goal, engine: None, bar: Bar::new() };
+    let mut interrupts = Interrupts::listen();
+    let interrupted = drive.go_on(&mut interrupts).await?;
+    let Drive { engine, bar, .. } = drive;
+    drop(bar);
+    if let Some(engine) = engine {
+        tokio::select! {
+            () = engine.stop() => {}
+            () = interrupts.insisted() => {}
+        }
+    }
+    let standing = Standing::read(&*context.stores.campaigns, revision).await?;
+    Ok(Finished { standing, seconds: started.elapsed().as_secs_f64(), interrupted })
+}
+
+struct Drive<'a> {
+    context: &'a Context,
+    revision: Revision,
+    goal: Goal,
+    engine: Option<Engine>,
+    bar: Bar,
+}
+
+impl Drive<'_> {
+    /// Returns whether it was interrupted before it came to the end.
+    async fn go_on(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<bool> {
+        for look in 0_u32.. {
+            let campaign = self.look(look).await?;
+            if self.is_done(&campaign) {
+                return Ok(false);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = interrupts.asked() => return self.drain(interrupts).await,
+                error = failure(&mut self.engine) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes the engine over where nobody has it, and looks how the campaign stands.
+    async fn look(&mut self, look: u32) -> anyhow::Result<Campaign> {
+        let Context { settings, stores, .. } = self.context;
+        if self.engine.is_none()
+            && let Some(lock) = EngineLock::try_take(&settings.database)?
+        {
+            self.engine = Some(Engine::start(settings, stores, lock));
+        }
+        if look.is_multiple_of(LOOKS_A_DRAW) && self.bar.is_seen() {
+            let standing = Standing::read(&*stores.campaigns, self.revision).await?;
+            let in_flight = self.engine.as_ref().map(|engine| engine.status().in_flight);
+            self.bar.show(&standing, self.goal, in_flight, stores.clock.now());
+            return Ok(standing.campaign);
+        }
+        let campaign = stores.campaigns.get(self.revision).await?;
+        Ok(campaign.ok_or(CampaignError::Unknown(self.revision))?)
+    }
+
+    fn is_done(&self, campaign: &Campaign) -> bool {
+        let nothing_open = self.engine.as_ref().is_none_or(|engine| !engine.status().has_open);
+        is_over(campaign, self.goal) && nothing_open
+    }
+
+    /// Lets what is under way be answered, and no more.
+    async fn drain(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<bool> {
+        let Some(engine) = &mut self.engine else { return Ok(true) };
+        engine.stop_sending();
+        self.bar.say("stopping after what is under way; once more stops at once");
+        while 0 < engine.status().in_flight {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = interrupts.insisted() => break,
+                error = engine.failure() => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Waits for ever where there is no engine.
+async fn failure(engine: &mut Option<Engine>) -> anyhow::Error {
+    match engine {
+        Some(engine) => engine.failure().await,
+        None => std::future::pending().await,
+    }
+}

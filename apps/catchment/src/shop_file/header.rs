@@ -1,0 +1,95 @@
+//! The first line of a file of shops: which column holds what.
+
+use csv::ByteRecord;
+
+use super::FileError;
+use crate::nearest::nearest;
+
+/// The columns that every file has, in the order in which they are written.
+pub(super) const REQUIRED: [&str; 6] = ["id", "name", "category", "region", "lat", "lon"];
+/// The column that a file may have.
+pub(super) const BASE_RADIUS: &str = "base_radius";
+/// All columns of an export.
+pub(crate) const EXPORTED: [&str; 11] = [
+    "id",
+    "name",
+    "category",
+    "region",
+    "lat",
+    "lon",
+    "base_radius",
+    "radius",
+    "decided_by",
+    "campaign",
+    "version",
+];
+
+/// Where each value of a row stands.
+#[derive(Debug)]
+pub(super) struct Header {
+    /// The places of [`REQUIRED`], in its order.
+    pub(super) required: [usize; REQUIRED.len()],
+    /// The place of the base radius, where the file has one.
+    pub(super) base_radius: Option<usize>,
+    /// How many columns a row has.
+    pub(super) columns: usize,
+}
+
+impl Header {
+    /// Reads the names of the columns, in any order and case. Columns that are not known are
+    /// left alone, but for one that looks like a slip of the optional `base_radius`.
+    ///
+    /// # Errors
+    ///
+    /// When it is no text, lacks a column, or names one twice.
+    pub(super) fn read(record: &ByteRecord) -> Result<Self, FileError> {
+        let names = record.iter().map(column_name).collect::<Result<Vec<_>, _>>()?;
+        let mut required = [0; REQUIRED.len()];
+        let mut missing = Vec::new();
+        for (place, name) in required.iter_mut().zip(REQUIRED) {
+            match find(&names, name)? {
+                Some(found) => *place = found,
+                None => missing.push(format!("`{name}`")),
+            }
+        }
+        if !missing.is_empty() {
+            let columns = if missing.len() == 1 { "column" } else { "columns" };
+            let (missing, found) = (missing.join(", "), names.join(", "));
+            return Err(FileError::Header(format!("it has no {columns} {missing}, only {found}")));
+        }
+        let base_radius = find(&names, BASE_RADIUS)?;
+        if base_radius.is_none() {
+            check_for_a_slip(&names)?;
+        }
+        Ok(Self { required, base_radius, columns: names.len() })
+    }
+}
+
+fn column_name(field: &[u8]) -> Result<String, FileError> {
+    let name = std::str::from_utf8(field).map_err(|_| FileError::Binary)?.trim();
+    if name.chars().any(char::is_control) {
+        return Err(FileError::Binary);
+    }
+    // What is shown of a wrong header stays short.
+    Ok(name.chars().take(40).collect::<String>().to_lowercase())
+}
+
+fn find(names: &[String], name: &str) -> Result<Option<usize>, FileError> {
+    let mut places = names.iter().enumerate().filter(|(_, known)| *known == name);
+    let place = places.next().map(|(place, _)| place);
+    if places.next().is_some() {
+        return Err(FileError::Header(format!("it has the column `{name}` twice")));
+    }
+    Ok(place)
+}
+
+fn check_for_a_slip(names: &[String]) -> Result<(), FileError> {
+    let others = names.iter().filter(|name| !EXPORTED.contains(&name.as_str()));
+    for name in others {
+        if !nearest(name, &[BASE_RADIUS]).is_empty() {
+            let hint = format!("it has a column `{name}`: did you mean `{BASE_RADIUS}`?");
+            return Err(FileError::Header(hint));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! The composition root of storage: which adapter stands behind the ports.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use catchment_domain::ports::{
+    CampaignLedger, CampaignRepository, Clock, ReplyLanes, ShopLedger, ShopRepository,
+};
+use catchment_memory::SystemClock;
+use catchment_seaorm::{SeaOrmStore, StoreSettings};
+
+use crate::settings::Database;
+
+/// The storage ports, all on one database.
+#[derive(Clone)]
+pub(crate) struct Stores {
+    pub(crate) shops: Arc<dyn ShopRepository>,
+    pub(crate) campaigns: Arc<dyn CampaignRepository>,
+    pub(crate) ledger: Arc<dyn ShopLedger>,
+    pub(crate) campaign_ledger: Arc<dyn CampaignLedger>,
+    pub(crate) reply_lanes: Arc<dyn ReplyLanes>,
+    pub(crate) clock: Arc<dyn Clock>,
+    store: Arc<SeaOrmStore>,
+}
+
+impl Stores {
+    /// Opens the database, and makes it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be used.
+    pub(crate) async fn open(database: &Database) -> anyhow::Result<Self> {
+        Self::connect(database, true).await
+    }
+
+    /// Opens the database that is there.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it cannot be used.
+    pub(crate) async fn open_existing(database: &Database) -> anyhow::Result<Self> {
+        Self::connect(database, false).await
+    }
+
+    async fn connect(database: &Database, create: bool) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let settings = StoreSettings {
+            create,
+            receipts_kept: database.receipts_kept,
+            ..StoreSettings::new(database.lanes, Arc::clone(&clock))
+        };
+        let store = SeaOrmStore::connect(database.url.expose(), &settings).await;
+        let store = Arc::new(store.context("could not open the database")?);
+        Ok(Self {
+            shops: Arc::<SeaOrmStore>::clone(&store),
+            campaigns: Arc::<SeaOrmStore>::clone(&store),
+            ledger: Arc::<SeaOrmStore>::clone(&store),
+            campaign_ledger: Arc::<SeaOrmStore>::clone(&store),
+            reply_lanes: Arc::<SeaOrmStore>::clone(&store),
+            clock,
+            store,
+        })
+    }
+
+    /// Closes the database. That nothing is written any more is all that matters here, and a
+    /// file that could not be closed well is opened well all the same.
+    pub(crate) async fn close(&self) {
+        if let Err(error) = self.store.close().await {
+            tracing::warn!(%error, "could not close the database");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Following a campaign until it is where a command wants it.
+
+mod bar;
+
+use anyhow::Context as _;
+use catchment_domain::ports::{CampaignRepository, Tallies};
+use catchment_domain::{Campaign, CampaignError, CampaignState, Revision, Tally, Timestamp};
+
+pub(crate) use bar::Bar;
+
+/// Where a campaign is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// Every shop has an outcome. A campaign that was ended or replaced meanwhile gets there
+    /// no more.
+    Settled,
+    /// It is over at every shop.
+    Ended,
+}
+
+impl Goal {
+    /// Where a campaign goes by itself.
+    pub(crate) const fn of(state: CampaignState) -> Self {
+        if state.is_ending_or_ended() { Self::Ended } else { Self::Settled }
+    }
+}
+
+/// A campaign as it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    pub(crate) campaign: Campaign,
+    pub(crate) tallies: Tallies,
+}
+
+impl Standing {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such campaign, or it cannot be read.
+    pub(crate) async fn read(
+        campaigns: &dyn CampaignRepository,
+        revision: Revision,
+    ) -> anyhow::Result<Self> {
+        let campaign = campaigns.get(revision).await?;
+        let campaign = campaign.ok_or(CampaignError::Unknown(revision))?;
+        let tallies = campaigns.tallies(revision).await.context("could not count its outcomes")?;
+        Ok(Self { campaign, tallies })
+    }
+
+    /// The outcomes that lead to the goal.
+    pub(crate) const fn tally(&self, goal: Goal) -> Tally {
+        match goal {
+            Goal::Settled => self.tallies.activation,
+            Goal::Ended => self.tallies.release,
+        }
+    }
+
+    /// How many activations have no outcome though their deadline has passed.
+    pub(crate) fn overdue(&self, now: Timestamp) -> u32 {
+        if self.campaign.deadline.is_passed(now) { self.tallies.activation.open } else { 0 }
+    }
+}
+
+/// Whether there is nothing to wait for any more.
+pub(crate) const fn is_over(campaign: &Campaign, goal: Goal) -> bool {
+    match (goal, campaign.state) {
+        (_, CampaignState::Ended)
+        | (Goal::Settled, CampaignState::Settled | CampaignState::Ending { .. }) => true,
+        (Goal::Settled, CampaignState::Sending { .. }) => campaign.replaced_by.is_some(),
+        (
+            Goal::Ended,
+            CampaignState::Sending { .. } | CampaignState::Settled | CampaignState::Ending { .. },
+        ) => false,
+    }
+}
