@@ -31,9 +31,14 @@
 
 mod harness;
 mod owner;
+mod requester;
 mod scene;
 
+pub mod campaign_ledger;
+pub mod campaign_repository;
+pub mod reply_lanes;
 pub mod shop_ledger;
+pub mod shop_repository;
 
 pub use harness::{Store, StoreHarness};
 
@@ -64,6 +69,45 @@ macro_rules! store_suite {
                 passing_log_starts_anew,
                 bad_data_is_named,
                 unknown_campaigns_are_not_loaded,
+            }
+            shop_repository {
+                import_adds_and_updates,
+                import_is_atomic,
+                import_keeps_released_causes,
+                import_does_not_lose_a_request,
+                import_older_base_does_not_count,
+                revisions_only_rise,
+                list_pages_are_complete,
+                list_and_count_agree_with_the_scope,
+                regions_and_categories_are_listed,
+            }
+            campaign_repository {
+                add_freezes_the_list,
+                add_splits_the_list_into_chunks,
+                add_keeps_unknown_ids,
+                add_empty_scope_is_refused,
+                add_deadline_lies_above_the_mark,
+                add_replaces_once,
+                command_goes_by_the_rules,
+                outcomes_are_complete,
+            }
+            campaign_ledger {
+                open_takes_campaigns_of_nobody,
+                open_ends_what_is_over,
+                open_ends_what_was_replaced,
+                mark_sent_comes_before_an_end,
+                mark_sent_is_fenced,
+                record_is_atomic,
+                record_is_fenced,
+                record_goes_by_the_rules,
+                record_is_seen_by_all,
+            }
+            reply_lanes {
+                lease_has_one_holder,
+                lease_passes_on,
+                lease_renewed_stays,
+                lease_of_a_new_lane_starts_at_its_end,
+                lease_of_a_passing_log_starts_anew,
             }
         }
     };

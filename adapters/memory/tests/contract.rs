@@ -10,6 +10,7 @@ use catchment_domain::ports::Clock;
 use catchment_domain::{Lanes, ShopId, Timestamp};
 use catchment_memory::{ManualClock, MemoryStore};
 
+const LANES: NonZeroU16 = NonZeroU16::new(4).unwrap();
 const RECEIPTS_KEPT: Duration = Duration::from_hours(1);
 
 struct StoreInMemory {
@@ -19,7 +20,7 @@ struct StoreInMemory {
 
 async fn store() -> StoreInMemory {
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
-    let lanes = Lanes(NonZeroU16::new(4).unwrap());
+    let lanes = Lanes(LANES);
     let store = Arc::new(MemoryStore::new(lanes, Arc::<ManualClock>::clone(&clock), RECEIPTS_KEPT));
     StoreInMemory { store, clock }
 }

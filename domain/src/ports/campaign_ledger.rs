@@ -53,8 +53,9 @@ pub struct Recorded {
 ///
 /// - `open_takes_campaigns_of_nobody`: a campaign without a reply lane goes to the first that
 ///   asks, and to no other.
-/// - `open_ends_what_is_over`: a campaign past its `until` is ending; one that was replaced
-///   ends once its successor is through, at the shops where that did not take effect.
+/// - `open_ends_what_is_over`: a campaign past its `until` is ending.
+/// - `open_ends_what_was_replaced`: once its successor is through, at the shops where that did
+///   not take effect.
 /// - `mark_sent_comes_before_an_end`: what is marked is released by a later end; what a
 ///   campaign's end found unmarked cannot be marked any more.
 /// - `mark_sent_is_fenced`: an older lease marks nothing.

@@ -59,6 +59,8 @@ pub struct ShopOutcome {
 ///
 /// - `add_freezes_the_list`: the campaign and its list are stored together, the shops of the
 ///   scope by lane and id; shops that come later are not in it.
+/// - `add_splits_the_list_into_chunks`: each of one lane, and of no more than
+///   [`CHUNK_SHOPS`](crate::CHUNK_SHOPS).
 /// - `add_keeps_unknown_ids`: a scope of ids alone holds those of no shop too.
 /// - `add_empty_scope_is_refused`: and takes nothing.
 /// - `add_deadline_lies_above_the_mark`: a deadline lies above everything that any lane treated

@@ -44,7 +44,7 @@ pub struct Claim {
 /// - `receipts_are_pruned`: those below what was answered go once they are old enough,
 ///   others never.
 /// - `expired_mark_only_rises`: the highest deadline treated as passed outlives its batch.
-/// - `lasting_log_is_remembered`: a lasting log other than the one remembered is refused.
+/// - `lasting_log_is_remembered`: once a lasting log is remembered, every other is refused.
 /// - `passing_log_starts_anew`: a log that is new with its process starts at the beginning,
 ///   and keeps what was treated as passed.
 /// - `bad_data_is_named`: a batch that meets data that cannot be read changes nothing and is

@@ -33,6 +33,7 @@ pub struct Imported {
 ///
 /// - `import_adds_and_updates`: new shops are added with base radius and version 1, known ones
 ///   keep their causes, are resolved again, and get a new version.
+/// - `import_is_atomic`: all rows of a call are brought in, or none.
 /// - `import_keeps_released_causes`: only the owner of a lane drops them.
 /// - `import_does_not_lose_a_request`: an import and a batch at once end as if one had run
 ///   after the other.

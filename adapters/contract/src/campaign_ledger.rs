@@ -1,0 +1,269 @@
+//! The promises of [`CampaignLedger`](catchment_domain::ports::CampaignLedger).
+
+use std::time::Duration;
+
+use catchment_domain::ports::{Answer, OutcomeFilter, StoreError};
+use catchment_domain::{
+    Attempt, Campaign, CampaignState, Chunk, Code, Command, Draft, Lane, Nonce, Phase, Position,
+    ShopId, Slot, Status,
+};
+
+use crate::requester::{LEASE, Requester, answer};
+use crate::scene::{campaign, draft, named, shops_in};
+use crate::{Store, StoreHarness};
+
+use Phase::{Activation, Release};
+use Status::{Applied, Expired, Rejected, Superseded, Unchanged};
+
+/// Of two requesters that ask at once one gets each campaign, and keeps it.
+pub async fn open_takes_campaigns_of_nobody(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    for _ in 0..3 {
+        campaign(&store, &ids).await;
+    }
+    let (left, right) = (Requester::of(&store, 0, 1).await, Requester::of(&store, 1, 2).await);
+    let (of_left, of_right) = tokio::join!(left.open(), right.open());
+    assert_eq!(of_left.len() + of_right.len(), 3);
+    let lanes = |of: &[Campaign]| of.iter().map(|campaign| campaign.reply_lane).collect::<Vec<_>>();
+    assert!(lanes(&of_left).iter().all(|lane| *lane == Some(left.lease.lane)));
+    assert!(lanes(&of_right).iter().all(|lane| *lane == Some(right.lease.lane)));
+    assert!(of_left.is_sorted_by_key(|campaign| campaign.name));
+    assert_eq!((left.open().await, right.open().await), (of_left, of_right));
+    let late = campaign(&store, &ids).await;
+    assert_eq!(right.open().await.last().map(|campaign| campaign.name), Some(late.name));
+    assert!(left.open().await.iter().all(|campaign| campaign.name != late.name));
+}
+
+/// What has an end of its own, or a successor that is through, is ended when somebody looks.
+pub async fn open_ends_what_is_over(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    let until = Some(harness.now().saturating_add(Duration::from_secs(30)));
+    let timed = store.campaigns.add(&Draft { until, ..draft(named(&ids)) }).await.unwrap();
+    let requester = Requester::of(&store, 0, 1).await;
+    assert_eq!(requester.open().await.len(), 1);
+    requester.mark(&timed, Activation, &[0]).await;
+    harness.advance(Duration::from_secs(31));
+    let open = requester.open().await;
+    // Two shops may have been sent: two activations and two releases are open.
+    assert_eq!(open[0].state, CampaignState::Ending { open: 4 });
+    let tallies = store.campaigns.tallies(timed.name.revision).await.unwrap();
+    assert_eq!((tallies.activation.of(Superseded), tallies.release.open), (1, 2));
+}
+
+/// A campaign that was replaced ends once its successor is through, where that did not take
+/// effect.
+pub async fn open_ends_what_was_replaced(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    let mut requester = Requester::of(&store, 0, 1).await;
+    let old = campaign(&store, &ids).await;
+    requester.open().await;
+    requester.mark(&old, Activation, &[0, 1]).await;
+    record_all(&mut requester, &old, [Applied, Applied, Applied]).await;
+    let replaces = Some(old.name.revision);
+    let new = store.campaigns.add(&Draft { replaces, ..draft(named(&ids)) }).await.unwrap();
+    assert_eq!(requester.open().await.len(), 1, "the old one waits for the new one");
+    assert_eq!(get(&store, &old).await.state, CampaignState::Settled);
+    requester.mark(&new, Activation, &[0, 1]).await;
+    record_all(&mut requester, &new, [Applied, Rejected, Unchanged]).await;
+    let open = requester.open().await;
+    assert_eq!(open.len(), 1);
+    assert_eq!((open[0].name, open[0].state), (old.name, CampaignState::Ending { open: 1 }));
+    let released = requester.mark(&old, Release, &[0, 1]).await;
+    let slots: Vec<Slot> = released.iter().flat_map(|c| c.releases().iter().copied()).collect();
+    assert_eq!(slots, [Slot::Idle, Slot::Open, Slot::Idle]);
+}
+
+/// What is marked is released by an end; what is not marked then never is.
+pub async fn mark_sent_comes_before_an_end(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let sent = campaign(&store, &two_chunks(&store).await).await;
+    let requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    let later = requester.try_mark(&sent, (Activation, Attempt(2)), &[0]).await.unwrap();
+    assert_eq!(later, [], "that attempt is not the present one");
+    let early = requester.mark(&sent, Release, &[0]).await;
+    assert_eq!(early, [], "the campaign is not ending");
+    let marked = requester.mark(&sent, Activation, &[0]).await;
+    assert_eq!(
+        marked.iter().map(|c| (c.number, c.sent)).collect::<Vec<_>>(),
+        [(0, Some(Attempt::FIRST))]
+    );
+    let ending = store.campaigns.command(sent.name.revision, Command::End).await.unwrap();
+    assert_eq!(ending.state, CampaignState::Ending { open: 4 });
+    assert_eq!(requester.mark(&sent, Activation, &[0, 1]).await, []);
+    let chunks = requester.mark(&sent, Release, &[0, 1]).await;
+    assert_eq!(chunks[0].releases(), [Slot::Open; 2]);
+    assert_eq!(chunks[1].releases(), [Slot::Idle]);
+    assert_eq!(chunks[1].activations(), [Slot::Closed(Superseded)]);
+    assert_eq!(chunks[1].sent, None);
+    assert_eq!(chunks[1].detail(Activation, 0).map(|d| d.code), Some(Code::CampaignEnded));
+}
+
+/// Who lost the lease marks nothing, so that an end need not release it.
+pub async fn mark_sent_is_fenced(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let sent = campaign(&store, &two_chunks(&store).await).await;
+    let frozen = Requester::of(&store, 0, 1).await;
+    frozen.open().await;
+    harness.advance(LEASE * 2);
+    let adopter = Requester::of(&store, 0, 2).await;
+    let part = (Activation, sent.attempt);
+    let late = frozen.try_mark(&sent, part, &[0, 1]).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    let late = store.campaign_ledger.open(&frozen.lease).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    assert_eq!(adopter.open().await.len(), 1);
+    let ended = store.campaigns.command(sent.name.revision, Command::End).await.unwrap();
+    assert_eq!(ended.state, CampaignState::Ended);
+}
+
+/// A record that is refused leaves outcomes and position; one that is not moves both.
+pub async fn record_is_atomic(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let sent = campaign(&store, &two_chunks(&store).await).await;
+    let mut requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    requester.mark(&sent, Activation, &[0, 1]).await;
+    requester.record(&sent, &[answer(&sent, Activation, (0, 0), Applied)]).await;
+    harness.advance(LEASE * 2);
+    let adopter = Requester::of(&store, 0, 2).await;
+    let answers = [1, 2].map(|index| answer(&sent, Activation, (index / 2, index), Applied));
+    let refused = requester.try_record(Position(3), &sent, &answers).await;
+    assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
+    assert_eq!((adopter.lease.position, open(&store, &sent).await), (Position(1), 2));
+    adopter.try_record(Position(3), &sent, &answers).await.unwrap();
+    harness.advance(LEASE * 2);
+    for store in [Some(store), harness.reopened().await].into_iter().flatten() {
+        let next = Requester::of(&store, 0, 3).await;
+        assert_eq!((next.lease.position, open(&store, &sent).await), (Position(3), 0));
+        store.reply_lanes.surrender(&next.lease).await.unwrap();
+    }
+}
+
+/// A requester that froze and thawed records nothing, whatever it read.
+pub async fn record_is_fenced(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let sent = campaign(&store, &two_chunks(&store).await).await;
+    let frozen = Requester::of(&store, 0, 1).await;
+    frozen.open().await;
+    frozen.mark(&sent, Activation, &[0, 1]).await;
+    store.reply_lanes.surrender(&frozen.lease).await.unwrap();
+    let next = Requester::of(&store, 0, 2).await;
+    let late = answer(&sent, Activation, (0, 0), Applied);
+    let late = frozen.try_record(Position(1), &sent, &[late]).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    assert_eq!(open(&store, &sent).await, 3);
+    assert_eq!(next.lease.position, Position(0));
+    next.try_record(Position(0), &sent, &[]).await.unwrap();
+}
+
+/// Answers count as the domain's chunk says, whatever comes, and in whatever order.
+pub async fn record_goes_by_the_rules(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    let sent = campaign(&store, &ids).await;
+    let mut requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    let mut model = requester.mark(&sent, Activation, &[0, 1]).await;
+    let mut foreign = answer(&sent, Activation, (0, 1), Applied);
+    foreign.ticket.nonce = Nonce::from_random(sent.nonce.get() + 1);
+    let mut early = answer(&sent, Activation, (0, 1), Applied);
+    early.ticket.attempt = Attempt(2);
+    let mut told = answer(&sent, Activation, (0, 0), Rejected);
+    told.outcome.code = Some(Code::BadData);
+    let answers = [
+        told,
+        foreign,
+        early,
+        answer(&sent, Release, (0, 1), Applied),
+        answer(&sent, Activation, (0, 0), Expired),
+        answer(&sent, Activation, (1, 2), Unchanged),
+        answer(&sent, Activation, (1, 2), Applied),
+        answer(&sent, Activation, (0, 0), Applied),
+        answer(&sent, Activation, (1, 99), Applied),
+        answer(&sent, Activation, (9, 2), Applied),
+    ];
+    let expected = play(&mut model, &sent, &answers);
+    let recorded = requester.record(&sent, &answers).await;
+    assert_eq!((expected, recorded.counted), (3, 3));
+    assert_eq!(requester.mark(&sent, Activation, &[0, 1]).await, model);
+    assert_eq!(get(&store, &sent).await.state, CampaignState::Sending { open: 1 });
+    requester.record(&sent, &[answer(&sent, Activation, (0, 1), Expired)]).await;
+    assert_eq!(get(&store, &sent).await.state, CampaignState::Settled);
+    store.campaigns.command(sent.name.revision, Command::End).await.unwrap();
+    let ending = get(&store, &sent).await;
+    let mut model = requester.mark(&ending, Release, &[0, 1]).await;
+    let releases = [0, 1, 2].map(|index| answer(&sent, Release, (index / 2, index), Applied));
+    assert_eq!(play(&mut model, &ending, &releases), 3);
+    let recorded = requester.record(&sent, &releases).await;
+    assert_eq!(recorded.campaigns[0].state, CampaignState::Ended);
+    assert_eq!(get(&store, &sent).await.state, CampaignState::Ended);
+}
+
+/// Every way to ask about a campaign tells what was recorded.
+pub async fn record_is_seen_by_all(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let sent = campaign(&store, &two_chunks(&store).await).await;
+    let revision = sent.name.revision;
+    let mut requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    requester.mark(&sent, Activation, &[0, 1]).await;
+    let answers = [(0, 0, Applied), (1, 2, Rejected)]
+        .map(|(chunk, index, status)| answer(&sent, Activation, (chunk, index), status));
+    let recorded = requester.record(&sent, &answers).await;
+    let state = CampaignState::Sending { open: 1 };
+    assert_eq!(recorded.counted, 2);
+    assert_eq!(recorded.open, [(revision, 0, 1), (revision, 1, 0)]);
+    assert_eq!(recorded.campaigns.iter().map(|c| c.state).collect::<Vec<_>>(), [state]);
+    for store in [Some(store), harness.reopened().await].into_iter().flatten() {
+        assert_eq!(get(&store, &sent).await.state, state);
+        assert_eq!(store.campaigns.list().await.unwrap(), [get(&store, &sent).await]);
+        let tally = store.campaigns.tallies(revision).await.unwrap().activation;
+        assert_eq!((tally.open, tally.of(Applied), tally.of(Rejected)), (1, 1, 1));
+        let chunks = store.campaign_ledger.chunks(revision).await.unwrap();
+        assert_eq!(chunks.iter().map(|chunk| chunk.open).collect::<Vec<_>>(), [1, 0]);
+        let filter = OutcomeFilter { phase: Activation, status: None };
+        let outcomes = store.campaigns.outcomes(revision, filter, 0, 9).await.unwrap();
+        let slots: Vec<Slot> = outcomes.iter().map(|outcome| outcome.slot).collect();
+        assert_eq!(slots, [Slot::Closed(Applied), Slot::Open, Slot::Closed(Rejected)]);
+    }
+}
+
+/// Two shops of one lane and one of another: a campaign over them has two chunks.
+async fn two_chunks(store: &Store) -> Vec<ShopId> {
+    let mut ids = shops_in(store, Lane(0), 2).await;
+    ids.extend(shops_in(store, Lane(1), 1).await);
+    ids
+}
+
+/// Answers the three activations of a campaign of two chunks.
+async fn record_all(requester: &mut Requester, campaign: &Campaign, statuses: [Status; 3]) {
+    let answers: Vec<Answer> = [(0, 0), (0, 1), (1, 2)]
+        .into_iter()
+        .zip(statuses)
+        .map(|(place, status)| answer(campaign, Activation, place, status))
+        .collect();
+    requester.record(campaign, &answers).await;
+}
+
+/// What the domain makes of answers. Returns how many count.
+fn play(chunks: &mut [Chunk], campaign: &Campaign, answers: &[Answer]) -> u32 {
+    let mut counted = 0;
+    for answer in answers {
+        if let Some(chunk) = chunks.get_mut(answer.chunk as usize) {
+            counted += u32::from(chunk.record(campaign, answer.ticket, &answer.outcome));
+        }
+    }
+    counted
+}
+
+async fn get(store: &Store, campaign: &Campaign) -> Campaign {
+    store.campaigns.get(campaign.name.revision).await.unwrap().unwrap()
+}
+
+async fn open(store: &Store, campaign: &Campaign) -> u32 {
+    get(store, campaign).await.state.open()
+}
