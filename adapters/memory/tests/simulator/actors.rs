@@ -1,0 +1,73 @@
+//! The processes: consumers and requesters as production runs them, and those who make work.
+
+mod clients;
+mod operators;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use catchment_domain::ports::Holder;
+use catchment_domain::service::{LaneConsumer, LaneRequester, ServiceError, Step};
+use catchment_domain::{Lane, ReplyLane};
+use uuid::Uuid;
+
+use crate::gate::Gate;
+use crate::gated::Ports;
+use crate::world::{REQUESTER_TERMS, World};
+
+pub(crate) use clients::{call, copy, deliver_everything_again, forge, lose_replies};
+pub(crate) use operators::{end_everything, import, operate};
+
+/// How long a process waits that has nothing to do.
+const IDLE: Duration = Duration::from_millis(50);
+
+/// Why a process ended by itself.
+#[derive(Debug)]
+pub(crate) enum Exit {
+    Done,
+    Fatal(ServiceError),
+}
+
+/// Sleeps as a step says; returns why to end instead.
+async fn rest(gate: &Gate, step: Result<Step, ServiceError>) -> Result<(), Exit> {
+    let pause = match step {
+        Ok(Step::Worked) => Duration::ZERO,
+        Ok(Step::Idle) => IDLE,
+        Ok(Step::Pause(pause)) => pause,
+        Err(error) => return Err(Exit::Fatal(error)),
+    };
+    gate.sleep(pause).await;
+    Ok(())
+}
+
+pub(crate) async fn consume(world: Arc<World>, gate: Arc<Gate>, lane: Lane) -> Exit {
+    let ports = Ports::new(&world, &gate).consumer();
+    let mut consumer = LaneConsumer::new(lane, ports, Arc::clone(&world.rules));
+    while !gate.stop.load(Ordering::Relaxed) {
+        let step = consumer.step().await;
+        if let Err(exit) = rest(&gate, step).await {
+            return exit;
+        }
+    }
+    Exit::Done
+}
+
+pub(crate) async fn request(world: Arc<World>, gate: Arc<Gate>, lane: ReplyLane) -> Exit {
+    let holder = Holder(Uuid::from_u128(world.dice.number128()));
+    let ports = Ports::new(&world, &gate).requester(&world.process_clock);
+    let mut requester = LaneRequester::new(lane, holder, ports, REQUESTER_TERMS);
+    loop {
+        let step = requester.step().await;
+        if let Err(exit) = rest(&gate, step).await {
+            return exit;
+        }
+        if gate.stop.load(Ordering::Relaxed) {
+            requester.stop_sending();
+            if requester.in_flight() == 0 {
+                requester.surrender().await;
+                return Exit::Done;
+            }
+        }
+    }
+}

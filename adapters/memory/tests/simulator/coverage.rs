@@ -1,0 +1,103 @@
+//! What a run met. A simulator that never meets a situation proves nothing about it.
+
+use std::fmt;
+
+macro_rules! situations {
+    ($($name:ident $text:literal,)*) => {
+        /// A situation that must occur.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Met { $($name,)* }
+
+        const NAMES: &[&str] = &[$($text,)*];
+    };
+}
+
+situations! {
+    Run "runs",
+    Poll "polls",
+    Crash "crashes",
+    Blackout "crashes of everything",
+    PassingRestart "passing logs that began anew",
+    Freeze "freezes",
+    FencedZombie "thawed processes that were fenced",
+    Overlap "two consumers of one lane",
+    OrderlyStop "orderly stops",
+    Unavailable "calls that failed before they were done",
+    LostAnswer "calls whose answer was lost",
+    ClockForward "clock steps forward",
+    ClockBack "clock steps back",
+    Truncated "replies lost with their lane",
+    Copy "copies of older messages",
+    Forgery "forged replies",
+    Campaign "campaigns",
+    End "campaigns ended by command",
+    Until "campaigns ended by the time",
+    Retry "retries",
+    GiveUp "campaigns given up",
+    Replacement "causes released by a replacement",
+    Adoption "reply lanes adopted",
+    Batch "batches",
+    SharedShop "batches with two requests for one shop",
+    Applied "applied",
+    Unchanged "unchanged",
+    Superseded "superseded",
+    Rejected "rejected",
+    Expired "expired",
+    ExpiredByMark "expired by the lane's mark alone",
+    Repeat "repeats",
+    Tombstone "releases that met no cause and left one",
+    LeftNothing "releases that met no cause and left nothing",
+    Dropped "released causes dropped",
+    BadData "requests rejected as bad data",
+    Bisected "batches with bad data among others",
+    Unreadable "unreadable records",
+    WrongLane "records in the wrong lane",
+    UnknownCampaign "requests of unknown campaigns",
+    UnknownShop "requests for unknown shops",
+    KindWithoutCampaign "requests without a campaign",
+    BaseSet "base radii set by request",
+    Import "imports",
+    Rebuilt "replies rebuilt from receipts",
+    RejectedThenApplied "rejected first and applied then",
+    Echo "runs whose every message was sent again at the end",
+}
+
+/// How often each situation occurred.
+#[derive(Clone)]
+pub(crate) struct Coverage([u64; NAMES.len()]);
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self([0; NAMES.len()])
+    }
+}
+
+impl Coverage {
+    pub(crate) fn met(&mut self, situation: Met) {
+        self.add(situation, 1);
+    }
+
+    pub(crate) fn add(&mut self, situation: Met, count: u64) {
+        self.0[situation as usize] += count;
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (mine, others) in self.0.iter_mut().zip(other.0) {
+            *mine += others;
+        }
+    }
+
+    /// What never occurred.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        NAMES.iter().zip(self.0).filter(|(_, count)| *count == 0).map(|(name, _)| *name).collect()
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, count) in NAMES.iter().zip(self.0) {
+            writeln!(f, "{count:>12} {name}")?;
+        }
+        Ok(())
+    }
+}

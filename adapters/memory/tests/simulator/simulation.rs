@@ -1,0 +1,338 @@
+//! One run: a scheduler that goes on with any process it likes, and what goes wrong meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use catchment_domain::{Lane, ReplyLane};
+
+use crate::actors::{self, Exit};
+use crate::coverage::{Coverage, Met};
+use crate::gate::{Point, Verdict};
+use crate::params::Rates;
+use crate::process::{Process, Role};
+use crate::ready;
+use crate::truth;
+use crate::witness::Broken;
+use crate::world::World;
+
+/// The most polls until everything is at rest once the faults have stopped.
+const PATIENCE: u64 = 40_000;
+
+/// How a run ended.
+pub(crate) struct Report {
+    pub(crate) broken: Option<Broken>,
+    pub(crate) coverage: Coverage,
+    pub(crate) digest: u64,
+    pub(crate) trace: Vec<String>,
+    pub(crate) world: String,
+}
+
+/// Runs a seed to its end.
+pub(crate) fn run(seed: u64, traced: bool) -> Report {
+    let world = World::new(seed, traced);
+    let mut simulation = Simulation::new(Arc::clone(&world));
+    let ended = simulation.run();
+    let mut witness = world.witness();
+    let broken = witness.verdict().or(ended.err());
+    witness.coverage.met(Met::Run);
+    Report {
+        broken,
+        coverage: witness.coverage.clone(),
+        digest: witness.digest(),
+        trace: witness.trace(),
+        world: format!("{:?}", world.params),
+    }
+}
+
+struct Simulation {
+    world: Arc<World>,
+    processes: Vec<Process>,
+    /// Since the beginning; never steps back.
+    now: Duration,
+    faults: bool,
+}
+
+impl Simulation {
+    fn new(world: Arc<World>) -> Self {
+        let consumers = world.lanes.iter().map(Role::Consumer);
+        let requesters = (0..world.params.reply_lanes).flat_map(|lane| {
+            let requester = Role::Requester(ReplyLane(lane));
+            [requester, requester]
+        });
+        let operators = (0..world.params.operators).map(|_| Role::Operator);
+        let roles = consumers.chain(requesters).chain(operators);
+        let processes = roles.map(|role| Process::new(role, Duration::ZERO)).collect();
+        Self { world, processes, now: Duration::ZERO, faults: true }
+    }
+
+    fn run(&mut self) -> Result<(), Broken> {
+        for step in 0..self.world.params.steps {
+            self.cause_trouble();
+            self.turn()?;
+            if step % 128 == 127 {
+                truth::check_all(&self.world, false);
+            }
+        }
+        self.end_trouble();
+        self.come_to_rest("after the faults")?;
+        // What ends by itself ends, and so does everything else.
+        self.let_pass(Duration::from_mins(1));
+        self.come_to_rest("after the campaigns' own end")?;
+        ready(actors::end_everything(&self.world));
+        self.come_to_rest("after the end of everything")?;
+        if self.world.dice.chance(3_000) {
+            self.echo()?;
+        }
+        Ok(())
+    }
+
+    /// Sends every message again, at once or after all that was released may be forgotten.
+    fn echo(&mut self) -> Result<(), Broken> {
+        if self.world.dice.chance(5_000) {
+            self.let_pass(Duration::from_hours(2));
+        }
+        self.world.witness().coverage.met(Met::Echo);
+        self.spawn(Role::Echo);
+        self.come_to_rest("after every message came again")
+    }
+
+    /// Goes on with a process that can, or lets time pass until one can.
+    fn turn(&mut self) -> Result<(), Broken> {
+        let awake = |process: &Process| process.wakes_at <= self.now;
+        let able: Vec<usize> =
+            (0..self.processes.len()).filter(|i| awake(&self.processes[*i])).collect();
+        if able.is_empty() {
+            let next = self.processes.iter().map(|process| process.wakes_at).min();
+            self.let_pass(next.unwrap_or_default().saturating_sub(self.now));
+            return Ok(());
+        }
+        self.let_pass(Duration::from_millis(self.world.dice.below(3)));
+        let index = *self.world.dice.pick(&able);
+        self.go_on(index);
+        self.world.witness().verdict().map_or(Ok(()), Err)
+    }
+
+    fn go_on(&mut self, index: usize) {
+        let process = &mut self.processes[index];
+        self.world.witness().mix(&[1, index as u64]);
+        if !process.is_up() {
+            self.world.witness().note(|| format!("{:?} starts", process.role));
+            process.start(&self.world);
+        }
+        if std::mem::take(&mut process.frozen) {
+            process.gate.thawed.store(true, Ordering::Relaxed);
+            self.world.witness().note(|| format!("{:?} thaws", process.role));
+        }
+        let verdict = verdict(&self.world, process, self.faults);
+        process.gate.decide(verdict);
+        if let Some(exit) = process.poll(self.now) {
+            self.ended(index, &exit);
+        }
+        self.world.witness().coverage.met(Met::Poll);
+    }
+
+    /// A process ended by itself. A service is started again; one that gave up although it is
+    /// the newest owner has found something that a human would have to look at.
+    fn ended(&mut self, index: usize, exit: &Exit) {
+        let process = &mut self.processes[index];
+        let mut witness = self.world.witness();
+        witness.note(|| format!("{:?} ended: {exit:?}", process.role));
+        if let Exit::Fatal(error) = exit {
+            let newest = match process.role {
+                Role::Consumer(Lane(lane)) => witness.lanes[usize::from(lane)].epoch,
+                Role::Requester(lane) => witness.reply_epoch(lane),
+                _ => process.gate.epoch(),
+            };
+            let stale = process.gate.epoch() < newest && process.gate.epoch().0 != 0;
+            let role = process.role;
+            witness.check(stale, "I9", || format!("{role:?} gave up: {error:?}"));
+        }
+        if process.role.is_service() {
+            process.crash(self.now + Duration::from_millis(100));
+        } else {
+            self.processes.remove(index);
+        }
+    }
+
+    fn spawn(&mut self, role: Role) {
+        self.processes.push(Process::new(role, self.now));
+    }
+
+    fn let_pass(&mut self, duration: Duration) {
+        self.now += duration;
+        self.world.pass_time(duration);
+    }
+
+    /// Lets faults happen, and more work.
+    fn cause_trouble(&mut self) {
+        let Rates { crash, freeze, clock, blackout, stop, truncate, .. } =
+            self.world.params.rates.clone();
+        let Rates { copies, clients, imports, .. } = self.world.params.rates.clone();
+        let happens = |rate| self.world.dice.chance(rate);
+        let [crash, freeze, clock, blackout, stop, truncate] =
+            [crash, freeze, clock, blackout, stop, truncate].map(happens);
+        let more = [
+            (copies * 100, Role::Copier),
+            (copies * 30, Role::Forger),
+            (clients * 100, Role::Client),
+            (imports * 30, Role::Importer),
+        ];
+        let more = more.map(|(rate, role)| happens(rate).then_some(role));
+        if crash {
+            self.crash_one();
+        }
+        if freeze {
+            self.freeze_one();
+        }
+        if clock {
+            self.step_clock();
+        }
+        if blackout {
+            self.black_out();
+        }
+        if stop {
+            self.stop_one();
+        }
+        if truncate {
+            ready(actors::lose_replies(&self.world));
+        }
+        more.into_iter().flatten().for_each(|role| self.spawn(role));
+    }
+
+    /// A service that is up.
+    fn any_service(&self) -> Option<usize> {
+        let is_up = |process: &Process| process.role.is_service() && process.is_up();
+        let up: Vec<usize> =
+            (0..self.processes.len()).filter(|i| is_up(&self.processes[*i])).collect();
+        (!up.is_empty()).then(|| *self.world.dice.pick(&up))
+    }
+
+    fn crash_one(&mut self) {
+        let Some(index) = self.any_service() else { return };
+        let pause = Duration::from_millis(self.world.dice.below(1_500));
+        let process = &mut self.processes[index];
+        process.crash(self.now + pause);
+        let mut witness = self.world.witness();
+        witness.coverage.met(Met::Crash);
+        witness.note(|| format!("{:?} crashes", process.role));
+    }
+
+    /// Stops a process in the midst of what it does. At times another takes its place before
+    /// it goes on.
+    fn freeze_one(&mut self) {
+        let Some(index) = self.any_service() else { return };
+        let pause = Duration::from_millis(*self.world.dice.pick(&[5, 50, 500, 3_000, 10_000]));
+        let process = &mut self.processes[index];
+        process.frozen = true;
+        process.wakes_at = self.now + pause;
+        let role = process.role;
+        let consumers = self.processes.iter().filter(|process| process.role == role).count();
+        let overlaps = matches!(role, Role::Consumer(_)) && consumers < 2;
+        let mut witness = self.world.witness();
+        witness.coverage.met(Met::Freeze);
+        witness.note(|| format!("{role:?} freezes for {pause:?}"));
+        if overlaps {
+            witness.coverage.met(Met::Overlap);
+            drop(witness);
+            self.spawn(role);
+        }
+    }
+
+    fn step_clock(&self) {
+        let dice = &self.world.dice;
+        let step = Duration::from_millis(*dice.pick(&[20, 300, 3_000, 60_000, 4_000_000]));
+        let clocks = [&self.world.store_clock, &self.world.store_clock, &self.world.process_clock];
+        let clock = dice.pick(&clocks);
+        let back = dice.chance(5_000);
+        if back {
+            clock.step_back(step);
+        } else {
+            clock.advance(step);
+        }
+        let mut witness = self.world.witness();
+        witness.coverage.met(if back { Met::ClockBack } else { Met::ClockForward });
+        witness.note(|| format!("a clock steps {step:?}, back: {back}"));
+    }
+
+    /// Every process crashes at once, and with them a log in memory.
+    fn black_out(&mut self) {
+        self.world.witness().note(|| "everything crashes".into());
+        self.world.witness().coverage.met(Met::Blackout);
+        self.processes.retain(|process| process.role.is_service() || !process.role.needs_log());
+        for process in self.processes.iter_mut().filter(|process| process.role.is_service()) {
+            let pause = Duration::from_millis(self.world.dice.below(500));
+            process.crash(self.now + pause);
+        }
+        if self.world.params.passing {
+            self.world.begin_new_log();
+        }
+    }
+
+    fn stop_one(&self) {
+        let Some(index) = self.any_service() else { return };
+        self.processes[index].gate.stop.store(true, Ordering::Relaxed);
+        let mut witness = self.world.witness();
+        witness.coverage.met(Met::OrderlyStop);
+        witness.note(|| format!("{:?} is asked to stop", self.processes[index].role));
+    }
+
+    /// The faults stop: what is frozen goes on, and one consumer of each lane stays.
+    fn end_trouble(&mut self) {
+        self.faults = false;
+        for process in &mut self.processes {
+            process.wakes_at = process.wakes_at.min(self.now);
+        }
+        for _ in 0..40 {
+            if self.turn().is_err() {
+                return;
+            }
+        }
+        let mut seen = Vec::new();
+        self.processes.retain(|process| {
+            let extra = matches!(process.role, Role::Consumer(_)) && seen.contains(&process.role);
+            seen.push(process.role);
+            !extra
+        });
+    }
+
+    /// Turns until nothing is left to be done, and then checks everything.
+    fn come_to_rest(&mut self, when: &str) -> Result<(), Broken> {
+        for turn in 1..=PATIENCE {
+            self.turn()?;
+            if turn % 16 == 0 && self.is_at_rest() {
+                truth::check_all(&self.world, true);
+                return self.world.witness().verdict().map_or(Ok(()), Err);
+            }
+            if turn % 1_000 == 0 {
+                // A lease may be in force for as long as a clock was ahead of the time.
+                self.let_pass(Duration::from_mins(10));
+            }
+        }
+        let what = truth::unrest(&self.world).unwrap_or_else(|| "its own processes".into());
+        Err(Broken { invariant: "I9", what: format!("no rest {when}: {what}") })
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.processes.iter().all(|process| process.role.is_service())
+            && truth::unrest(&self.world).is_none()
+    }
+}
+
+/// Whether the call at which a process stands fails.
+fn verdict(world: &World, process: &Process, faults: bool) -> Verdict {
+    let situation = match process.gate.at() {
+        Some(Point::Before(_)) => Met::Unavailable,
+        Some(Point::After(_)) => Met::LostAnswer,
+        Some(Point::Turn(_)) | None => return Verdict::Pass,
+    };
+    let fails = faults && process.role.is_service() && world.dice.chance(world.params.rates.fail);
+    let mut witness = world.witness();
+    let at = process.gate.at();
+    witness.note(|| format!("{:?} {at:?}{}", process.role, if fails { " FAILS" } else { "" }));
+    if fails {
+        witness.coverage.met(situation);
+        return Verdict::Fail;
+    }
+    Verdict::Pass
+}
