@@ -1,0 +1,73 @@
+//! A folder with a database in it, and the clock that the database runs by.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use catchment_domain::ports::Clock;
+use catchment_domain::{Lanes, Timestamp};
+use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
+use sea_orm::{ConnectionTrait, Database};
+use tempfile::TempDir;
+
+/// A folder that goes away with it.
+pub(crate) struct World {
+    folder: TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let clock = Arc::new(ManualClock(AtomicI64::new(1_700_000_000_000)));
+        Self { folder: tempfile::tempdir().unwrap(), clock }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("sqlite://{}", self.folder.path().join("catchment.db").display())
+    }
+
+    pub(crate) fn settings(&self) -> StoreSettings {
+        let clock = Arc::<ManualClock>::clone(&self.clock);
+        StoreSettings::new(Lanes(NonZeroU16::new(8).unwrap()), clock)
+    }
+
+    pub(crate) async fn try_open(
+        &self,
+        settings: &StoreSettings,
+    ) -> Result<SeaOrmStore, OpenError> {
+        SeaOrmStore::connect(&self.url(), settings).await
+    }
+
+    pub(crate) async fn open(&self) -> SeaOrmStore {
+        self.try_open(&self.settings()).await.unwrap()
+    }
+
+    /// Runs a statement as another program would.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let connection = Database::connect(format!("{}?mode=rwc", self.url())).await.unwrap();
+        connection.execute_unprepared(sql).await.unwrap();
+        connection.close().await.unwrap();
+    }
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub(crate) struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub(crate) fn step(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A duration as a clock's step.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    duration.as_millis().try_into().unwrap()
+}
