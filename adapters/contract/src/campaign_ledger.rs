@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
+use catchment_domain::Phase::{Activation, Release};
+use catchment_domain::Status::{Applied, Expired, Rejected, Superseded, Unchanged};
 use catchment_domain::ports::{Answer, OutcomeFilter, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Code, Command, Draft, Lane, Nonce, Phase, Position,
-    ShopId, Slot, Status,
+    Attempt, Campaign, CampaignState, Chunk, Code, Command, Draft, Lane, Nonce, Position, ShopId,
+    Slot, Status,
 };
 
 use crate::requester::{LEASE, Requester, answer};
 use crate::scene::{campaign, draft, named, shops_in};
 use crate::{Store, StoreHarness};
-
-use Phase::{Activation, Release};
-use Status::{Applied, Expired, Rejected, Superseded, Unchanged};
 
 /// Of two requesters that ask at once one gets each campaign, and keeps it.
 pub async fn open_takes_campaigns_of_nobody(harness: &dyn StoreHarness) {

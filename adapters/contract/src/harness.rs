@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    CampaignLedger, CampaignRepository, ReplyLanes, ShopLedger, ShopRepository,
+    CampaignLedger, CampaignRepository, ReplyChannel, ReplyLanes, ReplyLog, RequestChannel,
+    RequestLog, ShopLedger, ShopRepository,
 };
-use catchment_domain::{ShopId, Timestamp};
+use catchment_domain::{Lanes, ShopId, Timestamp};
 
 /// The storage ports of one database.
 #[derive(Clone)]
@@ -49,4 +50,39 @@ pub trait StoreHarness: Send + Sync {
 
     /// How long the database keeps receipts that are answered.
     fn receipts_kept(&self) -> Duration;
+}
+
+/// The messaging ports of one log.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "ports have nothing to show")]
+pub struct Log {
+    /// Where requests are sent.
+    pub requests: Arc<dyn RequestChannel>,
+    /// Where requests are read.
+    pub request_log: Arc<dyn RequestLog>,
+    /// Where replies are sent.
+    pub replies: Arc<dyn ReplyChannel>,
+    /// Where replies are read.
+    pub reply_log: Arc<dyn ReplyLog>,
+}
+
+/// An empty log of its own for each test, with two reply lanes or more.
+pub trait LogHarness: Send + Sync {
+    /// The log.
+    fn log(&self) -> Log;
+
+    /// How many request lanes it has.
+    fn lanes(&self) -> Lanes;
+
+    /// What tells this log from others.
+    fn capabilities(&self) -> Capabilities;
+}
+
+/// In what logs may differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// How many records a request lane takes before it is full; `None` where nothing waits.
+    pub capacity: Option<usize>,
+    /// Whether records are gone as soon as they are released.
+    pub forgets: bool,
 }

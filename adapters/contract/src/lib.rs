@@ -4,7 +4,7 @@
 //! `catchment_domain::ports`, and fails when an adapter breaks it. An adapter wires the whole
 //! suite up in a test file of about ten lines:
 //!
-//! ```ignore
+//! ```text
 //! // adapters/X/tests/contract.rs
 //! use catchment_contract::StoreHarness;
 //!
@@ -29,18 +29,25 @@
     reason = "every function is a test: a panic is how it fails"
 )]
 
+mod correspondent;
 mod harness;
 mod owner;
 mod requester;
 mod scene;
+mod script;
 
 pub mod campaign_ledger;
 pub mod campaign_repository;
+pub mod recovery;
+pub mod reply_channel;
 pub mod reply_lanes;
+pub mod reply_log;
+pub mod request_channel;
+pub mod request_log;
 pub mod shop_ledger;
 pub mod shop_repository;
 
-pub use harness::{Store, StoreHarness};
+pub use harness::{Capabilities, Log, LogHarness, Store, StoreHarness};
 
 /// Expands to one test for each promise of the storage ports.
 ///
@@ -108,6 +115,49 @@ macro_rules! store_suite {
                 lease_renewed_stays,
                 lease_of_a_new_lane_starts_at_its_end,
                 lease_of_a_passing_log_starts_anew,
+            }
+            recovery {
+                crash_before_a_commit_applies_once,
+                crash_after_a_commit_answers_from_receipts,
+                crash_after_replies_answers_the_same_again,
+                lost_commit_answer_applies_once,
+                pruned_receipts_are_not_missed,
+                two_consumers_of_one_lane_apply_once,
+                log_made_again_is_noticed,
+                bad_data_is_rejected_alone,
+            }
+        }
+    };
+}
+
+/// Expands to one test for each promise of the messaging ports.
+///
+/// `$fresh` names an `async fn() -> impl LogHarness` beside the call; else as [`store_suite!`].
+#[macro_export]
+macro_rules! log_suite {
+    ($fresh:ident) => {
+        $crate::suite! { $fresh:
+            request_channel {
+                requests_keep_their_order,
+                requests_are_read_as_sent,
+                full_channel_waits,
+            }
+            request_log {
+                reading_is_repeatable,
+                reading_behind_the_end_is_empty,
+                released_records_are_not_missed,
+                last_before_names_the_record,
+            }
+            reply_channel {
+                replies_reach_their_address,
+                replies_to_nowhere_are_dropped,
+            }
+            reply_log {
+                reading_is_repeatable,
+                reading_behind_the_end_is_empty,
+                released_records_are_not_missed,
+                replies_are_read_as_sent,
+                end_is_behind_the_newest,
             }
         }
     };

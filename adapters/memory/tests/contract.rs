@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use catchment_contract::{Store, StoreHarness};
+use catchment_contract::{Capabilities, Log, LogHarness, Store, StoreHarness};
 use catchment_domain::ports::Clock;
-use catchment_domain::{Lanes, ShopId, Timestamp};
-use catchment_memory::{ManualClock, MemoryStore};
+use catchment_domain::{Lanes, LogIdentity, ShopId, Timestamp};
+use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 
 const LANES: NonZeroU16 = NonZeroU16::new(4).unwrap();
 const RECEIPTS_KEPT: Duration = Duration::from_hours(1);
@@ -63,3 +63,33 @@ impl StoreHarness for StoreInMemory {
 }
 
 catchment_contract::store_suite!(store);
+
+const CAPACITY: usize = 200;
+
+struct LogInMemory(Arc<MemoryLog>);
+
+async fn log() -> LogInMemory {
+    let identity = LogIdentity { id: 1, lasting: false };
+    LogInMemory(Arc::new(MemoryLog::new(Lanes(LANES), 2, CAPACITY, identity)))
+}
+
+impl LogHarness for LogInMemory {
+    fn log(&self) -> Log {
+        Log {
+            requests: Arc::<MemoryLog>::clone(&self.0),
+            request_log: Arc::<MemoryLog>::clone(&self.0),
+            replies: Arc::<MemoryLog>::clone(&self.0),
+            reply_log: Arc::<MemoryLog>::clone(&self.0),
+        }
+    }
+
+    fn lanes(&self) -> Lanes {
+        Lanes(LANES)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { capacity: Some(CAPACITY), forgets: true }
+    }
+}
+
+catchment_contract::log_suite!(log);

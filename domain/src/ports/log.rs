@@ -71,7 +71,12 @@ pub struct ReplyRecord {
 ///
 /// # Promises
 ///
-/// As [`RequestLog`], and `replies_are_read_as_sent`.
+/// - `reading_is_repeatable`: the same positions hold the same replies until they are released.
+/// - `reading_behind_the_end_is_empty`: and `wait` returns once there is something.
+/// - `released_records_are_not_missed`: reading what was released is
+///   [`LogError::Truncated`], never a silent skip.
+/// - `replies_are_read_as_sent`: id, shop and outcome.
+/// - `end_is_behind_the_newest`: where the next reply will stand, whatever was released.
 #[async_trait]
 pub trait ReplyLog: Send + Sync + 'static {
     /// Which log this is.

@@ -1,0 +1,90 @@
+//! The promises of [`RequestLog`](catchment_domain::ports::RequestLog).
+
+use catchment_domain::ports::LogError;
+use catchment_domain::{Lane, Position};
+
+use crate::LogHarness;
+use crate::correspondent::{id, ids, read, requests, send, shop_in};
+
+const LANE: Lane = Lane(0);
+
+/// However often, in whatever pieces: the same records at the same positions.
+pub async fn reading_is_repeatable(harness: &dyn LogHarness) {
+    let log = harness.log();
+    let shop = shop_in(harness.lanes(), LANE);
+    send(&log, requests(0, 7, &shop)).await;
+    let all = read(&log, LANE, 0).await;
+    assert_eq!(ids(&all), (0..7).map(id).collect::<Vec<_>>());
+    send(&log, requests(7, 3, &shop)).await;
+    assert_eq!(read(&log, LANE, 0).await[..7], all);
+    for max in [1, 3, 7] {
+        let (mut pieces, mut from) = (Vec::new(), Position(0));
+        while pieces.len() < 7 {
+            let piece = log.request_log.read(LANE, from, max).await.unwrap();
+            assert!((1..=max).contains(&piece.len()));
+            from = piece.last().unwrap().position.next();
+            pieces.extend(piece);
+        }
+        assert_eq!(pieces[..7], all, "{max} at a time");
+    }
+}
+
+/// A reader that is ahead finds nothing, and is told when there is something.
+pub async fn reading_behind_the_end_is_empty(harness: &dyn LogHarness) {
+    let log = harness.log();
+    let shop = shop_in(harness.lanes(), LANE);
+    assert_eq!(read(&log, LANE, 0).await, []);
+    let first = async {
+        log.request_log.wait(LANE, Position(0)).await;
+        read(&log, LANE, 0).await
+    };
+    let (records, ()) = tokio::join!(first, send(&log, requests(0, 1, &shop)));
+    assert_eq!(ids(&records), [id(0)]);
+    // There is one already: nothing to wait for.
+    log.request_log.wait(LANE, Position(0)).await;
+    let behind = records[0].position.next();
+    assert_eq!(read(&log, LANE, behind.0).await, []);
+    let (waiting, ()) =
+        tokio::join!(log.request_log.wait(LANE, behind), send(&log, requests(1, 1, &shop)));
+    assert_eq!((waiting, ids(&read(&log, LANE, behind.0).await)), ((), vec![id(1)]));
+}
+
+/// Reading what is gone is an error that says where the rest begins.
+pub async fn released_records_are_not_missed(harness: &dyn LogHarness) {
+    let log = harness.log();
+    let shop = shop_in(harness.lanes(), LANE);
+    send(&log, requests(0, 5, &shop)).await;
+    let all = read(&log, LANE, 0).await;
+    let (from, next) = (all[0].position, all[3].position);
+    log.request_log.release(LANE, next).await;
+    // Going back is nothing: what is gone is gone.
+    log.request_log.release(LANE, from).await;
+    assert_eq!(read(&log, LANE, next.0).await, all[3..]);
+    match log.request_log.read(LANE, from, 9).await {
+        Err(LogError::Truncated { from: asked, first }) => {
+            assert_eq!((asked, first), (from, next));
+        }
+        Ok(records) => {
+            assert!(!harness.capabilities().forgets);
+            assert_eq!(records, all);
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The record before a position is known by its id.
+pub async fn last_before_names_the_record(harness: &dyn LogHarness) {
+    let log = harness.log();
+    let shop = shop_in(harness.lanes(), LANE);
+    let last_before = |position| log.request_log.last_before(LANE, position);
+    assert_eq!(last_before(Position(0)).await.unwrap(), None);
+    send(&log, requests(0, 3, &shop)).await;
+    let records = read(&log, LANE, 0).await;
+    for record in &records {
+        assert_eq!(last_before(record.position.next()).await.unwrap(), Some(record.id));
+    }
+    log.request_log.release(LANE, records[1].position).await;
+    let gone = last_before(records[1].position).await.unwrap();
+    assert_eq!(gone, (!harness.capabilities().forgets).then_some(id(0)));
+    assert_eq!(last_before(records[2].position).await.unwrap(), Some(id(1)));
+}
