@@ -66,9 +66,9 @@ impl Params {
             gap: dice.between(1, 3),
             passing,
             forgetful: passing || dice.chance(3_000),
-            steps: dice.between(200, 900),
+            steps: dice.between(200, 1_500),
             operators: dice.between(1, 2),
-            actions: dice.between(2, 7),
+            actions: dice.between(2, 12),
             rates: Rates {
                 crash: some(120),
                 freeze: some(120),

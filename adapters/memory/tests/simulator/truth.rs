@@ -73,6 +73,9 @@ impl CampaignCheck<'_> {
     /// An outcome stays, but for what a retry asks anew and a rejection that a copy replaces.
     fn history(&self, witness: &mut Witness, phase: Phase, outcome: &ShopOutcome) {
         let key = (self.revision(), phase, outcome.index);
+        if outcome.slot == Slot::Closed(Status::Failed) && phase == Phase::Activation {
+            witness.given_up.insert((self.revision(), outcome.index));
+        }
         let now = (self.campaign.attempt, outcome.slot);
         let Some((attempt, slot)) = witness.ledger.insert(key, now) else { return };
         let effective = Slot::Closed(Status::Applied) == outcome.slot
@@ -101,8 +104,11 @@ impl CampaignCheck<'_> {
             Slot::Closed(Status::Unchanged) => activated == Some(false),
             Slot::Closed(Status::Expired) => activated.is_none(),
             Slot::Closed(Status::Rejected) => {
-                // A copy that is still in the lane may replace it, unless its answer was lost.
-                !self.at_rest || activated.is_none() || witness.replies_lost
+                // A copy that is still in the lane may replace it, unless its answer was lost,
+                // or came while the shop was given up.
+                let excused = witness.replies_lost
+                    || witness.given_up.contains(&(self.revision(), outcome.index));
+                !self.at_rest || activated.is_none() || excused
             }
             Slot::Closed(Status::Superseded) => {
                 campaign.state.is_ending_or_ended()

@@ -5,7 +5,7 @@ mod lanes;
 mod requesters;
 mod shops;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catchment_domain::{
     Attempt, Outcome, Phase, Reply, Request, RequestId, ReturnAddress, Revision, ShopId, Slot,
@@ -40,6 +40,8 @@ pub(crate) struct Witness {
     pub(crate) answers: Vec<(ReturnAddress, Reply)>,
     /// The campaigns' ledger as it was seen last.
     pub(crate) ledger: BTreeMap<(Revision, Phase, u32), (Attempt, Slot)>,
+    /// Shops that an operator gave up: their answers do not count until a retry.
+    pub(crate) given_up: BTreeSet<(Revision, u32)>,
     /// Replies were lost with their lane or their log before anybody read them.
     pub(crate) replies_lost: bool,
     broken: Option<Broken>,
@@ -58,6 +60,7 @@ impl Witness {
             sent: Vec::new(),
             answers: Vec::new(),
             ledger: BTreeMap::new(),
+            given_up: BTreeSet::new(),
             replies_lost: false,
             broken: None,
             digest: 0xcbf2_9ce4_8422_2325,

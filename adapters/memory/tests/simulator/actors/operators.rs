@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use catchment_domain::ports::{CampaignRepository, Clock, ShopRepository};
 use catchment_domain::{
-    Campaign, CampaignId, Command, Draft, Limit, Nonce, Revision, Scope, ShopImport, TriggerKind,
+    Campaign, CampaignId, CampaignState, Command, Draft, Limit, Nonce, Revision, Scope, ShopImport,
+    TriggerKind,
 };
 use uuid::Uuid;
 
 use super::Exit;
 use crate::coverage::Met;
 use crate::gate::Gate;
+use crate::truth;
 use crate::world::{KINDS, World, kind, limit, terms};
 
 const LIMITS: [&str; 7] = ["closed", "300m", "1km", "2km", "3km", "50%", "90%"];
@@ -22,16 +24,30 @@ pub(crate) async fn operate(world: Arc<World>, gate: Arc<Gate>) -> Exit {
         gate.sleep(Duration::from_millis(world.dice.below(400))).await;
         let campaigns = CampaignRepository::list(&*world.store).await.unwrap();
         gate.after("list").await;
-        if campaigns.is_empty() || world.dice.chance(5_000) {
+        if campaigns.is_empty() || world.dice.chance(3_500) {
             start(&world, &campaigns).await;
         } else {
-            let campaign = world.dice.pick(&campaigns).name.revision;
-            let commands = [Command::End, Command::End, Command::Retry, Command::GiveUp];
-            command(&world, campaign, *world.dice.pick(&commands)).await;
+            let campaign = world.dice.pick(&campaigns);
+            let wanted = any_command(&world, campaign);
+            command(&world, campaign.name.revision, wanted).await;
         }
         gate.after("operate").await;
     }
     Exit::Done
+}
+
+/// Mostly one that the campaign's state allows.
+fn any_command(world: &World, campaign: &Campaign) -> Command {
+    let dice = &world.dice;
+    *match campaign.state {
+        CampaignState::Settled => dice.pick(&[Command::Retry, Command::Retry, Command::End]),
+        CampaignState::Sending { .. } => {
+            dice.pick(&[Command::End, Command::End, Command::GiveUp, Command::Retry])
+        }
+        CampaignState::Ending { .. } | CampaignState::Ended => {
+            dice.pick(&[Command::GiveUp, Command::Retry, Command::End])
+        }
+    }
 }
 
 /// Ends everything that can be ended.
@@ -98,6 +114,9 @@ fn scope(world: &World) -> Scope {
 
 async fn command(world: &World, campaign: Revision, command: Command) {
     let done = world.store.command(campaign, command).await;
+    if let Ok(campaign) = &done {
+        truth::check_campaign(world, campaign, false);
+    }
     let mut witness = world.witness();
     witness.note(|| format!("  {command:?} #{campaign}: {done:?}"));
     if done.is_ok() {
