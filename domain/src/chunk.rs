@@ -254,8 +254,9 @@ impl Chunk {
         }
     }
 
+    /// Asks for a release, once: one that has an outcome keeps it.
     pub(crate) fn open_release(&mut self, place: usize) {
-        if let Some(slot) = self.releases.get_mut(place) {
+        if let Some(slot @ Slot::Idle) = self.releases.get_mut(place) {
             *slot = Slot::Open;
         }
     }
