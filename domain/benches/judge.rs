@@ -1,0 +1,155 @@
+//! How long the rules take: one request at one shop, a batch folded over its shops, and the
+//! precedence rule alone.
+
+#![expect(clippy::unwrap_used, reason = "what is written in a benchmark is known to be right")]
+
+use std::hint::black_box;
+use std::num::NonZeroU16;
+
+use catchment_domain::{
+    ActiveCause, Batch, CampaignId, CampaignRef, Change, Deadline, Effect, Epoch, Lane, LaneTime,
+    Lanes, Limit, Loaded, LoadedShop, Origin, Policy, Position, Radius, Rank, Request, RequestId,
+    RequestRecord, ReturnAddress, Revision, ShopState, Timestamp, TriggerKind, TriggerRule, judge,
+    judge_batch, resolve,
+};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use uuid::Uuid;
+
+const LANES: Lanes = Lanes(NonZeroU16::MIN);
+const BATCH: usize = 2_000;
+const KINDS: [&str; 5] =
+    ["system_failure", "bad_weather", "order_surge", "rider_shortage", "manual"];
+
+fn kind(name: &str) -> TriggerKind {
+    name.parse().unwrap()
+}
+
+fn policy() -> Policy {
+    let rule = TriggerRule { rank: Rank(10), default_limit: None };
+    let floor = Radius::try_from(500_u32).unwrap();
+    Policy { floor, triggers: KINDS.map(|name| (kind(name), rule)).into() }
+}
+
+fn campaign(revision: u64) -> CampaignRef {
+    let id = CampaignId(Uuid::from_u128(u128::from(revision) << 64));
+    CampaignRef { revision: Revision(revision), id }
+}
+
+/// Causes of different campaigns and kinds, metres and shares in turn.
+fn causes(count: u64) -> Vec<ActiveCause> {
+    let cause = |(revision, name): (u64, &&str)| {
+        let limit: Limit = if revision % 2 == 0 {
+            format!("{}m", 5_000 - revision).parse().unwrap()
+        } else {
+            format!("{}%", 100 - revision).parse().unwrap()
+        };
+        let origin = Origin::Campaign(campaign(revision));
+        ActiveCause { origin, kind: kind(name), rank: Rank(10), limit, effect: Effect::Applied }
+    };
+    (1..=count).zip(KINDS.iter().cycle()).map(cause).collect()
+}
+
+/// A shop of 5 km with so many causes, and room for one more without growing.
+fn shop(count: u64) -> ShopState {
+    let mut shop = ShopState::new(Radius::try_from(5_000_u32).unwrap(), Revision(1));
+    shop.active = causes(count);
+    shop.active.reserve(1);
+    shop.released.reserve(1);
+    shop.radius = shop.resolution(Radius::CLOSED).radius;
+    shop
+}
+
+fn activate(revision: u64) -> Change {
+    Change::Activate {
+        campaign: campaign(revision),
+        kind: kind("system_failure"),
+        limit: "1km".parse().unwrap(),
+        deadline: Deadline::at(Timestamp::from_millis(1_000)),
+        replaces: None,
+    }
+}
+
+fn release(revision: u64) -> Change {
+    let deadline = Deadline::at(Timestamp::from_millis(1_000));
+    Change::Release { campaign: campaign(revision), deadline }
+}
+
+fn request(place: usize, change: Change) -> Request {
+    let id = RequestId(Uuid::from_u128(place as u128));
+    Request { id, shop: format!("seoul-{place:06}").parse().unwrap(), change }
+}
+
+fn time() -> LaneTime {
+    LaneTime { now: Timestamp::from_millis(0), expired_up_to: Deadline::MIN }
+}
+
+/// One request at a shop with 4 causes, of each way that most requests go.
+fn one_request(c: &mut Criterion) {
+    let (policy, at_4_causes) = (policy(), shop(4));
+    let mut group = c.benchmark_group("judge at 4 causes");
+    for (name, change) in
+        [("activate", activate(9)), ("release", release(2)), ("repeat", activate(2))]
+    {
+        let request = request(0, change);
+        // The shop is made anew for each request, and neither that nor its end is timed.
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched_ref(
+                || {
+                    let mut shop = at_4_causes.clone();
+                    shop.active.reserve(1);
+                    shop.released.reserve(1);
+                    (shop, time())
+                },
+                |(shop, time)| judge(shop, black_box(&request), &policy, time),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+/// A batch over 2,000 shops with 4 causes each: every request changes its shop.
+fn a_batch(c: &mut Criterion) {
+    let policy = policy();
+    let mut group = c.benchmark_group("judge_batch of 2,000 at 4 causes");
+    group.throughput(Throughput::Elements(BATCH as u64));
+    for (name, change) in [("activate", activate(9)), ("release", release(2))] {
+        let records = (0..BATCH).map(|place| {
+            let request = request(place, change);
+            RequestRecord {
+                position: Position(place as u64),
+                id: request.id,
+                return_address: ReturnAddress::default(),
+                request: Ok(request),
+            }
+        });
+        let batch = Batch::new((Lane(0), Epoch(1)), Position(0), Position(0), records.collect());
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched_ref(
+                || Loaded {
+                    time: time(),
+                    campaigns: batch.campaigns(),
+                    shops: (0..BATCH).map(|_| LoadedShop::new(Some(shop(4)))).collect(),
+                },
+                |loaded| judge_batch(black_box(&batch), loaded, &policy, LANES),
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+fn precedence(c: &mut Criterion) {
+    let (base, floor) = (Radius::try_from(5_000_u32).unwrap(), Radius::try_from(500_u32).unwrap());
+    let mut group = c.benchmark_group("resolve");
+    for count in [1, 4, 16] {
+        let causes = causes(count);
+        group.bench_with_input(BenchmarkId::from_parameter(count), &causes, |bencher, causes| {
+            bencher.iter(|| resolve(base, floor, black_box(causes)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, one_request, a_batch, precedence);
+criterion_main!(benches);
