@@ -17,13 +17,15 @@ pub(crate) const SQLITE: Dialect = Dialect {
             wanted.key, base_radius, base_revision, base_effect, radius, version, hex(causes)))
         FROM json_each(?2) AS wanted
         CROSS JOIN shop ON shop.lane = ?1 AND shop.id = wanted.value",
+    // A lane that depends on the new row makes the planner look each shop up by its key; with
+    // a constant it runs through all shops of the lane, and through the new rows for each.
     store_states: "
         UPDATE shop
         SET base_radius = new.value ->> 1, base_revision = new.value ->> 2,
             base_effect = new.value ->> 3, radius = new.value ->> 4,
             version = new.value ->> 5, causes = unhex(new.value ->> 6)
         FROM json_each(?2) AS new
-        WHERE shop.lane = ?1 AND shop.id = new.value ->> 0",
+        WHERE shop.lane = ?1 + 0 * new.key AND shop.id = new.value ->> 0",
     // `WHERE true` tells the parser that ON belongs to the insert.
     store_shops: "
         INSERT INTO shop (lane, id, name, category, region, latitude, longitude, base_radius,
