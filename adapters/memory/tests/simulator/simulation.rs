@@ -241,7 +241,8 @@ impl Simulation {
 
     fn step_clock(&self) {
         let dice = &self.world.dice;
-        let step = Duration::from_millis(*dice.pick(&[20, 300, 3_000, 60_000, 4_000_000]));
+        let step =
+            Duration::from_millis(*dice.pick(&[20, 300, 3_000, 60_000, 4_000_000, 8_000_000]));
         let clocks = [&self.world.store_clock, &self.world.store_clock, &self.world.process_clock];
         let clock = dice.pick(&clocks);
         let back = dice.chance(5_000);
@@ -305,8 +306,8 @@ impl Simulation {
                 return self.world.witness().verdict().map_or(Ok(()), Err);
             }
             if turn % 1_000 == 0 {
-                // A lease may be in force for as long as a clock was ahead of the time.
-                self.let_pass(Duration::from_mins(10));
+                // A lease that was taken before the clock stepped back runs out that much later.
+                self.let_pass(Duration::from_hours(1));
             }
         }
         let what = truth::unrest(&self.world).unwrap_or_else(|| "its own processes".into());

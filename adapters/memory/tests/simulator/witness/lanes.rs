@@ -109,15 +109,15 @@ impl Witness {
         self.check(batch.epoch == newest, "I7", || {
             format!("lane {lane}: epoch {} applied after epoch {}", batch.epoch.0, newest.0)
         });
-        self.check(batch.from == next, "I6", || {
-            format!("lane {lane} stood at {next}, and a batch from {} was applied", batch.from)
-        });
         let entries = receipt.entries.iter().map(|e| (e.position, e.id, &e.outcome));
         let same = entries.eq(judged.iter().map(|j| (j.record.position, j.record.id, &j.outcome)));
         self.check(same, "I3", || format!("lane {lane}: the receipt of {next} is not its batch"));
         for judged in judged {
             self.applied_one(lane, judged);
         }
+        self.check(batch.from == next, "I6", || {
+            format!("lane {lane} stood at {next}, and a batch from {} was applied", batch.from)
+        });
         let view = self.lane(lane);
         view.applied_next = batch.to();
         self.replied(lane, batch.epoch, batch.replied);
@@ -129,8 +129,10 @@ impl Witness {
         self.mix(&[4, u64::from(lane.0), position.0, low(*id), outcome.status as u64]);
         let view = self.lane(lane);
         let before = view.applied.last().map(|(position, _, _)| *position);
+        let again = view.applied.iter().any(|(applied, _, _)| applied == position);
         let expected = view.log.get(view.applied.len()).copied();
         view.applied.push((*position, *id, outcome.clone()));
+        self.check(!again, "I1", || format!("lane {lane}: {position} was applied twice"));
         self.check(before.is_none_or(|before| before < *position), "I2", || {
             format!("lane {lane}: {position} was applied after {before:?}")
         });

@@ -308,6 +308,11 @@ impl Witness {
         if !changes.entered.is_empty() && !changes.ended.is_empty() {
             self.coverage.met(Met::Replacement);
         }
+        let again = is_effective(outcome.status)
+            && !outcome.repeat
+            && !changes.entered.contains(&campaign)
+            && cause.activated.is_some();
+        self.check(!again, "I1", || format!("{}: {campaign:?} was activated twice", request.shop));
         let holds = match outcome.status {
             Status::Applied if outcome.repeat => cause.activated == Some(true),
             Status::Unchanged if outcome.repeat => cause.activated == Some(false),
@@ -338,6 +343,9 @@ impl Witness {
         if left_nothing {
             self.coverage.met(Met::LeftNothing);
             self.treated_as_passed(lane, deadline);
+            self.check(cause.released.is_none() || cause.dropped, "I1", || {
+                format!("{}: {campaign:?} was released twice", request.shop)
+            });
         }
         let holds = match outcome.status {
             Status::Applied if outcome.repeat => cause.released == Some(true),
