@@ -49,14 +49,19 @@ fn causes(count: u64) -> Vec<ActiveCause> {
     (1..=count).zip(KINDS.iter().cycle()).map(cause).collect()
 }
 
-/// A shop of 5 km with so many causes, and room for one more without growing.
-fn shop(count: u64) -> ShopState {
+/// A shop of 5 km with 4 causes.
+fn shop() -> ShopState {
     let mut shop = ShopState::new(Radius::try_from(5_000_u32).unwrap(), Revision(1));
-    shop.active = causes(count);
-    shop.active.reserve(1);
-    shop.released.reserve(1);
+    shop.active = causes(4);
     shop.radius = shop.resolution(Radius::CLOSED).radius;
     shop
+}
+
+/// A copy with room for one more cause, as a shop has once its lists have grown.
+fn with_room(shop: &ShopState) -> ShopState {
+    let mut active = Vec::with_capacity(shop.active.len() + 1);
+    active.extend_from_slice(&shop.active);
+    ShopState { active, released: Vec::with_capacity(1), ..*shop }
 }
 
 fn activate(revision: u64) -> Change {
@@ -85,7 +90,7 @@ fn time() -> LaneTime {
 
 /// One request at a shop with 4 causes, of each way that most requests go.
 fn one_request(c: &mut Criterion) {
-    let (policy, at_4_causes) = (policy(), shop(4));
+    let (policy, shop) = (policy(), shop());
     let mut group = c.benchmark_group("judge at 4 causes");
     for (name, change) in
         [("activate", activate(9)), ("release", release(2)), ("repeat", activate(2))]
@@ -94,12 +99,7 @@ fn one_request(c: &mut Criterion) {
         // The shop is made anew for each request, and neither that nor its end is timed.
         group.bench_function(name, |bencher| {
             bencher.iter_batched_ref(
-                || {
-                    let mut shop = at_4_causes.clone();
-                    shop.active.reserve(1);
-                    shop.released.reserve(1);
-                    (shop, time())
-                },
+                || (with_room(&shop), time()),
                 |(shop, time)| judge(shop, black_box(&request), &policy, time),
                 BatchSize::SmallInput,
             );
@@ -110,7 +110,7 @@ fn one_request(c: &mut Criterion) {
 
 /// A batch over 2,000 shops with 4 causes each: every request changes its shop.
 fn a_batch(c: &mut Criterion) {
-    let policy = policy();
+    let (policy, shop) = (policy(), shop());
     let mut group = c.benchmark_group("judge_batch of 2,000 at 4 causes");
     group.throughput(Throughput::Elements(BATCH as u64));
     for (name, change) in [("activate", activate(9)), ("release", release(2))] {
@@ -129,7 +129,7 @@ fn a_batch(c: &mut Criterion) {
                 || Loaded {
                     time: time(),
                     campaigns: batch.campaigns(),
-                    shops: (0..BATCH).map(|_| LoadedShop::new(Some(shop(4)))).collect(),
+                    shops: (0..BATCH).map(|_| LoadedShop::new(Some(with_room(&shop)))).collect(),
                 },
                 |loaded| judge_batch(black_box(&batch), loaded, &policy, LANES),
                 BatchSize::LargeInput,
