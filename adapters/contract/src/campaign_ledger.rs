@@ -101,6 +101,25 @@ pub async fn mark_sent_comes_before_an_end(harness: &dyn StoreHarness) {
     assert_eq!(chunks[1].detail(Activation, 0).map(|d| d.code), Some(Code::CampaignEnded));
 }
 
+/// Whether a mark or an end comes first: what was given out to be sent is released.
+pub async fn mark_sent_and_an_end_agree(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    let requester = Requester::of(&store, 0, 1).await;
+    for _ in 0..16 {
+        let sent = campaign(&store, &ids).await;
+        requester.open().await;
+        let (other, revision) = (harness.store(), sent.name.revision);
+        let end =
+            tokio::spawn(async move { other.campaigns.command(revision, Command::End).await });
+        let marked = requester.mark(&sent, Activation, &[0, 1]).await;
+        let ended = end.await.unwrap().unwrap();
+        let releases = store.campaigns.tallies(revision).await.unwrap().release.open;
+        assert_eq!(releases, if marked.is_empty() { 0 } else { 3 });
+        assert_eq!(ended.state.open(), releases * 2);
+    }
+}
+
 /// Who lost the lease marks nothing, so that an end need not release it.
 pub async fn mark_sent_is_fenced(harness: &dyn StoreHarness) {
     let store = harness.store();
@@ -200,6 +219,26 @@ pub async fn record_goes_by_the_rules(harness: &dyn StoreHarness) {
     let recorded = requester.record(&sent, &releases).await;
     assert_eq!(recorded.campaigns[0].state, CampaignState::Ended);
     assert_eq!(get(&store, &sent).await.state, CampaignState::Ended);
+}
+
+/// Answers that are recorded while a campaign is ended: neither undoes the other.
+pub async fn record_and_an_end_agree(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    let mut requester = Requester::of(&store, 0, 1).await;
+    for _ in 0..16 {
+        let sent = campaign(&store, &ids).await;
+        requester.open().await;
+        requester.mark(&sent, Activation, &[0, 1]).await;
+        let (other, revision) = (harness.store(), sent.name.revision);
+        let end =
+            tokio::spawn(async move { other.campaigns.command(revision, Command::End).await });
+        record_all(&mut requester, &sent, [Applied, Unchanged, Rejected]).await;
+        end.await.unwrap().unwrap();
+        let tallies = store.campaigns.tallies(revision).await.unwrap();
+        assert_eq!((tallies.activation.open, tallies.release.open), (0, 3));
+        assert_eq!(get(&store, &sent).await.state, CampaignState::Ending { open: 3 });
+    }
 }
 
 /// Every way to ask about a campaign tells what was recorded.

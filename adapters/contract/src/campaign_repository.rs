@@ -11,7 +11,9 @@ use tokio::task::JoinSet;
 
 use crate::owner::Owner;
 use crate::requester::{Requester, answer};
-use crate::scene::{campaign, draft, ids_in, import, named, narrow_by, row, shops_in, stranger_in};
+use crate::scene::{
+    campaign, draft, ids_in, import, limit, named, narrow_by, row, shops_in, stranger_in,
+};
 use crate::{Store, StoreHarness};
 
 const LANE: Lane = Lane(0);
@@ -22,7 +24,10 @@ pub async fn add_freezes_the_list(harness: &dyn StoreHarness) {
     let store = harness.store();
     let mut ids = shops_in(&store, LANE, 3).await;
     ids.extend(shops_in(&store, Lane(1), 2).await);
-    let added = store.campaigns.add(&draft(Scope::everything())).await.unwrap();
+    let until = Some(harness.now().saturating_add(Duration::from_hours(5)));
+    let reason = "비가 온다 🌧".to_owned();
+    let rain = Draft { limit: limit("50%"), until, reason, ..draft(Scope::everything()) };
+    let added = store.campaigns.add(&rain).await.unwrap();
     assert_eq!((added.shops, added.state), (5, CampaignState::Sending { open: 5 }));
     assert_eq!(added.deadline, Deadline::at(harness.now().saturating_add(added.timeout)));
     import(&store, &[row(&stranger_in(store.shops.lanes(), LANE))]).await;
@@ -102,8 +107,8 @@ pub async fn add_replaces_once(harness: &dyn StoreHarness) {
     let new: Vec<Campaign> = new.into_iter().map(Result::unwrap).collect();
     assert_eq!((new.len(), refused.len()), (1, 3));
     assert_eq!(new[0].replaces, Some(Replaced { campaign: old.name, deadline: old.deadline }));
-    let stored = get(&store, &old).await;
-    assert_eq!(stored.replaced_by, Some(new[0].name.revision));
+    assert_eq!(get(&store, &old).await.replaced_by, Some(new[0].name.revision));
+    assert_eq!(get(&store, &new[0]).await, new[0]);
     let sorry = CampaignError::Replaced(old.name.revision, new[0].name.revision);
     for error in refused.into_iter().map(Result::unwrap_err) {
         assert!(matches!(error, CommandError::Campaign(error) if error == sorry), "{error}");

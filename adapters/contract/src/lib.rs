@@ -29,6 +29,10 @@
     reason = "every function is a test: a panic is how it fails"
 )]
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 mod correspondent;
 mod harness;
 mod owner;
@@ -49,6 +53,15 @@ pub mod shop_repository;
 
 pub use harness::{Capabilities, Log, LogHarness, Store, StoreHarness};
 
+/// Waits for a promise; one that is never kept fails.
+#[doc(hidden)]
+pub async fn in_time(promise: impl Future<Output = ()>) {
+    assert!(timeout(PATIENCE, promise).await.is_ok(), "nothing came in {PATIENCE:?}");
+}
+
+/// Longer than any promise takes on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+
 /// Expands to one test for each promise of the storage ports.
 ///
 /// `$fresh` names an `async fn() -> impl StoreHarness` beside the call. The calling crate
@@ -66,10 +79,12 @@ macro_rules! store_suite {
                 claim_has_one_winner,
                 lanes_are_independent,
                 apply_is_seen_by_all,
+                apply_keeps_what_was_decided,
                 apply_judges_by_what_is_stored,
                 receipts_rebuild_replies,
                 receipts_outlast_a_claim,
                 replied_only_rises,
+                replied_never_passes_applied,
                 receipts_are_pruned,
                 expired_mark_only_rises,
                 lasting_log_is_remembered,
@@ -103,10 +118,12 @@ macro_rules! store_suite {
                 open_ends_what_is_over,
                 open_ends_what_was_replaced,
                 mark_sent_comes_before_an_end,
+                mark_sent_and_an_end_agree,
                 mark_sent_is_fenced,
                 record_is_atomic,
                 record_is_fenced,
                 record_goes_by_the_rules,
+                record_and_an_end_agree,
                 record_is_seen_by_all,
             }
             reply_lanes {
@@ -173,7 +190,7 @@ macro_rules! suite {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $promise() {
                     let harness = super::$fresh().await;
-                    $crate::$port::$promise(&harness).await;
+                    $crate::in_time($crate::$port::$promise(&harness)).await;
                 }
             )*
         })*

@@ -16,6 +16,9 @@ use catchment_domain::{
 use crate::Store;
 use crate::scene::{lasting_log, policy};
 
+/// More steps than any script takes.
+const MANY_STEPS: usize = 1_000;
+
 /// A log of one lane, and what was answered to it.
 pub(crate) struct Script {
     pub(crate) records: Vec<RequestRecord>,
@@ -67,8 +70,12 @@ impl Script {
 
 /// Lets a consumer work until it has nothing to do.
 pub(crate) async fn run(consumer: &mut LaneConsumer) -> Result<(), ServiceError> {
-    while consumer.step().await? != Step::Idle {}
-    Ok(())
+    for _ in 0..MANY_STEPS {
+        if consumer.step().await? == Step::Idle {
+            return Ok(());
+        }
+    }
+    panic!("the consumer does not come to rest");
 }
 
 /// Lets a consumer work until something goes wrong, or there is nothing to do.

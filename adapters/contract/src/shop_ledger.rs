@@ -1,13 +1,14 @@
 //! The promises of [`ShopLedger`](catchment_domain::ports::ShopLedger).
 
 use std::slice;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use catchment_domain::Status::{Applied, Rejected, Unchanged};
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{
-    CampaignId, CampaignRef, Change, Code, Deadline, Epoch, Lane, Position, Revision, ShopId,
-    ShopImport, Status,
+    Batch, Campaign, CampaignId, CampaignRef, Change, Code, Deadline, Epoch, Lane, Loaded,
+    Position, Replaced, Revision, ShopId, ShopImport, Status,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -15,8 +16,8 @@ use uuid::Uuid;
 use crate::StoreHarness;
 use crate::owner::{Owner, id_at, record};
 use crate::scene::{
-    BASE, activate, by_the_rules, campaign, import, lasting_log, metres, narrow, narrow_by,
-    passing_log, radius, row, shop, shops_in, stranger_in,
+    BASE, activate, by_the_rules, campaign, import, kind, lasting_log, limit, metres, named,
+    narrow, narrow_by, passing_log, radius, row, shop, shops_in, stranger_in,
 };
 
 const LANE: Lane = Lane(0);
@@ -179,6 +180,59 @@ pub async fn apply_is_seen_by_all(harness: &dyn StoreHarness) {
     }
 }
 
+/// What is read back is what judging left, to the last field: of a shop with causes of every
+/// sort, and of as many shops as a batch has at most.
+pub async fn apply_keeps_what_was_decided(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2_000).await;
+    let [old, new] = [campaign(&store, &ids).await, campaign(&store, &ids).await];
+    let base = store.shops.take_revision().await.unwrap();
+    let mut owner = Owner::of(&store, LANE).await;
+    for changes in eventful(&old, &new, base).chunks(2) {
+        let from = owner.claim.applied_next.0;
+        let changes = changes.iter().cycle().copied();
+        let records = (from..).zip(ids.iter().zip(changes));
+        let batch = owner.batch(records.map(|(at, (id, change))| record(at, id, change)).collect());
+        let judge = by_the_rules(store.shops.lanes());
+        let judged = Mutex::new(Vec::new());
+        let decide = |batch: &Batch, loaded: &mut Loaded| {
+            let outcomes = judge(batch, loaded);
+            judged.lock().unwrap().clone_from(&loaded.shops);
+            outcomes
+        };
+        store.ledger.apply(&batch, &decide).await.unwrap();
+        owner.claim.applied_next = batch.to();
+        let stored = store.shops.list(&named(&ids), None, 5_000).await.unwrap();
+        let stored: Vec<_> = stored.into_iter().map(|shop| Some(shop.state)).collect();
+        let judged: Vec<_> = judged.into_inner().unwrap().into_iter().map(|s| s.state).collect();
+        assert_eq!(judged.len(), 2_000);
+        assert!(stored == judged, "{:?} instead of {:?}", stored[0], judged[0]);
+    }
+}
+
+/// Changes that leave causes of every sort, two for each batch.
+fn eventful(old: &Campaign, new: &Campaign, base: Revision) -> Vec<Change> {
+    let failure = kind("system_failure");
+    let activate_for = |campaign: &Campaign, to, replaces| Change::Activate {
+        campaign: campaign.name,
+        kind: failure,
+        limit: limit(to),
+        deadline: campaign.deadline,
+        replaces,
+    };
+    let replaced = Replaced { campaign: old.name, deadline: old.deadline };
+    vec![
+        activate_for(old, "50%", None),
+        activate_for(old, "100km", None),
+        activate("manual", "closed"),
+        Change::SetBase { revision: base, radius: metres(100_000), deadline: None },
+        activate_for(new, "1m", Some(replaced)),
+        Change::Release { campaign: old.name, deadline: old.deadline },
+        Change::ReleaseKind { kind: kind("manual") },
+        narrow("99%"),
+    ]
+}
+
 /// A batch sees what somebody else stored since the owner's last one.
 pub async fn apply_judges_by_what_is_stored(harness: &dyn StoreHarness) {
     let store = harness.store();
@@ -253,6 +307,18 @@ pub async fn replied_only_rises(harness: &dyn StoreHarness) {
     replied(Epoch(owner.claim.epoch.0 - 1), 5).await.unwrap_err();
     let claim = Owner::of(&store, LANE).await.claim;
     assert_eq!((claim.replied_next, claim.applied_next), (Position(4), Position(5)));
+}
+
+/// Nobody answers what was not applied, whatever an owner says.
+pub async fn replied_never_passes_applied(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let mut owner = Owner::of(&store, LANE).await;
+    owner.change(&ids[0], narrow("3km")).await;
+    // Whether that is an error is the store's choice.
+    let _ = store.ledger.replied(LANE, owner.claim.epoch, Position(9)).await;
+    let claim = Owner::of(&store, LANE).await.claim;
+    assert!(claim.replied_next <= claim.applied_next, "{claim:?}");
 }
 
 /// Answered receipts go when they are old enough, with later batches; others stay.

@@ -58,11 +58,13 @@ pub struct Recorded {
 ///   not take effect.
 /// - `mark_sent_comes_before_an_end`: what is marked is released by a later end; what a
 ///   campaign's end found unmarked cannot be marked any more.
+/// - `mark_sent_and_an_end_agree`: also when they come at once.
 /// - `mark_sent_is_fenced`: an older lease marks nothing.
 /// - `record_is_atomic`: outcomes and the lane's position change together or not at all.
 /// - `record_is_fenced`: an older lease records nothing.
 /// - `record_goes_by_the_rules`: answers count as [`Chunk::record`] says, and a campaign
 ///   without open slots is settled or ended.
+/// - `record_and_an_end_agree`: when they come at once, neither undoes the other.
 /// - `record_is_seen_by_all`: tallies, outcomes and summaries agree with what was recorded.
 #[async_trait]
 pub trait CampaignLedger: Send + Sync + 'static {

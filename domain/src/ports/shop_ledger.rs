@@ -37,10 +37,12 @@ pub struct Claim {
 ///   applies.
 /// - `lanes_are_independent`: owners of different lanes do not disturb each other.
 /// - `apply_is_seen_by_all`: what was applied is seen by every later call.
+/// - `apply_keeps_what_was_decided`: what is read back is what judging left, to the last field.
 /// - `apply_judges_by_what_is_stored`: nothing is kept between batches.
 /// - `receipts_rebuild_replies`: receipts return each outcome as it was decided.
 /// - `receipts_outlast_a_claim`: a new owner finds the receipts of the old one.
 /// - `replied_only_rises`: and only for the lane's owner.
+/// - `replied_never_passes_applied`: whatever an owner says.
 /// - `receipts_are_pruned`: those below what was answered go once they are old enough,
 ///   others never.
 /// - `expired_mark_only_rises`: the highest deadline treated as passed outlives its batch.
