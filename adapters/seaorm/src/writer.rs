@@ -72,9 +72,13 @@ impl Transaction {
         self.guard.as_deref().ok_or(StoreError::Fenced)
     }
 
-    /// Stores everything. After an error its fate is unknown.
+    /// Stores everything. After an error its fate is unknown, but on a full disk: there the
+    /// end of it was not written, so that nothing of it counts.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         if let Err(error) = self.run("COMMIT").await {
+            if Failure::of(&error) == Failure::Full {
+                return Err(classify(error));
+            }
             tracing::warn!(%error, "the answer to a commit was an error");
             return Err(StoreError::Fenced);
         }
