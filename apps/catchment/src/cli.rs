@@ -3,7 +3,8 @@
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{campaign, config, shops};
+use crate::commands::{audit, campaign, config, shops};
+use crate::{bench, demo};
 
 const AFTER_HELP: &str = "\
 Settings come from built-in defaults, config/<CATCHMENT_ENV>.toml, variables such as
@@ -42,12 +43,19 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Plays the story that this was built for, and checks every shop.
+    Demo(demo::Arguments),
     /// Brings shops in, and shows them.
     #[command(subcommand)]
     Shops(shops::Command),
     /// Starts campaigns, follows and ends them.
     #[command(subcommand)]
     Campaign(campaign::Command),
+    /// Compares the outcomes of campaigns with the receipts.
+    Audit(audit::Arguments),
+    /// Measures how fast this machine is.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Shows the trigger kinds, their ranks and default limits.
     Triggers,
     /// Shows the settings.
@@ -60,16 +68,21 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// The line for stderr when a value is wrong. Every other wrong usage, and `--help`, is
-    /// answered by clap, which then ends the process.
+    /// The line for stderr. `--help` and `--version` are answered by clap, which then ends the
+    /// process.
     pub(crate) fn of_process() -> Result<Self, String> {
-        Self::try_parse().map_err(|error| {
-            if error.kind() != ErrorKind::ValueValidation {
-                error.exit();
-            }
-            let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            line.trim_start_matches("error: ").to_owned()
+        Self::try_parse().map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+            _ => one_line(&error.to_string()),
         })
     }
+}
+
+/// What clap says of wrong usage, without the usage itself, which `--help` shows.
+fn one_line(text: &str) -> String {
+    let said = text.split("\n\nUsage:").next().unwrap_or_default();
+    let said = said.split("\n\nFor more information").next().unwrap_or_default();
+    said.trim_start_matches("error: ").replace("\n\n  tip:", "; tip:")
 }

@@ -1,5 +1,6 @@
 //! The commands, and what they all work with.
 
+pub(crate) mod audit;
 pub(crate) mod campaign;
 pub(crate) mod config;
 pub(crate) mod shops;
@@ -10,6 +11,7 @@ use crate::ending::Ending;
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::stores::Stores;
+use crate::{bench, demo};
 
 /// What a command that needs the database works with.
 pub(crate) struct Context {
@@ -40,6 +42,15 @@ pub(crate) async fn run(
             };
             let context = Context { settings, stores, output };
             let result = shops::run(command, &context).await;
+            context.stores.close().await;
+            result
+        }
+        Command::Demo(arguments) => demo::run(&arguments, settings, output).await,
+        Command::Bench(command) => bench::run(&command, settings, output).await,
+        Command::Audit(arguments) => {
+            let stores = Stores::open_existing(database).await?;
+            let context = Context { settings, stores, output };
+            let result = audit::run(&arguments, &context).await;
             context.stores.close().await;
             result
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// The longest duration there is: far enough for any campaign, and safe to add to a date.
-const MAX: Duration = Duration::from_secs(366 * 86_400);
+const MAX: Duration = Duration::from_hours(366 * 24);
 
 const UNITS: [(&str, u64); 5] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];

@@ -9,6 +9,8 @@ mod stores;
 mod engine;
 mod run;
 mod watch;
+mod demo;
+mod bench;
 mod report;
 mod scope;
 mod forecast;

@@ -19,6 +19,7 @@ impl Output {
     /// # Errors
     ///
     /// When the standard output does not take it.
+    #[expect(clippy::unused_self, reason = "where a result goes is the affair of the output")]
     pub(crate) fn line(self, text: impl Display) -> io::Result<()> {
         writeln!(io::stdout(), "{text}")
     }
@@ -57,5 +58,5 @@ pub(crate) fn table(columns: &[&str]) -> Table {
 
 /// A table of names and what they stand for.
 pub(crate) fn facts(rows: &[(&str, String)]) -> String {
-    rows.iter().map(|(name, value)| format!("{name:<10}{value}")).collect::<Vec<_>>().join("\n")
+    rows.iter().map(|(name, value)| format!("{name:<11}{value}")).collect::<Vec<_>>().join("\n")
 }

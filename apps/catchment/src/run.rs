@@ -61,7 +61,7 @@ impl Drive<'_> {
     async fn go_on(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<bool> {
         for look in 0_u32.. {
             let campaign = self.look(look).await?;
-            if self.is_done(&campaign) {
+            if self.is_done(&campaign).await? {
                 return Ok(false);
             }
             tokio::select! {
@@ -77,7 +77,7 @@ impl Drive<'_> {
     async fn look(&mut self, look: u32) -> anyhow::Result<Campaign> {
         let Context { settings, stores, .. } = self.context;
         if self.engine.is_none()
-            && let Some(lock) = EngineLock::try_take(&settings.database)?
+            && let Some(lock) = EngineLock::try_take(stores)?
         {
             self.engine = Some(Engine::start(settings, stores, lock));
         }
@@ -91,9 +91,15 @@ impl Drive<'_> {
         Ok(campaign.ok_or(CampaignError::Unknown(self.revision))?)
     }
 
-    fn is_done(&self, campaign: &Campaign) -> bool {
-        let nothing_open = self.engine.as_ref().is_none_or(|engine| !engine.status().has_open);
-        is_over(campaign, self.goal) && nothing_open
+    async fn is_done(&self, campaign: &Campaign) -> anyhow::Result<bool> {
+        let has_open = self.engine.as_ref().is_some_and(|engine| engine.status().has_open);
+        if has_open || !is_over(campaign, self.goal) {
+            return Ok(false);
+        }
+        // What it replaces is ended only after it: there may be shops that follow neither.
+        let Some(replaced) = campaign.replaces else { return Ok(true) };
+        let replaced = self.context.stores.campaigns.get(replaced.campaign.revision).await?;
+        Ok(replaced.is_none_or(|replaced| is_over(&replaced, Goal::Ended)))
     }
 
     /// Lets what is under way be answered, and no more.

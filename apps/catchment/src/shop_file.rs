@@ -51,7 +51,7 @@ impl std::fmt::Display for Source {
 pub(crate) enum FileError {
     /// It cannot be opened or read.
     #[error("{}", plain(.0))]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// It is a folder.
     #[error("it is a folder")]
     Folder,
@@ -67,6 +67,12 @@ pub(crate) enum FileError {
     /// A record is longer than a megabyte.
     #[error("line {0} is longer than 1 MiB, or has a quote that is never closed")]
     TooLong(u64),
+}
+
+impl From<io::Error> for FileError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 /// What the operating system says, without its number.

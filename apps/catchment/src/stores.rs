@@ -1,11 +1,14 @@
 //! The composition root of storage: which adapter stands behind the ports.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use catchment_domain::ports::{
-    CampaignLedger, CampaignRepository, Clock, ReplyLanes, ShopLedger, ShopRepository,
+    CampaignLedger, CampaignRepository, Clock, ReplyLanes, ShopLedger, ShopRepository, StoreError,
 };
+use catchment_domain::{Lane, Receipt};
 use catchment_memory::SystemClock;
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 
@@ -60,6 +63,32 @@ impl Stores {
             clock,
             store,
         })
+    }
+
+    /// The database's file by its one true name.
+    pub(crate) fn file(&self) -> &Path {
+        self.store.file()
+    }
+
+    /// Shows every receipt that is kept.
+    ///
+    /// # Errors
+    ///
+    /// When the database says so.
+    pub(crate) async fn visit_receipts(
+        &self,
+        visit: impl FnMut(Lane, Receipt) + Send,
+    ) -> Result<(), StoreError> {
+        self.store.visit_receipts(visit).await
+    }
+
+    /// The bare transactions of all shops: see [`SeaOrmStore::bare_batches`].
+    ///
+    /// # Errors
+    ///
+    /// When the database says so.
+    pub(crate) async fn bare_batches(&self, size: usize) -> Result<Duration, StoreError> {
+        self.store.bare_batches(size).await
     }
 
     /// Closes the database. That nothing is written any more is all that matters here, and a

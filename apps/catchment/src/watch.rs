@@ -20,8 +20,12 @@ pub(crate) enum Goal {
 
 impl Goal {
     /// Where a campaign goes by itself.
-    pub(crate) const fn of(state: CampaignState) -> Self {
-        if state.is_ending_or_ended() { Self::Ended } else { Self::Settled }
+    pub(crate) const fn of(campaign: &Campaign) -> Self {
+        if campaign.state.is_ending_or_ended() || campaign.replaced_by.is_some() {
+            Self::Ended
+        } else {
+            Self::Settled
+        }
     }
 }
 

@@ -8,10 +8,11 @@ mod show;
 
 use clap::Subcommand;
 
+pub(crate) use self::generate::generate;
+
 use super::Context;
 use crate::ending::Ending;
 
-pub(crate) use import::store;
 pub(super) use list::Pages;
 
 /// What to do with shops.

@@ -1,6 +1,6 @@
 //! One row of a file of shops.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use catchment_domain::{Lanes, Location, Radius, ShopId};
@@ -18,12 +18,12 @@ pub(super) struct Reader {
     rows: Vec<Row>,
     bad: BadRows,
     /// Regions and categories are few: each is kept once.
-    words: HashMap<Arc<str>, ()>,
+    words: HashSet<Arc<str>>,
 }
 
 impl Reader {
     pub(super) fn new(header: Header) -> Self {
-        Self { header, rows: Vec::new(), bad: BadRows::default(), words: HashMap::new() }
+        Self { header, rows: Vec::new(), bad: BadRows::default(), words: HashSet::new() }
     }
 
     /// Keeps a row, or why it is bad.
@@ -70,11 +70,11 @@ impl Reader {
     }
 
     fn word(&mut self, text: &str) -> Arc<str> {
-        if let Some((word, ())) = self.words.get_key_value(text) {
+        if let Some(word) = self.words.get(text) {
             return Arc::clone(word);
         }
         let word: Arc<str> = text.into();
-        self.words.insert(Arc::clone(&word), ());
+        self.words.insert(Arc::clone(&word));
         word
     }
 }

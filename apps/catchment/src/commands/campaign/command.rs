@@ -20,7 +20,7 @@ pub(super) async fn run(
     let started = Instant::now();
     let attempt = || format!("could not {} campaign {revision}", verb(command));
     let done = context.stores.campaigns.command(revision, command).await;
-    let goal = Goal::of(done.with_context(attempt)?.state);
+    let goal = Goal::of(&done.with_context(attempt)?);
     if command == Command::GiveUp {
         // Giving up closes everything at once; that it did is no failure of the command.
         let standing = Standing::read(&*context.stores.campaigns, revision).await?;
@@ -38,7 +38,7 @@ pub(super) async fn watch(revision: Revision, context: &Context) -> anyhow::Resu
     let started = Instant::now();
     let attempt = || format!("could not watch campaign {revision}");
     let standing = Standing::read(&*context.stores.campaigns, revision).await;
-    let goal = Goal::of(standing.with_context(attempt)?.campaign.state);
+    let goal = Goal::of(&standing.with_context(attempt)?.campaign);
     let finished = drive(context, revision, goal, started).await.with_context(attempt)?;
     finish(context.output, &finished, goal)
 }

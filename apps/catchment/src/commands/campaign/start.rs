@@ -53,7 +53,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     timeout: Option<Duration>,
     /// When it ends by itself: after a while (2h), or at an instant
-    /// (2026-11-22T18:00:00+09:00).
+    /// (2026-11-22T18:00:00+09:00); where no campaign is run or watched then, with the next
+    /// one that is.
     #[arg(long, value_name = "WHEN", value_parser = parse_until)]
     until: Option<Until>,
     /// The campaign whose place it takes.

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use catchment_domain::ShopCursor;
+use catchment_domain::ports::Imported;
 use clap::Args;
 
 use super::import::{CHUNK, report, store};
@@ -22,14 +23,19 @@ pub(crate) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
+    let imported = generate(context, arguments.count, arguments.seed).await?;
+    report(context, imported, &BadRows::default())?;
+    Ok(Ending::Done)
+}
+
+/// Stores the first shops of the city of a seed.
+pub(crate) async fn generate(context: &Context, count: u32, seed: u64) -> anyhow::Result<Imported> {
     let lanes = context.stores.shops.lanes();
-    let mut city = City::new(arguments.seed).take(arguments.count as usize);
+    let mut city = City::new(seed).take(count as usize);
     let chunks = std::iter::from_fn(|| {
         let mut chunk: Vec<_> = city.by_ref().take(CHUNK).collect();
         chunk.sort_by_cached_key(|row| ShopCursor::behind(&row.id, lanes));
         (!chunk.is_empty()).then_some(chunk)
     });
-    let imported = store(context, chunks).await.context("could not generate shops")?;
-    report(context, imported, &BadRows::default())?;
-    Ok(Ending::Done)
+    store(context, chunks).await.context("could not generate shops")
 }

@@ -56,7 +56,7 @@ pub(crate) async fn store(
 ) -> anyhow::Result<Imported> {
     let shops = &context.stores.shops;
     let terms = ImportTerms {
-        revision: shops.take_revision().await?,
+        revision: shops.take_revision().await.context("nothing was stored")?,
         default_base: context.settings.default_base,
         floor: context.settings.policy.floor,
     };

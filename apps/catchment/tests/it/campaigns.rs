@@ -1,0 +1,98 @@
+//! Campaigns from start to end.
+
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+
+/// A shop's radius, and the campaign that decides it.
+fn radius(app: &TestApp, shop: &str) -> (Value, Value) {
+    let shown = app.ask(&["shops", "show", shop]);
+    let field = |name| shown.get(name).cloned().unwrap();
+    (field("radius"), field("campaign"))
+}
+
+#[test]
+fn the_narrower_of_two_campaigns_decides_and_the_other_comes_back() {
+    let app = TestApp::with_shops();
+    let start = |options: &[&str]| app.ask(&[&["campaign", "start", "--kind"], options].concat());
+    let shortage = start(&["rider_shortage", "--all"]);
+    assert_eq!(shortage["status"], "settled");
+    assert_eq!(shortage["outcomes"], json!({ "applied": 6 }));
+    let failure = start(&["system_failure", "--region", "Hackney", "--reason", "결제 장애"]);
+    assert_eq!((&failure["campaign"], &failure["shops"]), (&json!(3), &json!(2)));
+    assert_eq!(radius(&app, "a"), (json!(1000), json!(3)));
+    assert_eq!(radius(&app, "c"), (json!(3000), json!(2)));
+
+    let shown = app.run(&["shops", "show", "a"]).stdout;
+    assert!(shown.contains("why        system_failure 1 km, campaign 3 (결제 장애)\n"), "{shown}");
+    assert_eq!(app.ask(&["shops", "show", "a"])["causes"][1]["campaign"], 2);
+
+    let ended = app.ask(&["campaign", "end", "3"]);
+    assert_eq!((&ended["status"], &ended["releases"]), (&json!("ended"), &json!({ "applied": 2 })));
+    assert_eq!(radius(&app, "a"), (json!(3000), json!(2)));
+}
+
+#[test]
+fn a_dry_run_says_what_would_change_and_changes_nothing() {
+    let app = TestApp::with_shops();
+    app.ask(&["campaign", "start", "--kind", "rider_shortage", "--region", "Hackney"]);
+    let before = app.state();
+    let options = ["campaign", "start", "--kind", "manual", "--limit", "3km", "--all"];
+    let forecast = app.ask(&[&options[..], &["--dry-run"]].concat());
+    assert_eq!((&forecast["shops"], &forecast["changed"]), (&json!(6), &json!(4)));
+    assert_eq!((&forecast["narrowest"], &forecast["widest"]), (&json!(3000), &json!(3000)));
+    assert_eq!(app.state(), before);
+    let done = app.ask(&options);
+    assert_eq!(done["outcomes"], json!({ "applied": 4, "unchanged": 2 }));
+}
+
+#[test]
+fn shops_that_are_not_there_are_rejected_and_make_the_command_fail() {
+    let app = TestApp::with_shops();
+    app.file("ids", " a \n\nnobody\na\n");
+    let options = ["campaign", "start", "--kind", "manual", "--limit", "closed", "--ids", "ids"];
+    let ran = app.run(&options);
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(
+        ran.stderr,
+        "catchment: campaign 2 did not reach every shop: 1 rejected; \
+         `catchment campaign outcomes 2 --status rejected` shows them, \
+         and `catchment campaign retry 2` asks them again\n"
+    );
+    let outcomes = app.run(&["campaign", "outcomes", "2", "--format", "csv"]).stdout;
+    let mut lines: Vec<&str> = outcomes.lines().skip(1).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["a,applied,,", "nobody,rejected,unknown_shop,there is no shop of this id"]);
+    assert_eq!(app.run(&["campaign", "retry", "2"]).code, Some(1));
+    assert_eq!(app.ask(&["campaign", "show", "2"])["attempt"], 2);
+}
+
+#[test]
+fn a_replaced_campaign_ends_and_its_shops_follow_the_new_one() {
+    let app = TestApp::with_shops();
+    app.ask(&["campaign", "start", "--kind", "manual", "--limit", "2km", "--all"]);
+    app.ask(&[
+        "campaign",
+        "start",
+        "--kind",
+        "manual",
+        "--limit",
+        "4km",
+        "--region",
+        "Hackney",
+        "--replace",
+        "2",
+    ]);
+    let watched = app.ask(&["campaign", "watch", "2"]);
+    assert_eq!((&watched["status"], &watched["replaced_by"]), (&json!("ended"), &json!(3)));
+    assert_eq!(radius(&app, "a"), (json!(4000), json!(3)));
+    assert_eq!(radius(&app, "c"), (json!(5000), Value::Null));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let app = TestApp::with_shops();
+    let ran = app.run(&["triggers"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.stdout.starts_with("kind            rank  default limit\nmanual            20"));
+}

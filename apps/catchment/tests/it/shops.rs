@@ -1,0 +1,94 @@
+//! Bringing shops in and out.
+
+use std::path::{Path, PathBuf};
+
+use crate::app::{HEADER, TestApp};
+
+#[test]
+fn what_is_exported_can_be_imported_again() {
+    let app = TestApp::with_shops();
+    let base =
+        "id,lon,lat,base_radius,region,category,name\nb,-0.1,51.5,1500m,Hackney,pub,\"B, 2\"\n";
+    assert_eq!(app.import(base, &[]).stdout, "added 0, updated 1, bad 0\n");
+    assert_eq!(app.run(&["shops", "export", "--output", "out.csv"]).code, Some(0));
+    let exported = std::fs::read_to_string(app.path("out.csv")).unwrap();
+    assert!(
+        exported.contains("\nb,\"B, 2\",pub,Hackney,51.5,-0.1,1500,1500,base,,2\n"),
+        "{exported}"
+    );
+
+    let other = TestApp::empty();
+    assert_eq!(other.import(&exported, &[]).stdout, "added 6, updated 0, bad 0\n");
+    let without_version = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
+    };
+    let again = other.run(&["shops", "export"]).stdout;
+    assert_eq!(without_version(&again), without_version(&exported));
+}
+
+#[test]
+fn good_rows_are_stored_where_bad_ones_may_be_skipped() {
+    let app = TestApp::with_shops();
+    let content = format!("{HEADER}\ng,n,c,r,0,0\nh,n,c,r,91,0\ng,n,c,r,0,0\na,n,c,r,0,0\n");
+    let refused = app.import(&content, &[]);
+    assert_eq!(
+        refused.stderr,
+        "catchment: bad line 3: a latitude lies between -90 and 90 degrees, not 91, 0\n\
+         catchment: bad line 4: the id `g` is in line 2 already\n\
+         catchment: could not import shops.csv: 2 of 4 rows are bad; \
+         nothing was stored (--skip-bad leaves bad rows out)\n"
+    );
+    let ran = app.import(&content, &["--skip-bad", "--json"]);
+    let value = ran.value();
+    assert_eq!(
+        (&value["added"], &value["updated"], &value["bad"]),
+        (&1.into(), &1.into(), &2.into())
+    );
+    assert_eq!(value["bad_rows"][1]["line"], 4);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_shops() {
+    let [one, two, other] = ["7", "7", "8"].map(|seed| {
+        let app = TestApp::empty();
+        let ran = app.run(&["shops", "generate", "--count", "300", "--seed", seed]);
+        assert_eq!(ran.stdout, "added 300, updated 0, bad 0\n");
+        app.run(&["shops", "export"]).stdout
+    });
+    assert_eq!(one, two);
+    assert_ne!(one, other);
+    assert_eq!(one.lines().count(), 301);
+}
+
+#[test]
+fn lists_are_aligned_with_wide_letters() {
+    let app = TestApp::with_shops();
+    let ran = app.run(&["shops", "list", "--category", "cafe", "--limit", "2"]);
+    assert_eq!(ran.stderr, "and 1 other shop: --limit shows more\n");
+    let all = app.run(&["shops", "list", "--category", "cafe"]).stdout;
+    let wide = |c: char| if c.is_ascii() { 1 } else { 2 };
+    let columns: Vec<usize> = all
+        .lines()
+        .map(|line| line.split("cafe").next().unwrap_or_default().chars().map(wide).sum())
+        .collect();
+    assert_eq!(columns[1..], [columns[1]; 3], "{all}");
+}
+
+#[test]
+fn the_real_shops_come_in_whole() {
+    let app = TestApp::empty();
+    for (name, count) in [("shops-london.csv.gz", "51,221"), ("shops-seoul-cafes.csv.gz", "23,202")]
+    {
+        let path = shared(name);
+        if !path.is_file() {
+            eprintln!("skipped: there is no ../shared/data/{name}");
+            continue;
+        }
+        let ran = app.run(&["shops", "import", path.to_str().unwrap()]);
+        assert_eq!(ran.stdout, format!("added {count}, updated 0, bad 0\n"), "{ran:?}");
+    }
+}
+
+fn shared(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name)
+}
