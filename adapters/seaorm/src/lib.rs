@@ -16,6 +16,7 @@
 //! `SQLite` cannot evict it.
 
 mod audit;
+mod baseline;
 mod campaign_ledger;
 mod campaign_repository;
 mod campaign_rows;

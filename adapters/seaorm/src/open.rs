@@ -1,7 +1,7 @@
 //! What makes a file our database, and one clear line for each that is not.
 
 use std::num::NonZeroU16;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use catchment_domain::Lanes;
 use catchment_domain::ports::{BoxError, StoreError};
@@ -104,6 +104,8 @@ pub enum OpenError {
 pub(crate) struct Opened {
     pub(crate) writer: Writer,
     pub(crate) readers: DatabaseConnection,
+    /// The database's file by its one true name.
+    pub(crate) file: PathBuf,
 }
 
 /// Opens a database, creates it where that is wanted, and brings its schema up to date.
@@ -119,7 +121,9 @@ pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, 
     }
     opening.check_lanes(&connection).await?;
     let readers = opening.connect(settings.readers.get(), true).await?;
-    Ok(Opened { writer: Writer::new(connection), readers })
+    let file = Path::new(&path).canonicalize();
+    let file = file.map_err(|_| OpenError::CannotOpen { path: path.clone() })?;
+    Ok(Opened { writer: Writer::new(connection), readers, file })
 }
 
 /// The file that a URL names.

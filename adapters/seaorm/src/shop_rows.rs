@@ -44,22 +44,29 @@ pub(crate) async fn load(
 }
 
 /// Stores what is in force at shops of one lane.
-pub(crate) async fn store(
+pub(crate) async fn store<'a>(
     connection: &DatabaseConnection,
     dialect: &Dialect,
     lane: Lane,
-    shops: impl Iterator<Item = (&ShopId, &ShopState)>,
+    shops: impl Iterator<Item = (&'a ShopId, &'a ShopState)>,
 ) -> Result<(), StoreError> {
+    let Some(json) = state_array(shops) else { return Ok(()) };
+    let update =
+        statement(connection, dialect.store_states, [i32::from(lane.0).into(), json.into()]);
+    connection.execute_raw(update).await.map(drop).map_err(classify)
+}
+
+/// What is in force at shops as a JSON array of rows; `None` where there are none.
+pub(crate) fn state_array<'a>(
+    shops: impl Iterator<Item = (&'a ShopId, &'a ShopState)>,
+) -> Option<String> {
     let mut json = JsonRows::new();
     for (id, state) in shops {
         json.begin_row();
         json.push_text(id.as_str());
         json.push_state(state);
     }
-    let Some(json) = json.finish() else { return Ok(()) };
-    let update =
-        statement(connection, dialect.store_states, [i32::from(lane.0).into(), json.into()]);
-    connection.execute_raw(update).await.map(drop).map_err(classify)
+    json.finish()
 }
 
 /// A JSON array of ids.

@@ -1,5 +1,6 @@
 //! The store: one connection that writes, a few that read.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catchment_domain::ports::StoreError;
@@ -24,6 +25,7 @@ use crate::writer::{Transaction, Writer};
 pub struct SeaOrmStore {
     writer: Writer,
     pub(crate) readers: DatabaseConnection,
+    file: PathBuf,
     pub(crate) dialect: &'static Dialect,
     pub(crate) settings: Arc<StoreSettings>,
 }
@@ -38,8 +40,15 @@ impl SeaOrmStore {
     ///
     /// When it cannot be used; nothing of it was changed then.
     pub async fn connect(url: &str, settings: &StoreSettings) -> Result<Self, OpenError> {
-        let Opened { writer, readers } = open(url, settings).await?;
-        Ok(Self { writer, readers, dialect: &SQLITE, settings: Arc::new(settings.clone()) })
+        let Opened { writer, readers, file } = open(url, settings).await?;
+        let settings = Arc::new(settings.clone());
+        Ok(Self { writer, readers, file, dialect: &SQLITE, settings })
+    }
+
+    /// The file of the database, the same however the URL spells it.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Waits for what is being written and closes the database: the last process that does so

@@ -1,0 +1,190 @@
+//! `catchment demo`: the story of the origin, from nothing, in one process.
+
+mod oracle;
+mod story;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, bail};
+use catchment_domain::{Scope, Status, Tally};
+use clap::Args;
+use clap::value_parser;
+use serde::Serialize;
+
+use crate::commands::Context;
+use crate::commands::shops::generate;
+use crate::ending::Ending;
+use crate::engine::{Engine, EngineLock};
+use crate::number::{counted, grouped};
+use crate::output::{Output, table};
+use crate::settings::{DatabaseUrl, Settings};
+use crate::stores::Stores;
+
+use self::story::{Act, Stage};
+
+/// What `demo` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// How many shops the city has.
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+          value_parser = value_parser!(u32).range(4..=10_000_000))]
+    shops: u32,
+    /// Another seed gives another city.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+}
+
+/// Plays the story in a database of its own, unless one was named.
+///
+/// # Errors
+///
+/// With what could not be done, and why.
+pub(crate) async fn run(
+    arguments: &Arguments,
+    mut settings: Settings,
+    output: Output,
+) -> anyhow::Result<Ending> {
+    let folder = tempfile::tempdir().context("could not make a folder for the database")?;
+    if settings.is_default("database.url") {
+        let path = folder.path().join("demo.db");
+        settings.database.url = DatabaseUrl::of_file(&path);
+    }
+    let stores = Stores::open(&settings.database).await?;
+    let context = Context { settings, stores, output };
+    if 0 < context.stores.shops.count(&Scope::everything()).await? {
+        bail!(
+            "the demo needs a database without shops, and {:?} has some",
+            context.settings.database.url
+        );
+    }
+    let wrong = play(arguments, &context).await?;
+    Ok(if wrong == 0 { Ending::Done } else { Ending::Incomplete })
+}
+
+async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {
+    let Some(lock) = EngineLock::try_take(&context.stores)? else {
+        bail!("another process runs the engine on {:?}", context.settings.database.url);
+    };
+    let opening = opening(arguments, context).await?;
+    let mut engine = Engine::start(&context.settings, &context.stores, lock);
+    let mut stage = Stage {
+        shops: context.stores.shops.clone(),
+        campaigns: context.stores.campaigns.clone(),
+        policy: &context.settings.policy,
+        engine: &mut engine,
+    };
+    let human = !context.output.json;
+    let mut acts = vec![opening];
+    let wrong = story::play(&mut stage, |act| {
+        if human {
+            print(context.output, act)?;
+        }
+        acts.push(ActView::of(act));
+        Ok(())
+    })
+    .await?;
+    engine.stop().await;
+    if human {
+        let shops = counted(u64::from(arguments.shops), "shop");
+        context.output.line(format_args!("\n{shops}, {} acts: wrong {wrong}", acts.len()))?;
+    } else {
+        context.output.value(&DemoView { acts, wrong })?;
+    }
+    Ok(wrong)
+}
+
+/// The act before the first: the city opens.
+async fn opening(arguments: &Arguments, context: &Context) -> anyhow::Result<ActView> {
+    let start = std::time::Instant::now();
+    let imported = generate(context, arguments.shops, arguments.seed).await?;
+    let seconds = start.elapsed().as_secs_f64();
+    if !context.output.json {
+        let shops = counted(imported.added, "shop");
+        context.output.line(format_args!("the city opens: {shops} of base radius 5 km\n"))?;
+    }
+    Ok(ActView {
+        name: "the city opens",
+        shops: imported.added,
+        outcomes: BTreeMap::new(),
+        shops_per_second: rate(imported.added, seconds),
+        wrong: 0,
+    })
+}
+
+#[derive(Serialize)]
+struct DemoView {
+    acts: Vec<ActView>,
+    wrong: u64,
+}
+
+#[derive(Serialize)]
+struct ActView {
+    name: &'static str,
+    shops: u64,
+    outcomes: BTreeMap<&'static str, u64>,
+    shops_per_second: u64,
+    wrong: u64,
+}
+
+impl ActView {
+    fn of(act: &Act) -> Self {
+        Self {
+            name: act.name,
+            shops: act.shops(),
+            outcomes: act.outcomes(),
+            shops_per_second: rate(act.shops(), act.seconds),
+            wrong: act.wrong,
+        }
+    }
+}
+
+fn print(output: Output, act: &Act) -> std::io::Result<()> {
+    output.line(format_args!("{}", act.name))?;
+    let mut rows = table(&[
+        ">campaign",
+        "kind",
+        ">limit",
+        ">shops",
+        ">applied",
+        ">unchanged",
+        ">other",
+        "reason",
+    ]);
+    for (campaign, tally) in &act.rows {
+        let of = |status| u64::from(tally.of(status));
+        let plain = of(Status::Applied) + of(Status::Unchanged);
+        rows.add_row([
+            campaign.name.revision.to_string(),
+            campaign.kind.to_string(),
+            campaign.limit.to_string(),
+            grouped(u64::from(campaign.shops)),
+            grouped(of(Status::Applied)),
+            grouped(of(Status::Unchanged)),
+            grouped(all(tally) - plain),
+            campaign.reason.clone(),
+        ]);
+    }
+    output.line(rows.trim_fmt())?;
+    output.line(format_args!(
+        "{} asked in {:.2} s: {} shops/s, wrong {}\n",
+        counted(act.shops(), "shop"),
+        act.seconds,
+        grouped(rate(act.shops(), act.seconds)),
+        act.wrong
+    ))
+}
+
+fn all(tally: &Tally) -> u64 {
+    u64::from(tally.open) + u64::from(tally.answered())
+}
+
+/// A rate for people.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts of shops are far below 2^53, and a rate is never negative"
+)]
+pub(crate) fn rate(count: u64, seconds: f64) -> u64 {
+    if seconds > 0.0 { (count as f64 / seconds) as u64 } else { 0 }
+}

@@ -1,0 +1,213 @@
+//! The engine: consumers and a requester over an in-memory log, in this process.
+//!
+//! One process at a time runs it on a database; the operating system's lock on a file beside
+//! the database says which, and is free again the moment that process ends, however it ends.
+
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use catchment_domain::ports::Holder;
+use catchment_domain::service::{
+    ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules,
+    ServiceError, Step,
+};
+use catchment_domain::{LogIdentity, ReplyLane, Window};
+use catchment_memory::MemoryLog;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::random;
+use crate::settings::Settings;
+use crate::stores::Stores;
+
+/// The embedded engine's only reply lane.
+const REPLY_LANE: ReplyLane = ReplyLane(0);
+
+/// The embedded engine's name. The lock lets one process at a time have it, so the next one
+/// goes on with the lease of one that was killed without waiting until it runs out.
+const HOLDER: Holder = Holder(Uuid::nil());
+
+/// How long a turn waits for the log before it looks around by itself.
+const NAP: Duration = Duration::from_millis(50);
+
+/// How many lanes are applied side by side: one prepares while the other's transaction runs.
+/// More would only queue for SQLite's one writer, and the requester behind them.
+const WORKERS: usize = 2;
+
+/// The right to run the engine on a database.
+#[derive(Debug)]
+pub(crate) struct EngineLock(#[expect(dead_code, reason = "held, never read")] File);
+
+impl EngineLock {
+    /// Takes the lock, where no other process has it.
+    ///
+    /// # Errors
+    ///
+    /// When the file beside the database cannot be made or locked.
+    pub(crate) fn try_take(stores: &Stores) -> anyhow::Result<Option<Self>> {
+        let mut path = stores.file().as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        let attempt = || format!("could not lock {}", path.display());
+        let mut options = File::options();
+        let options = options.create(true).truncate(false).write(true);
+        let file = options.open(&path).with_context(attempt)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).with_context(attempt),
+        }
+    }
+}
+
+/// How the engine's requester stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EngineStatus {
+    /// Requests without an answer.
+    pub(crate) in_flight: u32,
+    /// Whether any campaign has open slots.
+    pub(crate) has_open: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Phase {
+    Running,
+    /// Nothing more is sent; what is under way is recorded.
+    Draining,
+    Stopped,
+}
+
+/// Consumers and a requester at work.
+pub(crate) struct Engine {
+    phase: watch::Sender<Phase>,
+    status: watch::Receiver<EngineStatus>,
+    tasks: JoinSet<Result<(), ServiceError>>,
+    _lock: EngineLock,
+}
+
+impl Engine {
+    /// Starts the engine. The lock is given back when it stops.
+    pub(crate) fn start(settings: &Settings, stores: &Stores, lock: EngineLock) -> Self {
+        let lanes = stores.shops.lanes();
+        let identity = LogIdentity { id: random::log_id(), lasting: false };
+        // The window bounds what is under way, so a lane is never full for long.
+        let log = Arc::new(MemoryLog::new(lanes, 1, Window::MAX as usize, identity));
+        let (phase, phases) = watch::channel(Phase::Running);
+        let mut tasks = JoinSet::new();
+
+        let ports = ConsumerPorts {
+            ledger: Arc::clone(&stores.ledger),
+            log: Arc::<MemoryLog>::clone(&log),
+            replies: Arc::<MemoryLog>::clone(&log),
+        };
+        let Settings { policy, engine, .. } = settings;
+        let rules = Arc::new(Rules { policy: policy.clone(), lanes, batch: engine.batch });
+        let turns = Arc::new(Semaphore::new(WORKERS));
+        for lane in lanes.iter() {
+            let consumer = LaneConsumer::new(lane, ports.clone(), Arc::clone(&rules));
+            tasks.spawn(consume(consumer, Arc::clone(&turns), phases.clone()));
+        }
+
+        let ports = RequesterPorts {
+            reply_lanes: Arc::clone(&stores.reply_lanes),
+            ledger: Arc::clone(&stores.campaign_ledger),
+            requests: Arc::<MemoryLog>::clone(&log),
+            replies: log,
+            clock: Arc::clone(&stores.clock),
+        };
+        let terms =
+            RequesterTerms { lease: engine.lease, look: engine.look, resend: engine.resend };
+        let requester = LaneRequester::new(REPLY_LANE, HOLDER, ports, terms);
+        let (report, status) = watch::channel(EngineStatus { in_flight: 0, has_open: true });
+        tasks.spawn(request(requester, report, phases));
+        Self { phase, status, tasks, _lock: lock }
+    }
+
+    /// How the requester stands.
+    pub(crate) fn status(&self) -> EngineStatus {
+        *self.status.borrow()
+    }
+
+    /// Sends nothing more; what is under way is still recorded.
+    pub(crate) fn stop_sending(&self) {
+        self.phase.send_replace(Phase::Draining);
+    }
+
+    /// Returns only when the engine cannot go on, with the reason.
+    pub(crate) async fn failure(&mut self) -> anyhow::Error {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => return error.into(),
+                Some(Err(error)) => return error.into(),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Stops after the work in hand.
+    pub(crate) async fn stop(mut self) {
+        self.phase.send_replace(Phase::Stopped);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Turns a consumer until the engine stops.
+async fn consume(
+    mut consumer: LaneConsumer,
+    turns: Arc<Semaphore>,
+    mut phase: watch::Receiver<Phase>,
+) -> Result<(), ServiceError> {
+    while *phase.borrow() != Phase::Stopped {
+        let turn = turns.acquire().await;
+        let step = consumer.step().await?;
+        drop(turn);
+        rest(step, consumer.wait(), &mut phase).await;
+    }
+    Ok(())
+}
+
+/// Turns the requester until the engine stops.
+async fn request(
+    mut requester: LaneRequester,
+    report: watch::Sender<EngineStatus>,
+    mut phase: watch::Receiver<Phase>,
+) -> Result<(), ServiceError> {
+    loop {
+        let now = *phase.borrow_and_update();
+        match now {
+            Phase::Running => {}
+            Phase::Draining => requester.stop_sending(),
+            Phase::Stopped => break,
+        }
+        let step = requester.step().await?;
+        let status =
+            EngineStatus { in_flight: requester.in_flight(), has_open: requester.has_open() };
+        report.send_replace(status);
+        rest(step, requester.wait(), &mut phase).await;
+    }
+    requester.surrender().await;
+    Ok(())
+}
+
+/// What comes between two steps.
+async fn rest(step: Step, log: impl Future<Output = ()>, phase: &mut watch::Receiver<Phase>) {
+    match step {
+        Step::Worked => tokio::task::yield_now().await,
+        Step::Idle => {
+            // Running out of time is the other good end of a nap.
+            let _ = timeout(NAP, async {
+                tokio::select! { () = log => {}, _ = phase.changed() => {} }
+            })
+            .await;
+        }
+        Step::Pause(duration) => {
+            let _ = timeout(duration, phase.changed()).await;
+        }
+    }
+}
