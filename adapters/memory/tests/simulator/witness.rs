@@ -1,6 +1,8 @@
 //! The witness: sees what is really stored and sent, whatever the processes believe, and says
 //! which invariant is broken in the moment in which it is.
 
+mod answers;
+mod effects;
 mod lanes;
 mod requesters;
 mod shops;
