@@ -25,7 +25,7 @@ Examples:
 
 /// Changes the delivery radii of a city's shops, and knows what became of each.
 #[derive(Debug, Parser)]
-#[command(name = "catchment", version, after_help = AFTER_HELP, infer_subcommands = true)]
+#[command(name = "catchment", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     /// Where the database is, such as `sqlite://catchment.db`.
     #[arg(long, global = true, value_name = "URL")]

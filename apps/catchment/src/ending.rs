@@ -44,6 +44,13 @@ pub(crate) fn complain(text: &str) {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io_errors = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    io_errors.into_iter().any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    error.chain().any(|cause| {
+        // An error of the CSV writer does not name what is behind it as its source.
+        let in_csv = cause.downcast_ref::<csv::Error>().and_then(|error| match error.kind() {
+            csv::ErrorKind::Io(error) => Some(error.kind()),
+            _ => None,
+        });
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind).or(in_csv);
+        kind == Some(io::ErrorKind::BrokenPipe)
+    })
 }

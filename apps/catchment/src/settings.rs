@@ -119,7 +119,7 @@ impl Settings {
         let keys = Keys(layers.read()?);
         Ok(Self {
             database: Database {
-                url: DatabaseUrl(keys.text("database.url")?.to_owned()),
+                url: keys.database_url()?,
                 lanes: Lanes(keys.number::<NonZeroU16>("database.lanes", 1..=1024)?),
                 receipts_kept: keys.duration("database.receipts_kept")?,
             },
@@ -158,7 +158,7 @@ impl Keys {
     fn refuse(&self, key: &str, why: impl Display) -> SettingsError {
         match self.0.get(key) {
             Some(Value { text, origin }) => {
-                SettingsError(format!("`{key}` is `{text}` in {origin}: {why}"))
+                SettingsError(format!("`{key}` is `{}` in {origin}: {why}", redacted(text)))
             }
             None => SettingsError(format!("`{key}`: {why}")),
         }
@@ -171,6 +171,14 @@ impl Keys {
         explain: impl FnOnce(T::Err) -> E,
     ) -> Result<T, SettingsError> {
         self.text(key)?.parse().map_err(|error| self.refuse(key, explain(error)))
+    }
+
+    fn database_url(&self) -> Result<DatabaseUrl, SettingsError> {
+        let url = self.text("database.url")?;
+        if url.starts_with("sqlite:") {
+            return Ok(DatabaseUrl(url.to_owned()));
+        }
+        Err(self.refuse("database.url", "expected a file such as `sqlite://catchment.db`"))
     }
 
     fn duration(&self, key: &str) -> Result<Duration, SettingsError> {

@@ -81,6 +81,7 @@ fn a_bad_value_is_named_with_its_key() {
         ("TRIGGERS__MANUAL__RANK", "256", "expected a whole number from 0 to 255"),
         ("DATABASE__LANES", "0", "expected a whole number from 1 to 1024"),
         ("LOG__FORMAT", "xml", "expected `text` or `json`"),
+        ("DATABASE__URL", "catchment.db", "expected a file such as `sqlite://catchment.db`"),
     ] {
         let key = name.to_lowercase().replace("__", ".");
         assert_eq!(
@@ -106,4 +107,6 @@ fn a_password_is_not_shown() {
     ] {
         assert_eq!(format!("{:?}", DatabaseUrl(url.into())), shown);
     }
+    let refusal = refusal(&[("CATCHMENT__DATABASE__URL", "postgres://me:secret@host")]);
+    assert!(refusal.contains("me:***@host") && !refusal.contains("secret"), "{refusal}");
 }

@@ -90,9 +90,34 @@ fn a_replaced_campaign_ends_and_its_shops_follow_the_new_one() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_deadline_that_passed_is_told_with_what_to_do_next() {
     let app = TestApp::with_shops();
-    let ran = app.run(&["triggers"]);
+    let options = ["campaign", "start", "--kind", "manual", "--limit", "2km", "--all"];
+    let ran = app.run(&[&options[..], &["--timeout", "1ms"]].concat());
+    let settled = ran.stdout.lines().nth(1).unwrap_or_default();
+    assert!(settled.starts_with("campaign 2 is settled (6 shops, "), "{ran:?}");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("did not reach every shop: 6 expired; "), "{ran:?}");
+    assert_eq!(radius(&app, "a"), (json!(5000), Value::Null));
+    let retried = app.run(&["campaign", "retry", "2"]);
+    assert_eq!(retried.code, Some(1), "{retried:?}");
+}
+
+#[test]
+fn trigger_kinds_are_listed_by_rank() {
+    let ran = TestApp::empty().run(&["triggers"]);
     assert_eq!(ran.code, Some(0));
-    assert!(ran.stdout.starts_with("kind            rank  default limit\nmanual            20"));
+    let lines: Vec<Vec<&str>> =
+        ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(
+        lines,
+        [
+            vec!["kind", "rank", "default", "limit"],
+            vec!["manual", "20", "-"],
+            vec!["bad_weather", "10", "50", "%"],
+            vec!["order_surge", "10", "70", "%"],
+            vec!["rider_shortage", "10", "3", "km"],
+            vec!["system_failure", "10", "1", "km"],
+        ]
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::{HEADER, TestApp};
+use crate::app::{HEADER, Ran, TestApp, program};
 
 #[test]
 fn what_is_exported_can_be_imported_again() {
@@ -72,6 +72,25 @@ fn lists_are_aligned_with_wide_letters() {
         .map(|line| line.split("cafe").next().unwrap_or_default().chars().map(wide).sum())
         .collect();
     assert_eq!(columns[1..], [columns[1]; 3], "{all}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let app = TestApp::with_shops();
+    for arguments in [&["shops", "export"][..], &["shops", "list"], &["--json", "shops", "list"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = std::process::Command::new(program())
+            .args(arguments)
+            .current_dir(app.path(""))
+            .env_clear()
+            .stdout(writer)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .and_then(std::process::Child::wait_with_output);
+        let ran = Ran::from(output.unwrap());
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{arguments:?}");
+    }
 }
 
 #[test]

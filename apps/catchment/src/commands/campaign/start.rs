@@ -61,7 +61,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     replace: Option<Revision>,
     /// What happened, for people.
-    #[arg(long, value_name = "TEXT", default_value = "", value_parser = parse_reason)]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = parse_reason)]
     reason: String,
     /// Says how many shops and what would change, and changes nothing.
     #[arg(long)]
