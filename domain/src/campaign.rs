@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::chunk::{Chunk, Slot};
-use crate::correlation::{Attempt, Nonce};
+use crate::chunk::Chunk;
+use crate::correlation::{Attempt, Nonce, Phase};
 use crate::lane::ReplyLane;
-use crate::outcome::{Code, Status};
+use crate::outcome::Code;
 use crate::radius::Limit;
 use crate::request::Replaced;
 use crate::revision::{CampaignId, CampaignRef, Revision};
@@ -144,7 +144,8 @@ impl fmt::Display for CampaignState {
 pub enum Command {
     /// Ends it: what it did is undone.
     End,
-    /// Asks the shops again that were rejected, expired or failed.
+    /// Asks the shops again that were rejected, expired or failed; after its end, those whose
+    /// release was.
     Retry,
     /// Closes what is open as failed.
     GiveUp,
@@ -192,7 +193,7 @@ impl Campaign {
     /// | | sending | settled | ending | ended |
     /// |---|---|---|---|---|
     /// | end | ending | ending | refused | refused |
-    /// | retry | refused | sending, where a shop needs it and it was not replaced | refused | refused |
+    /// | retry | refused | sending, where a shop needs it and it was not replaced | refused | ending, where a release needs it |
     /// | give up | settled | refused | ended | refused |
     ///
     /// An end without anything that may have been sent is ended at once.
@@ -212,6 +213,7 @@ impl Campaign {
                 Ok(self.end(chunks, |_, _| false))
             }
             (Command::Retry, CampaignState::Settled) => self.retry(chunks, deadline),
+            (Command::Retry, CampaignState::Ended) => self.retry_releases(chunks),
             (Command::Retry, CampaignState::Sending { .. }) => {
                 Err(CampaignError::Sending(revision))
             }
@@ -222,7 +224,9 @@ impl Campaign {
             (Command::End | Command::Retry, CampaignState::Ending { .. }) => {
                 Err(CampaignError::Ending(revision))
             }
-            (_, CampaignState::Ended) => Err(CampaignError::Ended(revision)),
+            (Command::End | Command::GiveUp, CampaignState::Ended) => {
+                Err(CampaignError::Ended(revision))
+            }
         }
     }
 
@@ -259,22 +263,37 @@ impl Campaign {
         if let Some(by) = self.replaced_by {
             return Err(CampaignError::Replaced(revision, by));
         }
-        let failed = |slot: Slot| {
-            matches!(slot, Slot::Closed(Status::Rejected | Status::Expired | Status::Failed))
-        };
-        if !chunks.iter().flat_map(Chunk::activations).any(|slot| failed(*slot)) {
+        if !chunks.iter().any(|chunk| chunk.has_failed(Phase::Activation)) {
             return Err(CampaignError::NothingToRetry(revision));
         }
-        if self.attempt == Attempt::MAX {
-            return Err(CampaignError::TooManyAttempts(revision));
-        }
+        self.attempt = self.next_attempt()?;
         for chunk in &mut *chunks {
-            chunk.reopen(failed);
+            chunk.reopen(Phase::Activation);
         }
-        self.attempt = Attempt(self.attempt.0 + 1);
         self.deadline = self.deadline.max(deadline);
         self.state = CampaignState::Settled.with_open(open(chunks));
         Ok(self)
+    }
+
+    /// Releases the shops again whose release was rejected or failed; so what was given up
+    /// does not stay narrow for ever. The deadline stays: it is that of the activations.
+    fn retry_releases(mut self, chunks: &mut [Chunk]) -> Result<Self, CampaignError> {
+        if !chunks.iter().any(|chunk| chunk.has_failed(Phase::Release)) {
+            return Err(CampaignError::Ended(self.name.revision));
+        }
+        self.attempt = self.next_attempt()?;
+        for chunk in &mut *chunks {
+            chunk.reopen(Phase::Release);
+        }
+        self.state = CampaignState::Ended.with_open(open(chunks));
+        Ok(self)
+    }
+
+    fn next_attempt(&self) -> Result<Attempt, CampaignError> {
+        if self.attempt == Attempt::MAX {
+            return Err(CampaignError::TooManyAttempts(self.name.revision));
+        }
+        Ok(Attempt(self.attempt.0 + 1))
     }
 
     /// Closes what is open as failed.

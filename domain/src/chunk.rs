@@ -87,6 +87,13 @@ pub enum Slot {
     Closed(Status),
 }
 
+impl Slot {
+    /// Whether it was closed without success, and may fare better anew.
+    const fn has_failed(self) -> bool {
+        matches!(self, Self::Closed(Status::Rejected | Status::Expired | Status::Failed))
+    }
+}
+
 /// More than a status: why a slot was closed other than by plain success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detail {
@@ -261,14 +268,23 @@ impl Chunk {
         }
     }
 
-    /// Opens the activations again that were closed so.
-    pub(crate) fn reopen(&mut self, which: impl Fn(Slot) -> bool) {
-        let Self { activations, details, .. } = self;
+    /// Whether a slot of a phase was closed without success, and may fare better anew.
+    pub(crate) fn has_failed(&self, phase: Phase) -> bool {
+        self.slots(phase).iter().any(|slot| slot.has_failed())
+    }
+
+    /// Opens the slots of a phase again that were closed without success.
+    pub(crate) fn reopen(&mut self, phase: Phase) {
+        let Self { activations, releases, details, .. } = self;
+        let slots = match phase {
+            Phase::Activation => activations,
+            Phase::Release => releases,
+        };
         details.retain(|detail| {
-            let slot = activations.get(usize::from(detail.place)).copied();
-            detail.phase != Phase::Activation || !slot.is_some_and(&which)
+            let slot = slots.get(usize::from(detail.place));
+            detail.phase != phase || !slot.is_some_and(|slot| slot.has_failed())
         });
-        for slot in activations.iter_mut().filter(|slot| which(**slot)) {
+        for slot in slots.iter_mut().filter(|slot| slot.has_failed()) {
             *slot = Slot::Open;
         }
     }

@@ -138,6 +138,19 @@ fn a_retry_opens_what_was_rejected_expired_or_failed_in_a_new_attempt() {
 }
 
 #[test]
+fn a_retry_after_the_end_releases_again_what_was_not_released() {
+    let releases = [Closed(Applied), Closed(Rejected), Closed(Failed), Idle];
+    let activations = [Closed(Applied), Closed(Expired), Closed(Failed), Closed(Superseded)];
+    let mut chunks = [chunk(&activations, &releases)];
+    let replaced = Campaign { replaced_by: Some(Revision(9)), ..campaign(Ended) };
+    let after = replaced.clone().command(Command::Retry, &mut chunks, deadline(200)).unwrap();
+    assert_eq!(after.state, Ending { open: 2 });
+    assert_eq!((after.attempt, after.deadline), (Attempt(3), replaced.deadline));
+    assert_eq!(chunks[0].releases(), [Closed(Applied), Open, Open, Idle]);
+    assert_eq!(chunks[0].activations(), activations);
+}
+
+#[test]
 fn a_retry_is_refused_where_it_cannot_help() {
     let well = chunk(&[Closed(Applied), Closed(Unchanged), Closed(Superseded)], &[]);
     check(Command::Retry, &campaign(Settled), &well, Err(CampaignError::NothingToRetry(REVISION)));

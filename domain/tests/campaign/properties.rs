@@ -81,6 +81,10 @@ impl Naive {
         self.shops.iter().any(|shop| Self::failed(shop.activation))
     }
 
+    fn needs_release(&self) -> bool {
+        self.shops.iter().any(|shop| Self::failed(shop.release))
+    }
+
     fn failed(slot: Slot) -> bool {
         [Closed(Rejected), Closed(Expired), Closed(Failed)].contains(&slot)
     }
@@ -93,6 +97,12 @@ impl Naive {
                 self.attempt += 1;
                 for shop in self.shops.iter_mut().filter(|shop| Self::failed(shop.activation)) {
                     shop.activation = Open;
+                }
+            }
+            Command::Retry if self.ending && self.open() == 0 && self.needs_release() => {
+                self.attempt += 1;
+                for shop in self.shops.iter_mut().filter(|shop| Self::failed(shop.release)) {
+                    shop.release = Open;
                 }
             }
             Command::GiveUp if 0 < self.open() => {
