@@ -1,5 +1,7 @@
 //! A campaign from its first request to its end, on the services and the memory adapters.
 
+#![expect(clippy::unwrap_used, reason = "whatever is not there fails the test")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,15 +35,18 @@ impl Town {
         let log = Arc::new(MemoryLog::new(lanes, 1, 64_000, identity));
         let rules = Arc::new(Rules { policy: policy(), lanes, batch: 2_000 });
         let consumers = lanes.iter().map(|lane| {
-            let ports =
-                ConsumerPorts { ledger: store.clone(), log: log.clone(), replies: log.clone() };
+            let ports = ConsumerPorts {
+                ledger: Arc::<MemoryStore>::clone(&store),
+                log: Arc::<MemoryLog>::clone(&log),
+                replies: Arc::<MemoryLog>::clone(&log),
+            };
             LaneConsumer::new(lane, ports, Arc::clone(&rules))
         });
         let consumers = consumers.collect();
         let ports = RequesterPorts {
-            reply_lanes: store.clone(),
-            ledger: store.clone(),
-            requests: log.clone(),
+            reply_lanes: Arc::<MemoryStore>::clone(&store),
+            ledger: Arc::<MemoryStore>::clone(&store),
+            requests: Arc::<MemoryLog>::clone(&log),
             replies: log,
             clock,
         };
@@ -116,7 +121,7 @@ async fn every_shop_is_narrowed_and_widened_again_and_has_an_outcome_of_each() {
         assert_eq!(town.store.tallies(revision).await.unwrap().activation.answered(), SHOPS);
     }
     let radii = |town: &Town| {
-        let store = town.store.clone();
+        let store = Arc::clone(&town.store);
         async move {
             let shops = ShopRepository::list(&*store, &Scope::everything(), None, SHOPS as usize)
                 .await

@@ -67,12 +67,8 @@ async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {
     };
     let opening = opening(arguments, context).await?;
     let mut engine = Engine::start(&context.settings, &context.stores, lock);
-    let mut stage = Stage {
-        shops: context.stores.shops.clone(),
-        campaigns: context.stores.campaigns.clone(),
-        policy: &context.settings.policy,
-        engine: &mut engine,
-    };
+    let mut stage =
+        Stage { stores: &context.stores, policy: &context.settings.policy, engine: &mut engine };
     let human = !context.output.json;
     let mut acts = vec![opening];
     let wrong = story::play(&mut stage, |act| {
@@ -86,7 +82,7 @@ async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {
     engine.stop().await;
     if human {
         let shops = counted(u64::from(arguments.shops), "shop");
-        context.output.line(format_args!("\n{shops}, {} acts: wrong {wrong}", acts.len()))?;
+        context.output.line(format_args!("{shops}, {} acts: wrong {wrong}", acts.len()))?;
     } else {
         context.output.value(&DemoView { acts, wrong })?;
     }

@@ -36,7 +36,7 @@ const HOLDER: Holder = Holder(Uuid::nil());
 const NAP: Duration = Duration::from_millis(50);
 
 /// How many lanes are applied side by side: one prepares while the other's transaction runs.
-/// More would only queue for SQLite's one writer, and the requester behind them.
+/// More would only queue for `SQLite`'s one writer, and the requester behind them.
 const WORKERS: usize = 2;
 
 /// The right to run the engine on a database.

@@ -30,7 +30,7 @@ pub(crate) struct FilterArguments {
 
 /// The shops of a campaign: conditions, a list, or everything; something must be said.
 #[derive(Clone, Debug, Args)]
-#[group(id = "scope", required = true, multiple = true)]
+#[group(id = "scope", required = true, multiple = true, args = ["region", "category", "within"])]
 pub(crate) struct ScopeArguments {
     /// Every shop.
     #[arg(long, conflicts_with_all = ["ids", "region", "category", "within"])]
@@ -38,18 +38,8 @@ pub(crate) struct ScopeArguments {
     /// The shops of this file, one id a line; `-` is the standard input.
     #[arg(long, value_name = "FILE")]
     ids: Option<String>,
-    /// In this region; given several times: in one of them.
-    #[arg(long, value_name = "R")]
-    region: Vec<String>,
-    /// Of this category; given several times: of one of them.
-    #[arg(long, value_name = "C")]
-    category: Vec<String>,
-    /// In this circle, such as 37.5665,126.978,3km.
-    #[arg(
-        long, value_name = "LAT,LON,RADIUS",
-        value_parser = parse_circle, allow_hyphen_values = true
-    )]
-    within: Option<Circle>,
+    #[command(flatten)]
+    filter: FilterArguments,
 }
 
 impl FilterArguments {
@@ -81,12 +71,7 @@ impl ScopeArguments {
     ///
     /// When there is no such region or category, or the list of ids cannot be read.
     pub(crate) async fn resolve(&self, stores: &Stores) -> anyhow::Result<Scope> {
-        let filter = FilterArguments {
-            region: self.region.clone(),
-            category: self.category.clone(),
-            within: self.within,
-        };
-        let scope = filter.resolve(stores).await?;
+        let scope = self.filter.resolve(stores).await?;
         let ids = self.ids.as_deref().map(|file| read_ids(&Source::from(file))).transpose()?;
         Ok(Scope { ids, ..scope })
     }
