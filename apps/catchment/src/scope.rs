@@ -30,7 +30,10 @@ pub(crate) struct FilterArguments {
 
 /// The shops of a campaign: conditions, a list, or everything; something must be said.
 #[derive(Clone, Debug, Args)]
-#[group(id = "scope", required = true, multiple = true, args = ["region", "category", "within"])]
+#[group(
+    id = "scope", required = true, multiple = true,
+    args = ["all", "ids", "region", "category", "within"]
+)]
 pub(crate) struct ScopeArguments {
     /// Every shop.
     #[arg(long, conflicts_with_all = ["ids", "region", "category", "within"])]
