@@ -14,7 +14,7 @@ use crate::ending::Ending;
 use crate::number::grouped;
 use crate::output::{Output, facts, note};
 use crate::random;
-use crate::run::drive;
+use crate::run::{Begun, drive};
 use crate::settings::{DatabaseUrl, Settings};
 use crate::stores::Stores;
 use crate::watch::Goal;
@@ -74,9 +74,10 @@ async fn campaign(context: &Context) -> anyhow::Result<Duration> {
         id: random::campaign_id(),
         nonce: random::nonce(),
     };
+    let begun = Begun::now()?;
     let start = Instant::now();
     let campaign = context.stores.campaigns.add(&draft).await?;
-    drive(context, campaign.name.revision, Goal::Settled, start).await?;
+    drive(context, campaign.name.revision, Goal::Settled, begun).await?;
     Ok(start.elapsed())
 }
 

@@ -5,6 +5,7 @@ mod interrupts;
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use catchment_domain::{Campaign, CampaignError, Revision};
 
 use self::interrupts::Interrupts;
@@ -17,6 +18,29 @@ use crate::watch::{Bar, Goal, Standing, is_over};
 const LOOK: Duration = Duration::from_millis(50);
 /// The bar, which needs its outcomes counted, is drawn with every fourth look.
 const LOOKS_A_DRAW: u32 = 4;
+
+/// A command that has begun to change something.
+pub(crate) struct Begun {
+    at: Instant,
+    interrupts: Interrupts,
+}
+
+impl Begun {
+    /// It begins now, and takes interrupts from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system does not give them.
+    pub(crate) fn now() -> anyhow::Result<Self> {
+        let interrupts = Interrupts::listen().context("could not listen to interrupts")?;
+        Ok(Self { at: Instant::now(), interrupts })
+    }
+
+    /// How long ago that was.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.at.elapsed().as_secs_f64()
+    }
+}
 
 /// Waits until a campaign has reached its goal, and until nothing is open that this process
 /// alone runs: what a killed one left behind is finished too.
@@ -31,10 +55,10 @@ pub(crate) async fn drive(
     context: &Context,
     revision: Revision,
     goal: Goal,
-    started: Instant,
+    begun: Begun,
 ) -> anyhow::Result<Finished> {
     let mut drive = Drive { context, revision, goal, engine: None, bar: Bar::new() };
-    let mut interrupts = Interrupts::listen();
+    let Begun { at, mut interrupts } = begun;
     let interrupted = drive.go_on(&mut interrupts).await?;
     let Drive { engine, bar, .. } = drive;
     drop(bar);
@@ -45,7 +69,7 @@ pub(crate) async fn drive(
         }
     }
     let standing = Standing::read(&*context.stores.campaigns, revision).await?;
-    Ok(Finished { standing, seconds: started.elapsed().as_secs_f64(), interrupted })
+    Ok(Finished { standing, seconds: at.elapsed().as_secs_f64(), interrupted })
 }
 
 struct Drive<'a> {

@@ -1,20 +1,29 @@
 //! Interrupts: Ctrl-C, and what a service manager sends to stop a process.
 
+use std::io;
+
 use tokio::sync::watch;
 
+use self::signals::Signals;
+
 /// Counts interrupts from its start on.
-pub(super) struct Interrupts(watch::Receiver<u32>);
+pub(crate) struct Interrupts(watch::Receiver<u32>);
 
 impl Interrupts {
     /// Takes interrupts from now on, which would end the process else.
-    pub(super) fn listen() -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When the operating system does not give them.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let mut signals = Signals::listen()?;
         let (count, counted) = watch::channel(0);
         tokio::spawn(async move {
-            while next().await.is_ok() {
+            while signals.next().await.is_ok() {
                 count.send_modify(|count| *count += 1);
             }
         });
-        Self(counted)
+        Ok(Self(counted))
     }
 
     /// Returns once there was an interrupt.
@@ -29,23 +38,52 @@ impl Interrupts {
 
     async fn counted(&mut self, wanted: u32) {
         if self.0.wait_for(|count| wanted <= *count).await.is_err() {
-            // Nothing listens to interrupts here: they end the process by themselves.
+            // Nobody listens any more, so there is nothing to wait for.
             std::future::pending::<()>().await;
         }
     }
 }
 
 #[cfg(unix)]
-async fn next() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed,
-        _ = terminate.recv() => Ok(()),
+mod signals {
+    use std::io;
+
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    pub(super) struct Signals {
+        interrupt: Signal,
+        terminate: Signal,
+    }
+
+    impl Signals {
+        pub(super) fn listen() -> io::Result<Self> {
+            let interrupt = signal(SignalKind::interrupt())?;
+            Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+        }
+
+        pub(super) async fn next(&mut self) -> io::Result<()> {
+            let received = tokio::select! {
+                received = self.interrupt.recv() => received,
+                received = self.terminate.recv() => received,
+            };
+            received.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn next() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+mod signals {
+    use std::io;
+
+    pub(super) struct Signals;
+
+    impl Signals {
+        pub(super) fn listen() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(super) async fn next(&mut self) -> io::Result<()> {
+            tokio::signal::ctrl_c().await
+        }
+    }
 }

@@ -6,5 +6,6 @@ mod app;
 mod campaigns;
 mod databases;
 mod mistakes;
+mod processes;
 mod settings;
 mod shops;

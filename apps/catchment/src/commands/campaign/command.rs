@@ -1,14 +1,12 @@
 //! `catchment campaign watch`, `end`, `retry` and `give-up`: what is done to a stored campaign.
 
-use std::time::Instant;
-
 use anyhow::Context as _;
 use catchment_domain::{Command, Revision};
 
 use crate::commands::Context;
 use crate::ending::Ending;
 use crate::report::{Finished, finish};
-use crate::run::drive;
+use crate::run::{Begun, drive};
 use crate::watch::{Goal, Standing};
 
 /// Does it, and waits until it is through.
@@ -17,29 +15,29 @@ pub(super) async fn run(
     command: Command,
     context: &Context,
 ) -> anyhow::Result<Ending> {
-    let started = Instant::now();
+    let begun = Begun::now()?;
     let attempt = || format!("could not {} campaign {revision}", verb(command));
     let done = context.stores.campaigns.command(revision, command).await;
     let goal = Goal::of(&done.with_context(attempt)?);
     if command == Command::GiveUp {
         // Giving up closes everything at once; that it did is no failure of the command.
         let standing = Standing::read(&*context.stores.campaigns, revision).await?;
-        let seconds = started.elapsed().as_secs_f64();
+        let seconds = begun.seconds();
         let finished = Finished { standing, seconds, interrupted: false };
         finish(context.output, &finished, goal)?;
         return Ok(Ending::Done);
     }
-    let finished = drive(context, revision, goal, started).await.with_context(attempt)?;
+    let finished = drive(context, revision, goal, begun).await.with_context(attempt)?;
     finish(context.output, &finished, goal)
 }
 
 /// Waits until a campaign is where it goes by itself.
 pub(super) async fn watch(revision: Revision, context: &Context) -> anyhow::Result<Ending> {
-    let started = Instant::now();
+    let begun = Begun::now()?;
     let attempt = || format!("could not watch campaign {revision}");
     let standing = Standing::read(&*context.stores.campaigns, revision).await;
     let goal = Goal::of(&standing.with_context(attempt)?.campaign);
-    let finished = drive(context, revision, goal, started).await.with_context(attempt)?;
+    let finished = drive(context, revision, goal, begun).await.with_context(attempt)?;
     finish(context.output, &finished, goal)
 }
 

@@ -1,6 +1,6 @@
 //! `catchment campaign start`: a new campaign.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use catchment_domain::ports::Clock;
@@ -19,7 +19,7 @@ use crate::nearest::suggest;
 use crate::number::counted;
 use crate::random;
 use crate::report::finish;
-use crate::run::drive;
+use crate::run::{Begun, drive};
 use crate::scope::ScopeArguments;
 use crate::watch::Goal;
 
@@ -103,7 +103,6 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 async fn start(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
-    let started = Instant::now();
     let (kind, limit) = what(arguments, context)?;
     let until = arguments.until.map(instant_of).transpose()?;
     let scope = arguments.scope.resolve(&context.stores).await?;
@@ -125,6 +124,7 @@ async fn start(arguments: &Arguments, context: &Context) -> anyhow::Result<Endin
         id: random::campaign_id(),
         nonce: random::nonce(),
     };
+    let begun = Begun::now()?;
     let campaign = context.stores.campaigns.add(&draft).await?;
     let revision = campaign.name.revision;
     if context.output.json {
@@ -135,7 +135,7 @@ async fn start(arguments: &Arguments, context: &Context) -> anyhow::Result<Endin
         let shops = counted(campaign.shops.into(), "shop");
         context.output.line(format_args!("campaign {revision}: {kind} {limit} for {shops}"))?;
     }
-    let finished = drive(context, revision, Goal::Settled, started).await?;
+    let finished = drive(context, revision, Goal::Settled, begun).await?;
     finish(context.output, &finished, Goal::Settled)
 }
 
