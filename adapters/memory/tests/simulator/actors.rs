@@ -17,7 +17,7 @@ use crate::gated::Ports;
 use crate::world::{REQUESTER_TERMS, World};
 
 pub(crate) use clients::{call, copy, deliver_everything_again, forge, lose_replies};
-pub(crate) use operators::{end_everything, import, operate};
+pub(crate) use operators::{end_everything, import, operate, release_again};
 
 /// How long a process waits that has nothing to do.
 const IDLE: Duration = Duration::from_millis(50);

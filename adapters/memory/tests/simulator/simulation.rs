@@ -51,7 +51,6 @@ struct Simulation {
     processes: Vec<Process>,
     /// Since the beginning; never steps back.
     now: Duration,
-    faults: bool,
 }
 
 impl Simulation {
@@ -64,7 +63,7 @@ impl Simulation {
         let operators = (0..world.params.operators).map(|_| Role::Operator);
         let roles = consumers.chain(requesters).chain(operators);
         let processes = roles.map(|role| Process::new(role, Duration::ZERO)).collect();
-        Self { world, processes, now: Duration::ZERO, faults: true }
+        Self { world, processes, now: Duration::ZERO }
     }
 
     fn run(&mut self) -> Result<(), Broken> {
@@ -82,6 +81,9 @@ impl Simulation {
         self.come_to_rest("after the campaigns' own end")?;
         ready(actors::end_everything(&self.world));
         self.come_to_rest("after the end of everything")?;
+        ready(actors::release_again(&self.world));
+        self.come_to_rest("after the last releases")?;
+        truth::check_end(&self.world);
         if self.world.dice.chance(3_000) {
             self.echo()?;
         }
@@ -125,7 +127,7 @@ impl Simulation {
             process.gate.thawed.store(true, Ordering::Relaxed);
             self.world.witness().note(|| format!("{:?} thaws", process.role));
         }
-        let verdict = verdict(&self.world, process, self.faults);
+        let verdict = verdict(&self.world, process);
         process.gate.decide(verdict);
         if let Some(exit) = process.poll(self.now) {
             self.ended(index, &exit);
@@ -188,13 +190,15 @@ impl Simulation {
 }
 
 /// Whether the call at which a process stands fails.
-fn verdict(world: &World, process: &Process, faults: bool) -> Verdict {
+fn verdict(world: &World, process: &Process) -> Verdict {
     let situation = match process.gate.at() {
         Some(Point::Before(_)) => Met::Unavailable,
         Some(Point::After(_)) => Met::LostAnswer,
         Some(Point::Turn(_)) | None => return Verdict::Pass,
     };
-    let fails = faults && process.role.is_service() && world.dice.chance(world.params.rates.fail);
+    let fails = world.is_troubled()
+        && process.role.is_service()
+        && world.dice.chance(world.params.rates.fail);
     let mut witness = world.witness();
     let at = process.gate.at();
     witness.note(|| format!("{:?} {at:?}{}", process.role, if fails { " FAILS" } else { "" }));

@@ -76,12 +76,16 @@ impl CampaignCheck<'_> {
         if outcome.slot == Slot::Closed(Status::Failed) && phase == Phase::Activation {
             witness.given_up.insert((self.revision(), outcome.index));
         }
-        let now = (self.campaign.attempt, outcome.slot);
-        let Some((attempt, slot)) = witness.ledger.insert(key, now) else { return };
+        let ending = self.campaign.state.is_ending_or_ended();
+        let now = (self.campaign.attempt, ending, outcome.slot);
+        let Some((attempt, was_ending, slot)) = witness.ledger.insert(key, now) else { return };
         let effective = Slot::Closed(Status::Applied) == outcome.slot
             || Slot::Closed(Status::Unchanged) == outcome.slot;
         let retried = attempt < self.campaign.attempt;
         let stays = match slot {
+            Slot::Open if was_ending && phase == Phase::Activation => {
+                outcome.slot != Slot::Closed(Status::Expired)
+            }
             Slot::Idle | Slot::Open => true,
             Slot::Closed(Status::Rejected) => slot == outcome.slot || effective || retried,
             Slot::Closed(Status::Expired | Status::Failed) => slot == outcome.slot || retried,
@@ -184,6 +188,17 @@ pub(crate) fn check_all(world: &World, at_rest: bool) {
     if at_rest {
         check_receipts(world);
     }
+}
+
+/// Once everything was ended, and what was not released then was released again, no campaign is
+/// in force anywhere.
+pub(crate) fn check_end(world: &World) {
+    let mut witness = world.witness();
+    let in_force = witness.shops.iter().find_map(|(shop, view)| {
+        let active = view.causes.iter().find(|(_, cause)| cause.is_active());
+        active.map(|(campaign, _)| format!("{campaign:?} is in force at {shop}"))
+    });
+    witness.check(in_force.is_none(), "I5", || in_force.unwrap_or_default());
 }
 
 fn campaigns(world: &World) -> Vec<Campaign> {

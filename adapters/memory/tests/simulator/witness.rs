@@ -29,6 +29,9 @@ pub(crate) struct Broken {
     pub(crate) what: String,
 }
 
+/// What the ledger said of a shop: in which attempt, while its campaign was ending or not.
+pub(crate) type Entry = (Attempt, bool, Slot);
+
 pub(crate) struct Witness {
     pub(crate) coverage: Coverage,
     pub(crate) lanes: Vec<LaneView>,
@@ -36,12 +39,12 @@ pub(crate) struct Witness {
     pub(crate) shops: BTreeMap<ShopId, ShopView>,
     /// Every outcome that was sent, by request.
     pub(crate) replies: BTreeMap<RequestId, Vec<Outcome>>,
-    /// Every request that was sent, for copies.
+    /// Every request that was given to a channel, whether it came or not.
     pub(crate) sent: Vec<(Request, ReturnAddress)>,
     /// Replies, for copies.
     pub(crate) answers: Vec<(ReturnAddress, Reply)>,
     /// The campaigns' ledger as it was seen last.
-    pub(crate) ledger: BTreeMap<(Revision, Phase, u32), (Attempt, Slot)>,
+    pub(crate) ledger: BTreeMap<(Revision, Phase, u32), Entry>,
     /// Shops that an operator gave up: their answers do not count until a retry.
     pub(crate) given_up: BTreeSet<(Revision, u32)>,
     /// Replies were lost with their lane or their log before anybody read them.

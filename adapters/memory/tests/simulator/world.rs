@@ -1,6 +1,7 @@
 //! What outlives every process: the database, its clock, and what the witness saw.
 
 use std::num::NonZeroU16;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(crate) struct World {
     pub(crate) rules: Arc<Rules>,
     /// Every shop that there is or may come.
     pub(crate) shops: Vec<ShopId>,
+    /// The faults have stopped.
+    calm: AtomicBool,
     wires: Mutex<Arc<Wires>>,
     witness: Mutex<Witness>,
 }
@@ -59,6 +62,7 @@ impl World {
         let world = Arc::new(Self {
             rules: Arc::new(Rules { policy: policy(), lanes, batch: params.batch }),
             shops,
+            calm: AtomicBool::new(false),
             witness: Mutex::new(Witness::new(&params, traced)),
             wires: Mutex::new(wires),
             store: Arc::new(store),
@@ -109,6 +113,16 @@ impl World {
 
     pub(crate) fn witness(&self) -> MutexGuard<'_, Witness> {
         self.witness.lock().unwrap()
+    }
+
+    /// Whether things go wrong.
+    pub(crate) fn is_troubled(&self) -> bool {
+        !self.calm.load(Ordering::Relaxed)
+    }
+
+    /// From now on nothing goes wrong any more.
+    pub(crate) fn calm_down(&self) {
+        self.calm.store(true, Ordering::Relaxed);
     }
 
     /// Lets time pass for everybody.

@@ -24,6 +24,7 @@ pub(crate) async fn call(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     for _ in 0..world.dice.between(1, 4) {
         let request = request(&world, &gate).await;
         let address = address(&world, &wires);
+        world.witness().sent(&request, &address);
         gate.before("call").await;
         if deliver(&world, &wires, request, &address).await.is_err() {
             break;
@@ -85,7 +86,7 @@ fn any_reply_lane(world: &World) -> ReplyLane {
     ReplyLane(u16::try_from(world.dice.below(u64::from(world.params.reply_lanes))).unwrap())
 }
 
-/// Sends a copy of an older message.
+/// Sends an older message, for the first time or once more.
 pub(crate) async fn copy(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     let wires = world.wires();
     gate.before("copy").await;

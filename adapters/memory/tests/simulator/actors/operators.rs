@@ -59,6 +59,13 @@ pub(crate) async fn end_everything(world: &World) {
     }
 }
 
+/// Releases again what was not released.
+pub(crate) async fn release_again(world: &World) {
+    for campaign in CampaignRepository::list(&*world.store).await.unwrap() {
+        command(world, campaign.name.revision, Command::Retry).await;
+    }
+}
+
 async fn start(world: &World, campaigns: &[Campaign]) {
     let dice = &world.dice;
     let replaced =
@@ -79,8 +86,9 @@ async fn start(world: &World, campaigns: &[Campaign]) {
     };
     let added = world.store.add(&draft).await;
     let mut witness = world.witness();
-    if added.is_ok() {
+    if let Ok(campaign) = &added {
         witness.coverage.met(Met::Campaign);
+        witness.began(campaign);
     }
     witness.note(|| format!("  started {added:?}"));
 }
@@ -119,7 +127,10 @@ async fn command(world: &World, campaign: Revision, command: Command) {
     }
     let mut witness = world.witness();
     witness.note(|| format!("  {command:?} #{campaign}: {done:?}"));
-    if done.is_ok() {
+    if let Ok(campaign) = &done {
+        if command == Command::Retry && !campaign.state.is_ending_or_ended() {
+            witness.began(campaign);
+        }
         witness.coverage.met(match command {
             Command::End => Met::End,
             Command::Retry => Met::Retry,

@@ -16,6 +16,9 @@ impl RequestChannel for Gated<Wires> {
         requests: Vec<Request>,
         address: &ReturnAddress,
     ) -> Result<(), ChannelError> {
+        for request in &requests {
+            self.world.witness().sent(request, address);
+        }
         self.gate.before("send").await.unknown()?;
         for request in requests {
             deliver(&self.world, &self.inner, request, address).await?;
@@ -27,7 +30,7 @@ impl RequestChannel for Gated<Wires> {
     }
 }
 
-/// Brings a request into its lane. The witness keeps it, so that copies may come later.
+/// Brings a request into its lane.
 pub(crate) async fn deliver(
     world: &World,
     wires: &Wires,
@@ -36,8 +39,8 @@ pub(crate) async fn deliver(
 ) -> Result<(), ChannelError> {
     let lane = world.lanes.lane_of(&request.shop);
     wires.send(request.clone(), address).await?;
-    let position = world.witness().delivered((wires, lane), request, address);
-    if world.dice.chance(world.params.rates.bad) {
+    let position = world.witness().delivered((wires, lane), &request);
+    if world.is_troubled() && world.dice.chance(world.params.rates.bad) {
         wires.spoil(lane, position);
     }
     Ok(())

@@ -86,7 +86,8 @@ impl Simulation {
         }
     }
 
-    fn step_clock(&self) {
+    /// Steps a clock. After a step back old messages may come once more.
+    fn step_clock(&mut self) {
         let dice = &self.world.dice;
         let step =
             Duration::from_millis(*dice.pick(&[20, 300, 3_000, 60_000, 4_000_000, 8_000_000]));
@@ -101,6 +102,11 @@ impl Simulation {
         let mut witness = self.world.witness();
         witness.coverage.met(if back { Met::ClockBack } else { Met::ClockForward });
         witness.note(|| format!("a clock steps {step:?}, back: {back}"));
+        drop(witness);
+        if back && 0 < self.world.params.rates.copies {
+            self.spawn(Role::Copier);
+            self.spawn(Role::Copier);
+        }
     }
 
     /// Every process crashes at once, and with them a log in memory.
@@ -127,7 +133,7 @@ impl Simulation {
 
     /// The faults stop: what is frozen goes on, and one consumer of each lane stays.
     pub(super) fn end_trouble(&mut self) {
-        self.faults = false;
+        self.world.calm_down();
         for process in &mut self.processes {
             process.wakes_at = process.wakes_at.min(self.now);
         }

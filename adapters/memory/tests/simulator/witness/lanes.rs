@@ -66,18 +66,21 @@ impl Witness {
         &mut self.lanes[usize::from(lane.0)]
     }
 
+    /// A request was given to a channel: it may come whenever, and more than once.
+    pub(crate) fn sent(&mut self, request: &Request, address: &ReturnAddress) {
+        self.sent.push((request.clone(), address.clone()));
+    }
+
     /// A request was brought into its lane. Returns its position there.
     pub(crate) fn delivered(
         &mut self,
         (wires, lane): (&Wires, Lane),
-        request: Request,
-        address: &ReturnAddress,
+        request: &Request,
     ) -> Position {
         let position = wires.outer(self.lane(lane).log.len() as u64);
         self.note(|| format!("  log {lane}/{position}: {} {:?}", request.shop, request.change));
         self.mix(&[2, u64::from(lane.0), position.0, low(request.id)]);
         self.lane(lane).log.push((position, request.id));
-        self.sent.push((request, address.clone()));
         position
     }
 
