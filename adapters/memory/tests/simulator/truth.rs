@@ -100,13 +100,19 @@ impl CampaignCheck<'_> {
     fn activation(&self, witness: &mut Witness, outcome: &ShopOutcome) {
         let cause = self.cause(witness, outcome);
         let activated = cause.and_then(|cause| cause.activated);
+        let forgotten = cause.is_some_and(|cause| cause.dropped);
         let campaign = self.campaign;
         let holds = match outcome.slot {
             Slot::Idle => false,
             Slot::Open => true,
             Slot::Closed(Status::Applied) => activated == Some(true),
             Slot::Closed(Status::Unchanged) => activated == Some(false),
-            Slot::Closed(Status::Expired) => activated.is_none(),
+            // Where the answer was lost and another took its place long ago, a late copy cannot
+            // tell that it had taken effect.
+            Slot::Closed(Status::Expired) => {
+                let excused = witness.replies_lost && campaign.replaced_by.is_some() && forgotten;
+                activated.is_none() || excused
+            }
             Slot::Closed(Status::Rejected) => {
                 // A copy that is still in the lane may replace it, unless its answer was lost,
                 // or came while the shop was given up.

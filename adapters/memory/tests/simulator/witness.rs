@@ -10,7 +10,8 @@ mod shops;
 use std::collections::{BTreeMap, BTreeSet};
 
 use catchment_domain::{
-    Attempt, Outcome, Phase, Reply, Request, RequestId, ReturnAddress, Revision, ShopId, Slot,
+    Attempt, Lanes, Outcome, Phase, Reply, Request, RequestId, ReturnAddress, Revision, ShopId,
+    Slot,
 };
 
 use crate::coverage::{Coverage, Met};
@@ -34,6 +35,8 @@ pub(crate) type Entry = (Attempt, bool, Slot);
 
 pub(crate) struct Witness {
     pub(crate) coverage: Coverage,
+    /// How shops find their lanes.
+    places: Lanes,
     pub(crate) lanes: Vec<LaneView>,
     reply_lanes: Vec<ReplyLaneView>,
     pub(crate) shops: BTreeMap<ShopId, ShopView>,
@@ -55,8 +58,9 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
-    pub(crate) fn new(params: &Params, traced: bool) -> Self {
+    pub(crate) fn new(places: Lanes, params: &Params, traced: bool) -> Self {
         Self {
+            places,
             coverage: Coverage::default(),
             lanes: (0..params.lanes).map(|_| LaneView::default()).collect(),
             reply_lanes: (0..params.reply_lanes).map(|_| ReplyLaneView::default()).collect(),

@@ -43,6 +43,7 @@ pub(crate) struct World {
     pub(crate) shops: Vec<ShopId>,
     /// The faults have stopped.
     calm: AtomicBool,
+    stepped_back: AtomicBool,
     wires: Mutex<Arc<Wires>>,
     witness: Mutex<Witness>,
 }
@@ -63,7 +64,8 @@ impl World {
             rules: Arc::new(Rules { policy: policy(), lanes, batch: params.batch }),
             shops,
             calm: AtomicBool::new(false),
-            witness: Mutex::new(Witness::new(&params, traced)),
+            stepped_back: AtomicBool::new(false),
+            witness: Mutex::new(Witness::new(lanes, &params, traced)),
             wires: Mutex::new(wires),
             store: Arc::new(store),
             store_clock,
@@ -123,6 +125,17 @@ impl World {
     /// From now on nothing goes wrong any more.
     pub(crate) fn calm_down(&self) {
         self.calm.store(true, Ordering::Relaxed);
+    }
+
+    /// Steps one of the clocks back.
+    pub(crate) fn step_back(&self, clock: &ManualClock, step: Duration) {
+        clock.step_back(step);
+        self.stepped_back.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a clock ever stepped back.
+    pub(crate) fn stepped_back(&self) -> bool {
+        self.stepped_back.load(Ordering::Relaxed)
     }
 
     /// Lets time pass for everybody.

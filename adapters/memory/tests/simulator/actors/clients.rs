@@ -106,9 +106,18 @@ type Pick = (Option<(Request, ReturnAddress)>, Option<(ReturnAddress, Reply)>);
 
 fn pick(world: &World) -> Pick {
     let witness = world.witness();
-    let request = (!witness.sent.is_empty()).then(|| world.dice.pick(&witness.sent).clone());
-    let reply = (!witness.answers.is_empty()).then(|| world.dice.pick(&witness.answers).clone());
-    (request, reply)
+    let is_over = |(request, _): &&(Request, ReturnAddress)| witness.is_over(request);
+    let mut requests = witness.sent.clone();
+    if world.dice.chance(3_000) {
+        // Where there are such: activations of what is over, which must not come back.
+        let over: Vec<_> = witness.sent.iter().filter(is_over).cloned().collect();
+        requests = if over.is_empty() { requests } else { over };
+    }
+    (any(world, &requests), any(world, &witness.answers))
+}
+
+fn any<T: Clone>(world: &World, choices: &[T]) -> Option<T> {
+    (!choices.is_empty()).then(|| world.dice.pick(choices).clone())
 }
 
 /// Sends a reply that looks like one of a campaign's, and is not.

@@ -95,7 +95,7 @@ impl Simulation {
         let clock = dice.pick(&clocks);
         let back = dice.chance(5_000);
         if back {
-            clock.step_back(step);
+            self.world.step_back(clock, step);
         } else {
             clock.advance(step);
         }

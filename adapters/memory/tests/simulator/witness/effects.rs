@@ -65,6 +65,10 @@ impl Witness {
             });
             return;
         };
+        let at_home = self.places.lane_of(&request.shop) == lane;
+        self.check(at_home || outcome.status == Status::Rejected, "I2", || {
+            format!("{} was judged out of order, in lane {lane}", request.shop)
+        });
         let known = self.shops.get(&request.shop).map(|view| &view.state);
         self.check(known == Some(before), "I1", || {
             format!("{} was changed by nobody", request.shop)

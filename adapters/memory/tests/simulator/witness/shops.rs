@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use catchment_domain::{
-    CampaignRef, DecidedBy, Limit, Radius, Revision, Shop, ShopId, ShopImport, ShopState,
-    TriggerKind,
+    CampaignRef, Change, DecidedBy, Limit, Radius, Request, Revision, Shop, ShopId, ShopImport,
+    ShopState, TriggerKind,
 };
 
 use super::Witness;
@@ -63,6 +63,13 @@ impl ShopView {
     }
 }
 impl Witness {
+    /// Whether a request is the activation of a campaign that is over at its shop.
+    pub(crate) fn is_over(&self, request: &Request) -> bool {
+        let Change::Activate { campaign, .. } = request.change else { return false };
+        let cause = self.shops.get(&request.shop).and_then(|view| view.causes.get(&campaign));
+        cause.is_some_and(|cause| cause.release_seen || cause.released.is_some())
+    }
+
     /// Shops were brought in or updated.
     pub(crate) fn imported(&mut self, rows: &[ShopImport], revision: Revision, shops: &[Shop]) {
         self.coverage.met(Met::Import);
