@@ -2,6 +2,7 @@
 //! one, else by watching the process that has it, ready to take over.
 
 mod interrupts;
+mod stall;
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use anyhow::Context as _;
 use catchment_domain::{Campaign, CampaignError, Revision};
 
 use self::interrupts::Interrupts;
+use self::stall::Stall;
 use crate::commands::Context;
 use crate::engine::{Engine, EngineLock};
 use crate::report::Finished;
@@ -16,6 +18,11 @@ use crate::watch::{Bar, Goal, Standing, is_over};
 
 /// How often a campaign's state is looked at.
 const LOOK: Duration = Duration::from_millis(50);
+const STALLED: &str = "no answer for 10 s: a full disk or a process that holds the database \
+                       may be why; going on as soon as that is over";
+/// How long what is under way may take after an interrupt. What has no answer then, on a full
+/// disk for example, is sent again by whoever goes on.
+const DRAIN: Duration = Duration::from_secs(5);
 /// The bar, which needs its outcomes counted, is drawn with every fourth look.
 const LOOKS_A_DRAW: u32 = 4;
 
@@ -83,8 +90,12 @@ struct Drive<'a> {
 impl Drive<'_> {
     /// Returns whether it was interrupted before it came to the end.
     async fn go_on(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<bool> {
+        let mut stall = Stall::new(Instant::now());
         for look in 0_u32.. {
             let campaign = self.look(look).await?;
+            if stall.is_noticed(campaign.state.open(), Instant::now()) {
+                self.bar.say(STALLED);
+            }
             if self.is_done(&campaign).await? {
                 return Ok(false);
             }
@@ -129,12 +140,14 @@ impl Drive<'_> {
     /// Lets what is under way be answered, and no more.
     async fn drain(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<bool> {
         let Some(engine) = &mut self.engine else { return Ok(true) };
+        let deadline = tokio::time::Instant::now() + DRAIN;
         engine.stop_sending();
         self.bar.say("stopping after what is under way; once more stops at once");
         while 0 < engine.status().in_flight {
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
                 () = interrupts.insisted() => break,
+                () = tokio::time::sleep_until(deadline) => break,
                 error = engine.failure() => return Err(error),
             }
         }

@@ -1,0 +1,44 @@
+//! Noticing that nothing comes forward, which would look like patience else.
+
+use std::time::{Duration, Instant};
+
+/// How long nothing may come forward before somebody is told.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many shops were open when last something changed, and when that was.
+pub(super) struct Stall {
+    open: u32,
+    since: Instant,
+    is_told: bool,
+}
+
+impl Stall {
+    /// Nothing was seen yet.
+    pub(super) const fn new(now: Instant) -> Self {
+        Self { open: 0, since: now, is_told: false }
+    }
+
+    /// Whether this is the moment to say that nothing comes forward: once for each stall.
+    pub(super) fn is_noticed(&mut self, open: u32, now: Instant) -> bool {
+        if self.open != open {
+            *self = Self { open, since: now, is_told: false };
+        }
+        let is_stalled = 0 < open && PATIENCE <= now.duration_since(self.since);
+        is_stalled && !std::mem::replace(&mut self.is_told, is_stalled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stall_is_told_once_until_something_moves() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut stall = Stall::new(start);
+        let told = [(0, 9), (1, 7), (9, 7), (11, 7), (12, 7), (13, 6), (22, 6), (23, 6), (40, 0)]
+            .map(|(seconds, open)| stall.is_noticed(open, at(seconds)));
+        assert_eq!(told, [false, false, false, true, false, false, false, true, false]);
+    }
+}
