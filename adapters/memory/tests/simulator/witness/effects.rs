@@ -124,11 +124,11 @@ impl Witness {
             cause.wish = Some((kind, limit));
             let known = cause.clone();
             cause.activated = Some(changes.radius);
-            self.check(known.activated.is_none(), "I1", || {
-                format!("{shop}: {campaign:?} was activated twice")
-            });
             self.check(known.released.is_none() && !known.release_seen, "I2", || {
                 format!("{shop}: {campaign:?} was released, and is active again")
+            });
+            self.check(known.activated.is_none(), "I1", || {
+                format!("{shop}: {campaign:?} was activated twice")
             });
             self.check(!deadline.is_passed(now) && expired < deadline, "I5", || {
                 format!("{shop}: {campaign:?} was activated by {deadline:?}, which had passed")
