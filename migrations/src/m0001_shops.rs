@@ -12,8 +12,8 @@ use crate::{clustered, key};
 
 /// Creates what applying requests needs.
 ///
-/// - `installation`: one row: how many lanes the database was made for, and the newest
-///   revision that was given out.
+/// - `installation`: one row: how many lanes the database was made for, the newest revision
+///   that was given out, and how many imports there were.
 /// - `shop`: kept in the order of (lane, id), because a batch changes neighbours of one lane
 ///   and the pages written are its cost. What a request changes is a few numbers and
 ///   `causes`, one value: a row per cause would halve the speed.
@@ -33,7 +33,8 @@ impl MigrationTrait for Migration {
             .table("installation")
             .col(integer("id").primary_key())
             .col(integer("lanes"))
-            .col(big_integer("revision"));
+            .col(big_integer("revision"))
+            .col(big_integer("imports"));
         manager.create_table(installation).await?;
         manager.create_table(clustered(&mut shop(), backend).take()).await?;
         manager.create_table(lane_state()).await?;

@@ -8,7 +8,7 @@ use catchment_domain::{Lane, Scope, Shop, ShopCursor};
 use sea_orm::{ConnectionTrait, Value};
 
 use crate::error::classify;
-use crate::shop_rows::{id_array, state_array};
+use crate::shop_rows::{id_array, packed_states};
 use crate::store::{SeaOrmStore, statement};
 
 /// An epoch that no owner has, for the receipts.
@@ -50,7 +50,7 @@ impl SeaOrmStore {
     ) -> Result<Duration, StoreError> {
         let lane: Value = i32::from(lane.0).into();
         let ids = id_array(shops.iter().map(|shop| &shop.id));
-        let states = state_array(shops.iter().map(|shop| (&shop.id, &shop.state)));
+        let states = packed_states(shops.iter().map(|shop| (&shop.id, &shop.state)));
         let receipt = vec![0_u8; shops.len() * RECEIPT_BYTES];
         let (from, to) = (number, number + 1);
         let start = Instant::now();

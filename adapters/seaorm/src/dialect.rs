@@ -1,7 +1,7 @@
 //! The statements of the hot path, which each database says in its own way.
 //!
 //! A batch is a handful of statements whatever its size, so what goes in and comes out is one
-//! value: a JSON array of shops.
+//! value.
 
 mod sqlite;
 
@@ -10,19 +10,21 @@ pub(crate) use sqlite::SQLITE;
 /// What a batch runs, and what writes shops.
 #[derive(Debug)]
 pub(crate) struct Dialect {
-    /// Moves a lane that stands where its owner thinks and returns what it treated as passed.
+    /// Moves a lane that stands where its owner thinks; returns what it treated as passed, and
+    /// how many imports there were.
     ///
     /// Binds lane, epoch, from, to, everything answered below, last id.
     pub(crate) move_lane: &'static str,
-    /// Reads what is in force at shops of a lane, as one JSON array of
-    /// `[place, base radius, base revision, base effect, radius, version, causes in hex]`.
+    /// Reads what is in force at shops of a lane: how many imports there were, where the lane
+    /// stands, and one text: a line for each shop that is there, of its place, base radius,
+    /// base revision, base effect, radius, version and causes in hex, with blanks between.
     ///
     /// Binds the lane and a JSON array of ids.
     pub(crate) load_states: &'static str,
     /// Writes what is in force at shops of a lane.
     ///
-    /// Binds the lane and a JSON array of
-    /// `[id, base radius, base revision, base effect, radius, version, causes in hex]`.
+    /// Binds the lane and a JSON object: for each id a text as
+    /// [`packed_states`](crate::shop_rows::packed_states) writes it.
     pub(crate) store_states: &'static str,
     /// Adds shops, or writes all of those that are there.
     ///

@@ -224,6 +224,7 @@ impl Opening<'_> {
                 id: ActiveValue::Set(installation::ONLY),
                 lanes: ActiveValue::Set(self.settings.lanes.count().into()),
                 revision: ActiveValue::Set(0),
+                imports: ActiveValue::Set(0),
             };
             row.insert(connection).await?;
         }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError};
 use catchment_domain::{
     Batch, CampaignId, CampaignRef, Deadline, Epoch, Lane, LaneTime, Loaded, LoadedShop,
-    LogIdentity, Position, Receipt, Revision, Timestamp,
+    LogIdentity, Position, Receipt, Revision, ShopState, Timestamp,
 };
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -15,7 +15,7 @@ use sea_orm::{
 use crate::codec;
 use crate::entity::{campaign, lane_state, receipt};
 use crate::error::{Row, classify, stored};
-use crate::shop_rows;
+use crate::shop_rows::{self, LoadedStates};
 use crate::store::{SeaOrmStore, statement};
 
 #[async_trait]
@@ -38,15 +38,17 @@ impl ShopLedger for SeaOrmStore {
     }
 
     async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {
+        let ahead = self.read_ahead(batch).await;
         let transaction = self.begin().await?;
         let applying = Applying { store: self, connection: transaction.connection()?, batch };
-        let mark = applying.move_lane().await?;
+        let (mark, imports) = applying.move_lane().await?;
         let time = LaneTime { now: self.now(), expired_up_to: mark };
-        let mut loaded = Loaded {
-            time,
-            campaigns: applying.load_campaigns().await?,
-            shops: applying.load_shops().await?,
+        let shops = match ahead.filter(|ahead| ahead.is_still_true(batch, imports)) {
+            Some(ahead) => ahead.states,
+            None => applying.load_states().await?,
         };
+        let shops = shops.into_iter().map(LoadedShop::new).collect();
+        let mut loaded = Loaded { time, campaigns: applying.load_campaigns().await?, shops };
         let outcomes = decide(batch, &mut loaded);
         let receipt = Receipt::new(batch, outcomes);
         applying.store_shops(&loaded.shops).await?;
@@ -140,6 +142,23 @@ fn claim_again(
     Ok(claimed)
 }
 
+impl SeaOrmStore {
+    /// Reads a batch's shops before its transaction, while another lane's is under way: only
+    /// one writes at a time. What cannot be read is read again in the transaction.
+    async fn read_ahead(&self, batch: &Batch) -> Option<LoadedStates> {
+        shop_rows::load(&self.readers, self.dialect, batch.lane, batch.shops()).await.ok()
+    }
+}
+
+impl LoadedStates {
+    /// Whether the shops are still what was read. Only batches of their lane and imports write
+    /// them: a lane that stands where it stood, as the move of the lane has made sure, had no
+    /// batch, and as many imports as before are no import.
+    fn is_still_true(&self, batch: &Batch, imports: i64) -> bool {
+        self.imports == imports && self.applied_next == Some(stored(batch.from.0))
+    }
+}
+
 /// A batch within its transaction.
 struct Applying<'a> {
     store: &'a SeaOrmStore,
@@ -149,8 +168,9 @@ struct Applying<'a> {
 
 impl Applying<'_> {
     /// Moves the lane on, which fails where another owner took over or where the batch does
-    /// not begin where the lane stands. Returns what the lane treated as passed.
-    async fn move_lane(&self) -> Result<Deadline, StoreError> {
+    /// not begin where the lane stands. Returns what the lane treated as passed, and how
+    /// many imports there were.
+    async fn move_lane(&self) -> Result<(Deadline, i64), StoreError> {
         let batch = self.batch;
         let values = [
             i32::from(batch.lane.0).into(),
@@ -163,7 +183,8 @@ impl Applying<'_> {
         let moved = statement(self.connection, self.store.dialect.move_lane, values);
         let row = self.connection.query_one_raw(moved).await.map_err(classify)?;
         let row = row.ok_or(StoreError::Fenced)?;
-        Ok(lane_state::mark(row.try_get_by_index(0).map_err(classify)?))
+        let mark = lane_state::mark(row.try_get_by_index(0).map_err(classify)?);
+        Ok((mark, row.try_get_by_index(1).map_err(classify)?))
     }
 
     /// Which of the batch's campaigns the database knows, by revision and id together.
@@ -192,10 +213,10 @@ impl Applying<'_> {
         Ok(wanted)
     }
 
-    async fn load_shops(&self) -> Result<Vec<LoadedShop>, StoreError> {
-        shop_rows::load(self.connection, self.store.dialect, self.batch.lane, self.batch.shops())
-            .await
-            .map(|states| states.into_iter().map(LoadedShop::new).collect())
+    async fn load_states(&self) -> Result<Vec<Option<ShopState>>, StoreError> {
+        let (dialect, batch) = (self.store.dialect, self.batch);
+        let loaded = shop_rows::load(self.connection, dialect, batch.lane, batch.shops()).await;
+        loaded.map(|loaded| loaded.states)
     }
 
     async fn store_shops(&self, shops: &[LoadedShop]) -> Result<(), StoreError> {

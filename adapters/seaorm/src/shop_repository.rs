@@ -7,9 +7,10 @@ use catchment_domain::ports::{ImportTerms, Imported, ShopRepository, StoreError}
 use catchment_domain::{
     Lane, Lanes, Revision, Scope, Shop, ShopCursor, ShopId, ShopImport, ShopState,
 };
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
 
-use crate::entity::shop;
+use crate::entity::{installation, shop};
 use crate::error::classify;
 use crate::scope::Pages;
 use crate::shop_rows::{self, JsonRows};
@@ -91,7 +92,7 @@ impl ShopRepository for SeaOrmStore {
         for (lane, mut rows) in by_lane {
             rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
             let ids: Vec<ShopId> = rows.iter().map(|row| row.id.clone()).collect();
-            let known = shop_rows::load(connection, self.dialect, lane, &ids).await?;
+            let known = shop_rows::load(connection, self.dialect, lane, &ids).await?.states;
             let mut json = JsonRows::new();
             for (row, known) in rows.into_iter().zip(known) {
                 match known {
@@ -104,6 +105,14 @@ impl ShopRepository for SeaOrmStore {
             let insert = statement(connection, self.dialect.store_shops, [json.into()]);
             connection.execute_raw(insert).await.map_err(classify)?;
         }
+        installation::Entity::update_many()
+            .col_expr(
+                installation::Column::Imports,
+                Expr::col(installation::Column::Imports).add(1),
+            )
+            .exec(connection)
+            .await
+            .map_err(classify)?;
         transaction.commit().await?;
         Ok(imported)
     }

@@ -7,7 +7,7 @@ use catchment_domain::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{CodecError, read, write};
+use super::{CodecError, read, write_behind};
 
 /// All causes of a shop, in the domain's order.
 #[derive(Serialize, Deserialize)]
@@ -46,10 +46,10 @@ enum StoredLimit {
     Percent(u8),
 }
 
-/// The bytes of a shop's causes; none for none.
-pub(crate) fn encode(active: &[ActiveCause], released: &[ReleasedCause]) -> Vec<u8> {
+/// Appends the bytes of a shop's causes; none for none.
+pub(crate) fn write_to(bytes: &mut Vec<u8>, active: &[ActiveCause], released: &[ReleasedCause]) {
     if active.is_empty() && released.is_empty() {
-        return Vec::new();
+        return;
     }
     let active = active.iter().map(|cause| Active {
         campaign: match cause.origin {
@@ -70,10 +70,13 @@ pub(crate) fn encode(active: &[ActiveCause], released: &[ReleasedCause]) -> Vec<
         deadline: cause.deadline.instant().millis(),
         effect: effect_number(cause.effect),
     });
-    write(&Causes { active: active.collect(), released: released.collect() })
+    *bytes = write_behind(
+        std::mem::take(bytes),
+        &Causes { active: active.collect(), released: released.collect() },
+    );
 }
 
-/// The causes that [`encode`] wrote.
+/// The causes that [`write_to`] wrote.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Vec<ActiveCause>, Vec<ReleasedCause>), CodecError> {
     if bytes.is_empty() {
         return Ok((Vec::new(), Vec::new()));

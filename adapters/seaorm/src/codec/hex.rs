@@ -14,13 +14,17 @@ pub(crate) fn push(digits: &mut String, bytes: &[u8]) {
     }
 }
 
-/// The bytes that digits stand for.
-pub(crate) fn bytes(digits: &str) -> Result<Vec<u8>, CodecError> {
+/// Puts the bytes that digits stand for in the place of what was there.
+pub(crate) fn read(digits: &str, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+    bytes.clear();
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
     if !rest.is_empty() {
         return Err(CodecError::Unreadable);
     }
-    pairs.iter().map(|[high, low]| Ok(half(*high)? << 4 | half(*low)?)).collect()
+    for [high, low] in pairs {
+        bytes.push(half(*high)? << 4 | half(*low)?);
+    }
+    Ok(())
 }
 
 const fn half(digit: u8) -> Result<u8, CodecError> {
@@ -41,8 +45,10 @@ mod tests {
         let mut digits = String::new();
         push(&mut digits, &all);
         assert!(digits.starts_with("000102") && digits.ends_with("FDFEFF"));
-        assert_eq!(bytes(&digits), Ok(all));
-        assert_eq!(bytes("0"), Err(CodecError::Unreadable));
-        assert_eq!(bytes("0g"), Err(CodecError::Unreadable));
+        let mut bytes = vec![7];
+        assert_eq!(read(&digits, &mut bytes), Ok(()));
+        assert_eq!(bytes, all);
+        assert_eq!(read("0", &mut bytes), Err(CodecError::Unreadable));
+        assert_eq!(read("0g", &mut bytes), Err(CodecError::Unreadable));
     }
 }

@@ -10,22 +10,29 @@ pub(crate) const SQLITE: Dialect = Dialect {
             replied_next = max(replied_next, min(?5, ?3)),
             last_id = coalesce(?6, last_id)
         WHERE lane = ?1 AND epoch = ?2 AND applied_next = ?3
-        RETURNING expired_up_to",
-    // CROSS JOIN keeps the order: one look into the shops for each id.
+        RETURNING expired_up_to, (SELECT imports FROM installation)",
+    // CROSS JOIN keeps the order: one look into the shops for each id. `%s` shows what is
+    // stored as it is, where `%d` would make a number of anything.
     load_states: "
-        SELECT json_group_array(json_array(
-            wanted.key, base_radius, base_revision, base_effect, radius, version, hex(causes)))
+        SELECT
+            (SELECT imports FROM installation),
+            (SELECT applied_next FROM lane_state WHERE lane = ?1),
+            group_concat(format('%s %s %s %s %s %s %s', wanted.key, base_radius, base_revision,
+                base_effect, radius, version, hex(causes)), char(10))
         FROM json_each(?2) AS wanted
         CROSS JOIN shop ON shop.lane = ?1 AND shop.id = wanted.value",
     // A lane that depends on the new row makes the planner look each shop up by its key; with
     // a constant it runs through all shops of the lane, and through the new rows for each.
     store_states: "
         UPDATE shop
-        SET base_radius = new.value ->> 1, base_revision = new.value ->> 2,
-            base_effect = new.value ->> 3, radius = new.value ->> 4,
-            version = new.value ->> 5, causes = unhex(new.value ->> 6)
+        SET base_radius = CAST(substr(new.value, 1, 6) AS INTEGER),
+            base_revision = CAST(substr(new.value, 7, 15) AS INTEGER),
+            base_effect = CAST(substr(new.value, 22, 1) AS INTEGER),
+            radius = CAST(substr(new.value, 23, 6) AS INTEGER),
+            version = CAST(substr(new.value, 29, 19) AS INTEGER),
+            causes = unhex(substr(new.value, 48))
         FROM json_each(?2) AS new
-        WHERE shop.lane = ?1 + 0 * new.key AND shop.id = new.value ->> 0",
+        WHERE shop.lane = ?1 + 0 * new.id AND shop.id = new.key",
     // `WHERE true` tells the parser that ON belongs to the insert.
     store_shops: "
         INSERT INTO shop (lane, id, name, category, region, latitude, longitude, base_radius,

@@ -1,0 +1,237 @@
+//! How many shops a second one database takes, beside the bare transaction.
+//!
+//! `cargo bench -p catchment-seaorm --bench apply [-- SHOPS ...]` prints, for each number of
+//! shops and each size of a batch: batches applied by the store, with one cause more at each
+//! shop in each round; then the same rows read and written by the same kind of statements
+//! without any of our code: constant values, nothing decoded, nothing decided.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a benchmark prints, and fails by a panic"
+)]
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use catchment_domain::ports::{
+    Answer, CampaignLedger, CampaignRepository, Clock, Holder, ImportTerms, ReplyLanes, ShopLedger,
+    ShopRepository,
+};
+use catchment_domain::{
+    Attempt, Batch, Campaign, CampaignId, Change, Draft, Lane, Lanes, Location, LogIdentity, Nonce,
+    Outcome, Phase, Policy, Position, Profile, Radius, Rank, ReplyLane, Request, RequestRecord,
+    ReturnAddress, Scope, ShopId, ShopImport, Status, Ticket, Timestamp, TriggerRule, judge_batch,
+};
+use catchment_seaorm::{SeaOrmStore, StoreSettings};
+use uuid::Uuid;
+
+const LANES: u16 = 8;
+const ROUNDS: u64 = 4;
+
+struct StandingClock;
+
+impl Clock for StandingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000)
+    }
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    store: SeaOrmStore,
+    lanes: Lanes,
+    shops: BTreeMap<Lane, Vec<ShopId>>,
+}
+
+#[tokio::main]
+async fn main() {
+    let sizes: Vec<u32> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { vec![300_000, 1_000_000] } else { sizes };
+    for shops in sizes {
+        for batch in [500, 2_000, 5_000] {
+            let world = World::new(shops).await;
+            let campaigns = world.campaigns().await;
+            for (round, campaign) in campaigns.iter().enumerate() {
+                let started = Instant::now();
+                world.apply_all(campaign, batch).await;
+                let rate = f64::from(shops) / started.elapsed().as_secs_f64();
+                println!(
+                    "{shops:>9} shops, batch {batch:>5}, cause {}: {rate:>9.0} shops/s",
+                    round + 1
+                );
+            }
+            if batch == 2_000 {
+                world.record_all(campaigns.first().unwrap()).await;
+            }
+            drop(world.folder);
+        }
+    }
+}
+
+impl World {
+    async fn new(count: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("bench.db").display());
+        let lanes = Lanes(NonZeroU16::new(LANES).unwrap());
+        let settings = StoreSettings::new(lanes, Arc::new(StandingClock));
+        let store = SeaOrmStore::connect(&url, &settings).await.unwrap();
+        let revision = store.take_revision().await.unwrap();
+        let radius = |metres: u32| Radius::try_from(metres).unwrap();
+        let terms = ImportTerms { revision, default_base: radius(5_000), floor: Radius::CLOSED };
+        let started = Instant::now();
+        let rows: Vec<ShopImport> = (0..count).map(row).collect();
+        for rows in rows.chunks(5_000) {
+            store.import(rows, terms).await.unwrap();
+        }
+        println!("imported {count} in {:?}", started.elapsed());
+        let started = Instant::now();
+        let regions = store.regions().await.unwrap().len();
+        println!("{regions} regions in {:?}", started.elapsed());
+        let mut shops: BTreeMap<Lane, Vec<ShopId>> = BTreeMap::new();
+        for row in rows {
+            shops.entry(lanes.lane_of(&row.id)).or_default().push(row.id);
+        }
+        shops.values_mut().for_each(|shops| shops.sort_unstable());
+        Self { folder, store, lanes, shops }
+    }
+
+    async fn campaigns(&self) -> Vec<Campaign> {
+        let mut campaigns = Vec::new();
+        for round in 0..ROUNDS {
+            let draft = Draft {
+                kind: "rider_shortage".parse().unwrap(),
+                limit: "3km".parse().unwrap(),
+                scope: Scope::everything(),
+                reason: String::new(),
+                timeout: Duration::from_mins(5),
+                until: None,
+                replaces: None,
+                id: CampaignId(Uuid::from_u128(
+                    0x1234_5678_9abc_def0_1234_5678_9abc_def0 + u128::from(round),
+                )),
+                nonce: Nonce::from_random(round),
+            };
+            let started = Instant::now();
+            campaigns.push(self.store.add(&draft).await.unwrap());
+            println!("campaign added in {:?}", started.elapsed());
+        }
+        campaigns
+    }
+
+    /// Applies a campaign to every shop, the lanes side by side, as consumers do.
+    async fn apply_all(&self, campaign: &Campaign, batch: usize) {
+        let lanes = self.shops.iter().map(|(lane, shops)| {
+            let (store, campaign, count) = (self.store.clone(), campaign.clone(), self.lanes);
+            let (lane, shops) = (*lane, shops.clone());
+            tokio::spawn(
+                async move { apply_lane(&store, &campaign, count, lane, &shops, batch).await },
+            )
+        });
+        for lane in lanes.collect::<Vec<_>>() {
+            lane.await.unwrap();
+        }
+    }
+
+    /// Records an answer for every shop of a campaign, as replies come: all lanes mixed.
+    async fn record_all(&self, campaign: &Campaign) {
+        let log = LogIdentity { id: 2, lasting: false };
+        let holder = Holder(Uuid::from_u128(1));
+        let lease =
+            self.store.lease(ReplyLane(0), holder, (log, Position(0)), Duration::from_mins(1));
+        let lease = lease.await.unwrap().unwrap();
+        self.store.open(&lease).await.unwrap();
+        let revision = campaign.name.revision;
+        let chunks = self.store.chunks(revision).await.unwrap();
+        let mut answers = Vec::new();
+        for turn in 0..chunks.iter().map(|chunk| chunk.shops).max().unwrap_or(0) {
+            for chunk in chunks.iter().filter(|chunk| turn < chunk.shops).take(64) {
+                answers.push((revision, answer(campaign, chunk.number, chunk.first + turn)));
+            }
+        }
+        let started = Instant::now();
+        for part in answers.chunks(4_000) {
+            self.store.record(&lease, Position(1), part).await.unwrap();
+        }
+        let rate = answers.len() as f64 / started.elapsed().as_secs_f64();
+        println!("{:>9} answers recorded: {rate:>9.0} answers/s", answers.len());
+    }
+}
+
+fn row(number: u32) -> ShopImport {
+    let place = f64::from(number % 1_000) / 10_000.0;
+    let profile = Profile {
+        name: format!("Shop number {number}"),
+        category: ["cafe", "bakery", "pizza", "noodles"][(number % 4) as usize].to_owned(),
+        region: format!("Region {}", number % 33),
+        location: Location::new(51.5 + place, -0.1 - place).unwrap(),
+    };
+    ShopImport { id: format!("london-{number:07}").parse().unwrap(), profile, base: None }
+}
+
+fn answer(campaign: &Campaign, chunk: u32, index: u32) -> Answer {
+    let ticket = Ticket {
+        revision: campaign.name.revision,
+        phase: Phase::Activation,
+        attempt: Attempt::FIRST,
+        index,
+        nonce: campaign.nonce,
+    };
+    let outcome = Outcome {
+        status: Status::Applied,
+        code: None,
+        detail: None,
+        standing: None,
+        repeat: false,
+    };
+    Answer { chunk, ticket, outcome }
+}
+
+async fn apply_lane(
+    store: &SeaOrmStore,
+    campaign: &Campaign,
+    lanes: Lanes,
+    lane: Lane,
+    shops: &[ShopId],
+    size: usize,
+) {
+    let rule = TriggerRule { rank: Rank(1), default_limit: None };
+    let policy = Policy { floor: Radius::CLOSED, triggers: [(campaign.kind, rule)].into() };
+    let claim = store.claim(lane, LogIdentity { id: 1, lasting: false }).await.unwrap();
+    let mut from = claim.applied_next;
+    for shops in shops.chunks(size) {
+        let records =
+            (from.0..).zip(shops).map(|(position, shop)| record(campaign, position, shop));
+        let batch = Batch::new((lane, claim.epoch), from, from, records.collect());
+        let decide = |batch: &Batch, loaded: &mut _| judge_batch(batch, loaded, &policy, lanes);
+        let receipt = store.apply(&batch, &decide).await.unwrap();
+        assert!(receipt.entries.iter().all(|entry| entry.outcome.code.is_none()));
+        from = batch.to();
+    }
+}
+
+fn record(campaign: &Campaign, position: u64, shop: &ShopId) -> RequestRecord {
+    let ticket = Ticket {
+        revision: campaign.name.revision,
+        phase: Phase::Activation,
+        attempt: Attempt::FIRST,
+        index: u32::try_from(position).unwrap() % 100_000_000,
+        nonce: campaign.nonce,
+    };
+    let change = Change::Activate {
+        campaign: campaign.name,
+        kind: campaign.kind,
+        limit: campaign.limit,
+        deadline: campaign.deadline,
+        replaces: None,
+    };
+    RequestRecord {
+        position: Position(position),
+        id: ticket.id(),
+        return_address: ReturnAddress::default(),
+        request: Ok(Request { id: ticket.id(), shop: shop.clone(), change }),
+    }
+}
