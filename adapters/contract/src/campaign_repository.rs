@@ -1,5 +1,6 @@
 //! The promises of [`CampaignRepository`](catchment_domain::ports::CampaignRepository).
 
+use std::slice;
 use std::time::Duration;
 
 use catchment_domain::ports::{CommandError, OutcomeFilter, ShopOutcome};
@@ -146,9 +147,11 @@ pub async fn command_goes_by_the_rules(harness: &dyn StoreHarness) {
     let tallies = store.campaigns.tallies(revision).await.unwrap();
     assert_eq!(tallies.activation.of(Status::Failed), 2);
     assert_eq!(tallies.release.of(Status::Failed), 2);
-    for command in [Command::End, Command::Retry, Command::GiveUp] {
+    for command in [Command::End, Command::GiveUp] {
         check_refused(&store, &added, command, CampaignError::Ended(revision)).await;
     }
+    check_released_again(&store, &added).await;
+    check_refused(&store, &added, Command::Retry, CampaignError::Ended(revision)).await;
     let unknown = store.campaigns.command(Revision(99), Command::End).await;
     let nobody = CampaignError::Unknown(Revision(99));
     assert!(matches!(unknown, Err(CommandError::Campaign(error)) if error == nobody));
@@ -202,7 +205,7 @@ async fn pages(
     loop {
         let revision = campaign.name.revision;
         let page = store.campaigns.outcomes(revision, filter, from, limit).await.unwrap();
-        assert!(page.len() <= limit);
+        assert!(page.len() <= limit && page.iter().all(|outcome| from <= outcome.index));
         let Some(last) = page.last() else { return outcomes };
         from = last.index + 1;
         outcomes.extend(page);
@@ -241,6 +244,23 @@ async fn settle(store: &Store, campaign: &Campaign, status: Status) {
     let answers = places.map(|index| answer(campaign, Phase::Activation, (0, index), status));
     requester.record(campaign, &answers.collect::<Vec<_>>()).await;
     assert_eq!(get(store, campaign).await.state, CampaignState::Settled);
+}
+
+/// Releases that were given up are asked for again, and nothing but those.
+async fn check_released_again(store: &Store, ended: &Campaign) {
+    let (before, revision) = (get(store, ended).await, ended.name.revision);
+    let again = store.campaigns.command(revision, Command::Retry).await.unwrap();
+    assert_eq!((again.state, again.attempt), (CampaignState::Ending { open: 2 }, Attempt(3)));
+    assert_eq!(again.deadline, before.deadline);
+    let tallies = store.campaigns.tallies(revision).await.unwrap();
+    assert_eq!((tallies.activation.of(Status::Failed), tallies.release.open), (2, 2));
+    let mut requester = Requester::of(store, 0, 1).await;
+    assert_eq!(requester.open().await, slice::from_ref(&again));
+    assert_eq!(requester.mark(&again, Phase::Release, &[0]).await.len(), 1);
+    let places = 0..again.shops;
+    let answers = places.map(|index| answer(&again, Phase::Release, (0, index), Status::Applied));
+    requester.record(&again, &answers.collect::<Vec<_>>()).await;
+    assert_eq!(get(store, ended).await.state, CampaignState::Ended);
 }
 
 /// The command is refused so, and the campaign is what it was.

@@ -160,6 +160,7 @@ pub async fn list_pages_are_complete(harness: &dyn StoreHarness) {
             let Some(last) = page.last() else { break };
             after = Some(ShopCursor::behind(&last.id, lanes));
             seen.extend(page.into_iter().map(|shop| shop.id));
+            assert!(seen.len() <= expected.len(), "pages of {limit} overlap");
         }
         assert_eq!(seen, expected, "pages of {limit}");
     }

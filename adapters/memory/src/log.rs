@@ -207,3 +207,39 @@ impl ReplyLog for MemoryLog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use catchment_domain::{Code, Outcome};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn log() -> MemoryLog {
+        let lanes = Lanes(NonZeroU16::new(2).unwrap());
+        MemoryLog::new(lanes, 1, 10, LogIdentity { id: 1, lasting: false })
+    }
+
+    #[tokio::test]
+    async fn replies_without_a_lane_are_counted() {
+        let log = log();
+        let outcome = Outcome::rejected(Code::Unreadable, None);
+        let reply = Reply { id: RequestId(Uuid::nil()), shop: None, outcome };
+        let addresses = [vec![], vec![0], vec![0, 0], vec![0, 1], vec![0, 0, 0]];
+        let replies = addresses.map(|bytes| (ReturnAddress(bytes.into()), reply.clone()));
+        ReplyChannel::send(&log, replies.into()).await.unwrap();
+        assert_eq!(log.undeliverable(), 4);
+        assert_eq!(log.end(ReplyLane(0)).await.unwrap(), Position(1));
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_is_not_there_cannot_be_read() {
+        let log = log();
+        let requests = RequestLog::read(&log, Lane(2), Position(0), 1).await;
+        assert!(matches!(requests, Err(LogError::Unavailable(_))), "{requests:?}");
+        let replies = ReplyLog::read(&log, ReplyLane(1), Position(0), 1).await;
+        assert!(matches!(replies, Err(LogError::Unavailable(_))), "{replies:?}");
+    }
+}
