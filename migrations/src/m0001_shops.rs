@@ -14,9 +14,10 @@ use crate::{clustered, key};
 ///
 /// - `installation`: one row: how many lanes the database was made for, the newest revision
 ///   that was given out, and how many imports there were.
-/// - `shop`: kept in the order of (lane, id), because a batch changes neighbours of one lane
-///   and the pages written are its cost. What a request changes is a few numbers and
-///   `causes`, one value: a row per cause would halve the speed.
+/// - `shop`: what shops are. Kept, as the next, in the order of (lane, id).
+/// - `shop_state`: what is in force at them. A table of its own, because a batch writes whole
+///   rows of neighbours, and the bytes written are its cost. `causes` is one value: a row per
+///   cause would halve the speed.
 /// - `lane_state`: one row per lane of requests: its owner and how far it was applied.
 /// - `receipt`: one row per batch, because a row per shop would take a quarter of the speed.
 ///   The epoch is in its key, since the positions of a log that is new with its process
@@ -37,12 +38,13 @@ impl MigrationTrait for Migration {
             .col(big_integer("imports"));
         manager.create_table(installation).await?;
         manager.create_table(clustered(&mut shop(), backend).take()).await?;
+        manager.create_table(clustered(&mut shop_state(), backend).take()).await?;
         manager.create_table(lane_state()).await?;
         manager.create_table(receipt()).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in ["receipt", "lane_state", "shop", "installation"] {
+        for table in ["receipt", "lane_state", "shop_state", "shop", "installation"] {
             manager.drop_table(Table::drop().table(table).take()).await?;
         }
         Ok(())
@@ -59,6 +61,15 @@ fn shop() -> TableCreateStatement {
         .col(text("region"))
         .col(double("latitude"))
         .col(double("longitude"))
+        .primary_key(&mut key(&["lane", "id"]))
+        .take()
+}
+
+fn shop_state() -> TableCreateStatement {
+    Table::create()
+        .table("shop_state")
+        .col(integer("lane"))
+        .col(string_len("id", 128))
         .col(integer("base_radius"))
         .col(big_integer("base_revision"))
         .col(small_integer("base_effect"))

@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use catchment_domain::ports::{ShopRepository, StoreError};
-use catchment_domain::{Lane, Scope, Shop, ShopCursor};
+use catchment_domain::{Lane, Scope, Shop, ShopCursor, ShopState};
 use sea_orm::{ConnectionTrait, Value};
 
 use crate::error::classify;
-use crate::shop_rows::{id_array, packed_states};
+use crate::shop_rows::{load_statement, store_statements};
 use crate::store::{SeaOrmStore, statement};
 
 /// An epoch that no owner has, for the receipts.
@@ -17,7 +17,7 @@ const NO_EPOCH: i64 = -1;
 const RECEIPT_BYTES: usize = 9;
 
 impl SeaOrmStore {
-    /// Reads every shop and writes it back as it is, in batches of at most `size` shops of one
+    /// Reads every shop and writes it back with a higher version, in batches of at most `size` shops of one
     /// lane: fence, read, update, receipt, commit. Returns how long the transactions took.
     ///
     /// For benchmarks of a database at rest: it leaves receipts of no request behind.
@@ -48,28 +48,28 @@ impl SeaOrmStore {
         shops: &[&Shop],
         number: i64,
     ) -> Result<Duration, StoreError> {
+        let read = load_statement(&self.readers, self.dialect, lane, shops.iter().map(|s| &s.id));
+        let raised: Vec<ShopState> = shops
+            .iter()
+            .map(|shop| ShopState { version: shop.state.version + 1, ..shop.state.clone() })
+            .collect();
+        let states = shops.iter().map(|shop| &shop.id).zip(&raised);
+        let write = store_statements(&self.readers, self.dialect, lane, states);
         let lane: Value = i32::from(lane.0).into();
-        let ids = id_array(shops.iter().map(|shop| &shop.id));
-        let states = packed_states(shops.iter().map(|shop| (&shop.id, &shop.state)));
         let receipt = vec![0_u8; shops.len() * RECEIPT_BYTES];
-        let (from, to) = (number, number + 1);
+        let fence = "UPDATE lane_state SET applied_next = applied_next WHERE lane = $1";
+        let fence = statement(&self.readers, fence, [lane.clone()]);
+        let (from, to) = (number.into(), (number + 1).into());
+        let receipt = [lane, NO_EPOCH.into(), from, to, 0_i64.into(), receipt.into()];
+        let receipt = statement(&self.readers, self.dialect.insert_receipt, receipt);
         let start = Instant::now();
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
-        let run =
-            |sql, values: Vec<Value>| connection.execute_raw(statement(connection, sql, values));
-        let fence = "UPDATE lane_state SET applied_next = applied_next WHERE lane = $1";
-        run(fence, vec![lane.clone()]).await.map_err(classify)?;
-        let load = statement(connection, self.dialect.load_states, [lane.clone(), ids.into()]);
-        connection.query_one_raw(load).await.map_err(classify)?;
-        if let Some(states) = states {
-            run(self.dialect.store_states, vec![lane.clone(), states.into()])
-                .await
-                .map_err(classify)?;
+        connection.execute_raw(fence).await.map_err(classify)?;
+        connection.query_one_raw(read).await.map_err(classify)?;
+        for statement in write.into_iter().chain([receipt]) {
+            connection.execute_raw(statement).await.map_err(classify)?;
         }
-        let values =
-            vec![lane, NO_EPOCH.into(), from.into(), to.into(), 0_i64.into(), receipt.into()];
-        run(self.dialect.insert_receipt, values).await.map_err(classify)?;
         transaction.commit().await?;
         Ok(start.elapsed())
     }

@@ -156,7 +156,7 @@ impl Plan {
     fn push(&mut self, lane: Lane, shop: &ShopId) {
         match self.chunks.last_mut() {
             Some((current, list)) if *current == lane && list.len() < CHUNK_SHOPS => {
-                list.push(shop)
+                list.push(shop);
             }
             _ => {
                 let mut list = ShopList::default();

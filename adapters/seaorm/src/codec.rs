@@ -4,6 +4,7 @@
 pub(crate) mod causes;
 pub(crate) mod details;
 pub(crate) mod hex;
+pub(crate) mod json;
 pub(crate) mod receipt;
 pub(crate) mod slots;
 
@@ -29,14 +30,8 @@ pub(crate) enum CodecError {
 }
 
 fn write<T: Serialize>(value: &T) -> Vec<u8> {
-    write_behind(Vec::new(), value)
-}
-
-/// Appends a blob to what is there.
-fn write_behind<T: Serialize>(mut bytes: Vec<u8>, value: &T) -> Vec<u8> {
-    bytes.push(FORMAT);
     // INVARIANT: a growing vector takes every value; no mirror has a map or an unknown length.
-    postcard::to_extend(value, bytes).unwrap_or_default()
+    postcard::to_extend(value, vec![FORMAT]).unwrap_or_default()
 }
 
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {

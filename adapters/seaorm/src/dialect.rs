@@ -21,16 +21,11 @@ pub(crate) struct Dialect {
     ///
     /// Binds the lane and a JSON array of ids.
     pub(crate) load_states: &'static str,
-    /// Writes what is in force at shops of a lane.
+    /// Writes what is in force at so many shops, those that are new too.
     ///
-    /// Binds the lane and a JSON object: for each id a text as
-    /// [`packed_states`](crate::shop_rows::packed_states) writes it.
-    pub(crate) store_states: &'static str,
-    /// Adds shops, or writes all of those that are there.
-    ///
-    /// Binds a JSON array of `[lane, id, name, category, region, latitude, longitude,
-    /// base radius, base revision, base effect, radius, version, causes in hex]`.
-    pub(crate) store_shops: &'static str,
+    /// Binds for each shop lane, id, base radius, base revision, base effect, radius, version
+    /// and causes.
+    pub(crate) store_states: fn(usize) -> String,
     /// Reads a page of shops behind one, as one JSON array of
     /// `[lane, id, category, region, latitude, longitude]` in the order of lane and id.
     ///

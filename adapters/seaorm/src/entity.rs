@@ -10,3 +10,4 @@ pub(crate) mod lane_state;
 pub(crate) mod receipt;
 pub(crate) mod reply_lane;
 pub(crate) mod shop;
+pub(crate) mod shop_state;

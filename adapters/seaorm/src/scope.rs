@@ -1,6 +1,7 @@
 //! The shops of a scope. What the database is asked for is coarse: [`Scope::contains`] has
 //! the last word.
 
+use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::vec;
 
@@ -11,7 +12,8 @@ use sea_orm::{
 };
 use serde::Deserialize;
 
-use crate::entity::shop;
+use crate::codec::json;
+use crate::entity::{shop, shop_state};
 use crate::error::{Row, classify};
 use crate::store::{SeaOrmStore, statement};
 
@@ -65,6 +67,7 @@ impl<'a> Pages<'a> {
             },
         };
         let models = shop::Entity::find()
+            .find_also_related(shop_state::Entity)
             .filter(coarse(self.scope).add(rest))
             .order_by_asc(shop::Column::Lane)
             .order_by_asc(shop::Column::Id)
@@ -74,13 +77,13 @@ impl<'a> Pages<'a> {
             .map_err(classify)?;
         if let Rest::Behind(_) = self.rest {
             let is_last = (models.len() as u64) < page;
-            let last = models.last().filter(|_| !is_last);
+            let last = models.last().filter(|_| !is_last).map(|(last, _)| last);
             self.rest = match last {
                 Some(last) => Rest::Behind(Some(cursor(last)?)),
                 None => Rest::Nothing,
             };
         }
-        let mut shops = models.into_iter().map(Shop::try_from).collect::<Result<Vec<_>, _>>()?;
+        let mut shops = models.into_iter().map(shop::shop).collect::<Result<Vec<_>, _>>()?;
         shops.retain(|shop| self.scope.contains(&shop.id, &shop.profile));
         Ok(Some(shops))
     }
@@ -143,9 +146,8 @@ impl SeaOrmStore {
         scope: &Scope,
         mut show: impl FnMut(Lane, ShopId) + Send,
     ) -> Result<(), StoreError> {
-        let texts = |texts: &std::collections::BTreeSet<String>| {
-            (!texts.is_empty())
-                .then(|| texts.iter().cloned().collect::<serde_json::Value>().to_string())
+        let texts = |texts: &BTreeSet<String>| {
+            (!texts.is_empty()).then(|| json::texts(texts.iter().map(String::as_str)))
         };
         let [south, north, west, east] =
             scope.within.map_or([-90.0, 90.0, -180.0, 180.0], |circle| circle.bounds());

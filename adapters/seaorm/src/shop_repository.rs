@@ -7,14 +7,17 @@ use catchment_domain::ports::{ImportTerms, Imported, ShopRepository, StoreError}
 use catchment_domain::{
     Lane, Lanes, Revision, Scope, Shop, ShopCursor, ShopId, ShopImport, ShopState,
 };
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
 
-use crate::entity::{installation, shop};
+use crate::entity::{installation, shop, shop_state};
 use crate::error::classify;
 use crate::scope::Pages;
-use crate::shop_rows::{self, JsonRows};
-use crate::store::{SeaOrmStore, next_revision, statement};
+use crate::shop_rows;
+use crate::store::{SeaOrmStore, next_revision};
+
+/// How many rows an insert has: seven values each, of the 32,766 that a statement may bind.
+const ROWS: usize = 1_000;
 
 #[async_trait]
 impl ShopRepository for SeaOrmStore {
@@ -24,8 +27,12 @@ impl ShopRepository for SeaOrmStore {
 
     async fn get(&self, id: &ShopId) -> Result<Option<Shop>, StoreError> {
         let key = (i32::from(self.settings.lanes.lane_of(id).0), id.as_str().to_owned());
-        let model = shop::Entity::find_by_id(key).one(&self.readers).await.map_err(classify)?;
-        model.map(Shop::try_from).transpose()
+        let found = shop::Entity::find_by_id(key)
+            .find_also_related(shop_state::Entity)
+            .one(&self.readers)
+            .await
+            .map_err(classify)?;
+        found.map(shop::shop).transpose()
     }
 
     async fn list(
@@ -93,17 +100,14 @@ impl ShopRepository for SeaOrmStore {
             rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
             let ids: Vec<ShopId> = rows.iter().map(|row| row.id.clone()).collect();
             let known = shop_rows::load(connection, self.dialect, lane, &ids).await?.states;
-            let mut json = JsonRows::new();
-            for (row, known) in rows.into_iter().zip(known) {
-                match known {
-                    Some(_) => imported.updated += 1,
-                    None => imported.added += 1,
-                }
-                json.push_shop(lane, row, &import(known, row, terms));
-            }
-            let Some(json) = json.finish() else { continue };
-            let insert = statement(connection, self.dialect.store_shops, [json.into()]);
-            connection.execute_raw(insert).await.map_err(classify)?;
+            let updated = known.iter().flatten().count() as u64;
+            imported.updated += updated;
+            imported.added += rows.len() as u64 - updated;
+            let states = rows.iter().zip(known).map(|(row, known)| import(known, row, terms));
+            let states: Vec<ShopState> = states.collect();
+            let shops = ids.iter().zip(&states);
+            shop_rows::store(connection, self.dialect, lane, shops).await?;
+            store_profiles(connection, lane, &rows).await?;
         }
         installation::Entity::update_many()
             .col_expr(
@@ -127,6 +131,31 @@ fn import(known: Option<ShopState>, row: &ShopImport, terms: ImportTerms) -> Sho
             state
         }
     }
+}
+
+/// Writes what shops are, those that are new too.
+async fn store_profiles(
+    connection: &DatabaseConnection,
+    lane: Lane,
+    rows: &[&ShopImport],
+) -> Result<(), StoreError> {
+    let profile = [
+        shop::Column::Name,
+        shop::Column::Category,
+        shop::Column::Region,
+        shop::Column::Latitude,
+        shop::Column::Longitude,
+    ];
+    for rows in rows.chunks(ROWS) {
+        let mut renewed = OnConflict::columns([shop::Column::Lane, shop::Column::Id]);
+        renewed.update_columns(profile);
+        shop::Entity::insert_many(rows.iter().map(|row| shop::active(lane, row)))
+            .on_conflict(renewed)
+            .exec_without_returning(connection)
+            .await
+            .map_err(classify)?;
+    }
+    Ok(())
 }
 
 impl SeaOrmStore {

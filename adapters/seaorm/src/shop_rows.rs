@@ -1,19 +1,24 @@
-//! What is in force at many shops, to and from one value that the database takes apart and
-//! puts together itself: the driver hands every row from one thread to another, which costs
-//! more than the rows do.
-
-use std::fmt::Write as _;
+//! What is in force at many shops, in and out with few statements and few rows: the driver
+//! hands each statement and each row from one thread to another, which costs more than the
+//! rows do.
 
 use catchment_domain::ports::StoreError;
-use catchment_domain::{Lane, ShopId, ShopImport, ShopState};
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use catchment_domain::{Lane, ShopId, ShopState};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
 
 use crate::codec::causes::{self, effect_number};
-use crate::codec::hex;
+use crate::codec::{hex, json};
 use crate::dialect::Dialect;
-use crate::entity::shop::StateColumns;
-use crate::error::{Row, classify};
+use crate::entity::shop_state::Columns;
+use crate::error::{Row, classify, stored};
 use crate::store::statement;
+
+/// How many rows a statement writes, from the most: few sizes, so that few statements are
+/// prepared.
+const SIZES: [usize; 5] = [1_000, 200, 40, 8, 1];
+
+/// How many values a row has.
+const VALUES: usize = 8;
 
 /// What is in force at shops of one lane, and when that was so.
 #[derive(Debug)]
@@ -33,8 +38,7 @@ pub(crate) async fn load(
     lane: Lane,
     ids: &[ShopId],
 ) -> Result<LoadedStates, StoreError> {
-    let values = [i32::from(lane.0).into(), id_array(ids).into()];
-    let query = statement(connection, dialect.load_states, values);
+    let query = load_statement(connection, dialect, lane, ids);
     let row = connection.query_one_raw(query).await.map_err(classify)?;
     let missing = || Row { table: "installation", key: &lane }.bad("imports", "no row was read");
     let row = row.ok_or_else(missing)?;
@@ -46,172 +50,85 @@ pub(crate) async fn load(
     })
 }
 
+/// The statement that reads what is in force at shops of one lane.
+pub(crate) fn load_statement<'a>(
+    connection: &DatabaseConnection,
+    dialect: &Dialect,
+    lane: Lane,
+    ids: impl IntoIterator<Item = &'a ShopId>,
+) -> Statement {
+    let ids = json::texts(ids.into_iter().map(ShopId::as_str));
+    statement(connection, dialect.load_states, [i32::from(lane.0).into(), ids.into()])
+}
+
 /// The states that lines tell of.
 fn states(lines: &str, ids: &[ShopId]) -> Result<Vec<Option<ShopState>>, StoreError> {
     let mut states = vec![None; ids.len()];
     let mut causes = Vec::new();
     for line in lines.lines() {
         let mut fields = line.split(' ');
-        let place = fields.next().and_then(|place| place.parse::<usize>().ok());
-        let place = place.filter(|place| *place < ids.len()).unwrap_or_default();
+        let mut next = || fields.next().unwrap_or_default();
+        let place: usize = Row { table: "shop_state", key: &line }.text("id", next())?;
         let (Some(id), Some(loaded)) = (ids.get(place), states.get_mut(place)) else { continue };
-        let row = Row { table: "shop", key: &format_args!("shop `{id}`") };
-        let mut number = |column| row.text(column, fields.next().unwrap_or_default());
-        let columns = StateColumns {
+        let row = Row { table: "shop_state", key: &format_args!("shop `{id}`") };
+        let mut number = |column| row.text(column, next());
+        let columns = Columns {
             base_radius: number("base_radius")?,
             base_revision: number("base_revision")?,
             base_effect: number("base_effect")?,
             radius: number("radius")?,
             version: number("version")?,
         };
-        row.value("causes", hex::read(fields.next().unwrap_or_default(), &mut causes))?;
+        row.value("causes", hex::read(next(), &mut causes))?;
         *loaded = Some(columns.state(&row, &causes)?);
     }
     Ok(states)
 }
 
-/// Stores what is in force at shops of one lane.
+/// Stores what is in force at shops of one lane, those that are new too.
 pub(crate) async fn store<'a>(
     connection: &DatabaseConnection,
     dialect: &Dialect,
     lane: Lane,
     shops: impl Iterator<Item = (&'a ShopId, &'a ShopState)>,
 ) -> Result<(), StoreError> {
-    let Some(states) = packed_states(shops) else { return Ok(()) };
-    let values = [i32::from(lane.0).into(), states.into()];
-    let update = statement(connection, dialect.store_states, values);
-    connection.execute_raw(update).await.map(drop).map_err(classify)
+    for statement in store_statements(connection, dialect, lane, shops) {
+        connection.execute_raw(statement).await.map_err(classify)?;
+    }
+    Ok(())
 }
 
-/// What is in force at shops as a JSON object: for each id a text of base radius (6 digits),
-/// base revision (15), base effect (1), radius (6), version (19) and causes in hex; `None`
-/// where there are no shops. A database cuts such a text faster than it takes a JSON array
-/// apart.
-pub(crate) fn packed_states<'a>(
+/// The statements that store what is in force at shops of one lane.
+pub(crate) fn store_statements<'a>(
+    connection: &DatabaseConnection,
+    dialect: &Dialect,
+    lane: Lane,
     shops: impl Iterator<Item = (&'a ShopId, &'a ShopState)>,
-) -> Option<String> {
-    let (mut json, mut causes) = (String::new(), Vec::new());
+) -> Vec<Statement> {
+    let mut values: Vec<Value> = Vec::new();
     for (id, state) in shops {
-        json.push(if json.is_empty() { '{' } else { ',' });
-        push_quoted(&mut json, id.as_str());
-        json.push_str(":\"");
-        push_digits(&mut json, state.base.radius.metres().into(), 6);
-        push_digits(&mut json, state.base.revision.0, 15);
-        push_digits(&mut json, effect_number(state.base.effect).into(), 1);
-        push_digits(&mut json, state.radius.metres().into(), 6);
-        push_digits(&mut json, state.version, 19);
-        causes.clear();
-        causes::write_to(&mut causes, &state.active, &state.released);
-        hex::push(&mut json, &causes);
-        json.push('"');
+        push_values(&mut values, lane, id, state);
     }
-    if json.is_empty() {
-        return None;
-    }
-    json.push('}');
-    Some(json)
-}
-
-/// The lowest digits of a number, with zeros before it.
-fn push_digits(text: &mut String, number: u64, width: usize) {
-    let mut digits = [b'0'; 20];
-    let mut rest = number;
-    for digit in digits.iter_mut().rev().take(width) {
-        *digit += u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-    }
-    let digits = digits.get(digits.len() - width..).unwrap_or_default();
-    text.extend(digits.iter().copied().map(char::from));
-}
-
-/// A JSON array of ids.
-pub(crate) fn id_array<'a>(ids: impl IntoIterator<Item = &'a ShopId>) -> String {
-    let mut json = String::from("[");
-    for id in ids {
-        if 1 < json.len() {
-            json.push(',');
-        }
-        push_quoted(&mut json, id.as_str());
-    }
-    json.push(']');
-    json
-}
-
-/// A JSON array of rows, written as they come.
-pub(crate) struct JsonRows(String);
-
-impl JsonRows {
-    pub(crate) fn new() -> Self {
-        Self(String::from("["))
-    }
-
-    fn begin_row(&mut self) {
-        self.0.push_str(if 1 < self.0.len() { "],[" } else { "[" });
-    }
-
-    /// The array; `None` where there are no rows.
-    pub(crate) fn finish(mut self) -> Option<String> {
-        if self.0.len() == 1 {
-            return None;
-        }
-        self.0.push_str("]]");
-        Some(self.0)
-    }
-
-    fn push_text(&mut self, text: &str) {
-        self.separate();
-        push_quoted(&mut self.0, text);
-    }
-
-    fn push_number(&mut self, number: impl std::fmt::Display) {
-        self.separate();
-        // Writing to a string does not fail.
-        write!(self.0, "{number}").ok();
-    }
-
-    pub(crate) fn push_shop(&mut self, lane: Lane, row: &ShopImport, state: &ShopState) {
-        self.begin_row();
-        self.push_number(lane);
-        self.push_text(row.id.as_str());
-        self.push_text(&row.profile.name);
-        self.push_text(&row.profile.category);
-        self.push_text(&row.profile.region);
-        self.push_number(row.profile.location.latitude());
-        self.push_number(row.profile.location.longitude());
-        self.push_state(state);
-    }
-
-    fn push_state(&mut self, state: &ShopState) {
-        self.push_number(state.base.radius.metres());
-        self.push_number(state.base.revision.0);
-        self.push_number(effect_number(state.base.effect));
-        self.push_number(state.radius.metres());
-        self.push_number(state.version);
-        self.separate();
-        self.0.push('"');
-        let mut bytes = Vec::new();
-        causes::write_to(&mut bytes, &state.active, &state.released);
-        hex::push(&mut self.0, &bytes);
-        self.0.push('"');
-    }
-
-    fn separate(&mut self) {
-        if !self.0.ends_with('[') {
-            self.0.push(',');
+    let (mut statements, mut rest) = (Vec::new(), values.into_iter());
+    for size in SIZES {
+        while size * VALUES <= rest.len() {
+            let rows = rest.by_ref().take(size * VALUES);
+            statements.push(statement(connection, (dialect.store_states)(size), rows));
         }
     }
+    statements
 }
 
-fn push_quoted(json: &mut String, text: &str) {
-    json.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => json.extend(['\\', character]),
-            '\0'..='\u{1f}' => {
-                write!(json, "\\u{:04x}", u32::from(character)).ok();
-            }
-            character => json.push(character),
-        }
-    }
-    json.push('"');
+fn push_values(values: &mut Vec<Value>, lane: Lane, id: &ShopId, state: &ShopState) {
+    let causes = causes::encode(&state.active, &state.released);
+    values.extend::<[Value; VALUES]>([
+        i32::from(lane.0).into(),
+        id.as_str().into(),
+        state.base.radius.metres().into(),
+        stored(state.base.revision.0).into(),
+        effect_number(state.base.effect).into(),
+        state.radius.metres().into(),
+        stored(state.version).into(),
+        Some(causes).filter(|causes| !causes.is_empty()).into(),
+    ]);
 }

@@ -78,7 +78,7 @@ impl SeaOrmStore {
 /// A statement of the dialect with its values.
 pub(crate) fn statement(
     connection: &DatabaseConnection,
-    sql: &'static str,
+    sql: impl Into<String>,
     values: impl IntoIterator<Item = Value>,
 ) -> Statement {
     Statement::from_sql_and_values(connection.get_database_backend(), sql, values)

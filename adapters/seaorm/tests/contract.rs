@@ -55,7 +55,7 @@ impl StoreHarness for Harness {
     }
 
     async fn corrupt(&self, shop: &ShopId) {
-        let sql = format!("UPDATE shop SET causes = x'ff' WHERE id = '{shop}'");
+        let sql = format!("UPDATE shop_state SET causes = x'ff' WHERE id = '{shop}'");
         self.world.execute(&sql).await;
     }
 

@@ -7,7 +7,7 @@ use catchment_domain::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{CodecError, read, write_behind};
+use super::{CodecError, read, write};
 
 /// All causes of a shop, in the domain's order.
 #[derive(Serialize, Deserialize)]
@@ -46,10 +46,10 @@ enum StoredLimit {
     Percent(u8),
 }
 
-/// Appends the bytes of a shop's causes; none for none.
-pub(crate) fn write_to(bytes: &mut Vec<u8>, active: &[ActiveCause], released: &[ReleasedCause]) {
+/// The bytes of a shop's causes; none for none.
+pub(crate) fn encode(active: &[ActiveCause], released: &[ReleasedCause]) -> Vec<u8> {
     if active.is_empty() && released.is_empty() {
-        return;
+        return Vec::new();
     }
     let active = active.iter().map(|cause| Active {
         campaign: match cause.origin {
@@ -70,13 +70,10 @@ pub(crate) fn write_to(bytes: &mut Vec<u8>, active: &[ActiveCause], released: &[
         deadline: cause.deadline.instant().millis(),
         effect: effect_number(cause.effect),
     });
-    *bytes = write_behind(
-        std::mem::take(bytes),
-        &Causes { active: active.collect(), released: released.collect() },
-    );
+    write(&Causes { active: active.collect(), released: released.collect() })
 }
 
-/// The causes that [`write_to`] wrote.
+/// The causes that [`encode`] wrote.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Vec<ActiveCause>, Vec<ReleasedCause>), CodecError> {
     if bytes.is_empty() {
         return Ok((Vec::new(), Vec::new()));

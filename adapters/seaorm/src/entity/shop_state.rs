@@ -1,0 +1,79 @@
+//! What is in force at shops: all that a request changes, and no more, so that applying
+//! requests writes few pages.
+
+use catchment_domain::ports::StoreError;
+use catchment_domain::{Base, Radius, Revision, ShopState};
+use sea_orm::entity::prelude::*;
+
+use crate::codec::causes;
+use crate::error::Row;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "shop_state")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) lane: i32,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: String,
+    pub(crate) base_radius: i32,
+    pub(crate) base_revision: i64,
+    pub(crate) base_effect: i16,
+    pub(crate) radius: i32,
+    pub(crate) version: i64,
+    /// What limits the radius: see [`causes`].
+    pub(crate) causes: Option<Vec<u8>>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TryFrom<Model> for ShopState {
+    type Error = StoreError;
+
+    fn try_from(model: Model) -> Result<Self, StoreError> {
+        let row = Row { table: "shop_state", key: &format_args!("shop `{}`", model.id) };
+        let columns = Columns {
+            base_radius: model.base_radius.into(),
+            base_revision: model.base_revision,
+            base_effect: model.base_effect.into(),
+            radius: model.radius.into(),
+            version: model.version,
+        };
+        columns.state(&row, model.causes.as_deref().unwrap_or_default())
+    }
+}
+
+/// The numbers of a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Columns {
+    pub(crate) base_radius: i64,
+    pub(crate) base_revision: i64,
+    pub(crate) base_effect: i64,
+    pub(crate) radius: i64,
+    pub(crate) version: i64,
+}
+
+impl Columns {
+    /// What is in force, with the bytes of the causes.
+    pub(crate) fn state(self, row: &Row<'_>, causes: &[u8]) -> Result<ShopState, StoreError> {
+        let radius = |column, metres| {
+            row.value(column, Radius::try_from(row.number::<u64>(column, metres)?))
+        };
+        let (active, released) = row.value("causes", causes::decode(causes))?;
+        let effect = u8::try_from(self.base_effect).ok().and_then(causes::effect);
+        let effect = effect.ok_or_else(|| row.bad("base_effect", self.base_effect))?;
+        Ok(ShopState {
+            base: Base {
+                radius: radius("base_radius", self.base_radius)?,
+                revision: Revision(row.number("base_revision", self.base_revision)?),
+                effect,
+            },
+            radius: radius("radius", self.radius)?,
+            version: row.number("version", self.version)?,
+            active,
+            released,
+        })
+    }
+}
