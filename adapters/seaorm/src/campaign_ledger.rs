@@ -8,7 +8,7 @@ use catchment_domain::{
     Attempt, Campaign, CampaignState, Chunk, Phase, Position, Revision, ShopList,
 };
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::campaign_rows;
 use crate::entity::{campaign, campaign_chunk, reply_lane};
@@ -124,7 +124,7 @@ impl SeaOrmStore {
     /// are some of nobody.
     async fn campaigns_to_open(
         &self,
-        connection: &DatabaseConnection,
+        connection: &impl ConnectionTrait,
         lease: &Lease,
     ) -> Result<(Vec<Campaign>, bool), StoreError> {
         let lane = i32::from(lease.lane.0);
@@ -143,7 +143,7 @@ impl SeaOrmStore {
     /// Which of the campaigns it is time to end.
     async fn over(
         &self,
-        connection: &DatabaseConnection,
+        connection: &impl ConnectionTrait,
         campaigns: &[Campaign],
     ) -> Result<Vec<Revision>, StoreError> {
         let now = self.now();
@@ -169,7 +169,7 @@ fn open_ones(mut campaigns: Vec<Campaign>) -> Vec<Campaign> {
 }
 
 /// Takes the campaigns of nobody.
-async fn take_free(connection: &DatabaseConnection, lease: &Lease) -> Result<(), StoreError> {
+async fn take_free(connection: &impl ConnectionTrait, lease: &Lease) -> Result<(), StoreError> {
     campaign::Entity::update_many()
         .col_expr(campaign::Column::ReplyLane, Expr::value(i32::from(lease.lane.0)))
         .filter(campaign::Column::ReplyLane.is_null())
@@ -180,7 +180,10 @@ async fn take_free(connection: &DatabaseConnection, lease: &Lease) -> Result<(),
 }
 
 /// Ends a campaign; one that was replaced, for what its successor left.
-async fn end(connection: &DatabaseConnection, campaign: Campaign) -> Result<Campaign, StoreError> {
+async fn end(
+    connection: &impl ConnectionTrait,
+    campaign: Campaign,
+) -> Result<Campaign, StoreError> {
     let revision = campaign.name.revision;
     let before = campaign_rows::chunks(connection, revision).await?;
     let mut after = before.clone();
@@ -228,7 +231,7 @@ fn by_campaign(answers: &[(Revision, Answer)]) -> BTreeMap<Revision, BTreeMap<u3
 
 /// Enters the answers to one campaign. Those to one that is not there do not count.
 async fn record_campaign(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     revision: Revision,
     answers: &BTreeMap<u32, Vec<&Answer>>,
     recorded: &mut Recorded,

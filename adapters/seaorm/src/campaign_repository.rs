@@ -11,7 +11,7 @@ use catchment_domain::{
 };
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     QueryOrder,
 };
 
@@ -131,7 +131,7 @@ impl CampaignRepository for SeaOrmStore {
 
 /// A campaign whose place another may take.
 async fn replaceable(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     revision: Revision,
 ) -> Result<Campaign, CommandError> {
     let old = campaign_rows::find(connection, revision).await?;
@@ -172,7 +172,7 @@ impl Plan {
 
     async fn store(
         &self,
-        connection: &DatabaseConnection,
+        connection: &impl ConnectionTrait,
         revision: Revision,
     ) -> Result<(), StoreError> {
         let mut first = 0;

@@ -3,7 +3,7 @@
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Campaign, Chunk, Revision, ShopList, Slot, Status};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
 };
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::error::{classify, stored};
 
 /// One campaign.
 pub(crate) async fn find(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     revision: Revision,
 ) -> Result<Option<Campaign>, StoreError> {
     let model = campaign::Entity::find_by_id(stored(revision.0)).one(connection).await;
@@ -21,7 +21,7 @@ pub(crate) async fn find(
 
 /// Writes a campaign that is there.
 pub(crate) async fn update(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     campaign: &Campaign,
 ) -> Result<(), StoreError> {
     campaign::active(campaign).update(connection).await.map(drop).map_err(classify)
@@ -29,7 +29,7 @@ pub(crate) async fn update(
 
 /// All chunks of a campaign, in their order.
 pub(crate) async fn chunks(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     revision: Revision,
 ) -> Result<Vec<Chunk>, StoreError> {
     let models = campaign_chunk::Entity::find()
@@ -43,7 +43,7 @@ pub(crate) async fn chunks(
 
 /// Those of a campaign's chunks that have these numbers.
 pub(crate) async fn some_chunks(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     revision: Revision,
     numbers: &[u32],
 ) -> Result<Vec<Chunk>, StoreError> {
@@ -59,7 +59,7 @@ pub(crate) async fn some_chunks(
 
 /// Writes those chunks that are not as they were.
 pub(crate) async fn update_chunks(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     revision: Revision,
     before: &[Chunk],
     after: &[Chunk],
@@ -72,7 +72,7 @@ pub(crate) async fn update_chunks(
 
 /// Writes a chunk that is there.
 pub(crate) async fn update_chunk(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     revision: Revision,
     chunk: &Chunk,
 ) -> Result<(), StoreError> {
@@ -81,7 +81,7 @@ pub(crate) async fn update_chunk(
 
 /// The shops of a chunk; none where there is no such chunk.
 pub(crate) async fn list(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     revision: Revision,
     number: u32,
 ) -> Result<ShopList, StoreError> {
@@ -92,7 +92,7 @@ pub(crate) async fn list(
 
 /// The shops at which a campaign's activation took effect.
 pub(crate) async fn affected(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     revision: Revision,
 ) -> Result<HashSet<String>, StoreError> {
     let mut affected = HashSet::new();

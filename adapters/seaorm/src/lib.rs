@@ -21,6 +21,7 @@ mod campaign_ledger;
 mod campaign_repository;
 mod campaign_rows;
 mod codec;
+mod connection;
 mod dialect;
 mod entity;
 mod error;

@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use catchment_domain::Lanes;
-use catchment_domain::ports::{BoxError, StoreError};
+use catchment_domain::ports::BoxError;
 use catchment_migrations::{Migrator, MigratorTrait};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sea_orm::{
@@ -13,10 +13,11 @@ use sea_orm::{
 };
 use thiserror::Error;
 
+use crate::connection::{OwnConnection, driver_failed};
 use crate::entity::installation;
 use crate::error::Failure;
 use crate::settings::StoreSettings;
-use crate::writer::{Transaction, Writer};
+use crate::writer::{Writer, begin};
 
 /// `PRAGMA application_id` of our files: `CaMt` in ASCII.
 const APPLICATION_ID: i32 = 0x4361_4d74;
@@ -127,7 +128,8 @@ pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, 
     let readers = opening.connect(settings.readers.get(), true).await?;
     let file = Path::new(&path).canonicalize();
     let file = file.map_err(|_| OpenError::CannotOpen { path: path.clone() })?;
-    Ok(Opened { writer: Writer::new(connection), readers, file })
+    let writer = Writer::new(opening.own(&connection).await?);
+    Ok(Opened { writer, readers, file })
 }
 
 /// The file that a URL names.
@@ -171,6 +173,13 @@ impl Opening<'_> {
         Database::connect(options).await.map_err(|error| self.failed(error))
     }
 
+    /// Takes the connection out of its pool.
+    async fn own(&self, pool: &DatabaseConnection) -> Result<OwnConnection, OpenError> {
+        let taken = pool.get_sqlite_connection_pool().acquire().await;
+        let taken = taken.map_err(|error| self.failed(driver_failed(error)))?;
+        Ok(OwnConnection::new(taken.detach()))
+    }
+
     /// Whether there is nothing to do. Else the file is new, or of an older version.
     async fn is_up_to_date(&self, connection: &DatabaseConnection) -> Result<bool, OpenError> {
         let id = self.number(connection, "PRAGMA application_id").await?;
@@ -196,13 +205,15 @@ impl Opening<'_> {
     /// new file at once, the second finds what the first made.
     async fn set_up(&self, connection: &DatabaseConnection) -> Result<(), OpenError> {
         self.switch_to_wal(connection).await?;
-        let writer = Writer::new(connection.clone());
-        let transaction = writer.begin().await.map_err(|error| self.refused(error))?;
-        if self.is_up_to_date(connection).await? {
-            return Ok(());
-        }
-        self.migrate(connection).await.map_err(|error| self.failed(error))?;
-        self.finish(transaction).await
+        begin(connection).await.map_err(|error| self.failed(error))?;
+        let made = match self.is_up_to_date(connection).await {
+            Ok(true) => Ok(()),
+            Ok(false) => self.migrate(connection).await.map_err(|error| self.failed(error)),
+            Err(error) => Err(error),
+        };
+        let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = connection.execute_unprepared(end).await;
+        made.and(ended.map(drop).map_err(|error| self.failed(error)))
     }
 
     /// The write-ahead log lets others read while one writes. `SQLite` does not wait for a
@@ -236,10 +247,6 @@ impl Opening<'_> {
         Ok(())
     }
 
-    async fn finish(&self, transaction: Transaction) -> Result<(), OpenError> {
-        transaction.commit().await.map_err(|error| self.refused(error))
-    }
-
     async fn check_lanes(&self, connection: &DatabaseConnection) -> Result<(), OpenError> {
         let row = installation::Entity::find_by_id(installation::ONLY).one(connection).await;
         let row = row.map_err(|error| self.failed(error))?;
@@ -271,17 +278,6 @@ impl Opening<'_> {
             Failure::BadValue | Failure::Other => {
                 OpenError::Unavailable { path, source: error.into() }
             }
-        }
-    }
-
-    fn refused(&self, error: StoreError) -> OpenError {
-        match error {
-            StoreError::Unavailable(source) => match source.downcast::<DbErr>() {
-                Ok(error) => self.failed(*error),
-                Err(source) => OpenError::Unavailable { path: self.path(), source },
-            },
-            StoreError::Refused { .. } => OpenError::ReadOnly { path: self.path() },
-            error => OpenError::Unavailable { path: self.path(), source: error.into() },
         }
     }
 

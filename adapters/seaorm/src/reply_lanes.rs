@@ -7,7 +7,7 @@ use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
 use catchment_domain::{Epoch, LogIdentity, Position, ReplyLane, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     UpdateMany,
 };
 
@@ -89,7 +89,7 @@ pub(crate) fn held(lease: &Lease) -> UpdateMany<reply_lane::Entity> {
 
 /// Fails where the lease is not the lane's any more.
 pub(crate) async fn check_held(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     lease: &Lease,
 ) -> Result<(), StoreError> {
     let known = reply_lane::Entity::find_by_id(i32::from(lease.lane.0)).one(connection).await;

@@ -8,11 +8,12 @@ use catchment_domain::{
 };
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 
 use crate::codec;
+use crate::connection::OwnConnection;
 use crate::entity::{campaign, lane_state, receipt};
 use crate::error::{Row, classify, stored};
 use crate::shop_rows::{self, LoadedStates};
@@ -38,7 +39,7 @@ impl ShopLedger for SeaOrmStore {
     }
 
     async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {
-        let ahead = self.read_ahead(batch).await;
+        let (known, ahead) = self.read_ahead(batch).await;
         let transaction = self.begin().await?;
         let applying = Applying { store: self, connection: transaction.connection()?, batch };
         let (mark, imports) = applying.move_lane().await?;
@@ -48,7 +49,7 @@ impl ShopLedger for SeaOrmStore {
             None => applying.load_states().await?,
         };
         let shops = shops.into_iter().map(LoadedShop::new).collect();
-        let mut loaded = Loaded { time, campaigns: applying.load_campaigns().await?, shops };
+        let mut loaded = Loaded { time, campaigns: applying.load_campaigns(known).await?, shops };
         let outcomes = decide(batch, &mut loaded);
         let receipt = Receipt::new(batch, outcomes);
         applying.store_shops(&loaded.shops).await?;
@@ -143,11 +144,41 @@ fn claim_again(
 }
 
 impl SeaOrmStore {
-    /// Reads a batch's shops before its transaction, while another lane's is under way: only
+    /// Reads what a batch needs before its transaction, while another lane's is under way: only
     /// one writes at a time. What cannot be read is read again in the transaction.
-    async fn read_ahead(&self, batch: &Batch) -> Option<LoadedStates> {
-        shop_rows::load(&self.readers, self.dialect, batch.lane, batch.shops()).await.ok()
+    async fn read_ahead(&self, batch: &Batch) -> (Option<Vec<CampaignRef>>, Option<LoadedStates>) {
+        let known = known_campaigns(&self.readers, batch.campaigns()).await;
+        let states = shop_rows::load(&self.readers, self.dialect, batch.lane, batch.shops()).await;
+        (known.ok(), states.ok())
     }
+}
+
+/// Those of the campaigns that the database knows, by revision and id together.
+async fn known_campaigns(
+    connection: &impl ConnectionTrait,
+    mut wanted: Vec<CampaignRef>,
+) -> Result<Vec<CampaignRef>, StoreError> {
+    if wanted.is_empty() {
+        return Ok(wanted);
+    }
+    let revisions = wanted.iter().map(|campaign| stored(campaign.revision.0));
+    let known: Vec<(i64, String)> = campaign::Entity::find()
+        .select_only()
+        .column(campaign::Column::Revision)
+        .column(campaign::Column::Id)
+        .filter(campaign::Column::Revision.is_in(revisions))
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let known = known.into_iter().map(|(revision, id)| {
+        let row = Row { table: "campaign", key: &format_args!("revision {revision}") };
+        let revision = Revision(row.number("revision", revision)?);
+        Ok(CampaignRef { revision, id: CampaignId(row.text("id", &id)?) })
+    });
+    let known = known.collect::<Result<Vec<_>, StoreError>>()?;
+    wanted.retain(|campaign| known.contains(campaign));
+    Ok(wanted)
 }
 
 impl LoadedStates {
@@ -162,7 +193,7 @@ impl LoadedStates {
 /// A batch within its transaction.
 struct Applying<'a> {
     store: &'a SeaOrmStore,
-    connection: &'a DatabaseConnection,
+    connection: &'a OwnConnection,
     batch: &'a Batch,
 }
 
@@ -187,30 +218,17 @@ impl Applying<'_> {
         Ok((mark, row.try_get_by_index(1).map_err(classify)?))
     }
 
-    /// Which of the batch's campaigns the database knows, by revision and id together.
-    async fn load_campaigns(&self) -> Result<Vec<CampaignRef>, StoreError> {
-        let mut wanted = self.batch.campaigns();
-        if wanted.is_empty() {
-            return Ok(wanted);
+    /// Which of the batch's campaigns the database knows. One that it knew a moment ago it
+    /// still knows.
+    async fn load_campaigns(
+        &self,
+        known: Option<Vec<CampaignRef>>,
+    ) -> Result<Vec<CampaignRef>, StoreError> {
+        let wanted = self.batch.campaigns();
+        match known.filter(|known| known.len() == wanted.len()) {
+            Some(known) => Ok(known),
+            None => known_campaigns(self.connection, wanted).await,
         }
-        let revisions = wanted.iter().map(|campaign| stored(campaign.revision.0));
-        let known: Vec<(i64, String)> = campaign::Entity::find()
-            .select_only()
-            .column(campaign::Column::Revision)
-            .column(campaign::Column::Id)
-            .filter(campaign::Column::Revision.is_in(revisions))
-            .into_tuple()
-            .all(self.connection)
-            .await
-            .map_err(classify)?;
-        let known = known.into_iter().map(|(revision, id)| {
-            let row = Row { table: "campaign", key: &format_args!("revision {revision}") };
-            let revision = Revision(row.number("revision", revision)?);
-            Ok(CampaignRef { revision, id: CampaignId(row.text("id", &id)?) })
-        });
-        let known = known.collect::<Result<Vec<_>, StoreError>>()?;
-        wanted.retain(|campaign| known.contains(campaign));
-        Ok(wanted)
     }
 
     async fn load_states(&self) -> Result<Vec<Option<ShopState>>, StoreError> {

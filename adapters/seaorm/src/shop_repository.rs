@@ -8,7 +8,7 @@ use catchment_domain::{
     Lane, Lanes, Revision, Scope, Shop, ShopCursor, ShopId, ShopImport, ShopState,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
+use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
 
 use crate::entity::{installation, shop, shop_state};
 use crate::error::classify;
@@ -135,7 +135,7 @@ fn import(known: Option<ShopState>, row: &ShopImport, terms: ImportTerms) -> Sho
 
 /// Writes what shops are, those that are new too.
 async fn store_profiles(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     lane: Lane,
     rows: &[&ShopImport],
 ) -> Result<(), StoreError> {

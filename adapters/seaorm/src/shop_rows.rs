@@ -4,7 +4,7 @@
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Lane, ShopId, ShopState};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
+use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::codec::causes::{self, effect_number};
 use crate::codec::{hex, json};
@@ -33,7 +33,7 @@ pub(crate) struct LoadedStates {
 
 /// Reads what is in force at shops of one lane, all at one moment.
 pub(crate) async fn load(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     dialect: &Dialect,
     lane: Lane,
     ids: &[ShopId],
@@ -52,7 +52,7 @@ pub(crate) async fn load(
 
 /// The statement that reads what is in force at shops of one lane.
 pub(crate) fn load_statement<'a>(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     dialect: &Dialect,
     lane: Lane,
     ids: impl IntoIterator<Item = &'a ShopId>,
@@ -87,7 +87,7 @@ fn states(lines: &str, ids: &[ShopId]) -> Result<Vec<Option<ShopState>>, StoreEr
 
 /// Stores what is in force at shops of one lane, those that are new too.
 pub(crate) async fn store<'a>(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     dialect: &Dialect,
     lane: Lane,
     shops: impl Iterator<Item = (&'a ShopId, &'a ShopState)>,
@@ -100,7 +100,7 @@ pub(crate) async fn store<'a>(
 
 /// The statements that store what is in force at shops of one lane.
 pub(crate) fn store_statements<'a>(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     dialect: &Dialect,
     lane: Lane,
     shops: impl Iterator<Item = (&'a ShopId, &'a ShopState)>,

@@ -7,7 +7,8 @@ use catchment_domain::ports::StoreError;
 use catchment_domain::{Deadline, Lanes, Revision, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect, Statement, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect,
+    Statement, Value,
 };
 
 use crate::dialect::{Dialect, SQLITE};
@@ -77,7 +78,7 @@ impl SeaOrmStore {
 
 /// A statement of the dialect with its values.
 pub(crate) fn statement(
-    connection: &DatabaseConnection,
+    connection: &impl ConnectionTrait,
     sql: impl Into<String>,
     values: impl IntoIterator<Item = Value>,
 ) -> Statement {
@@ -85,7 +86,9 @@ pub(crate) fn statement(
 }
 
 /// Takes the next revision, in the transaction that uses it.
-pub(crate) async fn next_revision(connection: &DatabaseConnection) -> Result<Revision, StoreError> {
+pub(crate) async fn next_revision(
+    connection: &impl ConnectionTrait,
+) -> Result<Revision, StoreError> {
     let only = installation::Column::Id.eq(installation::ONLY);
     installation::Entity::update_many()
         .col_expr(installation::Column::Revision, Expr::col(installation::Column::Revision).add(1))
@@ -100,7 +103,9 @@ pub(crate) async fn next_revision(connection: &DatabaseConnection) -> Result<Rev
 }
 
 /// The highest deadline that any lane treated as passed.
-pub(crate) async fn highest_mark(connection: &DatabaseConnection) -> Result<Deadline, StoreError> {
+pub(crate) async fn highest_mark(
+    connection: &impl ConnectionTrait,
+) -> Result<Deadline, StoreError> {
     let mark: Option<Option<i64>> = lane_state::Entity::find()
         .select_only()
         .column_as(lane_state::Column::ExpiredUpTo.max(), "mark")

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_domain::ports::StoreError;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use sea_orm::{ConnectionTrait, DbErr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use crate::connection::OwnConnection;
 use crate::error::{Failure, classify};
 
 /// How often a transaction is begun before the database counts as unavailable.
@@ -17,35 +18,45 @@ const ATTEMPTS: u32 = 4;
 /// came; `SQLite`'s own lock is only for other processes, and has no such order.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
-    connection: Arc<Mutex<DatabaseConnection>>,
+    connection: Arc<Mutex<OwnConnection>>,
 }
 
 impl Writer {
-    /// `connection` must be a pool of one.
-    pub(crate) fn new(connection: DatabaseConnection) -> Self {
+    pub(crate) fn new(connection: OwnConnection) -> Self {
         Self { connection: Arc::new(Mutex::new(connection)) }
     }
 
     /// Begins a write transaction. It is rolled back when it is dropped.
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
         let guard = Arc::clone(&self.connection).lock_owned().await;
+        // From here on it is rolled back, should the future be dropped half way.
         let mut transaction = Transaction { guard: Some(guard) };
-        let mut attempt = 1;
-        while let Err(error) = transaction.run("BEGIN IMMEDIATE").await {
-            if Failure::of(&error) != Failure::Busy || attempt == ATTEMPTS {
-                // Nothing was begun that would have to be rolled back.
-                transaction.guard = None;
-                return Err(classify(error));
-            }
-            tokio::time::sleep(pause(attempt)).await;
-            attempt += 1;
+        if let Err(error) = begin(transaction.connection()?).await {
+            // Nothing was begun that would have to be rolled back.
+            transaction.guard = None;
+            return Err(classify(error));
         }
         Ok(transaction)
     }
 
     /// Closes the connection once nobody writes.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
-        self.connection.lock().await.close_by_ref().await.map_err(classify)
+        self.connection.lock().await.close().await.map_err(classify)
+    }
+}
+
+/// Begins a write transaction; waits for another process, and tries again a few times.
+pub(crate) async fn begin(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let mut attempt = 1;
+    loop {
+        match connection.execute_unprepared("BEGIN IMMEDIATE").await {
+            Ok(_) => return Ok(()),
+            Err(error) if Failure::of(&error) != Failure::Busy || attempt == ATTEMPTS => {
+                return Err(error);
+            }
+            Err(_) => tokio::time::sleep(pause(attempt)).await,
+        }
+        attempt += 1;
     }
 }
 
@@ -63,19 +74,19 @@ fn pause(attempt: u32) -> Duration {
 #[derive(Debug)]
 pub(crate) struct Transaction {
     /// `None` once it is over.
-    guard: Option<OwnedMutexGuard<DatabaseConnection>>,
+    guard: Option<OwnedMutexGuard<OwnConnection>>,
 }
 
 impl Transaction {
     /// What statements run on.
-    pub(crate) fn connection(&self) -> Result<&DatabaseConnection, StoreError> {
+    pub(crate) fn connection(&self) -> Result<&OwnConnection, StoreError> {
         self.guard.as_deref().ok_or(StoreError::Fenced)
     }
 
     /// Stores everything. After an error its fate is unknown, but on a full disk: there the
     /// end of it was not written, so that nothing of it counts.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        if let Err(error) = self.run("COMMIT").await {
+        if let Err(error) = self.connection()?.execute_unprepared("COMMIT").await {
             if Failure::of(&error) == Failure::Full {
                 return Err(classify(error));
             }
@@ -84,13 +95,6 @@ impl Transaction {
         }
         self.guard = None;
         Ok(())
-    }
-
-    async fn run(&self, sql: &str) -> Result<(), DbErr> {
-        match &self.guard {
-            Some(connection) => connection.execute_unprepared(sql).await.map(drop),
-            None => Ok(()),
-        }
     }
 }
 
