@@ -15,7 +15,7 @@ fn each_promise_has_a_function_and_each_function_is_in_a_suite() {
     let suites = suites();
     let mut functions = Promises::new();
     for port in suites.keys() {
-        functions.insert(port.clone(), functions_of(&read(&format!("src/{port}.rs"))));
+        functions.insert(port.clone(), functions_of(port));
     }
     assert_eq!(functions, suites);
     // How consumer and store recover is promised by no single port.
@@ -47,8 +47,13 @@ fn documented() -> Promises {
     promises
 }
 
-/// The public functions of a module.
-fn functions_of(source: &str) -> BTreeSet<String> {
+/// The public functions of a module, and of the files below it.
+fn functions_of(port: &str) -> BTreeSet<String> {
+    let mut source = read(&format!("src/{port}.rs"));
+    let below = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(port);
+    for file in fs::read_dir(below).into_iter().flatten() {
+        source += &fs::read_to_string(file.unwrap().path()).unwrap();
+    }
     let functions = source.lines().filter_map(|line| line.strip_prefix("pub async fn "));
     functions.filter_map(|rest| Some(rest.split_once('(')?.0.to_owned())).collect()
 }

@@ -1,0 +1,149 @@
+//! Lanes: who owns them, in which log, and what they remember.
+
+use std::time::Duration;
+
+use catchment_domain::ports::{Claim, StoreError};
+use catchment_domain::{Deadline, Lane, Position, ShopId, Status};
+use tokio::task::JoinSet;
+
+use super::LANE;
+use crate::StoreHarness;
+use crate::owner::{Owner, id_at, record};
+use crate::scene::{lasting_log, narrow, narrow_by, passing_log, radius, shop, shops_in};
+
+/// After a claim nothing of an older owner is written: no batch, and not that it answered.
+pub async fn claim_fences_older_owners(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let mut old = Owner::of(&store, LANE).await;
+    old.change(&ids[0], narrow("3km")).await;
+    let new = Owner::of(&store, LANE).await;
+    assert!(old.claim.epoch < new.claim.epoch);
+    assert_eq!(new.claim.applied_next, Position(1));
+    let late = old.try_apply(&old.batch(vec![record(1, &ids[0], narrow("1km"))])).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    let late = store.ledger.replied(LANE, old.claim.epoch, Position(1)).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    assert_eq!(radius(&store, &ids[0]).await, 3_000);
+    let claim = store.ledger.claim(LANE, lasting_log(1)).await.unwrap();
+    assert_eq!((claim.applied_next, claim.replied_next), (Position(1), Position(0)));
+}
+
+/// Many owners that claim and apply at once apply each position once.
+pub async fn claim_has_one_winner(harness: &dyn StoreHarness) {
+    const OWNERS: usize = 8;
+    const UNTIL: u64 = 24;
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let mut owners = JoinSet::new();
+    for _ in 0..OWNERS {
+        let (store, id) = (store.clone(), ids[0].clone());
+        owners.spawn(async move {
+            loop {
+                let mut owner = Owner::of(&store, LANE).await;
+                while let Position(at @ ..UNTIL) = owner.claim.applied_next {
+                    let batch = owner.batch(vec![record(at, &id, narrow("3km"))]);
+                    // Others get a turn to claim between two batches.
+                    tokio::task::yield_now().await;
+                    match owner.try_apply(&batch).await {
+                        Ok(_) => owner.claim.applied_next = batch.to(),
+                        Err(StoreError::Fenced) => break,
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                if UNTIL <= owner.claim.applied_next.0 {
+                    return;
+                }
+            }
+        });
+    }
+    owners.join_all().await;
+    let owner = Owner::of(&store, LANE).await;
+    let entries = owner.receipts().await.into_iter().flat_map(|receipt| receipt.entries);
+    let positions: Vec<u64> = entries.map(|entry| entry.position.0).collect();
+    assert_eq!(positions, (0..UNTIL).collect::<Vec<_>>());
+    assert_eq!(shop(&store, &ids[0]).await.state.version, 1 + UNTIL);
+}
+
+/// Owners of different lanes apply at once without fencing each other.
+pub async fn lanes_are_independent(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let lanes: Vec<Lane> = store.shops.lanes().iter().collect();
+    assert!(1 < lanes.len(), "the harness makes a database of several lanes");
+    let mut owners = JoinSet::new();
+    for lane in lanes.clone() {
+        let ids = shops_in(&store, lane, 2).await;
+        let mut owner = Owner::of(&store, lane).await;
+        owners.spawn(async move {
+            for at in 0..10 {
+                owner.change(&ids[at % 2], narrow("3km")).await;
+            }
+        });
+    }
+    owners.join_all().await;
+    for lane in lanes {
+        let claim = store.ledger.claim(lane, lasting_log(1)).await.unwrap();
+        assert_eq!(claim.applied_next, Position(10), "lane {lane}");
+    }
+}
+
+/// Once a lasting log is remembered, every other log is refused.
+pub async fn lasting_log_is_remembered(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let mut owner = Owner::in_log(&store, LANE, lasting_log(1)).await;
+    owner.change(&ids[0], narrow("3km")).await;
+    for other in [lasting_log(2), passing_log(3)] {
+        let claim = store.ledger.claim(LANE, other).await;
+        assert!(matches!(claim, Err(StoreError::Refused { .. })), "{claim:?}");
+    }
+    // The one who was there before is not disturbed.
+    owner.change(&ids[0], narrow("3km")).await;
+    let claim = Owner::in_log(&store, LANE, lasting_log(1)).await.claim;
+    assert_eq!((claim.applied_next, claim.last_id), (Position(2), Some(id_at(1))));
+}
+
+/// A log that is new with its process starts at 0 with receipts of its own; what was treated
+/// as passed stays so.
+pub async fn passing_log_starts_anew(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let mut old = Owner::in_log(&store, LANE, passing_log(1)).await;
+    let passed = Deadline::at(harness.now());
+    harness.advance(Duration::from_secs(10));
+    old.change(&ids[0], narrow_by("1km", passed)).await;
+    old.change(&ids[0], narrow("3km")).await;
+    store.ledger.replied(LANE, old.claim.epoch, Position(1)).await.unwrap();
+    let mut new = Owner::in_log(&store, LANE, passing_log(2)).await;
+    assert!(old.claim.epoch < new.claim.epoch);
+    let Claim { applied_next, replied_next, last_id, .. } = new.claim;
+    assert_eq!((applied_next, replied_next, last_id), (Position(0), Position(0), None));
+    harness.step_back(Duration::from_secs(20));
+    let receipt = new.change(&ids[0], narrow_by("1km", passed)).await;
+    assert_eq!(receipt.entries[0].outcome.status, Status::Expired);
+    assert_eq!(new.receipts().await, [receipt]);
+    let again = Owner::in_log(&store, LANE, passing_log(2)).await.claim;
+    assert_eq!(again.applied_next, Position(1));
+}
+
+/// A clock that steps back does not bring back what a lane treated as passed.
+pub async fn expired_mark_only_rises(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let start = harness.now();
+    let after = |seconds| Deadline::at(start.saturating_add(Duration::from_secs(seconds)));
+    let mut owner = Owner::of(&store, LANE).await;
+    harness.advance(Duration::from_secs(20));
+    assert_eq!(status(&mut owner, &ids[0], after(10)).await, Status::Expired);
+    assert_eq!(status(&mut owner, &ids[0], after(5)).await, Status::Expired);
+    harness.step_back(Duration::from_mins(1));
+    assert_eq!(status(&mut owner, &ids[0], after(10)).await, Status::Expired);
+    let mut owner = Owner::of(&store, LANE).await;
+    assert_eq!(status(&mut owner, &ids[0], after(9)).await, Status::Expired);
+    assert_eq!(status(&mut owner, &ids[0], after(11)).await, Status::Applied);
+}
+
+/// What becomes of a request that must begin by this deadline.
+async fn status(owner: &mut Owner, shop: &ShopId, deadline: Deadline) -> Status {
+    owner.change(shop, narrow_by("1km", deadline)).await.entries[0].outcome.status
+}
