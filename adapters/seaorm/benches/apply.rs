@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
+    clippy::indexing_slicing,
     reason = "a benchmark prints, and fails by a panic"
 )]
 
@@ -18,13 +19,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catchment_domain::ports::{
-    Answer, CampaignLedger, CampaignRepository, Clock, Holder, ImportTerms, ReplyLanes, ShopLedger,
-    ShopRepository,
+    Answer, CampaignLedger, CampaignRepository, Clock, Holder, ImportTerms, Lease, ReplyLanes,
+    ShopLedger, ShopRepository,
 };
 use catchment_domain::{
-    Attempt, Batch, Campaign, CampaignId, Change, Draft, Lane, Lanes, Location, LogIdentity, Nonce,
-    Outcome, Phase, Policy, Position, Profile, Radius, Rank, ReplyLane, Request, RequestRecord,
-    ReturnAddress, Scope, ShopId, ShopImport, Status, Ticket, Timestamp, TriggerRule, judge_batch,
+    Attempt, Batch, Campaign, CampaignId, Change, Command, Draft, Lane, Lanes, Location,
+    LogIdentity, Nonce, Outcome, Phase, Policy, Position, Profile, Radius, Rank, ReplyLane,
+    Request, RequestRecord, ReturnAddress, Scope, ShopId, ShopImport, Status, Ticket, Timestamp,
+    TriggerRule, judge_batch, sending_order,
 };
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use uuid::Uuid;
@@ -65,6 +67,7 @@ async fn main() {
                 );
             }
             if batch == 2_000 {
+                world.bare_all(shops, batch).await;
                 world.record_all(campaigns.first().unwrap()).await;
             }
             drop(world.folder);
@@ -136,6 +139,12 @@ impl World {
         }
     }
 
+    async fn bare_all(&self, shops: u32, batch: usize) {
+        let took = self.store.bare_batches(batch).await.unwrap();
+        let rate = f64::from(shops) / took.as_secs_f64();
+        println!("{shops:>9} shops, batch {batch:>5}, bare   : {rate:>9.0} shops/s");
+    }
+
     /// Records an answer for every shop of a campaign, as replies come: all lanes mixed.
     async fn record_all(&self, campaign: &Campaign) {
         let log = LogIdentity { id: 2, lasting: false };
@@ -146,18 +155,45 @@ impl World {
         self.store.open(&lease).await.unwrap();
         let revision = campaign.name.revision;
         let chunks = self.store.chunks(revision).await.unwrap();
-        let mut answers = Vec::new();
-        for turn in 0..chunks.iter().map(|chunk| chunk.shops).max().unwrap_or(0) {
-            for chunk in chunks.iter().filter(|chunk| turn < chunk.shops).take(64) {
-                answers.push((revision, answer(campaign, chunk.number, chunk.first + turn)));
-            }
-        }
+        let numbers: Vec<u32> = chunks.iter().map(|chunk| chunk.number).collect();
+        let part = (Phase::Activation, Attempt::FIRST);
+        self.store.mark_sent(&lease, revision, part, &numbers).await.unwrap();
+        // In the order in which batches are answered: chunk by chunk, the lanes in turn; and
+        // as bad as it gets, from 64 chunks at once.
+        let turns: Vec<_> = chunks.iter().map(|chunk| (chunk.number, chunk.lane)).collect();
+        let in_order = sending_order(&turns, false).into_iter().flat_map(|number| {
+            let chunk = chunks[number as usize];
+            (chunk.first..chunk.first + chunk.shops).map(move |index| (number, index))
+        });
+        self.record(&lease, campaign, Phase::Activation, in_order.collect()).await;
+        self.store.command(revision, Command::End).await.unwrap();
+        let most = chunks.iter().map(|chunk| chunk.shops).max().unwrap_or(0);
+        let mixed = chunks.chunks(64).flat_map(|chunks| {
+            (0..most).flat_map(move |turn| {
+                let chunks = chunks.iter().filter(move |chunk| turn < chunk.shops);
+                chunks.map(move |chunk| (chunk.number, chunk.first + turn))
+            })
+        });
+        self.record(&lease, campaign, Phase::Release, mixed.collect()).await;
+    }
+
+    async fn record(
+        &self,
+        lease: &Lease,
+        campaign: &Campaign,
+        phase: Phase,
+        places: Vec<(u32, u32)>,
+    ) {
+        let revision = campaign.name.revision;
+        let answers = places.into_iter().map(|place| (revision, answer(campaign, phase, place)));
+        let answers: Vec<_> = answers.collect();
         let started = Instant::now();
+        let mut counted = 0;
         for part in answers.chunks(4_000) {
-            self.store.record(&lease, Position(1), part).await.unwrap();
+            counted += self.store.record(lease, Position(1), part).await.unwrap().counted;
         }
         let rate = answers.len() as f64 / started.elapsed().as_secs_f64();
-        println!("{:>9} answers recorded: {rate:>9.0} answers/s", answers.len());
+        println!("{counted:>9} {}s recorded: {rate:>9.0} answers/s", phase.as_str());
     }
 }
 
@@ -172,10 +208,10 @@ fn row(number: u32) -> ShopImport {
     ShopImport { id: format!("london-{number:07}").parse().unwrap(), profile, base: None }
 }
 
-fn answer(campaign: &Campaign, chunk: u32, index: u32) -> Answer {
+fn answer(campaign: &Campaign, phase: Phase, (chunk, index): (u32, u32)) -> Answer {
     let ticket = Ticket {
         revision: campaign.name.revision,
-        phase: Phase::Activation,
+        phase,
         attempt: Attempt::FIRST,
         index,
         nonce: campaign.nonce,

@@ -76,7 +76,7 @@ pub(crate) async fn update_chunk(
     revision: Revision,
     chunk: &Chunk,
 ) -> Result<(), StoreError> {
-    campaign_chunk::active(revision, chunk).update(connection).await.map(drop).map_err(classify)
+    campaign_chunk::update(revision, chunk).exec(connection).await.map(drop).map_err(classify)
 }
 
 /// The shops of a chunk; none where there is no such chunk.

@@ -3,7 +3,7 @@
 use catchment_domain::ports::{ChunkSummary, StoreError};
 use catchment_domain::{Attempt, Chunk, Lane, Revision};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, FromQueryResult};
+use sea_orm::{ActiveValue, FromQueryResult, QueryFilter, UpdateMany};
 
 use crate::codec;
 use crate::error::{Row, stored};
@@ -64,7 +64,23 @@ impl TryFrom<&Model> for Chunk {
     }
 }
 
-/// A new row, or the values of one that is there.
+/// An update of what changes in a row. (That of an active model would return the whole row.)
+pub(crate) fn update(revision: Revision, chunk: &Chunk) -> UpdateMany<Entity> {
+    let changed = ActiveModel {
+        revision: ActiveValue::NotSet,
+        number: ActiveValue::NotSet,
+        lane: ActiveValue::NotSet,
+        first: ActiveValue::NotSet,
+        shops: ActiveValue::NotSet,
+        ..active(revision, chunk)
+    };
+    Entity::update_many()
+        .set(changed)
+        .filter(Column::Revision.eq(stored(revision.0)))
+        .filter(Column::Number.eq(i64::from(chunk.number)))
+}
+
+/// A new row.
 pub(crate) fn active(revision: Revision, chunk: &Chunk) -> ActiveModel {
     let details = Some(codec::details::encode(chunk.details())).filter(|bytes| !bytes.is_empty());
     ActiveModel {
