@@ -184,9 +184,10 @@ impl Plan {
                 number: ActiveValue::Set(number.into()),
                 ids: ActiveValue::Set(campaign_list::lines(list)),
             };
-            row.insert(connection).await.map_err(classify)?;
-            let row = campaign_chunk::active(revision, &chunk);
-            row.insert(connection).await.map_err(classify)?;
+            let list = campaign_list::Entity::insert(row);
+            list.exec_without_returning(connection).await.map_err(classify)?;
+            let chunk = campaign_chunk::Entity::insert(campaign_chunk::active(revision, &chunk));
+            chunk.exec_without_returning(connection).await.map_err(classify)?;
         }
         Ok(())
     }

@@ -26,6 +26,11 @@ pub(crate) struct Dialect {
     /// Binds for each shop lane, id, base radius, base revision, base effect, radius, version
     /// and causes.
     pub(crate) store_states: fn(usize) -> String,
+    /// Reads a page of the shops of a lane behind one: their ids, one in a line and in order;
+    /// NULL behind the last. (Ids hold no line breaks.)
+    ///
+    /// Binds the lane and the id of the last shop.
+    pub(crate) scan_ids: &'static str,
     /// Reads a page of shops behind one, as one JSON array of
     /// `[lane, id, category, region, latitude, longitude]` in the order of lane and id.
     ///

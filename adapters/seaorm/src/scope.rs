@@ -146,6 +146,9 @@ impl SeaOrmStore {
         scope: &Scope,
         mut show: impl FnMut(Lane, ShopId) + Send,
     ) -> Result<(), StoreError> {
+        if *scope == Scope::everything() {
+            return self.scan_everything(show).await;
+        }
         let texts = |texts: &BTreeSet<String>| {
             (!texts.is_empty()).then(|| json::texts(texts.iter().map(String::as_str)))
         };
@@ -178,6 +181,33 @@ impl SeaOrmStore {
                 show_if_in_scope(scope, row, &mut show)?;
             }
         }
+    }
+}
+
+impl SeaOrmStore {
+    /// Shows each shop there is. Nothing has to be looked at but its id.
+    async fn scan_everything(
+        &self,
+        mut show: impl FnMut(Lane, ShopId) + Send,
+    ) -> Result<(), StoreError> {
+        for lane in self.settings.lanes.iter() {
+            let mut last = String::new();
+            loop {
+                let values = [i32::from(lane.0).into(), last.as_str().into()];
+                let query = statement(&self.readers, self.dialect.scan_ids, values);
+                let row = self.readers.query_one_raw(query).await.map_err(classify)?;
+                let lines: Option<Option<String>> =
+                    row.map(|row| row.try_get_by_index(0)).transpose().map_err(classify)?;
+                // No shops are no lines.
+                let Some(lines) = lines.flatten() else { break };
+                let table = Row { table: "shop", key: &format_args!("the shops behind `{last}`") };
+                for id in lines.lines() {
+                    show(lane, table.text("id", id)?);
+                }
+                last = lines.lines().next_back().unwrap_or_default().to_owned();
+            }
+        }
+        Ok(())
     }
 }
 

@@ -22,6 +22,9 @@ pub(crate) const SQLITE: Dialect = Dialect {
         FROM json_each(?2) AS wanted
         CROSS JOIN shop_state ON shop_state.lane = ?1 AND shop_state.id = wanted.value",
     store_states,
+    scan_ids: "
+        SELECT group_concat(id, char(10))
+        FROM (SELECT id FROM shop WHERE lane = ?1 AND id > ?2 ORDER BY id LIMIT 5000)",
     scan_shops: "
         SELECT json_group_array(json_array(lane, id, category, region, latitude, longitude))
         FROM (SELECT lane, id, category, region, latitude, longitude FROM shop
