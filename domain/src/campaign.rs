@@ -311,6 +311,18 @@ impl Campaign {
         matches!(self.state, CampaignState::Sending { .. }) && self.replaced_by.is_none()
     }
 
+    /// Why its activations do not count any more, where that is so.
+    #[must_use]
+    pub(crate) const fn over(&self) -> Option<Code> {
+        match (self.state, self.replaced_by) {
+            (CampaignState::Ending { .. } | CampaignState::Ended, _) => Some(Code::CampaignEnded),
+            (CampaignState::Sending { .. } | CampaignState::Settled, Some(_)) => {
+                Some(Code::CampaignReplaced)
+            }
+            (CampaignState::Sending { .. } | CampaignState::Settled, None) => None,
+        }
+    }
+
     /// Whether it is time to end it.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {

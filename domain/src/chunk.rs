@@ -212,10 +212,12 @@ impl Chunk {
     ///
     /// 1. A reply to another campaign, to a later attempt or to no shop of this chunk does
     ///    not count; nor does `failed`, which only an operator says.
-    /// 2. Applied or unchanged counts from any attempt while the slot is open or rejected: a
-    ///    copy that was sent twice can be rejected first and applied then.
+    /// 2. Applied or unchanged counts from any attempt while the slot is open, rejected or
+    ///    failed: a copy that was sent twice can be rejected first and applied then, and what
+    ///    an operator gave up may still take effect.
     /// 3. Everything else counts for the present attempt, while the slot is open.
-    /// 4. While the campaign is ending, an activation that is answered expired is superseded.
+    /// 4. Once the campaign is ending or replaced, an activation that is answered expired is
+    ///    superseded: its cause may have come and gone.
     /// 5. A release with an outcome closes an open activation as superseded.
     ///
     /// The caller has checked that the reply's shop is the one at that place of the list.
@@ -228,7 +230,7 @@ impl Chunk {
         let slot = self.slots(ticket.phase).get(place).copied();
         let counts = match (slot, outcome.status) {
             (
-                Some(Slot::Open | Slot::Closed(Status::Rejected)),
+                Some(Slot::Open | Slot::Closed(Status::Rejected | Status::Failed)),
                 Status::Applied | Status::Unchanged,
             ) => true,
             (Some(Slot::Open), Status::Superseded | Status::Rejected | Status::Expired) => {
@@ -239,11 +241,11 @@ impl Chunk {
         if !counts {
             return false;
         }
-        let late = ticket.phase == Phase::Activation
-            && campaign.state.is_ending_or_ended()
-            && outcome.status == Status::Expired;
-        if late {
-            self.close(ticket.phase, place, Status::Superseded, Some(Code::CampaignEnded), None);
+        let over = campaign
+            .over()
+            .filter(|_| ticket.phase == Phase::Activation && outcome.status == Status::Expired);
+        if over.is_some() {
+            self.close(ticket.phase, place, Status::Superseded, over, None);
         } else {
             let detail = outcome.detail.clone();
             self.close(ticket.phase, place, outcome.status, outcome.code, detail);

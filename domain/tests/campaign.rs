@@ -316,10 +316,10 @@ fn rule_1_replies_to_others_and_to_what_was_not_asked_do_not_count() {
 }
 
 #[test]
-fn rule_2_what_took_effect_counts_from_any_attempt_while_open_or_rejected() {
+fn rule_2_what_took_effect_counts_from_any_attempt_while_open_rejected_or_failed() {
     for status in [Applied, Unchanged] {
-        for (slot, attempt) in [(Open, 1), (Open, 2), (Closed(Rejected), 1), (Closed(Rejected), 2)]
-        {
+        let slots = [Open, Closed(Rejected), Closed(Failed)];
+        for (slot, attempt) in slots.into_iter().flat_map(|slot| [(slot, 1), (slot, 2)]) {
             check_reply(
                 Sending { open: 1 },
                 Phase::Activation,
@@ -336,7 +336,7 @@ fn rule_2_what_took_effect_counts_from_any_attempt_while_open_or_rejected() {
             );
             check_reply(Ending { open: 1 }, Phase::Release, slot, (attempt, status), Some(status));
         }
-        for other in [Applied, Unchanged, Superseded, Expired, Failed] {
+        for other in [Applied, Unchanged, Superseded, Expired] {
             check_reply(Settled, Phase::Activation, Closed(other), (2, status), None);
         }
     }
@@ -361,6 +361,12 @@ fn rule_4_an_activation_that_expires_while_its_campaign_ends_is_superseded() {
     check_reply(Ending { open: 1 }, Phase::Activation, Open, (1, Expired), None);
     check_reply(Ending { open: 1 }, Phase::Release, Open, (2, Expired), Some(Expired));
     check_reply(Ending { open: 1 }, Phase::Activation, Open, (2, Rejected), Some(Rejected));
+
+    let replaced = Campaign { replaced_by: Some(Revision(9)), ..campaign(Sending { open: 1 }) };
+    let mut chunk = chunk(&[Open], &[]);
+    assert!(chunk.record(&replaced, ticket(Phase::Activation, 2, 0), &outcome(Expired)));
+    assert_eq!(chunk.activations(), [Closed(Superseded)]);
+    assert_eq!(chunk.details()[0].code, Code::CampaignReplaced);
 }
 
 #[test]

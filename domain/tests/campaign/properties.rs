@@ -51,7 +51,7 @@ impl Naive {
         let counts = if status == Failed || attempt > present {
             false
         } else if took_effect {
-            [Open, Closed(Rejected)].contains(slot)
+            [Open, Closed(Rejected), Closed(Failed)].contains(slot)
         } else {
             *slot == Open && attempt == present
         };

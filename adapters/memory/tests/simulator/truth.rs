@@ -73,9 +73,6 @@ impl CampaignCheck<'_> {
     /// An outcome stays, but for what a retry asks anew and a rejection that a copy replaces.
     fn history(&self, witness: &mut Witness, phase: Phase, outcome: &ShopOutcome) {
         let key = (self.revision(), phase, outcome.index);
-        if outcome.slot == Slot::Closed(Status::Failed) && phase == Phase::Activation {
-            witness.given_up.insert((self.revision(), outcome.index));
-        }
         let ending = self.campaign.state.is_ending_or_ended();
         let now = (self.campaign.attempt, ending, outcome.slot);
         let Some((attempt, was_ending, slot)) = witness.ledger.insert(key, now) else { return };
@@ -88,7 +85,8 @@ impl CampaignCheck<'_> {
             }
             Slot::Idle | Slot::Open => true,
             Slot::Closed(Status::Rejected) => slot == outcome.slot || effective || retried,
-            Slot::Closed(Status::Expired | Status::Failed) => slot == outcome.slot || retried,
+            Slot::Closed(Status::Failed) => slot == outcome.slot || effective || retried,
+            Slot::Closed(Status::Expired) => slot == outcome.slot || retried,
             Slot::Closed(_) => slot == outcome.slot,
         };
         if slot == Slot::Closed(Status::Rejected) && effective && !retried {
@@ -100,25 +98,16 @@ impl CampaignCheck<'_> {
     fn activation(&self, witness: &mut Witness, outcome: &ShopOutcome) {
         let cause = self.cause(witness, outcome);
         let activated = cause.and_then(|cause| cause.activated);
-        let forgotten = cause.is_some_and(|cause| cause.dropped);
         let campaign = self.campaign;
         let holds = match outcome.slot {
             Slot::Idle => false,
             Slot::Open => true,
             Slot::Closed(Status::Applied) => activated == Some(true),
             Slot::Closed(Status::Unchanged) => activated == Some(false),
-            // Where the answer was lost and another took its place long ago, a late copy cannot
-            // tell that it had taken effect.
-            Slot::Closed(Status::Expired) => {
-                let excused = witness.replies_lost && campaign.replaced_by.is_some() && forgotten;
-                activated.is_none() || excused
-            }
+            Slot::Closed(Status::Expired) => activated.is_none(),
             Slot::Closed(Status::Rejected) => {
-                // A copy that is still in the lane may replace it, unless its answer was lost,
-                // or came while the shop was given up.
-                let excused = witness.replies_lost
-                    || witness.given_up.contains(&(self.revision(), outcome.index));
-                !self.at_rest || activated.is_none() || excused
+                // A copy that is still in the lane may replace it, unless its answer was lost.
+                !self.at_rest || activated.is_none() || witness.replies_lost
             }
             Slot::Closed(Status::Superseded) => {
                 campaign.state.is_ending_or_ended()

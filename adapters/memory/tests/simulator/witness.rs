@@ -7,7 +7,7 @@ mod lanes;
 mod requesters;
 mod shops;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use catchment_domain::{
     Attempt, Lanes, Outcome, Phase, Reply, Request, RequestId, ReturnAddress, Revision, ShopId,
@@ -48,8 +48,6 @@ pub(crate) struct Witness {
     pub(crate) answers: Vec<(ReturnAddress, Reply)>,
     /// The campaigns' ledger as it was seen last.
     pub(crate) ledger: BTreeMap<(Revision, Phase, u32), Entry>,
-    /// Shops that an operator gave up: their answers do not count until a retry.
-    pub(crate) given_up: BTreeSet<(Revision, u32)>,
     /// Replies were lost with their lane or their log before anybody read them.
     pub(crate) replies_lost: bool,
     broken: Option<Broken>,
@@ -69,7 +67,6 @@ impl Witness {
             sent: Vec::new(),
             answers: Vec::new(),
             ledger: BTreeMap::new(),
-            given_up: BTreeSet::new(),
             replies_lost: false,
             broken: None,
             digest: 0xcbf2_9ce4_8422_2325,
