@@ -98,7 +98,9 @@ impl World {
         for row in rows {
             shops.entry(lanes.lane_of(&row.id)).or_default().push(row.id);
         }
-        shops.values_mut().for_each(|shops| shops.sort_unstable());
+        for shops in shops.values_mut() {
+            shops.sort_unstable();
+        }
         Self { folder, store, lanes, shops }
     }
 

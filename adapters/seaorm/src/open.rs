@@ -182,8 +182,10 @@ impl Opening<'_> {
 
     /// Whether there is nothing to do. Else the file is new, or of an older version.
     async fn is_up_to_date(&self, connection: &DatabaseConnection) -> Result<bool, OpenError> {
-        let id = self.number(connection, "PRAGMA application_id").await?;
+        // In this order: another process may set the file up in between, and its tables and its
+        // id come to be at once.
         let objects = self.number(connection, "SELECT count(*) FROM sqlite_schema").await?;
+        let id = self.number(connection, "PRAGMA application_id").await?;
         if id != APPLICATION_ID {
             let is_new = id == 0 && objects == 0 && self.settings.create;
             return if is_new { Ok(false) } else { Err(OpenError::Foreign { path: self.path() }) };

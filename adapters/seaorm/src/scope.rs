@@ -204,7 +204,7 @@ impl SeaOrmStore {
                 for id in lines.lines() {
                     show(lane, table.text("id", id)?);
                 }
-                last = lines.lines().next_back().unwrap_or_default().to_owned();
+                lines.lines().next_back().unwrap_or_default().clone_into(&mut last);
             }
         }
         Ok(())

@@ -114,3 +114,62 @@ impl Drop for Transaction {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+    use std::sync::Arc;
+
+    use catchment_domain::ports::{Clock, ImportTerms, ShopRepository};
+    use catchment_domain::{
+        Lanes, Location, Profile, Radius, Revision, Scope, ShopImport, Timestamp,
+    };
+
+    use super::*;
+    use crate::{SeaOrmStore, StoreSettings};
+
+    struct StandingClock;
+
+    impl Clock for StandingClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(0)
+        }
+    }
+
+    fn row(number: u32) -> ShopImport {
+        let location = Location::new(0.0, 0.0).unwrap();
+        let (category, region) = (String::new(), "x".repeat(1_000));
+        let profile = Profile { name: String::new(), category, region, location };
+        ShopImport { id: format!("shop-{number}").parse().unwrap(), profile, base: None }
+    }
+
+    /// A connection may use so many pages, as if the disk had no more.
+    async fn limit_pages(store: &SeaOrmStore, pages: u32) {
+        let transaction = store.begin().await.unwrap();
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        transaction.connection().unwrap().execute_unprepared(&sql).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_changes_nothing_and_harms_nobody_once_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("catchment.db").display());
+        let lanes = Lanes(NonZeroU16::MIN);
+        let settings = StoreSettings::new(lanes, Arc::new(StandingClock));
+        let store = SeaOrmStore::connect(&url, &settings).await.unwrap();
+        let rows: Vec<ShopImport> = (0..500).map(row).collect();
+        let (default_base, floor) = (Radius::CLOSED, Radius::CLOSED);
+        let terms = ImportTerms { revision: Revision(1), default_base, floor };
+        store.import(&rows[..1], terms).await.unwrap();
+        limit_pages(&store, 1).await;
+        for _ in 0..2 {
+            let full = store.import(&rows, terms).await.unwrap_err();
+            let StoreError::Unavailable(source) = full else { panic!("{full:?}") };
+            assert!(source.to_string().contains("full"), "{source}");
+            assert_eq!(store.count(&Scope::everything()).await.unwrap(), 1);
+        }
+        limit_pages(&store, 1_000_000).await;
+        store.import(&rows, terms).await.unwrap();
+        assert_eq!(store.count(&Scope::everything()).await.unwrap(), 500);
+    }
+}

@@ -1,5 +1,7 @@
 //! What every store promises, on a `SQLite` file.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by a panic, as tests do")]
+
 #[path = "contract/world.rs"]
 mod world;
 
@@ -11,7 +13,12 @@ use catchment_domain::ports::Clock;
 use catchment_domain::{ShopId, Timestamp};
 use catchment_seaorm::SeaOrmStore;
 
-use world::{World, millis};
+use world::World;
+
+/// A duration as a clock's step.
+fn millis(duration: Duration) -> i64 {
+    duration.as_millis().try_into().unwrap()
+}
 
 /// A database of its own.
 struct Harness {

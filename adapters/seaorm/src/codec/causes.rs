@@ -158,3 +158,54 @@ pub(crate) const fn effect(number: u8) -> Option<Effect> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn campaign(revision: u64) -> CampaignRef {
+        CampaignRef {
+            revision: Revision(revision),
+            id: CampaignId(Uuid::from_u128(u128::MAX - u128::from(revision))),
+        }
+    }
+
+    fn causes() -> (Vec<ActiveCause>, Vec<ReleasedCause>) {
+        let origins = [Origin::Campaign(campaign(1)), Origin::Campaign(campaign(300))];
+        let limits = ["closed", "1m", "50%"].map(|limit| limit.parse().unwrap());
+        let origins = origins.into_iter().chain([Origin::Request]);
+        let active = origins.zip(limits).map(|(origin, limit)| ActiveCause {
+            origin,
+            kind: "rider_shortage".parse().unwrap(),
+            rank: Rank(200),
+            limit,
+            effect: Effect::Applied,
+        });
+        let released = [i64::MIN, -1, i64::MAX].map(|millis| ReleasedCause {
+            campaign: campaign(7),
+            deadline: Deadline::at(Timestamp::from_millis(millis)),
+            effect: Effect::Unchanged,
+        });
+        (active.collect(), released.to_vec())
+    }
+
+    #[test]
+    fn causes_are_read_as_written() {
+        let (active, released) = causes();
+        assert_eq!(decode(&encode(&active, &released)), Ok((active.clone(), released)));
+        assert_eq!(decode(&encode(&active, &[])), Ok((active, Vec::new())));
+        assert!(encode(&[], &[]).is_empty());
+        assert_eq!(decode(&[]), Ok((Vec::new(), Vec::new())));
+    }
+
+    #[test]
+    fn what_was_cut_off_or_comes_from_elsewhere_is_no_causes() {
+        let (active, released) = causes();
+        let bytes = encode(&active, &released);
+        for end in 1..bytes.len() {
+            assert_eq!(decode(&bytes[..end]), Err(CodecError::Unreadable), "{end} bytes");
+        }
+        assert_eq!(decode(&[&bytes[..], &[0]].concat()), Err(CodecError::Unreadable));
+        assert_eq!(decode(&[2, 0, 0]), Err(CodecError::Format(2)));
+    }
+}

@@ -30,7 +30,8 @@ mod tests {
     #[test]
     fn digits_are_read_as_bytes() {
         let all: Vec<u8> = (0..=255).collect();
-        let digits: String = all.iter().map(|byte| format!("{byte:02X}")).collect();
+        let digits: Vec<String> = all.iter().map(|byte| format!("{byte:02X}")).collect();
+        let digits = digits.concat();
         let mut bytes = vec![7];
         assert_eq!(read(&digits, &mut bytes), Ok(()));
         assert_eq!(bytes, all);

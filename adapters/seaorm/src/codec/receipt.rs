@@ -191,3 +191,82 @@ fn radius(metres: Option<u32>) -> Result<Radius, CodecError> {
 fn code(text: Option<&str>) -> Result<Code, CodecError> {
     taken(text)?.parse().map_err(|()| CodecError::Value("a code"))
 }
+
+#[cfg(test)]
+mod tests {
+    use catchment_domain::{Attempt, Nonce, Phase, Status, Ticket};
+
+    use super::*;
+
+    fn id(index: u32) -> RequestId {
+        let (revision, nonce) = (Revision(17), Nonce::from_random(1 << 33));
+        Ticket { revision, phase: Phase::Activation, attempt: Attempt::FIRST, index, nonce }.id()
+    }
+
+    fn standing(before: Option<u32>, decided_by: DecidedBy) -> Standing {
+        let radius = |metres: u32| Radius::try_from(metres).unwrap();
+        Standing { before: before.map(radius), after: radius(3_000), decided_by, version: 7 }
+    }
+
+    fn applied(index: u32) -> ReceiptEntry {
+        let kind = "rider_shortage".parse().unwrap();
+        let decided_by = DecidedBy::Campaign { revision: Revision(17), kind };
+        let standing = Some(standing(Some(5_000), decided_by));
+        let status = Status::Applied;
+        let outcome = Outcome { status, code: None, detail: None, standing, repeat: false };
+        ReceiptEntry { position: Position(1_000_000 + u64::from(index)), id: id(index), outcome }
+    }
+
+    /// One entry of each kind, with gaps between, and ids in no order.
+    fn mixed() -> Vec<ReceiptEntry> {
+        let kind = "manual".parse().unwrap();
+        let outcomes = [
+            Outcome::rejected(Code::Unreadable, Some("no JSON".into())),
+            Outcome::rejected(Code::UnknownShop, None),
+            Outcome {
+                status: Status::Unchanged,
+                code: None,
+                detail: None,
+                standing: Some(standing(None, DecidedBy::Request { kind })),
+                repeat: true,
+            },
+            Outcome {
+                status: Status::Expired,
+                code: Some(Code::DeadlinePassed),
+                detail: None,
+                standing: Some(standing(Some(0), DecidedBy::Base)),
+                repeat: false,
+            },
+        ];
+        let ids = [Uuid::max(), Uuid::nil(), Uuid::from_u128(1 << 127), Uuid::from_u128(5)];
+        let positions = [10, 11, 500, u64::MAX - 1].map(Position);
+        let entries = positions.into_iter().zip(ids).zip(outcomes);
+        entries
+            .map(|((position, id), outcome)| ReceiptEntry { position, id: RequestId(id), outcome })
+            .collect()
+    }
+
+    #[test]
+    fn entries_are_read_as_written() {
+        let from = Position(3);
+        for entries in [mixed(), (0..50).map(applied).collect(), Vec::new()] {
+            assert_eq!(decode(&encode(from, &entries), from), Ok(entries));
+        }
+    }
+
+    #[test]
+    fn an_entry_of_a_campaign_takes_nine_bytes() {
+        let entries: Vec<ReceiptEntry> = (0..2_000).map(applied).collect();
+        let bytes = encode(Position(1_000_000), &entries).len();
+        assert!(bytes <= 2_000 * 9 + 100, "{bytes}");
+    }
+
+    #[test]
+    fn what_was_cut_off_or_comes_from_elsewhere_is_no_receipt() {
+        let bytes = encode(Position(0), &mixed());
+        for end in 0..bytes.len() {
+            assert_eq!(decode(&bytes[..end], Position(0)), Err(CodecError::Unreadable));
+        }
+        assert_eq!(decode(&[9], Position(0)), Err(CodecError::Format(9)));
+    }
+}

@@ -1,9 +1,9 @@
 //! A folder with a database in it, and the clock that the database runs by.
 
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use catchment_domain::ports::Clock;
 use catchment_domain::{Lanes, Timestamp};
@@ -23,8 +23,12 @@ impl World {
         Self { folder: tempfile::tempdir().unwrap(), clock }
     }
 
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join("catchment.db")
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("sqlite://{}", self.folder.path().join("catchment.db").display())
+        format!("sqlite://{}", self.file().display())
     }
 
     pub(crate) fn settings(&self) -> StoreSettings {
@@ -65,9 +69,4 @@ impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
-}
-
-/// A duration as a clock's step.
-pub(crate) fn millis(duration: Duration) -> i64 {
-    duration.as_millis().try_into().unwrap()
 }

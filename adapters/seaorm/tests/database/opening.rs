@@ -1,0 +1,101 @@
+//! Files that cannot be used: each is a clear line, and nothing of it is changed.
+
+use std::num::NonZeroU16;
+
+use catchment_domain::Lanes;
+use catchment_domain::ports::{ShopRepository, StoreError};
+use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
+
+use crate::world::World;
+
+/// Opening fails so, and the file is as it was.
+async fn check(world: &World, settings: &StoreSettings, expected: fn(&OpenError) -> bool) {
+    let before = std::fs::read(world.file()).ok();
+    let error = world.try_open(settings).await.unwrap_err();
+    assert!(expected(&error), "{error:?}");
+    assert!(!error.to_string().contains('\n'));
+    assert_eq!(std::fs::read(world.file()).ok(), before);
+}
+
+#[tokio::test]
+async fn a_file_that_must_be_there_is_not_created() {
+    let world = World::new();
+    let settings = StoreSettings { create: false, ..world.settings() };
+    check(&world, &settings, |error| matches!(error, OpenError::Missing { .. })).await;
+    world.open().await.close().await.unwrap();
+    assert!(world.try_open(&settings).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_empty_file_that_must_be_ours_is_refused() {
+    let world = World::new();
+    std::fs::write(world.file(), "").unwrap();
+    let settings = StoreSettings { create: false, ..world.settings() };
+    check(&world, &settings, |error| matches!(error, OpenError::Foreign { .. })).await;
+    assert!(world.try_open(&world.settings()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_alone() {
+    let world = World::new();
+    std::fs::write(world.file(), "id,name\n1,a shop\n".repeat(100)).unwrap();
+    let expected = |error: &OpenError| matches!(error, OpenError::NotADatabase { .. });
+    check(&world, &world.settings(), expected).await;
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_left_alone() {
+    for sql in ["CREATE TABLE shop (id integer)", "PRAGMA application_id = 7"] {
+        let world = World::new();
+        world.execute(sql).await;
+        let expected = |error: &OpenError| matches!(error, OpenError::Foreign { .. });
+        check(&world, &world.settings(), expected).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_left_alone() {
+    let world = World::new();
+    world.open().await.close().await.unwrap();
+    world.execute("INSERT INTO seaql_migrations VALUES ('m9999_more', 0)").await;
+    let expected = |error: &OpenError| matches!(error, OpenError::Newer { .. });
+    check(&world, &world.settings(), expected).await;
+}
+
+#[tokio::test]
+async fn a_database_keeps_its_number_of_lanes() {
+    let world = World::new();
+    world.open().await.close().await.unwrap();
+    let lanes = Lanes(NonZeroU16::new(3).unwrap());
+    let settings = StoreSettings { lanes, ..world.settings() };
+    let expected =
+        |error: &OpenError| matches!(error, OpenError::LanesDiffer { found: 8, wanted: 3, .. });
+    check(&world, &settings, expected).await;
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_named() {
+    let url = "sqlite://no/such/folder/catchment.db";
+    let error = SeaOrmStore::connect(url, &World::new().settings()).await.unwrap_err();
+    assert!(matches!(error, OpenError::CannotOpen { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_url_that_names_no_file_is_refused() {
+    let settings = World::new().settings();
+    for url in ["", "catchment.db", "sqlite::memory:", "sqlite://", "postgres://localhost/x"] {
+        let error = SeaOrmStore::connect(url, &settings).await.unwrap_err();
+        assert!(matches!(error, OpenError::Url { .. }), "{url}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_written_refuses_to_be_changed() {
+    let world = World::new();
+    world.open().await.close().await.unwrap();
+    let url = format!("{}?mode=ro", world.url());
+    let store = SeaOrmStore::connect(&url, &world.settings()).await.unwrap();
+    assert_eq!(store.regions().await.unwrap(), Vec::<String>::new());
+    let refused = store.take_revision().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Refused { .. }), "{refused:?}");
+}

@@ -1,0 +1,171 @@
+//! Several users of one file, and users that stop half way.
+
+use std::time::Duration;
+
+use catchment_domain::ports::{
+    Claim, Holder, ImportTerms, ReplyLanes, ShopLedger, ShopRepository, StoreError,
+};
+use catchment_domain::{
+    Batch, Change, Lane, Lanes, Loaded, Location, LogIdentity, Outcome, Policy, Position, Profile,
+    Radius, Rank, ReplyLane, Request, RequestId, RequestRecord, ReturnAddress, ShopId, ShopImport,
+    TriggerRule, judge_batch,
+};
+use catchment_seaorm::{SeaOrmStore, StoreSettings};
+use sea_orm::{ConnectionTrait, Database};
+use uuid::Uuid;
+
+use crate::world::World;
+
+const LOG: LogIdentity = LogIdentity { id: 1, lasting: true };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_new_file_may_be_opened_by_many_at_once() {
+    for _ in 0..10 {
+        let world = std::sync::Arc::new(World::new());
+        let opening = (0..6).map(|_| {
+            let world = std::sync::Arc::clone(&world);
+            tokio::spawn(async move { world.open().await.take_revision().await.unwrap() })
+        });
+        let mut revisions = Vec::new();
+        for opened in opening.collect::<Vec<_>>() {
+            revisions.push(opened.await.unwrap().0);
+        }
+        revisions.sort_unstable();
+        assert_eq!(revisions, [1, 2, 3, 4, 5, 6]);
+    }
+}
+
+#[tokio::test]
+async fn a_lease_is_seen_by_every_user_of_the_file() {
+    let world = World::new();
+    let (one, other) = (world.open().await, world.open().await);
+    let duration = Duration::from_secs(10);
+    let lease = async |store: &SeaOrmStore, holder: u128| {
+        let (lane, holder) = (ReplyLane(0), Holder(Uuid::from_u128(holder)));
+        store.lease(lane, holder, (LOG, Position(5)), duration).await.unwrap()
+    };
+    assert!(lease(&one, 1).await.is_some());
+    assert_eq!(lease(&other, 2).await, None);
+    world.clock.step(10_000);
+    assert!(lease(&other, 2).await.is_some());
+}
+
+/// Whoever drops an apply half way has either applied it whole or not at all, and nobody
+/// waits for what it had begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_apply_that_is_dropped_half_way_leaves_nothing_open() {
+    let world = World::new();
+    let settings = StoreSettings { lock_timeout: Duration::from_millis(200), ..world.settings() };
+    let store = world.try_open(&settings).await.unwrap();
+    let other = world.try_open(&settings).await.unwrap();
+    let ids = ids_in(settings.lanes, Lane(0), 50);
+    import(&store, &ids).await;
+    let (mut dropped, mut finished) = (0, 0);
+    for steps in 0..200 {
+        let claim = store.claim(Lane(0), LOG).await.unwrap();
+        let batch = batch(&claim, &ids);
+        let decide = decide(settings.lanes);
+        tokio::select! {
+            biased;
+            applied = store.apply(&batch, &decide) => {
+                applied.unwrap();
+                finished += 1;
+            }
+            () = steps_of_others(steps) => dropped += 1,
+        }
+        import(&other, &ids[..1]).await;
+        let claim = store.claim(Lane(0), LOG).await.unwrap();
+        let receipts = store.receipts(Lane(0), batch.from, batch.to()).await.unwrap();
+        let is_applied = claim.applied_next == batch.to();
+        assert!(is_applied || claim.applied_next == batch.from, "{claim:?}");
+        assert_eq!(receipts.len(), usize::from(is_applied));
+    }
+    assert!(0 < dropped && 0 < finished, "{dropped} dropped, {finished} finished");
+}
+
+#[tokio::test]
+async fn a_writer_that_does_not_come_to_an_end_makes_others_give_up() {
+    let world = World::new();
+    let settings = StoreSettings { lock_timeout: Duration::from_millis(5), ..world.settings() };
+    let store = world.try_open(&settings).await.unwrap();
+    let other = Database::connect(world.url()).await.unwrap();
+    other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    let unavailable = store.take_revision().await.unwrap_err();
+    assert!(matches!(unavailable, StoreError::Unavailable(_)), "{unavailable:?}");
+    assert_eq!(store.regions().await.unwrap(), Vec::<String>::new());
+    other.execute_unprepared("ROLLBACK").await.unwrap();
+    assert!(store.take_revision().await.is_ok());
+}
+
+#[tokio::test]
+async fn places_on_the_map_are_stored_to_the_last_bit() {
+    let world = World::new();
+    let store = world.open().await;
+    let mut rows: Vec<ShopImport> = ids_in(store.lanes(), Lane(1), 50).iter().map(row).collect();
+    for (number, row) in (1_u32..).zip(&mut rows) {
+        let share = 1.0 / f64::from(number * 7);
+        row.profile.location = Location::new(90.0 * share, -180.0 * share).unwrap();
+        row.profile.name = format!("가게 \"{number}\"\\\n");
+    }
+    store.import(&rows, terms(&store).await).await.unwrap();
+    for row in rows {
+        assert_eq!(store.get(&row.id).await.unwrap().unwrap().profile, row.profile);
+    }
+}
+
+/// Lets other tasks run so many times.
+async fn steps_of_others(steps: u32) {
+    for _ in 0..steps {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn ids_in(lanes: Lanes, lane: Lane, count: usize) -> Vec<ShopId> {
+    let ids = (0..).map(|number| format!("shop-{number}").parse().unwrap());
+    let mut ids: Vec<ShopId> = ids.filter(|id| lanes.lane_of(id) == lane).take(count).collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn row(id: &ShopId) -> ShopImport {
+    let location = Location::new(51.5, -0.1).unwrap();
+    let (category, region) = ("cafe".to_owned(), "Camden".to_owned());
+    let profile = Profile { name: format!("Shop {id}"), category, region, location };
+    ShopImport { id: id.clone(), profile, base: None }
+}
+
+async fn terms(store: &SeaOrmStore) -> ImportTerms {
+    let revision = store.take_revision().await.unwrap();
+    let default_base = Radius::try_from(5_000_u32).unwrap();
+    ImportTerms { revision, default_base, floor: Radius::CLOSED }
+}
+
+async fn import(store: &SeaOrmStore, ids: &[ShopId]) {
+    let rows: Vec<ShopImport> = ids.iter().map(row).collect();
+    store.import(&rows, terms(store).await).await.unwrap();
+}
+
+fn batch(claim: &Claim, ids: &[ShopId]) -> Batch {
+    let change = Change::ActivateKind {
+        kind: "rider_shortage".parse().unwrap(),
+        limit: format!("{}m", 1_000 + claim.epoch.0).parse().unwrap(),
+        deadline: None,
+    };
+    let records = (claim.applied_next.0..).zip(ids).map(|(position, shop)| {
+        let id = RequestId(Uuid::from_u64_pair(1, position));
+        RequestRecord {
+            position: Position(position),
+            id,
+            return_address: ReturnAddress::default(),
+            request: Ok(Request { id, shop: shop.clone(), change }),
+        }
+    });
+    Batch::new((Lane(0), claim.epoch), claim.applied_next, Position(0), records.collect())
+}
+
+fn decide(lanes: Lanes) -> impl Fn(&Batch, &mut Loaded) -> Vec<Outcome> {
+    let rule = TriggerRule { rank: Rank(1), default_limit: None };
+    let triggers = [("rider_shortage".parse().unwrap(), rule)].into();
+    let policy = Policy { floor: Radius::CLOSED, triggers };
+    move |batch, loaded| judge_batch(batch, loaded, &policy, lanes)
+}
