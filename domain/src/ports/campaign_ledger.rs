@@ -78,8 +78,8 @@ pub trait CampaignLedger: Send + Sync + 'static {
     /// The shops of a chunk.
     async fn shops(&self, revision: Revision, number: u32) -> Result<ShopList, StoreError>;
 
-    /// Stores that these chunks may have been sent, and returns them as they stand in that
-    /// moment; none, and nothing is stored, where the campaign is not in this phase and
+    /// Stores that these chunks may have been sent, and returns them, in any order, as they
+    /// stand in that moment; none, and nothing is stored, where the campaign is not in this phase and
     /// attempt any more, or its activations may not be sent.
     async fn mark_sent(
         &self,

@@ -360,7 +360,8 @@ impl LaneRequester {
             }
             for (done, chunk) in chunks.iter().enumerate() {
                 if let Err(trouble) = self.send_chunk(leased, revision, chunk, now).await {
-                    leased.put_back(revision, numbers.get(done..).unwrap_or_default());
+                    let unsent: Vec<u32> = chunks.iter().skip(done).map(|c| c.number).collect();
+                    leased.put_back(revision, &unsent);
                     return Err(trouble);
                 }
             }

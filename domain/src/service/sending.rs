@@ -72,6 +72,7 @@ impl Sending {
     /// Puts chunks back that could not be sent.
     pub(crate) fn put_back(&mut self, numbers: &[u32]) {
         for number in numbers.iter().rev() {
+            self.under_way.remove(number);
             self.queue.push_front(*number);
         }
     }

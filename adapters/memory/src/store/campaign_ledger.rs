@@ -55,8 +55,7 @@ impl CampaignLedger for MemoryStore {
         });
         let Some(StoredCampaign { chunks, .. }) = stored else { return Ok(Vec::new()) };
         let mut marked = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let Some(chunk) = chunks.get_mut(*number as usize) else { continue };
+        for chunk in chunks.iter_mut().filter(|chunk| numbers.contains(&chunk.number)) {
             if phase == Phase::Activation {
                 chunk.sent = Some(attempt);
             }
