@@ -15,7 +15,8 @@ pub enum Status {
     Applied,
     /// Stored, and the radius is what it was.
     Unchanged,
-    /// Came too late to count: its campaign was ended, or a newer base radius stands.
+    /// Came too late to count: its campaign was ended or replaced, or a newer base radius
+    /// stands.
     Superseded,
     /// Cannot be done.
     Rejected,

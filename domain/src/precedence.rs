@@ -38,9 +38,10 @@ pub enum DecidedBy {
 /// 1. No cause: the base radius.
 /// 2. Otherwise the causes of the highest rank decide.
 /// 3. Among them the narrowest limit at this base decides; closed is narrower than any other.
-/// 4. Of equals the oldest is named: the first of `causes`, which stand in the order of
-///    [`ActiveCause::key`].
+/// 4. Of equals the oldest is named: the first by [`ActiveCause::key`].
 /// 5. The radius is `min(base, max(floor, limit))`; closed is 0 whatever the floor.
+///
+/// The order of `causes` does not matter.
 ///
 /// ```
 /// use catchment_domain::{DecidedBy, Radius, resolve};
@@ -51,12 +52,15 @@ pub enum DecidedBy {
 /// ```
 #[must_use]
 pub fn resolve(base: Radius, floor: Radius, causes: &[ActiveCause]) -> Resolution {
-    let narrowness = |cause: &&ActiveCause| {
+    let narrowness = |cause: &ActiveCause| {
         let open = cause.limit != Limit::Closed;
         (std::cmp::Reverse(cause.rank), open, cause.limit.of(base))
     };
-    // `min_by_key` returns the first of equals.
-    match causes.iter().min_by_key(narrowness) {
+    let deciding = causes.iter().min_by(|one, other| {
+        let narrower = narrowness(one).cmp(&narrowness(other));
+        narrower.then_with(|| one.key().cmp(&other.key()))
+    });
+    match deciding {
         None => Resolution { radius: base, decided_by: DecidedBy::Base },
         Some(cause) => Resolution {
             radius: bounded(cause.limit, base, floor),
