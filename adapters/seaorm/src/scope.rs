@@ -7,6 +7,7 @@ use std::vec;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Lane, Lanes, Location, Profile, Scope, Shop, ShopCursor, ShopId};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -56,7 +57,7 @@ impl<'a> Pages<'a> {
         wanted: usize,
     ) -> Result<Option<Vec<Shop>>, StoreError> {
         // Where the scope has the last word, a small page would hold next to nothing.
-        let page = u64::try_from(wanted).unwrap_or(PAGE).min(PAGE);
+        let page = Ord::min(u64::try_from(wanted).unwrap_or(PAGE), PAGE);
         let page = if self.scope.within.is_some() { PAGE } else { page };
         let rest = match &mut self.rest {
             Rest::Nothing => return Ok(None),
@@ -71,7 +72,7 @@ impl<'a> Pages<'a> {
             .filter(coarse(self.scope).add(rest))
             .order_by_asc(shop::Column::Lane)
             .order_by_asc(shop::Column::Id)
-            .limit(page.max(if matches!(self.rest, Rest::Named(_)) { PAGE } else { 0 }))
+            .limit(if matches!(self.rest, Rest::Named(_)) { PAGE } else { page })
             .all(&store.readers)
             .await
             .map_err(classify)?;
@@ -95,13 +96,13 @@ fn cursor(model: &shop::Model) -> Result<ShopCursor, StoreError> {
     Ok(ShopCursor { lane, id: row.text("id", &model.id)? })
 }
 
+/// As one comparison of two columns, which the key finds at once; two joined by OR would go
+/// through the lane from its start for each page.
 fn behind(after: &ShopCursor) -> Condition {
-    let lane = i32::from(after.lane.0);
-    Condition::any().add(shop::Column::Lane.gt(lane)).add(
-        Condition::all()
-            .add(shop::Column::Lane.eq(lane))
-            .add(shop::Column::Id.gt(after.id.as_str())),
-    )
+    let last = [Expr::val(i32::from(after.lane.0)), Expr::val(after.id.as_str())];
+    let key =
+        [shop::Column::Lane, shop::Column::Id].map(|column| Expr::col((shop::Entity, column)));
+    Condition::all().add(Expr::tuple(key).gt(Expr::tuple(last)))
 }
 
 /// A page of named shops of one lane.
