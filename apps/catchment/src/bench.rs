@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use catchment_domain::{Draft, Scope};
+use anyhow::{Context as _, bail};
+use catchment_domain::{Draft, Scope, Status};
 use clap::{Args, Subcommand, value_parser};
 use serde_json::json;
 
@@ -77,8 +77,13 @@ async fn campaign(context: &Context) -> anyhow::Result<Duration> {
     let begun = Begun::now()?;
     let start = Instant::now();
     let campaign = context.stores.campaigns.add(&draft).await?;
-    drive(context, campaign.name.revision, Goal::Settled, begun).await?;
-    Ok(start.elapsed())
+    let finished = drive(context, campaign.name.revision, Goal::Settled, begun).await?;
+    let seconds = start.elapsed();
+    let applied = finished.standing.tallies.activation.of(Status::Applied);
+    if finished.interrupted || applied != campaign.shops {
+        bail!("{applied} of {} shops were narrowed: there is nothing to report", campaign.shops);
+    }
+    Ok(seconds)
 }
 
 fn report(shops: u32, bare: Duration, campaign: Duration, output: Output) -> std::io::Result<()> {

@@ -17,6 +17,7 @@ use crate::ending::Ending;
 use crate::engine::{Engine, EngineLock};
 use crate::number::{counted, grouped};
 use crate::output::{Output, table};
+use crate::run::Interrupts;
 use crate::settings::{DatabaseUrl, Settings};
 use crate::stores::Stores;
 
@@ -57,8 +58,17 @@ pub(crate) async fn run(
             context.settings.database.url
         );
     }
-    let wrong = play(arguments, &context).await?;
-    Ok(if wrong == 0 { Ending::Done } else { Ending::Incomplete })
+    let mut interrupts = Interrupts::listen().context("could not listen to interrupts")?;
+    let wrong = tokio::select! {
+        wrong = play(arguments, &context) => wrong.map(Some),
+        () = interrupts.asked() => Ok(None),
+    };
+    context.stores.close().await;
+    Ok(match wrong? {
+        Some(0) => Ending::Done,
+        Some(_) => Ending::Incomplete,
+        None => Ending::Interrupted,
+    })
 }
 
 async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {

@@ -69,13 +69,10 @@ fn judge(standing: &Standing, goal: Goal) -> Ending {
         .map(|status| format!("{} {status}", grouped(tally.of(*status).into())))
         .collect();
     let phase = if goal == Goal::Ended { " --phase release" } else { "" };
-    let retry = match goal {
-        Goal::Settled => format!(", and `catchment campaign retry {revision}` asks them again"),
-        Goal::Ended => String::new(),
-    };
     complain(&format!(
         "campaign {revision} did not reach every shop: {}; \
-         `catchment campaign outcomes {revision}{phase} --status {first}` shows them{retry}",
+         `catchment campaign outcomes {revision}{phase} --status {first}` shows them, \
+         and `catchment campaign retry {revision}` asks them again",
         counts.join(", ")
     ));
     Ending::Incomplete

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use catchment_domain::{Campaign, CampaignError, Revision};
 
-use self::interrupts::Interrupts;
+pub(crate) use self::interrupts::Interrupts;
 use self::stall::Stall;
 use crate::commands::Context;
 use crate::engine::{Engine, EngineLock};

@@ -113,7 +113,9 @@ impl Proof {
         }
         match slot {
             Slot::Idle | Slot::Open | Slot::Closed(Status::Failed) => Some(true),
-            Slot::Closed(Status::Superseded) => Some(campaign.state.is_ending_or_ended()),
+            Slot::Closed(Status::Superseded) => {
+                Some(campaign.state.is_ending_or_ended() || campaign.replaced_by.is_some())
+            }
             Slot::Closed(_) if !self.seen => None,
             Slot::Closed(status @ (Status::Applied | Status::Unchanged)) => {
                 Some(self.effect == Some(status))

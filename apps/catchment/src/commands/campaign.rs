@@ -27,7 +27,8 @@ pub(crate) enum Command {
     Watch(Which),
     /// Ends a campaign: what it did is undone, and what others want there is back in force.
     End(Which),
-    /// Asks the shops again that were rejected, expired or given up.
+    /// Asks the shops again that were rejected, expired or given up; after its end, those whose
+    /// release was.
     Retry(Which),
     /// Closes what has no outcome as failed. The changes may still take effect.
     GiveUp(Which),

@@ -27,12 +27,12 @@ impl Interrupts {
     }
 
     /// Returns once there was an interrupt.
-    pub(super) async fn asked(&mut self) {
+    pub(crate) async fn asked(&mut self) {
         self.counted(1).await;
     }
 
     /// Returns once there was a second one.
-    pub(super) async fn insisted(&mut self) {
+    pub(crate) async fn insisted(&mut self) {
         self.counted(2).await;
     }
 
@@ -50,18 +50,18 @@ mod signals {
 
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
-    pub(super) struct Signals {
+    pub(crate) struct Signals {
         interrupt: Signal,
         terminate: Signal,
     }
 
     impl Signals {
-        pub(super) fn listen() -> io::Result<Self> {
+        pub(crate) fn listen() -> io::Result<Self> {
             let interrupt = signal(SignalKind::interrupt())?;
             Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
         }
 
-        pub(super) async fn next(&mut self) -> io::Result<()> {
+        pub(crate) async fn next(&mut self) -> io::Result<()> {
             let received = tokio::select! {
                 received = self.interrupt.recv() => received,
                 received = self.terminate.recv() => received,
@@ -75,14 +75,14 @@ mod signals {
 mod signals {
     use std::io;
 
-    pub(super) struct Signals;
+    pub(crate) struct Signals;
 
     impl Signals {
-        pub(super) fn listen() -> io::Result<Self> {
+        pub(crate) fn listen() -> io::Result<Self> {
             Ok(Self)
         }
 
-        pub(super) async fn next(&mut self) -> io::Result<()> {
+        pub(crate) async fn next(&mut self) -> io::Result<()> {
             tokio::signal::ctrl_c().await
         }
     }
