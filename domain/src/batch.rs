@@ -100,7 +100,7 @@ impl Batch {
     }
 }
 
-/// What a batch is judged by: read in the transaction that applies it.
+/// What a batch is judged by: as it is in the transaction that applies it.
 #[derive(Debug)]
 pub struct Loaded {
     /// The lane's time.

@@ -3,8 +3,9 @@
 //! [`SeaOrmStore`] is all five of them. Read in this order: `open` (what makes a file our
 //! database), `writer` (one write transaction at a time), `entity` (the tables), `codec` (what
 //! stands in their blobs), then one file per port. What a batch of requests does to the
-//! database is constant SQL, in `dialect`; everything else goes by entities, so that another
-//! database needs another `dialect` and no other file.
+//! database is constant SQL, in `dialect`; everything else goes by entities. What only `SQLite`
+//! does stands in `open`, `connection`, `writer`, `error` and `dialect/sqlite`: another database
+//! needs its own of these, and the rest stays.
 //!
 //! # What survives
 //!

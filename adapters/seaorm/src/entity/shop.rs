@@ -1,4 +1,4 @@
-//! Shops: what they are. What is in force at them is in [`shop_state`](super::shop_state).
+//! Shops: what they are. What is in force at them is in [`super::shop_state`].
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Lane, Location, Profile, Shop, ShopImport};
