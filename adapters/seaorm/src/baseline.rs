@@ -53,8 +53,9 @@ impl SeaOrmStore {
             .iter()
             .map(|shop| ShopState { version: shop.state.version + 1, ..shop.state.clone() })
             .collect();
-        let states = shops.iter().map(|shop| &shop.id).zip(&raised);
-        let write = store_statements(&self.readers, self.dialect, lane, states);
+        let states: Vec<_> = shops.iter().map(|shop| &shop.id).zip(&raised).collect();
+        let write = store_statements(&self.readers, self.dialect, lane, &states);
+        let write: Vec<_> = write.collect();
         let lane: Value = i32::from(lane.0).into();
         let receipt = vec![0_u8; shops.len() * RECEIPT_BYTES];
         let fence = "UPDATE lane_state SET applied_next = applied_next WHERE lane = $1";

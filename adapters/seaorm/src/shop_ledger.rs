@@ -1,5 +1,7 @@
 //! Applying batches of requests: the hot path.
 
+use std::iter;
+
 use async_trait::async_trait;
 use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError};
 use catchment_domain::{
@@ -9,7 +11,7 @@ use catchment_domain::{
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 
 use crate::codec;
@@ -52,8 +54,7 @@ impl ShopLedger for SeaOrmStore {
         let mut loaded = Loaded { time, campaigns: applying.load_campaigns(known).await?, shops };
         let outcomes = decide(batch, &mut loaded);
         let receipt = Receipt::new(batch, outcomes);
-        applying.store_shops(&loaded.shops).await?;
-        applying.store_receipt(&receipt, time.now).await?;
+        applying.store(&loaded.shops, &receipt, time.now).await?;
         applying.store_mark(mark, loaded.time.expired_up_to).await?;
         applying.prune_receipts(time.now).await?;
         transaction.commit().await?;
@@ -237,15 +238,25 @@ impl Applying<'_> {
         loaded.map(|loaded| loaded.states)
     }
 
-    async fn store_shops(&self, shops: &[LoadedShop]) -> Result<(), StoreError> {
+    /// Stores the shops that were changed, and the receipt.
+    async fn store(
+        &self,
+        shops: &[LoadedShop],
+        receipt: &Receipt,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let changed = self.batch.shops().iter().zip(shops).filter(|(_, shop)| shop.changed);
-        let changed = changed.filter_map(|(id, shop)| Some((id, shop.state.as_ref()?)));
-        shop_rows::store(self.connection, self.store.dialect, self.batch.lane, changed).await
+        let changed: Vec<_> =
+            changed.filter_map(|(id, shop)| Some((id, shop.state.as_ref()?))).collect();
+        let (dialect, lane) = (self.store.dialect, self.batch.lane);
+        let shops = shop_rows::store_statements(self.connection, dialect, lane, &changed);
+        let receipt = iter::once_with(|| self.receipt_statement(receipt, now));
+        shop_rows::run_all(self.connection, shops.chain(receipt.flatten())).await
     }
 
-    async fn store_receipt(&self, receipt: &Receipt, now: Timestamp) -> Result<(), StoreError> {
+    fn receipt_statement(&self, receipt: &Receipt, now: Timestamp) -> Option<Statement> {
         if receipt.entries.is_empty() {
-            return Ok(());
+            return None;
         }
         let values = [
             i32::from(self.batch.lane.0).into(),
@@ -255,8 +266,7 @@ impl Applying<'_> {
             now.millis().into(),
             codec::receipt::encode(receipt.from, &receipt.entries).into(),
         ];
-        let insert = statement(self.connection, self.store.dialect.insert_receipt, values);
-        self.connection.execute_raw(insert).await.map(drop).map_err(classify)
+        Some(statement(self.connection, self.store.dialect.insert_receipt, values))
     }
 
     /// Remembers what was treated as passed, where that is more than before.

@@ -105,8 +105,9 @@ impl ShopRepository for SeaOrmStore {
             imported.added += rows.len() as u64 - updated;
             let states = rows.iter().zip(known).map(|(row, known)| import(known, row, terms));
             let states: Vec<ShopState> = states.collect();
-            let shops = ids.iter().zip(&states);
-            shop_rows::store(connection, self.dialect, lane, shops).await?;
+            let shops: Vec<_> = ids.iter().zip(&states).collect();
+            let states = shop_rows::store_statements(connection, self.dialect, lane, &shops);
+            shop_rows::run_all(connection, states).await?;
             store_profiles(connection, lane, &rows).await?;
         }
         installation::Entity::update_many()

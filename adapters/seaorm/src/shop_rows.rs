@@ -2,6 +2,8 @@
 //! hands each statement and each row from one thread to another, which costs more than the
 //! rows do.
 
+use std::iter;
+
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Lane, ShopId, ShopState};
 use sea_orm::{ConnectionTrait, Statement, Value};
@@ -15,7 +17,7 @@ use crate::store::statement;
 
 /// How many rows a statement writes, from the most: few sizes, so that few statements are
 /// prepared.
-const SIZES: [usize; 5] = [1_000, 200, 40, 8, 1];
+const SIZES: [usize; 5] = [400, 100, 25, 5, 1];
 
 /// How many values a row has.
 const VALUES: usize = 8;
@@ -85,38 +87,40 @@ fn states(lines: &str, ids: &[ShopId]) -> Result<Vec<Option<ShopState>>, StoreEr
     Ok(states)
 }
 
-/// Stores what is in force at shops of one lane, those that are new too.
-pub(crate) async fn store<'a>(
-    connection: &impl ConnectionTrait,
-    dialect: &Dialect,
+/// The statements that store what is in force at shops of one lane, those that are new too.
+/// Each is made when it is asked for.
+pub(crate) fn store_statements<'a>(
+    connection: &'a impl ConnectionTrait,
+    dialect: &'a Dialect,
     lane: Lane,
-    shops: impl Iterator<Item = (&'a ShopId, &'a ShopState)>,
-) -> Result<(), StoreError> {
-    for statement in store_statements(connection, dialect, lane, shops) {
-        connection.execute_raw(statement).await.map_err(classify)?;
-    }
-    Ok(())
+    shops: &'a [(&ShopId, &ShopState)],
+) -> impl Iterator<Item = Statement> + Send + 'a {
+    let mut rest = shops;
+    iter::from_fn(move || {
+        let size = SIZES.into_iter().find(|size| *size <= rest.len())?;
+        let (shops, others) = rest.split_at(size);
+        rest = others;
+        let mut values = Vec::with_capacity(size * VALUES);
+        for (id, state) in shops {
+            push_values(&mut values, lane, id, state);
+        }
+        Some(statement(connection, (dialect.store_states)(size), values))
+    })
 }
 
-/// The statements that store what is in force at shops of one lane.
-pub(crate) fn store_statements<'a>(
+/// Runs statements one after another, and makes the next while the database works on one.
+pub(crate) async fn run_all(
     connection: &impl ConnectionTrait,
-    dialect: &Dialect,
-    lane: Lane,
-    shops: impl Iterator<Item = (&'a ShopId, &'a ShopState)>,
-) -> Vec<Statement> {
-    let mut values: Vec<Value> = Vec::new();
-    for (id, state) in shops {
-        push_values(&mut values, lane, id, state);
+    mut statements: impl Iterator<Item = Statement> + Send,
+) -> Result<(), StoreError> {
+    let mut next = statements.next();
+    while let Some(statement) = next {
+        let run = connection.execute_raw(statement);
+        let (ran, made) = tokio::join!(run, async { statements.next() });
+        ran.map_err(classify)?;
+        next = made;
     }
-    let (mut statements, mut rest) = (Vec::new(), values.into_iter());
-    for size in SIZES {
-        while size * VALUES <= rest.len() {
-            let rows = rest.by_ref().take(size * VALUES);
-            statements.push(statement(connection, (dialect.store_states)(size), rows));
-        }
-    }
-    statements
+    Ok(())
 }
 
 fn push_values(values: &mut Vec<Value>, lane: Lane, id: &ShopId, state: &ShopState) {
