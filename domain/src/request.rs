@@ -135,6 +135,17 @@ pub struct RequestRecord {
     pub request: Result<Request, Invalid>,
 }
 
+impl RequestRecord {
+    /// The shop that it names, as far as that can be read.
+    #[must_use]
+    pub fn shop(&self) -> Option<&ShopId> {
+        match &self.request {
+            Ok(request) => Some(&request.shop),
+            Err(invalid) => invalid.shop.as_ref(),
+        }
+    }
+}
+
 /// What is wrong with a message that is no request
 /// (Hohpe and Woolf's *Invalid Message*).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,4 +154,6 @@ pub struct Invalid {
     pub code: Code,
     /// What is wrong, for people.
     pub message: Box<str>,
+    /// The shop that it names, as far as that can be read: where its reply belongs.
+    pub shop: Option<ShopId>,
 }

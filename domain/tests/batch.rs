@@ -125,7 +125,7 @@ impl Database {
 }
 
 fn unreadable() -> Invalid {
-    Invalid { code: Code::Unreadable, message: "not JSON".into() }
+    Invalid { code: Code::Unreadable, message: "not JSON".into(), shop: None }
 }
 
 #[test]

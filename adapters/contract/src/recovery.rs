@@ -104,6 +104,7 @@ pub async fn bad_data_is_rejected_alone(harness: &dyn StoreHarness) {
         let is_bad = record.request.as_ref().is_ok_and(|request| request.shop == ids[2]);
         let code = is_bad.then_some(Code::BadData);
         assert_eq!((reply.id, reply.outcome.code), (record.id, code));
+        assert_eq!(reply.shop.as_ref(), record.shop(), "a reply names the shop of its request");
     }
 }
 

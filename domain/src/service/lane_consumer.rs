@@ -247,7 +247,9 @@ impl LaneConsumer {
         }
         let mut records = batch.into_records();
         for record in &mut records {
-            record.request = Err(Invalid { code: Code::BadData, message: what.clone().into() });
+            let shop = record.shop().cloned();
+            let message = what.clone().into();
+            record.request = Err(Invalid { code: Code::BadData, message, shop });
         }
         let batch = self.batch(records);
         let receipt = self.store(&batch).await?;
@@ -295,6 +297,6 @@ impl LaneConsumer {
 }
 
 fn reply(record: RequestRecord, outcome: Outcome) -> (ReturnAddress, Reply) {
-    let shop = record.request.ok().map(|request| request.shop);
+    let shop = record.shop().cloned();
     (record.return_address, Reply { id: record.id, shop, outcome })
 }

@@ -128,7 +128,7 @@ impl Wires {
         let request = match Disguise::of(record.id) {
             None => record.request,
             Some(Disguise::Unreadable) => {
-                Err(Invalid { code: Code::Unreadable, message: "not a request".into() })
+                Err(Invalid { code: Code::Unreadable, message: "not a request".into(), shop: None })
             }
             Some(Disguise::WrongLane) => {
                 let stranger = self.strangers[usize::from(lane.0)].clone();

@@ -27,6 +27,8 @@ pub(crate) struct Arguments {
 struct Proof {
     /// What it did the first time.
     effect: Option<Status>,
+    /// What a repeat says that it did the first time.
+    repeated: Option<Status>,
     /// How often it took effect: more than once must never be.
     effects: u8,
     /// Whether any receipt names it.
@@ -96,7 +98,11 @@ async fn proofs(campaigns: &[Campaign], context: &Context) -> anyhow::Result<Pro
 impl Proof {
     fn add(&mut self, status: Status, repeat: bool, phase: Phase) {
         self.seen = true;
-        let took_effect = matches!(status, Status::Applied | Status::Unchanged) && !repeat;
+        let is_effect = matches!(status, Status::Applied | Status::Unchanged);
+        if is_effect && repeat {
+            self.repeated = self.repeated.or(Some(status));
+        }
+        let took_effect = is_effect && !repeat;
         // A release that comes after its cause was dropped is unchanged again.
         let is_late_release =
             phase == Phase::Release && 0 < self.effects && status == Status::Unchanged;
@@ -119,7 +125,9 @@ impl Proof {
             }
             Slot::Closed(_) if !self.seen => None,
             Slot::Closed(status @ (Status::Applied | Status::Unchanged)) => {
-                Some(self.effect == Some(status))
+                // Where another campaign's activation was the release, only repeats tell.
+                let by_another = self.repeated.filter(|_| campaign.replaced_by.is_some());
+                Some(self.effect.or(by_another) == Some(status))
             }
             Slot::Closed(Status::Rejected | Status::Expired) => Some(self.effect.is_none()),
         }
