@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use catchment_domain::ports::Clock;
-use catchment_domain::{CampaignError, Draft, Limit, Replaced, Revision, Timestamp, TriggerKind};
+use catchment_domain::{
+    Campaign, CampaignError, Draft, Limit, LimitError, Replaced, Revision, Timestamp, TriggerKind,
+};
 use catchment_memory::SystemClock;
 use chrono::DateTime;
 use clap::Args;
@@ -45,7 +47,7 @@ pub(crate) struct Arguments {
     kind: String,
     /// How far the shops deliver at most: 3km, 1500m, 50% of the base radius, or closed;
     /// without it the kind's own limit.
-    #[arg(long, value_name = "LIMIT")]
+    #[arg(long, value_name = "LIMIT", value_parser = parse_limit)]
     limit: Option<Limit>,
     #[command(flatten)]
     scope: ScopeArguments,
@@ -78,6 +80,16 @@ enum Until {
     At(Timestamp),
 }
 
+/// Reads a limit with its unit: who types `3` may well mean kilometres.
+fn parse_limit(text: &str) -> Result<Limit, String> {
+    let limit = text.parse().map_err(|error: LimitError| error.to_string())?;
+    let number = text.trim();
+    if number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("say `{number}m` or `{number}km`"));
+    }
+    Ok(limit)
+}
+
 fn parse_until(text: &str) -> Result<Until, String> {
     if let Ok(duration) = duration::parse(text) {
         return Ok(Until::After(duration));
@@ -99,16 +111,27 @@ fn parse_reason(text: &str) -> Result<String, String> {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
-    start(arguments, context).await.context("could not start the campaign")
+    match start(arguments, context).await.context("could not start the campaign")? {
+        Start::Looked(ending) => Ok(ending),
+        Start::Stored(campaign, begun) => follow(&campaign, begun, context).await,
+    }
 }
 
-async fn start(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
+/// What a start came to.
+enum Start {
+    /// Nothing was changed.
+    Looked(Ending),
+    /// There is one campaign more.
+    Stored(Campaign, Begun),
+}
+
+async fn start(arguments: &Arguments, context: &Context) -> anyhow::Result<Start> {
     let (kind, limit) = what(arguments, context)?;
     let until = arguments.until.map(instant_of).transpose()?;
     let scope = arguments.scope.resolve(&context.stores).await?;
     let plan = Plan { kind, limit, replaces: replaced(arguments.replace, context).await? };
     if arguments.dry_run {
-        return preview::dry_run(&plan, &scope, context).await;
+        return preview::dry_run(&plan, &scope, context).await.map(Start::Looked);
     }
     if !arguments.yes && !preview::is_meant(&plan, arguments.replace, &scope, context).await? {
         bail!("the answer was no");
@@ -125,18 +148,31 @@ async fn start(arguments: &Arguments, context: &Context) -> anyhow::Result<Endin
         nonce: random::nonce(),
     };
     let begun = Begun::now()?;
-    let campaign = context.stores.campaigns.add(&draft).await?;
+    Ok(Start::Stored(context.stores.campaigns.add(&draft).await?, begun))
+}
+
+/// Waits until a campaign that was stored is settled.
+async fn follow(campaign: &Campaign, begun: Begun, context: &Context) -> anyhow::Result<Ending> {
     let revision = campaign.name.revision;
-    if context.output.json {
-        let state = campaign.state.as_str();
-        let line = json!({ "campaign": revision.0, "status": state, "shops": campaign.shops });
-        context.output.value(&line)?;
-    } else {
-        let shops = counted(campaign.shops.into(), "shop");
-        context.output.line(format_args!("campaign {revision}: {kind} {limit} for {shops}"))?;
+    // What is stored must be run, whether or not anybody reads this line.
+    if let Err(error) = announce(campaign, context) {
+        tracing::debug!(%error, "could not announce campaign {revision}");
     }
-    let finished = drive(context, revision, Goal::Settled, begun).await?;
+    let finished = drive(context, revision, Goal::Settled, begun).await.with_context(|| {
+        format!("campaign {revision} is stored, `catchment campaign watch {revision}` goes on")
+    })?;
     finish(context.output, &finished, Goal::Settled)
+}
+
+fn announce(campaign: &Campaign, context: &Context) -> std::io::Result<()> {
+    let Campaign { name, kind, limit, shops, state, .. } = campaign;
+    let revision = name.revision;
+    if context.output.json {
+        let line = json!({ "campaign": revision.0, "status": state.as_str(), "shops": shops });
+        return context.output.value(&line);
+    }
+    let shops = counted((*shops).into(), "shop");
+    context.output.line(format_args!("campaign {revision}: {kind} {limit} for {shops}"))
 }
 
 /// The kind, and the limit that is asked for or the kind's own.
