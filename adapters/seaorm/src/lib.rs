@@ -16,6 +16,7 @@
 //! frozen within a transaction holds up every other writer until it goes on or is killed:
 //! `SQLite` cannot evict it.
 
+mod applying;
 mod audit;
 mod baseline;
 mod campaign_ledger;
@@ -27,8 +28,11 @@ mod dialect;
 mod entity;
 mod error;
 mod open;
+mod open_error;
+mod pages;
 mod reply_lanes;
-mod scope;
+
+mod scan;
 mod settings;
 mod shop_ledger;
 mod shop_repository;
@@ -36,6 +40,6 @@ mod shop_rows;
 mod store;
 mod writer;
 
-pub use open::OpenError;
+pub use open_error::OpenError;
 pub use settings::StoreSettings;
 pub use store::SeaOrmStore;

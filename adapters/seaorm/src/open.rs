@@ -2,20 +2,20 @@
 
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use catchment_domain::Lanes;
-use catchment_domain::ports::BoxError;
 use catchment_migrations::{Migrator, MigratorTrait};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
     DbErr, EntityTrait,
 };
-use thiserror::Error;
 
 use crate::connection::{OwnConnection, driver_failed};
 use crate::entity::installation;
 use crate::error::Failure;
+use crate::open_error::OpenError;
 use crate::settings::StoreSettings;
 use crate::writer::{Writer, begin};
 
@@ -25,84 +25,6 @@ const APPLICATION_ID: i32 = 0x4361_4d74;
 /// The size of a page of a new file: neighbours are written together, and with twice the
 /// usual 4 KiB there are fewer pages to find, to check and to copy.
 const PAGE_BYTES: u32 = 8_192;
-
-/// Why a database cannot be used. Each is one line that says what is wrong and what to do.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// The text names no database that this version works with.
-    #[error("`{url}` is no database; name a file, such as `sqlite://catchment.db`")]
-    Url {
-        /// The text.
-        url: String,
-    },
-    /// There is no file, and none was to be created.
-    #[error("there is no database `{path}`; check the path")]
-    Missing {
-        /// The file.
-        path: String,
-    },
-    /// The file is something else than a database.
-    #[error("`{path}` is no database, or a damaged one; name another file")]
-    NotADatabase {
-        /// The file.
-        path: String,
-    },
-    /// The database belongs to another program.
-    #[error("`{path}` is the database of another program; name another file")]
-    Foreign {
-        /// The file.
-        path: String,
-    },
-    /// A newer version of this program wrote it.
-    #[error("`{path}` was written by a newer version of this program; update this one")]
-    Newer {
-        /// The file.
-        path: String,
-    },
-    /// The file or its folder cannot be written.
-    #[error("`{path}` cannot be written; check the rights of the file and its folder")]
-    ReadOnly {
-        /// The file.
-        path: String,
-    },
-    /// There is no room on the disk.
-    #[error("the disk of `{path}` is full; make room on it")]
-    Full {
-        /// The file.
-        path: String,
-    },
-    /// The database was made for another number of lanes.
-    #[error("`{path}` was made for {found} lanes, not {wanted}; set {found}, or name another file")]
-    LanesDiffer {
-        /// The file.
-        path: String,
-        /// How many it has.
-        found: u16,
-        /// How many the settings say.
-        wanted: u16,
-    },
-    /// The file cannot be opened.
-    #[error("`{path}` cannot be opened; check that its folder is there and may be entered")]
-    CannotOpen {
-        /// The file.
-        path: String,
-    },
-    /// Another process has it locked.
-    #[error("`{path}` is locked by another process; wait for it or stop it")]
-    Locked {
-        /// The file.
-        path: String,
-    },
-    /// Something else went wrong.
-    #[error("`{path}` cannot be used")]
-    Unavailable {
-        /// The file.
-        path: String,
-        /// What the database says.
-        #[source]
-        source: BoxError,
-    },
-}
 
 /// A database that was opened.
 #[derive(Debug)]
@@ -159,8 +81,8 @@ impl Opening<'_> {
             .sqlx_logging(false)
             .record_stmt_in_spans(false)
             .test_before_acquire(false)
-            .idle_timeout(None::<std::time::Duration>)
-            .max_lifetime(None::<std::time::Duration>)
+            .idle_timeout(None::<Duration>)
+            .max_lifetime(None::<Duration>)
             .map_sqlx_sqlite_opts(move |sqlite| {
                 let sqlite = sqlite
                     .create_if_missing(create && !reads_only)
@@ -226,7 +148,7 @@ impl Opening<'_> {
             match connection.execute_unprepared("PRAGMA journal_mode = WAL").await {
                 Ok(_) => return Ok(()),
                 Err(error) if Failure::of(&error) == Failure::Busy && attempt < 50 => {
-                    tokio::time::sleep(std::time::Duration::from_millis(5 + attempt)).await;
+                    tokio::time::sleep(Duration::from_millis(5 + attempt)).await;
                     attempt += 1;
                 }
                 Err(error) => return Err(self.failed(error)),
@@ -270,17 +192,7 @@ impl Opening<'_> {
     }
 
     fn failed(&self, error: DbErr) -> OpenError {
-        let path = self.path();
-        match Failure::of(&error) {
-            Failure::Busy => OpenError::Locked { path },
-            Failure::Full => OpenError::Full { path },
-            Failure::ReadOnly => OpenError::ReadOnly { path },
-            Failure::CannotOpen => OpenError::CannotOpen { path },
-            Failure::Damaged => OpenError::NotADatabase { path },
-            Failure::BadValue | Failure::Other => {
-                OpenError::Unavailable { path, source: error.into() }
-            }
-        }
+        OpenError::of(self.path(), error)
     }
 
     fn path(&self) -> String {

@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryOrder, QuerySel
 
 use crate::entity::{installation, shop, shop_state};
 use crate::error::classify;
-use crate::scope::Pages;
+use crate::pages::Pages;
 use crate::shop_rows;
 use crate::store::{SeaOrmStore, next_revision};
 

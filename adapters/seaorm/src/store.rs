@@ -14,7 +14,8 @@ use sea_orm::{
 use crate::dialect::{Dialect, SQLITE};
 use crate::entity::{installation, lane_state};
 use crate::error::{Row, classify};
-use crate::open::{OpenError, Opened, open};
+use crate::open::{Opened, open};
+use crate::open_error::OpenError;
 use crate::settings::StoreSettings;
 use crate::writer::{Transaction, Writer};
 

@@ -1,0 +1,140 @@
+//! The shops of a scope, page by page. What the database is asked for is coarse:
+//! [`Scope::contains`] has the last word.
+
+use std::iter::Peekable;
+use std::vec;
+
+use catchment_domain::ports::StoreError;
+use catchment_domain::{Lane, Lanes, Scope, Shop, ShopCursor};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::entity::{shop, shop_state};
+use crate::error::{Row, classify};
+use crate::store::SeaOrmStore;
+
+/// How many rows are read at once.
+const PAGE: u64 = 2_000;
+
+/// Pages of shops that may be in a scope, in the order of lane and id.
+pub(crate) struct Pages<'a> {
+    scope: &'a Scope,
+    rest: Rest,
+}
+
+/// What was not read yet.
+enum Rest {
+    /// Everything behind a shop.
+    Behind(Option<ShopCursor>),
+    /// These, as far as they are there.
+    Named(Peekable<vec::IntoIter<ShopCursor>>),
+    Nothing,
+}
+
+impl<'a> Pages<'a> {
+    pub(crate) fn new(scope: &'a Scope, lanes: Lanes, after: Option<&ShopCursor>) -> Self {
+        let rest = match &scope.ids {
+            None => Rest::Behind(after.cloned()),
+            Some(ids) => {
+                let named = ids.iter().map(|id| ShopCursor::behind(id, lanes));
+                let mut named: Vec<_> = named.filter(|named| Some(named) > after).collect();
+                named.sort_unstable();
+                Rest::Named(named.into_iter().peekable())
+            }
+        };
+        Self { scope, rest }
+    }
+
+    /// The next page, filtered by the scope; `None` behind the last.
+    pub(crate) async fn next(
+        &mut self,
+        store: &SeaOrmStore,
+        wanted: usize,
+    ) -> Result<Option<Vec<Shop>>, StoreError> {
+        let (rest, page) = match &mut self.rest {
+            Rest::Nothing => return Ok(None),
+            Rest::Behind(after) => {
+                let page = page_size(self.scope, wanted);
+                (after.as_ref().map_or_else(Condition::all, behind), page)
+            }
+            Rest::Named(named) => match next_names(named) {
+                Some(condition) => (condition, PAGE),
+                None => return Ok(None),
+            },
+        };
+        let models = shop::Entity::find()
+            .find_also_related(shop_state::Entity)
+            .filter(coarse(self.scope).add(rest))
+            .order_by_asc(shop::Column::Lane)
+            .order_by_asc(shop::Column::Id)
+            .limit(page)
+            .all(&store.readers)
+            .await
+            .map_err(classify)?;
+        if let Rest::Behind(_) = self.rest {
+            let is_full = models.len() as u64 == page;
+            self.rest = match models.last().filter(|_| is_full) {
+                Some((last, _)) => Rest::Behind(Some(cursor(last)?)),
+                None => Rest::Nothing,
+            };
+        }
+        let mut shops = models.into_iter().map(shop::shop).collect::<Result<Vec<_>, _>>()?;
+        shops.retain(|shop| self.scope.contains(&shop.id, &shop.profile));
+        Ok(Some(shops))
+    }
+}
+
+/// How many rows to ask for. Where the scope has the last word, a small page would hold next
+/// to nothing.
+fn page_size(scope: &Scope, wanted: usize) -> u64 {
+    match u64::try_from(wanted) {
+        Ok(wanted) if wanted < PAGE && scope.within.is_none() => wanted,
+        _ => PAGE,
+    }
+}
+
+fn cursor(model: &shop::Model) -> Result<ShopCursor, StoreError> {
+    let row = Row { table: "shop", key: &format_args!("shop `{}`", model.id) };
+    let lane = Lane(row.number("lane", model.lane.into())?);
+    Ok(ShopCursor { lane, id: row.text("id", &model.id)? })
+}
+
+/// As one comparison of two columns, which the key finds at once; two joined by OR would go
+/// through the lane from its start for each page.
+fn behind(after: &ShopCursor) -> Condition {
+    let last = [Expr::val(i32::from(after.lane.0)), Expr::val(after.id.as_str())];
+    let key =
+        [shop::Column::Lane, shop::Column::Id].map(|column| Expr::col((shop::Entity, column)));
+    Condition::all().add(Expr::tuple(key).gt(Expr::tuple(last)))
+}
+
+/// A page of named shops of one lane.
+fn next_names(named: &mut Peekable<vec::IntoIter<ShopCursor>>) -> Option<Condition> {
+    let lane = named.peek()?.lane;
+    let mut ids = Vec::new();
+    while (ids.len() as u64) < PAGE
+        && let Some(next) = named.next_if(|next| next.lane == lane)
+    {
+        ids.push(next.id.as_str().to_owned());
+    }
+    let of_lane = shop::Column::Lane.eq(i32::from(lane.0));
+    Some(Condition::all().add(of_lane).add(shop::Column::Id.is_in(ids)))
+}
+
+/// What the database can tell.
+fn coarse(scope: &Scope) -> Condition {
+    let mut condition = Condition::all();
+    if !scope.regions.is_empty() {
+        condition = condition.add(shop::Column::Region.is_in(&scope.regions));
+    }
+    if !scope.categories.is_empty() {
+        condition = condition.add(shop::Column::Category.is_in(&scope.categories));
+    }
+    if let Some(circle) = scope.within {
+        let [south, north, west, east] = circle.bounds();
+        condition = condition
+            .add(shop::Column::Latitude.between(south, north))
+            .add(shop::Column::Longitude.between(west, east));
+    }
+    condition
+}

@@ -1,0 +1,106 @@
+//! The ids of all shops of a scope, in the order of lane and id: thousands in one value, because
+//! nothing else is to be known of them.
+
+use std::collections::BTreeSet;
+
+use catchment_domain::ports::StoreError;
+use catchment_domain::{Lane, Location, Profile, Scope, ShopId};
+use sea_orm::ConnectionTrait;
+use serde::Deserialize;
+
+use crate::codec::json;
+use crate::error::{Row, classify};
+use crate::store::{SeaOrmStore, statement};
+
+/// A scanned row: lane, id, category, region, latitude, longitude.
+#[derive(Deserialize)]
+struct ScannedRow(u16, String, String, String, f64, f64);
+
+impl SeaOrmStore {
+    /// Shows each shop of a scope, in the order of lane and id.
+    pub(crate) async fn scan(
+        &self,
+        scope: &Scope,
+        mut show: impl FnMut(Lane, ShopId) + Send,
+    ) -> Result<(), StoreError> {
+        if *scope == Scope::everything() {
+            return self.scan_everything(show).await;
+        }
+        let texts = |texts: &BTreeSet<String>| {
+            (!texts.is_empty()).then(|| json::texts(texts.iter().map(String::as_str)))
+        };
+        let [south, north, west, east] =
+            scope.within.map_or([-90.0, 90.0, -180.0, 180.0], |circle| circle.bounds());
+        let (mut lane, mut last) = (0_u16, String::new());
+        loop {
+            let values = [
+                i32::from(lane).into(),
+                last.as_str().into(),
+                texts(&scope.regions).into(),
+                texts(&scope.categories).into(),
+                south.into(),
+                north.into(),
+                west.into(),
+                east.into(),
+            ];
+            let query = statement(&self.readers, self.dialect.scan_shops, values);
+            let row = self.readers.query_one_raw(query).await.map_err(classify)?;
+            let json: Option<String> =
+                row.map(|row| row.try_get_by_index(0)).transpose().map_err(classify)?;
+            let table = Row { table: "shop", key: &format_args!("the shops behind `{last}`") };
+            let rows: Vec<ScannedRow> = table.value(
+                "lane .. longitude",
+                serde_json::from_str(json.as_deref().unwrap_or("[]")),
+            )?;
+            let Some(ScannedRow(last_lane, last_id, ..)) = rows.last() else { return Ok(()) };
+            (lane, last) = (*last_lane, last_id.clone());
+            for row in rows {
+                show_if_in_scope(scope, row, &mut show)?;
+            }
+        }
+    }
+}
+
+impl SeaOrmStore {
+    /// Shows each shop there is. Nothing has to be looked at but its id.
+    async fn scan_everything(
+        &self,
+        mut show: impl FnMut(Lane, ShopId) + Send,
+    ) -> Result<(), StoreError> {
+        for lane in self.settings.lanes.iter() {
+            let mut last = String::new();
+            loop {
+                let values = [i32::from(lane.0).into(), last.as_str().into()];
+                let query = statement(&self.readers, self.dialect.scan_ids, values);
+                let row = self.readers.query_one_raw(query).await.map_err(classify)?;
+                let lines: Option<Option<String>> =
+                    row.map(|row| row.try_get_by_index(0)).transpose().map_err(classify)?;
+                // No shops are no lines.
+                let Some(lines) = lines.flatten() else { break };
+                let table = Row { table: "shop", key: &format_args!("the shops behind `{last}`") };
+                for id in lines.lines() {
+                    show(lane, table.text("id", id)?);
+                }
+                lines.lines().next_back().unwrap_or_default().clone_into(&mut last);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn show_if_in_scope(
+    scope: &Scope,
+    scanned: ScannedRow,
+    show: &mut impl FnMut(Lane, ShopId),
+) -> Result<(), StoreError> {
+    let ScannedRow(lane, id, category, region, latitude, longitude) = scanned;
+    let row = Row { table: "shop", key: &format_args!("shop `{id}`") };
+    let location = row.value("latitude", Location::new(latitude, longitude))?;
+    // A scope does not look at names.
+    let profile = Profile { name: String::new(), category, region, location };
+    let id: ShopId = row.text("id", &id)?;
+    if scope.contains(&id, &profile) {
+        show(Lane(lane), id);
+    }
+    Ok(())
+}
