@@ -55,9 +55,16 @@ impl Failure {
         }
     }
 
-    /// The low byte of a result code is what it is about; the rest says more of it.
+    /// The low byte of a result code is what it is about; the rest says more of it. A
+    /// statement that is wrong (1) meets a table or column that is not there, for the
+    /// statements are constant.
     const fn of_code(code: i32) -> Self {
+        const NO_ROOM_FOR_THE_INDEX_OF_THE_LOG: i32 = 4874;
+        if code == NO_ROOM_FOR_THE_INDEX_OF_THE_LOG {
+            return Self::Full;
+        }
         match code & 0xff {
+            1 => Self::Damaged,
             5 | 6 => Self::Busy,
             8 => Self::ReadOnly,
             11 | 26 => Self::Damaged,
@@ -73,6 +80,7 @@ impl Failure {
 pub(crate) fn classify(error: DbErr) -> StoreError {
     match Failure::of(&error) {
         Failure::Busy | Failure::Full | Failure::CannotOpen | Failure::Other => {
+            tracing::info!(%error, "the database is unavailable");
             StoreError::Unavailable(error.into())
         }
         Failure::ReadOnly => StoreError::Refused {
