@@ -77,6 +77,7 @@ macro_rules! store_suite {
                 apply_accepts_gaps,
                 claim_fences_older_owners,
                 claim_has_one_winner,
+                apply_sees_the_batch_before_it,
                 lanes_are_independent,
                 apply_is_seen_by_all,
                 apply_keeps_what_was_decided,

@@ -16,8 +16,9 @@ pub use applying::{
     bad_data_is_named, unknown_campaigns_are_not_loaded,
 };
 pub use owning::{
-    claim_fences_older_owners, claim_has_one_winner, expired_mark_only_rises,
-    lanes_are_independent, lasting_log_is_remembered, passing_log_starts_anew,
+    apply_sees_the_batch_before_it, claim_fences_older_owners, claim_has_one_winner,
+    expired_mark_only_rises, lanes_are_independent, lasting_log_is_remembered,
+    passing_log_starts_anew,
 };
 
 /// The lane that most promises are played in.

@@ -65,6 +65,28 @@ pub async fn claim_has_one_winner(harness: &dyn StoreHarness) {
     assert_eq!(shop(&store, &ids[0]).await.state.version, 1 + UNTIL);
 }
 
+/// Two batches of one owner at once: the later one has seen the earlier one, or changes nothing.
+pub async fn apply_sees_the_batch_before_it(harness: &dyn StoreHarness) {
+    const ROUNDS: u64 = 50;
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let mut owner = Owner::of(&store, LANE).await;
+    for round in 0..ROUNDS {
+        let earlier = owner.batch(vec![record(2 * round, &ids[0], narrow("3km"))]);
+        let records = vec![record(2 * round + 1, &ids[0], narrow("2km"))];
+        let later = owner.batch_from(earlier.to(), records);
+        let (first, second) = tokio::join!(owner.try_apply(&earlier), owner.try_apply(&later));
+        first.unwrap();
+        match second {
+            Ok(_) => {}
+            Err(StoreError::Fenced) => drop(owner.try_apply(&later).await.unwrap()),
+            Err(error) => panic!("{error}"),
+        }
+        owner.claim.applied_next = later.to();
+        assert_eq!(shop(&store, &ids[0]).await.state.version, 3 + 2 * round);
+    }
+}
+
 /// Owners of different lanes apply at once without fencing each other.
 pub async fn lanes_are_independent(harness: &dyn StoreHarness) {
     let store = harness.store();
