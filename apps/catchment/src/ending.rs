@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use thiserror::Error;
+
 use crate::output::note;
 use crate::settings::SettingsError;
 
@@ -16,6 +18,11 @@ pub(crate) enum Ending {
     /// Somebody interrupted it.
     Interrupted,
 }
+
+/// Options that contradict each other, which clap cannot tell.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct WrongUsage(pub(crate) &'static str);
 
 /// The exit code for wrong usage, as clap has it.
 pub(crate) const WRONG_USAGE: u8 = 2;
@@ -32,8 +39,13 @@ pub(crate) fn conclude(result: anyhow::Result<Ending>) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("{error:#}"));
-            let is_settings = error.downcast_ref::<SettingsError>().is_some();
-            if is_settings { ExitCode::from(BAD_SETTINGS) } else { ExitCode::FAILURE }
+            if error.is::<SettingsError>() {
+                ExitCode::from(BAD_SETTINGS)
+            } else if error.is::<WrongUsage>() {
+                ExitCode::from(WRONG_USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

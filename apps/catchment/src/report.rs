@@ -55,7 +55,7 @@ fn judge(standing: &Standing, goal: Goal) -> Ending {
     let campaign = &standing.campaign;
     let revision = campaign.name.revision;
     if goal == Goal::Settled
-        && let Some(how) = left_before_settled(campaign)
+        && let Some(how) = left_before_settled(standing)
     {
         complain(&format!("campaign {revision} {how} before it settled"));
         return Ending::Incomplete;
@@ -68,18 +68,29 @@ fn judge(standing: &Standing, goal: Goal) -> Ending {
         .iter()
         .map(|status| format!("{} {status}", grouped(tally.of(*status).into())))
         .collect();
+    let late = if tally.of(Status::Expired) == campaign.shops {
+        "; a new start with a longer `--timeout` gives them more time"
+    } else {
+        ""
+    };
     let phase = if goal == Goal::Ended { " --phase release" } else { "" };
     complain(&format!(
         "campaign {revision} did not reach every shop: {}; \
          `catchment campaign outcomes {revision}{phase} --status {first}` shows them, \
-         and `catchment campaign retry {revision}` asks them again",
+         and `catchment campaign retry {revision}` asks them again{late}",
         counts.join(", ")
     ));
     Ending::Incomplete
 }
 
-fn left_before_settled(campaign: &Campaign) -> Option<String> {
-    match (campaign.state, campaign.replaced_by) {
+/// How the campaign went on before every shop had an outcome of it. One that settled may have
+/// been ended since then.
+fn left_before_settled(standing: &Standing) -> Option<String> {
+    let tally = &standing.tallies.activation;
+    if tally.open == 0 && tally.of(Status::Superseded) == 0 {
+        return None;
+    }
+    match (standing.campaign.state, standing.campaign.replaced_by) {
         (CampaignState::Settled, _) | (CampaignState::Sending { .. }, None) => None,
         (_, Some(by)) => Some(format!("was replaced by campaign {by}")),
         (CampaignState::Ending { .. } | CampaignState::Ended, None) => Some("was ended".to_owned()),
@@ -118,7 +129,7 @@ pub(crate) fn counts(tally: &Tally) -> BTreeMap<&'static str, u32> {
 pub(crate) fn outcome_table(standing: &Standing) -> String {
     let (activations, releases) =
         (counts(&standing.tallies.activation), counts(&standing.tallies.release));
-    let mut columns = vec!["outcome", ">shops", ">share"];
+    let mut columns = vec!["status", ">shops", ">share"];
     if !releases.is_empty() {
         columns.extend([">released", ">share"]);
     }
@@ -174,4 +185,52 @@ pub(crate) fn instant(timestamp: Timestamp) -> String {
 /// What people said of a campaign, to be put behind its number.
 pub(crate) fn quoted(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(" ({reason})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use catchment_domain::ports::Tallies;
+    use catchment_domain::{Attempt, CampaignId, CampaignRef, Deadline, Nonce, Slot};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn standing(state: CampaignState, slots: &[Slot]) -> Standing {
+        let mut tallies = Tallies::default();
+        tallies.activation.add(slots);
+        let campaign = Campaign {
+            name: CampaignRef { revision: Revision(2), id: CampaignId(Uuid::nil()) },
+            nonce: Nonce::from_random(1),
+            kind: "manual".parse().unwrap(),
+            limit: "2km".parse().unwrap(),
+            reason: String::new(),
+            shops: 2,
+            created_at: Timestamp::from_millis(0),
+            timeout: Duration::from_mins(5),
+            until: None,
+            replaces: None,
+            replaced_by: None,
+            reply_lane: None,
+            attempt: Attempt(1),
+            deadline: Deadline::at(Timestamp::from_millis(1)),
+            state,
+        };
+        Standing { campaign, tallies }
+    }
+
+    #[test]
+    fn an_end_after_settling_is_no_failure() {
+        let applied = Slot::Closed(Status::Applied);
+        for state in
+            [CampaignState::Settled, CampaignState::Ending { open: 2 }, CampaignState::Ended]
+        {
+            assert_eq!(judge(&standing(state, &[applied; 2]), Goal::Settled), Ending::Done);
+        }
+        for early in [Slot::Open, Slot::Closed(Status::Superseded)] {
+            let left = left_before_settled(&standing(CampaignState::Ended, &[applied, early]));
+            assert_eq!(left.as_deref(), Some("was ended"));
+        }
+    }
 }

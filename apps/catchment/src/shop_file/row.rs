@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use catchment_domain::{Lanes, Location, Radius, ShopId};
+use catchment_domain::{Lanes, Location, LocationError, Radius, ShopId};
 use csv::ByteRecord;
 
 use super::header::{BASE_RADIUS, Header, REQUIRED};
@@ -59,8 +59,11 @@ impl Reader {
             degrees(field(longitude, "lon")?, "lon")?,
         );
         let location = location.map_err(|error| {
-            let place = format!("{}, {}", shown(record, latitude), shown(record, longitude));
-            format!("{error}, not {place}")
+            let place = match error {
+                LocationError::Latitude => latitude,
+                LocationError::Longitude => longitude,
+            };
+            format!("{error}, not {}", shown(record, place))
         })?;
         let base = match self.header.base_radius {
             Some(place) => base_radius(field(place, BASE_RADIUS)?)?,

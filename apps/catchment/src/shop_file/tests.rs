@@ -52,9 +52,9 @@ fn compressed(content: &[u8]) -> Vec<u8> {
 fn a_bad_row_is_named_with_its_line_and_reason() {
     let header = format!("{HEADER},base_radius");
     for (row, reason) in [
-        ("a,n,c,r,91,0,", "a latitude lies between -90 and 90 degrees, not 91, 0"),
-        ("a,n,c,r,NaN,0,", "a latitude lies between -90 and 90 degrees, not NaN, 0"),
-        ("a,n,c,r,0,inf,", "a longitude lies between -180 and 180 degrees, not 0, inf"),
+        ("a,n,c,r,91,0,", "a latitude lies between -90 and 90 degrees, not 91"),
+        ("a,n,c,r,NaN,0,", "a latitude lies between -90 and 90 degrees, not NaN"),
+        ("a,n,c,r,0,inf,", "a longitude lies between -180 and 180 degrees, not inf"),
         ("a,n,c,r,north,0,", "lat is no number: `north`"),
         ("a,n,c,r,0,0,-1", "base_radius is `-1`: a radius cannot be negative"),
         (

@@ -37,8 +37,8 @@ fn files_that_are_none_of_shops() {
 fn rows_that_are_no_shops() {
     let app = TestApp::with_shops();
     for (row, reason) in [
-        ("x,n,c,r,91,0,", "a latitude lies between -90 and 90 degrees, not 91, 0"),
-        ("x,n,c,r,NaN,0,", "a latitude lies between -90 and 90 degrees, not NaN, 0"),
+        ("x,n,c,r,91,0,", "a latitude lies between -90 and 90 degrees, not 91"),
+        ("x,n,c,r,NaN,0,", "a latitude lies between -90 and 90 degrees, not NaN"),
         ("x,n,c,r,0,0,-1", "base_radius is `-1`: a radius cannot be negative"),
         (
             "x,n,c,r,0,0,1000000000000",
@@ -92,6 +92,7 @@ fn limits_and_kinds_that_make_no_sense() {
         ("3 parsecs", "expected a limit such as `3km`, `1500m`, `50%` or `closed`"),
         ("150%", "a limit is at most 100%"),
         ("0m", "a limit of zero is refused: say `closed`"),
+        ("3", "say `3m` or `3km`"),
     ] {
         let line = format!("invalid value '{limit}' for '--limit <LIMIT>': {why}");
         start(&app, &["--kind", "manual", "--all", "--limit", limit], 2, &line);
@@ -137,19 +138,31 @@ fn campaigns_that_are_not_there_or_over() {
     let campaign = app.ask(&["campaign", "start", "--kind", "bad_weather", "--all"]);
     assert_eq!(campaign["campaign"], 2);
     for (command, verb) in [
-        ("show", "show"),
-        ("watch", "watch"),
-        ("end", "end"),
-        ("retry", "retry"),
-        ("give-up", "give up"),
-        ("outcomes", "list the outcomes of"),
+        ("show", "show the campaign"),
+        ("watch", "watch the campaign"),
+        ("end", "end the campaign"),
+        ("retry", "retry the campaign"),
+        ("give-up", "give up the campaign"),
+        ("outcomes", "list the outcomes"),
     ] {
-        let line = format!("could not {verb} campaign 99: there is no campaign 99");
+        let line = format!("could not {verb}: there is no campaign 99");
         check(&app, &["campaign", command, "99"], 1, &line);
     }
     assert_eq!(app.run(&["campaign", "end", "2"]).code, Some(0));
-    let line = "could not end campaign 2: campaign 2 has ended already";
+    let line = "could not end the campaign: campaign 2 has ended already";
     check(&app, &["campaign", "end", "2"], 1, line);
+}
+
+#[test]
+fn formats_that_contradict_each_other() {
+    let app = TestApp::with_shops();
+    app.ask(&["campaign", "start", "--kind", "bad_weather", "--all"]);
+    check(
+        &app,
+        &["--json", "campaign", "outcomes", "2", "--format", "csv"],
+        2,
+        "--json is ndjson: leave out --json or --format",
+    );
 }
 
 #[test]

@@ -54,7 +54,12 @@ fn what_a_killed_process_left_open_is_finished_by_the_next() {
     wait_until_stored(&mut child);
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_ne!(app.ask(&["campaign", "show", "2"])["open"], 0);
+    let open = app.ask(&["campaign", "show", "2"])["open"].as_u64().unwrap();
+    assert_ne!(open, 0);
+    let listed = app.run(&["--json", "campaign", "outcomes", "2", "--status", "open"]);
+    assert_eq!(listed.stdout.lines().count() as u64, open);
+    let few = app.run(&["--json", "campaign", "outcomes", "2", "--status", "open", "--limit", "3"]);
+    assert_eq!(few.stdout.lines().count(), 3);
     let watched = app.ask(&["campaign", "watch", "2"]);
     assert_eq!(watched["outcomes"], json!({ "applied": 30_000 }));
 }

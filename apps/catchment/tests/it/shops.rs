@@ -17,6 +17,11 @@ fn what_is_exported_can_be_imported_again() {
         "{exported}"
     );
 
+    assert_eq!(app.run(&["--json", "shops", "export", "-o", "out.json"]).code, Some(0));
+    let json = std::fs::read_to_string(app.path("out.json")).unwrap();
+    assert_eq!(json, app.run(&["--json", "shops", "export"]).stdout);
+    assert!(json.starts_with('{'), "{json}");
+
     let other = TestApp::empty();
     assert_eq!(other.import(&exported, &[]).stdout, "added 6, updated 0, bad 0\n");
     let without_version = |text: &str| -> Vec<String> {
@@ -33,7 +38,7 @@ fn good_rows_are_stored_where_bad_ones_may_be_skipped() {
     let refused = app.import(&content, &[]);
     assert_eq!(
         refused.stderr,
-        "catchment: bad line 3: a latitude lies between -90 and 90 degrees, not 91, 0\n\
+        "catchment: bad line 3: a latitude lies between -90 and 90 degrees, not 91\n\
          catchment: bad line 4: the id `g` is in line 2 already\n\
          catchment: could not import shops.csv: 2 of 4 rows are bad; \
          nothing was stored (--skip-bad leaves bad rows out)\n"

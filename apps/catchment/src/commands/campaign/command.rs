@@ -16,7 +16,7 @@ pub(super) async fn run(
     context: &Context,
 ) -> anyhow::Result<Ending> {
     let begun = Begun::now()?;
-    let attempt = || format!("could not {} campaign {revision}", verb(command));
+    let attempt = || format!("could not {} the campaign", verb(command));
     let done = context.stores.campaigns.command(revision, command).await;
     let goal = Goal::of(&done.with_context(attempt)?);
     if command == Command::GiveUp {
@@ -34,7 +34,7 @@ pub(super) async fn run(
 /// Waits until a campaign is where it goes by itself.
 pub(super) async fn watch(revision: Revision, context: &Context) -> anyhow::Result<Ending> {
     let begun = Begun::now()?;
-    let attempt = || format!("could not watch campaign {revision}");
+    let attempt = || "could not watch the campaign";
     let standing = Standing::read(&*context.stores.campaigns, revision).await;
     let goal = Goal::of(&standing.with_context(attempt)?.campaign);
     let finished = drive(context, revision, goal, begun).await.with_context(attempt)?;

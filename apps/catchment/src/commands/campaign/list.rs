@@ -15,7 +15,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<Ending> {
         return Ok(Ending::Done);
     }
     let mut rows =
-        table(&[">campaign", "state", "kind", ">limit", ">shops", ">open", "created", "reason"]);
+        table(&[">campaign", "status", "kind", ">limit", ">shops", ">open", "created", "reason"]);
     for campaign in campaigns {
         rows.add_row([
             campaign.name.revision.to_string(),

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::commands::Context;
-use crate::ending::Ending;
+use crate::ending::{Ending, WrongUsage};
 use crate::output::{note, table};
 use crate::shop_file::create;
 
@@ -15,23 +15,29 @@ use crate::shop_file::create;
 const PAGE: usize = 5_000;
 /// How many rows a table has unless more are asked for.
 const TABLE_ROWS: usize = 50;
-const COLUMNS: [&str; 4] = ["shop", "outcome", "code", "message"];
+const COLUMNS: [&str; 4] = ["shop", "status", "code", "message"];
+const OPEN: &str = "open";
+
+const AFTER_HELP: &str = "\
+A shop without an outcome is `open`; in the release phase, one that has nothing to be released
+is `-`.";
 
 /// What `campaign outcomes` takes.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// The campaign's number.
     #[arg(value_name = "N")]
     revision: Revision,
-    /// Only shops with this outcome.
+    /// Only shops with this outcome, such as rejected, or open ones.
     #[arg(long, value_name = "S", value_parser = parse_status)]
-    status: Option<Status>,
+    status: Option<Slot>,
     /// What was asked of the shops: the limit, or its end.
     #[arg(long, value_enum, default_value_t = PhaseName::Activation)]
     phase: PhaseName,
-    /// How they are printed; --json is ndjson.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    /// How they are printed: as a table unless said otherwise; --json is ndjson.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// The most shops that are listed; without it a table has 50, other formats all.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -50,19 +56,23 @@ enum Format {
     Ndjson,
 }
 
-fn parse_status(text: &str) -> Result<Status, String> {
-    text.parse().map_err(|()| {
-        let words: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
+fn parse_status(text: &str) -> Result<Slot, String> {
+    if text == OPEN {
+        return Ok(Slot::Open);
+    }
+    text.parse().map(Slot::Closed).map_err(|()| {
+        let closed = Status::ALL.iter().map(|status| status.as_str());
+        let words: Vec<&str> = closed.chain([OPEN]).collect();
         format!("expected one of {}", words.join(", "))
     })
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
     let revision = arguments.revision;
-    let attempt = || format!("could not list the outcomes of campaign {revision}");
+    let attempt = || "could not list the outcomes";
+    let format = format(arguments.format, context.output.json)?;
     let campaign = context.stores.campaigns.get(revision).await.with_context(attempt)?;
     campaign.ok_or(CampaignError::Unknown(revision)).with_context(attempt)?;
-    let format = if context.output.json { Format::Ndjson } else { arguments.format };
     let mut pages = Pages::new(arguments, format, context);
     match format {
         Format::Table => print_table(&mut pages, context).await,
@@ -73,11 +83,24 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(Ending::Done)
 }
 
+/// The format that is asked for, where the options agree.
+fn format(format: Option<Format>, json: bool) -> anyhow::Result<Format> {
+    match (format, json) {
+        (None | Some(Format::Ndjson), true) => Ok(Format::Ndjson),
+        (Some(Format::Table | Format::Csv), true) => {
+            Err(WrongUsage("--json is ndjson: leave out --json or --format").into())
+        }
+        (format, false) => Ok(format.unwrap_or(Format::Table)),
+    }
+}
+
 /// The outcomes, a page at a time.
 struct Pages<'a> {
     context: &'a Context,
     revision: Revision,
     filter: OutcomeFilter,
+    /// Pages may hold more, which the filter cannot tell.
+    wanted: Option<Slot>,
     from: u32,
     left: usize,
 }
@@ -88,11 +111,16 @@ impl<'a> Pages<'a> {
             PhaseName::Activation => Phase::Activation,
             PhaseName::Release => Phase::Release,
         };
+        let status = match arguments.status {
+            Some(Slot::Closed(status)) => Some(status),
+            Some(Slot::Open | Slot::Idle) | None => None,
+        };
         let most = if format == Format::Table { TABLE_ROWS } else { usize::MAX };
         Self {
             context,
             revision: arguments.revision,
-            filter: OutcomeFilter { phase, status: arguments.status },
+            filter: OutcomeFilter { phase, status },
+            wanted: arguments.status,
             from: 0,
             left: arguments.limit.unwrap_or(most),
         }
@@ -100,17 +128,22 @@ impl<'a> Pages<'a> {
 
     /// The next page; empty when there is none.
     async fn next(&mut self) -> anyhow::Result<Vec<ShopOutcome>> {
-        let limit = self.left.min(PAGE);
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
         let campaigns = &self.context.stores.campaigns;
-        let page = campaigns.outcomes(self.revision, self.filter, self.from, limit).await?;
-        self.left -= page.len();
-        if let Some(last) = page.last() {
+        while 0 < self.left {
+            let mut page = campaigns.outcomes(self.revision, self.filter, self.from, PAGE).await?;
+            let Some(last) = page.last() else { break };
             self.from = last.index + 1;
+            page.retain(|outcome| self.wanted.is_none_or(|slot| outcome.slot == slot));
+            if let Some(beyond) = page.get(self.left) {
+                self.from = beyond.index;
+                page.truncate(self.left);
+            }
+            self.left -= page.len();
+            if !page.is_empty() {
+                return Ok(page);
+            }
         }
-        Ok(page)
+        Ok(Vec::new())
     }
 
     /// Whether there are outcomes behind those that were asked for.
@@ -173,7 +206,7 @@ async fn print_ndjson(pages: &mut Pages<'_>, context: &Context) -> anyhow::Resul
 fn cells(outcome: &ShopOutcome) -> [String; COLUMNS.len()] {
     let word = match outcome.slot {
         Slot::Idle => "-",
-        Slot::Open => "open",
+        Slot::Open => OPEN,
         Slot::Closed(status) => status.as_str(),
     };
     let message = outcome.message.as_deref().or_else(|| outcome.code.map(Code::message));

@@ -14,7 +14,7 @@ use crate::watch::Standing;
 
 pub(super) async fn run(revision: Revision, context: &Context) -> anyhow::Result<Ending> {
     let standing = Standing::read(&*context.stores.campaigns, revision).await;
-    let standing = standing.with_context(|| format!("could not show campaign {revision}"))?;
+    let standing = standing.context("could not show the campaign")?;
     if context.output.json {
         let mut value = campaign_view(&standing.campaign);
         if let Value::Object(fields) = &mut value {
@@ -33,7 +33,7 @@ pub(super) async fn run(revision: Revision, context: &Context) -> anyhow::Result
 fn describe(campaign: &Campaign) -> String {
     let mut rows = vec![
         ("campaign", format!("{} ({})", campaign.name.revision, campaign.name.id)),
-        ("state", campaign.state.to_string()),
+        ("status", campaign.state.to_string()),
         ("kind", campaign.kind.to_string()),
         ("limit", campaign.limit.to_string()),
         ("reason", campaign.reason.clone()),

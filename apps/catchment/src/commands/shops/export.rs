@@ -1,5 +1,6 @@
-//! `catchment shops export`: shops as CSV, which `shops import` reads back.
+//! `catchment shops export`: shops as CSV, which `shops import` reads back, or as JSON.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -31,13 +32,17 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         None => "could not write the shops".to_owned(),
     };
     let mut pages = Pages::new(context, scope, usize::MAX);
-    if context.output.json && target.is_none() {
+    let mut file = create(target).with_context(attempt)?;
+    if context.output.json {
         while let Some(page) = pages.next().await? {
-            page.iter().try_for_each(|shop| context.output.value(&view(shop, floor)))?;
+            for shop in &page {
+                writeln!(file, "{}", view(shop, floor)).with_context(attempt)?;
+            }
         }
+        file.flush().with_context(attempt)?;
         return Ok(Ending::Done);
     }
-    let mut file = csv::Writer::from_writer(create(target).with_context(attempt)?);
+    let mut file = csv::Writer::from_writer(file);
     file.write_record(EXPORTED).with_context(attempt)?;
     while let Some(page) = pages.next().await? {
         for shop in &page {
