@@ -33,6 +33,24 @@ fn the_narrower_of_two_campaigns_decides_and_the_other_comes_back() {
 }
 
 #[test]
+fn a_radius_that_is_not_what_its_limit_asks_for_is_explained() {
+    let app = TestApp::with_shops();
+    let why = |limit: &str, floor: &str| {
+        let campaign = ["campaign", "start", "--kind", "manual", "--all", "--limit", limit];
+        let number = app.ask(&campaign)["campaign"].to_string();
+        let mut show = app.command(&["shops", "show", "a"]);
+        let shown = show.env("CATCHMENT__SHOPS__FLOOR", floor).output().unwrap();
+        app.ask(&["campaign", "end", &number]);
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        shown.lines().find_map(|line| line.strip_prefix("why        ").map(str::to_owned))
+    };
+    let told = |text: &str| Some(text.to_owned());
+    assert_eq!(why("9km", "0m"), told("manual 9 km (no wider than the base), campaign 2"));
+    assert_eq!(why("1km", "2km"), told("manual 1 km (not below the floor), campaign 3"));
+    assert_eq!(why("1km", "1km"), told("manual 1 km, campaign 4"));
+}
+
+#[test]
 fn a_dry_run_says_what_would_change_and_changes_nothing() {
     let app = TestApp::with_shops();
     app.ask(&["campaign", "start", "--kind", "rider_shortage", "--region", "Hackney"]);
@@ -71,18 +89,14 @@ fn shops_that_are_not_there_are_rejected_and_make_the_command_fail() {
 fn a_replaced_campaign_ends_and_its_shops_follow_the_new_one() {
     let app = TestApp::with_shops();
     app.ask(&["campaign", "start", "--kind", "manual", "--limit", "2km", "--all"]);
-    app.ask(&[
-        "campaign",
-        "start",
-        "--kind",
-        "manual",
-        "--limit",
-        "4km",
-        "--region",
-        "Hackney",
-        "--replace",
-        "2",
-    ]);
+    let options = "campaign start --kind manual --limit 4km --region Hackney --replace 2";
+    let options: Vec<&str> = options.split(' ').collect();
+    let dry_run = [&options[..], &["--dry-run"]].concat();
+    let forecast = app.ask(&dry_run);
+    assert_eq!((&forecast["shops"], &forecast["released"]), (&json!(2), &json!(4)));
+    let told = app.run(&dry_run).stdout;
+    assert!(told.contains("\nand 4 shops of campaign 2 are released\n"), "{told}");
+    app.ask(&options);
     let watched = app.ask(&["campaign", "watch", "2"]);
     assert_eq!((&watched["status"], &watched["replaced_by"]), (&json!("ended"), &json!(3)));
     assert_eq!(radius(&app, "a"), (json!(4000), json!(3)));
@@ -98,6 +112,7 @@ fn a_deadline_that_passed_is_told_with_what_to_do_next() {
     assert!(settled.starts_with("campaign 2 is settled (6 shops, "), "{ran:?}");
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("did not reach every shop: 6 expired; "), "{ran:?}");
+    assert!(ran.stderr.contains("with a longer `--timeout`"), "{ran:?}");
     assert_eq!(radius(&app, "a"), (json!(5000), Value::Null));
     let retried = app.run(&["campaign", "retry", "2"]);
     assert_eq!(retried.code, Some(1), "{retried:?}");

@@ -1,10 +1,12 @@
 //! What a campaign would do, before it is stored: the dry run, and the question whether so
 //! many shops are meant.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context as _;
-use catchment_domain::{CampaignError, Revision, Scope};
+use catchment_domain::ports::{OutcomeFilter, ShopOutcome};
+use catchment_domain::{CampaignError, Phase, Revision, Scope, ShopId, Slot, Status};
 use serde_json::json;
 
 use crate::commands::Context;
@@ -16,6 +18,8 @@ use crate::output::{facts, table};
 
 /// How many regions a dry run names.
 const REGIONS: usize = 10;
+/// How many shops of the old campaign are read at a time.
+const PAGE: usize = 5_000;
 
 /// Says how many shops a campaign would reach and what it would change, and changes nothing.
 pub(super) async fn dry_run(
@@ -24,27 +28,66 @@ pub(super) async fn dry_run(
     context: &Context,
 ) -> anyhow::Result<Ending> {
     let mut forecast = Forecast::default();
+    let mut released = match plan.replaces {
+        Some(replaced) => asked_by(replaced.campaign.revision, context).await?,
+        None => BTreeSet::new(),
+    };
     let mut pages = Pages::new(context, scope.clone(), usize::MAX);
     while let Some(page) = pages.next().await? {
         for shop in &page {
             forecast.add(shop, plan, &context.settings.policy);
+            released.remove(&shop.id);
         }
     }
     // A list of ids holds those of no shop too; their requests will be rejected.
-    let named = scope.named_only().map_or(0, std::collections::BTreeSet::len) as u64;
+    let named = scope.named_only().map_or(0, BTreeSet::len) as u64;
     let unknown = named.saturating_sub(forecast.shops);
     if forecast.shops + unknown == 0 {
         return Err(CampaignError::EmptyScope.into());
     }
     if context.output.json {
-        print_json(&forecast, unknown, context)?;
+        print_json(&forecast, unknown, released.len(), context)?;
     } else {
         print_table(&forecast, unknown, context)?;
+        if let Some(replaced) = plan.replaces
+            && !released.is_empty()
+        {
+            let shops = counted(released.len() as u64, "shop");
+            let are = if released.len() == 1 { "is" } else { "are" };
+            let old = replaced.campaign.revision;
+            context.output.line(format_args!("and {shops} of campaign {old} {are} released"))?;
+        }
+        context.output.line("Nothing was changed.")?;
     }
     Ok(Ending::Done)
 }
 
-fn print_json(forecast: &Forecast, unknown: u64, context: &Context) -> io::Result<()> {
+/// The shops that a campaign may have narrowed.
+async fn asked_by(revision: Revision, context: &Context) -> anyhow::Result<BTreeSet<ShopId>> {
+    let filter = OutcomeFilter { phase: Phase::Activation, status: None };
+    let mut shops = BTreeSet::new();
+    let mut from = 0;
+    loop {
+        let page = context.stores.campaigns.outcomes(revision, filter, from, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(shops) };
+        from = last.index + 1;
+        let narrowed = |outcome: &ShopOutcome| match outcome.slot {
+            // What was given up may have taken effect.
+            Slot::Open | Slot::Closed(Status::Applied | Status::Unchanged | Status::Failed) => true,
+            Slot::Idle | Slot::Closed(Status::Superseded | Status::Rejected | Status::Expired) => {
+                false
+            }
+        };
+        shops.extend(page.into_iter().filter(narrowed).map(|outcome| outcome.shop));
+    }
+}
+
+fn print_json(
+    forecast: &Forecast,
+    unknown: u64,
+    released: usize,
+    context: &Context,
+) -> io::Result<()> {
     let regions: Vec<_> = forecast
         .top_regions(REGIONS)
         .into_iter()
@@ -56,6 +99,7 @@ fn print_json(forecast: &Forecast, unknown: u64, context: &Context) -> io::Resul
         "changed": forecast.changed,
         "unchanged": forecast.unchanged(),
         "rejected": forecast.rejected + unknown,
+        "released": released,
         "narrowest": forecast.range.map(|(narrowest, _)| narrowest.metres()),
         "widest": forecast.range.map(|(_, widest)| widest.metres()),
         "regions": regions,
@@ -79,7 +123,11 @@ fn print_table(forecast: &Forecast, unknown: u64, context: &Context) -> io::Resu
     for (region, shops, changed) in forecast.top_regions(REGIONS) {
         regions.add_row([region.to_owned(), grouped(shops), grouped(changed)]);
     }
-    context.output.line(format_args!("\n{}\nNothing was changed.", regions.trim_fmt()))
+    context.output.line(format_args!("\n{}", regions.trim_fmt()))?;
+    match forecast.regions.len().saturating_sub(REGIONS) as u64 {
+        0 => Ok(()),
+        others => context.output.line(format_args!("and {}", counted(others, "other region"))),
+    }
 }
 
 /// Asks a person at a terminal whether a campaign over more than a tenth of all shops is meant.

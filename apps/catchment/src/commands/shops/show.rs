@@ -1,9 +1,11 @@
 //! `catchment shops show`: one shop, its radius, and why it is that.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 use anyhow::{Context as _, anyhow};
-use catchment_domain::{ActiveCause, Campaign, DecidedBy, Origin, Shop, ShopId};
+use catchment_domain::{
+    ActiveCause, Campaign, DecidedBy, Origin, Radius, Resolution, Shop, ShopId,
+};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -64,7 +66,7 @@ async fn causes(shop: &Shop, context: &Context) -> anyhow::Result<Vec<Known>> {
 fn describe(shop: &Shop, causes: &[Known], context: &Context) -> String {
     let state = &shop.state;
     let place = shop.profile.location;
-    let decided_by = state.resolution(context.settings.policy.floor).decided_by;
+    let resolution = state.resolution(context.settings.policy.floor);
     facts(&[
         ("shop", format!("{}  {}", shop.id, shop.profile.name)),
         ("category", shop.profile.category.clone()),
@@ -72,30 +74,34 @@ fn describe(shop: &Shop, causes: &[Known], context: &Context) -> String {
         ("place", format!("{}, {}", place.latitude(), place.longitude())),
         ("base", format!("{} (revision {})", state.base.radius, state.base.revision)),
         ("radius", state.radius.to_string()),
-        ("why", why(decided_by, causes)),
+        ("why", why(resolution, state.base.radius, causes)),
         ("version", state.version.to_string()),
     ])
 }
 
-fn why(decided_by: DecidedBy, causes: &[Known]) -> String {
-    match decided_by {
-        DecidedBy::Base => "nothing limits it: its base radius".to_owned(),
-        DecidedBy::Request { kind } => {
-            let limit = causes.iter().find(|(c, _)| c.origin == Origin::Request && c.kind == kind);
-            let limit = limit.map(|(cause, _)| cause.limit.to_string()).unwrap_or_default();
-            format!("{kind} {limit}, by a request without a campaign")
+fn why(resolution: Resolution, base: Radius, causes: &[Known]) -> String {
+    let decides = |(cause, _): &&Known| DecidedBy::cause(cause) == resolution.decided_by;
+    let Some((cause, campaign)) = causes.iter().find(decides) else {
+        return "nothing limits it: its base radius".to_owned();
+    };
+    let ActiveCause { kind, limit, origin, .. } = cause;
+    let bound = bound(resolution.radius, limit.of(base));
+    match origin {
+        Origin::Request => format!("{kind} {limit}{bound}, by a request without a campaign"),
+        Origin::Campaign(name) => {
+            let reason = campaign.as_ref().map(|campaign| quoted(&campaign.reason));
+            let reason = reason.unwrap_or_default();
+            format!("{kind} {limit}{bound}, campaign {}{reason}", name.revision)
         }
-        DecidedBy::Campaign { revision, kind } => {
-            let campaign = causes.iter().find_map(|(cause, campaign)| match cause.origin {
-                Origin::Campaign(name) if name.revision == revision => {
-                    Some((cause.limit.to_string(), campaign.as_ref()))
-                }
-                Origin::Campaign(_) | Origin::Request => None,
-            });
-            let (limit, campaign) = campaign.unwrap_or_default();
-            let reason = campaign.map(|campaign| quoted(&campaign.reason)).unwrap_or_default();
-            format!("{kind} {limit}, campaign {revision}{reason}")
-        }
+    }
+}
+
+/// What kept a radius from being what its limit asks for.
+fn bound(radius: Radius, asked: Radius) -> &'static str {
+    match radius.cmp(&asked) {
+        Ordering::Less => " (no wider than the base)",
+        Ordering::Equal => "",
+        Ordering::Greater => " (not below the floor)",
     }
 }
 
@@ -108,7 +114,7 @@ fn cause_table(shop: &Shop, causes: &[Known], context: &Context) -> String {
         ">limit",
         ">asks for",
         ">campaign",
-        "state",
+        "status",
         "since",
         "reason",
     ]);
@@ -140,7 +146,7 @@ fn cause_view(shop: &Shop, (cause, campaign): &Known) -> Value {
             Origin::Campaign(campaign) => Some(campaign.revision.0),
             Origin::Request => None,
         },
-        "state": campaign.as_ref().map(|campaign| campaign.state.as_str()),
+        "status": campaign.as_ref().map(|campaign| campaign.state.as_str()),
         "since": campaign.as_ref().map(|campaign| instant(campaign.created_at)),
         "reason": campaign.as_ref().map(|campaign| campaign.reason.as_str()),
     })
