@@ -1,47 +1,54 @@
 //! The progress of a campaign on stderr, where that is a terminal.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use catchment_domain::Timestamp;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Goal, Standing};
 use crate::number::grouped;
 
-const TEMPLATE: &str =
-    "{bar:24} {human_pos} of {human_len} answered, {rate} shops/s, {eta} left{msg}";
+/// All that is said is one message, so that it never contradicts itself and is cut where the
+/// terminal ends.
+const TEMPLATE: &str = "{bar:16} {wide_msg}";
 
 /// A bar that goes away by itself. Without a terminal it draws nothing.
-pub(crate) struct Bar(ProgressBar);
+pub(crate) struct Bar {
+    bar: ProgressBar,
+    /// How many had an answer when it was drawn first: the rate is that of the others.
+    first: Option<u64>,
+}
 
 impl Bar {
     /// A bar that was not drawn yet.
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-            bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
+            bar.set_style(style.progress_chars("=> "));
         }
-        Self(bar)
+        Self { bar, first: None }
     }
 
     /// Whether anybody sees it.
     pub(crate) fn is_seen(&self) -> bool {
-        !self.0.is_hidden()
+        !self.bar.is_hidden()
     }
 
     /// Draws how a campaign stands; `in_flight` requests of this process have no answer.
     pub(crate) fn show(
-        &self,
+        &mut self,
         standing: &Standing,
         goal: Goal,
         in_flight: Option<u32>,
         now: Timestamp,
     ) {
         let tally = standing.tally(goal);
-        self.0.set_length(u64::from(tally.open + tally.answered()));
-        self.0.set_position(u64::from(tally.answered()));
-        let mut message = String::new();
+        let (answered, all) = (tally.answered().into(), (tally.open + tally.answered()).into());
+        let mut message = format!("{} of {}", grouped(answered), grouped(all));
+        if let Some(pace) = self.pace(answered) {
+            message.push_str(&pace);
+        }
         if let Some(in_flight) = in_flight {
             let sent = tally.answered() + in_flight.min(tally.open);
             let _ = write!(message, ", {} sent", grouped(sent.into()));
@@ -52,23 +59,33 @@ impl Bar {
         if 0 < standing.overdue(now) {
             let _ = write!(message, ", {} overdue", grouped(standing.overdue(now).into()));
         }
-        self.0.set_message(message);
+        self.bar.set_message(message);
+        self.bar.update(|state| {
+            state.set_len(all);
+            state.set_pos(answered);
+        });
+        if self.first.is_none() {
+            self.first = Some(answered);
+            self.bar.reset_eta();
+        }
+    }
+
+    /// How fast it goes; nothing before the first answer, and while the campaign waits.
+    fn pace(&self, answered: u64) -> Option<String> {
+        self.first.filter(|first| *first < answered)?;
+        let rate = Duration::try_from_secs_f64(self.bar.per_sec()).unwrap_or_default().as_secs();
+        (0 < rate)
+            .then(|| format!(", {}/s, {:#} left", grouped(rate), HumanDuration(self.bar.eta())))
     }
 
     /// Says something above the bar, where there is one.
     pub(crate) fn say(&self, text: &str) {
-        self.0.suspend(|| crate::output::note(text));
+        self.bar.suspend(|| crate::output::note(text));
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
-}
-
-fn rate(state: &ProgressState, target: &mut dyn Write) {
-    // Rates below one show as 0, like a campaign that waits.
-    let rate = Duration::try_from_secs_f64(state.per_sec()).unwrap_or_default().as_secs();
-    let _ = target.write_str(&grouped(rate));
 }
