@@ -84,8 +84,9 @@ impl CampaignCheck<'_> {
                 outcome.slot != Slot::Closed(Status::Expired)
             }
             Slot::Idle | Slot::Open => true,
-            Slot::Closed(Status::Rejected) => slot == outcome.slot || effective || retried,
-            Slot::Closed(Status::Failed) => slot == outcome.slot || effective || retried,
+            Slot::Closed(Status::Rejected | Status::Failed) => {
+                slot == outcome.slot || effective || retried
+            }
             Slot::Closed(Status::Expired) => slot == outcome.slot || retried,
             Slot::Closed(_) => slot == outcome.slot,
         };
