@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use catchment_domain::Timestamp;
+use catchment_domain::{Status, Timestamp};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Goal, Standing};
@@ -45,19 +45,22 @@ impl Bar {
     ) {
         let tally = standing.tally(goal);
         let (answered, all) = (tally.answered().into(), (tally.open + tally.answered()).into());
-        let mut message = format!("{} of {}", grouped(answered), grouped(all));
+        let mut message = format!("{} of {} answered", grouped(answered), grouped(all));
+        // What went wrong comes first: the end of the line may be cut.
+        for (status, count) in tally.iter() {
+            if !matches!(status, Status::Applied | Status::Unchanged) {
+                let _ = write!(message, ", {} {status}", grouped(count.into()));
+            }
+        }
+        if 0 < standing.overdue(now) {
+            let _ = write!(message, ", {} overdue", grouped(standing.overdue(now).into()));
+        }
         if let Some(pace) = self.pace(answered) {
             message.push_str(&pace);
         }
         if let Some(in_flight) = in_flight {
             let sent = tally.answered() + in_flight.min(tally.open);
             let _ = write!(message, ", {} sent", grouped(sent.into()));
-        }
-        for (status, count) in tally.iter() {
-            let _ = write!(message, ", {} {status}", grouped(count.into()));
-        }
-        if 0 < standing.overdue(now) {
-            let _ = write!(message, ", {} overdue", grouped(standing.overdue(now).into()));
         }
         self.bar.set_message(message);
         self.bar.update(|state| {

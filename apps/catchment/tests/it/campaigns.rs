@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::app::{HEADER, TestApp};
 
 /// A shop's radius, and the campaign that decides it.
 fn radius(app: &TestApp, shop: &str) -> (Value, Value) {
@@ -62,6 +62,16 @@ fn a_dry_run_says_what_would_change_and_changes_nothing() {
     assert_eq!(app.state(), before);
     let done = app.ask(&options);
     assert_eq!(done["outcomes"], json!({ "applied": 4, "unchanged": 2 }));
+}
+
+#[test]
+fn a_dry_run_says_how_many_regions_it_does_not_name() {
+    let app = TestApp::empty();
+    let rows: Vec<String> = (0..12).map(|n| format!("s{n},n,c,Region {n},0,0")).collect();
+    assert_eq!(app.import(&format!("{HEADER}\n{}\n", rows.join("\n")), &[]).code, Some(0));
+    let told = app.run(&["campaign", "start", "--kind", "bad_weather", "--all", "--dry-run"]);
+    assert_eq!(told.stdout.matches("\nRegion ").count(), 10, "{told:?}");
+    assert!(told.stdout.ends_with("\nand 2 other regions\nNothing was changed.\n"), "{told:?}");
 }
 
 #[test]

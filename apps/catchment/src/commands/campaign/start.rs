@@ -122,7 +122,7 @@ enum Start {
     /// Nothing was changed.
     Looked(Ending),
     /// There is one campaign more.
-    Stored(Campaign, Begun),
+    Stored(Box<Campaign>, Begun),
 }
 
 async fn start(arguments: &Arguments, context: &Context) -> anyhow::Result<Start> {
@@ -148,7 +148,7 @@ async fn start(arguments: &Arguments, context: &Context) -> anyhow::Result<Start
         nonce: random::nonce(),
     };
     let begun = Begun::now()?;
-    Ok(Start::Stored(context.stores.campaigns.add(&draft).await?, begun))
+    Ok(Start::Stored(Box::new(context.stores.campaigns.add(&draft).await?), begun))
 }
 
 /// Waits until a campaign that was stored is settled.
