@@ -17,14 +17,14 @@ use crate::report::Finished;
 use crate::watch::{Bar, Goal, Standing, is_over};
 
 /// How often a campaign's state is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(10);
 const STALLED: &str = "no answer for 10 s: a full disk or a process that holds the database \
                        may be why; going on as soon as that is over";
 /// How long what is under way may take after an interrupt. What has no answer then, on a full
 /// disk for example, is sent again by whoever goes on.
 const DRAIN: Duration = Duration::from_secs(5);
-/// The bar, which needs its outcomes counted, is drawn with every fourth look.
-const LOOKS_A_DRAW: u32 = 4;
+/// The bar, which needs its outcomes counted, is drawn with every twentieth look.
+const LOOKS_A_DRAW: u32 = 20;
 
 /// A command that has begun to change something.
 pub(crate) struct Begun {
