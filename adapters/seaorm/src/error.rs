@@ -64,10 +64,9 @@ impl Failure {
             return Self::Full;
         }
         match code & 0xff {
-            1 => Self::Damaged,
             5 | 6 => Self::Busy,
             8 => Self::ReadOnly,
-            11 | 26 => Self::Damaged,
+            1 | 11 | 26 => Self::Damaged,
             13 => Self::Full,
             14 => Self::CannotOpen,
             18..=20 => Self::BadValue,

@@ -118,7 +118,6 @@ impl Proof {
             return Some(false);
         }
         match slot {
-            Slot::Idle => Some(self.effect.is_none()),
             Slot::Open | Slot::Closed(Status::Failed) => Some(true),
             Slot::Closed(Status::Superseded) => {
                 Some(campaign.state.is_ending_or_ended() || campaign.replaced_by.is_some())
@@ -129,7 +128,9 @@ impl Proof {
                 let by_another = self.repeated.filter(|_| campaign.replaced_by.is_some());
                 Some(self.effect.or(by_another) == Some(status))
             }
-            Slot::Closed(Status::Rejected | Status::Expired) => Some(self.effect.is_none()),
+            Slot::Idle | Slot::Closed(Status::Rejected | Status::Expired) => {
+                Some(self.effect.is_none())
+            }
         }
     }
 }
