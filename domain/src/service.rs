@@ -5,6 +5,7 @@
 
 mod lane_consumer;
 mod lane_requester;
+mod leased;
 mod sending;
 
 use std::time::Duration;

@@ -4,7 +4,6 @@
 //! with the position of the replies. So a crash between any two of them loses nothing: what
 //! has no outcome is sent again, and causes make that harmless.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,20 +12,17 @@ use crate::chunk::Chunk;
 use crate::correlation::Ticket;
 use crate::lane::{Position, ReplyLane};
 use crate::ports::{
-    Answer, CampaignLedger, ChannelError, ChunkSummary, Clock, Holder, Lease, LogError, Recorded,
-    ReplyLanes, ReplyLog, ReplyRecord, RequestChannel, StoreError,
+    Answer, CampaignLedger, ChannelError, Clock, Holder, LogError, ReplyLanes, ReplyLog,
+    ReplyRecord, RequestChannel, StoreError,
 };
 use crate::revision::Revision;
-use crate::service::sending::{Books, Sending};
+use crate::service::leased::Leased;
+use crate::service::sending::Sending;
 use crate::service::{ServiceError, Step, pause_after};
 use crate::time::Timestamp;
-use crate::window::Window;
 
 /// The most replies that are recorded at once.
 const REPLIES: usize = 8_192;
-
-/// The room in the window that is worth a transaction: a chunk's.
-const ROOM: u32 = 2_000;
 
 /// What a requester works on.
 #[derive(Clone)]
@@ -65,20 +61,6 @@ pub struct LaneRequester {
     leased: Option<Leased>,
     stopping: bool,
     failures: u32,
-}
-
-/// What a requester knows while it has the lease.
-struct Leased {
-    lease: Lease,
-    /// One past the newest reply when the lease began.
-    end: Position,
-    renewed_at: Timestamp,
-    looked_at: Option<Timestamp>,
-    window: Window,
-    sending: BTreeMap<Revision, Sending>,
-    books: Books,
-    /// The campaign that sent last.
-    turn: Revision,
 }
 
 /// Why a step did not succeed.
@@ -194,16 +176,7 @@ impl LaneRequester {
         let reply_lanes = &self.ports.reply_lanes;
         let lease = reply_lanes.lease(self.lane, self.holder, (log, end), self.terms.lease).await?;
         let Some(lease) = lease else { return Ok(Step::Pause(self.terms.lease / 3)) };
-        self.leased = Some(Leased {
-            lease,
-            end,
-            renewed_at: now,
-            looked_at: None,
-            window: Window::new(now),
-            sending: BTreeMap::new(),
-            books: Books::default(),
-            turn: Revision::NONE,
-        });
+        self.leased = Some(Leased::new(lease, end, now));
         Ok(Step::Worked)
     }
 
@@ -388,62 +361,6 @@ impl LaneRequester {
             self.ports.requests.send(requests, &address).await?;
         }
         Ok(())
-    }
-}
-
-impl Leased {
-    fn in_flight(&self) -> u32 {
-        self.sending.values().map(Sending::in_flight).sum()
-    }
-
-    /// The next chunks to be sent, where there is room: those of the campaign whose turn it is.
-    fn next(&mut self) -> Option<(Revision, Vec<u32>)> {
-        let in_flight = self.in_flight();
-        let room = self.window.size().saturating_sub(in_flight);
-        if room < ROOM && 0 < in_flight {
-            return None;
-        }
-        let ready = || self.sending.iter().filter(|(_, sending)| sending.may_send());
-        let campaigns = u32::try_from(ready().count()).unwrap_or(u32::MAX).max(1);
-        let (revision, _) =
-            ready().find(|(revision, _)| self.turn < **revision).or_else(|| ready().next())?;
-        let revision = *revision;
-        self.turn = revision;
-        let numbers = self.sending.get_mut(&revision)?.take(room / campaigns);
-        Some((revision, numbers))
-    }
-
-    fn keep(&mut self, revision: Revision, chunks: Vec<ChunkSummary>) {
-        let Self { books, sending, .. } = self;
-        books.keep(revision, chunks, |known| sending.contains_key(known));
-    }
-
-    fn put_back(&mut self, revision: Revision, numbers: &[u32]) {
-        if let Some(sending) = self.sending.get_mut(&revision) {
-            sending.put_back(numbers);
-        }
-    }
-
-    /// Takes over what recording did.
-    fn enter(&mut self, recorded: Recorded, now: Timestamp) {
-        self.window.answered(recorded.counted, now);
-        for (revision, number, open) in recorded.open {
-            if let Some(sending) = self.sending.get_mut(&revision)
-                && let Some(under_way) = sending.under_way.get_mut(&number)
-            {
-                *under_way = open;
-                sending.moved_at = now;
-            }
-            if open == 0 {
-                self.books.drop_shops(revision, number);
-            }
-        }
-        for campaign in recorded.campaigns {
-            let revision = campaign.name.revision;
-            if campaign.state.open() == 0 {
-                self.sending.remove(&revision);
-            }
-        }
     }
 }
 

@@ -1,0 +1,97 @@
+//! What a requester holds while it has the lease of its reply lane: nothing that could not be
+//! read again.
+
+use std::collections::BTreeMap;
+
+use crate::lane::Position;
+use crate::ports::{ChunkSummary, Lease, Recorded};
+use crate::revision::Revision;
+use crate::service::sending::{Books, Sending};
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// The room in the window that is worth a transaction: a chunk's.
+const ROOM: u32 = 2_000;
+
+/// What a requester knows while it has the lease.
+pub(crate) struct Leased {
+    pub(crate) lease: Lease,
+    /// One past the newest reply when the lease began.
+    pub(crate) end: Position,
+    pub(crate) renewed_at: Timestamp,
+    pub(crate) looked_at: Option<Timestamp>,
+    pub(crate) window: Window,
+    pub(crate) sending: BTreeMap<Revision, Sending>,
+    pub(crate) books: Books,
+    /// The campaign that sent last.
+    pub(crate) turn: Revision,
+}
+
+impl Leased {
+    pub(crate) fn new(lease: Lease, end: Position, now: Timestamp) -> Self {
+        Self {
+            lease,
+            end,
+            renewed_at: now,
+            looked_at: None,
+            window: Window::new(now),
+            sending: BTreeMap::new(),
+            books: Books::default(),
+            turn: Revision::NONE,
+        }
+    }
+
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.sending.values().map(Sending::in_flight).sum()
+    }
+
+    /// The next chunks to be sent, where there is room: those of the campaign whose turn it is.
+    pub(crate) fn next(&mut self) -> Option<(Revision, Vec<u32>)> {
+        let in_flight = self.in_flight();
+        let room = self.window.size().saturating_sub(in_flight);
+        if room < ROOM && 0 < in_flight {
+            return None;
+        }
+        let ready = || self.sending.iter().filter(|(_, sending)| sending.may_send());
+        let campaigns = u32::try_from(ready().count()).unwrap_or(u32::MAX).max(1);
+        let (revision, _) =
+            ready().find(|(revision, _)| self.turn < **revision).or_else(|| ready().next())?;
+        let revision = *revision;
+        self.turn = revision;
+        let numbers = self.sending.get_mut(&revision)?.take(room / campaigns);
+        Some((revision, numbers))
+    }
+
+    pub(crate) fn keep(&mut self, revision: Revision, chunks: Vec<ChunkSummary>) {
+        let Self { books, sending, .. } = self;
+        books.keep(revision, chunks, |known| sending.contains_key(known));
+    }
+
+    pub(crate) fn put_back(&mut self, revision: Revision, numbers: &[u32]) {
+        if let Some(sending) = self.sending.get_mut(&revision) {
+            sending.put_back(numbers);
+        }
+    }
+
+    /// Takes over what recording did.
+    pub(crate) fn enter(&mut self, recorded: Recorded, now: Timestamp) {
+        self.window.answered(recorded.counted, now);
+        for (revision, number, open) in recorded.open {
+            if let Some(sending) = self.sending.get_mut(&revision)
+                && let Some(under_way) = sending.under_way.get_mut(&number)
+            {
+                *under_way = open;
+                sending.moved_at = now;
+            }
+            if open == 0 {
+                self.books.drop_shops(revision, number);
+            }
+        }
+        for campaign in recorded.campaigns {
+            let revision = campaign.name.revision;
+            if campaign.state.open() == 0 {
+                self.sending.remove(&revision);
+            }
+        }
+    }
+}
