@@ -1,0 +1,1 @@
+//! Durable request-reply over Kafka, for anybody.

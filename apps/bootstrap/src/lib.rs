@@ -1,0 +1,1 @@
+//! Settings, logs, probes and shutdown of every app.

@@ -1,0 +1,3 @@
+//! Applies requests from Kafka and answers them.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Runs campaigns over Kafka.
+
+fn main() {}
