@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use catchment_bootstrap::settings::{DatabaseUrl, Settings};
 use catchment_domain::{Draft, Scope, Status};
 use clap::{Args, Subcommand, value_parser};
 use serde_json::json;
@@ -15,7 +16,6 @@ use crate::number::grouped;
 use crate::output::{Output, facts, note};
 use crate::random;
 use crate::run::{Begun, drive};
-use crate::settings::{DatabaseUrl, Settings};
 use crate::stores::Stores;
 use crate::watch::Goal;
 

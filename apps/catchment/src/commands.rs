@@ -6,10 +6,11 @@ pub(crate) mod config;
 pub(crate) mod shops;
 mod triggers;
 
+use catchment_bootstrap::settings::Settings;
+
 use crate::cli::Command;
 use crate::ending::Ending;
 use crate::output::Output;
-use crate::settings::Settings;
 use crate::stores::Stores;
 use crate::{bench, demo};
 

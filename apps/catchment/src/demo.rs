@@ -6,6 +6,7 @@ mod story;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
+use catchment_bootstrap::settings::{DatabaseUrl, Settings};
 use catchment_domain::{Scope, Status, Tally};
 use clap::Args;
 use clap::value_parser;
@@ -18,7 +19,6 @@ use crate::engine::{Engine, EngineLock};
 use crate::number::{counted, grouped};
 use crate::output::{Output, table};
 use crate::run::Interrupts;
-use crate::settings::{DatabaseUrl, Settings};
 use crate::stores::Stores;
 
 use self::story::{Act, Stage};

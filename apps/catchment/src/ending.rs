@@ -3,10 +3,10 @@
 use std::io;
 use std::process::ExitCode;
 
+use catchment_bootstrap::settings::SettingsError;
 use thiserror::Error;
 
 use crate::output::note;
-use crate::settings::SettingsError;
 
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use catchment_bootstrap::settings::Settings;
 use catchment_domain::ports::Holder;
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules,
@@ -22,7 +23,6 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::random;
-use crate::settings::Settings;
 use crate::stores::Stores;
 
 /// The embedded engine's only reply lane.

@@ -3,8 +3,6 @@
 mod cli;
 mod commands;
 mod ending;
-mod settings;
-mod telemetry;
 mod stores;
 mod engine;
 mod run;
@@ -16,18 +14,18 @@ mod scope;
 mod forecast;
 mod shop_file;
 mod city;
-mod duration;
-mod nearest;
 mod number;
 mod output;
 mod random;
 
 use std::process::ExitCode;
 
+use catchment_bootstrap::settings::{Layers, Settings};
+use catchment_bootstrap::telemetry;
+
 use crate::cli::Cli;
 use crate::ending::{Ending, WRONG_USAGE, complain, conclude};
 use crate::output::Output;
-use crate::settings::{Layers, Settings};
 
 #[tokio::main]
 async fn main() -> ExitCode {

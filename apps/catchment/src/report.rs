@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use catchment_bootstrap::duration;
 use catchment_domain::{Campaign, CampaignState, Revision, Status, Tally, Timestamp};
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 
-use crate::duration;
 use crate::ending::{Ending, complain};
 use crate::number::{counted, grouped, share};
 use crate::output::{Output, table};

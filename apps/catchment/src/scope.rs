@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 
 use anyhow::{Context as _, anyhow, bail};
+use catchment_bootstrap::nearest::suggest;
 use catchment_domain::{Circle, Location, Radius, Scope, ShopId};
 use clap::Args;
 
-use crate::nearest::suggest;
 use crate::shop_file::{RECORD_MAX, Source};
 use crate::stores::Stores;
 

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use catchment_bootstrap::settings::Database;
 use catchment_domain::ports::{
     CampaignLedger, CampaignRepository, Clock, ReplyLanes, ShopLedger, ShopRepository, StoreError,
 };
 use catchment_domain::{Lane, Receipt};
 use catchment_memory::SystemClock;
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
-
-use crate::settings::Database;
 
 /// The storage ports, all on one database.
 #[derive(Clone)]

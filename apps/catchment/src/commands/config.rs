@@ -1,11 +1,11 @@
 //! `catchment config`: the settings that are in force, and where each comes from.
 
+use catchment_bootstrap::settings::{Settings, redacted};
 use clap::Subcommand;
 use serde_json::json;
 
 use crate::ending::Ending;
 use crate::output::{Output, table};
-use crate::settings::{Settings, redacted};
 
 /// What to do with the settings.
 #[derive(Debug, Subcommand)]

@@ -1,10 +1,10 @@
 //! `catchment triggers`: the trigger kinds.
 
+use catchment_bootstrap::settings::Settings;
 use serde_json::json;
 
 use crate::ending::Ending;
 use crate::output::{Output, table};
-use crate::settings::Settings;
 
 /// Shows each kind with its rank and default limit, the highest rank first.
 pub(crate) fn run(settings: &Settings, output: Output) -> anyhow::Result<Ending> {

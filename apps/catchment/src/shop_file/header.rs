@@ -1,9 +1,9 @@
 //! The first line of a file of shops: which column holds what.
 
+use catchment_bootstrap::nearest::nearest;
 use csv::ByteRecord;
 
 use super::FileError;
-use crate::nearest::nearest;
 
 /// The columns that every file has, in the order in which they are written.
 pub(super) const REQUIRED: [&str; 6] = ["id", "name", "category", "region", "lat", "lon"];

@@ -1,11 +1,11 @@
 //! `catchment campaign show`: one campaign.
 
 use anyhow::Context as _;
+use catchment_bootstrap::duration;
 use catchment_domain::{Campaign, Revision};
 use serde_json::{Value, json};
 
 use crate::commands::Context;
-use crate::duration;
 use crate::ending::Ending;
 use crate::number::grouped;
 use crate::output::facts;

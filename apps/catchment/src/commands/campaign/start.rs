@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use catchment_bootstrap::duration;
+use catchment_bootstrap::nearest::suggest;
 use catchment_domain::ports::Clock;
 use catchment_domain::{
     Campaign, CampaignError, Draft, Limit, LimitError, Replaced, Revision, Timestamp, TriggerKind,
@@ -14,10 +16,8 @@ use serde_json::json;
 
 use super::preview;
 use crate::commands::Context;
-use crate::duration;
 use crate::ending::Ending;
 use crate::forecast::Plan;
-use crate::nearest::suggest;
 use crate::number::counted;
 use crate::random;
 use crate::report::finish;

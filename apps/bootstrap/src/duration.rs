@@ -15,7 +15,7 @@ const UNITS: [(&str, u64); 5] =
 /// # Errors
 ///
 /// When it is no such text, is zero, or is longer than 366 days.
-pub(crate) fn parse(text: &str) -> Result<Duration, DurationError> {
+pub fn parse(text: &str) -> Result<Duration, DurationError> {
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(DurationError::Unreadable);
@@ -47,7 +47,8 @@ fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
 }
 
 /// Writes a duration for people: `5 m`, `1 h 30 m`, `2.5 s`.
-pub(crate) fn show(duration: Duration) -> String {
+#[must_use]
+pub fn show(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if seconds < 60 {
         let text = format!("{:.1}", duration.as_secs_f64());
@@ -65,7 +66,7 @@ pub(crate) fn show(duration: Duration) -> String {
 
 /// Why a text is no duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum DurationError {
+pub enum DurationError {
     /// It is not made of numbers and units.
     #[error("expected a duration such as `5m`, `90s` or `1h30m`")]
     Unreadable,

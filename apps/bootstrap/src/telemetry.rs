@@ -8,7 +8,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::settings::Log;
 
 /// Installs what the settings say; `RUST_LOG` wins over their filter.
-pub(crate) fn install(log: &Log) {
+pub fn install(log: &Log) {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::WARN.into())
         .try_from_env()

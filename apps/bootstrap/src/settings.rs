@@ -15,72 +15,74 @@ use thiserror::Error;
 
 use crate::duration;
 
-pub(crate) use layers::{Layers, Value};
+pub use layers::{Layers, Value};
 
 /// Every setting, checked.
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Section `database`.
-    pub(crate) database: Database,
+    pub database: Database,
     /// The base radius of a new shop for which a file names none.
-    pub(crate) default_base: Radius,
+    pub default_base: Radius,
     /// The trigger kinds, and the floor.
-    pub(crate) policy: Policy,
+    pub policy: Policy,
     /// How long after its start a campaign's requests may begin to apply.
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
     /// Section `engine`.
-    pub(crate) engine: Engine,
+    pub engine: Engine,
     /// Section `log`.
-    pub(crate) log: Log,
+    pub log: Log,
     /// What they were read from, by key.
-    pub(crate) values: BTreeMap<String, Value>,
+    pub values: BTreeMap<String, Value>,
 }
 
 /// Section `database`.
 #[derive(Clone, Debug)]
-pub(crate) struct Database {
+pub struct Database {
     /// Where it is.
-    pub(crate) url: DatabaseUrl,
+    pub url: DatabaseUrl,
     /// How many lanes a new one is made for.
-    pub(crate) lanes: Lanes,
+    pub lanes: Lanes,
     /// How long receipts are kept after their replies were sent.
-    pub(crate) receipts_kept: Duration,
+    pub receipts_kept: Duration,
 }
 
 /// Section `engine`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Engine {
+pub struct Engine {
     /// The most requests that one transaction applies.
-    pub(crate) batch: usize,
+    pub batch: usize,
     /// How long a silent requester keeps its campaigns.
-    pub(crate) lease: Duration,
+    pub lease: Duration,
     /// How often campaigns are looked up.
-    pub(crate) look: Duration,
+    pub look: Duration,
     /// The silence after which open requests are sent again.
-    pub(crate) resend: Duration,
+    pub resend: Duration,
 }
 
 /// Section `log`.
 #[derive(Clone, Debug)]
-pub(crate) struct Log {
+pub struct Log {
     /// A filter of `tracing`.
-    pub(crate) filter: String,
+    pub filter: String,
     /// Whether lines are JSON.
-    pub(crate) json: bool,
+    pub json: bool,
 }
 
 /// Where the database is. Its `Debug` and [`redacted`] hide the password.
 #[derive(Clone)]
-pub(crate) struct DatabaseUrl(String);
+pub struct DatabaseUrl(String);
 
 impl DatabaseUrl {
     /// The database of this file.
-    pub(crate) fn of_file(path: &Path) -> Self {
+    #[must_use]
+    pub fn of_file(path: &Path) -> Self {
         Self(format!("sqlite://{}", path.display()))
     }
 
     /// The whole URL, with the password that may be in it: for the connection alone.
-    pub(crate) fn expose(&self) -> &str {
+    #[must_use]
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -92,7 +94,8 @@ impl std::fmt::Debug for DatabaseUrl {
 }
 
 /// The text of a URL with `***` in the place of a password.
-pub(crate) fn redacted(url: &str) -> String {
+#[must_use]
+pub fn redacted(url: &str) -> String {
     let secret = || {
         let (scheme, rest) = url.split_once("://")?;
         let authority = rest.split(['/', '?']).next()?;
@@ -107,7 +110,7 @@ pub(crate) fn redacted(url: &str) -> String {
 /// What is wrong with the settings, in one line that names the key.
 #[derive(Debug, Error)]
 #[error("bad settings: {0}")]
-pub(crate) struct SettingsError(pub(crate) String);
+pub struct SettingsError(pub(crate) String);
 
 impl Settings {
     /// Reads and checks all layers.
@@ -115,7 +118,7 @@ impl Settings {
     /// # Errors
     ///
     /// When a layer cannot be read, has an unknown key, or a value that is none.
-    pub(crate) fn load(layers: &Layers) -> Result<Self, SettingsError> {
+    pub fn load(layers: &Layers) -> Result<Self, SettingsError> {
         let keys = Keys(layers.read()?);
         Ok(Self {
             database: Database {
@@ -138,7 +141,8 @@ impl Settings {
     }
 
     /// Whether nobody has set it to anything else than the defaults.
-    pub(crate) fn is_default(&self, key: &str) -> bool {
+    #[must_use]
+    pub fn is_default(&self, key: &str) -> bool {
         self.values.get(key).is_some_and(|value| value.origin == layers::DEFAULTS_NAME)
     }
 }

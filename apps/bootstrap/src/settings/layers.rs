@@ -15,29 +15,29 @@ const VARIABLES: &str = "an environment variable";
 
 /// Everything that says something about the settings, read once at the start.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Layers {
+pub struct Layers {
     /// The environment's name: `prod` stands for `prod.toml`.
-    pub(crate) environment: Option<String>,
+    pub environment: Option<String>,
     /// The folder of that file.
-    pub(crate) folder: PathBuf,
+    pub folder: PathBuf,
     /// The environment variables.
-    pub(crate) variables: HashMap<String, String>,
+    pub variables: HashMap<String, String>,
     /// The option `--database`.
-    pub(crate) database: Option<String>,
+    pub database: Option<String>,
 }
 
 /// A value as it was written, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Value {
+pub struct Value {
     /// The text.
-    pub(crate) text: String,
+    pub text: String,
     /// The last layer that set it.
-    pub(crate) origin: String,
+    pub origin: String,
 }
 
 impl Layers {
     /// The layers of this process.
-    pub(crate) fn of_process(database: Option<String>) -> Self {
+    pub fn of_process(database: Option<String>) -> Self {
         let variables: HashMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -54,7 +54,7 @@ impl Layers {
     /// # Errors
     ///
     /// When a file is missing or cannot be parsed, or a key is unknown.
-    pub(crate) fn read(&self) -> Result<BTreeMap<String, Value>, SettingsError> {
+    pub fn read(&self) -> Result<BTreeMap<String, Value>, SettingsError> {
         let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         let mut values = flattened(defaults, DEFAULTS_NAME)?;
         let known: Vec<String> = values.keys().cloned().collect();

@@ -2,7 +2,7 @@
 
 /// What to say after an unknown name: `: did you mean ...?`, or the names that there are
 /// where none is near.
-pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let near: Vec<String> =
         nearest(name, &known).into_iter().map(|name| format!("`{name}`")).collect();
@@ -14,7 +14,8 @@ pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Up to three names that resemble `name`, the nearest first.
-pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
     const NEAR: f64 = 0.55;
     let wanted = name.to_lowercase();
     let mut scored: Vec<(f64, &str)> = known
