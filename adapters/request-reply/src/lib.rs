@@ -1,1 +1,4 @@
 //! Durable request-reply over Kafka, for anybody.
+
+pub mod correlation;
+pub mod profile;

@@ -1,0 +1,112 @@
+//! Who asks, where the answer goes, and which headers say so.
+//!
+//! The only place that knows names and bytes of headers; it is pure, and a table for each kind
+//! of peer. Peers are told apart by what they send, never by a setting:
+//!
+//! | peer | correlation id | reply topic | reply partition | a failure |
+//! |---|---|---|---|---|
+//! | [`Spring`](Profile::Spring) | `kafka_correlationId` | `kafka_replyTopic` | `kafka_replyPartition`, 4 bytes | no standard |
+//! | [`Nest`](Profile::Nest) | `kafka_correlationId` | `kafka_replyTopic` | `kafka_replyPartition`, **decimal** | `kafka_nest-err` |
+//! | [`SmallRye`](Profile::SmallRye) | `REPLY_CORRELATION_ID` | `REPLY_TOPIC` | `REPLY_PARTITION`, 4 bytes | none |
+//!
+//! Names are case-sensitive, and of a repeated name the last counts.
+//! Our own requester sends the first and the third row at once, so that a replier of any kind
+//! answers it ([`RequestHeaders`]); who is asked in both is answered in one ([`ReplyTo`]).
+
+mod compact;
+mod dead_letter;
+mod failure;
+mod partition;
+mod reply;
+mod reply_to;
+mod request;
+
+pub use dead_letter::{DeadLetter, Origin, TimestampKind};
+pub use failure::Failure;
+pub use partition::ReplyPartition;
+pub use reply::{Answer, ReadReply};
+pub use reply_to::{IllegalTopic, ReplyBody, ReplyTo};
+pub use request::{CorrelationForm, PartitionForm, RequestHeaders, RequestStyle};
+
+/// A header: its name, and its value where it has one.
+pub type Header<'a> = (&'a str, Option<&'a [u8]>);
+
+/// A header under one of our names.
+pub type OwnHeader<'a> = (&'static str, Option<&'a [u8]>);
+
+/// Names of Spring and, but for the encoding of the partition, of NestJS.
+mod kafka {
+    pub(super) const CORRELATION_ID: &str = "kafka_correlationId";
+    pub(super) const REPLY_TOPIC: &str = "kafka_replyTopic";
+    pub(super) const REPLY_PARTITION: &str = "kafka_replyPartition";
+}
+
+/// Names that only NestJS has.
+mod nest {
+    pub(super) const FAILURE: &str = "kafka_nest-err";
+    pub(super) const IS_DISPOSED: &str = "kafka_nest-is-disposed";
+}
+
+/// Names of SmallRye.
+mod smallrye {
+    pub(super) const CORRELATION_ID: &str = "REPLY_CORRELATION_ID";
+    pub(super) const REPLY_TOPIC: &str = "REPLY_TOPIC";
+    pub(super) const REPLY_PARTITION: &str = "REPLY_PARTITION";
+}
+
+/// The Java class of a value, for Spring's `JsonDeserializer`.
+const TYPE_ID: &str = "__TypeId__";
+const TRACE_PARENT: &str = "traceparent";
+const TRACE_STATE: &str = "tracestate";
+
+/// The kind of peer that a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// Spring's `ReplyingKafkaTemplate`, and whoever sends what it sends: our own requester, too.
+    Spring,
+    /// A NestJS microservice client: as Spring, but its partition is decimal text.
+    Nest,
+    /// SmallRye Reactive Messaging, for example in Quarkus.
+    SmallRye,
+}
+
+impl Profile {
+    /// The name under which such a peer looks for the correlation id.
+    const fn correlation_id(self) -> &'static str {
+        match self {
+            Self::Spring | Self::Nest => kafka::CORRELATION_ID,
+            Self::SmallRye => smallrye::CORRELATION_ID,
+        }
+    }
+}
+
+/// W3C trace context, carried from a request into its reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trace<'a> {
+    /// The header `traceparent`.
+    pub parent: Option<&'a [u8]>,
+    /// The header `tracestate`.
+    pub state: Option<&'a [u8]>,
+}
+
+impl<'a> Trace<'a> {
+    /// Remembers a header, where it is one of the two.
+    fn read(&mut self, (name, value): Header<'a>) {
+        match name {
+            TRACE_PARENT => self.parent = value.filter(|value| Self::fits(value)),
+            TRACE_STATE => self.state = value.filter(|value| Self::fits(value)),
+            _ => {}
+        }
+    }
+
+    /// Whether a value is short enough for the compact form; the standard's own limit is 512.
+    fn fits(value: &[u8]) -> bool {
+        u16::try_from(value.len()).is_ok()
+    }
+
+    fn headers(self) -> impl Iterator<Item = OwnHeader<'a>> {
+        let parent = self.parent.map(|parent| (TRACE_PARENT, Some(parent)));
+        let state = self.state.map(|state| (TRACE_STATE, Some(state)));
+        parent.into_iter().chain(state)
+    }
+}
