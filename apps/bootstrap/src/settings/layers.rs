@@ -1,11 +1,12 @@
 //! Where settings come from: the defaults, a file for the environment, variables, options.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat, ValueKind};
 
 use super::SettingsError;
+use super::kafka::PASSED_THROUGH;
 use crate::nearest::nearest;
 
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
@@ -17,26 +18,31 @@ const VARIABLES: &str = "an environment variable";
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     /// The environment's name: `prod` stands for `prod.toml`.
-    pub environment: Option<String>,
+    pub(super) environment: Option<String>,
     /// The folder of that file.
-    pub folder: PathBuf,
+    pub(super) folder: PathBuf,
+    /// The file that is read in the place of the environment's.
+    pub(super) file: Option<PathBuf>,
     /// The environment variables.
-    pub variables: HashMap<String, String>,
+    pub(super) variables: HashMap<String, String>,
+    /// What else is the default for an app.
+    pub(super) defaults: Vec<(&'static str, &'static str)>,
     /// The option `--database`.
-    pub database: Option<String>,
+    pub(super) database: Option<String>,
 }
 
 /// A value as it was written, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Value {
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Value {
     /// The text.
-    pub text: String,
+    pub(super) text: String,
     /// The last layer that set it.
-    pub origin: String,
+    pub(super) origin: String,
 }
 
 impl Layers {
     /// The layers of this process.
+    #[must_use]
     pub fn of_process(database: Option<String>) -> Self {
         let variables: HashMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -46,19 +52,34 @@ impl Layers {
             folder: variables.get("CATCHMENT_CONFIG").map_or("config", String::as_str).into(),
             variables,
             database,
+            ..Self::default()
         }
     }
 
+    /// Reads this file in the place of the environment's.
+    #[must_use]
+    pub fn with_file(mut self, file: Option<PathBuf>) -> Self {
+        self.file = file;
+        self
+    }
+
+    /// Takes other defaults for an app.
+    #[must_use]
+    pub fn with_defaults(mut self, defaults: &[(&'static str, &'static str)]) -> Self {
+        self.defaults.extend_from_slice(defaults);
+        self
+    }
+
     /// All values by key, each from the last layer that sets it.
-    ///
-    /// # Errors
-    ///
-    /// When a file is missing or cannot be parsed, or a key is unknown.
-    pub fn read(&self) -> Result<BTreeMap<String, Value>, SettingsError> {
+    pub(super) fn read(&self) -> Result<BTreeMap<String, Value>, SettingsError> {
         let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         let mut values = flattened(defaults, DEFAULTS_NAME)?;
+        for (key, text) in &self.defaults {
+            let origin = DEFAULTS_NAME.to_owned();
+            values.insert((*key).to_owned(), Value { text: (*text).to_owned(), origin });
+        }
         let known: Vec<String> = values.keys().cloned().collect();
-        for (key, value) in self.environment_file()?.into_iter().chain(self.variables()?) {
+        for (key, value) in self.file()?.into_iter().chain(self.variables()?) {
             check_known(&key, &value.origin, &known)?;
             values.insert(key, value);
         }
@@ -68,16 +89,16 @@ impl Layers {
         Ok(values)
     }
 
-    fn environment_file(&self) -> Result<BTreeMap<String, Value>, SettingsError> {
+    fn file(&self) -> Result<BTreeMap<String, Value>, SettingsError> {
+        if let Some(file) = &self.file {
+            let missing = || format!("there is no file {}", file.display());
+            return read_file(file, missing);
+        }
         let Some(environment) = &self.environment else { return Ok(BTreeMap::new()) };
         let path = self.folder.join(format!("{environment}.toml"));
-        let origin = path.display().to_string();
-        if !path.is_file() {
-            let why = format!("CATCHMENT_ENV is `{environment}`, but there is no file {origin}");
-            return Err(SettingsError(why));
-        }
-        let file = File::from(path).format(FileFormat::Toml);
-        flattened(Config::builder().add_source(file), &origin)
+        read_file(&path, || {
+            format!("CATCHMENT_ENV is `{environment}`, but there is no file {}", path.display())
+        })
     }
 
     fn variables(&self) -> Result<BTreeMap<String, Value>, SettingsError> {
@@ -85,8 +106,26 @@ impl Layers {
             .prefix_separator("__")
             .separator("__")
             .source(Some(self.variables.clone()));
-        flattened(Config::builder().add_source(variables), VARIABLES)
+        let values = flattened(Config::builder().add_source(variables), VARIABLES)?;
+        // No name of librdkafka's that is set as text has an underscore, and no variable a dot.
+        let dotted = |key: String| match PASSED_THROUGH.iter().find(|table| key.starts_with(*table))
+        {
+            Some(table) => format!("{table}{}", key.trim_start_matches(table).replace('_', ".")),
+            None => key,
+        };
+        Ok(values.into_iter().map(|(key, value)| (dotted(key), value)).collect())
     }
+}
+
+fn read_file(
+    path: &Path,
+    missing: impl FnOnce() -> String,
+) -> Result<BTreeMap<String, Value>, SettingsError> {
+    if !path.is_file() {
+        return Err(SettingsError(missing()));
+    }
+    let file = File::from(path).format(FileFormat::Toml);
+    flattened(Config::builder().add_source(file), &path.display().to_string())
 }
 
 type Builder = config::ConfigBuilder<config::builder::DefaultState>;
@@ -120,6 +159,9 @@ fn flattened(source: Builder, origin: &str) -> Result<BTreeMap<String, Value>, S
 }
 
 fn check_known(key: &str, origin: &str, known: &[String]) -> Result<(), SettingsError> {
+    if PASSED_THROUGH.iter().any(|table| key.starts_with(table)) {
+        return Ok(());
+    }
     let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
     // Trigger kinds can be added, each with the same two settings.
     let added: Vec<String> = key

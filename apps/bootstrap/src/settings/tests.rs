@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use catchment_domain::Rank;
+
 use super::*;
 
 fn with_variables(variables: &[(&str, &str)]) -> Layers {
@@ -46,7 +48,10 @@ fn variables_win_over_defaults_and_the_option_over_variables() {
     layers.database = Some("sqlite://option.db".into());
     let settings = Settings::load(&layers).unwrap();
     assert_eq!(settings.database.url.expose(), "sqlite://option.db");
-    assert_eq!(settings.values["database.url"].origin, "--database");
+    let shown = settings.shown();
+    let url = shown.iter().find(|setting| setting.key == "database.url").unwrap();
+    assert_eq!(url.origin, "--database");
+    assert!(!settings.is_default("database.url") && settings.is_default("database.lanes"));
 }
 
 #[test]
@@ -81,7 +86,14 @@ fn a_bad_value_is_named_with_its_key() {
         ("TRIGGERS__MANUAL__RANK", "256", "expected a whole number from 0 to 255"),
         ("DATABASE__LANES", "0", "expected a whole number from 1 to 1024"),
         ("LOG__FORMAT", "xml", "expected `text` or `json`"),
-        ("DATABASE__URL", "catchment.db", "expected a file such as `sqlite://catchment.db`"),
+        (
+            "DATABASE__URL",
+            "catchment.db",
+            "expected a file such as `sqlite://catchment.db`, or a server such as \
+             `postgres://user@host/database`",
+        ),
+        ("PROBES__ADDRESS", "8080", "expected an address such as `0.0.0.0:8080`, or `none`"),
+        ("KAFKA__GROUP_ID", "", "it must not be empty"),
     ] {
         let key = name.to_lowercase().replace("__", ".");
         assert_eq!(
@@ -98,15 +110,90 @@ fn a_new_kind_needs_a_rank() {
 }
 
 #[test]
-fn a_password_is_not_shown() {
-    for (url, shown) in [
-        ("sqlite://catchment.db", "sqlite://catchment.db"),
-        ("postgres://me:secret@host/shops?a=b", "postgres://me:***@host/shops?a=b"),
-        ("postgres://me:se@cret@host", "postgres://me:***@host"),
-        ("postgres://me@host/shops", "postgres://me@host/shops"),
+fn secrets_are_not_shown() {
+    let secrets = [
+        ("CATCHMENT__DATABASE__URL", "postgres://me:hush@host"),
+        ("CATCHMENT__KAFKA__PROPERTIES__SASL_PASSWORD", "hush"),
+        ("CATCHMENT__KAFKA__PRODUCER__SSL_KEY_PASSWORD", "hush"),
+    ];
+    let settings = Settings::load(&with_variables(&secrets)).unwrap();
+    let shown = format!("{settings:?} {:?} {:?}", settings.database, settings.kafka);
+    assert!(shown.contains("me:***@host") && !shown.contains("hush"), "{shown}");
+    let refusal = refusal(&[("CATCHMENT__DATABASE__URL", "mysql://me:hush@host")]);
+    assert!(refusal.contains("me:***@host") && !refusal.contains("hush"), "{refusal}");
+}
+
+#[test]
+fn properties_of_the_broker_client_are_passed_through() {
+    let settings = Settings::load(&with_variables(&[
+        ("CATCHMENT__KAFKA__PROPERTIES__SECURITY_PROTOCOL", "ssl"),
+        ("CATCHMENT__KAFKA__PRODUCER__LINGER_MS", "0"),
+    ]));
+    let kafka = settings.unwrap().kafka;
+    assert_eq!(kafka.properties.0["security.protocol"], "ssl");
+    assert_eq!(kafka.producer.0["linger.ms"], "0");
+    assert_eq!(kafka.consumer, Properties::default());
+}
+
+#[test]
+fn a_file_may_write_properties_with_and_without_quotes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kafka.toml");
+    let text = "[kafka.properties]\nsecurity.protocol = \"ssl\"\n\"sasl.mechanism\" = \"PLAIN\"\n\
+                [kafka.consumer]\n\"fetch.wait.max.ms\" = 50\n";
+    std::fs::write(&path, text).unwrap();
+    let kafka = Settings::load(&Layers::default().with_file(Some(path))).unwrap().kafka;
+    assert_eq!(kafka.properties.0["security.protocol"], "ssl");
+    assert_eq!(kafka.properties.0["sasl.mechanism"], "PLAIN");
+    assert_eq!(kafka.consumer.0["fetch.wait.max.ms"], "50");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let layers = Layers::default().with_file(Some("missing.toml".into()));
+    let refusal = Settings::load(&layers).unwrap_err().to_string();
+    assert_eq!(refusal, "bad settings: there is no file missing.toml");
+}
+
+#[test]
+fn time_outs_that_contradict_each_other_are_refused() {
+    for (name, value, expected) in [
+        (
+            "SHUTDOWN__DRAIN",
+            "45s",
+            "`shutdown.drain` is 45 s: it must be below `kafka.session_timeout`, which is 45 s",
+        ),
+        (
+            "KAFKA__SESSION_TIMEOUT",
+            "6m",
+            "`kafka.session_timeout` is 6 m: it must be at most `max.poll.interval.ms`, which is \
+             5 m",
+        ),
+        (
+            "KAFKA__CONSUMER__MAX_POLL_INTERVAL_MS",
+            "30000",
+            "`kafka.session_timeout` is 45 s: it must be at most `max.poll.interval.ms`, which \
+             is 30 s",
+        ),
+        (
+            "KAFKA__PROPERTIES__MAX_POLL_INTERVAL_MS",
+            "soon",
+            "`max.poll.interval.ms` is `soon`: expected a whole number of milliseconds",
+        ),
+        (
+            "DATABASE__IDLE_IN_TRANSACTION_SESSION_TIMEOUT",
+            "1m",
+            "`database.idle_in_transaction_session_timeout` is 1 m: it must be below \
+             `kafka.session_timeout`, which is 45 s",
+        ),
+        (
+            "DATABASE__LOCK_TIMEOUT",
+            "50s",
+            "`database.lock_timeout` is 50 s: it must be below `kafka.session_timeout`, which \
+             is 45 s",
+        ),
     ] {
-        assert_eq!(format!("{:?}", DatabaseUrl(url.into())), shown);
+        let refusal = refusal(&[(&format!("CATCHMENT__{name}"), value)]);
+        assert_eq!(refusal, format!("bad settings: {expected}"));
     }
-    let refusal = refusal(&[("CATCHMENT__DATABASE__URL", "postgres://me:secret@host")]);
-    assert!(refusal.contains("me:***@host") && !refusal.contains("secret"), "{refusal}");
 }

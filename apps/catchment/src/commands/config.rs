@@ -1,6 +1,6 @@
 //! `catchment config`: the settings that are in force, and where each comes from.
 
-use catchment_bootstrap::settings::{Settings, redacted};
+use catchment_bootstrap::settings::{Settings, Shown};
 use clap::Subcommand;
 use serde_json::json;
 
@@ -21,12 +21,11 @@ pub(crate) fn run(
     output: Output,
 ) -> anyhow::Result<Ending> {
     let mut rows = table(&["setting", "value", "from"]);
-    for (key, value) in &settings.values {
-        let text = if key == "database.url" { redacted(&value.text) } else { value.text.clone() };
+    for Shown { key, text, origin, .. } in settings.shown() {
         if output.json {
-            output.value(&json!({ "setting": key, "value": text, "from": value.origin }))?;
+            output.value(&json!({ "setting": key, "value": text, "from": origin }))?;
         } else {
-            rows.add_row([key.clone(), text, value.origin.clone()]);
+            rows.add_row([key, text, origin]);
         }
     }
     if !output.json {

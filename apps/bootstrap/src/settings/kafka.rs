@@ -1,0 +1,77 @@
+//! Section `kafka`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::SettingsError;
+use super::keys::Keys;
+use super::secrets::shown;
+
+/// The tables whose keys are librdkafka's own.
+pub(super) const PASSED_THROUGH: [&str; 3] =
+    ["kafka.properties.", "kafka.producer.", "kafka.consumer."];
+
+/// Section `kafka`.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    /// Where brokers are, as `host:port`.
+    pub bootstrap_servers: String,
+    /// Where requests travel.
+    pub requests_topic: String,
+    /// Where our own replies travel.
+    pub replies_topic: String,
+    /// The group of the consumers.
+    pub group_id: String,
+    /// The topics that replies may go to besides the usual ones.
+    pub reply_topics_allowed: Vec<String>,
+    /// How long a broker that does not answer is tried at the start.
+    pub connect_timeout: Duration,
+    /// After how long without a sign of life a consumer has lost its lanes.
+    pub session_timeout: Duration,
+    /// What every client of librdkafka is given.
+    pub properties: Properties,
+    /// What producers are given besides.
+    pub producer: Properties,
+    /// What consumers are given besides.
+    pub consumer: Properties,
+}
+
+impl Kafka {
+    pub(super) fn read(keys: &Keys) -> Result<Self, SettingsError> {
+        Ok(Self {
+            bootstrap_servers: keys.filled("kafka.bootstrap_servers")?.to_owned(),
+            requests_topic: keys.filled("kafka.requests_topic")?.to_owned(),
+            replies_topic: keys.filled("kafka.replies_topic")?.to_owned(),
+            group_id: keys.filled("kafka.group_id")?.to_owned(),
+            reply_topics_allowed: keys.list("kafka.reply_topics_allowed")?,
+            connect_timeout: keys.duration("kafka.connect_timeout")?,
+            session_timeout: keys.duration("kafka.session_timeout")?,
+            properties: Properties(keys.table("kafka.properties.")),
+            producer: Properties(keys.table("kafka.producer.")),
+            consumer: Properties(keys.table("kafka.consumer.")),
+        })
+    }
+
+    /// The longest pause between two polls of a consumer: librdkafka's own default where
+    /// nobody set it.
+    pub(super) fn max_poll_interval(&self) -> Result<Duration, SettingsError> {
+        const NAME: &str = "max.poll.interval.ms";
+        const DEFAULT: Duration = Duration::from_mins(5);
+        let text = self.consumer.0.get(NAME).or_else(|| self.properties.0.get(NAME));
+        let Some(text) = text else { return Ok(DEFAULT) };
+        text.parse().map(Duration::from_millis).map_err(|_| {
+            SettingsError(format!("`{NAME}` is `{text}`: expected a whole number of milliseconds"))
+        })
+    }
+}
+
+/// Properties of librdkafka by name. `Debug` hides the secret ones.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Properties(pub BTreeMap<String, String>);
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(name, text)| (name, shown(name, text)))).finish()
+    }
+}

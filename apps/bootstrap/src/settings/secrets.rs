@@ -1,0 +1,90 @@
+//! What nobody may see of the settings: passwords and keys.
+
+/// What is shown in the place of a secret.
+const HIDDEN: &str = "***";
+
+/// What the names of secret settings have in them: librdkafka's, and any that it may add.
+const SECRET_NAMES: [&str; 5] =
+    ["password", "passphrase", "secret", "key.pem", "oauthbearer.config"];
+
+/// The text of a setting as it may be shown.
+pub(super) fn shown(key: &str, text: &str) -> String {
+    if SECRET_NAMES.iter().any(|name| key.contains(name)) {
+        return HIDDEN.to_owned();
+    }
+    redacted(text)
+}
+
+/// The text of a URL with `***` in the place of each password: that of the user, and those
+/// among its parameters.
+pub(super) fn redacted(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (place, parameters) = match rest.split_once('?') {
+        Some((place, parameters)) => (place, Some(parameters)),
+        None => (rest, None),
+    };
+    let place = without_password(place);
+    match parameters.map(without_secret_parameters) {
+        Some(parameters) => format!("{scheme}://{place}?{parameters}"),
+        None => format!("{scheme}://{place}"),
+    }
+}
+
+/// `name:password@rest` without the password. A password that should have been escaped may
+/// itself hold `@`, `/` or `:`, so everything up to the last `@` is taken for it.
+fn without_password(place: &str) -> String {
+    let named = place.rsplit_once('@').and_then(|(user, rest)| {
+        let (name, _) = user.split_once(':')?;
+        Some(format!("{name}:{HIDDEN}@{rest}"))
+    });
+    named.unwrap_or_else(|| place.to_owned())
+}
+
+fn without_secret_parameters(parameters: &str) -> String {
+    let hide = |parameter: &str| match parameter.split_once('=') {
+        Some((name, _)) if SECRET_NAMES.iter().any(|secret| name.contains(secret)) => {
+            format!("{name}={HIDDEN}")
+        }
+        _ => parameter.to_owned(),
+    };
+    parameters.split('&').map(hide).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_urls_are_hidden() {
+        for (url, expected) in [
+            ("sqlite://catchment.db", "sqlite://catchment.db"),
+            ("postgres://me:secret@host/shops?a=b", "postgres://me:***@host/shops?a=b"),
+            ("postgres://me:se@cret@host", "postgres://me:***@host"),
+            ("postgres://me:se/cret@host/shops", "postgres://me:***@host/shops"),
+            ("postgres://me@host/shops", "postgres://me@host/shops"),
+            (
+                "postgres://host/shops?user=me&password=secret&sslpassword=secret",
+                "postgres://host/shops?user=me&password=***&sslpassword=***",
+            ),
+            ("me:secret", "me:secret"),
+        ] {
+            assert_eq!(redacted(url), expected);
+        }
+    }
+
+    #[test]
+    fn secrets_of_the_broker_are_hidden_by_their_names() {
+        for key in [
+            "sasl.password",
+            "ssl.key.password",
+            "ssl.key.pem",
+            "ssl.keystore.password",
+            "sasl.oauthbearer.client.secret",
+            "sasl.oauthbearer.config",
+            "sasl.oauthbearer.assertion.private.key.passphrase",
+        ] {
+            assert_eq!(shown(&format!("kafka.properties.{key}"), "hush"), "***", "{key}");
+        }
+        assert_eq!(shown("kafka.properties.sasl.username", "me"), "me");
+    }
+}
