@@ -2,3 +2,17 @@
 
 pub mod correlation;
 pub mod profile;
+
+mod error;
+mod reader;
+mod record;
+mod sender;
+mod settings;
+mod topics;
+
+pub use error::{NotClosed, ReadError, SendError, SettingsError, TopicsError};
+pub use reader::{GroupEvent, GroupEvents, Reader, Record, Watermarks};
+pub use record::{Header, Incoming, Message, OwnedRecord, Timestamp};
+pub use sender::Sender;
+pub use settings::{Membership, Settings};
+pub use topics::{Created, NewTopic, Topics};

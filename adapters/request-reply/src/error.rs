@@ -1,0 +1,137 @@
+//! Why something did not work, by what the caller can do about it.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// A client that could not be made from its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SettingsError {
+    /// The client does not know the property, or not this value.
+    #[error("`{key}` = `{value}` was refused: {reason}")]
+    Refused {
+        /// The property.
+        key: String,
+        /// Its value; of a secret only that there is one.
+        value: String,
+        /// What the client says.
+        reason: String,
+    },
+    /// The property is not the user's to set.
+    #[error("`{key}` must not be set: {reason}")]
+    Reserved {
+        /// The property.
+        key: String,
+        /// What depends on it.
+        reason: &'static str,
+    },
+    /// The settings contradict each other.
+    #[error("{what}")]
+    Contradiction {
+        /// Which, and what would do.
+        what: String,
+    },
+}
+
+/// Why records could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ReadError {
+    /// Try again later.
+    #[error("`{topic}` cannot be read now: {cause}")]
+    Unavailable {
+        /// The topic.
+        topic: String,
+        /// What the client says.
+        cause: String,
+    },
+    /// A human must look: records that were not read yet are gone.
+    #[error("the partition starts at {first}, and {from} was to be read: records were lost")]
+    Truncated {
+        /// What was to be read.
+        from: i64,
+        /// The first that is there.
+        first: i64,
+    },
+    /// A human must look: the topic was made again, or the position is another topic's.
+    #[error("the partition ends at {end}, and {from} was to be read: the topic was made again")]
+    Beyond {
+        /// What was to be read.
+        from: i64,
+        /// One past the last that is there.
+        end: i64,
+    },
+    /// The partition is not (or no longer) this member's: stop its lane.
+    #[error("partition {partition} belongs to another member")]
+    NotAssigned {
+        /// The partition.
+        partition: i32,
+    },
+    /// The reader was closed.
+    #[error("the reader is closed")]
+    Closed,
+    /// The client is of no use any more: end the process, and start it again.
+    #[error("the client has failed for good: {cause}")]
+    Fatal {
+        /// What the client says.
+        cause: String,
+    },
+}
+
+/// Why messages may not have been sent.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SendError {
+    /// Send the same again: whether any of it arrived is not known.
+    #[error("messages may not have been sent: {cause}")]
+    Undelivered {
+        /// What the client says of the first that failed.
+        cause: String,
+    },
+    /// Leave out this message: nothing of this call was sent.
+    #[error("message {index} has {bytes} bytes, and {limit} is the most")]
+    TooLarge {
+        /// Its place among the messages of the call.
+        index: usize,
+        /// Its size.
+        bytes: usize,
+        /// The most that is taken.
+        limit: usize,
+    },
+    /// The sender was closed: whether any of it arrived is not known.
+    #[error("the sender is closed")]
+    Closed,
+    /// The client is of no use any more: end the process, and start it again.
+    #[error("the client has failed for good: {cause}")]
+    Fatal {
+        /// What the client says.
+        cause: String,
+    },
+}
+
+/// Why a topic could not be looked at or changed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TopicsError {
+    /// Try again later.
+    #[error("the brokers `{brokers}` did not answer: {cause}")]
+    Unavailable {
+        /// The bootstrap servers.
+        brokers: String,
+        /// What the client says.
+        cause: String,
+    },
+    /// The brokers will not do it.
+    #[error("`{topic}` was refused: {cause}")]
+    Refused {
+        /// The topic.
+        topic: String,
+        /// What the brokers say.
+        cause: String,
+    },
+}
+
+/// What was left when a client had to be given up. The process should end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the client was not closed within {within:?}")]
+pub struct NotClosed {
+    /// How long it was waited.
+    pub within: Duration,
+}
