@@ -1,6 +1,7 @@
 //! Durable request-reply over Kafka, for anybody.
 
 pub mod correlation;
+pub mod pending;
 pub mod profile;
 
 mod error;
