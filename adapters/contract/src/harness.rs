@@ -8,7 +8,7 @@ use catchment_domain::ports::{
     CampaignLedger, CampaignRepository, ReplyChannel, ReplyLanes, ReplyLog, RequestChannel,
     RequestLog, ShopLedger, ShopRepository,
 };
-use catchment_domain::{Lanes, ShopId, Timestamp};
+use catchment_domain::{Lane, Lanes, Position, ReplyLane, ShopId, Timestamp};
 
 /// The storage ports of one database.
 #[derive(Clone)]
@@ -67,12 +67,19 @@ pub struct Log {
 }
 
 /// An empty log of its own for each test, with two reply lanes or more.
+#[async_trait]
 pub trait LogHarness: Send + Sync {
     /// The log.
     fn log(&self) -> Log;
 
     /// How many request lanes it has.
     fn lanes(&self) -> Lanes;
+
+    /// Makes the requests of a lane below `next` go, as its retention would. They were released.
+    async fn drop_requests(&self, lane: Lane, next: Position);
+
+    /// Makes the replies of a lane below `next` go, as its retention would. They were released.
+    async fn drop_replies(&self, lane: ReplyLane, next: Position);
 
     /// What tells this log from others.
     fn capabilities(&self) -> Capabilities;
@@ -83,6 +90,4 @@ pub trait LogHarness: Send + Sync {
 pub struct Capabilities {
     /// How many records a request lane takes before it is full; `None` where nothing waits.
     pub capacity: Option<usize>,
-    /// Whether records are gone as soon as they are released.
-    pub forgets: bool,
 }

@@ -163,7 +163,8 @@ macro_rules! log_suite {
             request_log {
                 reading_is_repeatable,
                 reading_behind_the_end_is_empty,
-                released_records_are_not_missed,
+                reading_beyond_the_end_is_refused,
+                gone_records_are_not_missed,
                 last_before_names_the_record,
             }
             reply_channel {
@@ -173,7 +174,8 @@ macro_rules! log_suite {
             reply_log {
                 reading_is_repeatable,
                 reading_behind_the_end_is_empty,
-                released_records_are_not_missed,
+                reading_beyond_the_end_is_refused,
+                gone_records_are_not_missed,
                 replies_are_read_as_sent,
                 end_is_behind_the_newest,
             }

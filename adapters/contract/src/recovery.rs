@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_domain::Status::{Applied, Unchanged};
+use catchment_domain::ports::LogError;
 use catchment_domain::service::ServiceError;
 use catchment_domain::{Code, Lane, Outcome, RequestId, RequestRecord, ShopId, Status};
 
@@ -77,7 +78,8 @@ pub async fn two_consumers_of_one_lane_apply_once(harness: &dyn StoreHarness) {
     check_applied_once(&store, &ids, &script).await;
 }
 
-/// A lane whose last record has another id than was applied is not read on.
+/// A lane whose last record has another id than was applied, or that ends before it, is not
+/// read on.
 pub async fn log_made_again_is_noticed(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;
@@ -89,6 +91,14 @@ pub async fn log_made_again_is_noticed(harness: &dyn StoreHarness) {
     let result = run(&mut script.consumer(&store, 2)).await;
     assert!(matches!(result, Err(ServiceError::ForeignLog { .. })), "{result:?}");
     assert_eq!(script.replies(), []);
+    for count in [0, 5] {
+        let shorter = requests(&ids).into_iter().take(count).collect();
+        let result = run(&mut Script::new(shorter, &[]).consumer(&store, 2)).await;
+        let Err(ServiceError::Log { source: LogError::Beyond { from, end }, .. }) = result else {
+            panic!("{result:?}");
+        };
+        assert_eq!((from.0, end.0), (6, count as u64));
+    }
 }
 
 /// A shop that cannot be read costs its own requests, and nobody else's.

@@ -1,6 +1,6 @@
 //! The promises of [`ReplyLog`](catchment_domain::ports::ReplyLog).
 
-use catchment_domain::ports::LogError;
+use catchment_domain::ports::{LogError, ReplyRecord};
 use catchment_domain::{Position, ReplyLane};
 
 use crate::LogHarness;
@@ -44,8 +44,25 @@ pub async fn reading_behind_the_end_is_empty(harness: &dyn LogHarness) {
     log.reply_log.wait(LANE, Position(0)).await;
 }
 
+/// One further than the end is no place where a reader can have been.
+pub async fn reading_beyond_the_end_is_refused(harness: &dyn LogHarness) {
+    let log = harness.log();
+    for count in [0, 3, 1] {
+        answer(&log, LANE, varied_replies(0).into_iter().take(count).collect()).await;
+        let end = log.reply_log.end(LANE).await.unwrap();
+        assert_eq!(replies(&log, LANE, end).await, []);
+        let beyond = end.next();
+        match log.reply_log.read(LANE, beyond, 9).await {
+            Err(LogError::Beyond { from, end: stated }) => {
+                assert_eq!((from, stated), (beyond, end));
+            }
+            result => panic!("{result:?}"),
+        }
+    }
+}
+
 /// Reading what is gone is an error that says where the rest begins.
-pub async fn released_records_are_not_missed(harness: &dyn LogHarness) {
+pub async fn gone_records_are_not_missed(harness: &dyn LogHarness) {
     let log = harness.log();
     answer(&log, LANE, varied_replies(0)).await;
     let all = log.reply_log.read(LANE, Position(0), 1_000).await.unwrap();
@@ -53,14 +70,18 @@ pub async fn released_records_are_not_missed(harness: &dyn LogHarness) {
     log.reply_log.release(LANE, next).await;
     assert_eq!(log.reply_log.read(LANE, next, 1_000).await.unwrap(), all[3..]);
     match log.reply_log.read(LANE, from, 1_000).await {
-        Err(LogError::Truncated { from: asked, first }) => {
-            assert_eq!((asked, first), (from, next));
-        }
-        Ok(records) => {
-            assert!(!harness.capabilities().forgets);
-            assert_eq!(records, all);
-        }
-        Err(error) => panic!("{error}"),
+        Ok(records) => assert_eq!(records, all),
+        gone => check_truncated(gone, (from, next)),
+    }
+    harness.drop_replies(LANE, next).await;
+    check_truncated(log.reply_log.read(LANE, from, 1_000).await, (from, next));
+    assert_eq!(log.reply_log.read(LANE, next, 1_000).await.unwrap(), all[3..]);
+}
+
+fn check_truncated(result: Result<Vec<ReplyRecord>, LogError>, expected: (Position, Position)) {
+    match result {
+        Err(LogError::Truncated { from, first }) => assert_eq!((from, first), expected),
+        result => panic!("{result:?}"),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The promises of [`RequestLog`](catchment_domain::ports::RequestLog).
 
+use std::fmt::Debug;
+
 use catchment_domain::ports::LogError;
-use catchment_domain::{Lane, Position};
+use catchment_domain::{Lane, Position, RequestRecord};
 
 use crate::LogHarness;
 use crate::correspondent::{id, ids, read, requests, send, shop_in};
@@ -49,26 +51,57 @@ pub async fn reading_behind_the_end_is_empty(harness: &dyn LogHarness) {
     assert_eq!((waiting, ids(&read(&log, LANE, behind.0).await)), ((), vec![id(1)]));
 }
 
+/// One further than the end is no place where a reader can have been.
+pub async fn reading_beyond_the_end_is_refused(harness: &dyn LogHarness) {
+    let log = harness.log();
+    let shop = shop_in(harness.lanes(), LANE);
+    for (number, count) in [(0, 0), (0, 3), (3, 1)] {
+        send(&log, requests(number, count, &shop)).await;
+        let all = read(&log, LANE, 0).await;
+        let end = all.last().map_or(Position(0), |record| record.position.next());
+        assert_eq!(read(&log, LANE, end.0).await, []);
+        let last = log.request_log.last_before(LANE, end).await.unwrap();
+        assert_eq!(last, all.last().map(|record| record.id));
+        let beyond = end.next();
+        let records = log.request_log.read(LANE, beyond, 9).await.map(|records| ids(&records));
+        check_beyond(records, (beyond, end));
+        check_beyond(log.request_log.last_before(LANE, beyond).await, (beyond, end));
+    }
+}
+
+fn check_beyond<T: Debug>(result: Result<T, LogError>, expected: (Position, Position)) {
+    match result {
+        Err(LogError::Beyond { from, end }) => assert_eq!((from, end), expected),
+        result => panic!("{result:?}"),
+    }
+}
+
 /// Reading what is gone is an error that says where the rest begins.
-pub async fn released_records_are_not_missed(harness: &dyn LogHarness) {
+pub async fn gone_records_are_not_missed(harness: &dyn LogHarness) {
     let log = harness.log();
     let shop = shop_in(harness.lanes(), LANE);
     send(&log, requests(0, 5, &shop)).await;
     let all = read(&log, LANE, 0).await;
     let (from, next) = (all[0].position, all[3].position);
     log.request_log.release(LANE, next).await;
-    // Going back is nothing: what is gone is gone.
+    // Going back is nothing: what was released stays so.
     log.request_log.release(LANE, from).await;
     assert_eq!(read(&log, LANE, next.0).await, all[3..]);
     match log.request_log.read(LANE, from, 9).await {
-        Err(LogError::Truncated { from: asked, first }) => {
-            assert_eq!((asked, first), (from, next));
-        }
-        Ok(records) => {
-            assert!(!harness.capabilities().forgets);
-            assert_eq!(records, all);
-        }
-        Err(error) => panic!("{error}"),
+        Ok(records) => assert_eq!(records, all),
+        gone => check_truncated(gone, (from, next)),
+    }
+    harness.drop_requests(LANE, next).await;
+    let before = all[2].position;
+    check_truncated(log.request_log.read(LANE, from, 9).await, (from, next));
+    check_truncated(log.request_log.read(LANE, before, 9).await, (before, next));
+    assert_eq!(read(&log, LANE, next.0).await, all[3..]);
+}
+
+fn check_truncated(result: Result<Vec<RequestRecord>, LogError>, expected: (Position, Position)) {
+    match result {
+        Err(LogError::Truncated { from, first }) => assert_eq!((from, first), expected),
+        result => panic!("{result:?}"),
     }
 }
 
@@ -84,7 +117,7 @@ pub async fn last_before_names_the_record(harness: &dyn LogHarness) {
         assert_eq!(last_before(record.position.next()).await.unwrap(), Some(record.id));
     }
     log.request_log.release(LANE, records[1].position).await;
-    let gone = last_before(records[1].position).await.unwrap();
-    assert_eq!(gone, (!harness.capabilities().forgets).then_some(id(0)));
+    harness.drop_requests(LANE, records[1].position).await;
+    assert_eq!(last_before(records[1].position).await.unwrap(), None);
     assert_eq!(last_before(records[2].position).await.unwrap(), Some(id(1)));
 }

@@ -51,6 +51,11 @@ impl Script {
         faults.pop_front_if(|next| *next == fault).is_some()
     }
 
+    fn check_end(&self, from: Position) -> Result<(), LogError> {
+        let end = self.records.last().map_or(Position(0), |record| record.position.next());
+        if end < from { Err(LogError::Beyond { from, end }) } else { Ok(()) }
+    }
+
     pub(crate) fn replies(&self) -> Vec<Reply> {
         self.replies.lock().unwrap().clone()
     }
@@ -95,6 +100,7 @@ impl RequestLog for Script {
         from: Position,
         max: usize,
     ) -> Result<Vec<RequestRecord>, LogError> {
+        self.check_end(from)?;
         let behind = self.records.iter().filter(|record| from <= record.position);
         Ok(behind.take(max).cloned().collect())
     }
@@ -104,6 +110,7 @@ impl RequestLog for Script {
         _: Lane,
         position: Position,
     ) -> Result<Option<RequestId>, LogError> {
+        self.check_end(position)?;
         let before = self.records.iter().filter(|record| record.position < position);
         Ok(before.max_by_key(|record| record.position).map(|record| record.id))
     }

@@ -125,7 +125,7 @@ impl RequestLog for MemoryLog {
         lane: Lane,
         position: Position,
     ) -> Result<Option<RequestId>, LogError> {
-        Ok(self.requests(lane)?.before(position).map(|record| record.id))
+        Ok(self.requests(lane)?.before(position)?.map(|record| record.id))
     }
 
     async fn wait(&self, lane: Lane, from: Position) {

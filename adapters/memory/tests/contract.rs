@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_contract::{Capabilities, Log, LogHarness, Store, StoreHarness};
-use catchment_domain::ports::Clock;
-use catchment_domain::{Lanes, LogIdentity, ShopId, Timestamp};
+use catchment_domain::ports::{Clock, ReplyLog, RequestLog};
+use catchment_domain::{Lane, Lanes, LogIdentity, Position, ReplyLane, ShopId, Timestamp};
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 
 const LANES: NonZeroU16 = NonZeroU16::new(4).unwrap();
@@ -73,6 +73,7 @@ async fn log() -> LogInMemory {
     LogInMemory(Arc::new(MemoryLog::new(Lanes(LANES), 2, CAPACITY, identity)))
 }
 
+#[async_trait]
 impl LogHarness for LogInMemory {
     fn log(&self) -> Log {
         Log {
@@ -87,8 +88,16 @@ impl LogHarness for LogInMemory {
         Lanes(LANES)
     }
 
+    async fn drop_requests(&self, lane: Lane, next: Position) {
+        RequestLog::release(&*self.0, lane, next).await;
+    }
+
+    async fn drop_replies(&self, lane: ReplyLane, next: Position) {
+        ReplyLog::release(&*self.0, lane, next).await;
+    }
+
     fn capabilities(&self) -> Capabilities {
-        Capabilities { capacity: Some(CAPACITY), forgets: true }
+        Capabilities { capacity: Some(CAPACITY) }
     }
 }
 

@@ -20,6 +20,14 @@ pub enum LogError {
         /// What is there.
         first: Position,
     },
+    /// A human must look: the log is shorter than what was read of it.
+    #[error("the log ends at {end}, and {from} was to be read: it was made again, or lost its end")]
+    Beyond {
+        /// What was to be read.
+        from: Position,
+        /// One past the newest record.
+        end: Position,
+    },
 }
 
 /// The lanes of requests, as the consumer reads them.
@@ -28,8 +36,10 @@ pub enum LogError {
 ///
 /// - `reading_is_repeatable`: the same positions hold the same records until they are released.
 /// - `reading_behind_the_end_is_empty`: and `wait` returns once there is something.
-/// - `released_records_are_not_missed`: reading what was released is
-///   [`LogError::Truncated`], never a silent skip.
+/// - `reading_beyond_the_end_is_refused`: exactly at the end there is nothing yet, further on is
+///   [`LogError::Beyond`]; a log that was made again, or lost its end, is noticed by that.
+/// - `gone_records_are_not_missed`: reading what is gone is [`LogError::Truncated`], never a
+///   silent skip. What was released may be gone, or be read once more.
 /// - `last_before_names_the_record`: while it is there.
 #[async_trait]
 pub trait RequestLog: Send + Sync + 'static {
@@ -44,7 +54,8 @@ pub trait RequestLog: Send + Sync + 'static {
         max: usize,
     ) -> Result<Vec<RequestRecord>, LogError>;
 
-    /// The id of the record before `position`, while it is there.
+    /// The id of the record before `position`, while it is there; a position beyond the end is
+    /// [`LogError::Beyond`] here, too.
     async fn last_before(
         &self,
         lane: Lane,
@@ -73,8 +84,10 @@ pub struct ReplyRecord {
 ///
 /// - `reading_is_repeatable`: the same positions hold the same replies until they are released.
 /// - `reading_behind_the_end_is_empty`: and `wait` returns once there is something.
-/// - `released_records_are_not_missed`: reading what was released is
-///   [`LogError::Truncated`], never a silent skip.
+/// - `reading_beyond_the_end_is_refused`: exactly at the end there is nothing yet, further on is
+///   [`LogError::Beyond`]; a log that was made again, or lost its end, is noticed by that.
+/// - `gone_records_are_not_missed`: reading what is gone is [`LogError::Truncated`], never a
+///   silent skip. What was released may be gone, or be read once more.
 /// - `replies_are_read_as_sent`: id, shop and outcome.
 /// - `end_is_behind_the_newest`: where the next reply will stand, whatever was released.
 #[async_trait]

@@ -164,7 +164,7 @@ impl LaneConsumer {
     fn log_trouble(&self, error: LogError) -> Trouble {
         match error {
             LogError::Unavailable(_) => Trouble::Unavailable,
-            source @ LogError::Truncated { .. } => {
+            source @ (LogError::Truncated { .. } | LogError::Beyond { .. }) => {
                 Trouble::Fatal(ServiceError::Log { lane: self.lane.0, source })
             }
         }

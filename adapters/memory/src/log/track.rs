@@ -29,6 +29,11 @@ impl<T> Records<T> {
         self.first + self.kept.len() as u64
     }
 
+    fn check_end(&self, from: Position) -> Result<(), LogError> {
+        let end = Position(self.end());
+        if end < from { Err(LogError::Beyond { from, end }) } else { Ok(()) }
+    }
+
     /// The place in `kept` of a position that is not below `first`.
     fn place(&self, position: u64) -> usize {
         usize::try_from(position - self.first).unwrap_or(usize::MAX).min(self.kept.len())
@@ -93,6 +98,7 @@ impl<T> Track<T> {
 impl<T: Clone> Track<T> {
     pub(super) fn read(&self, from: Position, max: usize) -> Result<Vec<T>, LogError> {
         let records = lock(&self.records);
+        records.check_end(from)?;
         if from.0 < records.first {
             return Err(LogError::Truncated { from, first: Position(records.first) });
         }
@@ -100,10 +106,11 @@ impl<T: Clone> Track<T> {
     }
 
     /// The record before a position, while it is kept.
-    pub(super) fn before(&self, position: Position) -> Option<T> {
+    pub(super) fn before(&self, position: Position) -> Result<Option<T>, LogError> {
         let records = lock(&self.records);
-        let before = position.0.checked_sub(1).filter(|before| records.first <= *before)?;
-        records.kept.get(records.place(before)).cloned()
+        records.check_end(position)?;
+        let before = position.0.checked_sub(1).filter(|before| records.first <= *before);
+        Ok(before.and_then(|before| records.kept.get(records.place(before))).cloned())
     }
 }
 

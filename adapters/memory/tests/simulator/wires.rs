@@ -146,7 +146,8 @@ impl Wires {
         lane: Lane,
         position: Position,
     ) -> Result<Option<RequestId>, LogError> {
-        self.log.last_before(lane, self.inner(position)).await
+        let last = self.log.last_before(lane, self.inner(position)).await;
+        last.map_err(|error| self.outer_error(error))
     }
 
     pub(crate) async fn release(&self, lane: Lane, next: Position) {
@@ -211,6 +212,9 @@ impl Wires {
         match error {
             LogError::Truncated { from, first } => {
                 LogError::Truncated { from: self.outer(from.0), first: self.outer(first.0) }
+            }
+            LogError::Beyond { from, end } => {
+                LogError::Beyond { from: self.outer(from.0), end: self.outer(end.0) }
             }
             error @ LogError::Unavailable(_) => error,
         }
