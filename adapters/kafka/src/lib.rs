@@ -1,1 +1,3 @@
 //! The domain's messaging ports on Kafka.
+
+mod wire;

@@ -1,0 +1,167 @@
+//! What can be made out of a message that is no request.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::super::text::Text;
+
+/// The names in a message, as far as they could be read.
+#[derive(Debug, Default)]
+pub(super) struct Glimpse<'a> {
+    id: Option<Text<'a>>,
+    key: Option<Text<'a>>,
+    r#type: Option<Text<'a>>,
+}
+
+impl<'a> Glimpse<'a> {
+    pub(super) fn new(id: Text<'a>, key: Text<'a>, r#type: Text<'a>) -> Self {
+        Self { id: Some(id), key: Some(key), r#type: Some(r#type) }
+    }
+
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    pub(super) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    pub(super) fn r#type(&self) -> Option<&str> {
+        self.r#type.as_deref()
+    }
+}
+
+/// What the names of a message are, and whether the message is JSON to its end.
+pub(super) fn take(text: &str) -> (Glimpse<'_>, bool) {
+    let mut glimpse = Glimpse::default();
+    let mut json = serde_json::Deserializer::from_str(text);
+    let complete = Names(&mut glimpse).deserialize(&mut json).and_then(|()| json.end()).is_ok();
+    (glimpse, complete)
+}
+
+/// Enters names as they are met, so that those before a mistake are kept.
+struct Names<'a, 'de>(&'a mut Glimpse<'de>);
+
+impl<'de> DeserializeSeed<'de> for Names<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Names<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            let place = match &*name {
+                "id" => &mut self.0.id,
+                "key" => &mut self.0.key,
+                "type" => &mut self.0.r#type,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *place = map.next_value::<Maybe<'de>>()?.0;
+        }
+        Ok(())
+    }
+}
+
+/// Text, or anything else, which counts as nothing.
+struct Maybe<'a>(Option<Text<'a>>);
+
+impl<'de> Deserialize<'de> for Maybe<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MaybeVisitor)
+    }
+}
+
+struct MaybeVisitor;
+
+impl<'de> Visitor<'de> for MaybeVisitor {
+    type Value = Maybe<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Maybe<'de>, E> {
+        Ok(Maybe(Some(text.into())))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Maybe<'de>, E> {
+        Ok(Maybe(Some(text.to_owned().into())))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Maybe<'de>, E> {
+        Ok(Maybe(None))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Maybe<'de>, E> {
+        Ok(Maybe(None))
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Maybe<'de>, E> {
+        Ok(Maybe(None))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Maybe<'de>, E> {
+        Ok(Maybe(None))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Maybe<'de>, E> {
+        Ok(Maybe(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Maybe<'de>, A::Error> {
+        IgnoredAny.visit_seq(seq).map(|_| Maybe(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Maybe<'de>, A::Error> {
+        IgnoredAny.visit_map(map).map(|_| Maybe(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, names: [Option<&str>; 3], complete: bool) {
+        let (glimpse, whole) = take(text);
+        assert_eq!([glimpse.id(), glimpse.key(), glimpse.r#type()], names, "{text}");
+        assert_eq!(whole, complete, "{text}");
+    }
+
+    #[test]
+    fn names_are_read_up_to_the_mistake() {
+        check(r#"{"id":"a","key":"b","type":"c"}"#, [Some("a"), Some("b"), Some("c")], true);
+        check(r#"{"key":"b","data":[1,{"id":2}],"type":"#, [None, Some("b"), None], false);
+        check(r#"{"id":"a"} x"#, [Some("a"), None, None], false);
+        check(r#"{"id":"a","id":"b"}"#, [Some("b"), None, None], true);
+        check("", [None; 3], false);
+        check("[]", [None; 3], false);
+    }
+
+    #[test]
+    fn names_that_are_no_text_count_as_none() {
+        for value in ["null", "true", "1", "-1", "1.5", "1e400", "[[]]", r#"{"a":{}}"#] {
+            let complete = value != "1e400";
+            let text = format!(r#"{{"type":"c","id":{value}}}"#);
+            check(&text, [None, None, Some("c")], complete);
+        }
+    }
+
+    #[test]
+    fn escapes_are_undone() {
+        check(r#"{"k\u0065y":"\u0061"}"#, [None, Some("a"), None], true);
+    }
+}
