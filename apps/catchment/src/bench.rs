@@ -15,6 +15,7 @@ use crate::ending::Ending;
 use crate::number::grouped;
 use crate::output::{Output, facts, note};
 use crate::random;
+use crate::report::Wait;
 use crate::run::{Begun, drive};
 use crate::stores::Stores;
 use crate::watch::Goal;
@@ -80,7 +81,7 @@ async fn campaign(context: &Context) -> anyhow::Result<Duration> {
     let finished = drive(context, campaign.name.revision, Goal::Settled, begun).await?;
     let seconds = start.elapsed();
     let applied = finished.standing.tallies.activation.of(Status::Applied);
-    if finished.interrupted || applied != campaign.shops {
+    if finished.wait != Wait::Through || applied != campaign.shops {
         bail!("{applied} of {} shops were narrowed: there is nothing to report", campaign.shops);
     }
     Ok(seconds)

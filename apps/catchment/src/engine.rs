@@ -44,13 +44,14 @@ const WORKERS: usize = 2;
 pub(crate) struct EngineLock(#[expect(dead_code, reason = "held, never read")] File);
 
 impl EngineLock {
-    /// Takes the lock, where no other process has it.
+    /// Takes the lock, where no other process has it, and the database is an embedded one.
     ///
     /// # Errors
     ///
     /// When the file beside the database cannot be made or locked.
     pub(crate) fn try_take(stores: &Stores) -> anyhow::Result<Option<Self>> {
-        let mut path = stores.file().as_os_str().to_owned();
+        let Some(file) = stores.file() else { return Ok(None) };
+        let mut path = file.as_os_str().to_owned();
         path.push(".lock");
         let path = PathBuf::from(path);
         let attempt = || format!("could not lock {}", path.display());

@@ -19,8 +19,19 @@ pub(crate) struct Finished {
     pub(crate) standing: Standing,
     /// How long that took since the command was given.
     pub(crate) seconds: f64,
-    /// Whether somebody interrupted the wait.
-    pub(crate) interrupted: bool,
+    /// Why it ended.
+    pub(crate) wait: Wait,
+}
+
+/// Why the wait for a campaign ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// It is where it was wanted.
+    Through,
+    /// Somebody interrupted it, and so the campaign that this process ran.
+    Stopped,
+    /// Somebody interrupted it; other processes go on with the campaign.
+    Left,
 }
 
 /// Prints how a campaign came out, and says what is left to do.
@@ -29,25 +40,31 @@ pub(crate) struct Finished {
 ///
 /// When the output does not take it.
 pub(crate) fn finish(output: Output, finished: &Finished, goal: Goal) -> anyhow::Result<Ending> {
-    let Finished { standing, seconds, interrupted } = finished;
+    let Finished { standing, seconds, wait } = finished;
     let campaign = &standing.campaign;
     if output.json {
         output.value(&summary(standing, *seconds))?;
     } else {
-        let revision = campaign.name.revision;
+        let Campaign { name, state, .. } = campaign;
         let shops = counted(campaign.shops.into(), "shop");
-        let state = campaign.state;
-        output.line(format_args!("campaign {revision} is {state} ({shops}, {seconds:.1} s)"))?;
+        output.line(format_args!(
+            "campaign {} is {state} ({shops}, {seconds:.1} s)",
+            name.revision
+        ))?;
         output.line(outcome_table(standing))?;
     }
-    if *interrupted {
-        complain(&format!(
-            "interrupted: what was sent is stored; `catchment campaign watch {}` goes on",
-            campaign.name.revision
-        ));
-        return Ok(Ending::Interrupted);
+    let revision = campaign.name.revision;
+    match wait {
+        Wait::Through => return Ok(judge(standing, goal)),
+        Wait::Stopped => complain(&format!(
+            "interrupted: what was sent is stored; `catchment campaign watch {revision}` goes on"
+        )),
+        Wait::Left => complain(&format!(
+            "interrupted, and the campaign goes on; \
+             `catchment campaign watch {revision}` follows it again"
+        )),
     }
-    Ok(judge(standing, goal))
+    Ok(Ending::Interrupted)
 }
 
 /// Says what did not work, and how to go on.

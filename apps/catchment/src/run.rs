@@ -1,5 +1,7 @@
-//! Running a campaign to its goal: by this process's engine where it gets the right to run
-//! one, else by watching the process that has it, ready to take over.
+//! Running a campaign to its goal. On an embedded database this process's engine does so where
+//! it gets the right to run one; else it watches the process that has it, ready to take over.
+//! On a server's database, requester and consumer are processes of their own, and a command
+//! never does more than watch.
 
 mod interrupts;
 mod stall;
@@ -13,13 +15,11 @@ pub(crate) use self::interrupts::Interrupts;
 use self::stall::Stall;
 use crate::commands::Context;
 use crate::engine::{Engine, EngineLock};
-use crate::report::Finished;
+use crate::report::{Finished, Wait};
 use crate::watch::{Bar, Goal, Standing, is_over};
 
 /// How often a campaign's state is looked at.
 const LOOK: Duration = Duration::from_millis(10);
-const STALLED: &str = "no answer for 10 s: a full disk or a process that holds the database \
-                       may be why; going on as soon as that is over";
 /// How long what is under way may take after an interrupt. What has no answer then, on a full
 /// disk for example, is sent again by whoever goes on.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -52,8 +52,8 @@ impl Begun {
 /// Waits until a campaign has reached its goal, and until nothing is open that this process
 /// alone runs: what a killed one left behind is finished too.
 ///
-/// The first interrupt stops the sending and waits for what is under way; the second ends the
-/// wait at once.
+/// The first interrupt stops the sending of this process and waits for what is under way; the
+/// second ends the wait at once. Where other processes work, the first ends the wait.
 ///
 /// # Errors
 ///
@@ -66,7 +66,7 @@ pub(crate) async fn drive(
 ) -> anyhow::Result<Finished> {
     let mut drive = Drive { context, revision, goal, engine: None, bar: Bar::new() };
     let Begun { at, mut interrupts } = begun;
-    let interrupted = drive.go_on(&mut interrupts).await?;
+    let wait = drive.go_on(&mut interrupts).await?;
     let Drive { engine, bar, .. } = drive;
     drop(bar);
     if let Some(engine) = engine {
@@ -76,7 +76,7 @@ pub(crate) async fn drive(
         }
     }
     let standing = Standing::read(&*context.stores.campaigns, revision).await?;
-    Ok(Finished { standing, seconds: at.elapsed().as_secs_f64(), interrupted })
+    Ok(Finished { standing, seconds: at.elapsed().as_secs_f64(), wait })
 }
 
 struct Drive<'a> {
@@ -88,16 +88,16 @@ struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    /// Returns whether it was interrupted before it came to the end.
-    async fn go_on(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<bool> {
+    /// Returns how the wait ended.
+    async fn go_on(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<Wait> {
         let mut stall = Stall::new(Instant::now());
         for look in 0_u32.. {
             let campaign = self.look(look).await?;
             if stall.is_noticed(campaign.state.open(), Instant::now()) {
-                self.bar.say(STALLED);
+                self.bar.say(stall::why(&campaign, self.context.stores.is_embedded()));
             }
             if self.is_done(&campaign).await? {
-                return Ok(false);
+                break;
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
@@ -105,7 +105,7 @@ impl Drive<'_> {
                 error = failure(&mut self.engine) => return Err(error),
             }
         }
-        Ok(false)
+        Ok(Wait::Through)
     }
 
     /// Takes the engine over where nobody has it, and looks how the campaign stands.
@@ -138,8 +138,8 @@ impl Drive<'_> {
     }
 
     /// Lets what is under way be answered, and no more.
-    async fn drain(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<bool> {
-        let Some(engine) = &mut self.engine else { return Ok(true) };
+    async fn drain(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<Wait> {
+        let Some(engine) = &mut self.engine else { return Ok(Wait::Left) };
         let deadline = tokio::time::Instant::now() + DRAIN;
         engine.stop_sending();
         self.bar.say("stopping after what is under way; once more stops at once");
@@ -151,7 +151,7 @@ impl Drive<'_> {
                 error = engine.failure() => return Err(error),
             }
         }
-        Ok(true)
+        Ok(Wait::Stopped)
     }
 }
 

@@ -64,9 +64,14 @@ impl Stores {
         })
     }
 
-    /// The database's file by its one true name.
-    pub(crate) fn file(&self) -> &Path {
-        self.store.file()
+    /// The file of an embedded database by its one true name; a server's has none.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        Some(self.store.file())
+    }
+
+    /// Whether the engine runs in processes of this command.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.file().is_some()
     }
 
     /// Shows every receipt that is kept.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use catchment_domain::Campaign;
+
 /// How long nothing may come forward before somebody is told.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -25,6 +27,24 @@ impl Stall {
         }
         let is_stalled = 0 < open && PATIENCE <= now.duration_since(self.since);
         is_stalled && !std::mem::replace(&mut self.is_told, is_stalled)
+    }
+}
+
+/// What may be the reason, as far as the database tells.
+pub(super) const fn why(campaign: &Campaign, is_embedded: bool) -> &'static str {
+    if is_embedded {
+        return "no answer for 10 s: a full disk or a process that holds the database may be \
+                why; going on as soon as that is over";
+    }
+    match campaign.reply_lane {
+        None => {
+            "no answer for 10 s: no requester has taken the campaign; does one run on this \
+             database? It goes on as soon as one does"
+        }
+        Some(_) => {
+            "no answer for 10 s: a requester has taken the campaign; do that and a consumer \
+             still run, and do they reach Kafka? It goes on as soon as they do"
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use catchment_domain::{Command, Revision};
 
 use crate::commands::Context;
 use crate::ending::Ending;
-use crate::report::{Finished, finish};
+use crate::report::{Finished, Wait, finish};
 use crate::run::{Begun, drive};
 use crate::watch::{Goal, Standing};
 
@@ -23,7 +23,7 @@ pub(super) async fn run(
         // Giving up closes everything at once; that it did is no failure of the command.
         let standing = Standing::read(&*context.stores.campaigns, revision).await?;
         let seconds = begun.seconds();
-        let finished = Finished { standing, seconds, interrupted: false };
+        let finished = Finished { standing, seconds, wait: Wait::Through };
         finish(context.output, &finished, goal)?;
         return Ok(Ending::Done);
     }
