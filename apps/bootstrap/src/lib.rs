@@ -1,8 +1,20 @@
-//! What every app begins with: its settings, its log lines, and how durations and names are
-//! read.
+//! What every app begins with: its settings, its log lines, and for a service everything around
+//! its work: the command line, probes, and the end.
 
 pub mod settings;
 pub mod telemetry;
+mod arguments;
+mod service;
+mod readiness;
+mod probes;
+mod health;
+mod shutdown;
+mod ending;
 pub mod duration;
 pub mod nearest;
 mod allocator;
+
+pub use ending::{ProcessError, chain};
+pub use readiness::Readiness;
+pub use service::{Role, Service, run};
+pub use shutdown::Shutdown;

@@ -40,6 +40,8 @@ pub struct Settings {
     pub probes: Option<SocketAddr>,
     /// How long work that is under way may take at the end.
     pub drain: Duration,
+    /// Whether the end of the standard input asks the process to stop.
+    pub ends_with_stdin: bool,
     /// Section `log`.
     pub log: Log,
     keys: Keys,
@@ -90,6 +92,7 @@ impl Settings {
             engine: Engine::read(&keys)?,
             probes: probes(&keys)?,
             drain: keys.duration("shutdown.drain")?,
+            ends_with_stdin: keys.flag("shutdown.with_stdin")?,
             log: Log::read(&keys)?,
             keys,
         };

@@ -96,6 +96,10 @@ impl Keys {
         self.text(key)?.parse().map_err(|error| self.refuse(key, explain(error)))
     }
 
+    pub(super) fn flag(&self, key: &str) -> Result<bool, SettingsError> {
+        self.parsed(key, |_| "expected `true` or `false`")
+    }
+
     pub(super) fn duration(&self, key: &str) -> Result<Duration, SettingsError> {
         duration::parse(self.text(key)?).map_err(|error| self.refuse(key, error))
     }

@@ -1,0 +1,107 @@
+//! The command line that every service has.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, Command, FromArgMatches as _, Subcommand};
+
+use crate::ending::EXIT_CODES;
+use crate::service::Role;
+
+/// What the command line says.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A file of settings, read in the place of `config/<CATCHMENT_ENV>.toml`.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// What to do; `run` unless it is said.
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Verb {
+    /// Serves until it is told to stop.
+    Run,
+    /// Asks the one that runs on this machine whether it is ready.
+    Health,
+}
+
+impl Arguments {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    ///
+    /// The line for stderr. `--help` and `--version` are answered by clap, which then ends the
+    /// process.
+    pub(crate) fn read(
+        role: &Role,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, String> {
+        let matches = command(role).try_get_matches_from(arguments);
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
+            match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+                _ => one_line(&error.to_string()),
+            }
+        })
+    }
+}
+
+fn command(role: &Role) -> Command {
+    let name = role.name;
+    let examples = format!(
+        "Settings come from built-in defaults, a file, and variables such as
+CATCHMENT__KAFKA__BOOTSTRAP_SERVERS=kafka:9092; `catchment config check` shows them.
+
+{EXIT_CODES}
+
+Examples:
+  CATCHMENT__DATABASE__URL=postgres://me@db/shops {name}
+  {name} --config /etc/catchment/production.toml
+  {name} health"
+    );
+    let command = Command::new(name)
+        .about(role.about)
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(examples);
+    Arguments::augment_args(command)
+}
+
+/// What clap says of wrong usage, without the usage itself, which `--help` shows.
+fn one_line(text: &str) -> String {
+    let said = text.split("\n\nUsage:").next().unwrap_or_default();
+    let said = said.split("\n\nFor more information").next().unwrap_or_default();
+    said.trim_start_matches("error: ").replace("\n\n  tip:", "; tip:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Arguments, String> {
+        let role = Role { name: "consumer", about: "Applies requests.", conditions: &[] };
+        let words = std::iter::once("consumer").chain(arguments.iter().copied());
+        Arguments::read(&role, words.map(OsString::from))
+    }
+
+    #[test]
+    fn a_service_runs_unless_something_else_is_said() {
+        assert_eq!(read(&[]).unwrap().verb, None);
+        assert_eq!(read(&["run"]).unwrap().verb, Some(Verb::Run));
+        let asked = read(&["health", "--config", "a.toml"]).unwrap();
+        assert_eq!(asked.verb, Some(Verb::Health));
+        assert_eq!(asked.config, Some("a.toml".into()));
+    }
+
+    #[test]
+    fn wrong_usage_is_one_line() {
+        assert_eq!(
+            read(&["--confg", "a.toml"]).unwrap_err(),
+            "unexpected argument '--confg' found; tip: a similar argument exists: '--config'"
+        );
+    }
+}

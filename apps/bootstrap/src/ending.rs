@@ -1,0 +1,108 @@
+//! How a service ends: one line about what went wrong, and an exit code.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use catchment_domain::service::ServiceError;
+use thiserror::Error;
+
+use crate::settings::SettingsError;
+
+/// The exit codes, in one place. Those from 64 on are sysexits.h's, those above 128 the shell's.
+pub(crate) mod code {
+    /// `health`: the service is not ready.
+    pub(crate) const NOT_READY: u8 = 1;
+    /// Wrong usage, as clap has it.
+    pub(crate) const WRONG_USAGE: u8 = 2;
+    /// Bad settings (`EX_USAGE`).
+    pub(crate) const BAD_SETTINGS: u8 = 64;
+    /// A broker, a database or a port could not be had (`EX_UNAVAILABLE`).
+    pub(crate) const UNAVAILABLE: u8 = 69;
+    /// What should not happen (`EX_SOFTWARE`).
+    pub(crate) const INTERNAL: u8 = 70;
+    /// What was under way at the end was not finished in time (`EX_TEMPFAIL`).
+    pub(crate) const NOT_DRAINED: u8 = 75;
+    /// Settings, topics and database do not fit each other (`EX_CONFIG`).
+    pub(crate) const MISFIT: u8 = 78;
+    /// Told twice to stop, as if by an uncaught SIGTERM.
+    pub(crate) const TERMINATED: u8 = 143;
+}
+
+/// The exit codes, for `--help`.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+    0  told to stop, and everything under way was finished
+    1  `health`: not ready
+    2  wrong usage
+   64  bad settings
+   69  Kafka, the database or the port of the probes could not be had at the start
+   70  an internal failure: start it again
+   75  told to stop, and what was under way was not finished in time; nothing is lost
+   78  topics, database and settings do not fit each other: somebody must look
+  143  told to stop twice";
+
+/// Why a service ended that was not told to, by what somebody can do about it.
+#[derive(Debug, Error)]
+pub enum ProcessError {
+    /// Mend the settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// See that the service is there, and start again.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Look at topics, database and settings: going on would do harm.
+    #[error("{0}")]
+    Misfit(String),
+    /// Start again.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl ProcessError {
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) => code::BAD_SETTINGS,
+            Self::Unavailable(_) => code::UNAVAILABLE,
+            Self::Misfit(_) => code::MISFIT,
+            Self::Internal(_) => code::INTERNAL,
+        }
+    }
+}
+
+impl From<ServiceError> for ProcessError {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Refused { .. }
+            | ServiceError::Log { .. }
+            | ServiceError::ForeignLog { .. } => Self::Misfit(error.to_string()),
+            ServiceError::Closed => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// An error and what is behind it, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        line = format!("{line}: {error}");
+        source = error.source();
+    }
+    line
+}
+
+/// Says what went wrong, in one line whatever a library has to say. A stderr that takes
+/// nothing changes nothing.
+pub(crate) fn complain(role: &str, what: &impl Display) {
+    let what = what.to_string();
+    let words: Vec<_> = what.split_whitespace().collect();
+    let _ = writeln!(io::stderr(), "{role}: {}", words.join(" "));
+}
+
+/// Says what went wrong, and chooses the exit code.
+pub(crate) fn conclude(role: &str, error: &ProcessError) -> ExitCode {
+    complain(role, error);
+    ExitCode::from(error.exit_code())
+}

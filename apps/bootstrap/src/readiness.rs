@@ -1,0 +1,86 @@
+//! Whether the process can do its work, and if not, why.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+const STARTING: &str = "starting";
+
+/// What must hold for the process to be ready. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Readiness(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    is_draining: bool,
+    /// What each condition waits for; `None` = it holds.
+    conditions: BTreeMap<&'static str, Option<String>>,
+}
+
+impl Readiness {
+    /// None of these holds yet.
+    pub(crate) fn new(conditions: &[&'static str]) -> Self {
+        let waiting = |name: &&'static str| (*name, Some(STARTING.to_owned()));
+        let conditions = conditions.iter().map(waiting).collect();
+        Self(Arc::new(Mutex::new(State { is_draining: false, conditions })))
+    }
+
+    /// Says that a condition holds.
+    pub fn met(&self, condition: &'static str) {
+        self.set(condition, None);
+    }
+
+    /// Says that a condition does not hold, and why.
+    pub fn unmet(&self, condition: &'static str, why: impl Into<String>) {
+        self.set(condition, Some(why.into()));
+    }
+
+    fn set(&self, condition: &'static str, why: Option<String>) {
+        let before = self.state().conditions.insert(condition, why.clone());
+        if before.as_ref() == Some(&why) {
+            return;
+        }
+        if let Some(why) = why {
+            tracing::info!(condition, why, "not ready");
+        } else {
+            tracing::info!(condition, "ready");
+        }
+    }
+
+    /// From now on the process is not ready, whatever holds.
+    pub(crate) fn drain(&self) {
+        self.state().is_draining = true;
+    }
+
+    /// Why the process is not ready; nothing when it is.
+    pub(crate) fn reasons(&self) -> Vec<String> {
+        let state = self.state();
+        let draining = state.is_draining.then(|| "draining".to_owned());
+        let waiting = state.conditions.iter();
+        let waiting = waiting.filter_map(|(name, why)| Some(format!("{name}: {}", why.as_ref()?)));
+        draining.into_iter().chain(waiting).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it has the lock, and what is in there is whole at any time.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_is_what_meets_all_conditions_and_does_not_drain() {
+        let readiness = Readiness::new(&["database", "kafka"]);
+        assert_eq!(readiness.reasons(), ["database: starting", "kafka: starting"]);
+        readiness.met("database");
+        readiness.met("kafka");
+        assert!(readiness.reasons().is_empty());
+        readiness.unmet("kafka", "not a member of the group");
+        assert_eq!(readiness.reasons(), ["kafka: not a member of the group"]);
+        readiness.met("kafka");
+        readiness.drain();
+        assert_eq!(readiness.reasons(), ["draining"]);
+    }
+}

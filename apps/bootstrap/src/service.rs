@@ -1,0 +1,174 @@
+//! What every service does around its work: settings, log lines, probes, and the end.
+
+use std::pin::pin;
+use std::process::ExitCode;
+
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, sleep_until};
+
+use crate::arguments::{Arguments, Verb};
+use crate::ending::{ProcessError, chain, code, complain, conclude};
+use crate::health;
+use crate::probes::Probes;
+use crate::readiness::Readiness;
+use crate::settings::{Layers, Settings};
+use crate::shutdown::{Requests, Shutdown, Stopper};
+use crate::telemetry;
+
+/// Which service a process is.
+#[derive(Clone, Copy, Debug)]
+pub struct Role {
+    /// Its name, which is its program's too.
+    pub name: &'static str,
+    /// What it does, for `--help`.
+    pub about: &'static str,
+    /// What must hold for it to be ready.
+    pub conditions: &'static [&'static str],
+}
+
+/// What a service's work is given.
+#[derive(Debug)]
+pub struct Service {
+    /// The settings.
+    pub settings: Settings,
+    /// Says when to stop.
+    pub shutdown: Shutdown,
+    /// Is told what holds.
+    pub readiness: Readiness,
+}
+
+/// Runs a service as its command line says, and returns how the process ends.
+///
+/// Told to stop, the process is not ready any more, then its work is asked to end and given
+/// until the drain deadline. Told again, it ends at once.
+pub fn run<W>(role: &Role, work: impl FnOnce(Service) -> W) -> ExitCode
+where
+    W: Future<Output = Result<(), ProcessError>>,
+{
+    let arguments = match Arguments::read(role, std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            complain(role.name, &usage);
+            return ExitCode::from(code::WRONG_USAGE);
+        }
+    };
+    // A service says what it does unless somebody wants otherwise; a command does not.
+    let defaults = [("log.level", "info")];
+    let layers = Layers::of_process(None).with_file(arguments.config).with_defaults(&defaults);
+    match (Settings::load(&layers), arguments.verb.unwrap_or(Verb::Run)) {
+        (Err(error), _) => conclude(role.name, &error.into()),
+        (Ok(settings), Verb::Run) => serve(role, settings, work),
+        (Ok(settings), Verb::Health) => check_health(role, &settings),
+    }
+}
+
+fn check_health(role: &Role, settings: &Settings) -> ExitCode {
+    let Some(address) = settings.probes else {
+        complain(role.name, &"there are no probes to ask: `probes.address` is `none`");
+        return ExitCode::from(code::BAD_SETTINGS);
+    };
+    match health::ask(address) {
+        Ok(health) if health.is_ready => ExitCode::SUCCESS,
+        Ok(health) => {
+            complain(role.name, &format_args!("not ready: {}", health.text));
+            ExitCode::from(code::NOT_READY)
+        }
+        Err(error) => {
+            complain(role.name, &format_args!("no answer from {address}: {error}"));
+            ExitCode::from(code::NOT_READY)
+        }
+    }
+}
+
+fn serve<W>(role: &Role, settings: Settings, work: impl FnOnce(Service) -> W) -> ExitCode
+where
+    W: Future<Output = Result<(), ProcessError>>,
+{
+    telemetry::install(&settings.log);
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error = format!("could not start threads: {error}");
+            return conclude(role.name, &ProcessError::Internal(error));
+        }
+    };
+    let result = runtime.block_on(attend(role, settings, work));
+    // A thread that waits for a broker or a database must not hold up the end.
+    runtime.shutdown_background();
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!(role = role.name, error = chain(&error), "failed");
+            conclude(role.name, &error)
+        }
+    }
+}
+
+/// Lets the work go on until it ends, is late, or the process is told to end at once.
+async fn attend<W>(
+    role: &Role,
+    settings: Settings,
+    work: impl FnOnce(Service) -> W,
+) -> Result<ExitCode, ProcessError>
+where
+    W: Future<Output = Result<(), ProcessError>>,
+{
+    say_start(role, &settings);
+    let mut requests = listen(&settings)?;
+    let readiness = Readiness::new(role.conditions);
+    open_probes(&settings, &readiness).await?;
+    let (stopper, shutdown) = Stopper::new(settings.drain);
+    let mut work = pin!(work(Service { settings, shutdown, readiness: readiness.clone() }));
+    let request = tokio::select! {
+        result = &mut work => {
+            result?;
+            return Err(ProcessError::Internal("ended without being told to".to_owned()));
+        }
+        request = requests.next() => request,
+    };
+    // First of all, so that nothing new is expected of a process that goes away.
+    readiness.drain();
+    tracing::info!(role = role.name, %request, "told to stop: finishing what is under way");
+    let (told, end) = (Instant::now(), stopper.stop());
+    tokio::select! {
+        result = &mut work => result?,
+        () = requests.insisted() => leave(role, code::TERMINATED, "told again to stop: ended at once"),
+        () = sleep_until(end) => leave(role, code::NOT_DRAINED, "ended at the drain deadline"),
+    }
+    let elapsed_ms = told.elapsed().as_millis();
+    tracing::info!(role = role.name, elapsed_ms, "stopped: everything under way was finished");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ends the process without dropping the work: a client of a broker that is gone may hold that
+/// up for ever.
+fn leave(role: &Role, code: u8, how: &'static str) -> ! {
+    tracing::warn!(role = role.name, "{how}");
+    std::process::exit(code.into())
+}
+
+fn listen(settings: &Settings) -> Result<Requests, ProcessError> {
+    let refused = |error| ProcessError::Internal(format!("could not listen to signals: {error}"));
+    Requests::listen(settings.ends_with_stdin).map_err(refused)
+}
+
+async fn open_probes(settings: &Settings, readiness: &Readiness) -> Result<(), ProcessError> {
+    let Some(address) = settings.probes else { return Ok(()) };
+    let probes = Probes::bind(address).await.map_err(|error| {
+        let what = format!("could not listen on `probes.address` {address}: {error}");
+        ProcessError::Unavailable(what)
+    })?;
+    tokio::spawn(probes.serve(readiness.clone()));
+    Ok(())
+}
+
+fn say_start(role: &Role, settings: &Settings) {
+    let changed: Vec<String> = settings
+        .shown()
+        .into_iter()
+        .filter(|setting| !setting.is_default)
+        .map(|setting| format!("{}={}", setting.key, setting.text))
+        .collect();
+    let (version, settings) = (env!("CARGO_PKG_VERSION"), changed.join(" "));
+    tracing::info!(role = role.name, version, settings, "starting");
+}
