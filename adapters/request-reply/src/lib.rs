@@ -4,6 +4,7 @@ pub mod correlation;
 pub mod pending;
 pub mod profile;
 
+mod client_log;
 mod error;
 mod reader;
 mod record;

@@ -1,14 +1,57 @@
 //! Sends messages, and says when all of them have arrived.
+//!
+//! A call's messages are handed to the client in *flights* of a bounded size. A flight carries
+//! its credit along: the delivery report of its last message drops it, which gives the credit
+//! back and, with the last flight of the call, ends the call. So a call costs one allocation
+//! per flight, no counter can be wrong, and a caller that stops waiting leaves nothing behind.
+//!
+//! Credit stays below what the client buffers, because the client frees a message only after
+//! its report was heard. What it refuses nevertheless is offered again a little later.
 
+mod flight;
+mod partitions;
+
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header as ClientHeader, OwnedHeaders};
+use rdkafka::producer::{
+    BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig, ThreadedProducer,
+};
+use tokio::sync::{Semaphore, watch};
+
+use crate::client_log;
 use crate::error::{NotClosed, SendError, SettingsError};
 use crate::record::Message;
 use crate::settings::Settings;
+use flight::{Budget, Flight, flights};
+use partitions::KnownTopics;
+
+pub(crate) use partitions::ask as ask_partitions;
+
+/// How long to leave a client alone that has no room although there was credit.
+const FULL_PAUSE: Duration = Duration::from_millis(5);
+
+/// How much longer than asked the client may take to end before it is given up.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// Sends messages, and says when all of them have arrived. Clones share one client.
-#[derive(Clone, Debug)]
-pub struct Sender {}
+#[derive(Clone)]
+pub struct Sender(Arc<Shared>);
+
+struct Shared {
+    producer: ThreadedProducer<Deliveries>,
+    budget: Budget,
+    /// Closed, once no more messages are taken.
+    credit: Arc<Semaphore>,
+    /// True, once no more reports will come.
+    ended: watch::Sender<bool>,
+    topics: KnownTopics,
+    request_timeout: Duration,
+}
 
 impl Sender {
     /// A sender; brokers are looked for in the background.
@@ -16,8 +59,17 @@ impl Sender {
     /// # Errors
     ///
     /// When the client refuses a setting.
-    pub fn new(_settings: &Settings) -> Result<Self, SettingsError> {
-        todo!()
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let config = settings.producer_config()?;
+        let budget = Budget::of(&config)?;
+        Ok(Self(Arc::new(Shared {
+            producer: producer(&config)?,
+            credit: Arc::new(Semaphore::new(budget.credit)),
+            budget,
+            ended: watch::Sender::new(false),
+            topics: KnownTopics::default(),
+            request_timeout: settings.request_timeout,
+        })))
     }
 
     /// Sends messages in this order, and returns once every one of them is acknowledged by all
@@ -29,8 +81,21 @@ impl Sender {
     /// # Errors
     ///
     /// As soon as one message has failed; whether others arrived is then not known.
-    pub async fn send(&self, _messages: &[Message]) -> Result<(), SendError> {
-        todo!()
+    pub async fn send(&self, messages: &[Message]) -> Result<(), SendError> {
+        self.0.budget.check(messages)?;
+        let mut ended = self.0.ended.subscribe();
+        let (landing, mut landed) = flight::landing();
+        for flight in flights(messages, &self.0.budget) {
+            tokio::select! {
+                boarded = self.board(flight.cost, flight.messages, &landing) => boarded?,
+                Some(failure) = landed.recv() => return Err(failure),
+            }
+        }
+        drop(landing);
+        tokio::select! {
+            failure = landed.recv() => failure.map_or(Ok(()), Err),
+            _ = ended.wait_for(|ended| *ended) => Err(SendError::Closed),
+        }
     }
 
     /// How many partitions a topic has, `None` where there is no such topic; remembered for a
@@ -39,8 +104,17 @@ impl Sender {
     /// # Errors
     ///
     /// When no broker answers.
-    pub async fn partitions(&self, _topic: &str) -> Result<Option<i32>, SendError> {
-        todo!()
+    pub async fn partitions(&self, topic: &str) -> Result<Option<i32>, SendError> {
+        if let Some(known) = self.0.topics.get(topic) {
+            return Ok(known);
+        }
+        let (shared, name) = (Arc::clone(&self.0), topic.to_owned());
+        let asked = tokio::task::spawn_blocking(move || {
+            partitions::ask(shared.producer.client(), &name, shared.request_timeout)
+        });
+        let found = asked.await.map_err(|_| SendError::Closed)?.map_err(undelivered)?;
+        self.0.topics.put(topic, found);
+        Ok(found)
     }
 
     /// Takes no more messages, waits for those under way, and fails what is left.
@@ -48,7 +122,113 @@ impl Sender {
     /// # Errors
     ///
     /// When messages were left, or the client did not end in time.
-    pub async fn close(&self, _within: Duration) -> Result<(), NotClosed> {
-        todo!()
+    pub async fn close(&self, within: Duration) -> Result<(), NotClosed> {
+        self.0.credit.close();
+        let shared = Arc::clone(&self.0);
+        let flushed = tokio::task::spawn_blocking(move || {
+            let flushed = shared.producer.flush(within);
+            // Reports of what is thrown away end the calls that wait for it.
+            shared.producer.purge(PurgeConfig::default().queue().inflight());
+            flushed.is_ok()
+        });
+        let flushed = tokio::time::timeout(within + CLOSE_GRACE, flushed).await;
+        self.0.ended.send_replace(true);
+        if matches!(flushed, Ok(Ok(true))) { Ok(()) } else { Err(NotClosed { within }) }
+    }
+
+    /// Hands messages to the client as one flight, once there is credit for it.
+    async fn board(
+        &self,
+        cost: u32,
+        messages: &[Message],
+        landing: &flight::Landing,
+    ) -> Result<(), SendError> {
+        let credit = Arc::clone(&self.0.credit).acquire_many_owned(cost).await;
+        let credit = credit.map_err(|_| SendError::Closed)?;
+        let flight = Arc::new(Flight::new(credit, landing));
+        for message in messages {
+            while !self.enqueue(message, &flight)? {
+                tokio::time::sleep(FULL_PAUSE).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says whether the client had room for the message.
+    fn enqueue(&self, message: &Message, flight: &Arc<Flight>) -> Result<bool, SendError> {
+        let mut record = BaseRecord::with_opaque_to(&message.topic, Arc::clone(flight));
+        record.partition = message.partition;
+        record.key = message.key.as_ref();
+        record.payload = message.value.as_ref();
+        record.headers = headers(message);
+        match self.0.producer.send(record) {
+            Ok(()) => Ok(true),
+            Err((error, _)) => match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) => Ok(false),
+                _ => Err(self.failure(&error)),
+            },
+        }
+    }
+
+    fn failure(&self, error: &KafkaError) -> SendError {
+        match self.0.producer.context().fatal.get() {
+            Some(cause) => SendError::Fatal { cause: cause.clone() },
+            None => undelivered(error),
+        }
+    }
+}
+
+impl std::fmt::Debug for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sender").field("credit", &self.0.credit.available_permits()).finish()
+    }
+}
+
+fn producer(config: &ClientConfig) -> Result<ThreadedProducer<Deliveries>, SettingsError> {
+    Ok(ThreadedProducer::from_config_and_context(config, Deliveries::default())?)
+}
+
+fn undelivered(error: impl std::borrow::Borrow<KafkaError>) -> SendError {
+    SendError::Undelivered { cause: error.borrow().to_string() }
+}
+
+fn headers(message: &Message) -> Option<OwnedHeaders> {
+    if message.headers.is_empty() {
+        return None;
+    }
+    let empty = OwnedHeaders::new_with_capacity(message.headers.len());
+    Some(message.headers.iter().fold(empty, |headers, header| {
+        headers.insert(ClientHeader { key: &header.name, value: header.value.as_ref() })
+    }))
+}
+
+/// Hears what became of messages, on the client's thread.
+#[derive(Default)]
+struct Deliveries {
+    fatal: OnceLock<String>,
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client_log::line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if client_log::is_fatal(&error, reason) {
+            let _ = self.fatal.set(reason.to_owned());
+        }
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Arc<Flight>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, flight: Arc<Flight>) {
+        if let Err((error, _)) = result {
+            flight.fail(match self.fatal.get() {
+                Some(cause) => SendError::Fatal { cause: cause.clone() },
+                None => undelivered(error),
+            });
+        }
     }
 }

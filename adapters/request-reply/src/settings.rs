@@ -1,7 +1,23 @@
 //! What the clients are told, and what nobody may tell them.
+//!
+//! Properties of librdkafka are passed through as they are. A few are not the user's, because a
+//! promise of this crate depends on them: setting one is refused with the reason.
+
+mod properties;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+
+use crate::error::SettingsError;
+use properties::{CONSUMER, PRODUCER, is_secret, reason_to_refuse};
+
+/// Memory for records that were read ahead and not taken yet, over all lanes.
+const READ_AHEAD_KILOBYTES: u32 = 64 * 1024;
 
 /// How a member takes part in its group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,7 +26,7 @@ pub enum Membership {
     #[default]
     Cooperative,
     /// A member of this name keeps its partitions over a restart within the session time-out
-    /// (`range` with `group.instance.id`).
+    /// (`range` with `group.instance.id`). When any partition moves, all are given back first.
     Static {
         /// Unique within the group.
         instance_id: String,
@@ -18,7 +34,7 @@ pub enum Membership {
 }
 
 /// What the clients are told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// `bootstrap.servers`.
     pub bootstrap_servers: String,
@@ -64,8 +80,194 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// When a property is unknown, has a value that the client refuses, or is not the user's.
-    pub fn check(&self) -> Result<(), crate::SettingsError> {
-        todo!()
+    /// When a property is unknown, has a value that the client refuses, or is not the user's,
+    /// and when lanes could not drain before the group gives their member up.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        natively(&self.producer_config()?)?;
+        let consumer = natively(&self.consumer_config()?)?;
+        let limit = |key: &str| consumer.get(key).ok().and_then(|ms| ms.parse().ok());
+        for key in ["session.timeout.ms", "max.poll.interval.ms"] {
+            let limit = Duration::from_millis(limit(key).unwrap_or(u64::MAX));
+            if limit <= self.drain {
+                let drain = self.drain;
+                let what =
+                    format!("lanes drain in {drain:?}, which must be below `{key}` {limit:?}");
+                return Err(SettingsError::Contradiction { what });
+            }
+        }
+        Ok(())
+    }
+
+    /// What a sender's client is told.
+    pub(crate) fn producer_config(&self) -> Result<ClientConfig, SettingsError> {
+        self.config(&PRODUCER, &[], &self.producer)
+    }
+
+    /// What a reader's client is told.
+    pub(crate) fn consumer_config(&self) -> Result<ClientConfig, SettingsError> {
+        let session = self.session_timeout.as_millis().to_string();
+        let read_ahead = (READ_AHEAD_KILOBYTES / u32::from(self.lanes.max(1))).max(1).to_string();
+        let mut ours = vec![
+            ("group.id", self.group_id.as_str()),
+            ("session.timeout.ms", &session),
+            ("queued.max.messages.kbytes", &read_ahead),
+        ];
+        match &self.membership {
+            Membership::Cooperative => {
+                ours.push(("partition.assignment.strategy", "cooperative-sticky"));
+            }
+            Membership::Static { instance_id } => {
+                ours.push(("partition.assignment.strategy", "range"));
+                ours.push(("group.instance.id", instance_id));
+            }
+        }
+        self.config(&CONSUMER, &ours, &self.consumer)
+    }
+
+    /// Ours first, then the user's, of which none may be one that is reserved.
+    fn config(
+        &self,
+        fixed: &[(&str, &str)],
+        ours: &[(&str, &str)],
+        theirs: &BTreeMap<String, String>,
+    ) -> Result<ClientConfig, SettingsError> {
+        let mut config = ClientConfig::new();
+        config.set_log_level(RDKafkaLogLevel::Info);
+        config.set("bootstrap.servers", &self.bootstrap_servers);
+        for (key, value) in fixed.iter().chain(ours) {
+            config.set(*key, *value);
+        }
+        for (key, value) in self.properties.iter().chain(theirs) {
+            if let Some(reason) = reason_to_refuse(key) {
+                return Err(SettingsError::Reserved { key: key.clone(), reason });
+            }
+            config.set(key, value);
+        }
+        Ok(config)
+    }
+}
+
+/// Secrets are left out.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("group_id", &self.group_id)
+            .field("membership", &self.membership)
+            .field("session_timeout", &self.session_timeout)
+            .field("drain", &self.drain)
+            .field("request_timeout", &self.request_timeout)
+            .field("lanes", &self.lanes)
+            .field("properties", &Redacted(&self.properties))
+            .field("producer", &Redacted(&self.producer))
+            .field("consumer", &Redacted(&self.consumer))
+            .finish()
+    }
+}
+
+struct Redacted<'a>(&'a BTreeMap<String, String>);
+
+impl fmt::Debug for Redacted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(key, value)| (key, shown(key, value)))).finish()
+    }
+}
+
+fn shown<'a>(key: &str, value: &'a str) -> &'a str {
+    if is_secret(key) { "***" } else { value }
+}
+
+fn natively(config: &ClientConfig) -> Result<rdkafka::config::NativeClientConfig, SettingsError> {
+    config.create_native_config().map_err(SettingsError::from)
+}
+
+impl From<KafkaError> for SettingsError {
+    fn from(error: KafkaError) -> Self {
+        match error {
+            KafkaError::ClientConfig(_, reason, key, value) => {
+                let value = shown(&key, &value).to_owned();
+                Self::Refused { key, value, reason }
+            }
+            KafkaError::ClientCreation(what) => Self::Contradiction { what },
+            other => Self::Contradiction { what: other.to_string() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::new("localhost:9092", "group")
+    }
+
+    fn with(key: &str, value: &str) -> Result<(), SettingsError> {
+        let mut settings = settings();
+        settings.properties.insert(key.to_owned(), value.to_owned());
+        settings.check()
+    }
+
+    #[test]
+    fn the_usual_settings_are_taken() {
+        assert_eq!(settings().check(), Ok(()));
+        let membership = Membership::Static { instance_id: "one".to_owned() };
+        assert_eq!(Settings { membership, ..settings() }.check(), Ok(()));
+    }
+
+    #[test]
+    fn an_unknown_property_is_named_with_its_value() {
+        let error = with("linger.sm", "5").unwrap_err().to_string();
+        assert!(error.contains("`linger.sm` = `5`"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_its_property() {
+        let error = with("statistics.interval.ms", "soon").unwrap_err().to_string();
+        assert!(error.contains("`statistics.interval.ms` = `soon`"), "{error}");
+    }
+
+    #[test]
+    fn a_property_that_a_promise_depends_on_is_refused_with_the_reason() {
+        for (key, value) in [
+            ("enable.auto.commit", "true"),
+            ("auto.offset.reset", "latest"),
+            ("request.required.acks", "1"),
+            ("partitioner", "random"),
+            ("bootstrap.servers", "elsewhere:9092"),
+        ] {
+            let error = with(key, value).unwrap_err();
+            assert!(matches!(error, SettingsError::Reserved { .. }), "{key}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_property_of_ours_is_one_that_the_client_knows() {
+        let config = settings().consumer_config().unwrap().create_native_config().unwrap();
+        assert_eq!(config.get("auto.offset.reset").unwrap(), "error");
+        assert_eq!(config.get("queued.max.messages.kbytes").unwrap(), "5461");
+    }
+
+    #[test]
+    fn lanes_that_drain_longer_than_the_session_are_refused() {
+        let settings = Settings { drain: Duration::from_secs(10), ..settings() };
+        let error = settings.check().unwrap_err().to_string();
+        assert!(error.contains("`session.timeout.ms`"), "{error}");
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let mut settings = settings();
+        for key in ["sasl.password", "ssl.key.pem", "sasl.oauthbearer.client.secret"] {
+            settings.properties.insert(key.to_owned(), "hunter2".to_owned());
+        }
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        let refused = KafkaError::ClientConfig(
+            rdkafka::types::RDKafkaConfRes::RD_KAFKA_CONF_INVALID,
+            "no".to_owned(),
+            "ssl.key.password".to_owned(),
+            "hunter2".to_owned(),
+        );
+        assert!(!SettingsError::from(refused).to_string().contains("hunter2"));
     }
 }

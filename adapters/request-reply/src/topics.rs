@@ -1,7 +1,22 @@
 //! Looks at topics, makes and deletes them.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as ClientTopic, TopicReplication};
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::time::Instant;
+
+use crate::client_log;
 use crate::error::{SettingsError, TopicsError};
+use crate::sender::ask_partitions;
 use crate::settings::Settings;
+
+/// How often to look whether a topic that was made can be used.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A topic to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +40,13 @@ pub enum Created {
     AlreadyThere,
 }
 
-/// Looks at topics, makes and deletes them.
-#[derive(Clone, Debug)]
-pub struct Topics {}
+/// Looks at topics, makes and deletes them. Clones share one client.
+#[derive(Clone)]
+pub struct Topics {
+    client: Arc<AdminClient<Quiet>>,
+    brokers: Arc<str>,
+    within: Duration,
+}
 
 impl Topics {
     /// A client for topics.
@@ -35,8 +54,13 @@ impl Topics {
     /// # Errors
     ///
     /// When the client refuses a setting.
-    pub fn new(_settings: &Settings) -> Result<Self, SettingsError> {
-        todo!()
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let config = settings.producer_config()?;
+        Ok(Self {
+            client: Arc::new(AdminClient::from_config_and_context(&config, Quiet)?),
+            brokers: settings.bootstrap_servers.as_str().into(),
+            within: settings.request_timeout,
+        })
     }
 
     /// The cluster's id.
@@ -45,7 +69,9 @@ impl Topics {
     ///
     /// When no broker answers in time.
     pub async fn cluster_id(&self) -> Result<String, TopicsError> {
-        todo!()
+        let within = self.within;
+        let asked = self.blocking(move |client| client.inner().fetch_cluster_id(within)).await?;
+        asked.ok_or_else(|| self.unavailable(format!("no cluster id within {within:?}")))
     }
 
     /// How many partitions a topic has, `None` where there is no such topic.
@@ -53,8 +79,11 @@ impl Topics {
     /// # Errors
     ///
     /// When no broker answers in time.
-    pub async fn partitions(&self, _topic: &str) -> Result<Option<i32>, TopicsError> {
-        todo!()
+    pub async fn partitions(&self, topic: &str) -> Result<Option<i32>, TopicsError> {
+        let (name, within) = (topic.to_owned(), self.within);
+        self.blocking(move |client| ask_partitions(client.inner(), &name, within))
+            .await?
+            .map_err(|error| self.unavailable(error.to_string()))
     }
 
     /// Makes a topic that is not there, and returns once it can be used.
@@ -62,8 +91,23 @@ impl Topics {
     /// # Errors
     ///
     /// When the brokers refuse it or do not answer in time.
-    pub async fn create(&self, _topic: &NewTopic) -> Result<Created, TopicsError> {
-        todo!()
+    pub async fn create(&self, topic: &NewTopic) -> Result<Created, TopicsError> {
+        let replication = TopicReplication::Fixed(topic.replication.unwrap_or(-1));
+        let wanted = ClientTopic {
+            name: &topic.name,
+            num_partitions: topic.partitions,
+            replication,
+            config: topic.properties.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+        };
+        let results = self.client.create_topics([&wanted], &self.options()).await;
+        match self.only(&topic.name, results)? {
+            Ok(_) => {
+                self.usable(topic).await?;
+                Ok(Created::New)
+            }
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(Created::AlreadyThere),
+            Err((_, code)) => Err(refused(&topic.name, code)),
+        }
     }
 
     /// Deletes a topic; one that is not there is no error.
@@ -71,8 +115,12 @@ impl Topics {
     /// # Errors
     ///
     /// When the brokers refuse it or do not answer in time.
-    pub async fn delete(&self, _topic: &str) -> Result<(), TopicsError> {
-        todo!()
+    pub async fn delete(&self, topic: &str) -> Result<(), TopicsError> {
+        let results = self.client.delete_topics(&[topic], &self.options()).await;
+        match self.only(topic, results)? {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => Ok(()),
+            Err((_, code)) => Err(refused(topic, code)),
+        }
     }
 
     /// Deletes the records of a partition below `before`.
@@ -82,10 +130,84 @@ impl Topics {
     /// When the brokers refuse it or do not answer in time.
     pub async fn delete_records(
         &self,
-        _topic: &str,
-        _partition: i32,
-        _before: i64,
+        topic: &str,
+        partition: i32,
+        before: i64,
     ) -> Result<(), TopicsError> {
-        todo!()
+        let mut list = TopicPartitionList::new();
+        let added = list.add_partition_offset(topic, partition, Offset::Offset(before));
+        added.map_err(|error| refused(topic, error))?;
+        let deleted = self.client.delete_records(&list, &self.options()).await;
+        let deleted = deleted.map_err(|error| self.unavailable(error.to_string()))?;
+        deleted
+            .elements()
+            .iter()
+            .try_for_each(|element| element.error())
+            .map_err(|error| refused(topic, error))
+    }
+
+    /// Every broker knows a topic a little after the controller does.
+    async fn usable(&self, topic: &NewTopic) -> Result<(), TopicsError> {
+        let deadline = Instant::now() + self.within;
+        while self.partitions(&topic.name).await? != Some(topic.partitions) {
+            if deadline < Instant::now() {
+                let within = self.within;
+                return Err(self.unavailable(format!("not usable within {within:?}")));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
+    fn options(&self) -> AdminOptions {
+        AdminOptions::new().request_timeout(Some(self.within)).operation_timeout(Some(self.within))
+    }
+
+    /// The result for the one topic that was asked about.
+    fn only<T>(&self, topic: &str, results: Result<Vec<T>, KafkaError>) -> Result<T, TopicsError> {
+        match results {
+            Ok(results) => {
+                results.into_iter().next().ok_or_else(|| refused(topic, "no result came back"))
+            }
+            Err(KafkaError::AdminOpCreation(cause)) => Err(refused(topic, cause)),
+            Err(error) => Err(self.unavailable(error.to_string())),
+        }
+    }
+
+    /// The client asks brokers only while its caller waits, which a task must not.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&AdminClient<Quiet>) -> T + Send + 'static,
+    ) -> Result<T, TopicsError> {
+        let client = Arc::clone(&self.client);
+        let asked = tokio::task::spawn_blocking(move || ask(&client)).await;
+        asked.map_err(|error| self.unavailable(error.to_string()))
+    }
+
+    fn unavailable(&self, cause: String) -> TopicsError {
+        TopicsError::Unavailable { brokers: self.brokers.to_string(), cause }
+    }
+}
+
+impl std::fmt::Debug for Topics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Topics").field("brokers", &self.brokers).finish_non_exhaustive()
+    }
+}
+
+fn refused(topic: &str, cause: impl ToString) -> TopicsError {
+    TopicsError::Refused { topic: topic.to_owned(), cause: cause.to_string() }
+}
+
+/// A client that has nothing to report but log lines.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client_log::line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        client_log::is_fatal(&error, reason);
     }
 }

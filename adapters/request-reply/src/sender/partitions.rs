@@ -1,0 +1,80 @@
+//! How many partitions topics have, remembered for a while.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+
+/// A topic's partitions may be raised.
+const FOUND: Duration = Duration::from_secs(60);
+
+/// A topic that is not there may be made.
+const MISSING: Duration = Duration::from_secs(5);
+
+/// Names come from peers; beyond this many all are forgotten.
+const CAPACITY: usize = 1_024;
+
+/// What was found out about topics.
+#[derive(Default)]
+pub(super) struct KnownTopics(Mutex<HashMap<String, (Instant, Option<i32>)>>);
+
+impl KnownTopics {
+    pub(super) fn get(&self, topic: &str) -> Option<Option<i32>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (asked, found) = known.get(topic)?;
+        let age = if found.is_some() { FOUND } else { MISSING };
+        (asked.elapsed() < age).then_some(*found)
+    }
+
+    pub(super) fn put(&self, topic: &str, found: Option<i32>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if CAPACITY <= known.len() {
+            known.clear();
+        }
+        known.insert(topic.to_owned(), (Instant::now(), found));
+    }
+}
+
+/// Asks a broker how many partitions a topic has, `None` where there is no such topic.
+pub(crate) fn ask<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    within: Duration,
+) -> KafkaResult<Option<i32>> {
+    let metadata = client.fetch_metadata(Some(topic), within)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    match found.map(|found| (found.error().map(RDKafkaErrorCode::from), found.partitions().len())) {
+        None
+        | Some((
+            Some(
+                RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::InvalidTopic,
+            ),
+            _,
+        )) => Ok(None),
+        Some((Some(error), _)) => Err(KafkaError::MetadataFetch(error)),
+        Some((None, count)) => Ok(i32::try_from(count).ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_is_remembered_within_bounds() {
+        let known = KnownTopics::default();
+        assert_eq!(known.get("a"), None);
+        known.put("a", Some(3));
+        known.put("b", None);
+        assert_eq!((known.get("a"), known.get("b")), (Some(Some(3)), Some(None)));
+        for n in 0..CAPACITY {
+            known.put(&n.to_string(), None);
+        }
+        assert_eq!(known.get("a"), None, "forgotten, and asked again");
+        assert!(known.0.lock().unwrap().len() <= CAPACITY);
+    }
+}
