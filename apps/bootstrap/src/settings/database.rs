@@ -26,6 +26,8 @@ pub struct Database {
     pub max_connections: NonZeroU32,
     /// How long a statement waits for a lock.
     pub lock_timeout: Duration,
+    /// How long a statement may take on a server.
+    pub statement_timeout: Duration,
     /// How long a transaction may do nothing before the server ends it.
     pub idle_in_transaction_session_timeout: Duration,
 }
@@ -37,8 +39,9 @@ impl Database {
             lanes: Lanes(keys.number("database.lanes", 1..=1024)?),
             receipts_kept: keys.duration("database.receipts_kept")?,
             connect_timeout: keys.duration("database.connect_timeout")?,
-            max_connections: keys.number("database.max_connections", 2..=1_000)?,
+            max_connections: keys.number("database.max_connections", 4..=1_000)?,
             lock_timeout: keys.duration("database.lock_timeout")?,
+            statement_timeout: keys.duration("database.statement_timeout")?,
             idle_in_transaction_session_timeout: keys
                 .duration("database.idle_in_transaction_session_timeout")?,
         })

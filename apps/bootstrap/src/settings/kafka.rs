@@ -23,6 +23,8 @@ pub struct Kafka {
     pub replies_topic: String,
     /// The group of the consumers.
     pub group_id: String,
+    /// The name by which a consumer keeps its lanes over a restart.
+    pub group_instance_id: Option<String>,
     /// The topics that replies may go to besides the usual ones.
     pub reply_topics_allowed: Vec<String>,
     /// How long a broker that does not answer is tried at the start.
@@ -44,6 +46,8 @@ impl Kafka {
             requests_topic: keys.filled("kafka.requests_topic")?.to_owned(),
             replies_topic: keys.filled("kafka.replies_topic")?.to_owned(),
             group_id: keys.filled("kafka.group_id")?.to_owned(),
+            group_instance_id: Some(keys.text("kafka.group_instance_id")?.trim().to_owned())
+                .filter(|name| !name.is_empty()),
             reply_topics_allowed: keys.list("kafka.reply_topics_allowed")?,
             connect_timeout: keys.duration("kafka.connect_timeout")?,
             session_timeout: keys.duration("kafka.session_timeout")?,

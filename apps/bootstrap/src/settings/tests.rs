@@ -160,8 +160,8 @@ fn time_outs_that_contradict_each_other_are_refused() {
     for (name, value, expected) in [
         (
             "SHUTDOWN__DRAIN",
-            "45s",
-            "`shutdown.drain` is 45 s: it must be below `kafka.session_timeout`, which is 45 s",
+            "8s",
+            "`shutdown.drain` is 8 s: it must be below `kafka.session_timeout`, which is 8 s",
         ),
         (
             "KAFKA__SESSION_TIMEOUT",
@@ -171,9 +171,9 @@ fn time_outs_that_contradict_each_other_are_refused() {
         ),
         (
             "KAFKA__CONSUMER__MAX_POLL_INTERVAL_MS",
-            "30000",
-            "`kafka.session_timeout` is 45 s: it must be at most `max.poll.interval.ms`, which \
-             is 30 s",
+            "6000",
+            "`kafka.session_timeout` is 8 s: it must be at most `max.poll.interval.ms`, which \
+             is 6 s",
         ),
         (
             "KAFKA__PROPERTIES__MAX_POLL_INTERVAL_MS",
@@ -184,13 +184,13 @@ fn time_outs_that_contradict_each_other_are_refused() {
             "DATABASE__IDLE_IN_TRANSACTION_SESSION_TIMEOUT",
             "1m",
             "`database.idle_in_transaction_session_timeout` is 1 m: it must be below \
-             `kafka.session_timeout`, which is 45 s",
+             `kafka.session_timeout`, which is 8 s",
         ),
         (
             "DATABASE__LOCK_TIMEOUT",
             "50s",
             "`database.lock_timeout` is 50 s: it must be below `kafka.session_timeout`, which \
-             is 45 s",
+             is 8 s",
         ),
     ] {
         let refusal = refusal(&[(&format!("CATCHMENT__{name}"), value)]);
