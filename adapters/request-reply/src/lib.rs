@@ -3,6 +3,7 @@
 pub mod correlation;
 pub mod pending;
 pub mod profile;
+pub mod requester;
 
 mod client_log;
 mod error;

@@ -53,7 +53,7 @@ pub struct Counters {
     pub answered: u64,
     /// Calls whose deadline passed.
     pub timed_out: u64,
-    /// Calls that their callers gave up.
+    /// Calls that ended otherwise: not sent, dropped by their callers, closed.
     pub given_up: u64,
     /// Replies to calls that had ended without one.
     pub late: u64,
@@ -61,7 +61,7 @@ pub struct Counters {
     pub duplicate: u64,
     /// Replies to nothing that we know of.
     pub foreign: u64,
-    /// Replies without a correlation id.
+    /// Replies without a correlation id, or with one that is too long to be ours.
     pub unmatched: u64,
 }
 
@@ -93,7 +93,7 @@ pub enum Matched<T> {
     Duplicate,
     /// None of ours, as far as we remember.
     Foreign,
-    /// Without a correlation id.
+    /// Without a correlation id that could be one of ours.
     Unmatched,
 }
 
@@ -135,21 +135,20 @@ impl<T> Pending<T> {
     }
 
     /// Says what a reply is, and ends the call that it answers.
-    pub fn answer(&mut self, correlation_id: Option<&[u8]>) -> Matched<T> {
-        let Some(bytes) = correlation_id else {
+    pub fn answer(&mut self, correlation_id: Option<CorrelationId>) -> Matched<T> {
+        let Some(id) = correlation_id else {
             self.counters.unmatched += 1;
             return Matched::Unmatched;
         };
-        let known = CorrelationId::read(bytes).and_then(|id| Some((id, self.calls.get(&id)?)));
-        match known {
-            Some((id, Call::Open { .. })) => {
+        match self.calls.get(&id) {
+            Some(Call::Open { .. }) => {
                 self.close(id, Ending::Answered).map_or(Matched::Foreign, Matched::Call)
             }
-            Some((_, Call::Closed { ending: Ending::Answered, .. })) => {
+            Some(Call::Closed { ending: Ending::Answered, .. }) => {
                 self.counters.duplicate += 1;
                 Matched::Duplicate
             }
-            Some((_, Call::Closed { ending: Ending::GivenUp, .. })) => {
+            Some(Call::Closed { ending: Ending::GivenUp, .. }) => {
                 self.counters.late += 1;
                 Matched::Late
             }

@@ -1,0 +1,173 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use super::Reply;
+use crate::correlation::CorrelationId;
+use crate::error::{ReadError, SendError};
+use crate::pending::{Counters, Matched, NotPending, Pending};
+use crate::profile::Answer;
+
+/// Why a call ended without a reply that says yes.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CallError {
+    /// Nothing was sent; when others have ended there is room again.
+    #[error(transparent)]
+    NotPending(#[from] NotPending),
+    /// The request may not have been sent.
+    #[error("the request may not have been sent")]
+    Undelivered(#[from] SendError),
+    /// No reply came in time. A replier that fails may send none.
+    #[error("no reply came in time; the request may still take effect")]
+    TimedOut,
+    /// The replier says that it failed.
+    #[error("the replier failed: {}", .message.escape_debug())]
+    Failed {
+        /// In its own words: JSON as a rule.
+        message: String,
+    },
+    /// The reply has neither a value nor a failure.
+    #[error("the reply has no value")]
+    Malformed,
+    /// Replies cannot be read any more. The request may take effect.
+    #[error("replies cannot be read; the request may still take effect")]
+    Unreadable(#[source] ReadError),
+    /// The requester was closed. The request may take effect, if it was sent.
+    #[error("the requester is closed; a request that was sent may still take effect")]
+    Closed,
+}
+
+type Outcome = Result<Reply, CallError>;
+
+/// The calls of a requester, shared by those who wait and the one who reads replies.
+#[derive(Clone, Debug)]
+pub(super) struct Calls(Arc<Mutex<Table>>);
+
+struct Table {
+    pending: Pending<oneshot::Sender<Outcome>>,
+    // Once there is a reason, nobody waits any more.
+    ended: Option<CallError>,
+}
+
+impl Calls {
+    pub(super) fn new(capacity: usize) -> Self {
+        // Twice the table: who was late by one whole table is still known as late.
+        let pending = Pending::new(capacity, capacity.saturating_mul(2));
+        Self(Arc::new(Mutex::new(Table { pending, ended: None })))
+    }
+
+    /// Lets a call wait; dropping what is returned ends it.
+    pub(super) fn wait(&self, id: CorrelationId, deadline: Instant) -> Result<Waiting, CallError> {
+        let (sender, answer) = oneshot::channel();
+        let mut table = self.table();
+        if let Some(reason) = &table.ended {
+            return Err(reason.clone());
+        }
+        table.pending.add(id, deadline, sender)?;
+        Ok(Waiting { calls: self.clone(), id, answer })
+    }
+
+    /// Hands each reply to the call that it answers, and returns how many are nobody's.
+    pub(super) fn answer<'a>(&self, replies: impl IntoIterator<Item = &'a Reply>) -> usize {
+        let mut table = self.table();
+        let mut foreign = 0;
+        for reply in replies {
+            match table.pending.answer(reply.correlation_id()) {
+                Matched::Call(waiter) => {
+                    // Who has stopped waiting meanwhile does not need it.
+                    let _ = waiter.send(outcome(reply));
+                }
+                Matched::Foreign => foreign += 1,
+                Matched::Late | Matched::Duplicate | Matched::Unmatched => {}
+            }
+        }
+        foreign
+    }
+
+    /// Ends the calls whose deadline has passed.
+    pub(super) fn expire(&self, now: Instant) {
+        let expired = self.table().pending.expire(now);
+        for waiter in expired {
+            let _ = waiter.send(Err(CallError::TimedOut));
+        }
+    }
+
+    /// Ends all calls, and every later one, for one reason. The first reason stays.
+    pub(super) fn end(&self, reason: &CallError) {
+        let mut table = self.table();
+        table.ended.get_or_insert_with(|| reason.clone());
+        for waiter in table.pending.give_up_all() {
+            let _ = waiter.send(Err(reason.clone()));
+        }
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.table().pending.counters()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table().pending.len()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Table").field("len", &self.pending.len()).finish_non_exhaustive()
+    }
+}
+
+fn outcome(reply: &Reply) -> Outcome {
+    match reply.answer() {
+        Answer::Value(_) => Ok(reply.clone()),
+        Answer::Failure(failure) => {
+            Err(CallError::Failed { message: String::from_utf8_lossy(failure).into_owned() })
+        }
+        Answer::Malformed => Err(CallError::Malformed),
+    }
+}
+
+/// A call that waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    calls: Calls,
+    id: CorrelationId,
+    answer: oneshot::Receiver<Outcome>,
+}
+
+impl Waiting {
+    /// Waits for the reply while the request is sent, and then until the deadline.
+    pub(super) async fn until(
+        mut self,
+        deadline: Instant,
+        sent: impl Future<Output = Result<(), SendError>>,
+    ) -> Outcome {
+        let timer = tokio::time::sleep_until(deadline.into());
+        tokio::pin!(timer, sent);
+        let mut is_sent = false;
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut self.answer => return answer.unwrap_or(Err(CallError::Closed)),
+                result = &mut sent, if !is_sent => {
+                    result?;
+                    is_sent = true;
+                }
+                // This call is among those that expire, so the next turn ends it.
+                () = &mut timer, if !timer.is_elapsed() => self.calls.expire(deadline),
+            }
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.calls.table().pending.give_up(self.id);
+    }
+}
