@@ -1,5 +1,5 @@
 //! Asks a service on this machine whether it is ready: the health check of a container, which
-//! has no other program that could ask.
+//! has no other program that could ask, and of whoever started the service.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -12,14 +12,19 @@ const LONGEST_ANSWER: u64 = 65_536;
 
 /// What the service says of itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Health {
-    pub(crate) is_ready: bool,
+pub struct Health {
+    /// Whether it can work.
+    pub is_ready: bool,
     /// Its own words.
-    pub(crate) text: String,
+    pub text: String,
 }
 
-/// Asks the probes at this address.
-pub(crate) fn ask(address: SocketAddr) -> io::Result<Health> {
+/// Asks the probes at this address, and blocks until they answer.
+///
+/// # Errors
+///
+/// When nobody answers in a few seconds, or not in HTTP.
+pub fn ask(address: SocketAddr) -> io::Result<Health> {
     let mut stream = TcpStream::connect_timeout(&reachable(address), PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;

@@ -3,17 +3,20 @@
 
 pub mod settings;
 pub mod telemetry;
+pub mod database;
+mod clock;
 mod arguments;
 mod service;
 mod readiness;
 mod probes;
-mod health;
+pub mod health;
 mod shutdown;
 mod ending;
 pub mod duration;
 pub mod nearest;
 mod allocator;
 
+pub use clock::SystemClock;
 pub use ending::{ProcessError, chain};
 pub use readiness::Readiness;
 pub use service::{Role, Service, run};

@@ -70,6 +70,13 @@ impl DatabaseUrl {
         Self(format!("sqlite://{}", path.display()))
     }
 
+    /// The same server's database, where tables and all else are in this schema.
+    #[must_use]
+    pub fn with_schema(&self, schema: &str) -> Self {
+        let sign = if self.0.contains('?') { '&' } else { '?' };
+        Self(format!("{}{sign}options[search_path]={schema}", self.0))
+    }
+
     /// Whether it is a `PostgreSQL` server's.
     #[must_use]
     pub fn is_postgres(&self) -> bool {
