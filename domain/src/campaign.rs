@@ -40,6 +40,40 @@ pub struct Draft {
     pub nonce: Nonce,
 }
 
+impl Draft {
+    /// The campaign that begins now over so many shops. `mark` is the highest deadline that any
+    /// lane treated as passed.
+    #[must_use]
+    pub fn begin(
+        &self,
+        revision: Revision,
+        shops: u32,
+        replaced: Option<&Campaign>,
+        (now, mark): (Timestamp, Deadline),
+    ) -> Campaign {
+        let millis = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
+        let timeout = Duration::from_millis(millis.max(1));
+        let replaces = replaced.map(|old| Replaced { campaign: old.name, deadline: old.deadline });
+        Campaign {
+            name: CampaignRef { revision, id: self.id },
+            nonce: self.nonce,
+            kind: self.kind,
+            limit: self.limit,
+            reason: self.reason.clone(),
+            shops,
+            created_at: now,
+            timeout,
+            until: self.until,
+            replaces,
+            replaced_by: None,
+            reply_lane: None,
+            attempt: Attempt::FIRST,
+            deadline: Deadline::of_attempt(now, mark, timeout),
+            state: CampaignState::Sending { open: shops },
+        }
+    }
+}
+
 /// One trigger over many shops (Hohpe and Woolf's *Scatter-Gather*).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Campaign {

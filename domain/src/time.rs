@@ -50,6 +50,14 @@ impl Deadline {
         Self(instant)
     }
 
+    /// The deadline of an attempt that begins now: above `mark`, the highest deadline that any
+    /// lane treated as passed, so that a clock that stepped back does not make it late from the
+    /// start.
+    #[must_use]
+    pub fn of_attempt(now: Timestamp, mark: Self, timeout: Duration) -> Self {
+        Self(now.max(mark.0).saturating_add(timeout.max(Duration::from_millis(1))))
+    }
+
     /// The instant of this deadline.
     #[must_use]
     pub const fn instant(self) -> Timestamp {

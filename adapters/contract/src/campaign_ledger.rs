@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use catchment_domain::Phase::{Activation, Release};
 use catchment_domain::Status::{Applied, Expired, Rejected, Superseded, Unchanged};
-use catchment_domain::ports::{Answer, OutcomeFilter, StoreError};
+use catchment_domain::ports::{Answer, OutcomeFilter, Recorded, StoreError};
 use catchment_domain::{
     Attempt, Campaign, CampaignState, Chunk, Code, Command, Draft, Lane, Nonce, Position, ShopId,
     Slot, Status,
@@ -176,6 +176,39 @@ pub async fn record_is_fenced(harness: &dyn StoreHarness) {
     assert_eq!(open(&store, &sent).await, 3);
     assert_eq!(next.lease.position, Position(0));
     next.try_record(Position(0), &sent, &[]).await.unwrap();
+}
+
+/// A record that names an older position enters its answers and leaves the lane where it is.
+pub async fn record_never_goes_back(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let sent = campaign(&store, &two_chunks(&store).await).await;
+    let requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    requester.mark(&sent, Activation, &[0, 1]).await;
+    requester.try_record(Position(7), &sent, &[]).await.unwrap();
+    let late = answer(&sent, Activation, (0, 0), Applied);
+    assert_eq!(requester.try_record(Position(3), &sent, &[late]).await.unwrap().counted, 1);
+    store.reply_lanes.surrender(&requester.lease).await.unwrap();
+    assert_eq!(Requester::of(&store, 0, 2).await.lease.position, Position(7));
+}
+
+/// A requester that is given what belongs to another lane does nothing with it.
+pub async fn lanes_keep_to_their_campaigns(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let sent = campaign(&store, &two_chunks(&store).await).await;
+    let owner = Requester::of(&store, 0, 1).await;
+    owner.open().await;
+    owner.mark(&sent, Activation, &[0]).await;
+    let stranger = Requester::of(&store, 1, 2).await;
+    assert_eq!(stranger.mark(&sent, Activation, &[0, 1]).await, []);
+    let answers = [answer(&sent, Activation, (0, 0), Applied)];
+    let recorded = stranger.try_record(Position(1), &sent, &answers).await.unwrap();
+    assert_eq!(recorded, Recorded::default());
+    assert_eq!(get(&store, &sent).await.state, CampaignState::Sending { open: 3 });
+    let chunks = owner.mark(&sent, Activation, &[0]).await;
+    assert_eq!(chunks[0].activations(), [Slot::Open; 2]);
+    let ended = store.campaigns.command(sent.name.revision, Command::End).await.unwrap();
+    assert_eq!(ended.state, CampaignState::Ending { open: 4 }, "the other chunk was never marked");
 }
 
 /// Answers count as the domain's chunk says, whatever comes, and in whatever order.

@@ -92,6 +92,20 @@ pub async fn add_deadline_lies_above_the_mark(harness: &dyn StoreHarness) {
     assert!(mark < again.deadline);
 }
 
+/// What is below a millisecond is cut, and nothing is too late from the start by that.
+pub async fn add_counts_whole_milliseconds(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    for (micros, millis) in [(0, 1), (1, 1), (999, 1), (1_000, 1), (1_999, 1), (2_000, 2)] {
+        let draft = Draft { timeout: Duration::from_micros(micros), ..draft(named(&ids)) };
+        let added = store.campaigns.add(&draft).await.unwrap();
+        let timeout = Duration::from_millis(millis);
+        assert_eq!(added.timeout, timeout, "{micros} µs");
+        assert_eq!(added.deadline, Deadline::at(harness.now().saturating_add(timeout)));
+        assert_eq!(get(&store, &added).await, added);
+    }
+}
+
 /// Of many that want to replace one campaign at once, one does; and none that is ending.
 pub async fn add_replaces_once(harness: &dyn StoreHarness) {
     let store = harness.store();

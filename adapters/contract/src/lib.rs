@@ -110,6 +110,7 @@ macro_rules! store_suite {
                 add_keeps_unknown_ids,
                 add_empty_scope_is_refused,
                 add_deadline_lies_above_the_mark,
+                add_counts_whole_milliseconds,
                 add_replaces_once,
                 command_goes_by_the_rules,
                 outcomes_are_complete,
@@ -123,6 +124,8 @@ macro_rules! store_suite {
                 mark_sent_is_fenced,
                 record_is_atomic,
                 record_is_fenced,
+                record_never_goes_back,
+                lanes_keep_to_their_campaigns,
                 record_goes_by_the_rules,
                 record_and_an_end_agree,
                 record_is_seen_by_all,
@@ -133,6 +136,9 @@ macro_rules! store_suite {
                 lease_renewed_stays,
                 lease_of_a_new_lane_starts_at_its_end,
                 lease_of_a_passing_log_starts_anew,
+                lease_of_another_lasting_log_is_refused,
+                surrendered_lease_is_fenced,
+                orphans_have_open_campaigns_and_no_lease,
             }
             recovery {
                 crash_before_a_commit_applies_once,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use catchment_domain::ports::{Lease, StoreError};
-use catchment_domain::{LogIdentity, Position, ReplyLane};
+use catchment_domain::{Draft, Lane, LogIdentity, Phase, Position, ReplyLane, Status};
 use tokio::task::JoinSet;
 
-use crate::requester::{LEASE, holder};
-use crate::scene::passing_log;
+use crate::requester::{LEASE, Requester, answer, holder};
+use crate::scene::{campaign, draft, lasting_log, named, passing_log, shops_in};
 use crate::{Store, StoreHarness};
 
 const LANE: ReplyLane = ReplyLane(0);
@@ -47,7 +47,7 @@ pub async fn lease_passes_on(harness: &dyn StoreHarness) {
     let late = store.campaign_ledger.record(&first, Position(9), &[]).await;
     assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
     let late = store.reply_lanes.surrender(&second).await;
-    assert!(matches!(late, Err(StoreError::Fenced) | Ok(())), "{late:?}");
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
     assert_eq!(ask(&store, 4).await, None);
 }
 
@@ -95,6 +95,71 @@ pub async fn lease_of_a_passing_log_starts_anew(harness: &dyn StoreHarness) {
     store.reply_lanes.surrender(&second).await.unwrap();
     let third = ask_in(&store, 3, log(2, 6)).await.unwrap();
     assert_eq!(third.position, Position(4));
+}
+
+/// The positions of one lasting log mean nothing in another, and would be lost there.
+pub async fn lease_of_another_lasting_log_is_refused(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let lasting = |id| (lasting_log(id), Position(5));
+    let first = ask_in(&store, 1, lasting(1)).await.unwrap();
+    harness.advance(LEASE + MOMENT);
+    for store in [Some(store.clone()), harness.reopened().await].into_iter().flatten() {
+        for other in [lasting(2), log(2, 5)] {
+            let refused = store.reply_lanes.lease(LANE, holder(2), other, LEASE).await;
+            assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+        }
+    }
+    let next = ask_in(&store, 2, lasting(1)).await.unwrap();
+    assert_eq!((next.epoch.0, next.position), (first.epoch.0 + 1, Position(5)));
+}
+
+/// Who gave a lease back has no right left, even while nobody else asks for the lane.
+pub async fn surrendered_lease_is_fenced(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, Lane(0), 1).await;
+    let sent = campaign(&store, &ids).await;
+    let lease = ask(&store, 1).await.unwrap();
+    store.campaign_ledger.open(&lease).await.unwrap();
+    store.reply_lanes.surrender(&lease).await.unwrap();
+    let part = (Phase::Activation, sent.attempt);
+    let ledger = &store.campaign_ledger;
+    let results = [
+        store.reply_lanes.renew(&lease, LEASE).await,
+        store.reply_lanes.surrender(&lease).await,
+        ledger.open(&lease).await.map(drop),
+        ledger.mark_sent(&lease, sent.name.revision, part, &[0]).await.map(drop),
+        ledger.record(&lease, Position(9), &[]).await.map(drop),
+    ];
+    for result in results {
+        assert!(matches!(result, Err(StoreError::Fenced)), "{result:?}");
+    }
+    assert_eq!(ask(&store, 1).await.unwrap().position, Position(0));
+}
+
+/// A lane whose requester is gone is found while one of its campaigns needs somebody.
+pub async fn orphans_have_open_campaigns_and_no_lease(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, Lane(0), 1).await;
+    let orphans = || async { store.reply_lanes.orphans().await.unwrap() };
+    campaign(&store, &ids).await;
+    assert_eq!(orphans().await, [], "a campaign of nobody is no orphan");
+    let (left, mut right) = (Requester::of(&store, 1, 1).await, Requester::of(&store, 0, 2).await);
+    assert_eq!(left.open().await.len(), 1);
+    let until = Some(harness.now().saturating_add(LEASE * 3));
+    let timed = store.campaigns.add(&Draft { until, ..draft(named(&ids)) }).await.unwrap();
+    assert_eq!(right.open().await.len(), 1);
+    harness.advance(ALMOST);
+    assert_eq!(orphans().await, [], "both leases are in force");
+    harness.advance(MOMENT * 2);
+    assert_eq!(orphans().await, [ReplyLane(0), ReplyLane(1)]);
+    right = Requester::of(&store, 0, 2).await;
+    assert_eq!(orphans().await, [ReplyLane(1)]);
+    right.mark(&timed, Phase::Activation, &[0]).await;
+    right.record(&timed, &[answer(&timed, Phase::Activation, (0, 0), Status::Applied)]).await;
+    store.reply_lanes.surrender(&right.lease).await.unwrap();
+    assert_eq!(orphans().await, [ReplyLane(1)], "the other campaign is settled");
+    harness.advance(LEASE * 3);
+    assert_eq!(orphans().await, [ReplyLane(0), ReplyLane(1)], "it is to be ended");
 }
 
 fn log(id: u128, end: u64) -> (LogIdentity, Position) {

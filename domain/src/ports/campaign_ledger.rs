@@ -62,6 +62,9 @@ pub struct Recorded {
 /// - `mark_sent_is_fenced`: an older lease marks nothing.
 /// - `record_is_atomic`: outcomes and the lane's position change together or not at all.
 /// - `record_is_fenced`: an older lease records nothing.
+/// - `record_never_goes_back`: the lane's position only rises.
+/// - `lanes_keep_to_their_campaigns`: for a campaign of another reply lane nothing is marked,
+///   and no answer counts.
 /// - `record_goes_by_the_rules`: answers count as [`Chunk::record`] says, and a campaign
 ///   without open slots is settled or ended.
 /// - `record_and_an_end_agree`: when they come at once, neither undoes the other.

@@ -65,6 +65,8 @@ pub struct ShopOutcome {
 /// - `add_empty_scope_is_refused`: and takes nothing.
 /// - `add_deadline_lies_above_the_mark`: a deadline lies above everything that any lane treated
 ///   as passed, whatever the clock says; that of a retry too.
+/// - `add_counts_whole_milliseconds`: a time-out is cut to whole milliseconds and at least one,
+///   in what is returned as in what is stored.
 /// - `add_replaces_once`: a campaign is replaced by one other, and only while it is not ending.
 /// - `command_goes_by_the_rules`: commands do what [`Campaign::command`] says, and nothing
 ///   where it refuses.

@@ -34,6 +34,11 @@ pub struct Lease {
 ///   on cannot be renewed.
 /// - `lease_of_a_new_lane_starts_at_its_end`: at the end that the first holder names.
 /// - `lease_of_a_passing_log_starts_anew`: at the end that the holder names.
+/// - `lease_of_another_lasting_log_is_refused`: once a lane was read in a lasting log, every
+///   other is [`StoreError::Refused`].
+/// - `surrendered_lease_is_fenced`: whatever is done by a lease that was given back is
+///   [`StoreError::Fenced`].
+/// - `orphans_have_open_campaigns_and_no_lease`: lanes with something to do, and nobody to do it.
 #[async_trait]
 pub trait ReplyLanes: Send + Sync + 'static {
     /// Leases a lane for so long; `None` while another's lease is in force. `end` is where a
@@ -51,4 +56,8 @@ pub trait ReplyLanes: Send + Sync + 'static {
 
     /// Gives the lease back.
     async fn surrender(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// The lanes, in their order, of which no lease is in force and of whose campaigns one has
+    /// open slots or is to be ended: their requester died, or gave its lease back too early.
+    async fn orphans(&self) -> Result<Vec<ReplyLane>, StoreError>;
 }

@@ -100,9 +100,7 @@ impl Tables {
     /// their successors are through. The newest first, so that a chain of them ends in one go.
     fn end_what_is_over(&mut self, lane: ReplyLane, now: Timestamp) {
         let of_lane = self.campaigns.values().rev().map(|stored| &stored.campaign);
-        let of_lane = of_lane.filter(|campaign| {
-            campaign.reply_lane == Some(lane) && !campaign.state.is_ending_or_ended()
-        });
+        let of_lane = of_lane.filter(|campaign| campaign.reply_lane == Some(lane));
         let revisions: Vec<Revision> = of_lane.map(|campaign| campaign.name.revision).collect();
         for revision in revisions {
             let Some(took_over) = self.took_over(revision, now) else { continue };
@@ -112,15 +110,25 @@ impl Tables {
         }
     }
 
-    /// The shops of a campaign that is over where another took its place; `None` while it is
-    /// not over.
+    /// The shops of a campaign that is to be ended where another took its place; `None` while
+    /// it is not.
     fn took_over(&self, revision: Revision, now: Timestamp) -> Option<BTreeSet<String>> {
         let campaign = &self.campaigns.get(&revision)?.campaign;
-        let successor = campaign.replaced_by.and_then(|by| self.campaigns.get(&by));
-        match successor.filter(|successor| successor.campaign.is_through()) {
-            Some(successor) => Some(successor.effective()),
-            None => campaign.is_over(now).then(BTreeSet::new),
-        }
+        let successor =
+            self.successor(campaign).filter(|successor| successor.campaign.is_through());
+        let effective = successor.map(StoredCampaign::effective).unwrap_or_default();
+        self.is_to_be_ended(campaign, now).then_some(effective)
+    }
+
+    /// Whether a campaign's time is over, or it was replaced and its successor is through.
+    pub(super) fn is_to_be_ended(&self, campaign: &Campaign, now: Timestamp) -> bool {
+        let successor = self.successor(campaign).map(|successor| &successor.campaign);
+        let is_replaced = successor.is_some_and(Campaign::is_through);
+        !campaign.state.is_ending_or_ended() && (is_replaced || campaign.is_over(now))
+    }
+
+    fn successor(&self, campaign: &Campaign) -> Option<&StoredCampaign> {
+        campaign.replaced_by.and_then(|by| self.campaigns.get(&by))
     }
 }
 

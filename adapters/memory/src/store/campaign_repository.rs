@@ -5,8 +5,8 @@ use catchment_domain::ports::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
 };
 use catchment_domain::{
-    Attempt, Campaign, CampaignError, CampaignRef, CampaignState, Chunk, Command, Draft, MAX_SHOPS,
-    Phase, Replaced, Revision, ShopCursor, ShopList, Slot, Status,
+    Campaign, CampaignError, Chunk, Command, Deadline, Draft, MAX_SHOPS, Phase, Revision,
+    ShopCursor, ShopList, Slot, Status,
 };
 
 use super::campaigns::StoredCampaign;
@@ -19,29 +19,12 @@ impl CampaignRepository for MemoryStore {
         let now = self.clock.now();
         let list = self.freeze(&tables, draft);
         let shops = check_size(list.len())?;
-        let replaces = draft.replaces.map(|old| tables.check_replaceable(old)).transpose()?;
-        let deadline = tables.deadline(now, draft.timeout);
+        let replaced = draft.replaces.map(|old| tables.replaceable(old)).transpose()?;
         let revision = tables.take_revision();
+        let campaign = draft.begin(revision, shops, replaced.as_ref(), (now, tables.mark()));
         if let Some(old) = draft.replaces.and_then(|old| tables.campaigns.get_mut(&old)) {
             old.campaign.replaced_by = Some(revision);
         }
-        let campaign = Campaign {
-            name: CampaignRef { revision, id: draft.id },
-            nonce: draft.nonce,
-            kind: draft.kind,
-            limit: draft.limit,
-            reason: draft.reason.clone(),
-            shops,
-            created_at: now,
-            timeout: draft.timeout,
-            until: draft.until,
-            replaces,
-            replaced_by: None,
-            reply_lane: None,
-            attempt: Attempt::FIRST,
-            deadline,
-            state: CampaignState::Sending { open: shops },
-        };
         tables.campaigns.insert(revision, StoredCampaign::new(campaign.clone(), &list));
         Ok(campaign)
     }
@@ -62,7 +45,7 @@ impl CampaignRepository for MemoryStore {
         let mut tables = self.tables();
         let now = self.clock.now();
         let stored = tables.campaigns.get(&revision).ok_or(CampaignError::Unknown(revision))?;
-        let deadline = tables.deadline(now, stored.campaign.timeout);
+        let deadline = Deadline::of_attempt(now, tables.mark(), stored.campaign.timeout);
         let mut chunks = stored.chunks.clone();
         let campaign = stored.campaign.clone().command(command, &mut chunks, deadline)?;
         if let Some(stored) = tables.campaigns.get_mut(&revision) {
@@ -121,10 +104,10 @@ fn check_size(shops: usize) -> Result<u32, CampaignError> {
 }
 
 impl Tables {
-    fn check_replaceable(&self, old: Revision) -> Result<Replaced, CampaignError> {
+    fn replaceable(&self, old: Revision) -> Result<Campaign, CampaignError> {
         let stored = self.campaigns.get(&old).ok_or(CampaignError::Unknown(old))?;
         stored.campaign.check_replaceable()?;
-        Ok(Replaced { campaign: stored.campaign.name, deadline: stored.campaign.deadline })
+        Ok(stored.campaign.clone())
     }
 }
 

@@ -1,10 +1,9 @@
 //! A campaign as it is stored: its frozen list and the ledger of its outcomes, in chunks.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use catchment_domain::{
-    CHUNK_SHOPS, Campaign, Chunk, Deadline, ShopCursor, ShopList, Slot, Status, Tally, Timestamp,
+    CHUNK_SHOPS, Campaign, Chunk, Deadline, ShopCursor, ShopList, Slot, Status, Tally,
 };
 
 use super::Tables;
@@ -67,11 +66,8 @@ impl StoredCampaign {
 }
 
 impl Tables {
-    /// The deadline of an attempt that begins now: above everything that any lane treated as
-    /// passed, so that a clock that stepped back does not make it late from the start.
-    pub(super) fn deadline(&self, now: Timestamp, timeout: Duration) -> Deadline {
-        let marks = self.lanes.values().map(|lane| lane.expired_up_to.instant());
-        let start = marks.fold(now, Timestamp::max);
-        Deadline::at(start.saturating_add(timeout.max(Duration::from_millis(1))))
+    /// The highest deadline that any lane treated as passed.
+    pub(super) fn mark(&self) -> Deadline {
+        self.lanes.values().map(|lane| lane.expired_up_to).max().unwrap_or(Deadline::MIN)
     }
 }

@@ -1,5 +1,6 @@
 //! Leases of reply lanes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,8 +21,9 @@ pub(super) struct ReplyLaneRow {
 }
 
 impl ReplyLaneRow {
-    fn is_held_by_another(&self, holder: Holder, now: Timestamp) -> bool {
-        self.holder.is_some_and(|present| present != holder) && now < self.until
+    /// Who has the lane now; nobody once the lease ran out.
+    fn holder(&self, now: Timestamp) -> Option<Holder> {
+        self.holder.filter(|_| now < self.until)
     }
 
     /// Goes on with the log that is there: a new one begins at `end`.
@@ -36,10 +38,15 @@ impl ReplyLaneRow {
 }
 
 impl Tables {
-    /// The row of a lane whose newest lease this is.
+    /// The row of a lane whose newest lease this is, unless it was given back.
     pub(super) fn leased(&mut self, lease: &Lease) -> Result<&mut ReplyLaneRow, StoreError> {
+        let newest = (lease.epoch, Some(lease.holder));
         let row = self.reply_lanes.get_mut(&lease.lane);
-        row.filter(|row| row.epoch == lease.epoch).ok_or(StoreError::Fenced)
+        row.filter(|row| (row.epoch, row.holder) == newest).ok_or(StoreError::Fenced)
+    }
+
+    fn is_leased(&self, lane: ReplyLane, now: Timestamp) -> bool {
+        self.reply_lanes.get(&lane).is_some_and(|row| row.holder(now).is_some())
     }
 }
 
@@ -61,7 +68,7 @@ impl ReplyLanes for MemoryStore {
             until: Timestamp::MIN,
             position: end,
         });
-        if row.is_held_by_another(holder, now) {
+        if row.holder(now).is_some_and(|present| present != holder) {
             return Ok(None);
         }
         row.follow(log, end)?;
@@ -73,16 +80,22 @@ impl ReplyLanes for MemoryStore {
 
     async fn renew(&self, lease: &Lease, duration: Duration) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        let row = tables.leased(lease)?;
-        if row.holder != Some(lease.holder) {
-            return Err(StoreError::Fenced);
-        }
-        row.until = self.clock.now().saturating_add(duration);
+        tables.leased(lease)?.until = self.clock.now().saturating_add(duration);
         Ok(())
     }
 
     async fn surrender(&self, lease: &Lease) -> Result<(), StoreError> {
         self.tables().leased(lease)?.holder = None;
         Ok(())
+    }
+
+    async fn orphans(&self) -> Result<Vec<ReplyLane>, StoreError> {
+        let tables = self.tables();
+        let now = self.clock.now();
+        let unfinished = tables.campaigns.values().map(|stored| &stored.campaign);
+        let unfinished = unfinished
+            .filter(|campaign| 0 < campaign.state.open() || tables.is_to_be_ended(campaign, now));
+        let lanes: BTreeSet<ReplyLane> = unfinished.filter_map(|c| c.reply_lane).collect();
+        Ok(lanes.into_iter().filter(|lane| !tables.is_leased(*lane, now)).collect())
     }
 }

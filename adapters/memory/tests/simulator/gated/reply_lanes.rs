@@ -50,4 +50,11 @@ impl ReplyLanes for Gated<MemoryStore> {
         self.gate.after("surrender").await.lost()?;
         surrendered
     }
+
+    async fn orphans(&self) -> Result<Vec<ReplyLane>, StoreError> {
+        self.gate.before("orphans").await.unavailable()?;
+        let orphans = self.inner.orphans().await;
+        self.gate.after("orphans").await.unavailable()?;
+        orphans
+    }
 }
