@@ -27,6 +27,8 @@ pub struct Kafka {
     pub group_instance_id: Option<String>,
     /// The topics that replies may go to besides the usual ones.
     pub reply_topics_allowed: Vec<String>,
+    /// The Java class that replies to Spring are marked with.
+    pub spring_type_id: Option<String>,
     /// How long a broker that does not answer is tried at the start.
     pub connect_timeout: Duration,
     /// After how long without a sign of life a consumer has lost its lanes.
@@ -46,9 +48,9 @@ impl Kafka {
             requests_topic: keys.filled("kafka.requests_topic")?.to_owned(),
             replies_topic: keys.filled("kafka.replies_topic")?.to_owned(),
             group_id: keys.filled("kafka.group_id")?.to_owned(),
-            group_instance_id: Some(keys.text("kafka.group_instance_id")?.trim().to_owned())
-                .filter(|name| !name.is_empty()),
+            group_instance_id: keys.optional("kafka.group_instance_id")?,
             reply_topics_allowed: keys.list("kafka.reply_topics_allowed")?,
+            spring_type_id: keys.optional("kafka.spring_type_id")?,
             connect_timeout: keys.duration("kafka.connect_timeout")?,
             session_timeout: keys.duration("kafka.session_timeout")?,
             properties: Properties(keys.table("kafka.properties.")),

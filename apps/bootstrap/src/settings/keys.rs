@@ -64,6 +64,12 @@ impl Keys {
         }
     }
 
+    /// A text, where it is not empty.
+    pub(super) fn optional(&self, key: &str) -> Result<Option<String>, SettingsError> {
+        let text = self.text(key)?.trim();
+        Ok((!text.is_empty()).then(|| text.to_owned()))
+    }
+
     /// What stands between commas.
     pub(super) fn list(&self, key: &str) -> Result<Vec<String>, SettingsError> {
         let items = self.text(key)?.split(',').map(str::trim).filter(|item| !item.is_empty());

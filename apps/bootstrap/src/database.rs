@@ -1,0 +1,79 @@
+//! The database of a service: opened as it is, and watched.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use catchment_domain::Revision;
+use catchment_domain::ports::CampaignRepository;
+use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
+use tokio::time::{sleep, timeout};
+
+use crate::clock::SystemClock;
+use crate::ending::{ProcessError, chain};
+use crate::readiness::Readiness;
+use crate::settings::{Database, SettingsError};
+
+/// The name of what holds while the database answers.
+pub const DATABASE: &str = "database";
+
+/// How many connections read beside those that write.
+const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+/// How often the database is asked whether it is there.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long it may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Opens a server's database for as many who write side by side, as far as the settings allow.
+/// Nothing of it is made or changed: `catchment database migrate` does that.
+///
+/// # Errors
+///
+/// When the settings name none of a server, it does not answer in time, or it is not as this
+/// version needs it.
+pub async fn open(database: &Database, writers: u32) -> Result<SeaOrmStore, ProcessError> {
+    if !database.url.is_postgres() {
+        let why = "`database.url` must be that of a PostgreSQL server, such as \
+                   `postgres://user@host/database`: requester and consumer share it";
+        return Err(SettingsError(why.to_owned()).into());
+    }
+    let most = database.max_connections.get().saturating_sub(READERS.get());
+    let settings = StoreSettings {
+        create: false,
+        receipts_kept: database.receipts_kept,
+        readers: READERS,
+        writers: NonZeroU32::new(writers.min(most)).unwrap_or(NonZeroU32::MIN),
+        lock_timeout: database.lock_timeout,
+        statement_timeout: database.statement_timeout,
+        idle_in_transaction_session_timeout: database.idle_in_transaction_session_timeout,
+        connect_timeout: database.connect_timeout,
+        ..StoreSettings::new(database.lanes, Arc::new(SystemClock))
+    };
+    SeaOrmStore::connect(database.url.expose(), &settings).await.map_err(|error| refusal(&error))
+}
+
+fn refusal(error: &OpenError) -> ProcessError {
+    let what = format!("could not open the database: {}", chain(error));
+    match error {
+        OpenError::Unreachable { .. }
+        | OpenError::UnknownHost { .. }
+        | OpenError::Unavailable { .. }
+        | OpenError::Full { .. }
+        | OpenError::Locked { .. }
+        | OpenError::CannotOpen { .. } => ProcessError::Unavailable(what),
+        _ => ProcessError::Misfit(what),
+    }
+}
+
+/// Keeps telling whether the database answers.
+pub async fn watch(store: SeaOrmStore, readiness: Readiness) {
+    loop {
+        // No campaign has this revision: the question is cheap, and the answer of no interest.
+        match timeout(PATIENCE, store.get(Revision::NONE)).await {
+            Ok(Ok(_)) => readiness.met(DATABASE),
+            Ok(Err(error)) => readiness.unmet(DATABASE, error.to_string()),
+            Err(_) => readiness.unmet(DATABASE, "no answer"),
+        }
+        sleep(LOOK).await;
+    }
+}
