@@ -5,6 +5,8 @@ pub mod pending;
 pub mod profile;
 pub mod requester;
 
+mod assignment;
+mod buffer;
 mod client_log;
 mod error;
 mod reader;

@@ -1,22 +1,44 @@
 //! Reads partitions from positions that somebody else keeps.
+//!
+//! Each partition has a queue of its own in the client, which its reader empties into a window
+//! ([`Buffer`](crate::buffer)) without waiting; so no partition waits for another, and the
+//! client stops fetching where nobody reads. Positions come from the caller: one that does not
+//! go on with the window is *sought*, after a look at what the partition holds, by assigning
+//! the partition anew at exactly that offset. There is no automatic reset anywhere.
+//!
+//! A *manual* reader reads whatever it is asked for. A *group* member reads what it is
+//! assigned, and is told of it by [`GroupEvent`]s; an assignment has no position until its lane
+//! reads. A broker that is away shows as reads that bring nothing, or as
+//! [`ReadError::Unavailable`] where it must be asked; the client comes back by itself.
 
-use std::marker::PhantomData;
+mod client;
+mod group;
+mod incoming;
+mod lane;
+mod side;
+mod signal;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::{CommitMode, Consumer};
 use tokio::sync::mpsc;
+use tracing::{debug, warn};
 
+pub use crate::buffer::Record;
 use crate::error::{NotClosed, ReadError, SettingsError};
 use crate::record::{Incoming, OwnedRecord};
-use crate::settings::Settings;
+use crate::settings::{Membership, Settings};
+use client::Client;
+use group::Context;
+use lane::{Lane, Pulled};
+use side::SideClient;
+use signal::Signals;
 
-/// A record that was parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record<M> {
-    /// Its place in the partition.
-    pub offset: i64,
-    /// What it says.
-    pub message: M,
-}
+/// Rebalances are rare; an owner that leaves so many events lying has stopped.
+const EVENTS: usize = 256;
 
 /// Where a partition begins and ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +86,36 @@ pub enum GroupEvent {
 /// The events of a group's member, in order.
 pub type GroupEvents = mpsc::Receiver<GroupEvent>;
 
+type Parse<M> = dyn Fn(&Incoming<'_>) -> M + Send + Sync;
+
 /// Reads partitions of one topic. Clones share one client.
-#[derive(Debug)]
-pub struct Reader<M>(PhantomData<fn() -> M>);
+pub struct Reader<M>(Arc<Shared<M>>);
+
+struct Shared<M> {
+    client: Client,
+    lanes: Mutex<HashMap<i32, Arc<Lane<M>>>>,
+    parse: Box<Parse<M>>,
+    side: SideClient,
+    request_timeout: Duration,
+}
 
 impl<M> Clone for Reader<M> {
     fn clone(&self) -> Self {
-        Self(PhantomData)
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<M> std::fmt::Debug for Reader<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("topic", &self.topic()).finish_non_exhaustive()
+    }
+}
+
+impl<M> Reader<M> {
+    /// The topic that is read.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.0.client.context.topic
     }
 }
 
@@ -81,11 +126,11 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     ///
     /// When the client refuses a setting.
     pub fn manual(
-        _settings: &Settings,
-        _topic: &str,
-        _parse: impl Fn(&Incoming<'_>) -> M + Send + Sync + 'static,
+        settings: &Settings,
+        topic: &str,
+        parse: impl Fn(&Incoming<'_>) -> M + Send + Sync + 'static,
     ) -> Result<Self, SettingsError> {
-        todo!()
+        Self::new(settings, context(settings, topic, None), Box::new(parse))
     }
 
     /// A member of the settings' group, which reads the partitions that it is assigned.
@@ -95,37 +140,82 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     ///
     /// When the client refuses a setting.
     pub fn group(
-        _settings: &Settings,
-        _topic: &str,
-        _parse: impl Fn(&Incoming<'_>) -> M + Send + Sync + 'static,
+        settings: &Settings,
+        topic: &str,
+        parse: impl Fn(&Incoming<'_>) -> M + Send + Sync + 'static,
     ) -> Result<(Self, GroupEvents), SettingsError> {
-        todo!()
+        let (tell, events) = mpsc::channel(EVENTS);
+        let context = context(settings, topic, Some(tell));
+        Ok((Self::new(settings, context, Box::new(parse))?, events))
+    }
+
+    fn new(
+        settings: &Settings,
+        context: Context,
+        parse: Box<Parse<M>>,
+    ) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let config = settings.consumer_config()?;
+        Ok(Self(Arc::new(Shared {
+            client: Client::new(&config, context, settings.request_timeout)?,
+            lanes: Mutex::default(),
+            parse,
+            side: SideClient::new(config),
+            request_timeout: settings.request_timeout,
+        })))
     }
 
     /// Up to `max` records from `from` on; none when there are none yet. The same records are
     /// read again until they are released. Gaps between offsets are normal.
+    ///
+    /// A partition that is read for the first time, or not from where its reader stopped, costs
+    /// a question to the broker.
     ///
     /// # Errors
     ///
     /// When they cannot be read, or are no more; never a silent skip.
     pub async fn read(
         &self,
-        _partition: i32,
-        _from: i64,
-        _max: usize,
+        partition: i32,
+        from: i64,
+        max: usize,
     ) -> Result<Vec<Record<M>>, ReadError> {
-        todo!()
+        let lane = self.lane(partition);
+        let _turn = lane.turn.lock().await;
+        self.0.client.check(partition)?;
+        if !lane.covers(from) {
+            self.seek(&lane, partition, from).await?;
+        }
+        match lane.pull(from, max, &self.0.parse) {
+            Pulled::Records => Ok(lane.read(from, max)),
+            Pulled::OutOfRange => {
+                // The look that comes with seeking says what is wrong.
+                self.seek(&lane, partition, from).await?;
+                Ok(Vec::new())
+            }
+            Pulled::Trouble(error) => Err(self.0.client.unavailable(&error)),
+        }
     }
 
     /// Returns once [`read`](Self::read) from there may have something to say: a record, or an
     /// error.
-    pub async fn wait(&self, _partition: i32, _from: i64) {
-        todo!()
+    pub async fn wait(&self, partition: i32, from: i64) {
+        let lane = self.lane(partition);
+        loop {
+            // Listens before it looks: what comes in between is heard.
+            let news = lane.signal.news.notified();
+            if self.has_news(&lane, partition, from) {
+                return;
+            }
+            if tokio::time::timeout(lane.patience(), news).await.is_err() {
+                self.look_after(&lane, partition).await;
+            }
+        }
     }
 
     /// Says that nobody needs the records below `next` any more.
-    pub fn release(&self, _partition: i32, _next: i64) {
-        todo!()
+    pub fn release(&self, partition: i32, next: i64) {
+        self.lane(partition).release(next);
     }
 
     /// Where the partition begins and ends now; the broker is asked.
@@ -133,8 +223,8 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     /// # Errors
     ///
     /// When no broker answers.
-    pub async fn watermarks(&self, _partition: i32) -> Result<Watermarks, ReadError> {
-        todo!()
+    pub async fn watermarks(&self, partition: i32) -> Result<Watermarks, ReadError> {
+        self.blocking(move |shared| shared.client.watermarks(partition)).await
     }
 
     /// One record as it stands in the log, `None` where there is none (any more). Whoever reads
@@ -145,10 +235,15 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     /// When no broker answers.
     pub async fn fetch(
         &self,
-        _partition: i32,
-        _offset: i64,
+        partition: i32,
+        offset: i64,
     ) -> Result<Option<OwnedRecord>, ReadError> {
-        todo!()
+        self.blocking(move |Shared { client, side, request_timeout, .. }| {
+            client.consumer()?;
+            let fetched = side.fetch(&client.at(partition, offset)?, offset, *request_timeout);
+            fetched.map_err(|error| client.unavailable(&error))
+        })
+        .await
     }
 
     /// What the group has committed for the partition.
@@ -156,35 +251,141 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     /// # Errors
     ///
     /// When no broker answers.
-    pub async fn committed(&self, _partition: i32) -> Result<Option<i64>, ReadError> {
-        todo!()
+    pub async fn committed(&self, partition: i32) -> Result<Option<i64>, ReadError> {
+        self.blocking(move |shared| shared.client.committed(partition)).await
     }
 
     /// Commits `next` as the group's offset, in the background: a hint for tools that show lag.
-    pub fn commit(&self, _partition: i32, _next: i64) {
-        todo!()
+    pub fn commit(&self, partition: i32, next: i64) {
+        if let Err(error) = self.0.commit(partition, next, CommitMode::Async) {
+            debug!(kafka.topic = self.topic(), kafka.partition = partition, "{error}");
+        }
     }
 
     /// Commits `next` as the group's offset, and returns once the broker has stored it.
     ///
     /// # Errors
     ///
-    /// When it was not stored.
-    pub async fn commit_now(&self, _partition: i32, _next: i64) -> Result<(), ReadError> {
-        todo!()
+    /// When it was perhaps not stored.
+    pub async fn commit_now(&self, partition: i32, next: i64) -> Result<(), ReadError> {
+        self.blocking(move |shared| shared.commit(partition, next, CommitMode::Sync)).await
     }
 
     /// Says that the lane of a revoked partition has finished.
-    pub fn drained(&self, _partition: i32, _generation: u64) {
-        todo!()
+    pub fn drained(&self, partition: i32, generation: u64) {
+        let context = &self.0.client.context;
+        context.assignment().drained(partition, generation);
+        context.drained.notify_all();
     }
 
-    /// Leaves the group and ends the client. Reads fail from now on.
+    /// Leaves the group and ends the client. Reads fail from now on, and what waits returns.
     ///
     /// # Errors
     ///
     /// When the client did not end in time: then the process should.
-    pub async fn close(&self, _within: Duration) -> Result<(), NotClosed> {
-        todo!()
+    pub async fn close(&self, within: Duration) -> Result<(), NotClosed> {
+        self.0.client.begin_close();
+        let lanes: Vec<_> = self.lanes().drain().map(|(_, lane)| lane).collect();
+        for lane in lanes {
+            drop(lane.stop());
+        }
+        let shared = Arc::clone(&self.0);
+        let side = tokio::task::spawn_blocking(move || shared.side.close());
+        let both = async {
+            let main = self.0.client.await_end(within).await;
+            side.await.map_err(|_| NotClosed { within }).and(main)
+        };
+        tokio::time::timeout(within, both).await.unwrap_or(Err(NotClosed { within }))
+    }
+
+    /// Has the client fetch from exactly here.
+    async fn seek(&self, lane: &Arc<Lane<M>>, partition: i32, from: i64) -> Result<(), ReadError> {
+        let old = lane.stop();
+        let start = move |shared: &Shared<M>| shared.client.start(partition, from, old);
+        lane.restart(self.blocking(start).await?, from);
+        // A close that came in between has not seen this queue.
+        if self.0.client.consumer().is_err() {
+            drop(lane.stop());
+        }
+        Ok(())
+    }
+
+    fn has_news(&self, lane: &Lane<M>, partition: i32, from: i64) -> bool {
+        if self.0.client.check(partition).is_err() || !lane.covers(from) || lane.has(from) {
+            return true;
+        }
+        match lane.pull(from, 1, &self.0.parse) {
+            Pulled::Records => lane.has(from),
+            Pulled::OutOfRange => {
+                lane.signal.disturb();
+                true
+            }
+            Pulled::Trouble(error) => {
+                debug!(kafka.topic = self.topic(), kafka.partition = partition, "{error}");
+                true
+            }
+        }
+    }
+
+    /// The watchdog of a lane: one that is silent although the log goes on is sought again.
+    ///
+    /// The marks of transactions at the end of a partition look the same and do no harm; such
+    /// a lane is looked at less and less often.
+    async fn look_after(&self, lane: &Lane<M>, partition: i32) {
+        let next = lane.next();
+        let Ok(Watermarks { high, .. }) = self.watermarks(partition).await else { return };
+        if next < high && lane.next() == next {
+            warn!(
+                kafka.topic = self.topic(),
+                kafka.partition = partition,
+                position = next,
+                end = high,
+                "records are there and do not come: the partition is sought again"
+            );
+            lane.be_patient();
+            lane.signal.disturb();
+        }
+    }
+
+    fn lane(&self, partition: i32) -> Arc<Lane<M>> {
+        let signal = || self.0.client.context.signals.of(partition);
+        let mut lanes = self.lanes();
+        Arc::clone(lanes.entry(partition).or_insert_with(|| Arc::new(Lane::new(signal()))))
+    }
+
+    fn lanes(&self) -> std::sync::MutexGuard<'_, HashMap<i32, Arc<Lane<M>>>> {
+        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client answers questions only while its caller waits, which a task must not.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Shared<M>) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let shared = Arc::clone(&self.0);
+        let asked = tokio::task::spawn_blocking(move || ask(&shared));
+        asked.await.unwrap_or(Err(ReadError::Closed))
+    }
+}
+
+impl<M> Shared<M> {
+    fn commit(&self, partition: i32, next: i64, mode: CommitMode) -> Result<(), ReadError> {
+        let consumer = self.client.consumer()?;
+        let committed = consumer.commit(&self.client.at(partition, next)?, mode);
+        committed.map_err(|error| self.client.unavailable(&error))
+    }
+}
+
+fn context(settings: &Settings, topic: &str, events: Option<mpsc::Sender<GroupEvent>>) -> Context {
+    Context {
+        topic: topic.to_owned(),
+        signals: Signals::default(),
+        events,
+        cooperative: settings.membership == Membership::Cooperative,
+        drain: settings.drain,
+        closing: AtomicBool::new(false),
+        fatal: OnceLock::new(),
+        assignment: Mutex::default(),
+        drained: Condvar::new(),
     }
 }

@@ -1,0 +1,274 @@
+//! One consumer, the thread that polls it, and its end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::Watermarks;
+use super::group::Context;
+use super::lane::Queue;
+use super::signal::Signal;
+use crate::assignment::Effect;
+use crate::error::{NotClosed, ReadError, SettingsError};
+
+/// How long the thread waits for something to happen before it looks whether it should end.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How long the thread waits, at the end, for others to let go of the client.
+const LET_GO: Duration = Duration::from_secs(2);
+
+pub(super) type KafkaConsumer = BaseConsumer<Context>;
+
+/// One consumer and the thread that polls it.
+pub(super) struct Client {
+    /// Gone, once it is closed.
+    consumer: Mutex<Option<Arc<KafkaConsumer>>>,
+    pub(super) context: Arc<Context>,
+    stop: Arc<AtomicBool>,
+    ended: watch::Receiver<bool>,
+    within: Duration,
+}
+
+impl Client {
+    /// A consumer that is polled; a member of the group where there is one to tell of it.
+    pub(super) fn new(
+        config: &ClientConfig,
+        context: Context,
+        within: Duration,
+    ) -> Result<Self, SettingsError> {
+        let consumer: Arc<KafkaConsumer> = Arc::new(config.create_with_context(context)?);
+        let context = Arc::clone(consumer.context());
+        if context.events.is_some() {
+            consumer.subscribe(&[&context.topic])?;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let ended = poll_on_a_thread(Arc::clone(&consumer), Arc::clone(&stop))?;
+        let consumer = Mutex::new(Some(consumer));
+        Ok(Self { consumer, context, stop, ended, within })
+    }
+
+    /// The consumer, while there is one.
+    pub(super) fn consumer(&self) -> Result<Arc<KafkaConsumer>, ReadError> {
+        if let Some(cause) = self.context.fatal.get() {
+            return Err(ReadError::Fatal { cause: cause.clone() });
+        }
+        let consumer = self.consumer.lock().unwrap_or_else(PoisonError::into_inner);
+        consumer.clone().ok_or(ReadError::Closed)
+    }
+
+    /// Says why a partition cannot be read now, if so.
+    pub(super) fn check(&self, partition: i32) -> Result<(), ReadError> {
+        self.consumer()?;
+        if self.context.events.is_some() && !self.context.assignment().may_read(partition) {
+            return Err(ReadError::NotAssigned { partition });
+        }
+        Ok(())
+    }
+
+    /// Asks a broker where a partition begins and ends. Blocks.
+    pub(super) fn watermarks(&self, partition: i32) -> Result<Watermarks, ReadError> {
+        let consumer = self.consumer()?;
+        let asked = consumer.fetch_watermarks(&self.context.topic, partition, self.within);
+        let (low, high) = asked.map_err(|error| self.unavailable(&error))?;
+        Ok(Watermarks { low, high })
+    }
+
+    /// What the group has committed for a partition. Blocks.
+    pub(super) fn committed(&self, partition: i32) -> Result<Option<i64>, ReadError> {
+        let list = self.context.list(&[partition]);
+        let asked = self.consumer()?.committed_offsets(list, self.within);
+        let list = asked.map_err(|error| self.unavailable(&error))?;
+        let committed = list.find_partition(&self.context.topic, partition);
+        Ok(committed.and_then(|element| match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        }))
+    }
+
+    /// A list of one partition at an offset.
+    pub(super) fn at(&self, partition: i32, offset: i64) -> Result<TopicPartitionList, ReadError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.context.topic, partition, Offset::Offset(offset))
+            .map_err(|error| self.unavailable(&error))?;
+        Ok(list)
+    }
+
+    /// Has the client fetch a partition from exactly this offset on, into a queue of its own.
+    /// Blocks.
+    ///
+    /// `old` is the partition's queue so far. It goes first: its end silences its queue, which
+    /// may be the very same one in the client.
+    pub(super) fn start(
+        &self,
+        partition: i32,
+        from: i64,
+        old: Option<Queue>,
+    ) -> Result<Queue, ReadError> {
+        drop(old);
+        let Watermarks { low, high } = self.watermarks(partition)?;
+        if from < low {
+            return Err(ReadError::Truncated { from, first: low });
+        }
+        if high < from {
+            return Err(ReadError::Beyond { from, end: high });
+        }
+        let consumer = self.consumer()?;
+        // Held until the client has the partition: a revocation must know whether it has.
+        let mut assignment = self.context.assignment();
+        if self.context.events.is_none() {
+            assignment.assigned(&[partition]);
+        }
+        match assignment.started(partition) {
+            Effect::Add => {}
+            Effect::Move if self.is_incremental() => {
+                let moved = self.context.list(&[partition]);
+                self.context.noted(consumer.incremental_unassign(&moved));
+            }
+            Effect::Move => {}
+            Effect::Refuse | Effect::Nothing | Effect::Remove => {
+                return Err(ReadError::NotAssigned { partition });
+            }
+        }
+        let signal = self.context.signals.of(partition);
+        signal.next.store(from, Ordering::Release);
+        let queue = self.split(&consumer, partition, &signal)?;
+        let done = if self.is_incremental() {
+            consumer.incremental_assign(&self.at(partition, from)?)
+        } else {
+            consumer.assign(&self.positions(&assignment.consuming())?)
+        };
+        done.map_err(|error| self.unavailable(&error))?;
+        signal.is_sought();
+        Ok(queue)
+    }
+
+    /// The queue is split before the partition is assigned, so that no record reaches the main
+    /// queue. In librdkafka 2.12.1 a queue that the application took for itself
+    /// (`RD_KAFKA_Q_F_FWD_APP`) stays its own when the partition is assigned later
+    /// (`rd_kafka_toppar_op_fetch_start`), with either protocol.
+    ///
+    /// The callback comes when an empty queue gets its first record, under the queue's lock;
+    /// it must not take from the queue, and there is none while records are left in it.
+    fn split(
+        &self,
+        consumer: &Arc<KafkaConsumer>,
+        partition: i32,
+        signal: &Arc<Signal>,
+    ) -> Result<Queue, ReadError> {
+        let mut queue = consumer
+            .split_partition_queue(&self.context.topic, partition)
+            .ok_or_else(|| self.unavailable(&KafkaError::NoMessageReceived))?;
+        let signal = Arc::clone(signal);
+        queue.set_nonempty_callback(move || signal.news.notify_waiters());
+        Ok(queue)
+    }
+
+    fn is_incremental(&self) -> bool {
+        self.context.events.is_none() || self.context.cooperative
+    }
+
+    /// An eager assignment is made as a whole: the others go on where they are. A record that
+    /// is taken in between comes again, and is known as a copy by its offset.
+    fn positions(&self, partitions: &[i32]) -> Result<TopicPartitionList, ReadError> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            let next = self.context.signals.of(*partition).next.load(Ordering::Acquire);
+            list.add_partition_offset(&self.context.topic, *partition, Offset::Offset(next))
+                .map_err(|error| self.unavailable(&error))?;
+        }
+        Ok(list)
+    }
+
+    pub(super) fn unavailable(&self, error: &KafkaError) -> ReadError {
+        ReadError::Unavailable { topic: self.context.topic.clone(), cause: error.to_string() }
+    }
+
+    /// Whoever reads or waits is told from now on that there is nothing to read any more.
+    pub(super) fn begin_close(&self) {
+        self.context.closing.store(true, Ordering::Release);
+        self.consumer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.stop.store(true, Ordering::Release);
+        self.context.drained.notify_all();
+        self.context.signals.wake_all();
+    }
+
+    /// Waits until the thread has ended.
+    pub(super) async fn await_end(&self, within: Duration) -> Result<(), NotClosed> {
+        let mut ended = self.ended.clone();
+        let waited = tokio::time::timeout(within, ended.wait_for(|ended| *ended)).await;
+        // A thread that is gone without a word has ended, too.
+        waited.map(drop).map_err(|_| NotClosed { within })
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// Polls on a thread of the operating system: rebalances are answered there and wait for lanes
+/// to drain, and the end of a client waits for the group's coordinator; a task must not wait
+/// for either. Records do not come this way, so no lane waits for another.
+fn poll_on_a_thread(
+    consumer: Arc<KafkaConsumer>,
+    stop: Arc<AtomicBool>,
+) -> Result<watch::Receiver<bool>, SettingsError> {
+    let (end, ended) = watch::channel(false);
+    let run = move || {
+        poll_until(&consumer, &stop);
+        leave(consumer);
+        end.send_replace(true);
+    };
+    match thread::Builder::new().name("kafka-reader".to_owned()).spawn(run) {
+        Ok(_) => Ok(ended),
+        Err(error) => {
+            Err(SettingsError::Contradiction { what: format!("no thread can be had: {error}") })
+        }
+    }
+}
+
+fn poll_until(consumer: &KafkaConsumer, stop: &AtomicBool) {
+    let context = consumer.context();
+    while !stop.load(Ordering::Acquire) {
+        match consumer.poll(POLL) {
+            None => {}
+            Some(Ok(message)) => {
+                let partition = message.partition();
+                warn!(
+                    kafka.topic = context.topic,
+                    kafka.partition = partition,
+                    kafka.offset = message.offset(),
+                    "a record came to nobody: it is sought again"
+                );
+                context.signals.disturb(&[partition]);
+            }
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                context.fail(&error.to_string());
+            }
+            // What concerns a partition is told to whoever reads it; connections mend.
+            Some(Err(error)) => {
+                tracing::debug!(kafka.topic = context.topic, "{error}");
+            }
+        }
+    }
+}
+
+/// The last to let go of the client leaves the group and waits for its end; that is better
+/// done here than in a task.
+fn leave(consumer: Arc<KafkaConsumer>) {
+    let deadline = Instant::now() + LET_GO;
+    while 1 < Arc::strong_count(&consumer) && Instant::now() < deadline {
+        consumer.poll(Duration::from_millis(10));
+    }
+    drop(consumer);
+}

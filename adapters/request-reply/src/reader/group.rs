@@ -1,0 +1,182 @@
+//! What the client tells: partitions that come and go, and that it has failed.
+//!
+//! All of this runs on the thread that polls. In librdkafka 2.12.1 it was read that
+//!
+//! - a rebalance must be answered by exactly one (incremental) assign or unassign, which takes
+//!   the group on (`rd_kafka_cgrp_incremental_assign`, `_unassign`); an *empty* list will do,
+//!   even when nothing is assigned;
+//! - partitions may be added and removed at any later time, from any thread
+//!   (`rd_kafka_assign0` asks the client's own thread, which never waits for ours);
+//! - removing what the client does not have, and adding what it has, are errors that change
+//!   nothing (`rd_kafka_assignment_subtract`, `_add`): hence [`Assignment`] keeps the books;
+//! - with an eager protocol the incremental calls are refused, and without a group both work
+//!   (`rd_kafka_cgrp_handle_assign_op`).
+//!
+//! One race is left, and harmless: a partition that is moved to another position at the very
+//! moment when others are revoked answers that revocation early, so that another member may
+//! start before our lanes have drained. Whoever stores is fenced by an epoch, and whoever is
+//! not may do twice what was not committed, as after any crash.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+use tokio::sync::mpsc;
+use tracing::{debug, error, info, warn};
+
+use super::GroupEvent;
+use super::signal::Signals;
+use crate::assignment::Assignment;
+use crate::client_log;
+
+/// Hears what the client tells.
+pub(super) struct Context {
+    pub(super) topic: String,
+    pub(super) signals: Signals,
+    /// Nothing to hear of a group where there is none to tell.
+    pub(super) events: Option<mpsc::Sender<GroupEvent>>,
+    pub(super) cooperative: bool,
+    pub(super) drain: Duration,
+    pub(super) closing: AtomicBool,
+    pub(super) fatal: OnceLock<String>,
+    pub(super) assignment: Mutex<Assignment>,
+    pub(super) drained: Condvar,
+}
+
+impl Context {
+    /// Whose partitions are whose.
+    pub(super) fn assignment(&self) -> MutexGuard<'_, Assignment> {
+        self.assignment.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client is of no use any more.
+    pub(super) fn fail(&self, cause: &str) {
+        if self.fatal.set(cause.to_owned()).is_ok() {
+            error!(kafka.topic = self.topic, "reading has failed for good: {cause}");
+            self.signals.wake_all();
+            self.tell(GroupEvent::Failed { cause: cause.to_owned() });
+        }
+    }
+
+    fn tell(&self, event: GroupEvent) {
+        let Some(events) = &self.events else { return };
+        if let Err(mpsc::error::TrySendError::Full(_)) = events.try_send(event) {
+            self.fail("nobody takes the events of the group");
+        }
+    }
+
+    fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
+        let (generation, stale) = self.assignment().assigned(&partitions);
+        info!(kafka.topic = self.topic, ?partitions, generation, "partitions assigned");
+        if !stale.is_empty() {
+            self.noted(consumer.incremental_unassign(&self.list(&stale)));
+        }
+        self.signals.disturb(&partitions);
+        // Positions are not known yet; the lanes add their partitions when they read.
+        let nothing = TopicPartitionList::new();
+        self.noted(if self.cooperative {
+            consumer.incremental_assign(&nothing)
+        } else {
+            consumer.assign(&nothing)
+        });
+        self.tell(GroupEvent::Assigned { partitions, generation });
+    }
+
+    fn revoked(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
+        let deadline = Instant::now() + self.drain;
+        let generation = self.assignment().revoked(&partitions);
+        info!(kafka.topic = self.topic, ?partitions, generation, "partitions revoked");
+        self.signals.disturb(&partitions);
+        self.tell(GroupEvent::Revoked { partitions, generation, deadline });
+        let removed = self.await_drained(deadline).given_away();
+        self.give_up(consumer, &removed);
+    }
+
+    fn lost(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
+        let (generation, removed) = self.assignment().lost(&partitions);
+        info!(kafka.topic = self.topic, ?partitions, generation, "partitions given up");
+        self.signals.disturb(&partitions);
+        self.tell(GroupEvent::Lost { partitions, generation });
+        self.give_up(consumer, &removed);
+    }
+
+    /// Returns once no lane has anything at hand, at the deadline at the latest.
+    fn await_drained(&self, deadline: Instant) -> MutexGuard<'_, Assignment> {
+        let mut assignment = self.assignment();
+        while assignment.is_draining() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.closing.load(Ordering::Acquire) {
+                warn!(kafka.topic = self.topic, "partitions given away before their lanes ended");
+                break;
+            }
+            let waited = self.drained.wait_timeout(assignment, left);
+            assignment = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        assignment
+    }
+
+    fn give_up(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) {
+        self.noted(if self.cooperative {
+            consumer.incremental_unassign(&self.list(partitions))
+        } else {
+            consumer.unassign()
+        });
+    }
+
+    /// An assignment that the client refuses is mended when its lane reads next.
+    pub(super) fn noted(&self, done: KafkaResult<()>) {
+        if let Err(error) = done {
+            warn!(kafka.topic = self.topic, "assignment refused by the client: {error}");
+        }
+    }
+
+    pub(super) fn list(&self, partitions: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&self.topic, *partition);
+        }
+        list
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client_log::line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if client_log::is_fatal(&error, reason) {
+            self.fail(reason);
+        }
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        what: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let partitions = list.elements().iter().map(|element| element.partition()).collect();
+        if what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.assigned(consumer, partitions);
+        } else if consumer.assignment_lost() || self.closing.load(Ordering::Acquire) {
+            self.lost(consumer, partitions);
+        } else {
+            self.revoked(consumer, partitions);
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            debug!(kafka.topic = self.topic, "offset not committed: {error}");
+        }
+    }
+}

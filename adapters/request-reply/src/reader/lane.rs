@@ -1,0 +1,139 @@
+//! One partition as it is read: its queue in the client, and the window of what was taken.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::Parse;
+use super::group::Context;
+use super::incoming::incoming;
+use super::signal::Signal;
+use crate::buffer::{Buffer, Record};
+
+/// The most records of a lane that were taken from the client and not released.
+const CAPACITY: usize = 10_000;
+
+/// How long a lane may be silent before its end is looked at: at first, and at most.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
+
+/// A partition's queue in the client.
+pub(super) type Queue = PartitionQueue<Context>;
+
+/// One partition as it is read.
+pub(super) struct Lane<M> {
+    pub(super) signal: Arc<Signal>,
+    /// One reader at a time; others wait.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    state: Mutex<State<M>>,
+}
+
+struct State<M> {
+    /// There once it was sought.
+    queue: Option<Queue>,
+    buffer: Buffer<M>,
+    patience: Duration,
+}
+
+/// What a look into the client's queue has brought.
+pub(super) enum Pulled {
+    /// Whatever there was.
+    Records,
+    /// The position is not in the log (any more): it must be sought.
+    OutOfRange,
+    /// What the client says of the partition.
+    Trouble(KafkaError),
+}
+
+impl<M: Clone> Lane<M> {
+    pub(super) fn new(signal: Arc<Signal>) -> Self {
+        let state = State { queue: None, buffer: Buffer::new(0, CAPACITY), patience: PATIENCE.0 };
+        Self { signal, turn: tokio::sync::Mutex::new(()), state: Mutex::new(state) }
+    }
+
+    /// Whether reading from here goes on with what comes from the client.
+    pub(super) fn covers(&self, from: i64) -> bool {
+        let state = self.state();
+        state.queue.is_some() && !self.signal.is_disturbed() && state.buffer.covers(from)
+    }
+
+    /// Gives the queue away, to be replaced.
+    pub(super) fn stop(&self) -> Option<Queue> {
+        self.state().queue.take()
+    }
+
+    /// Goes on at another position.
+    pub(super) fn restart(&self, queue: Queue, from: i64) {
+        let mut state = self.state();
+        state.queue = Some(queue);
+        state.buffer = Buffer::new(from, CAPACITY);
+    }
+
+    /// Takes records from the client until a reader at `from` has `want` of them, or there are
+    /// no more for now. Never waits.
+    pub(super) fn pull(&self, from: i64, want: usize, parse: &Parse<M>) -> Pulled {
+        let mut state = self.state();
+        let State { queue: Some(queue), buffer, patience } = &mut *state else {
+            return Pulled::OutOfRange;
+        };
+        let missing = want.saturating_sub(buffer.count_from(from)).min(buffer.room(from));
+        for _ in 0..missing {
+            match queue.poll(Duration::ZERO) {
+                None => break,
+                Some(Ok(message)) => {
+                    let record = incoming(&message);
+                    let message = parse(&record);
+                    buffer.push(from, Record { offset: record.offset, message });
+                    *patience = PATIENCE.0;
+                }
+                Some(Err(error)) if is_out_of_range(&error) => return Pulled::OutOfRange,
+                Some(Err(error)) => return Pulled::Trouble(error),
+            }
+        }
+        self.signal.next.store(buffer.next(), Ordering::Release);
+        Pulled::Records
+    }
+
+    /// Up to `max` records that were taken, from here on.
+    pub(super) fn read(&self, from: i64, max: usize) -> Vec<Record<M>> {
+        self.state().buffer.read(from, max)
+    }
+
+    /// Whether a record was taken, here or behind.
+    pub(super) fn has(&self, from: i64) -> bool {
+        0 < self.state().buffer.count_from(from)
+    }
+
+    pub(super) fn release(&self, next: i64) {
+        self.state().buffer.release(next);
+    }
+
+    /// The next offset to be taken from the client.
+    pub(super) fn next(&self) -> i64 {
+        self.state().buffer.next()
+    }
+
+    /// How long the lane may be silent now.
+    pub(super) fn patience(&self) -> Duration {
+        self.state().patience
+    }
+
+    /// A lane that was silent for good reason is looked at less often.
+    pub(super) fn be_patient(&self) {
+        let mut state = self.state();
+        state.patience = (state.patience * 2).min(PATIENCE.1);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<M>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_out_of_range(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
+    )
+}
