@@ -10,7 +10,7 @@
 mod calls;
 mod lane;
 mod message;
-mod progress;
+mod window;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,10 +46,12 @@ pub struct RequesterSettings {
     pub style: RequestStyle,
     /// How many calls may wait at the same time.
     pub pending: usize,
+    /// How many replies may wait for the reader of batches.
+    pub unread: usize,
 }
 
 impl RequesterSettings {
-    /// The usual settings, for repliers of any kind: 10,000 calls may wait.
+    /// The usual settings, for repliers of any kind: 10,000 calls may wait, and 20,000 replies.
     ///
     /// Those repliers choose the partition of a reply by its key, so the reply topic is to have
     /// a single partition, or the repliers are ours and the style is [`RequestStyle::OWN`].
@@ -62,6 +64,7 @@ impl RequesterSettings {
             start: Start::End,
             style: RequestStyle::default(),
             pending: 10_000,
+            unread: 20_000,
         }
     }
 }
@@ -186,7 +189,7 @@ impl Requester {
             Start::At(position) => position,
         };
         let calls = Calls::new(settings.pending);
-        let lane = Lane::new(reader, settings.partition, position);
+        let lane = Lane::new(reader, settings.partition, position, settings.unread);
         let task = tokio::spawn(lane.clone().watch(calls.clone(), keep));
         let watcher = Arc::new(Watcher(task.abort_handle()));
         let batches = ReplyBatches { lane: lane.clone(), position, _watcher: Arc::clone(&watcher) };
@@ -287,8 +290,8 @@ impl ReplyBatches {
     /// # Errors
     ///
     /// When replies cannot be read now, or are no more; never a silent skip.
-    pub async fn read(&self, from: i64, max: usize) -> Result<Vec<Record<Reply>>, ReadError> {
-        self.lane.read(from, max).await
+    pub fn read(&self, from: i64, max: usize) -> Result<Vec<Record<Reply>>, ReadError> {
+        self.lane.read(from, max)
     }
 
     /// Returns once [`read`](Self::read) from there may have something to say: a reply, or an

@@ -5,7 +5,7 @@ use tokio::time::sleep;
 
 use super::Reply;
 use super::calls::{CallError, Calls};
-use super::progress::{Place, Progress};
+use super::window::{Batch, Window};
 use crate::error::ReadError;
 use crate::reader::{Reader, Record};
 
@@ -19,7 +19,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 pub(super) struct Lane {
     reader: Reader<Reply>,
     partition: i32,
-    progress: watch::Sender<Progress>,
+    window: watch::Sender<Window<Reply>>,
 }
 
 /// What happens to replies once the calls that wait have been looked through.
@@ -32,17 +32,18 @@ pub(super) enum Keep {
 }
 
 impl Lane {
-    pub(super) fn new(reader: Reader<Reply>, partition: i32, position: i64) -> Self {
-        Self { reader, partition, progress: watch::Sender::new(Progress::new(position)) }
+    pub(super) fn new(
+        reader: Reader<Reply>,
+        partition: i32,
+        position: i64,
+        capacity: usize,
+    ) -> Self {
+        let window = watch::Sender::new(Window::new(position, capacity));
+        Self { reader, partition, window }
     }
 
     pub(super) const fn reader(&self) -> &Reader<Reply> {
         &self.reader
-    }
-
-    /// Tells whoever reads batches that there will be no more.
-    pub(super) fn close(&self) {
-        self.progress.send_modify(Progress::close);
     }
 
     /// One past the newest reply.
@@ -50,92 +51,103 @@ impl Lane {
         Ok(self.reader.watermarks(self.partition).await?.high)
     }
 
-    /// Looks at every reply as it arrives, as long as the reader has room, until the lane cannot
-    /// be read any more.
+    /// Looks at every reply as it arrives, as long as there is room for it, until the lane
+    /// cannot be read any more.
     ///
     /// A task of its own does this, so that the answer to a call never waits until somebody
     /// reads batches.
     pub(super) async fn watch(self, calls: Calls, keep: Keep) {
-        let mut jumps = self.progress.subscribe();
         let mut pause = PAUSES.0;
         loop {
-            let (generation, cursor) = {
-                let progress = jumps.borrow_and_update();
-                (progress.generation(), progress.cursor())
-            };
+            let (generation, cursor, room) = self.place_with_room().await;
+            let mut window = self.window.subscribe();
             let records = tokio::select! {
-                records = self.next(cursor) => records,
-                _ = jumps.wait_for(|progress| progress.generation() != generation) => continue,
+                records = self.next(cursor, room) => records,
+                _ = window.wait_for(|window| window.generation() != generation) => continue,
             };
+            drop(window);
             let error = match records {
                 Ok(records) => {
                     pause = PAUSES.0;
-                    self.look_at(generation, &records, &calls, keep);
+                    self.take(generation, &records, &calls, keep);
                     continue;
                 }
                 Err(error) => error,
             };
-            if self.progress.send_if_modified(|progress| progress.failed(generation, error.clone()))
-            {
-                tracing::warn!(kafka.partition = self.partition, %error, "replies cannot be read");
-            }
+            self.fail(generation, &error);
             match after(&error, keep) {
                 After::Pause => {
                     sleep(pause).await;
                     pause = PAUSES.1.min(pause * 2);
                 }
                 After::Jump(position) => self.jump(position),
-                After::Wait => {
-                    let _ = jumps.wait_for(|progress| progress.generation() != generation).await;
-                }
+                After::Wait => self.jumped(generation).await,
                 After::End => return calls.end(&CallError::Unreadable(error)),
             }
         }
     }
 
-    async fn next(&self, cursor: i64) -> Result<Vec<Record<Reply>>, ReadError> {
+    /// Where to read on, and how much, once there is room.
+    async fn place_with_room(&self) -> (u64, i64, usize) {
+        let mut window = self.window.subscribe();
+        let place = |window: &Window<Reply>| (window.generation(), window.cursor(), window.room());
+        match window.wait_for(|window| window.room() > 0).await {
+            Ok(window) => place(&window),
+            // The other end lives in `self`.
+            Err(_) => place(&self.window.borrow()),
+        }
+    }
+
+    async fn next(&self, cursor: i64, room: usize) -> Result<Vec<Record<Reply>>, ReadError> {
         self.reader.wait(self.partition, cursor).await;
-        self.reader.read(self.partition, cursor, BATCH).await
+        self.reader.read(self.partition, cursor, BATCH.min(room)).await
     }
 
     /// Answers calls, and moves on. Nothing of it counts if the lane has jumped meanwhile: the
     /// same replies, or none of them, are read again.
-    fn look_at(&self, generation: u64, records: &[Record<Reply>], calls: &Calls, keep: Keep) {
+    fn take(&self, generation: u64, records: &[Record<Reply>], calls: &Calls, keep: Keep) {
         let Some(last) = records.last() else { return };
-        let next = last.offset.saturating_add(1);
-        let is_current =
-            self.progress.send_if_modified(|progress| progress.arrived(generation, next));
-        if !is_current {
-            return;
-        }
-        let foreign = calls.answer(records.iter().map(|record| &record.message));
-        if keep == Keep::Nothing {
-            self.release(next);
-            if foreign > 0 {
-                tracing::debug!(kafka.partition = self.partition, foreign, "replies are not ours");
+        let mut unseen = None;
+        self.window.send_if_modified(|window| {
+            unseen = window.take(generation, records);
+            if keep == Keep::Nothing {
+                window.release(i64::MAX);
             }
+            unseen.is_some() && keep == Keep::All
+        });
+        let Some(unseen) = unseen else { return };
+        // They are kept here, where they are to be kept.
+        self.reader.release(self.partition, last.offset.saturating_add(1));
+        let new = records.iter().filter(|record| unseen <= record.offset);
+        let foreign = calls.answer(new.map(|record| &record.message));
+        if foreign > 0 && keep == Keep::Nothing {
+            tracing::debug!(kafka.partition = self.partition, foreign, "replies are not ours");
         }
     }
 
+    fn fail(&self, generation: u64, error: &ReadError) {
+        if self.window.send_if_modified(|window| window.fail(generation, error.clone())) {
+            tracing::warn!(kafka.partition = self.partition, %error, "replies cannot be read");
+        }
+    }
+
+    fn jump(&self, position: i64) {
+        self.window.send_modify(|window| window.jump(position));
+    }
+
+    async fn jumped(&self, generation: u64) {
+        let mut window = self.window.subscribe();
+        // The other end lives in `self`.
+        let _ = window.wait_for(|window| window.generation() != generation).await;
+    }
+
     /// Up to `max` of the replies that were looked at, from `from` on.
-    pub(super) async fn read(
-        &self,
-        from: i64,
-        max: usize,
-    ) -> Result<Vec<Record<Reply>>, ReadError> {
-        let place = self.progress.borrow().place(from);
-        match place {
-            Place::AtEnd => Ok(Vec::new()),
-            Place::Trouble(error) => Err(error),
-            Place::Inside { below } => {
-                let mut records = self.reader.read(self.partition, from, max).await?;
-                records.retain(|record| record.offset < below);
-                if records.is_empty() {
-                    self.jump(from);
-                }
-                Ok(records)
-            }
-            Place::Elsewhere => {
+    pub(super) fn read(&self, from: i64, max: usize) -> Result<Vec<Record<Reply>>, ReadError> {
+        let batch = self.window.borrow().read(from, max);
+        match batch {
+            Batch::Records(records) => Ok(records),
+            Batch::Trouble(error) => Err(error),
+            Batch::Elsewhere => {
                 self.jump(from);
                 Ok(Vec::new())
             }
@@ -144,24 +156,18 @@ impl Lane {
 
     /// Returns once reading from there may have something to say.
     pub(super) async fn wait(&self, from: i64) {
-        let mut progress = self.progress.subscribe();
+        let mut window = self.window.subscribe();
         // The other end lives in `self`.
-        let _ = progress.wait_for(|progress| progress.is_news(from)).await;
+        let _ = window.wait_for(|window| window.is_news(from)).await;
     }
 
     pub(super) fn release(&self, next: i64) {
-        let mut released = None;
-        self.progress.send_if_modified(|progress| {
-            released = progress.release(next);
-            false
-        });
-        if let Some(next) = released {
-            self.reader.release(self.partition, next);
-        }
+        self.window.send_if_modified(|window| window.release(next));
     }
 
-    fn jump(&self, position: i64) {
-        self.progress.send_modify(|progress| progress.jump(position));
+    /// Tells whoever reads batches that there will be no more.
+    pub(super) fn close(&self) {
+        self.window.send_modify(Window::close);
     }
 }
 
