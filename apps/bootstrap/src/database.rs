@@ -77,3 +77,11 @@ pub async fn watch(store: SeaOrmStore, readiness: Readiness) {
         sleep(LOOK).await;
     }
 }
+
+/// Closes the database. What was reported as stored is: that it could not be closed well changes
+/// nothing.
+pub async fn close(store: &SeaOrmStore) {
+    if let Err(error) = store.close().await {
+        tracing::warn!(error = chain(&error), "could not close the database");
+    }
+}

@@ -4,6 +4,7 @@
 pub mod settings;
 pub mod telemetry;
 pub mod database;
+pub mod kafka;
 mod clock;
 mod arguments;
 mod service;

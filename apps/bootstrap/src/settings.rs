@@ -97,6 +97,8 @@ impl Settings {
             keys,
         };
         deadlines::check(&settings)?;
+        let clients = settings.kafka.adapter(settings.database.lanes, settings.drain).client;
+        clients.check().map_err(|error| SettingsError(format!("section `kafka`: {error}")))?;
         Ok(settings)
     }
 

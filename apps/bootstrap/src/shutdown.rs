@@ -23,6 +23,14 @@ impl Shutdown {
         std::future::pending().await
     }
 
+    /// Does something, unless the process is to stop before it is done.
+    pub async fn unless_asked<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            _ = self.asked() => None,
+        }
+    }
+
     /// The deadline of what is under way, once the process is to stop.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

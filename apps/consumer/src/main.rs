@@ -1,3 +1,57 @@
 //! Applies requests from Kafka and answers them.
 
-fn main() {}
+mod lanes;
+mod member;
+mod roster;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use catchment_bootstrap::database::{self, DATABASE};
+use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, kafka};
+use catchment_domain::service::{ConsumerPorts, Rules};
+use catchment_kafka::KafkaCluster;
+use catchment_seaorm::SeaOrmStore;
+
+use crate::lanes::Lanes;
+use crate::member::{GROUP, Member};
+
+const ROLE: Role = Role {
+    name: "consumer",
+    about: "Applies requests from Kafka to the shops of a PostgreSQL database, and answers them.",
+    conditions: &[DATABASE, GROUP],
+};
+
+fn main() -> ExitCode {
+    catchment_bootstrap::run(&ROLE, consume)
+}
+
+async fn consume(service: Service) -> Result<(), ProcessError> {
+    let Service { settings, mut shutdown, readiness } = service;
+    let Some(opened) = shutdown.unless_asked(open(&settings)).await else { return Ok(()) };
+    let (store, cluster) = opened?;
+    tokio::spawn(database::watch(store.clone(), readiness.clone()));
+    let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
+    let (log, events) = cluster.join().map_err(|error| kafka::unusable(&error))?;
+    let ports = ConsumerPorts {
+        ledger: Arc::new(store.clone()),
+        replies: Arc::new(cluster.reply_channel(&sender, &log, Arc::new(SystemClock))),
+        log: Arc::new(log.clone()),
+    };
+    let Settings { policy, database, engine, drain, .. } = settings;
+    let rules = Rules { policy, lanes: database.lanes, batch: engine.batch };
+    let member = Member::new((log, events), Lanes::new(ports, rules), readiness);
+    let worked = member.run(shutdown, drain).await;
+    kafka::close(&sender).await;
+    database::close(&store).await;
+    worked
+}
+
+/// Opens what must be there: as many connections as there are lanes, for any number of them
+/// may come here.
+async fn open(settings: &Settings) -> Result<(SeaOrmStore, KafkaCluster), ProcessError> {
+    let lanes = settings.database.lanes.count();
+    let store = database::open(&settings.database, lanes.into()).await?;
+    Ok((store, kafka::connect(settings).await?))
+}

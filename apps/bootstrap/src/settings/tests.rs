@@ -126,11 +126,11 @@ fn secrets_are_not_shown() {
 #[test]
 fn properties_of_the_broker_client_are_passed_through() {
     let settings = Settings::load(&with_variables(&[
-        ("CATCHMENT__KAFKA__PROPERTIES__SECURITY_PROTOCOL", "ssl"),
+        ("CATCHMENT__KAFKA__PROPERTIES__CLIENT_ID", "shops"),
         ("CATCHMENT__KAFKA__PRODUCER__LINGER_MS", "0"),
     ]));
     let kafka = settings.unwrap().kafka;
-    assert_eq!(kafka.properties.0["security.protocol"], "ssl");
+    assert_eq!(kafka.properties.0["client.id"], "shops");
     assert_eq!(kafka.producer.0["linger.ms"], "0");
     assert_eq!(kafka.consumer, Properties::default());
 }
@@ -196,4 +196,10 @@ fn time_outs_that_contradict_each_other_are_refused() {
         let refusal = refusal(&[(&format!("CATCHMENT__{name}"), value)]);
         assert_eq!(refusal, format!("bad settings: {expected}"));
     }
+}
+
+#[test]
+fn a_property_that_the_broker_client_does_not_know_is_refused() {
+    let refusal = refusal(&[("CATCHMENT__KAFKA__PRODUCER__LINGR_MS", "5")]);
+    assert!(refusal.starts_with("bad settings: section `kafka`: `lingr.ms`"), "{refusal}");
 }

@@ -1,0 +1,98 @@
+//! A service that runs, from outside: its probes, its signals, its last words.
+
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use catchment_bootstrap::health;
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A service that runs. Dropped, it is killed.
+pub(crate) struct Process {
+    child: Child,
+    probes: SocketAddr,
+    stderr: Option<JoinHandle<String>>,
+}
+
+/// How a service ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    /// Everything that it said.
+    pub(crate) stderr: String,
+    /// How long it took since it was asked, or since it was waited for.
+    pub(crate) after: Duration,
+}
+
+/// An address of this machine on which nobody listens now.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Process {
+    /// Starts a service whose probes answer on a port of its own.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let probes = free_address();
+        command.env("CATCHMENT__PROBES__ADDRESS", probes.to_string());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut pipe = child.stderr.take().unwrap();
+        let stderr = thread::spawn(move || {
+            let mut said = String::new();
+            pipe.read_to_string(&mut said).unwrap();
+            said
+        });
+        Self { child, probes, stderr: Some(stderr) }
+    }
+
+    /// What `/readyz` says; `None` while nobody answers.
+    pub(crate) fn health(&self) -> Option<health::Health> {
+        health::ask(self.probes).ok()
+    }
+
+    /// Waits until it is ready.
+    pub(crate) fn wait_until_ready(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while !self.health().is_some_and(|health| health.is_ready) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let said = self.stderr.take().unwrap().join().unwrap();
+                panic!("ended with {status} before it was ready: {said}");
+            }
+            assert!(Instant::now() < until, "not ready: {:?}", self.health());
+            thread::yield_now();
+        }
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn ended(mut self) -> Ended {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end");
+            thread::yield_now();
+        };
+        let stderr = self.stderr.take().unwrap().join().unwrap();
+        Ended { status, stderr, after: start.elapsed() }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
