@@ -7,8 +7,8 @@
 mod m0001_shops;
 mod m0002_campaigns;
 
-use sea_orm_migration::sea_query::TableCreateStatement;
 use sea_orm_migration::sea_query::index::IndexCreateStatement;
+use sea_orm_migration::sea_query::{ColumnDef, TableCreateStatement};
 pub use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
 use sea_orm_migration::{async_trait, sea_orm::DbBackend};
 
@@ -36,4 +36,10 @@ fn key(columns: &[&'static str]) -> IndexCreateStatement {
 /// so; others do it always or never.
 fn clustered(table: &mut TableCreateStatement, backend: DbBackend) -> &mut TableCreateStatement {
     if backend == DbBackend::Sqlite { table.extra("WITHOUT ROWID") } else { table }
+}
+
+/// Compares the texts of a column byte by byte, as the domain does, whatever language the
+/// database speaks. `SQLite` always does.
+fn bytewise(mut column: ColumnDef, backend: DbBackend) -> ColumnDef {
+    if backend == DbBackend::Postgres { column.extra("COLLATE \"C\"").take() } else { column }
 }

@@ -7,8 +7,9 @@ use sea_orm_migration::schema::{
     big_integer, big_integer_null, blob, blob_null, boolean, double, integer, small_integer,
     string_len, string_len_null, text,
 };
+use sea_orm_migration::sea_orm::DbBackend;
 
-use crate::{clustered, key};
+use crate::{bytewise, clustered, key};
 
 /// Creates what applying requests needs.
 ///
@@ -37,8 +38,8 @@ impl MigrationTrait for Migration {
             .col(big_integer("revision"))
             .col(big_integer("imports"));
         manager.create_table(installation).await?;
-        manager.create_table(clustered(&mut shop(), backend).take()).await?;
-        manager.create_table(clustered(&mut shop_state(), backend).take()).await?;
+        manager.create_table(clustered(&mut shop(backend), backend).take()).await?;
+        manager.create_table(clustered(&mut shop_state(backend), backend).take()).await?;
         manager.create_table(lane_state()).await?;
         manager.create_table(receipt()).await
     }
@@ -51,25 +52,25 @@ impl MigrationTrait for Migration {
     }
 }
 
-fn shop() -> TableCreateStatement {
+fn shop(backend: DbBackend) -> TableCreateStatement {
     Table::create()
         .table("shop")
         .col(integer("lane"))
-        .col(string_len("id", 128))
+        .col(bytewise(string_len("id", 128), backend))
         .col(text("name"))
-        .col(text("category"))
-        .col(text("region"))
+        .col(bytewise(text("category"), backend))
+        .col(bytewise(text("region"), backend))
         .col(double("latitude"))
         .col(double("longitude"))
         .primary_key(&mut key(&["lane", "id"]))
         .take()
 }
 
-fn shop_state() -> TableCreateStatement {
+fn shop_state(backend: DbBackend) -> TableCreateStatement {
     Table::create()
         .table("shop_state")
         .col(integer("lane"))
-        .col(string_len("id", 128))
+        .col(bytewise(string_len("id", 128), backend))
         .col(integer("base_radius"))
         .col(big_integer("base_revision"))
         .col(small_integer("base_effect"))

@@ -1,47 +1,26 @@
 //! The campaigns of a reply lane and their outcomes, for the requester that leases it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Phase, Position, Revision, ShopList,
+    Attempt, Campaign, CampaignState, Chunk, Phase, Position, Revision, ShopList, Timestamp,
 };
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::campaign_rows;
 use crate::entity::{campaign, campaign_chunk, reply_lane};
 use crate::error::{classify, stored};
-use crate::reply_lanes::{check_held, held};
+use crate::reply_lanes::{check_held, held, lock_held};
+use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl CampaignLedger for SeaOrmStore {
     async fn open(&self, lease: &Lease) -> Result<Vec<Campaign>, StoreError> {
-        check_held(&self.readers, lease).await?;
-        let (campaigns, has_free) = self.campaigns_to_open(&self.readers, lease).await?;
-        if !has_free && self.over(&self.readers, &campaigns).await?.is_empty() {
-            return Ok(open_ones(campaigns));
-        }
-        let transaction = self.begin().await?;
-        let connection = transaction.connection()?;
-        check_held(connection, lease).await?;
-        take_free(connection, lease).await?;
-        let (mut campaigns, _) = self.campaigns_to_open(connection, lease).await?;
-        // The end of one may let the one that it replaced end, so this goes on until nothing
-        // is over any more.
-        loop {
-            let over = self.over(connection, &campaigns).await?;
-            if over.is_empty() {
-                break;
-            }
-            for campaign in campaigns.iter_mut().filter(|c| over.contains(&c.name.revision)) {
-                *campaign = end(connection, campaign.clone()).await?;
-            }
-        }
-        transaction.commit().await?;
-        Ok(open_ones(campaigns))
+        while_busy(|| self.try_open(lease)).await
     }
 
     async fn chunks(&self, revision: Revision) -> Result<Vec<ChunkSummary>, StoreError> {
@@ -75,15 +54,66 @@ impl CampaignLedger for SeaOrmStore {
         part: (Phase, Attempt),
         numbers: &[u32],
     ) -> Result<Vec<Chunk>, StoreError> {
+        while_busy(|| self.try_mark_sent(lease, revision, part, numbers)).await
+    }
+
+    async fn record(
+        &self,
+        lease: &Lease,
+        to: Position,
+        answers: &[(Revision, Answer)],
+    ) -> Result<Recorded, StoreError> {
+        let answers = by_campaign(answers);
+        while_busy(|| self.try_record(lease, to, &answers)).await
+    }
+}
+
+/// Answers by campaign and chunk, each in the order in which they were read.
+type Answers<'a> = BTreeMap<Revision, BTreeMap<u32, Vec<&'a Answer>>>;
+
+impl SeaOrmStore {
+    async fn try_open(&self, lease: &Lease) -> Result<Vec<Campaign>, StoreError> {
+        check_held(&self.readers, lease).await?;
+        let campaigns = campaigns_of(&self.readers, lease).await?;
+        let now = self.now(&self.readers).await?;
+        let is_quiet = campaigns.iter().all(|campaign| {
+            let may_be_over = campaign.replaced_by.is_some() || campaign.is_over(now);
+            campaign.reply_lane.is_some() && (campaign.state.is_ending_or_ended() || !may_be_over)
+        });
+        if is_quiet {
+            return Ok(open_ones(campaigns));
+        }
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
-        check_held(connection, lease).await?;
-        let campaign = campaign_rows::find(connection, revision).await?;
-        if !campaign.is_some_and(|campaign| may_send(&campaign, lease, part)) {
+        lock_held(connection, lease).await?;
+        let now = self.now(connection).await?;
+        let mut campaigns = take_and_lock(connection, lease).await?;
+        // The end of one may let the one that it replaced end, so this goes on until nothing
+        // is over any more.
+        while let Some(over) = next_over(&campaigns, lease, now) {
+            let ended = end(connection, over.clone(), &campaigns).await?;
+            campaigns.insert(ended.name.revision, ended);
+        }
+        transaction.commit().await?;
+        let of_lane = campaigns.into_values().filter(|c| c.reply_lane == Some(lease.lane));
+        Ok(open_ones(of_lane.collect()))
+    }
+
+    async fn try_mark_sent(
+        &self,
+        lease: &Lease,
+        revision: Revision,
+        (phase, attempt): (Phase, Attempt),
+        numbers: &[u32],
+    ) -> Result<Vec<Chunk>, StoreError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        lock_held(connection, lease).await?;
+        let campaign = campaign_rows::lock_one(connection, revision, LockType::KeyShare).await?;
+        if !campaign.is_some_and(|campaign| may_send(&campaign, lease, (phase, attempt))) {
             return Ok(Vec::new());
         }
-        let mut chunks = campaign_rows::some_chunks(connection, revision, numbers).await?;
-        let (phase, attempt) = part;
+        let mut chunks = campaign_rows::lock_chunks(connection, revision, numbers).await?;
         if phase == Phase::Activation {
             for chunk in chunks.iter_mut().filter(|chunk| chunk.sent != Some(attempt)) {
                 chunk.sent = Some(attempt);
@@ -94,73 +124,88 @@ impl CampaignLedger for SeaOrmStore {
         Ok(chunks)
     }
 
-    async fn record(
+    async fn try_record(
         &self,
         lease: &Lease,
         to: Position,
-        answers: &[(Revision, Answer)],
+        answers: &Answers<'_>,
     ) -> Result<Recorded, StoreError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
         let moved = held(lease)
-            .col_expr(reply_lane::Column::Position, Expr::value(stored(to.0)))
+            .col_expr(reply_lane::Column::Position, risen(stored(to.0)))
             .exec(connection)
             .await
             .map_err(classify)?;
         if moved.rows_affected == 0 {
             return Err(StoreError::Fenced);
         }
+        let revisions: BTreeSet<Revision> = answers.keys().copied().collect();
+        let campaigns = campaign_rows::lock(connection, &revisions, LockType::NoKeyUpdate).await?;
         let mut recorded = Recorded::default();
-        for (revision, answers) in by_campaign(answers) {
-            record_campaign(connection, revision, &answers, &mut recorded).await?;
+        for (revision, campaign) in campaigns {
+            if campaign.reply_lane == Some(lease.lane)
+                && let Some(answers) = answers.get(&revision)
+            {
+                record_campaign(connection, campaign, answers, &mut recorded).await?;
+            }
         }
         transaction.commit().await?;
         Ok(recorded)
     }
 }
 
-impl SeaOrmStore {
-    /// The campaigns of the lane that may still change, the oldest first, and whether there
-    /// are some of nobody.
-    async fn campaigns_to_open(
-        &self,
-        connection: &impl ConnectionTrait,
-        lease: &Lease,
-    ) -> Result<(Vec<Campaign>, bool), StoreError> {
-        let lane = i32::from(lease.lane.0);
-        let models = campaign::Entity::find()
-            .filter(campaign::Column::State.ne(CampaignState::Ended.as_str()))
-            .filter(campaign::Column::ReplyLane.eq(lane).or(campaign::Column::ReplyLane.is_null()))
-            .order_by_asc(campaign::Column::Revision)
-            .all(connection)
-            .await
-            .map_err(classify)?;
-        let has_free = models.iter().any(|model| model.reply_lane.is_none());
-        let campaigns = models.into_iter().map(Campaign::try_from).collect::<Result<_, _>>()?;
-        Ok((campaigns, has_free))
-    }
+/// A position, but never less than what is stored.
+fn risen(to: i64) -> Expr {
+    let position = Expr::col(reply_lane::Column::Position);
+    Expr::case(position.clone().gte(to), position).finally(to).into()
+}
 
-    /// Which of the campaigns it is time to end.
-    async fn over(
-        &self,
-        connection: &impl ConnectionTrait,
-        campaigns: &[Campaign],
-    ) -> Result<Vec<Revision>, StoreError> {
-        let now = self.now();
-        let mut over = Vec::new();
-        for campaign in campaigns.iter().filter(|c| !c.state.is_ending_or_ended()) {
-            let is_replaced = match campaign.replaced_by {
-                Some(by) => {
-                    campaign_rows::find(connection, by).await?.is_some_and(|by| by.is_through())
-                }
-                None => false,
-            };
-            if is_replaced || campaign.is_over(now) {
-                over.push(campaign.name.revision);
-            }
+/// The campaigns of the lane, and those of nobody, that may still change, the oldest first.
+async fn campaigns_of(
+    connection: &impl ConnectionTrait,
+    lease: &Lease,
+) -> Result<Vec<Campaign>, StoreError> {
+    let lane = i32::from(lease.lane.0);
+    let models = campaign::Entity::find()
+        .filter(campaign::Column::State.ne(CampaignState::Ended.as_str()))
+        .filter(campaign::Column::ReplyLane.eq(lane).or(campaign::Column::ReplyLane.is_null()))
+        .order_by_asc(campaign::Column::Revision)
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    models.into_iter().map(Campaign::try_from).collect()
+}
+
+/// Takes the campaigns of nobody. Returns those of the lane, and what replaced them, all
+/// locked.
+async fn take_and_lock(
+    connection: &impl ConnectionTrait,
+    lease: &Lease,
+) -> Result<BTreeMap<Revision, Campaign>, StoreError> {
+    let seen = campaigns_of(connection, lease).await?;
+    let revisions = seen.iter().flat_map(|c| [Some(c.name.revision), c.replaced_by]).flatten();
+    let how = LockType::Update;
+    let mut campaigns = campaign_rows::lock(connection, &revisions.collect(), how).await?;
+    let seen: BTreeSet<Revision> = seen.iter().map(|campaign| campaign.name.revision).collect();
+    for campaign in campaigns.values_mut() {
+        // What replaced one of them may be one of nobody that was added since.
+        if campaign.reply_lane.is_none() && seen.contains(&campaign.name.revision) {
+            campaign.reply_lane = Some(lease.lane);
+            campaign_rows::update(connection, campaign).await?;
         }
-        Ok(over)
     }
+    Ok(campaigns)
+}
+
+/// A campaign of the lane that it is time to end.
+fn next_over<'a>(
+    campaigns: &'a BTreeMap<Revision, Campaign>,
+    lease: &Lease,
+    now: Timestamp,
+) -> Option<&'a Campaign> {
+    let mut of_lane = campaigns.values().filter(|c| c.reply_lane == Some(lease.lane));
+    of_lane.find(|campaign| campaign_rows::is_to_be_ended(campaign, campaigns, now))
 }
 
 fn open_ones(mut campaigns: Vec<Campaign>) -> Vec<Campaign> {
@@ -168,29 +213,17 @@ fn open_ones(mut campaigns: Vec<Campaign>) -> Vec<Campaign> {
     campaigns
 }
 
-/// Takes the campaigns of nobody.
-async fn take_free(connection: &impl ConnectionTrait, lease: &Lease) -> Result<(), StoreError> {
-    campaign::Entity::update_many()
-        .col_expr(campaign::Column::ReplyLane, Expr::value(i32::from(lease.lane.0)))
-        .filter(campaign::Column::ReplyLane.is_null())
-        .exec(connection)
-        .await
-        .map(drop)
-        .map_err(classify)
-}
-
 /// Ends a campaign; one that was replaced, for what its successor left.
 async fn end(
     connection: &impl ConnectionTrait,
     campaign: Campaign,
+    campaigns: &BTreeMap<Revision, Campaign>,
 ) -> Result<Campaign, StoreError> {
     let revision = campaign.name.revision;
     let before = campaign_rows::chunks(connection, revision).await?;
     let mut after = before.clone();
-    let successor = match campaign.replaced_by {
-        Some(by) => campaign_rows::find(connection, by).await?.filter(Campaign::is_through),
-        None => None,
-    };
+    let successor = campaign.replaced_by.and_then(|by| campaigns.get(&by));
+    let successor = successor.filter(|by| by.is_through());
     let ended = match successor {
         None => campaign.end(&mut after, |_, _| false),
         Some(by) => {
@@ -220,26 +253,25 @@ fn may_send(campaign: &Campaign, lease: &Lease, (phase, attempt): (Phase, Attemp
     is_phase && campaign.attempt == attempt && campaign.reply_lane == Some(lease.lane)
 }
 
-/// Answers by campaign and chunk, each in the order in which they were read.
-fn by_campaign(answers: &[(Revision, Answer)]) -> BTreeMap<Revision, BTreeMap<u32, Vec<&Answer>>> {
-    let mut grouped: BTreeMap<Revision, BTreeMap<u32, Vec<&Answer>>> = BTreeMap::new();
+fn by_campaign(answers: &[(Revision, Answer)]) -> Answers<'_> {
+    let mut grouped = Answers::new();
     for (revision, answer) in answers {
         grouped.entry(*revision).or_default().entry(answer.chunk).or_default().push(answer);
     }
     grouped
 }
 
-/// Enters the answers to one campaign. Those to one that is not there do not count.
+/// Enters the answers to one campaign.
 async fn record_campaign(
     connection: &impl ConnectionTrait,
-    revision: Revision,
+    campaign: Campaign,
     answers: &BTreeMap<u32, Vec<&Answer>>,
     recorded: &mut Recorded,
 ) -> Result<(), StoreError> {
-    let Some(campaign) = campaign_rows::find(connection, revision).await? else { return Ok(()) };
+    let revision = campaign.name.revision;
     let mut open = i64::from(campaign.state.open());
     let numbers: Vec<u32> = answers.keys().copied().collect();
-    for mut chunk in campaign_rows::some_chunks(connection, revision, &numbers).await? {
+    for mut chunk in campaign_rows::lock_chunks(connection, revision, &numbers).await? {
         let Some(answers) = answers.get(&chunk.number) else { continue };
         let before = i64::from(chunk.open());
         let mut counted = 0;

@@ -5,11 +5,10 @@ use catchment_domain::ports::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
 };
 use catchment_domain::{
-    Attempt, CHUNK_SHOPS, Campaign, CampaignError, CampaignRef, CampaignState, Chunk, Command,
-    Deadline, Draft, Lane, MAX_SHOPS, Replaced, Revision, Scope, ShopCursor, ShopId, ShopList,
-    Slot, Timestamp,
+    CHUNK_SHOPS, Campaign, CampaignError, Chunk, Command, Deadline, Draft, Lane, MAX_SHOPS,
+    Revision, Scope, ShopCursor, ShopId, ShopList, Slot,
 };
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     QueryOrder,
@@ -18,6 +17,7 @@ use sea_orm::{
 use crate::campaign_rows;
 use crate::entity::{campaign, campaign_chunk, campaign_list};
 use crate::error::{classify, stored};
+use crate::retry::while_busy;
 use crate::store::{SeaOrmStore, highest_mark, next_revision};
 
 #[async_trait]
@@ -32,41 +32,7 @@ impl CampaignRepository for SeaOrmStore {
         }
         let shops = u32::try_from(shops).ok().filter(|shops| *shops <= MAX_SHOPS);
         let shops = shops.ok_or(CampaignError::TooManyShops)?;
-        let transaction = self.begin().await?;
-        let connection = transaction.connection()?;
-        let replaced = match draft.replaces {
-            Some(revision) => Some(replaceable(connection, revision).await?),
-            None => None,
-        };
-        let revision = next_revision(connection).await?;
-        let now = self.now();
-        let campaign = Campaign {
-            name: CampaignRef { revision, id: draft.id },
-            nonce: draft.nonce,
-            kind: draft.kind,
-            limit: draft.limit,
-            reason: draft.reason.clone(),
-            shops,
-            created_at: now,
-            timeout: draft.timeout,
-            until: draft.until,
-            replaces: replaced
-                .as_ref()
-                .map(|old| Replaced { campaign: old.name, deadline: old.deadline }),
-            replaced_by: None,
-            reply_lane: None,
-            attempt: Attempt::FIRST,
-            deadline: deadline(now, highest_mark(connection).await?, draft.timeout),
-            state: CampaignState::Sending { open: shops },
-        };
-        if let Some(old) = replaced {
-            let old = Campaign { replaced_by: Some(revision), ..old };
-            campaign_rows::update(connection, &old).await?;
-        }
-        campaign::active(&campaign).insert(connection).await.map_err(classify)?;
-        plan.store(connection, revision).await?;
-        transaction.commit().await?;
-        Ok(campaign)
+        while_busy(|| self.try_add(draft, shops, &plan)).await
     }
 
     async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError> {
@@ -87,18 +53,7 @@ impl CampaignRepository for SeaOrmStore {
         revision: Revision,
         command: Command,
     ) -> Result<Campaign, CommandError> {
-        let transaction = self.begin().await?;
-        let connection = transaction.connection()?;
-        let campaign = campaign_rows::find(connection, revision).await?;
-        let campaign = campaign.ok_or(CampaignError::Unknown(revision))?;
-        let before = campaign_rows::chunks(connection, revision).await?;
-        let mut after = before.clone();
-        let deadline = deadline(self.now(), highest_mark(connection).await?, campaign.timeout);
-        let campaign = campaign.command(command, &mut after, deadline)?;
-        campaign_rows::update_chunks(connection, revision, &before, &after).await?;
-        campaign_rows::update(connection, &campaign).await?;
-        transaction.commit().await?;
-        Ok(campaign)
+        while_busy(|| self.try_command(revision, command)).await
     }
 
     async fn tallies(&self, revision: Revision) -> Result<Tallies, StoreError> {
@@ -134,15 +89,10 @@ async fn replaceable(
     connection: &impl ConnectionTrait,
     revision: Revision,
 ) -> Result<Campaign, CommandError> {
-    let old = campaign_rows::find(connection, revision).await?;
+    let old = campaign_rows::lock_one(connection, revision, LockType::Update).await?;
     let old = old.ok_or(CampaignError::Unknown(revision))?;
     old.check_replaceable()?;
     Ok(old)
-}
-
-/// A deadline that lies above everything that was treated as passed, whatever the clock says.
-fn deadline(now: Timestamp, mark: Deadline, timeout: std::time::Duration) -> Deadline {
-    Deadline::at(now.max(mark.instant()).saturating_add(timeout))
 }
 
 /// The frozen list of a campaign, chunk by chunk.
@@ -194,6 +144,53 @@ impl Plan {
 }
 
 impl SeaOrmStore {
+    async fn try_add(
+        &self,
+        draft: &Draft,
+        shops: u32,
+        plan: &Plan,
+    ) -> Result<Campaign, CommandError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let replaced = match draft.replaces {
+            Some(revision) => Some(replaceable(connection, revision).await?),
+            None => None,
+        };
+        let revision = next_revision(connection).await?;
+        let now = self.now(connection).await?;
+        let mark = highest_mark(connection).await?;
+        let campaign = draft.begin(revision, shops, replaced.as_ref(), (now, mark));
+        if let Some(old) = replaced {
+            let old = Campaign { replaced_by: Some(revision), ..old };
+            campaign_rows::update(connection, &old).await?;
+        }
+        campaign::active(&campaign).insert(connection).await.map_err(classify)?;
+        plan.store(connection, revision).await?;
+        transaction.commit().await?;
+        Ok(campaign)
+    }
+
+    async fn try_command(
+        &self,
+        revision: Revision,
+        command: Command,
+    ) -> Result<Campaign, CommandError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let campaign = campaign_rows::lock_one(connection, revision, LockType::Update).await?;
+        let campaign = campaign.ok_or(CampaignError::Unknown(revision))?;
+        let before = campaign_rows::chunks(connection, revision).await?;
+        let mut after = before.clone();
+        let now = self.now(connection).await?;
+        let mark = highest_mark(connection).await?;
+        let deadline = Deadline::of_attempt(now, mark, campaign.timeout);
+        let campaign = campaign.command(command, &mut after, deadline)?;
+        campaign_rows::update_chunks(connection, revision, &before, &after).await?;
+        campaign_rows::update(connection, &campaign).await?;
+        transaction.commit().await?;
+        Ok(campaign)
+    }
+
     async fn plan(&self, scope: &Scope) -> Result<Plan, StoreError> {
         let mut plan = Plan::default();
         if let Some(ids) = scope.named_only() {

@@ -1,11 +1,15 @@
 //! Campaigns with their chunks and lists, in and out.
 
 use catchment_domain::ports::StoreError;
-use catchment_domain::{Campaign, Chunk, Revision, ShopList, Slot, Status};
+use catchment_domain::{
+    Campaign, CampaignState, Chunk, Revision, ShopList, Slot, Status, Timestamp,
+};
+use sea_orm::sea_query::LockType;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::entity::{campaign, campaign_chunk, campaign_list};
 use crate::error::{classify, stored};
@@ -17,6 +21,72 @@ pub(crate) async fn find(
 ) -> Result<Option<Campaign>, StoreError> {
     let model = campaign::Entity::find_by_id(stored(revision.0)).one(connection).await;
     model.map_err(classify)?.map(Campaign::try_from).transpose()
+}
+
+/// All campaigns that may still change, by revision, and those that took their places.
+pub(crate) async fn unfinished(
+    connection: &impl ConnectionTrait,
+) -> Result<BTreeMap<Revision, Campaign>, StoreError> {
+    let models = campaign::Entity::find()
+        .filter(campaign::Column::State.ne(CampaignState::Ended.as_str()))
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let unfinished: Vec<Campaign> =
+        models.into_iter().map(Campaign::try_from).collect::<Result<_, _>>()?;
+    let successors: Vec<i64> =
+        unfinished.iter().filter_map(|c| c.replaced_by).map(|by| stored(by.0)).collect();
+    let successors = campaign::Entity::find()
+        .filter(campaign::Column::Revision.is_in(successors))
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let mut campaigns = by_revision(successors)?;
+    campaigns.extend(unfinished.into_iter().map(|campaign| (campaign.name.revision, campaign)));
+    Ok(campaigns)
+}
+
+/// Whether a campaign's time is over, or it was replaced and its successor, which is one of
+/// these, is through.
+pub(crate) fn is_to_be_ended(
+    campaign: &Campaign,
+    campaigns: &BTreeMap<Revision, Campaign>,
+    now: Timestamp,
+) -> bool {
+    let successor = campaign.replaced_by.and_then(|by| campaigns.get(&by));
+    let is_replaced = successor.is_some_and(Campaign::is_through);
+    !campaign.state.is_ending_or_ended() && (is_replaced || campaign.is_over(now))
+}
+
+fn by_revision(models: Vec<campaign::Model>) -> Result<BTreeMap<Revision, Campaign>, StoreError> {
+    let campaigns = models.into_iter().map(Campaign::try_from);
+    campaigns.map(|campaign| campaign.map(|campaign| (campaign.name.revision, campaign))).collect()
+}
+
+/// Locks those campaigns that are there, the oldest first, and returns them.
+pub(crate) async fn lock(
+    connection: &impl ConnectionTrait,
+    revisions: &BTreeSet<Revision>,
+    lock: LockType,
+) -> Result<BTreeMap<Revision, Campaign>, StoreError> {
+    let revisions = revisions.iter().map(|revision| stored(revision.0));
+    let models = campaign::Entity::find()
+        .filter(campaign::Column::Revision.is_in(revisions))
+        .order_by_asc(campaign::Column::Revision)
+        .lock(lock)
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    by_revision(models)
+}
+
+/// Locks one campaign, and returns it.
+pub(crate) async fn lock_one(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+    how: LockType,
+) -> Result<Option<Campaign>, StoreError> {
+    lock(connection, &[revision].into(), how).await.map(|mut found| found.remove(&revision))
 }
 
 /// Writes a campaign that is there.
@@ -41,8 +111,8 @@ pub(crate) async fn chunks(
     models.iter().map(Chunk::try_from).collect()
 }
 
-/// Those of a campaign's chunks that have these numbers.
-pub(crate) async fn some_chunks(
+/// Locks those of a campaign's chunks that have these numbers, and returns them in their order.
+pub(crate) async fn lock_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
     numbers: &[u32],
@@ -51,6 +121,7 @@ pub(crate) async fn some_chunks(
         .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
         .filter(campaign_chunk::Column::Number.is_in(numbers.iter().copied()))
         .order_by_asc(campaign_chunk::Column::Number)
+        .lock_exclusive()
         .all(connection)
         .await
         .map_err(classify)?;

@@ -1,32 +1,80 @@
-//! One connection of its own. The pools of the driver take a connection out and test it for
-//! every single statement, which triples what a small statement costs; a writer has one
-//! connection for ever.
+//! One connection of its own. The pools of the drivers take a connection out and test it for
+//! every single statement, which triples what a small statement costs; a writer keeps its
+//! connection for a whole transaction.
 
 use std::fmt;
-use std::sync::Arc;
+use std::time::Duration;
 
-use sea_orm::sqlx::error::BoxDynError;
-use sea_orm::sqlx::sqlite::SqliteArguments;
-use sea_orm::sqlx::{Arguments, AssertSqlSafe, Connection, SqliteConnection};
-use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Value, sqlx,
-};
-use tokio::sync::Mutex;
+use sea_orm::sqlx::postgres::{PgArguments, PgRow};
+use sea_orm::sqlx::{Connection, PgConnection, SqliteConnection};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
+
+use crate::error::driver_failed;
+
+mod postgres;
+mod sqlite;
 
 /// One connection, until it is closed.
-pub(crate) struct OwnConnection(Mutex<Option<SqliteConnection>>);
+pub(crate) struct OwnConnection {
+    driver: Mutex<Option<Driver>>,
+    backend: DbBackend,
+    /// How long a statement may take. A server that says nothing for longer is gone, and with
+    /// it the connection.
+    patience: Duration,
+}
+
+enum Driver {
+    Sqlite(Box<SqliteConnection>),
+    Postgres(Box<PgConnection>),
+}
 
 impl OwnConnection {
-    pub(crate) fn new(connection: SqliteConnection) -> Self {
-        Self(Mutex::new(Some(connection)))
+    pub(crate) fn sqlite(connection: SqliteConnection) -> Self {
+        let driver = Mutex::new(Some(Driver::Sqlite(Box::new(connection))));
+        // The database is in this process, and what it waits for has its own limit.
+        Self { driver, backend: DbBackend::Sqlite, patience: Duration::MAX }
+    }
+
+    pub(crate) fn postgres(connection: PgConnection, patience: Duration) -> Self {
+        let driver = Mutex::new(Some(Driver::Postgres(Box::new(connection))));
+        Self { driver, backend: DbBackend::Postgres, patience }
     }
 
     /// Closes it. Statements fail from then on.
     pub(crate) async fn close(&self) -> Result<(), DbErr> {
-        match self.0.lock().await.take() {
-            Some(connection) => connection.close().await.map_err(driver_failed),
+        let closed = match self.driver.lock().await.take() {
+            Some(Driver::Sqlite(connection)) => connection.close().await,
+            Some(Driver::Postgres(connection)) => connection.close().await,
             None => Ok(()),
-        }
+        };
+        closed.map_err(driver_failed)
+    }
+
+    /// Runs a constant statement of `PostgreSQL`, whose values may be arrays.
+    pub(crate) async fn rows(
+        &self,
+        sql: &'static str,
+        arguments: PgArguments,
+    ) -> Result<Vec<PgRow>, DbErr> {
+        let mut driver = self.driver.lock().await;
+        let Some(Driver::Postgres(connection)) = driver.as_mut() else { return Err(closed()) };
+        let rows = timeout(self.patience, postgres::rows(connection, sql, arguments)).await;
+        self.in_time(driver, rows)
+    }
+
+    /// An answer, or the end of a connection that gave none in time.
+    fn in_time<T>(
+        &self,
+        mut driver: MutexGuard<'_, Option<Driver>>,
+        answer: Result<Result<T, DbErr>, tokio::time::error::Elapsed>,
+    ) -> Result<T, DbErr> {
+        answer.unwrap_or_else(|elapsed| {
+            *driver = None;
+            tracing::warn!(patience = ?self.patience, "the database gave no answer");
+            Err(driver_failed(std::io::Error::from(elapsed).into()))
+        })
     }
 }
 
@@ -36,77 +84,41 @@ impl fmt::Debug for OwnConnection {
     }
 }
 
+/// Runs a function of the connection's driver, in time.
+macro_rules! run {
+    ($own:ident, $function:ident, $argument:expr) => {{
+        let mut driver = $own.driver.lock().await;
+        let answer = match driver.as_mut().ok_or_else(closed)? {
+            Driver::Sqlite(connection) => Ok(sqlite::$function(connection, $argument).await),
+            Driver::Postgres(connection) => {
+                timeout($own.patience, postgres::$function(connection, $argument)).await
+            }
+        };
+        $own.in_time(driver, answer)
+    }};
+}
+
 #[async_trait::async_trait]
 impl ConnectionTrait for OwnConnection {
     fn get_database_backend(&self) -> DbBackend {
-        DbBackend::Sqlite
+        self.backend
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let arguments = arguments(statement.values)?;
-        let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments);
-        let mut connection = self.0.lock().await;
-        let executed = query.execute(connection.as_mut().ok_or_else(closed)?).await;
-        executed.map(Into::into).map_err(driver_failed)
+        run!(self, execute, statement)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        let mut connection = self.0.lock().await;
-        let executed = query.execute(connection.as_mut().ok_or_else(closed)?).await;
-        executed.map(Into::into).map_err(driver_failed)
+        run!(self, execute_unprepared, sql)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let arguments = arguments(statement.values)?;
-        let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments);
-        let mut connection = self.0.lock().await;
-        let row = query.fetch_optional(connection.as_mut().ok_or_else(closed)?).await;
-        row.map(|row| row.map(Into::into)).map_err(driver_failed)
+        run!(self, query_one, statement)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let arguments = arguments(statement.values)?;
-        let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments);
-        let mut connection = self.0.lock().await;
-        let rows = query.fetch_all(connection.as_mut().ok_or_else(closed)?).await;
-        rows.map(|rows| rows.into_iter().map(Into::into).collect()).map_err(driver_failed)
+        run!(self, query_all, statement)
     }
-}
-
-/// A statement's values as the driver takes them.
-fn arguments(values: Option<sea_orm::Values>) -> Result<SqliteArguments, DbErr> {
-    let values = values.map(|values| values.0).unwrap_or_default();
-    let mut arguments = SqliteArguments::default();
-    arguments.reserve(values.len(), 0);
-    for value in values {
-        push(&mut arguments, value).map_err(|error| DbErr::Type(error.to_string()))?;
-    }
-    Ok(arguments)
-}
-
-fn push(arguments: &mut SqliteArguments, value: Value) -> Result<(), BoxDynError> {
-    match value {
-        Value::Bool(value) => arguments.add(value),
-        Value::TinyInt(value) => arguments.add(value),
-        Value::SmallInt(value) => arguments.add(value),
-        Value::Int(value) => arguments.add(value),
-        Value::BigInt(value) => arguments.add(value),
-        Value::TinyUnsigned(value) => arguments.add(value),
-        Value::SmallUnsigned(value) => arguments.add(value),
-        Value::Unsigned(value) => arguments.add(value),
-        Value::BigUnsigned(value) => arguments.add(value.map(i64::try_from).transpose()?),
-        Value::Float(value) => arguments.add(value),
-        Value::Double(value) => arguments.add(value),
-        Value::String(value) => arguments.add(value),
-        Value::Bytes(value) => arguments.add(value),
-        other => Err(format!("`{other:?}` cannot be bound").into()),
-    }
-}
-
-/// The driver's error as `SeaORM`'s.
-pub(crate) fn driver_failed(error: sqlx::Error) -> DbErr {
-    DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
 fn closed() -> DbErr {

@@ -2,32 +2,45 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use catchment_domain::ports::StoreError;
+use sea_orm::sqlx::postgres::PgDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
+
+mod postgres;
+mod sqlite;
 
 /// What a failure of the database is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// Another process writes.
+    /// Somebody else's transaction is in the way: roll back and try again.
     Busy,
+    /// There is no connection to the server, or the server ended it.
+    Lost,
     /// There is no room on the disk.
     Full,
-    /// The file, its folder or the disk does not let us write.
+    /// The file, its folder, the disk or the server does not let us write.
     ReadOnly,
     /// The file cannot be opened.
     CannotOpen,
     /// The file is damaged, or no database.
     Damaged,
+    /// A table or a column is not there.
+    Schema,
+    /// The server does not let this user in.
+    Denied,
+    /// The server has no database of this name.
+    NoDatabase,
     /// A value does not fit.
     BadValue,
-    /// Anything else: reading or writing failed, the connection is gone, memory is short.
+    /// Anything else: reading or writing failed, memory is short.
     Other,
 }
 
 impl Failure {
-    /// What a failure is about, by the result codes of <https://www.sqlite.org/rescode.html>.
+    /// What a failure is about.
     pub(crate) fn of(error: &DbErr) -> Self {
         match error {
             DbErr::Conn(source) | DbErr::Exec(source) | DbErr::Query(source) => match source {
@@ -42,9 +55,17 @@ impl Failure {
     fn of_driver(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(error) => {
-                let known = error.try_downcast_ref::<SqliteError>().is_some();
-                let code = error.code().and_then(|code| code.parse::<i32>().ok());
-                code.filter(|_| known).map_or(Self::Other, Self::of_code)
+                let code = error.code().unwrap_or_default();
+                if error.try_downcast_ref::<SqliteError>().is_some() {
+                    code.parse().map_or(Self::Other, sqlite::failure)
+                } else if error.try_downcast_ref::<PgDatabaseError>().is_some() {
+                    postgres::failure(&code)
+                } else {
+                    Self::Other
+                }
+            }
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
+                Self::Lost
             }
             sqlx::Error::ColumnDecode { .. }
             | sqlx::Error::Decode(_)
@@ -54,42 +75,32 @@ impl Failure {
             _ => Self::Other,
         }
     }
-
-    /// The low byte of a result code is what it is about; the rest says more of it. A
-    /// statement that is wrong (1) meets a table or column that is not there, for the
-    /// statements are constant.
-    const fn of_code(code: i32) -> Self {
-        const NO_ROOM_FOR_THE_INDEX_OF_THE_LOG: i32 = 4874;
-        if code == NO_ROOM_FOR_THE_INDEX_OF_THE_LOG {
-            return Self::Full;
-        }
-        match code & 0xff {
-            5 | 6 => Self::Busy,
-            8 => Self::ReadOnly,
-            1 | 11 | 26 => Self::Damaged,
-            13 => Self::Full,
-            14 => Self::CannotOpen,
-            18..=20 => Self::BadValue,
-            _ => Self::Other,
-        }
-    }
 }
 
 /// What a caller is told of a failure.
 pub(crate) fn classify(error: DbErr) -> StoreError {
-    match Failure::of(&error) {
-        Failure::Busy | Failure::Full | Failure::CannotOpen | Failure::Other => {
+    let advice = match Failure::of(&error) {
+        Failure::BadValue => return StoreError::BadData { what: error.to_string() },
+        Failure::Busy
+        | Failure::Lost
+        | Failure::Full
+        | Failure::CannotOpen
+        | Failure::NoDatabase
+        | Failure::Other => {
             tracing::info!(%error, "the database is unavailable");
-            StoreError::Unavailable(error.into())
+            return StoreError::Unavailable(error.into());
         }
-        Failure::ReadOnly => StoreError::Refused {
-            what: format!("the database cannot be written; check the rights of it: {error}"),
-        },
-        Failure::Damaged => StoreError::Refused {
-            what: format!("the database is damaged; restore it from a backup: {error}"),
-        },
-        Failure::BadValue => StoreError::BadData { what: error.to_string() },
-    }
+        Failure::ReadOnly => "the database cannot be written; check the rights of it",
+        Failure::Damaged => "the database is damaged; restore it from a backup",
+        Failure::Schema => "the database lacks a table or column; run `catchment database migrate`",
+        Failure::Denied => "the database lets this user in no more; check user and password",
+    };
+    StoreError::Refused { what: format!("{advice}: {error}") }
+}
+
+/// The driver's error as `SeaORM`'s.
+pub(crate) fn driver_failed(error: sqlx::Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
 /// A row that is read, to be named where something in it cannot be.

@@ -27,19 +27,20 @@ mod connection;
 mod dialect;
 mod entity;
 mod error;
+mod hot_path;
 mod open;
 mod open_error;
 mod pages;
 mod reply_lanes;
-
+mod retry;
 mod scan;
 mod settings;
 mod shop_ledger;
 mod shop_repository;
-mod shop_rows;
 mod store;
-mod writer;
+mod writers;
 
+pub use open::Migrated;
 pub use open_error::OpenError;
 pub use settings::StoreSettings;
 pub use store::SeaOrmStore;

@@ -1,5 +1,7 @@
 //! Why a database cannot be used: one clear line each.
 
+use std::time::Duration;
+
 use catchment_domain::ports::BoxError;
 use sea_orm::DbErr;
 use thiserror::Error;
@@ -7,93 +9,133 @@ use thiserror::Error;
 use crate::error::Failure;
 
 /// Why a database cannot be used. Each is one line that says what is wrong and what to do.
+///
+/// `database` is its file, or its URL without a password.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "every field is what its name says, in every variant the same")]
 pub enum OpenError {
     /// The text names no database that this version works with.
-    #[error("`{url}` is no database; name a file, such as `sqlite://catchment.db`")]
-    Url {
-        /// The text.
-        url: String,
-    },
-    /// There is no file, and none was to be created.
-    #[error("there is no database `{path}`; check the path")]
-    Missing {
-        /// The file.
-        path: String,
-    },
+    #[error(
+        "`{url}` is no database; name a file, such as `sqlite://catchment.db`, \
+         or a server, such as `postgres://user@host/catchment`"
+    )]
+    Url { url: String },
+    /// There is no such database, and none was to be created.
+    #[error("there is no database `{database}`; check the path")]
+    Missing { database: String },
+    /// The server has no such database.
+    #[error("there is no database `{database}`; run `catchment database migrate`")]
+    Unknown { database: String },
+    /// The database has no tables yet.
+    #[error("`{database}` has no tables yet; run `catchment database migrate`")]
+    Empty { database: String },
+    /// An older version of this program made the tables.
+    #[error("`{database}` was made by an older version; run `catchment database migrate`")]
+    Older { database: String },
     /// The file is something else than a database.
-    #[error("`{path}` is no database, or a damaged one; name another file")]
-    NotADatabase {
-        /// The file.
-        path: String,
-    },
+    #[error("`{database}` is no database, or a damaged one; name another file")]
+    NotADatabase { database: String },
     /// The database belongs to another program.
-    #[error("`{path}` is the database of another program; name another file")]
-    Foreign {
-        /// The file.
-        path: String,
-    },
+    #[error("`{database}` is the database of another program; name another one")]
+    Foreign { database: String },
     /// A newer version of this program wrote it.
-    #[error("`{path}` was written by a newer version of this program; update this one")]
-    Newer {
-        /// The file.
-        path: String,
-    },
-    /// The file or its folder cannot be written.
-    #[error("`{path}` cannot be written; check the rights of the file and its folder")]
-    ReadOnly {
-        /// The file.
-        path: String,
-    },
+    #[error("`{database}` was written by a newer version of this program; update this one")]
+    Newer { database: String },
+    /// The database's schema, named by the search path, is not there.
+    #[error("`{database}` has no schema of the search path; create it, or name another one")]
+    NoSchema { database: String },
+    /// Not every text can be stored.
+    #[error("`{database}` stores texts in {encoding}; make a database with the encoding UTF8")]
+    Encoding { database: String, encoding: String },
+    /// It cannot be written.
+    #[error("`{database}` cannot be written; check the rights of it")]
+    ReadOnly { database: String },
     /// There is no room on the disk.
-    #[error("the disk of `{path}` is full; make room on it")]
-    Full {
-        /// The file.
-        path: String,
-    },
+    #[error("the disk of `{database}` is full; make room on it")]
+    Full { database: String },
     /// The database was made for another number of lanes.
-    #[error("`{path}` was made for {found} lanes, not {wanted}; set {found}, or name another file")]
-    LanesDiffer {
-        /// The file.
-        path: String,
-        /// How many it has.
-        found: u16,
-        /// How many the settings say.
-        wanted: u16,
-    },
+    #[error("`{database}` was made for {found} lanes, not {wanted}; set {found}, or name another")]
+    LanesDiffer { database: String, found: u16, wanted: u16 },
     /// The file cannot be opened.
-    #[error("`{path}` cannot be opened; check that its folder is there and may be entered")]
-    CannotOpen {
-        /// The file.
-        path: String,
-    },
+    #[error("`{database}` cannot be opened; check that its folder is there and may be entered")]
+    CannotOpen { database: String },
     /// Another process has it locked.
-    #[error("`{path}` is locked by another process; wait for it or stop it")]
-    Locked {
-        /// The file.
-        path: String,
+    #[error("`{database}` is locked by another process; wait for it or stop it")]
+    Locked { database: String },
+    /// The server does not let the user in.
+    #[error("`{database}` does not let this user in; check user and password")]
+    Denied { database: String },
+    /// The server's name is none.
+    #[error("the host of `{database}` is not known; check its name")]
+    UnknownHost { database: String },
+    /// Nothing answers.
+    #[error("`{database}` gave no connection for {waited:?}; check that it runs and is reached")]
+    Unreachable {
+        database: String,
+        waited: Duration,
+        #[source]
+        source: BoxError,
     },
     /// Something else went wrong.
-    #[error("`{path}` cannot be used")]
+    #[error("`{database}` cannot be used")]
     Unavailable {
-        /// The file.
-        path: String,
-        /// What the database says.
+        database: String,
         #[source]
         source: BoxError,
     },
 }
 
 impl OpenError {
+    /// A text that names no database. It may have a password in it.
+    pub(crate) fn url(url: &str) -> Self {
+        Self::Url { url: without_password(url) }
+    }
+
     /// What a failure of the database is at its opening.
-    pub(crate) fn of(path: String, error: DbErr) -> Self {
+    pub(crate) fn of(database: &str, error: DbErr) -> Self {
+        let database = database.to_owned();
         match Failure::of(&error) {
-            Failure::Busy => Self::Locked { path },
-            Failure::Full => Self::Full { path },
-            Failure::ReadOnly => Self::ReadOnly { path },
-            Failure::CannotOpen => Self::CannotOpen { path },
-            Failure::Damaged => Self::NotADatabase { path },
-            Failure::BadValue | Failure::Other => Self::Unavailable { path, source: error.into() },
+            Failure::Busy => Self::Locked { database },
+            Failure::Full => Self::Full { database },
+            Failure::ReadOnly => Self::ReadOnly { database },
+            Failure::CannotOpen => Self::CannotOpen { database },
+            Failure::Damaged => Self::NotADatabase { database },
+            Failure::Denied => Self::Denied { database },
+            Failure::NoDatabase => Self::Unknown { database },
+            Failure::Schema => Self::Foreign { database },
+            Failure::Lost | Failure::BadValue | Failure::Other => {
+                Self::Unavailable { database, source: error.into() }
+            }
+        }
+    }
+}
+
+/// A URL without what stands between the first colon of its user and the last `@`, and without
+/// its options, one of which may be a password.
+pub(crate) fn without_password(url: &str) -> String {
+    let url = url.split_once('?').map_or(url, |(url, _)| url);
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((user, host)) = rest.rsplit_once('@') else { return url.to_owned() };
+    let user = user.split_once(':').map_or(user, |(user, _)| user);
+    format!("{scheme}://{user}@{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_left_out() {
+        for (url, shown) in [
+            ("postgres://user:secret@host:5432/name", "postgres://user@host:5432/name"),
+            ("postgres://user:se@cr/et@host", "postgres://user@host"),
+            ("postgres://:secret@host/name?x=y", "postgres://@host/name"),
+            ("postgres://host/name?password=secret", "postgres://host/name"),
+            ("sqlite://catchment.db", "sqlite://catchment.db"),
+            ("catchment.db", "catchment.db"),
+        ] {
+            assert_eq!(without_password(url), shown);
+            assert!(!OpenError::url(url).to_string().contains("secret"));
         }
     }
 }

@@ -1,18 +1,21 @@
 //! Which requester reads which lane of replies.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
 use catchment_domain::{Epoch, LogIdentity, Position, ReplyLane, Timestamp};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    UpdateMany,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
+    QuerySelect, Select, UpdateMany,
 };
 
+use crate::campaign_rows;
 use crate::entity::{lane_state, reply_lane};
 use crate::error::{Row, classify, stored};
+use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
@@ -24,11 +27,47 @@ impl ReplyLanes for SeaOrmStore {
         (log, end): (LogIdentity, Position),
         duration: Duration,
     ) -> Result<Option<Lease>, StoreError> {
+        while_busy(|| self.try_lease(lane, holder, (log, end), duration)).await
+    }
+
+    async fn renew(&self, lease: &Lease, duration: Duration) -> Result<(), StoreError> {
+        while_busy(|| self.try_renew(lease, duration)).await
+    }
+
+    async fn surrender(&self, lease: &Lease) -> Result<(), StoreError> {
+        while_busy(|| self.try_surrender(lease)).await
+    }
+
+    async fn orphans(&self) -> Result<Vec<ReplyLane>, StoreError> {
+        let now = self.now(&self.readers).await?;
+        let campaigns = campaign_rows::unfinished(&self.readers).await?;
+        let unfinished = campaigns.values().filter(|campaign| {
+            0 < campaign.state.open() || campaign_rows::is_to_be_ended(campaign, &campaigns, now)
+        });
+        let mut lanes: BTreeSet<ReplyLane> = unfinished.filter_map(|c| c.reply_lane).collect();
+        let leased = reply_lane::Entity::find()
+            .filter(reply_lane::Column::Holder.is_not_null())
+            .filter(reply_lane::Column::LeasedUntil.gt(now.millis()))
+            .all(&self.readers)
+            .await
+            .map_err(classify)?;
+        lanes.retain(|lane| leased.iter().all(|leased| leased.lane != i32::from(lane.0)));
+        Ok(lanes.into_iter().collect())
+    }
+}
+
+impl SeaOrmStore {
+    async fn try_lease(
+        &self,
+        lane: ReplyLane,
+        holder: Holder,
+        (log, end): (LogIdentity, Position),
+        duration: Duration,
+    ) -> Result<Option<Lease>, StoreError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
-        let now = self.now();
-        let known = reply_lane::Entity::find_by_id(i32::from(lane.0)).one(connection).await;
-        let known = known.map_err(classify)?;
+        let known = row(lane).lock_exclusive().one(connection).await.map_err(classify)?;
+        let now = self.now(connection).await?;
         if known.as_ref().is_some_and(|known| is_held_by_another(known, holder, now)) {
             return Ok(None);
         }
@@ -36,7 +75,7 @@ impl ReplyLanes for SeaOrmStore {
             None => (Epoch(1), end),
             Some(known) => next_lease(known, lane, log, end)?,
         };
-        let row = reply_lane::ActiveModel {
+        let leased = reply_lane::ActiveModel {
             lane: ActiveValue::Set(lane.0.into()),
             log_id: ActiveValue::Set(lane_state::log_text(log)),
             log_lasting: ActiveValue::Set(log.lasting),
@@ -46,37 +85,39 @@ impl ReplyLanes for SeaOrmStore {
             leased_until: ActiveValue::Set(Some(now.saturating_add(duration).millis())),
         };
         let leased = match known {
-            None => row.insert(connection).await,
-            Some(_) => row.update(connection).await,
+            None => leased.insert(connection).await,
+            Some(_) => leased.update(connection).await,
         };
         leased.map_err(classify)?;
         transaction.commit().await?;
         Ok(Some(Lease { lane, holder, epoch, position }))
     }
 
-    async fn renew(&self, lease: &Lease, duration: Duration) -> Result<(), StoreError> {
-        let until = self.now().saturating_add(duration).millis();
+    async fn try_renew(&self, lease: &Lease, duration: Duration) -> Result<(), StoreError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let until = self.now(connection).await?.saturating_add(duration).millis();
         let renewed = held(lease).col_expr(reply_lane::Column::LeasedUntil, Expr::value(until));
-        self.update_lease(renewed).await
+        update_lease(connection, renewed).await?;
+        transaction.commit().await
     }
 
-    async fn surrender(&self, lease: &Lease) -> Result<(), StoreError> {
+    async fn try_surrender(&self, lease: &Lease) -> Result<(), StoreError> {
+        let transaction = self.begin().await?;
         let given_back = held(lease)
             .col_expr(reply_lane::Column::Holder, Expr::value(None::<String>))
             .col_expr(reply_lane::Column::LeasedUntil, Expr::value(None::<i64>));
-        self.update_lease(given_back).await
+        update_lease(transaction.connection()?, given_back).await?;
+        transaction.commit().await
     }
 }
 
-impl SeaOrmStore {
-    async fn update_lease(&self, update: UpdateMany<reply_lane::Entity>) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
-        let updated = update.exec(transaction.connection()?).await.map_err(classify)?;
-        if updated.rows_affected == 0 {
-            return Err(StoreError::Fenced);
-        }
-        transaction.commit().await
-    }
+async fn update_lease(
+    connection: &impl ConnectionTrait,
+    update: UpdateMany<reply_lane::Entity>,
+) -> Result<(), StoreError> {
+    let updated = update.exec(connection).await.map_err(classify)?;
+    if updated.rows_affected == 0 { Err(StoreError::Fenced) } else { Ok(()) }
 }
 
 /// An update of a lane while the lease is the lane's.
@@ -92,7 +133,23 @@ pub(crate) async fn check_held(
     connection: &impl ConnectionTrait,
     lease: &Lease,
 ) -> Result<(), StoreError> {
-    let known = reply_lane::Entity::find_by_id(i32::from(lease.lane.0)).one(connection).await;
+    check(lease, row(lease.lane).one(connection).await)
+}
+
+/// Fails where the lease is not the lane's any more. Nobody else gets the lane before the
+/// transaction is over; its position may move meanwhile.
+pub(crate) async fn lock_held(
+    connection: &impl ConnectionTrait,
+    lease: &Lease,
+) -> Result<(), StoreError> {
+    check(lease, row(lease.lane).lock(LockType::KeyShare).one(connection).await)
+}
+
+fn row(lane: ReplyLane) -> Select<reply_lane::Entity> {
+    reply_lane::Entity::find_by_id(i32::from(lane.0))
+}
+
+fn check(lease: &Lease, known: Result<Option<reply_lane::Model>, DbErr>) -> Result<(), StoreError> {
     let is_held = known.map_err(classify)?.is_some_and(|known| {
         known.holder == Some(lease.holder.0.to_string()) && known.epoch == stored(lease.epoch.0)
     });

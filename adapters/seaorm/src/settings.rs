@@ -13,16 +13,27 @@ use catchment_domain::ports::Clock;
 pub struct StoreSettings {
     /// How many lanes a new database is made for. One that is there must have as many.
     pub lanes: Lanes,
-    /// Whether a database that is not there is created.
+    /// Whether a database that is not there is created: a file when it is opened, that of a
+    /// server by [`SeaOrmStore::migrate`](crate::SeaOrmStore::migrate) alone.
     pub create: bool,
     /// How long receipts are kept that nobody needs any more to answer.
     pub receipts_kept: Duration,
-    /// How many connections read beside the one that writes.
+    /// How many connections read beside those that write.
     pub readers: NonZeroU32,
-    /// How long to wait for another process that writes.
+    /// How many connections to a server write, and so how many lanes are applied side by side.
+    /// A file has one.
+    pub writers: NonZeroU32,
+    /// How long to wait for a transaction that is in the way. It is tried again a few times.
     pub lock_timeout: Duration,
-    /// The database's clock. `SQLite` runs in this process, so that the machine's clock is
-    /// the database's.
+    /// How long a statement may take on a server.
+    pub statement_timeout: Duration,
+    /// How long a transaction may do nothing before a server ends it: that of a process which
+    /// froze. Kafka should take longer to give such a process's lanes to another one.
+    pub idle_in_transaction_session_timeout: Duration,
+    /// How long to try to reach a server that refuses connections, as one does that starts.
+    pub connect_timeout: Duration,
+    /// The clock of a file: `SQLite` runs in this process, so that the machine's clock is the
+    /// database's. A server has its own.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -35,7 +46,11 @@ impl StoreSettings {
             create: true,
             receipts_kept: Duration::from_hours(1),
             readers: NonZeroU32::MIN.saturating_add(2),
+            writers: NonZeroU32::MIN.saturating_add(3),
             lock_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+            idle_in_transaction_session_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(10),
             clock,
         }
     }
@@ -48,7 +63,10 @@ impl fmt::Debug for StoreSettings {
             .field("create", &self.create)
             .field("receipts_kept", &self.receipts_kept)
             .field("readers", &self.readers)
+            .field("writers", &self.writers)
             .field("lock_timeout", &self.lock_timeout)
+            .field("statement_timeout", &self.statement_timeout)
+            .field("connect_timeout", &self.connect_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -6,11 +6,12 @@ use catchment_domain::{Batch, Epoch, Lane, LogIdentity, Position, Receipt};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder,
+    QueryOrder, QuerySelect,
 };
 
 use crate::entity::{lane_state, receipt};
 use crate::error::{classify, stored};
+use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
@@ -20,20 +21,11 @@ impl ShopLedger for SeaOrmStore {
             let what = format!("the database has no lane {lane}; it has {}", self.lanes().count());
             return Err(StoreError::Refused { what });
         }
-        let transaction = self.begin().await?;
-        let connection = transaction.connection()?;
-        let known = lane_state::Entity::find_by_id(i32::from(lane.0)).one(connection).await;
-        let claimed = match known.map_err(classify)? {
-            None => new_lane(lane, log).insert(connection).await,
-            Some(known) => claim_again(known, lane, log)?.update(connection).await,
-        };
-        let claim = Claim::try_from(&claimed.map_err(classify)?)?;
-        transaction.commit().await?;
-        Ok(claim)
+        while_busy(|| self.try_claim(lane, log)).await
     }
 
     async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {
-        self.apply_batch(batch, decide).await
+        while_busy(|| self.apply_batch(batch, decide)).await
     }
 
     async fn receipts(
@@ -59,6 +51,30 @@ impl ShopLedger for SeaOrmStore {
     }
 
     async fn replied(&self, lane: Lane, epoch: Epoch, next: Position) -> Result<(), StoreError> {
+        while_busy(|| self.try_replied(lane, epoch, next)).await
+    }
+}
+
+impl SeaOrmStore {
+    async fn try_claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let known = lane_state::Entity::find_by_id(i32::from(lane.0)).lock_exclusive();
+        let claimed = match known.one(connection).await.map_err(classify)? {
+            None => new_lane(lane, log).insert(connection).await,
+            Some(known) => claim_again(known, lane, log)?.update(connection).await,
+        };
+        let claim = Claim::try_from(&claimed.map_err(classify)?)?;
+        transaction.commit().await?;
+        Ok(claim)
+    }
+
+    async fn try_replied(
+        &self,
+        lane: Lane,
+        epoch: Epoch,
+        next: Position,
+    ) -> Result<(), StoreError> {
         let transaction = self.begin().await?;
         let moved = lane_state::Entity::update_many()
             .col_expr(lane_state::Column::RepliedNext, replied_next(next))

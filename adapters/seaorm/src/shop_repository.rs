@@ -10,10 +10,12 @@ use catchment_domain::{
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
 
+use crate::connection::OwnConnection;
 use crate::entity::{installation, shop, shop_state};
 use crate::error::classify;
+use crate::hot_path::StoredShop;
 use crate::pages::Pages;
-use crate::shop_rows;
+use crate::retry::while_busy;
 use crate::store::{SeaOrmStore, next_revision};
 
 /// How many rows an insert has: seven values each, of the 32,766 that a statement may bind.
@@ -77,10 +79,7 @@ impl ShopRepository for SeaOrmStore {
     }
 
     async fn take_revision(&self) -> Result<Revision, StoreError> {
-        let transaction = self.begin().await?;
-        let revision = next_revision(transaction.connection()?).await?;
-        transaction.commit().await?;
-        Ok(revision)
+        while_busy(|| self.try_take_revision()).await
     }
 
     async fn import(
@@ -88,40 +87,19 @@ impl ShopRepository for SeaOrmStore {
         rows: &[ShopImport],
         terms: ImportTerms,
     ) -> Result<Imported, StoreError> {
-        // By lane and id: the order in which everybody takes locks.
-        let mut by_lane: BTreeMap<Lane, Vec<&ShopImport>> = BTreeMap::new();
+        let mut by_lane = Rows::new();
         for row in rows {
             by_lane.entry(self.settings.lanes.lane_of(&row.id)).or_default().push(row);
         }
-        let transaction = self.begin().await?;
-        let connection = transaction.connection()?;
-        let mut imported = Imported::default();
-        for (lane, mut rows) in by_lane {
+        for rows in by_lane.values_mut() {
             rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-            let ids: Vec<ShopId> = rows.iter().map(|row| row.id.clone()).collect();
-            let known = shop_rows::load(connection, self.dialect, lane, &ids).await?.states;
-            let updated = known.iter().flatten().count() as u64;
-            imported.updated += updated;
-            imported.added += rows.len() as u64 - updated;
-            let states = rows.iter().zip(known).map(|(row, known)| import(known, row, terms));
-            let states: Vec<ShopState> = states.collect();
-            let shops: Vec<_> = ids.iter().zip(&states).collect();
-            let states = shop_rows::store_statements(connection, self.dialect, lane, &shops);
-            shop_rows::run_all(connection, states).await?;
-            store_profiles(connection, lane, &rows).await?;
         }
-        installation::Entity::update_many()
-            .col_expr(
-                installation::Column::Imports,
-                Expr::col(installation::Column::Imports).add(1),
-            )
-            .exec(connection)
-            .await
-            .map_err(classify)?;
-        transaction.commit().await?;
-        Ok(imported)
+        while_busy(|| self.try_import(&by_lane, terms)).await
     }
 }
+
+/// Rows by lane and id: the order in which everybody takes locks.
+type Rows<'a> = BTreeMap<Lane, Vec<&'a ShopImport>>;
 
 /// What is in force at a shop after the import of its row.
 fn import(known: Option<ShopState>, row: &ShopImport, terms: ImportTerms) -> ShopState {
@@ -160,6 +138,60 @@ async fn store_profiles(
 }
 
 impl SeaOrmStore {
+    async fn try_take_revision(&self) -> Result<Revision, StoreError> {
+        let transaction = self.begin().await?;
+        let revision = next_revision(transaction.connection()?).await?;
+        transaction.commit().await?;
+        Ok(revision)
+    }
+
+    async fn try_import(
+        &self,
+        by_lane: &Rows<'_>,
+        terms: ImportTerms,
+    ) -> Result<Imported, StoreError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let mut imported = Imported::default();
+        for (lane, rows) in by_lane {
+            let (added, updated) = self.import_lane(connection, *lane, rows, terms).await?;
+            imported.added += added;
+            imported.updated += updated;
+        }
+        installation::Entity::update_many()
+            .col_expr(
+                installation::Column::Imports,
+                Expr::col(installation::Column::Imports).add(1),
+            )
+            .exec(connection)
+            .await
+            .map_err(classify)?;
+        transaction.commit().await?;
+        Ok(imported)
+    }
+
+    /// Brings the rows of a lane in. Returns how many are new, and how many were there.
+    async fn import_lane(
+        &self,
+        connection: &OwnConnection,
+        lane: Lane,
+        rows: &[&ShopImport],
+        terms: ImportTerms,
+    ) -> Result<(u64, u64), StoreError> {
+        let path = self.dialect.hot_path;
+        let ids: Vec<ShopId> = rows.iter().map(|row| row.id.clone()).collect();
+        let known = path.load(connection, lane, &ids).await?;
+        let are_new: Vec<bool> = known.iter().map(Option::is_none).collect();
+        let states = rows.iter().zip(known).map(|(row, known)| import(known, row, terms));
+        let states: Vec<ShopState> = states.collect();
+        let shops = ids.iter().zip(&states).zip(&are_new);
+        let shops = shops.map(|((id, state), is_new)| StoredShop { id, state, is_new: *is_new });
+        path.store(connection, lane, &shops.collect::<Vec<_>>()).await?;
+        store_profiles(connection, lane, rows).await?;
+        let added = are_new.iter().filter(|is_new| **is_new).count() as u64;
+        Ok((added, rows.len() as u64 - added))
+    }
+
     async fn distinct(&self, column: shop::Column) -> Result<Vec<String>, StoreError> {
         shop::Entity::find()
             .select_only()

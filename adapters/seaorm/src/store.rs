@@ -1,4 +1,4 @@
-//! The store: one connection that writes, a few that read.
+//! The store: connections that write, and others that read.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use sea_orm::{
     Statement, Value,
 };
 
-use crate::dialect::{Dialect, SQLITE};
+use crate::dialect::Dialect;
 use crate::entity::{installation, lane_state};
 use crate::error::{Row, classify};
-use crate::open::{Opened, open};
+use crate::open::{self, Migrated, Opened};
 use crate::open_error::OpenError;
 use crate::settings::StoreSettings;
-use crate::writer::{Transaction, Writer};
+use crate::writers::{Transaction, Writers};
 
 /// The domain's storage ports on a relational database. Cheap to clone.
 ///
@@ -25,32 +25,54 @@ use crate::writer::{Transaction, Writer};
 /// their turn in the order in which they came.
 #[derive(Clone, Debug)]
 pub struct SeaOrmStore {
-    writer: Writer,
+    writers: Writers,
     pub(crate) readers: DatabaseConnection,
-    file: PathBuf,
+    file: Option<PathBuf>,
     pub(crate) dialect: &'static Dialect,
     pub(crate) settings: Arc<StoreSettings>,
 }
 
 impl SeaOrmStore {
-    /// Opens the database at a URL such as `sqlite://catchment.db`.
+    /// Opens the database at a URL such as `sqlite://catchment.db` or
+    /// `postgres://user@host/catchment`.
     ///
-    /// A file that is not there is created, where the settings say so, and the schema is
-    /// brought up to date.
+    /// A file that is not there is created, where the settings say so, and its schema is
+    /// brought up to date. A server's database is taken as it is: see
+    /// [`migrate`](Self::migrate).
     ///
     /// # Errors
     ///
     /// When it cannot be used; nothing of it was changed then.
     pub async fn connect(url: &str, settings: &StoreSettings) -> Result<Self, OpenError> {
-        let Opened { writer, readers, file } = open(url, settings).await?;
+        let Opened { writers, readers, file, dialect } = open::open(url, settings).await?;
         let settings = Arc::new(settings.clone());
-        Ok(Self { writer, readers, file, dialect: &SQLITE, settings })
+        Ok(Self { writers, readers, file, dialect, settings })
     }
 
-    /// The file of the database, the same however the URL spells it.
+    /// Brings the schema of a database up to date, and says what that took. One that is not
+    /// there is created, where the settings say so.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be used; nothing of it was changed then, but that it may be there.
+    pub async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migrated, OpenError> {
+        open::migrate(url, settings).await
+    }
+
+    /// Whether a database can be opened as it is, without changing it. Returns its name: its
+    /// file, or its URL without a password.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be used as it is.
+    pub async fn check(url: &str, settings: &StoreSettings) -> Result<String, OpenError> {
+        open::check(url, settings).await
+    }
+
+    /// The file of the database, the same however the URL spells it; a server has none.
     #[must_use]
-    pub fn file(&self) -> &Path {
-        &self.file
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Waits for what is being written and closes the database: the last process that does so
@@ -61,15 +83,22 @@ impl SeaOrmStore {
     /// When the database says so; it is closed nevertheless.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.readers.close_by_ref().await.map_err(classify)?;
-        self.writer.close().await
+        self.writers.close().await
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
-        self.writer.begin().await
+        self.writers.begin().await
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
-        self.settings.clock.now()
+    /// Now, by the database's clock.
+    pub(crate) async fn now(
+        &self,
+        connection: &impl ConnectionTrait,
+    ) -> Result<Timestamp, StoreError> {
+        let Some(clock) = self.dialect.clock else { return Ok(self.settings.clock.now()) };
+        let row = connection.query_one_raw(statement(connection, clock, [])).await;
+        let millis = row.and_then(|row| row.map_or(Ok(0), |row| row.try_get_by_index(0)));
+        millis.map(Timestamp::from_millis).map_err(classify)
     }
 
     pub(crate) fn lanes(&self) -> Lanes {
@@ -90,16 +119,14 @@ pub(crate) fn statement(
 pub(crate) async fn next_revision(
     connection: &impl ConnectionTrait,
 ) -> Result<Revision, StoreError> {
-    let only = installation::Column::Id.eq(installation::ONLY);
-    installation::Entity::update_many()
+    let taken = installation::Entity::update_many()
         .col_expr(installation::Column::Revision, Expr::col(installation::Column::Revision).add(1))
-        .filter(only)
-        .exec(connection)
+        .filter(installation::Column::Id.eq(installation::ONLY))
+        .exec_with_returning(connection)
         .await
         .map_err(classify)?;
-    let row = installation::Entity::find_by_id(installation::ONLY).one(connection).await;
     let missing = Row { table: "installation", key: &installation::ONLY };
-    let model = row.map_err(classify)?.ok_or_else(|| missing.bad("id", "the row is not there"))?;
+    let model = taken.first().ok_or_else(|| missing.bad("id", "the row is not there"))?;
     Ok(Revision(missing.number("revision", model.revision)?))
 }
 

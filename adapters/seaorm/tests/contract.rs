@@ -1,36 +1,25 @@
-//! What every store promises, on a `SQLite` file.
+//! What every store promises, on a `SQLite` file and on a `PostgreSQL` server.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by a panic, as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail by a panic, as tests do"
+)]
 
+#[path = "contract/postgres.rs"]
+mod postgres;
+#[path = "contract/server.rs"]
+mod server;
+#[path = "contract/sqlite.rs"]
+mod sqlite;
 #[path = "contract/world.rs"]
 mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use catchment_contract::{Store, StoreHarness};
-use catchment_domain::ports::Clock;
-use catchment_domain::{ShopId, Timestamp};
+use catchment_contract::Store;
 use catchment_seaorm::SeaOrmStore;
-
-use world::World;
-
-/// A duration as a clock's step.
-fn millis(duration: Duration) -> i64 {
-    duration.as_millis().try_into().unwrap()
-}
-
-/// A database of its own.
-struct Harness {
-    world: World,
-    store: SeaOrmStore,
-}
-
-async fn fresh() -> Harness {
-    let world = World::new();
-    let store = world.open().await;
-    Harness { world, store }
-}
 
 fn ports(store: SeaOrmStore) -> Store {
     let store = Arc::new(store);
@@ -43,36 +32,7 @@ fn ports(store: SeaOrmStore) -> Store {
     }
 }
 
-#[async_trait::async_trait]
-impl StoreHarness for Harness {
-    fn store(&self) -> Store {
-        ports(self.store.clone())
-    }
-
-    fn now(&self) -> Timestamp {
-        self.world.clock.now()
-    }
-
-    fn advance(&self, duration: Duration) {
-        self.world.clock.step(millis(duration));
-    }
-
-    fn step_back(&self, duration: Duration) {
-        self.world.clock.step(-millis(duration));
-    }
-
-    async fn corrupt(&self, shop: &ShopId) {
-        let sql = format!("UPDATE shop_state SET causes = x'ff' WHERE id = '{shop}'");
-        self.world.execute(&sql).await;
-    }
-
-    async fn reopened(&self) -> Option<Store> {
-        Some(ports(self.world.open().await))
-    }
-
-    fn receipts_kept(&self) -> Duration {
-        self.world.settings().receipts_kept
-    }
+/// A duration as a clock's step.
+fn millis(duration: Duration) -> i64 {
+    duration.as_millis().try_into().unwrap()
 }
-
-catchment_contract::store_suite!(fresh);

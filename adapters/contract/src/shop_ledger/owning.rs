@@ -7,9 +7,9 @@ use catchment_domain::{Deadline, Lane, Position, ShopId, Status};
 use tokio::task::JoinSet;
 
 use super::LANE;
-use crate::StoreHarness;
 use crate::owner::{Owner, id_at, record};
 use crate::scene::{lasting_log, narrow, narrow_by, passing_log, radius, shop, shops_in};
+use crate::{Store, StoreHarness};
 
 /// After a claim nothing of an older owner is written: no batch, and not that it answered.
 pub async fn claim_fences_older_owners(harness: &dyn StoreHarness) {
@@ -32,6 +32,7 @@ pub async fn claim_fences_older_owners(harness: &dyn StoreHarness) {
 /// Many owners that claim and apply at once apply each position once.
 pub async fn claim_has_one_winner(harness: &dyn StoreHarness) {
     const OWNERS: usize = 8;
+    const CLAIMS: usize = 16;
     const UNTIL: u64 = 24;
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
@@ -39,30 +40,35 @@ pub async fn claim_has_one_winner(harness: &dyn StoreHarness) {
     for _ in 0..OWNERS {
         let (store, id) = (store.clone(), ids[0].clone());
         owners.spawn(async move {
-            loop {
-                let mut owner = Owner::of(&store, LANE).await;
-                while let Position(at @ ..UNTIL) = owner.claim.applied_next {
-                    let batch = owner.batch(vec![record(at, &id, narrow("3km"))]);
-                    // Others get a turn to claim between two batches.
-                    tokio::task::yield_now().await;
-                    match owner.try_apply(&batch).await {
-                        Ok(_) => owner.claim.applied_next = batch.to(),
-                        Err(StoreError::Fenced) => break,
-                        Err(error) => panic!("{error}"),
-                    }
-                }
-                if UNTIL <= owner.claim.applied_next.0 {
-                    return;
-                }
+            for _ in 0..CLAIMS {
+                apply_until(UNTIL, &store, &id).await;
             }
         });
     }
     owners.join_all().await;
+    // Those who fence each other may all give up before the end.
+    apply_until(UNTIL, &store, &ids[0]).await;
     let owner = Owner::of(&store, LANE).await;
     let entries = owner.receipts().await.into_iter().flat_map(|receipt| receipt.entries);
     let positions: Vec<u64> = entries.map(|entry| entry.position.0).collect();
     assert_eq!(positions, (0..UNTIL).collect::<Vec<_>>());
     assert_eq!(shop(&store, &ids[0]).await.state.version, 1 + UNTIL);
+}
+
+/// Claims the lane, and applies record by record until it is fenced.
+async fn apply_until(until: u64, store: &Store, shop: &ShopId) {
+    let mut owner = Owner::of(store, LANE).await;
+    while owner.claim.applied_next.0 < until {
+        let at = owner.claim.applied_next.0;
+        let batch = owner.batch(vec![record(at, shop, narrow("3km"))]);
+        // Others get a turn to claim between two batches.
+        tokio::task::yield_now().await;
+        match owner.try_apply(&batch).await {
+            Ok(_) => owner.claim.applied_next = batch.to(),
+            Err(StoreError::Fenced) => return,
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// Two batches of one owner at once: the later one has seen the earlier one, or changes nothing.

@@ -83,7 +83,7 @@ async fn a_folder_that_is_not_there_is_named() {
 #[tokio::test]
 async fn a_url_that_names_no_file_is_refused() {
     let settings = World::new().settings();
-    for url in ["", "catchment.db", "sqlite::memory:", "sqlite://", "postgres://localhost/x"] {
+    for url in ["", "catchment.db", "sqlite::memory:", "sqlite://"] {
         let error = SeaOrmStore::connect(url, &settings).await.unwrap_err();
         assert!(matches!(error, OpenError::Url { .. }), "{url}: {error:?}");
     }

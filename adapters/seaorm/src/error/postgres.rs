@@ -1,0 +1,52 @@
+//! The codes of <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+
+use super::Failure;
+
+/// What a SQLSTATE is about: its first two characters are the class.
+///
+/// A key that is there already (23505) was added by another transaction after this one had
+/// looked for it, for every row is looked for before it is added: the next attempt finds it.
+pub(super) fn failure(code: &str) -> Failure {
+    match code {
+        "40001" | "40P01" | "55P03" | "23505" => Failure::Busy,
+        // Too many connections; shutting down, crashed, starting up; idle for too long.
+        "53300" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Failure::Lost,
+        "53100" => Failure::Full,
+        "25006" | "42501" => Failure::ReadOnly,
+        "42P01" | "42703" | "42883" | "3F000" => Failure::Schema,
+        "3D000" => Failure::NoDatabase,
+        _ => match code.get(..2) {
+            Some("08") => Failure::Lost,
+            Some("22" | "23") => Failure::BadValue,
+            Some("28") => Failure::Denied,
+            _ => Failure::Other,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_say_what_to_do() {
+        for (code, expected) in [
+            ("40P01", Failure::Busy),
+            ("23505", Failure::Busy),
+            ("57P01", Failure::Lost),
+            ("08006", Failure::Lost),
+            ("53100", Failure::Full),
+            ("25006", Failure::ReadOnly),
+            ("42703", Failure::Schema),
+            ("28P01", Failure::Denied),
+            ("3D000", Failure::NoDatabase),
+            ("22021", Failure::BadValue),
+            ("23514", Failure::BadValue),
+            ("57014", Failure::Other),
+            ("XX", Failure::Other),
+            ("", Failure::Other),
+        ] {
+            assert_eq!(failure(code), expected, "{code}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The result codes of <https://www.sqlite.org/rescode.html>.
+
+use super::Failure;
+
+/// The low byte of a result code is what it is about; the rest says more of it. A statement
+/// that is wrong (1) meets a table or column that is not there, for the statements are
+/// constant.
+pub(super) const fn failure(code: i32) -> Failure {
+    const NO_ROOM_FOR_THE_INDEX_OF_THE_LOG: i32 = 4874;
+    if code == NO_ROOM_FOR_THE_INDEX_OF_THE_LOG {
+        return Failure::Full;
+    }
+    match code & 0xff {
+        5 | 6 => Failure::Busy,
+        8 => Failure::ReadOnly,
+        1 | 11 | 26 => Failure::Damaged,
+        13 => Failure::Full,
+        14 => Failure::CannotOpen,
+        18..=20 => Failure::BadValue,
+        _ => Failure::Other,
+    }
+}

@@ -1,0 +1,248 @@
+//! `SQLite`, where one transaction writes at a time, so that what can be read before it is.
+//! Its JSON has no bytes, so causes travel in hexadecimal digits.
+
+use std::iter;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use catchment_domain::ports::StoreError;
+use catchment_domain::{
+    Batch, CampaignId, CampaignRef, Deadline, Lane, LaneTime, Loaded, LoadedShop, Revision, ShopId,
+    ShopState,
+};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value,
+};
+
+use super::{Ahead, BARE_RECEIPT_BYTES, HotPath, Judged, LoadedStates, NO_EPOCH, StoredShop};
+use crate::codec;
+use crate::connection::OwnConnection;
+use crate::entity::{campaign, lane_state};
+use crate::error::{Row, classify, stored};
+use crate::store::{SeaOrmStore, statement};
+
+mod rows;
+
+/// Moves a lane that stands where its owner thinks; returns what it treated as passed, and how
+/// many imports there were. Binds lane, epoch, from, to, everything answered below, last id.
+const MOVE_LANE: &str = "
+    UPDATE lane_state
+    SET applied_next = ?4,
+        replied_next = max(replied_next, min(?5, ?3)),
+        last_id = coalesce(?6, last_id)
+    WHERE lane = ?1 AND epoch = ?2 AND applied_next = ?3
+    RETURNING expired_up_to, (SELECT imports FROM installation)";
+
+/// Adds the receipt of a batch, of the log that its lane belongs to. Binds lane, epoch, from,
+/// to, instant, entries.
+const INSERT_RECEIPT: &str = "
+    INSERT INTO receipt (lane, epoch, from_position, to_position, log_id, stored_at, entries)
+    SELECT lane, ?2, ?3, ?4, log_id, ?5, ?6 FROM lane_state WHERE lane = ?1";
+
+/// Deletes a few receipts of a lane, from the oldest, that were stored before an instant and
+/// are below what is answered or of another log. Only the oldest are looked at: of them the
+/// rest are younger, so they stay too. Binds lane and instant.
+const PRUNE_RECEIPTS: &str = "
+    DELETE FROM receipt WHERE (lane, epoch, from_position) IN (
+        SELECT old.lane, old.epoch, old.from_position
+        FROM (SELECT lane, epoch, from_position, to_position, log_id, stored_at
+              FROM receipt WHERE lane = ?1 ORDER BY epoch, from_position LIMIT 8) AS old
+        JOIN lane_state ON lane_state.lane = old.lane
+        WHERE old.stored_at < ?2
+          AND (old.to_position <= lane_state.replied_next
+               OR old.log_id <> lane_state.log_id))";
+
+/// Batches and imports in a file.
+#[derive(Debug)]
+pub(crate) struct SqlitePath;
+
+#[async_trait]
+impl HotPath for SqlitePath {
+    /// While another lane's transaction is under way. What cannot be read is read again in the
+    /// transaction.
+    async fn read_ahead(&self, store: &SeaOrmStore, batch: &Batch) -> Ahead {
+        let campaigns = known_campaigns(&store.readers, batch.campaigns()).await.ok();
+        let states = rows::load(&store.readers, batch.lane, batch.shops()).await.ok();
+        Ahead { campaigns, states }
+    }
+
+    async fn open(
+        &self,
+        store: &SeaOrmStore,
+        connection: &OwnConnection,
+        batch: &Batch,
+        ahead: Ahead,
+    ) -> Result<Loaded, StoreError> {
+        let (mark, imports) = move_lane(connection, batch).await?;
+        let time = LaneTime { now: store.now(connection).await?, expired_up_to: mark };
+        let states = match ahead.states.filter(|ahead| ahead.is_still_true(batch, imports)) {
+            Some(ahead) => ahead.states,
+            None => rows::load(connection, batch.lane, batch.shops()).await?.states,
+        };
+        let shops = states.into_iter().map(LoadedShop::new).collect();
+        let campaigns = load_campaigns(connection, batch, ahead.campaigns).await?;
+        Ok(Loaded { time, campaigns, shops })
+    }
+
+    async fn close(
+        &self,
+        connection: &OwnConnection,
+        judged: &Judged<'_>,
+    ) -> Result<(), StoreError> {
+        let shops = rows::store_statements(connection, judged.batch.lane, &judged.changed);
+        let receipt = iter::once_with(|| receipt_statement(connection, judged)).flatten();
+        rows::run_all(connection, shops.chain(receipt)).await?;
+        store_mark(connection, judged).await?;
+        let values = [i32::from(judged.batch.lane.0).into(), judged.kept_from.millis().into()];
+        let prune = statement(connection, PRUNE_RECEIPTS, values);
+        connection.execute_raw(prune).await.map(drop).map_err(classify)
+    }
+
+    async fn load(
+        &self,
+        connection: &OwnConnection,
+        lane: Lane,
+        ids: &[ShopId],
+    ) -> Result<Vec<Option<ShopState>>, StoreError> {
+        rows::load(connection, lane, ids).await.map(|loaded| loaded.states)
+    }
+
+    /// Those that are new too: whole rows are replaced.
+    async fn store(
+        &self,
+        connection: &OwnConnection,
+        lane: Lane,
+        shops: &[StoredShop<'_>],
+    ) -> Result<(), StoreError> {
+        let shops: Vec<_> = shops.iter().map(|shop| (shop.id, shop.state)).collect();
+        rows::run_all(connection, rows::store_statements(connection, lane, &shops)).await
+    }
+
+    async fn bare_batch(
+        &self,
+        store: &SeaOrmStore,
+        lane: Lane,
+        shops: &[(&ShopId, &ShopState)],
+        number: i64,
+    ) -> Result<Duration, StoreError> {
+        let read = rows::load_statement(&store.readers, lane, shops.iter().map(|(id, _)| *id));
+        let write: Vec<_> = rows::store_statements(&store.readers, lane, shops).collect();
+        let lane: Value = i32::from(lane.0).into();
+        let fence = "UPDATE lane_state SET applied_next = applied_next WHERE lane = $1";
+        let fence = statement(&store.readers, fence, [lane.clone()]);
+        let (from, to) = (number.into(), (number + 1).into());
+        let entries = vec![0_u8; shops.len() * BARE_RECEIPT_BYTES];
+        let receipt = [lane, NO_EPOCH.into(), from, to, 0_i64.into(), entries.into()];
+        let receipt = statement(&store.readers, INSERT_RECEIPT, receipt);
+        let start = Instant::now();
+        let transaction = store.begin().await?;
+        let connection = transaction.connection()?;
+        connection.execute_raw(fence).await.map_err(classify)?;
+        connection.query_one_raw(read).await.map_err(classify)?;
+        for statement in write.into_iter().chain([receipt]) {
+            connection.execute_raw(statement).await.map_err(classify)?;
+        }
+        transaction.commit().await?;
+        Ok(start.elapsed())
+    }
+}
+
+/// Those of the campaigns that the database knows, by revision and id together.
+async fn known_campaigns(
+    connection: &impl ConnectionTrait,
+    mut wanted: Vec<CampaignRef>,
+) -> Result<Vec<CampaignRef>, StoreError> {
+    if wanted.is_empty() {
+        return Ok(wanted);
+    }
+    let revisions = wanted.iter().map(|campaign| stored(campaign.revision.0));
+    let known: Vec<(i64, String)> = campaign::Entity::find()
+        .select_only()
+        .column(campaign::Column::Revision)
+        .column(campaign::Column::Id)
+        .filter(campaign::Column::Revision.is_in(revisions))
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let known = known.into_iter().map(|(revision, id)| {
+        let row = Row { table: "campaign", key: &format_args!("revision {revision}") };
+        let revision = Revision(row.number("revision", revision)?);
+        Ok(CampaignRef { revision, id: CampaignId(row.text("id", &id)?) })
+    });
+    let known = known.collect::<Result<Vec<_>, StoreError>>()?;
+    wanted.retain(|campaign| known.contains(campaign));
+    Ok(wanted)
+}
+
+impl LoadedStates {
+    /// Whether the shops are still what was read. Only batches of their lane and imports write
+    /// them: a lane that stands where it stood, as the move of the lane has made sure, had no
+    /// batch, and as many imports as before are no import.
+    fn is_still_true(&self, batch: &Batch, imports: i64) -> bool {
+        self.imports == imports && self.applied_next == Some(stored(batch.from.0))
+    }
+}
+
+/// Moves the lane on. Returns what the lane treated as passed, and how many imports there were.
+async fn move_lane(
+    connection: &OwnConnection,
+    batch: &Batch,
+) -> Result<(Deadline, i64), StoreError> {
+    let values = [
+        i32::from(batch.lane.0).into(),
+        stored(batch.epoch.0).into(),
+        stored(batch.from.0).into(),
+        stored(batch.to().0).into(),
+        stored(batch.replied.0).into(),
+        batch.last_id().map(|id| id.to_string()).into(),
+    ];
+    let moved = statement(connection, MOVE_LANE, values);
+    let row = connection.query_one_raw(moved).await.map_err(classify)?;
+    let row = row.ok_or(StoreError::Fenced)?;
+    let mark = lane_state::mark(row.try_get_by_index(0).map_err(classify)?);
+    Ok((mark, row.try_get_by_index(1).map_err(classify)?))
+}
+
+/// Which of the batch's campaigns the database knows. One that it knew a moment ago it still
+/// knows.
+async fn load_campaigns(
+    connection: &OwnConnection,
+    batch: &Batch,
+    known: Option<Vec<CampaignRef>>,
+) -> Result<Vec<CampaignRef>, StoreError> {
+    let wanted = batch.campaigns();
+    match known.filter(|known| known.len() == wanted.len()) {
+        Some(known) => Ok(known),
+        None => known_campaigns(connection, wanted).await,
+    }
+}
+
+fn receipt_statement(connection: &OwnConnection, judged: &Judged<'_>) -> Option<Statement> {
+    let Judged { batch, receipt, now, .. } = judged;
+    if receipt.entries.is_empty() {
+        return None;
+    }
+    let values = [
+        i32::from(batch.lane.0).into(),
+        stored(batch.epoch.0).into(),
+        stored(receipt.from.0).into(),
+        stored(receipt.to.0).into(),
+        now.millis().into(),
+        codec::receipt::encode(receipt.from, &receipt.entries).into(),
+    ];
+    Some(statement(connection, INSERT_RECEIPT, values))
+}
+
+/// Remembers what was treated as passed, where that is more than before.
+async fn store_mark(connection: &OwnConnection, judged: &Judged<'_>) -> Result<(), StoreError> {
+    let Some(mark) = judged.mark else { return Ok(()) };
+    lane_state::Entity::update_many()
+        .col_expr(lane_state::Column::ExpiredUpTo, Expr::value(mark.instant().millis()))
+        .filter(lane_state::Column::Lane.eq(i32::from(judged.batch.lane.0)))
+        .exec(connection)
+        .await
+        .map(drop)
+        .map_err(classify)
+}

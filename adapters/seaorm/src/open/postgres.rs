@@ -1,0 +1,273 @@
+//! What makes a database of a `PostgreSQL` server ours. Opening it changes nothing: its schema
+//! is brought up to date by whoever asks for that, once for all processes.
+
+use std::time::Duration;
+
+use catchment_migrations::{Migrator, MigratorTrait};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm::sqlx::{Connection, PgConnection};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqlxPostgresConnector,
+    TransactionTrait, sqlx,
+};
+use tokio::time::{Instant, timeout};
+
+use super::schema::{self, Applied};
+use super::{Migrated, Opened};
+use crate::connection::OwnConnection;
+use crate::dialect::POSTGRES;
+use crate::error::{Failure, driver_failed};
+use crate::open_error::{OpenError, without_password};
+use crate::settings::StoreSettings;
+use crate::store::statement;
+use crate::writers::Writers;
+
+/// How long one attempt at a connection may take.
+const ATTEMPT: Duration = Duration::from_secs(5);
+
+/// How long to wait between attempts.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a server has to say that a statement takes too long, before it counts as gone.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The number of the lock that those take who bring a schema up to date: `CaMt` in ASCII.
+const MIGRATING: i64 = 0x4361_4d74;
+
+/// Opens a database that is up to date.
+pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, OpenError> {
+    let mut server = Server::new(url, settings)?;
+    let connection = server.reach().await?;
+    server.applied(&connection).await?.check(&server.name)?;
+    schema::check_lanes(&connection, settings.lanes, &server.name).await?;
+    if server.text(&connection, "SHOW synchronous_commit").await? == "off" {
+        // What is reported as stored must be.
+        server.options = server.options.options([("synchronous_commit", "on")]);
+    }
+    // The check is over: the connection goes, and those that last are made when needed.
+    connection.close().await.map_err(|error| server.failed(error))?;
+    let readers = server.options.clone().options([("default_transaction_read_only", "on")]);
+    let readers = PgPoolOptions::new()
+        .max_connections(settings.readers.get())
+        .acquire_timeout(settings.connect_timeout)
+        .max_lifetime(None)
+        .connect_lazy_with(readers);
+    Ok(Opened {
+        writers: Writers::of_server(server.options, settings),
+        readers: SqlxPostgresConnector::from_sqlx_postgres_pool(readers),
+        file: None,
+        dialect: &POSTGRES,
+    })
+}
+
+/// Looks at a database without changing it.
+pub(crate) async fn check(url: &str, settings: &StoreSettings) -> Result<String, OpenError> {
+    let server = Server::new(url, settings)?;
+    let connection = server.reach().await?;
+    server.applied(&connection).await?.check(&server.name)?;
+    schema::check_lanes(&connection, settings.lanes, &server.name).await?;
+    connection.close().await.map_err(|error| server.failed(error))?;
+    Ok(server.name)
+}
+
+/// Creates the database where it is missing and that is wanted, and takes the steps that it
+/// lacks, all in one transaction. Of two processes that do so at once, the second finds what
+/// the first did.
+pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migrated, OpenError> {
+    let mut server = Server::new(url, settings)?;
+    // A step may take long, and so may waiting for another process that takes it.
+    server.options = server.options.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+    let (connection, created) = match server.reach().await {
+        Err(OpenError::Unknown { .. }) if settings.create => (server.create().await?, true),
+        reached => (reached?, false),
+    };
+    connection.close().await.map_err(|error| server.failed(error))?;
+    let pool = server.pool();
+    let transaction = pool.begin().await.map_err(|error| server.failed(error))?;
+    let steps = server.migrate(&transaction).await?;
+    transaction.commit().await.map_err(|error| server.failed(error))?;
+    pool.close().await.map_err(|error| server.failed(error))?;
+    Ok(Migrated { database: server.name, created, steps })
+}
+
+/// Connects once.
+pub(crate) async fn connect(
+    options: &PgConnectOptions,
+    settings: &StoreSettings,
+) -> Result<OwnConnection, DbErr> {
+    let patience = settings.statement_timeout.saturating_add(GRACE);
+    let connected = timeout(ATTEMPT, PgConnection::connect_with(options)).await;
+    let connected = connected.unwrap_or_else(|elapsed| Err(std::io::Error::from(elapsed).into()));
+    let connection = connected.map_err(driver_failed)?;
+    Ok(OwnConnection::postgres(connection, patience))
+}
+
+/// A database of a server.
+struct Server<'a> {
+    options: PgConnectOptions,
+    settings: &'a StoreSettings,
+    /// Its URL, without a password.
+    name: String,
+}
+
+impl<'a> Server<'a> {
+    fn new(url: &str, settings: &'a StoreSettings) -> Result<Self, OpenError> {
+        let options: PgConnectOptions = url.parse().map_err(|_| OpenError::url(url))?;
+        let options = with_session(options, settings);
+        Ok(Self { options, settings, name: without_password(url) })
+    }
+
+    /// Connects to a server, which may still be starting: a connection that is refused or lost
+    /// is tried again until the time is up.
+    async fn reach(&self) -> Result<OwnConnection, OpenError> {
+        let waited = self.settings.connect_timeout;
+        let deadline = Instant::now() + waited;
+        loop {
+            let error = match connect(&self.options, self.settings).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) if Failure::of(&error) == Failure::Lost => error,
+                Err(error) => return Err(self.failed(error)),
+            };
+            if !self.is_host_known().await {
+                return Err(OpenError::UnknownHost { database: self.name.clone() });
+            }
+            if deadline < Instant::now() + PAUSE {
+                let (database, source) = (self.name.clone(), error.into());
+                return Err(OpenError::Unreachable { database, waited, source });
+            }
+            tracing::debug!(%error, "the server gave no connection; trying again");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn is_host_known(&self) -> bool {
+        let (host, port) = (self.options.get_host(), self.options.get_port());
+        let is_socket = self.options.get_socket().is_some() || host.starts_with('/');
+        is_socket || tokio::net::lookup_host((host, port)).await.is_ok()
+    }
+
+    /// The steps of the schema that the database has; none for one without tables.
+    async fn applied(&self, connection: &impl ConnectionTrait) -> Result<Applied, OpenError> {
+        let database = || self.name.clone();
+        let encoding = self.text(connection, "SHOW server_encoding").await?;
+        if encoding != "UTF8" {
+            return Err(OpenError::Encoding { database: database(), encoding });
+        }
+        if self.text(connection, "SELECT coalesce(current_schema()::text, '')").await?.is_empty() {
+            return Err(OpenError::NoSchema { database: database() });
+        }
+        // What an extension brought is nobody's.
+        let tables = "
+            SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class
+            WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
+              AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
+                              AND objid = pg_class.oid AND deptype = 'e')";
+        let tables = self.text(connection, tables).await?;
+        if tables.is_empty() {
+            return Ok(Applied::default());
+        }
+        if !tables.split(' ').any(|table| table == "seaql_migrations") {
+            return Err(OpenError::Foreign { database: database() });
+        }
+        let applied = schema::applied(connection, &self.name).await?;
+        if applied.is_ours() {
+            Ok(applied)
+        } else {
+            Err(OpenError::Foreign { database: database() })
+        }
+    }
+
+    /// Takes the steps that are missing, and returns them.
+    async fn migrate(&self, transaction: &DatabaseTransaction) -> Result<Vec<String>, OpenError> {
+        let lock = statement(transaction, "SELECT pg_advisory_xact_lock($1)", [MIGRATING.into()]);
+        transaction.query_one_raw(lock).await.map_err(|error| self.failed(error))?;
+        let missing = self.applied(transaction).await?.missing();
+        let taken = Migrator::up(transaction, None).await;
+        taken.map_err(|error| self.failed(error))?;
+        let installed = schema::install(transaction, self.settings.lanes).await;
+        installed.map_err(|error| self.failed(error))?;
+        schema::check_lanes(transaction, self.settings.lanes, &self.name).await?;
+        Ok(missing)
+    }
+
+    /// Creates the database, and connects to it.
+    async fn create(&self) -> Result<OwnConnection, OpenError> {
+        let name = self.options.get_database().unwrap_or(self.options.get_username());
+        let sql = format!(
+            "CREATE DATABASE \"{}\" ENCODING 'UTF8' TEMPLATE template0",
+            name.replace('"', "\"\"")
+        );
+        let options = self.options.clone().database("postgres");
+        let connection = connect(&options, self.settings).await;
+        let connection = connection.map_err(|error| self.failed(error))?;
+        match connection.execute_unprepared(&sql).await {
+            // Another process was first.
+            Err(error) if !is_there_already(&error) => return Err(self.failed(error)),
+            _ => connection.close().await.map_err(|error| self.failed(error))?,
+        }
+        self.reach().await
+    }
+
+    fn pool(&self) -> DatabaseConnection {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(self.settings.connect_timeout)
+            .connect_lazy_with(self.options.clone());
+        SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
+    }
+
+    async fn text(
+        &self,
+        connection: &impl ConnectionTrait,
+        sql: &str,
+    ) -> Result<String, OpenError> {
+        let row = connection.query_one_raw(statement(connection, sql, [])).await;
+        let text = row.and_then(|row| row.map_or(Ok(String::new()), |row| row.try_get_by_index(0)));
+        text.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: DbErr) -> OpenError {
+        OpenError::of(&self.name, error)
+    }
+}
+
+/// What every session is set to, so that one whose process froze, or is cut off, does not hold
+/// what others wait for.
+fn with_session(options: PgConnectOptions, settings: &StoreSettings) -> PgConnectOptions {
+    let options = match options.get_application_name() {
+        Some(_) => options,
+        None => options.application_name("catchment"),
+    };
+    let millis = |duration: Duration| duration.as_millis().to_string();
+    options
+        .options([
+            (
+                "idle_in_transaction_session_timeout",
+                millis(settings.idle_in_transaction_session_timeout),
+            ),
+            ("lock_timeout", millis(settings.lock_timeout)),
+            ("statement_timeout", millis(settings.statement_timeout)),
+        ])
+        .options([
+            // A client that is gone without a word is noticed within 25 seconds.
+            ("tcp_keepalives_idle", "10"),
+            ("tcp_keepalives_interval", "5"),
+            ("tcp_keepalives_count", "3"),
+            ("tcp_user_timeout", "25000"),
+            // Rows are locked one by one, in one order: that is enough, and is what the
+            // statements were made for.
+            ("default_transaction_isolation", "read committed"),
+            // The statements are constant, and their arrays say nothing about how many rows
+            // they meet; a plan made for each set of values takes longer than running it.
+            ("plan_cache_mode", "force_generic_plan"),
+        ])
+}
+
+fn is_there_already(error: &DbErr) -> bool {
+    let (DbErr::Exec(source) | DbErr::Query(source) | DbErr::Conn(source)) = error else {
+        return false;
+    };
+    let sea_orm::RuntimeErr::SqlxError(source) = source else { return false };
+    let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("42P04" | "23505"))
+}

@@ -1,0 +1,67 @@
+//! Transactions that others are in the way of.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use catchment_domain::ports::{CommandError, StoreError};
+use sea_orm::DbErr;
+
+use crate::error::Failure;
+
+/// How often a transaction is tried before the database counts as unavailable.
+const ATTEMPTS: u32 = 4;
+
+/// Runs a whole transaction, and again a few times while others are in its way: those that
+/// write the same rows, in any order. It was rolled back then, so nothing happens twice.
+pub(crate) async fn while_busy<T, E, F>(mut attempt: impl FnMut() -> F) -> Result<T, E>
+where
+    E: MayBeBusy,
+    F: Future<Output = Result<T, E>>,
+{
+    let mut number = 1;
+    loop {
+        match attempt().await {
+            Err(error) if number < ATTEMPTS && error.is_busy() => {
+                tokio::time::sleep(pause(number)).await;
+                number += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// A pause that grows, and is another one for each who waits.
+fn pause(attempt: u32) -> Duration {
+    let jitter = RandomState::new().hash_one(attempt) % 20;
+    Duration::from_millis(u64::from(attempt) * 10 + jitter)
+}
+
+/// An error that may say that others are in the way.
+pub(crate) trait MayBeBusy {
+    /// Whether another attempt may succeed at once.
+    fn is_busy(&self) -> bool;
+}
+
+impl MayBeBusy for DbErr {
+    fn is_busy(&self) -> bool {
+        Failure::of(self) == Failure::Busy
+    }
+}
+
+impl MayBeBusy for StoreError {
+    fn is_busy(&self) -> bool {
+        match self {
+            Self::Unavailable(source) => source.downcast_ref().is_some_and(DbErr::is_busy),
+            Self::Fenced | Self::BadData { .. } | Self::Refused { .. } => false,
+        }
+    }
+}
+
+impl MayBeBusy for CommandError {
+    fn is_busy(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_busy(),
+            Self::Campaign(_) => false,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Write transactions, each on a connection of its own.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use catchment_domain::ports::StoreError;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::{ConnectionTrait, DbErr, RuntimeErr};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::connection::OwnConnection;
+use crate::error::{Failure, classify};
+use crate::open::postgres::connect;
+use crate::settings::StoreSettings;
+
+/// The connections that write: one to a file, a few to a server. Those who wait for one get it
+/// in the order in which they came.
+#[derive(Clone, Debug)]
+pub(crate) struct Writers(Arc<Pool>);
+
+#[derive(Debug)]
+struct Pool {
+    idle: Mutex<Vec<OwnConnection>>,
+    turns: Arc<Semaphore>,
+    count: u32,
+    begin: &'static str,
+    server: Option<Server>,
+}
+
+/// Where more connections come from.
+#[derive(Debug)]
+struct Server {
+    options: PgConnectOptions,
+    settings: StoreSettings,
+}
+
+impl Writers {
+    /// The one connection that writes a file. `SQLite`'s own lock is only for other processes,
+    /// and has no order.
+    pub(crate) fn of_file(connection: OwnConnection) -> Self {
+        Self::new(vec![connection], 1, "BEGIN IMMEDIATE", None)
+    }
+
+    /// Connections to a server, made when they are needed.
+    pub(crate) fn of_server(options: PgConnectOptions, settings: &StoreSettings) -> Self {
+        let server = Server { options, settings: settings.clone() };
+        Self::new(Vec::new(), settings.writers.get(), "BEGIN", Some(server))
+    }
+
+    fn new(
+        idle: Vec<OwnConnection>,
+        count: u32,
+        begin: &'static str,
+        server: Option<Server>,
+    ) -> Self {
+        let turns = Arc::new(Semaphore::new(count.try_into().unwrap_or(Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Pool { idle: Mutex::new(idle), turns, count, begin, server }))
+    }
+
+    /// Begins a write transaction. It is rolled back when it is dropped.
+    pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
+        let turn = Arc::clone(&self.0.turns).acquire_owned().await;
+        let mut turn = turn.map_err(|_| classify(closed()))?;
+        loop {
+            let idle = self.0.take_idle();
+            let was_idle = idle.is_some();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => self.0.connect().await?,
+            };
+            // From here on it is rolled back, should the future be dropped half way.
+            let held = Held { connection, turn, pool: Arc::clone(&self.0) };
+            let mut transaction = Transaction { held: Some(held) };
+            match transaction.connection()?.execute_unprepared(self.0.begin).await {
+                Ok(_) => return Ok(transaction),
+                Err(error) => {
+                    // Nothing was begun that would have to be rolled back.
+                    let Some(held) = transaction.held.take() else { return Err(classify(error)) };
+                    if !(was_idle && Failure::of(&error) == Failure::Lost) {
+                        held.give_back_after(&error);
+                        return Err(classify(error));
+                    }
+                    // The server ended it while it was idle; another one may be alive.
+                    turn = held.turn;
+                }
+            }
+        }
+    }
+
+    /// Closes the connections once nobody writes.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        // Where the turns are closed already, so are the connections.
+        let Ok(_turns) = self.0.turns.acquire_many(self.0.count).await else { return Ok(()) };
+        self.0.turns.close();
+        while let Some(connection) = self.0.take_idle() {
+            connection.close().await.map_err(classify)?;
+        }
+        Ok(())
+    }
+}
+
+impl Pool {
+    fn take_idle(&self) -> Option<OwnConnection> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    async fn connect(&self) -> Result<OwnConnection, StoreError> {
+        let Some(server) = &self.server else { return Err(classify(closed())) };
+        connect(&server.options, &server.settings).await.map_err(classify)
+    }
+}
+
+/// A connection in use.
+#[derive(Debug)]
+struct Held {
+    connection: OwnConnection,
+    turn: OwnedSemaphorePermit,
+    pool: Arc<Pool>,
+}
+
+impl Held {
+    /// Lets the next writer have the connection.
+    fn give_back(self) {
+        let Self { connection, turn, pool } = self;
+        pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        drop(turn);
+    }
+
+    /// Lets the next writer have the connection, or another one where this is lost. A file's
+    /// connection is never lost.
+    fn give_back_after(self, error: &DbErr) {
+        if self.pool.server.is_none() || Failure::of(error) != Failure::Lost {
+            self.give_back();
+        }
+    }
+
+    async fn roll_back(self) {
+        match self.connection.execute_unprepared("ROLLBACK").await {
+            Ok(_) => self.give_back(),
+            // Of a file it says that there is nothing left to roll back.
+            Err(_) if self.pool.server.is_none() => self.give_back(),
+            Err(error) => tracing::debug!(%error, "a connection was lost"),
+        }
+    }
+}
+
+/// A write transaction.
+///
+/// The statements that begin and end it are our own and not the driver's: the driver counts
+/// transactions, and its count is wrong for ever once `SQLite` has rolled one back by itself,
+/// as it does when the disk is full.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    /// `None` once it is over.
+    held: Option<Held>,
+}
+
+impl Transaction {
+    /// What statements run on.
+    pub(crate) fn connection(&self) -> Result<&OwnConnection, StoreError> {
+        self.held.as_ref().map(|held| &held.connection).ok_or(StoreError::Fenced)
+    }
+
+    /// Stores everything. After an error its fate is unknown, but on a full disk: there the
+    /// end of it was not written, so that nothing of it counts.
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        if let Err(error) = self.connection()?.execute_unprepared("COMMIT").await {
+            if Failure::of(&error) == Failure::Full {
+                return Err(classify(error));
+            }
+            tracing::warn!(%error, "the answer to a commit was an error");
+            return Err(StoreError::Fenced);
+        }
+        if let Some(held) = self.held.take() {
+            held.give_back();
+        }
+        Ok(())
+    }
+}
+
+/// Rolls back what was not committed, also when the future that held it was dropped half way.
+///
+/// The turn goes with it, so that the next writer waits until it is done. Without a runtime
+/// the process is at its end, and the database rolls back by itself.
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(held.roll_back());
+        }
+    }
+}
+
+fn closed() -> DbErr {
+    DbErr::Conn(RuntimeErr::Internal(String::from("the database was closed")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+    use std::sync::Arc;
+
+    use catchment_domain::ports::{Clock, ImportTerms, ShopRepository};
+    use catchment_domain::{
+        Lanes, Location, Profile, Radius, Revision, Scope, ShopImport, Timestamp,
+    };
+
+    use super::*;
+    use crate::{SeaOrmStore, StoreSettings};
+
+    struct StandingClock;
+
+    impl Clock for StandingClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(0)
+        }
+    }
+
+    fn row(number: u32) -> ShopImport {
+        let location = Location::new(0.0, 0.0).unwrap();
+        let (category, region) = (String::new(), "x".repeat(1_000));
+        let profile = Profile { name: String::new(), category, region, location };
+        ShopImport { id: format!("shop-{number}").parse().unwrap(), profile, base: None }
+    }
+
+    /// A connection may use so many pages, as if the disk had no more.
+    async fn limit_pages(store: &SeaOrmStore, pages: u32) {
+        let transaction = store.begin().await.unwrap();
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        transaction.connection().unwrap().execute_unprepared(&sql).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_changes_nothing_and_harms_nobody_once_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("catchment.db").display());
+        let lanes = Lanes(NonZeroU16::MIN);
+        let settings = StoreSettings::new(lanes, Arc::new(StandingClock));
+        let store = SeaOrmStore::connect(&url, &settings).await.unwrap();
+        let rows: Vec<ShopImport> = (0..500).map(row).collect();
+        let (default_base, floor) = (Radius::CLOSED, Radius::CLOSED);
+        let terms = ImportTerms { revision: Revision(1), default_base, floor };
+        store.import(&rows[..1], terms).await.unwrap();
+        limit_pages(&store, 1).await;
+        for _ in 0..2 {
+            let full = store.import(&rows, terms).await.unwrap_err();
+            let StoreError::Unavailable(source) = full else { panic!("{full:?}") };
+            assert!(source.to_string().contains("full"), "{source}");
+            assert_eq!(store.count(&Scope::everything()).await.unwrap(), 1);
+        }
+        limit_pages(&store, 1_000_000).await;
+        store.import(&rows, terms).await.unwrap();
+        assert_eq!(store.count(&Scope::everything()).await.unwrap(), 500);
+    }
+}

@@ -1,0 +1,56 @@
+//! On a `PostgreSQL` server.
+
+use std::time::Duration;
+
+use catchment_contract::{Store, StoreHarness};
+use catchment_domain::{ShopId, Timestamp};
+use catchment_seaorm::SeaOrmStore;
+
+use crate::server::Server;
+use crate::{millis, ports};
+
+/// A schema of its own.
+struct Harness {
+    server: Server,
+    store: SeaOrmStore,
+}
+
+async fn fresh() -> Harness {
+    let server = Server::new().await;
+    let store = server.open().await;
+    Harness { server, store }
+}
+
+#[async_trait::async_trait]
+impl StoreHarness for Harness {
+    fn store(&self) -> Store {
+        ports(self.store.clone())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.server.now()
+    }
+
+    fn advance(&self, duration: Duration) {
+        self.server.step(millis(duration));
+    }
+
+    fn step_back(&self, duration: Duration) {
+        self.server.step(-millis(duration));
+    }
+
+    async fn corrupt(&self, shop: &ShopId) {
+        let sql = format!("UPDATE shop_state SET causes = '\\xff' WHERE id = '{shop}'");
+        self.server.execute(&sql);
+    }
+
+    async fn reopened(&self) -> Option<Store> {
+        Some(ports(self.server.open().await))
+    }
+
+    fn receipts_kept(&self) -> Duration {
+        self.server.settings().receipts_kept
+    }
+}
+
+catchment_contract::store_suite!(fresh);

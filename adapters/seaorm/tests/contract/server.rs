@@ -1,0 +1,122 @@
+//! A schema of its own on a server, and the clock that the database runs by.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+
+use catchment_domain::ports::Clock;
+use catchment_domain::{Lanes, Timestamp};
+use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
+use sea_orm::{ConnectionTrait, Database};
+use uuid::Uuid;
+
+/// A schema that goes away with it.
+pub(crate) struct Server {
+    schema: String,
+    now: AtomicI64,
+}
+
+impl Server {
+    /// A schema without tables.
+    pub(crate) fn empty() -> Self {
+        let server = Self {
+            schema: format!("test_{}", Uuid::now_v7().simple()),
+            now: AtomicI64::new(1_700_000_000_000),
+        };
+        server.execute(&format!("CREATE SCHEMA {}", server.schema));
+        server
+    }
+
+    /// A schema with our tables.
+    pub(crate) async fn new() -> Self {
+        let server = Self::empty();
+        SeaOrmStore::migrate(&server.url(), &server.settings()).await.unwrap();
+        server.replace_clock();
+        server
+    }
+
+    /// The server's own functions stand behind the schema's in the search path: so this clock
+    /// takes the place of the server's.
+    fn replace_clock(&self) {
+        let (schema, now) = (&self.schema, self.now().millis());
+        self.execute(&format!(
+            "CREATE SEQUENCE {schema}.test_clock START {now};
+             CREATE FUNCTION {schema}.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+             AS 'SELECT to_timestamp(last_value / 1000.0) FROM {schema}.test_clock'"
+        ));
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    /// Puts the database's clock forward or back.
+    pub(crate) fn step(&self, millis: i64) {
+        let now = self.now.fetch_add(millis, Ordering::SeqCst) + millis;
+        self.execute(&format!("SELECT setval('{}.test_clock', {now})", self.schema));
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let base = base_url();
+        let joint = if base.contains('?') { '&' } else { '?' };
+        format!("{base}{joint}options[search_path]={},pg_catalog", self.schema)
+    }
+
+    pub(crate) fn settings(&self) -> StoreSettings {
+        StoreSettings::new(Lanes(NonZeroU16::new(8).unwrap()), Arc::new(NoClock))
+    }
+
+    pub(crate) async fn try_open(
+        &self,
+        settings: &StoreSettings,
+    ) -> Result<SeaOrmStore, OpenError> {
+        SeaOrmStore::connect(&self.url(), settings).await
+    }
+
+    pub(crate) async fn open(&self) -> SeaOrmStore {
+        self.try_open(&self.settings()).await.unwrap()
+    }
+
+    /// Runs statements as another program would, and waits for them: on a thread of its own,
+    /// because clocks are moved, and schemas dropped, where nothing can be awaited.
+    pub(crate) fn execute(&self, sql: &str) {
+        execute_at(self.url(), sql.to_owned()).unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let sql = format!("SET lock_timeout = '5s'; DROP SCHEMA {} CASCADE", self.schema);
+        // Where it is left behind, nothing but the test's own failure is to be told.
+        execute_at(self.url(), sql).ok();
+    }
+}
+
+fn execute_at(url: String, sql: String) -> Result<(), sea_orm::DbErr> {
+    let executing = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let connection = Database::connect(url).await?;
+            connection.execute_unprepared(&sql).await?;
+            connection.close().await
+        })
+    });
+    executing.join().unwrap()
+}
+
+/// The database of a superuser, in which every test makes a schema.
+pub(crate) fn base_url() -> String {
+    std::env::var("CATCHMENT_TEST_POSTGRES")
+        .expect("CATCHMENT_TEST_POSTGRES names no database: run the tests by `scripts/services`")
+}
+
+/// The clock of this process, which a server is never judged by.
+#[derive(Debug)]
+struct NoClock;
+
+impl Clock for NoClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(0)
+    }
+}
