@@ -1,3 +1,42 @@
 //! The domain's messaging ports on Kafka.
+//!
+//! [`KafkaCluster`] is where to begin: it answered, and makes the ports. A lane is a partition,
+//! a position is an offset, and the shop's id is the key of its requests and replies.
+//!
+//! - [`KafkaRequestChannel`] and [`KafkaRequestLog`]: requests, sent and read.
+//! - [`KafkaReplyChannel`] and [`KafkaReplyLog`]: replies, sent and read. The channel answers
+//!   any kind of peer in its own headers, and dead-letters what cannot be dealt with.
+//! - [`Caller`]: one request, and what becomes of it.
+//!
+//! The order of deeds is the domain's: an outcome is stored, its reply is acknowledged, and
+//! only then is the offset committed, as a hint. What travels is known to `wire` alone.
 
+mod address;
+mod allowed;
+mod caller;
+mod cluster;
+mod counts;
+mod error;
+mod identity;
+mod now_and_then;
+mod reply_channel;
+mod reply_log;
+mod request_channel;
+mod request_log;
+mod settings;
 mod wire;
+
+pub use caller::{Caller, CallerError};
+pub use catchment_request_reply::pending::Counters as CallCounters;
+pub use catchment_request_reply::requester::CallError;
+pub use catchment_request_reply::{
+    Created, GroupEvent, GroupEvents, Membership, NotClosed, Reader, Sender,
+    Settings as ClientSettings, SettingsError, TopicsError,
+};
+pub use cluster::{ClusterError, KafkaCluster, TopicPlan, TopicProblem};
+pub use counts::KafkaCounts;
+pub use reply_channel::KafkaReplyChannel;
+pub use reply_log::KafkaReplyLog;
+pub use request_channel::KafkaRequestChannel;
+pub use request_log::KafkaRequestLog;
+pub use settings::KafkaSettings;

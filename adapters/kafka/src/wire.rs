@@ -18,8 +18,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 pub(crate) use instant::written as written_instant;
-pub(crate) use reply::{parse as parse_reply, write as write_reply, write_failure};
-pub(crate) use request::{ParsedRequest, Refusal, parse as parse_request, write as write_request};
+pub(crate) use reply::{parse as parse_reply, write as write_reply};
+pub(crate) use request::{Refusal, parse as parse_request, write as write_request};
 pub(crate) use request_type::{NamedType, RequestType};
 
 /// The domain that every message of ours is for.

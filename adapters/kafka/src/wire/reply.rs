@@ -2,7 +2,7 @@
 
 mod decided_by;
 
-use catchment_domain::{Code, Outcome, Radius, Reply, RequestId, ShopId, Standing, Status};
+use catchment_domain::{Code, Outcome, Radius, Reply, RequestId, ShopId, Standing};
 use serde::{Deserialize, Serialize};
 
 use super::object::{Object, object, optional_object};
@@ -31,7 +31,7 @@ pub(super) struct Envelope<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     r#type: Option<Text<'a>>,
     /// What became of the request.
-    #[cfg_attr(test, schemars(extend("enum" = Status::ALL.map(Status::as_str))))]
+    #[cfg_attr(test, schemars(extend("enum" = catchment_domain::Status::ALL.map(catchment_domain::Status::as_str))))]
     status: Text<'a>,
     /// How the request left the shop.
     #[serde(borrow, default, deserialize_with = "object")]
@@ -90,14 +90,6 @@ struct Failure<'a> {
     retryable: bool,
 }
 
-/// A failure by itself, for clients that see nothing else of a reply.
-#[derive(Serialize)]
-struct LoneFailure<'a> {
-    status: &'static str,
-    #[serde(flatten)]
-    failure: Failure<'a>,
-}
-
 /// Writes a reply to a request of this type behind what `out` holds; `replied_at` is RFC 3339.
 pub(crate) fn write(reply: &Reply, named_type: &NamedType, replied_at: &str, out: &mut Vec<u8>) {
     let mut id = [0; 36];
@@ -114,19 +106,11 @@ pub(crate) fn write(reply: &Reply, named_type: &NamedType, replied_at: &str, out
     write_json(&envelope, out);
 }
 
-/// Writes `{status, code, message, retryable}` of an outcome that is not plain success behind
-/// what `out` holds; returns whether it is one.
-pub(crate) fn write_failure(outcome: &Outcome, out: &mut Vec<u8>) -> bool {
-    let Some(failure) = Failure::of(outcome) else { return false };
-    write_json(&LoneFailure { status: outcome.status.as_str(), failure }, out);
-    true
-}
-
 /// Reads the value of a reply; `None` where it is none of ours.
 ///
 /// What a foreign replier says beyond the outcome is taken where it is understood.
-pub(crate) fn parse(value: Option<&[u8]>) -> Option<Reply> {
-    let text = str::from_utf8(value?).ok()?;
+pub(crate) fn parse(value: &[u8]) -> Option<Reply> {
+    let text = str::from_utf8(value).ok()?;
     let Object(envelope): Object<Envelope<'_>> = serde_json::from_str(text).ok()?;
     if &*envelope.target != TARGET {
         return None;

@@ -97,7 +97,6 @@ pub(super) const fn deadline_of(change: &Change) -> Option<Deadline> {
 }
 
 /// Reads a deadline.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "it is mapped over a borrowed option")]
 pub(super) fn deadline(text: &Text<'_>) -> Result<Deadline, Box<str>> {
     let instant = instant::parse(text).ok_or("`deadline` is not RFC 3339 with a zone")?;
     Ok(Deadline::at(instant))

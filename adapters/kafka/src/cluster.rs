@@ -1,0 +1,220 @@
+//! The cluster that everything here talks to, and the topics it must have.
+
+mod check;
+
+use std::sync::Arc;
+
+use catchment_domain::Lanes;
+use catchment_domain::ports::Clock;
+use catchment_request_reply::profile::DeadLetter;
+use catchment_request_reply::requester::Reply;
+use catchment_request_reply::{
+    Created, GroupEvents, Incoming, NewTopic, ReadError, Reader, Sender, SettingsError, Topics,
+    TopicsError,
+};
+use thiserror::Error;
+
+use crate::allowed::AllowedTopics;
+use crate::counts::{Counters, KafkaCounts};
+use crate::identity::identity;
+use crate::reply_channel::{DeadLetters, KafkaReplyChannel, Routes};
+use crate::reply_log::KafkaReplyLog;
+use crate::request_channel::KafkaRequestChannel;
+use crate::request_log::{self, KafkaRequestLog};
+use crate::settings::KafkaSettings;
+pub use check::TopicProblem;
+
+/// A cluster that answered: what makes the ports.
+#[derive(Clone, Debug)]
+pub struct KafkaCluster {
+    settings: Arc<KafkaSettings>,
+    topics: Topics,
+    id: Arc<str>,
+    counters: Arc<Counters>,
+}
+
+/// Why a cluster cannot be worked with.
+#[derive(Clone, Debug, Error)]
+pub enum ClusterError {
+    /// A human must change the settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Try again later.
+    #[error(transparent)]
+    Unavailable(TopicsError),
+    /// Try again later.
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
+    /// A human must look at the topics, or at who may use them.
+    #[error("{0}")]
+    Topics(String),
+}
+
+impl From<TopicsError> for ClusterError {
+    fn from(error: TopicsError) -> Self {
+        match error {
+            TopicsError::Unavailable { .. } => Self::Unavailable(error),
+            TopicsError::Refused { .. } => Self::Topics(error.to_string()),
+        }
+    }
+}
+
+/// How topics are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TopicPlan {
+    /// How many request lanes there are: those of the database.
+    pub lanes: Lanes,
+    /// How many reply lanes: one for each requester that runs at a time, or more.
+    pub reply_lanes: u16,
+    /// How many replicas; `None` takes the brokers' default.
+    pub replication: Option<i32>,
+}
+
+impl KafkaCluster {
+    /// Asks the cluster who it is, so that its logs are known from now on.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong, or no broker answers within the request time-out.
+    pub async fn connect(settings: KafkaSettings) -> Result<Self, ClusterError> {
+        settings.client.check()?;
+        let topics = Topics::new(&settings.client)?;
+        let id = topics.cluster_id().await?.into();
+        Ok(Self { settings: Arc::new(settings), topics, id, counters: Arc::default() })
+    }
+
+    /// What is wrong with the topics, one line each; nothing where requests and replies can
+    /// travel.
+    ///
+    /// # Errors
+    ///
+    /// When the brokers do not answer.
+    pub async fn check_topics(&self, lanes: Lanes) -> Result<Vec<TopicProblem>, ClusterError> {
+        let KafkaSettings { requests_topic, replies_topic, .. } = &*self.settings;
+        let dead_letters = DeadLetter::topic(requests_topic);
+        let expected = i32::from(lanes.count());
+        let mut problems = Vec::new();
+        for (topic, expected) in [
+            (requests_topic, Some(expected)),
+            (&dead_letters, Some(expected)),
+            (replies_topic, None),
+        ] {
+            let found = self.topics.partitions(topic).await?;
+            problems.extend(check::problem(topic, found, expected));
+        }
+        Ok(problems)
+    }
+
+    /// Makes the topics that are missing, and says which those were.
+    ///
+    /// # Errors
+    ///
+    /// When the brokers refuse one or do not answer.
+    pub async fn create_topics(
+        &self,
+        plan: &TopicPlan,
+    ) -> Result<Vec<(String, Created)>, ClusterError> {
+        let mut created = Vec::new();
+        for topic in self.new_topics(plan) {
+            let is_new = self.topics.create(&topic).await?;
+            created.push((topic.name, is_new));
+        }
+        Ok(created)
+    }
+
+    fn new_topics(&self, plan: &TopicPlan) -> [NewTopic; 3] {
+        /// Far above the longest outage: requests that were not read yet must not go.
+        const WEEK: u64 = 7 * 24 * 3_600_000;
+        let KafkaSettings { requests_topic, replies_topic, .. } = &*self.settings;
+        let topic = |name: String, partitions: u16, retention: u64| NewTopic {
+            name,
+            partitions: partitions.into(),
+            replication: plan.replication,
+            properties: vec![
+                ("cleanup.policy".to_owned(), "delete".to_owned()),
+                ("retention.ms".to_owned(), retention.to_string()),
+            ],
+        };
+        let lanes = plan.lanes.count();
+        [
+            topic(requests_topic.clone(), lanes, WEEK),
+            topic(DeadLetter::topic(requests_topic), lanes, 4 * WEEK),
+            topic(replies_topic.clone(), plan.reply_lanes, WEEK),
+        ]
+    }
+
+    /// A sender that the channels share.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong.
+    pub fn sender(&self) -> Result<Sender, SettingsError> {
+        Sender::new(&self.settings.client)
+    }
+
+    /// Joins the consumers' group: the request lanes, and what happens to them.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong.
+    pub fn join(&self) -> Result<(KafkaRequestLog, GroupEvents), SettingsError> {
+        let topic = &self.settings.requests_topic;
+        let counters = Arc::clone(&self.counters);
+        let entry = move |incoming: &Incoming<'_>| request_log::entry(incoming, &counters);
+        let (reader, events) = Reader::group(&self.settings.client, topic, entry)?;
+        Ok((KafkaRequestLog::new(identity(&self.id, topic), reader), events))
+    }
+
+    /// Where replies to the requests of a log are sent.
+    #[must_use]
+    pub fn reply_channel(
+        &self,
+        sender: &Sender,
+        log: &KafkaRequestLog,
+        clock: Arc<dyn Clock>,
+    ) -> KafkaReplyChannel {
+        let settings = &self.settings;
+        let allowed = AllowedTopics::new(
+            &settings.requests_topic,
+            &settings.replies_topic,
+            &settings.reply_topics_allowed,
+        );
+        let routes = Routes::new(sender.clone(), allowed, Arc::clone(&self.counters));
+        let (topic, group) = (&settings.requests_topic, &settings.client.group_id);
+        let dead_letters = DeadLetters::new(log.reader().clone(), topic, group);
+        let type_id = settings.spring_type_id.clone();
+        let counters = Arc::clone(&self.counters);
+        KafkaReplyChannel::new(sender.clone(), (routes, dead_letters), type_id, clock, counters)
+    }
+
+    /// Where requests are sent.
+    #[must_use]
+    pub fn request_channel(&self, sender: &Sender, clock: Arc<dyn Clock>) -> KafkaRequestChannel {
+        KafkaRequestChannel::new(sender.clone(), &self.settings.requests_topic, clock)
+    }
+
+    /// The reply lanes: as many as the reply topic has partitions.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong, the topic is missing, or no broker answers.
+    pub async fn reply_log(&self, sender: &Sender) -> Result<KafkaReplyLog, ClusterError> {
+        let KafkaSettings { client, requests_topic, replies_topic: topic, .. } = &*self.settings;
+        let found = self.topics.partitions(topic).await?;
+        if let Some(problem) = check::problem(topic, found, None) {
+            return Err(ClusterError::Topics(problem.to_string()));
+        }
+        let lanes = found.and_then(|count| u16::try_from(count).ok()).unwrap_or(u16::MAX);
+        let reader = Reader::manual(client, topic, Reply::parse)?;
+        let topics = (requests_topic.as_str(), topic.as_str());
+        let ends = (sender.clone(), reader);
+        let counters = Arc::clone(&self.counters);
+        Ok(KafkaReplyLog::new(identity(&self.id, topic), topics, lanes, ends, counters))
+    }
+
+    /// What happened so far that nobody waits for.
+    #[must_use]
+    pub fn counts(&self) -> KafkaCounts {
+        self.counters.read()
+    }
+}

@@ -1,0 +1,56 @@
+//! What happened that nobody waits for.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counts {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What happened since the start that nobody waits for, for metrics.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct KafkaCounts { $($(#[$doc])* pub $name: u64,)* }
+
+        /// The counters themselves.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters { $(pub(crate) $name: Counter,)* }
+
+        impl Counters {
+            pub(crate) fn read(&self) -> KafkaCounts {
+                KafkaCounts { $($name: self.$name.0.load(Ordering::Relaxed),)* }
+            }
+        }
+    };
+}
+
+counts! {
+    /// Requests of types that belong to somebody else: passed over.
+    foreign_requests,
+    /// Requests that asked for no reply.
+    unaddressed_requests,
+    /// Replies without a correlation id, because the request had none.
+    uncorrelated_replies,
+    /// Replies whose partition was chosen by key, because that of the request cannot be used.
+    unusable_partitions,
+    /// Replies that were not sent, because their topic is not allowed.
+    refused_reply_topics,
+    /// Replies that were not sent, because their topic does not exist.
+    missing_reply_topics,
+    /// Replies that were not sent, because their address is none of this adapter's.
+    undeliverable_replies,
+    /// Replies that were not sent, because they are larger than Kafka takes.
+    oversized_replies,
+    /// Requests that were sent to the dead-letter topic.
+    dead_letters,
+    /// Requests that could not be, because they are gone.
+    lost_dead_letters,
+    /// Messages in a reply lane that are no replies.
+    unreadable_replies,
+}
+
+/// A number that rises.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,184 @@
+//! Where replies are sent, and what cannot be replied to.
+
+mod dead_letters;
+mod outbox;
+mod routes;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use catchment_domain::ports::{ChannelError, Clock, ReplyChannel};
+use catchment_domain::{Code, Outcome, Reply, ReturnAddress};
+use catchment_request_reply::profile::ReplyTo;
+use catchment_request_reply::{OwnedRecord, SendError, Sender};
+
+use crate::address::{Address, Destination, Origin};
+use crate::counts::Counters;
+use crate::error::channel_error;
+use crate::wire;
+pub(crate) use dead_letters::DeadLetters;
+use outbox::Outbox;
+pub(crate) use routes::Routes;
+use routes::{Route, Undeliverable};
+
+/// Where replies are sent: to whoever asked, in the headers of that kind of peer.
+///
+/// A request that is none, or whose reply cannot be sent where it asks for, goes to the
+/// dead-letter topic as it is, in the same call: [`ReplyChannel::send`] returns once both are
+/// stored. It is fetched from the log again, so an address holds no more than its place.
+pub struct KafkaReplyChannel {
+    sender: Sender,
+    routes: Routes,
+    dead_letters: DeadLetters,
+    type_id: Option<String>,
+    clock: Arc<dyn Clock>,
+    counters: Arc<Counters>,
+}
+
+/// Why a request is sent to the dead-letter topic.
+struct Reason {
+    code: &'static str,
+    message: String,
+}
+
+impl KafkaReplyChannel {
+    pub(crate) fn new(
+        sender: Sender,
+        (routes, dead_letters): (Routes, DeadLetters),
+        type_id: Option<String>,
+        clock: Arc<dyn Clock>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self { sender, routes, dead_letters, type_id, clock, counters }
+    }
+
+    /// Puts what one outcome needs into the outbox: a reply, a dead letter, both or nothing.
+    async fn put(
+        &self,
+        outbox: &mut Outbox<'_>,
+        address: &ReturnAddress,
+        reply: &Reply,
+    ) -> Result<(), ChannelError> {
+        let Some(address) = Address::decode(&address.0) else {
+            self.counters.undeliverable_replies.count();
+            return Ok(());
+        };
+        let route = match &address.destination {
+            Destination::To(reply_to) => self.route(outbox, reply_to).await?,
+            Destination::Illegal => Err(self.routes.refuse_illegal()),
+            Destination::Nowhere => {
+                self.counters.unaddressed_requests.count();
+                return self
+                    .put_dead_letter(outbox, &address, reason(&reply.outcome))
+                    .await
+                    .map(drop);
+            }
+        };
+        let why = reason(&reply.outcome).or_else(|| route.as_ref().err().map(Reason::of));
+        let original = self.put_dead_letter(outbox, &address, why).await?;
+        if let (Ok(route), Destination::To(reply_to)) = (route, address.destination) {
+            let key = original.and_then(|original| original.key);
+            outbox.put_reply(reply, &address.named_type, (reply_to, route), key);
+        }
+        Ok(())
+    }
+
+    async fn route(
+        &self,
+        outbox: &mut Outbox<'_>,
+        reply_to: &ReplyTo<'_>,
+    ) -> Result<Result<Route, Undeliverable>, ChannelError> {
+        if reply_to.correlation_id().is_none() {
+            self.counters.uncorrelated_replies.count();
+        }
+        self.routes.find(&mut outbox.topics, reply_to).await.map_err(channel_error)
+    }
+
+    /// Puts the original of a request into the outbox, where there is a reason; returns it.
+    async fn put_dead_letter(
+        &self,
+        outbox: &mut Outbox<'_>,
+        address: &Address<'_>,
+        reason: Option<Reason>,
+    ) -> Result<Option<OwnedRecord>, ChannelError> {
+        let (Some(origin), Some(reason)) = (address.origin, reason) else { return Ok(None) };
+        let original = self.original(origin).await?;
+        if let Some(original) = &original {
+            self.counters.dead_letters.count();
+            outbox.put(self.dead_letters.letter(original, reason.code, &reason.message));
+        } else {
+            self.counters.lost_dead_letters.count();
+            let Origin { partition, offset } = origin;
+            let code = reason.code;
+            tracing::error!(partition, offset, code, "a request to be dead-lettered is gone");
+        }
+        Ok(original)
+    }
+
+    async fn original(&self, origin: Origin) -> Result<Option<OwnedRecord>, ChannelError> {
+        let fetched = self.dead_letters.original(origin).await;
+        fetched.map_err(|error| ChannelError::Unknown(error.into()))
+    }
+
+    /// Sends what is in the outbox. What Kafka does not take for its size is left out: it
+    /// would hold up everything behind it for ever.
+    async fn deliver(&self, mut outbox: Outbox<'_>) -> Result<(), ChannelError> {
+        loop {
+            match self.sender.send(&outbox.messages).await {
+                Ok(()) => return Ok(()),
+                Err(SendError::TooLarge { index, bytes, .. }) => {
+                    self.counters.oversized_replies.count();
+                    tracing::error!(bytes, "a message is larger than Kafka takes: left out");
+                    outbox.leave_out(index);
+                }
+                Err(error) => return Err(channel_error(error)),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl ReplyChannel for KafkaReplyChannel {
+    async fn send(&self, replies: Vec<(ReturnAddress, Reply)>) -> Result<(), ChannelError> {
+        let replied_at = wire::written_instant(self.clock.now());
+        let mut outbox = Outbox::new(&replied_at, self.type_id.as_deref(), replies.len());
+        for (address, reply) in &replies {
+            self.put(&mut outbox, address, reply).await?;
+        }
+        self.deliver(outbox).await
+    }
+}
+
+impl fmt::Debug for KafkaReplyChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaReplyChannel").field("routes", &self.routes).finish_non_exhaustive()
+    }
+}
+
+impl Reason {
+    fn of(undeliverable: &Undeliverable) -> Self {
+        Self { code: undeliverable.code(), message: undeliverable.to_string() }
+    }
+}
+
+/// Why a request that was answered is dead-lettered: what it says could not be dealt with.
+fn reason(outcome: &Outcome) -> Option<Reason> {
+    let code = outcome.code?;
+    let message = || outcome.message().unwrap_or_default().to_owned();
+    match code {
+        Code::Unreadable | Code::UnknownType | Code::BadData => {
+            Some(Reason { code: code.as_str(), message: message() })
+        }
+        Code::UnknownShop
+        | Code::UnknownKind
+        | Code::WrongLane
+        | Code::UnknownCampaign
+        | Code::TooManyCauses
+        | Code::CampaignEnded
+        | Code::CampaignReplaced
+        | Code::NewerBase
+        | Code::DeadlinePassed
+        | Code::GivenUp => None,
+    }
+}

@@ -1,0 +1,59 @@
+//! Requests that could not be dealt with, as Spring's tools know them.
+
+use std::sync::Arc;
+
+use catchment_request_reply::profile::{self, DeadLetter, TimestampKind};
+use catchment_request_reply::{Header, Message, OwnedRecord, ReadError, Reader, Timestamp};
+
+use crate::address::Origin;
+use crate::request_log::Entry;
+
+/// Makes dead letters of requests.
+#[derive(Debug)]
+pub(crate) struct DeadLetters {
+    reader: Reader<Entry>,
+    topic: Arc<str>,
+    group: String,
+}
+
+impl DeadLetters {
+    /// Dead letters of the topic that `reader` reads.
+    pub(crate) fn new(reader: Reader<Entry>, topic: &str, group: &str) -> Self {
+        Self { reader, topic: DeadLetter::topic(topic).into(), group: group.to_owned() }
+    }
+
+    /// A request as it stands in the log, while it is there.
+    pub(crate) async fn original(&self, origin: Origin) -> Result<Option<OwnedRecord>, ReadError> {
+        self.reader.fetch(origin.partition, origin.offset).await
+    }
+
+    /// A request with the reason why it could not be dealt with, for the same partition.
+    pub(crate) fn letter(&self, original: &OwnedRecord, code: &str, message: &str) -> Message {
+        let (timestamp, timestamp_kind) = match original.timestamp {
+            Timestamp::Created(millis) => (millis, TimestampKind::Create),
+            Timestamp::Appended(millis) => (millis, TimestampKind::LogAppend),
+            Timestamp::Missing => (-1, TimestampKind::Absent),
+        };
+        let origin = profile::Origin {
+            topic: &original.topic,
+            partition: original.partition,
+            offset: original.offset,
+            timestamp,
+            timestamp_kind,
+            group: &self.group,
+        };
+        let letter = DeadLetter::new(origin, code, message);
+        let headers = original.headers.iter().map(|h| (&*h.name, h.value.as_deref()));
+        let owned = |(name, value): profile::Header<'_>| Header {
+            name: name.to_owned().into(),
+            value: value.map(<[u8]>::to_vec),
+        };
+        Message {
+            topic: Arc::clone(&self.topic),
+            partition: Some(original.partition),
+            key: original.key.clone(),
+            value: original.value.clone(),
+            headers: letter.headers(headers).map(owned).collect(),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What one call sends: replies and dead letters, in the order of the requests.
+
+use catchment_domain::{Code, Reply};
+use catchment_request_reply::profile::{Failure, ReplyBody, ReplyTo};
+use catchment_request_reply::{Header, Message};
+
+use super::routes::{KnownTopics, Route};
+use crate::request_channel::owned;
+use crate::wire::{self, NamedType};
+
+/// The status of the outcome, for those who count without parsing.
+const STATUS: &str = "catchment-status";
+/// The code of an outcome that is not plain success.
+const ERROR_CODE: &str = "catchment-error-code";
+
+/// Messages that are to be sent together.
+pub(super) struct Outbox<'a> {
+    pub(super) messages: Vec<Message>,
+    pub(super) topics: KnownTopics,
+    replied_at: &'a str,
+    type_id: Option<&'a str>,
+    json: Vec<u8>,
+}
+
+impl<'a> Outbox<'a> {
+    pub(super) fn new(replied_at: &'a str, type_id: Option<&'a str>, capacity: usize) -> Self {
+        let messages = Vec::with_capacity(capacity);
+        Self { messages, topics: KnownTopics::new(), replied_at, type_id, json: Vec::new() }
+    }
+
+    pub(super) fn put(&mut self, message: Message) {
+        self.messages.push(message);
+    }
+
+    /// Puts a reply in, under the request's key, which is the shop's id unless that could not
+    /// be read.
+    pub(super) fn put_reply(
+        &mut self,
+        reply: &Reply,
+        named_type: &NamedType,
+        (reply_to, route): (ReplyTo<'_>, Route),
+        key: Option<Vec<u8>>,
+    ) {
+        self.json.clear();
+        wire::write_reply(reply, named_type, self.replied_at, &mut self.json);
+        let failure = failure(reply).filter(|_| reply_to.reports_failures());
+        let body =
+            ReplyBody { value: &self.json, failure: failure.as_deref(), type_id: self.type_id };
+        let mut headers: Vec<Header> = reply_to.headers(&body).map(owned).collect();
+        headers.push(Header::new(STATUS, reply.outcome.status.as_str()));
+        headers.extend(reply.outcome.code.map(|code| Header::new(ERROR_CODE, code.as_str())));
+        let shop = || Some(reply.shop.as_ref()?.as_str().as_bytes().to_vec());
+        self.messages.push(Message {
+            topic: route.topic,
+            partition: route.partition,
+            key: key.or_else(shop),
+            value: reply_to.value(&body).map(<[u8]>::to_vec),
+            headers,
+        });
+    }
+
+    /// Leaves out a message that is too large; of a dead letter only its value, so that it
+    /// still says where the original stands.
+    pub(super) fn leave_out(&mut self, index: usize) {
+        let Some(message) = self.messages.get_mut(index) else { return };
+        if message.value.take().is_none() {
+            self.messages.remove(index);
+        }
+    }
+}
+
+/// What went wrong, for clients that see nothing else of a reply.
+fn failure(reply: &Reply) -> Option<String> {
+    let outcome = &reply.outcome;
+    let failure = Failure {
+        status: outcome.status.as_str(),
+        code: outcome.code.map(Code::as_str).unwrap_or_default(),
+        message: outcome.message()?,
+        retryable: outcome.code.is_some_and(Code::is_retryable),
+    };
+    Some(failure.to_json())
+}

@@ -1,0 +1,167 @@
+//! The reply lanes, as the requester reads them.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use catchment_domain::ports::{Clock, LogError, ReplyLog, ReplyRecord};
+use catchment_domain::{LogIdentity, Position, ReplyLane, ReturnAddress};
+use catchment_request_reply::profile::{Answer, ReplyTo, RequestStyle};
+use catchment_request_reply::requester::{Reply, ReplyBatches, Requester, RequesterSettings};
+use catchment_request_reply::{ReadError, Reader, Record, Sender};
+
+use crate::address;
+use crate::caller::Caller;
+use crate::counts::Counters;
+use crate::error::{log_error, offset, position};
+use crate::wire;
+
+/// The reply lanes, as the requester reads them: each is a partition of the reply topic.
+///
+/// One of them may be the lane of single calls, too ([`KafkaReplyLog::caller`]): they and the
+/// campaigns share its reader.
+#[derive(Clone, Debug)]
+pub struct KafkaReplyLog(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    identity: LogIdentity,
+    requests: Arc<str>,
+    replies: Arc<str>,
+    lanes: u16,
+    sender: Sender,
+    reader: Reader<Reply>,
+    calls: OnceLock<(ReplyLane, ReplyBatches)>,
+    counters: Arc<Counters>,
+}
+
+impl KafkaReplyLog {
+    pub(crate) fn new(
+        identity: LogIdentity,
+        (requests, replies): (&str, &str),
+        lanes: u16,
+        (sender, reader): (Sender, Reader<Reply>),
+        counters: Arc<Counters>,
+    ) -> Self {
+        let (requests, replies) = (requests.into(), replies.into());
+        let calls = OnceLock::new();
+        Self(Arc::new(Shared {
+            identity,
+            requests,
+            replies,
+            lanes,
+            sender,
+            reader,
+            calls,
+            counters,
+        }))
+    }
+
+    /// The reader, for those who end it.
+    #[must_use]
+    pub fn reader(&self) -> &Reader<Reply> {
+        &self.0.reader
+    }
+
+    /// Lets single calls be answered in a lane, of which at most `pending` wait at a time.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers, or there is such a lane already.
+    pub async fn caller(
+        &self,
+        lane: ReplyLane,
+        pending: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Caller, LogError> {
+        let Shared { requests, replies, sender, reader, calls, .. } = &*self.0;
+        let settings = RequesterSettings {
+            partition: lane.0.into(),
+            style: RequestStyle::OWN,
+            pending,
+            ..RequesterSettings::new(Arc::clone(requests), Arc::clone(replies))
+        };
+        let started = Requester::on_clients(sender.clone(), reader.clone(), settings).await;
+        let (requester, batches) = started.map_err(log_error)?;
+        if calls.set((lane, batches)).is_err() {
+            return Err(LogError::Unavailable("another lane has the calls already".into()));
+        }
+        Ok(Caller::new(requester, clock))
+    }
+
+    /// The batches of a lane that calls are answered in, too.
+    fn shared_with_calls(&self, lane: ReplyLane) -> Option<&ReplyBatches> {
+        let (of_calls, batches) = self.0.calls.get()?;
+        (*of_calls == lane).then_some(batches)
+    }
+
+    async fn records(
+        &self,
+        lane: ReplyLane,
+        from: i64,
+        max: usize,
+    ) -> Result<Vec<Record<Reply>>, ReadError> {
+        match self.shared_with_calls(lane) {
+            Some(batches) => batches.read(from, max),
+            None => self.0.reader.read(lane.0.into(), from, max).await,
+        }
+    }
+
+    /// What stands in a reply lane, whatever it is.
+    fn parse(&self, record: &Record<Reply>) -> ReplyRecord {
+        let reply = match record.message.answer() {
+            Answer::Value(value) => wire::parse_reply(value),
+            Answer::Failure(_) | Answer::Malformed => None,
+        };
+        if reply.is_none() {
+            self.0.counters.unreadable_replies.count();
+        }
+        ReplyRecord { position: position(record.offset), reply }
+    }
+}
+
+#[async_trait]
+impl ReplyLog for KafkaReplyLog {
+    fn identity(&self) -> LogIdentity {
+        self.0.identity
+    }
+
+    fn lanes(&self) -> u16 {
+        self.0.lanes
+    }
+
+    fn address(&self, lane: ReplyLane) -> ReturnAddress {
+        // INVARIANT: a topic that has partitions has a name that a topic can have.
+        ReplyTo::of(&self.0.replies, lane.0.into())
+            .map_or_else(|_| ReturnAddress::default(), |reply_to| address::of_lane(&reply_to))
+    }
+
+    /// The broker is asked: what this process has read so far says nothing of it.
+    async fn end(&self, lane: ReplyLane) -> Result<Position, LogError> {
+        let ends = self.0.reader.watermarks(lane.0.into()).await.map_err(log_error)?;
+        Ok(position(ends.high))
+    }
+
+    async fn read(
+        &self,
+        lane: ReplyLane,
+        from: Position,
+        max: usize,
+    ) -> Result<Vec<ReplyRecord>, LogError> {
+        let records = self.records(lane, offset(from), max).await.map_err(log_error)?;
+        Ok(records.iter().map(|record| self.parse(record)).collect())
+    }
+
+    async fn wait(&self, lane: ReplyLane, from: Position) {
+        match self.shared_with_calls(lane) {
+            Some(batches) => batches.wait(offset(from)).await,
+            None => self.0.reader.wait(lane.0.into(), offset(from)).await,
+        }
+    }
+
+    async fn release(&self, lane: ReplyLane, next: Position) {
+        match self.shared_with_calls(lane) {
+            Some(batches) => batches.release(offset(next)),
+            None => self.0.reader.release(lane.0.into(), offset(next)),
+        }
+    }
+}

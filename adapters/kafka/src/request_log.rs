@@ -1,0 +1,156 @@
+//! The request lanes, as the consumer reads them: a member of a group.
+
+mod hints;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use catchment_domain::ports::{LogError, RequestLog, Stretch};
+use catchment_domain::{Lane, LogIdentity, Position, RequestId, RequestRecord};
+use catchment_request_reply::profile::{IllegalTopic, ReplyTo};
+use catchment_request_reply::{Incoming, Reader, Record};
+
+use crate::address::{self, Destination, Origin};
+use crate::counts::Counters;
+use crate::error::{log_error, offset, position};
+use crate::wire::{self, Refusal};
+use hints::Hints;
+
+/// The request lanes, as the consumer reads them.
+///
+/// A lane is a partition. It can be read while the group has assigned it to this member.
+/// Positions are kept in the database; what is committed to Kafka is a hint for tools that show
+/// lag, a moment behind the truth.
+///
+/// A message that is no request is a record all the same, with what is wrong with it, so that
+/// the lane goes on behind it and it is answered. A request of a type that belongs to somebody
+/// else is passed over and counted.
+#[derive(Clone, Debug)]
+pub struct KafkaRequestLog {
+    identity: LogIdentity,
+    reader: Reader<Entry>,
+    hints: Arc<Hints>,
+}
+
+impl KafkaRequestLog {
+    pub(crate) fn new(identity: LogIdentity, reader: Reader<Entry>) -> Self {
+        Self { identity, reader, hints: Arc::default() }
+    }
+
+    /// The reader, for those who are concerned with the group rather than with requests.
+    #[must_use]
+    pub const fn reader(&self) -> &Reader<Entry> {
+        &self.reader
+    }
+
+    fn commit_hint(&self, lane: Lane) {
+        if let Some(next) = self.hints.take_due(lane) {
+            self.reader.commit(lane.0.into(), next);
+        }
+    }
+}
+
+#[async_trait]
+impl RequestLog for KafkaRequestLog {
+    fn identity(&self) -> LogIdentity {
+        self.identity
+    }
+
+    async fn read(&self, lane: Lane, from: Position, max: usize) -> Result<Stretch, LogError> {
+        let read = self.reader.read(lane.0.into(), offset(from), max).await;
+        Ok(stretch(read.map_err(log_error)?))
+    }
+
+    async fn last_before(
+        &self,
+        lane: Lane,
+        position: Position,
+    ) -> Result<Option<RequestId>, LogError> {
+        let (partition, next) = (i32::from(lane.0), offset(position));
+        let ends = self.reader.watermarks(partition).await.map_err(log_error)?;
+        if ends.high < next {
+            return Err(LogError::Beyond {
+                from: position,
+                end: crate::error::position(ends.high),
+            });
+        }
+        if next <= ends.low {
+            return Ok(None);
+        }
+        let fetched = self.reader.fetch(partition, next - 1).await.map_err(log_error)?;
+        Ok(fetched
+            .map(|record| wire::parse_request(record.key.as_deref(), record.value.as_deref()).id))
+    }
+
+    async fn wait(&self, lane: Lane, from: Position) {
+        let reading = self.reader.wait(lane.0.into(), offset(from));
+        let committing = async {
+            self.hints.due(lane).await;
+            self.commit_hint(lane);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = reading => {}
+            () = committing => {}
+        }
+    }
+
+    async fn release(&self, lane: Lane, next: Position) {
+        let next = offset(next);
+        self.reader.release(lane.0.into(), next);
+        self.hints.put(lane, next);
+        self.commit_hint(lane);
+    }
+}
+
+/// What stands in a lane.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// A request, or what ought to be one.
+    Request(RequestRecord),
+    /// Something of somebody else's.
+    Foreign(RequestId),
+}
+
+impl Entry {
+    const fn id(&self) -> RequestId {
+        match self {
+            Self::Request(record) => record.id,
+            Self::Foreign(id) => *id,
+        }
+    }
+}
+
+fn stretch(records: Vec<Record<Entry>>) -> Stretch {
+    let last = records.last().map(|record| (position(record.offset), record.message.id()));
+    let requests = records.into_iter().filter_map(|record| match record.message {
+        Entry::Request(request) => Some(request),
+        Entry::Foreign(_) => None,
+    });
+    Stretch { requests: requests.collect(), last }
+}
+
+/// What stands in a lane, whatever it is.
+pub(crate) fn entry(incoming: &Incoming<'_>, counters: &Counters) -> Entry {
+    let parsed = wire::parse_request(incoming.key, incoming.value);
+    let request = match parsed.content {
+        Ok(request) => Ok(request),
+        Err(Refusal::Invalid(invalid)) => Err(invalid),
+        Err(Refusal::Foreign) => {
+            counters.foreign_requests.count();
+            return Entry::Foreign(parsed.id);
+        }
+    };
+    let destination = match ReplyTo::read(incoming.headers.iter().copied()) {
+        Ok(Some(reply_to)) => Destination::To(reply_to),
+        Ok(None) => Destination::Nowhere,
+        Err(IllegalTopic) => Destination::Illegal,
+    };
+    let origin = Origin { partition: incoming.partition, offset: incoming.offset };
+    Entry::Request(RequestRecord {
+        position: position(incoming.offset),
+        id: parsed.id,
+        return_address: address::of_request(origin, &parsed.named_type, &destination),
+        request,
+    })
+}
