@@ -3,7 +3,7 @@
 use crate::judge::{LaneTime, judge};
 use crate::lane::{Epoch, Lane, Lanes, Position};
 use crate::outcome::{Code, Outcome};
-use crate::request::{RequestId, RequestRecord};
+use crate::request::{Invalid, RequestId, RequestRecord};
 use crate::revision::CampaignRef;
 use crate::shop::{ShopId, ShopState};
 use crate::trigger::Policy;
@@ -24,6 +24,8 @@ pub struct Batch {
     shops: Vec<ShopId>,
     /// For each record the index of its shop.
     seats: Vec<Option<u32>>,
+    /// The last record of the stretch, be it a request or not.
+    last: Option<(Position, RequestId)>,
 }
 
 impl Batch {
@@ -51,7 +53,28 @@ impl Batch {
                 *seat = u32::try_from(shops.len() - 1).ok();
             }
         }
-        Self { lane, epoch, from, replied, records, shops, seats }
+        let last = records.last().map(|record| (record.position, record.id));
+        Self { lane, epoch, from, replied, records, shops, seats, last }
+    }
+
+    /// The same batch, and behind its requests records that are none, up to this one: the lane
+    /// goes on behind it.
+    #[must_use]
+    pub const fn up_to(mut self, last: (Position, RequestId)) -> Self {
+        self.last = Some(last);
+        self
+    }
+
+    /// The same batch with its requests replaced by rejections: what they meet cannot be read.
+    #[must_use]
+    pub fn rejected(mut self, what: &str) -> Self {
+        for record in &mut self.records {
+            let shop = record.shop().cloned();
+            record.request = Err(Invalid { code: Code::BadData, message: what.into(), shop });
+        }
+        self.shops.clear();
+        self.seats.fill(None);
+        self
     }
 
     /// The requests, in the order of the lane.
@@ -90,13 +113,13 @@ impl Batch {
     /// One past the last record: where the lane stands once the batch is applied.
     #[must_use]
     pub fn to(&self) -> Position {
-        self.records.last().map_or(self.from, |record| record.position.next())
+        self.last.map_or(self.from, |(position, _)| position.next())
     }
 
     /// The id of the last record, by which the log is known again.
     #[must_use]
     pub fn last_id(&self) -> Option<RequestId> {
-        self.records.last().map(|record| record.id)
+        self.last.map(|(_, id)| id)
     }
 }
 

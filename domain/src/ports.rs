@@ -17,7 +17,7 @@ pub use campaign_repository::{
 };
 pub use channel::{ChannelError, ReplyChannel, RequestChannel};
 pub use clock::Clock;
-pub use log::{LogError, ReplyLog, ReplyRecord, RequestLog};
+pub use log::{LogError, ReplyLog, ReplyRecord, RequestLog, Stretch};
 pub use reply_lanes::{Holder, Lease, ReplyLanes};
 pub use shop_ledger::{Claim, Decide, ShopLedger};
 pub use shop_repository::{ImportTerms, Imported, ShopRepository};

@@ -2,31 +2,53 @@
 //!
 //! Both halves of request-reply are loops that somebody else turns: each `step` does one piece
 //! of work and says how to go on. They need no runtime, so the simulator turns them as well.
+//! A step that is dropped at any await loses nothing that was stored or sent: what was in hand
+//! is found out again by the next one.
 
 mod lane_consumer;
 mod lane_requester;
 mod leased;
 mod sending;
+mod trouble;
 
 use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::lane::{Lane, Position};
-use crate::ports::LogError;
+use crate::ports::{BoxError, LogError};
 
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
 pub use lane_requester::{LaneRequester, RequesterPorts, RequesterTerms};
 
 /// How to go on after a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Step {
     /// Something was done: step again at once.
     Worked,
     /// There is nothing to do now: wait for the log, then step again.
     Idle,
-    /// Something is not available: step again after this long.
-    Pause(Duration),
+    /// Something stands in the way: step again after a while.
+    Pause {
+        /// How long: the more failures in a row, the longer.
+        after: Duration,
+        /// What stands in the way, for the log.
+        obstacle: Obstacle,
+    },
+}
+
+/// What stands in the way of a service, and may go away by itself.
+#[derive(Debug, Error)]
+pub enum Obstacle {
+    /// Another requester has the lease.
+    #[error("another requester has the lease of the reply lane")]
+    LeasedByAnother,
+    /// Another owner took over, or the answer to a commit was lost: it is claimed again.
+    #[error("another owner took over, or a commit's answer was lost")]
+    Fenced,
+    /// What a port said.
+    #[error(transparent)]
+    Unavailable(BoxError),
 }
 
 /// Why a service cannot go on without a human.
@@ -58,10 +80,4 @@ pub enum ServiceError {
     /// The channel was closed under a running service.
     #[error("the channel is closed")]
     Closed,
-}
-
-/// The pause after so many failures in a row: 50 ms, doubled each time, at most 5 s.
-fn pause_after(failures: u32) -> Step {
-    let factor = 1 << failures.saturating_sub(1).min(7);
-    Step::Pause((Duration::from_millis(50) * factor).min(Duration::from_secs(5)))
 }

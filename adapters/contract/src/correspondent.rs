@@ -1,5 +1,6 @@
 //! Whoever sends and reads, as a promise of a log plays it.
 
+use catchment_domain::ports::Stretch;
 use catchment_domain::{
     Change, Code, DecidedBy, Lane, Lanes, Outcome, Position, Reply, ReplyLane, Request, RequestId,
     RequestRecord, Revision, ShopId, Standing, Status,
@@ -9,8 +10,13 @@ use uuid::Uuid;
 use crate::Log;
 use crate::scene::{kind, metres, narrow};
 
-/// Everything that is in a lane from a position on.
+/// The requests that are in a lane from a position on.
 pub(crate) async fn read(log: &Log, lane: Lane, from: u64) -> Vec<RequestRecord> {
+    stretch(log, lane, from).await.requests
+}
+
+/// Everything that is in a lane from a position on.
+pub(crate) async fn stretch(log: &Log, lane: Lane, from: u64) -> Stretch {
     log.request_log.read(lane, Position(from), 10_000).await.unwrap()
 }
 

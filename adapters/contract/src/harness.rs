@@ -8,7 +8,7 @@ use catchment_domain::ports::{
     CampaignLedger, CampaignRepository, ReplyChannel, ReplyLanes, ReplyLog, RequestChannel,
     RequestLog, ShopLedger, ShopRepository,
 };
-use catchment_domain::{Lane, Lanes, Position, ReplyLane, ShopId, Timestamp};
+use catchment_domain::{Lane, Lanes, Position, ReplyLane, RequestId, ShopId, Timestamp};
 
 /// The storage ports of one database.
 #[derive(Clone)]
@@ -74,6 +74,10 @@ pub trait LogHarness: Send + Sync {
 
     /// How many request lanes it has.
     fn lanes(&self) -> Lanes;
+
+    /// Appends a record of another domain to a lane, as others do who share the log. Returns
+    /// how it is identified; `None` where nobody else writes to this log.
+    async fn send_foreign(&self, lane: Lane) -> Option<RequestId>;
 
     /// Makes the requests of a lane below `next` go, as its retention would. They were released.
     async fn drop_requests(&self, lane: Lane, next: Position);

@@ -149,6 +149,8 @@ macro_rules! store_suite {
                 two_consumers_of_one_lane_apply_once,
                 log_made_again_is_noticed,
                 bad_data_is_rejected_alone,
+                foreign_records_move_the_lane,
+                finished_consumer_leaves_nothing_to_answer,
             }
         }
     };
@@ -171,6 +173,7 @@ macro_rules! log_suite {
                 reading_behind_the_end_is_empty,
                 reading_beyond_the_end_is_refused,
                 gone_records_are_not_missed,
+                foreign_records_are_passed_over,
                 last_before_names_the_record,
             }
             reply_channel {

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_domain::Status::{Applied, Unchanged};
-use catchment_domain::ports::LogError;
+use catchment_domain::ports::{Claim, LogError};
 use catchment_domain::service::ServiceError;
-use catchment_domain::{Code, Lane, Outcome, RequestId, RequestRecord, ShopId, Status};
+use catchment_domain::{Code, Lane, Outcome, Position, RequestId, RequestRecord, ShopId, Status};
 
-use crate::owner::{Owner, record};
+use crate::owner::{Owner, id_at, record};
 use crate::scene::{narrow, shop, shops_in};
 use crate::script::{Fault, Script, run, run_until_trouble};
 use crate::{Store, StoreHarness};
@@ -86,7 +86,7 @@ pub async fn log_made_again_is_noticed(harness: &dyn StoreHarness) {
     run(&mut Script::new(requests(&ids), &[]).consumer(&store, 2)).await.unwrap();
     let again = (100..)
         .zip(requests(&ids))
-        .map(|(number, record)| RequestRecord { id: crate::owner::id_at(number), ..record });
+        .map(|(number, record)| RequestRecord { id: id_at(number), ..record });
     let script = Script::new(again.collect(), &[]);
     let result = run(&mut script.consumer(&store, 2)).await;
     assert!(matches!(result, Err(ServiceError::ForeignLog { .. })), "{result:?}");
@@ -116,6 +116,54 @@ pub async fn bad_data_is_rejected_alone(harness: &dyn StoreHarness) {
         assert_eq!((reply.id, reply.outcome.code), (record.id, code));
         assert_eq!(reply.shop.as_ref(), record.shop(), "a reply names the shop of its request");
     }
+}
+
+/// Records of others are passed over, also where a batch holds nothing else: the lane goes on
+/// behind them and is known again by them.
+pub async fn foreign_records_move_the_lane(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let foreign = [0, 1, 3, 5].map(Position);
+    let script = Script::shared(requests(&ids), &foreign, &[]);
+    let mut first = script.consumer(&store, 2);
+    first.step().await.unwrap();
+    first.step().await.unwrap();
+    assert_eq!(Owner::of(&store, LANE).await.claim.applied_next, Position(2));
+    script.faults.lock().unwrap().push_back(Fault::RepliesUnsent);
+    run(&mut first).await.unwrap();
+    let answered: Vec<RequestId> = script.replies().iter().map(|reply| reply.id).collect();
+    assert_eq!(answered, [2, 4].map(id_at));
+    let store = harness.reopened().await.unwrap_or(store);
+    let owner = Owner::of(&store, LANE).await;
+    let Claim { applied_next, replied_next, last_id, .. } = owner.claim;
+    assert_eq!((applied_next, replied_next, last_id), (Position(6), Position(6), Some(id_at(5))));
+    let entries = owner.receipts().await.into_iter().flat_map(|receipt| receipt.entries);
+    assert_eq!(entries.map(|entry| entry.position.0).collect::<Vec<_>>(), [2, 4]);
+    run(&mut script.consumer(&store, 2)).await.unwrap();
+    assert_eq!(script.replies().len(), 2);
+}
+
+/// A consumer that is stopped between two steps leaves its successor nothing to answer again.
+pub async fn finished_consumer_leaves_nothing_to_answer(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let script = Script::new(requests(&ids), &[]);
+    let mut consumer = script.consumer(&store, 2);
+    consumer.finish().await.unwrap();
+    consumer.step().await.unwrap();
+    consumer.step().await.unwrap();
+    consumer.finish().await.unwrap();
+    consumer.finish().await.unwrap();
+    let Claim { applied_next, replied_next, .. } = Owner::of(&store, LANE).await.claim;
+    assert_eq!((applied_next, replied_next), (Position(2), Position(2)));
+    // One that was finished may go on: it claims again.
+    run(&mut consumer).await.unwrap();
+    check_applied_once(&store, &ids, &script).await;
+    assert_eq!(script.replies().len(), script.records.len(), "each is answered once");
+    let mut late = script.consumer(&store, 2);
+    late.step().await.unwrap();
+    late.finish().await.unwrap();
+    assert_eq!(script.replies().len(), script.records.len());
 }
 
 /// Three requests for each shop, in turn: to 3 km, to 2 km, and to 2 km again.

@@ -2,11 +2,11 @@
 
 use std::fmt::Debug;
 
-use catchment_domain::ports::LogError;
-use catchment_domain::{Lane, Position, RequestRecord};
+use catchment_domain::ports::{LogError, Stretch};
+use catchment_domain::{Lane, Position};
 
 use crate::LogHarness;
-use crate::correspondent::{id, ids, read, requests, send, shop_in};
+use crate::correspondent::{id, ids, read, requests, send, shop_in, stretch};
 
 const LANE: Lane = Lane(0);
 
@@ -23,9 +23,9 @@ pub async fn reading_is_repeatable(harness: &dyn LogHarness) {
         let (mut pieces, mut from) = (Vec::new(), Position(0));
         while pieces.len() < 7 {
             let piece = log.request_log.read(LANE, from, max).await.unwrap();
-            assert!((1..=max).contains(&piece.len()));
-            from = piece.last().unwrap().position.next();
-            pieces.extend(piece);
+            assert!((1..=max).contains(&piece.requests.len()));
+            from = piece.last.unwrap().0.next();
+            pieces.extend(piece.requests);
         }
         assert_eq!(pieces[..7], all, "{max} at a time");
     }
@@ -63,8 +63,7 @@ pub async fn reading_beyond_the_end_is_refused(harness: &dyn LogHarness) {
         let last = log.request_log.last_before(LANE, end).await.unwrap();
         assert_eq!(last, all.last().map(|record| record.id));
         let beyond = end.next();
-        let records = log.request_log.read(LANE, beyond, 9).await.map(|records| ids(&records));
-        check_beyond(records, (beyond, end));
+        check_beyond(log.request_log.read(LANE, beyond, 9).await, (beyond, end));
         check_beyond(log.request_log.last_before(LANE, beyond).await, (beyond, end));
     }
 }
@@ -88,7 +87,7 @@ pub async fn gone_records_are_not_missed(harness: &dyn LogHarness) {
     log.request_log.release(LANE, from).await;
     assert_eq!(read(&log, LANE, next.0).await, all[3..]);
     match log.request_log.read(LANE, from, 9).await {
-        Ok(records) => assert_eq!(records, all),
+        Ok(stretch) => assert_eq!(stretch.requests, all),
         gone => check_truncated(gone, (from, next)),
     }
     harness.drop_requests(LANE, next).await;
@@ -98,11 +97,33 @@ pub async fn gone_records_are_not_missed(harness: &dyn LogHarness) {
     assert_eq!(read(&log, LANE, next.0).await, all[3..]);
 }
 
-fn check_truncated(result: Result<Vec<RequestRecord>, LogError>, expected: (Position, Position)) {
+fn check_truncated(result: Result<Stretch, LogError>, expected: (Position, Position)) {
     match result {
         Err(LogError::Truncated { from, first }) => assert_eq!((from, first), expected),
         result => panic!("{result:?}"),
     }
+}
+
+/// What belongs to others is not returned, whether something else stands around it or not, and
+/// nobody is stopped by it.
+pub async fn foreign_records_are_passed_over(harness: &dyn LogHarness) {
+    let log = harness.log();
+    let shop = shop_in(harness.lanes(), LANE);
+    let (mut from, mut last) = (Position(0), None);
+    for (number, count) in [(0, 0), (0, 2), (2, 1)] {
+        send(&log, requests(number, count, &shop)).await;
+        let foreign = harness.send_foreign(LANE).await;
+        let newest = number + count as u64;
+        last = foreign.or_else(|| newest.checked_sub(1).map(id));
+        let passed = stretch(&log, LANE, from.0).await;
+        assert_eq!(ids(&passed.requests), (number..).take(count).map(id).collect::<Vec<_>>());
+        assert_eq!(passed.last.map(|(_, id)| id), last);
+        from = passed.last.map_or(from, |(position, _)| position.next());
+        assert_eq!(log.request_log.last_before(LANE, from).await.unwrap(), last);
+        assert_eq!(stretch(&log, LANE, from.0).await, Stretch::default());
+    }
+    assert_eq!(ids(&read(&log, LANE, 0).await), [0, 1, 2].map(id));
+    assert_eq!(stretch(&log, LANE, 0).await.last.map(|(_, id)| id), last);
 }
 
 /// The record before a position is known by its id.

@@ -1,11 +1,12 @@
 //! A consumer on a log that is written down beforehand, with faults where the script says.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
     ChannelError, Claim, Decide, LogError, ReplyChannel, RequestLog, ShopLedger, StoreError,
+    Stretch,
 };
 use catchment_domain::service::{ConsumerPorts, LaneConsumer, Rules, ServiceError, Step};
 use catchment_domain::{
@@ -22,6 +23,8 @@ const MANY_STEPS: usize = 1_000;
 /// A log of one lane, and what was answered to it.
 pub(crate) struct Script {
     pub(crate) records: Vec<RequestRecord>,
+    /// Which of the records belong to others.
+    pub(crate) foreign: BTreeSet<Position>,
     pub(crate) replies: Mutex<Vec<Reply>>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
 }
@@ -41,8 +44,18 @@ pub(crate) enum Fault {
 
 impl Script {
     pub(crate) fn new(records: Vec<RequestRecord>, faults: &[Fault]) -> Arc<Self> {
+        Self::shared(records, &[], faults)
+    }
+
+    /// A log that is shared with others.
+    pub(crate) fn shared(
+        records: Vec<RequestRecord>,
+        foreign: &[Position],
+        faults: &[Fault],
+    ) -> Arc<Self> {
         let faults = Mutex::new(faults.iter().copied().collect());
-        Arc::new(Self { records, replies: Mutex::new(Vec::new()), faults })
+        let foreign = foreign.iter().copied().collect();
+        Arc::new(Self { records, foreign, replies: Mutex::new(Vec::new()), faults })
     }
 
     /// Whether this fault is the next, which it is then no more.
@@ -76,7 +89,7 @@ impl Script {
 /// Lets a consumer work until it has nothing to do.
 pub(crate) async fn run(consumer: &mut LaneConsumer) -> Result<(), ServiceError> {
     for _ in 0..MANY_STEPS {
-        if consumer.step().await? == Step::Idle {
+        if matches!(consumer.step().await?, Step::Idle) {
             return Ok(());
         }
     }
@@ -85,7 +98,7 @@ pub(crate) async fn run(consumer: &mut LaneConsumer) -> Result<(), ServiceError>
 
 /// Lets a consumer work until something goes wrong, or there is nothing to do.
 pub(crate) async fn run_until_trouble(consumer: &mut LaneConsumer) {
-    while consumer.step().await.unwrap() == Step::Worked {}
+    while matches!(consumer.step().await.unwrap(), Step::Worked) {}
 }
 
 #[async_trait]
@@ -94,15 +107,12 @@ impl RequestLog for Script {
         lasting_log(1)
     }
 
-    async fn read(
-        &self,
-        _: Lane,
-        from: Position,
-        max: usize,
-    ) -> Result<Vec<RequestRecord>, LogError> {
+    async fn read(&self, _: Lane, from: Position, max: usize) -> Result<Stretch, LogError> {
         self.check_end(from)?;
         let behind = self.records.iter().filter(|record| from <= record.position);
-        Ok(behind.take(max).cloned().collect())
+        let mut stretch = Stretch::of(behind.take(max).cloned().collect());
+        stretch.requests.retain(|record| !self.foreign.contains(&record.position));
+        Ok(stretch)
     }
 
     async fn last_before(

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use catchment_domain::ports::{
     ChannelError, LogError, ReplyChannel, ReplyLog, ReplyRecord, RequestChannel, RequestLog,
+    Stretch,
 };
 use catchment_domain::{
     Lane, Lanes, LogIdentity, Position, Reply, ReplyLane, Request, RequestId, RequestRecord,
@@ -25,6 +26,8 @@ use track::Track;
 /// stay small all the same, because a requester has a bounded number of requests under way,
 /// and each has one reply. A `send` that is given up while it waits leaves a first part of its
 /// requests in their lanes, as a broker would.
+///
+/// It is shared with nobody: all that stands in its lanes are requests and replies of ours.
 ///
 /// A return address is the number of a reply lane, in two bytes, the higher first.
 #[derive(Debug)]
@@ -111,13 +114,8 @@ impl RequestLog for MemoryLog {
         self.identity
     }
 
-    async fn read(
-        &self,
-        lane: Lane,
-        from: Position,
-        max: usize,
-    ) -> Result<Vec<RequestRecord>, LogError> {
-        self.requests(lane)?.read(from, max)
+    async fn read(&self, lane: Lane, from: Position, max: usize) -> Result<Stretch, LogError> {
+        self.requests(lane)?.read(from, max).map(Stretch::of)
     }
 
     async fn last_before(

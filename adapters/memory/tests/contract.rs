@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use catchment_contract::{Capabilities, Log, LogHarness, Store, StoreHarness};
 use catchment_domain::ports::{Clock, ReplyLog, RequestLog};
-use catchment_domain::{Lane, Lanes, LogIdentity, Position, ReplyLane, ShopId, Timestamp};
+use catchment_domain::{
+    Lane, Lanes, LogIdentity, Position, ReplyLane, RequestId, ShopId, Timestamp,
+};
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 
 const LANES: NonZeroU16 = NonZeroU16::new(4).unwrap();
@@ -86,6 +88,10 @@ impl LogHarness for LogInMemory {
 
     fn lanes(&self) -> Lanes {
         Lanes(LANES)
+    }
+
+    async fn send_foreign(&self, _: Lane) -> Option<RequestId> {
+        None
     }
 
     async fn drop_requests(&self, lane: Lane, next: Position) {

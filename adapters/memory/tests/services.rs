@@ -71,7 +71,7 @@ impl Town {
             for consumer in &mut self.consumers {
                 steps.push(consumer.step().await.unwrap());
             }
-            if steps.iter().all(|step| *step == Step::Idle) {
+            if steps.iter().all(|step| matches!(step, Step::Idle)) {
                 return;
             }
         }

@@ -30,7 +30,29 @@ pub enum LogError {
     },
 }
 
+/// A stretch of a lane: the requests that stand in it, and where it ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stretch {
+    /// What is a request, or ought to be one, in the order of the lane.
+    pub requests: Vec<RequestRecord>,
+    /// Place and id of the last record, be it a request or not; `None` where there is none.
+    /// A record that is no request is identified as an unreadable one is.
+    pub last: Option<(Position, RequestId)>,
+}
+
+impl Stretch {
+    /// A stretch of requests alone.
+    #[must_use]
+    pub fn of(requests: Vec<RequestRecord>) -> Self {
+        let last = requests.last().map(|record| (record.position, record.id));
+        Self { requests, last }
+    }
+}
+
 /// The lanes of requests, as the consumer reads them.
+///
+/// A log may be shared with others, whose records are no business of ours: they are passed over
+/// and counted by the log, get no reply, and the lane goes on behind them.
 ///
 /// # Promises
 ///
@@ -40,19 +62,17 @@ pub enum LogError {
 ///   [`LogError::Beyond`]; a log that was made again, or lost its end, is noticed by that.
 /// - `gone_records_are_not_missed`: reading what is gone is [`LogError::Truncated`], never a
 ///   silent skip. What was released may be gone, or be read once more.
-/// - `last_before_names_the_record`: while it is there.
+/// - `foreign_records_are_passed_over`: a stretch does not hold what belongs to others, and ends
+///   behind it, also where there is nothing else.
+/// - `last_before_names_the_record`: while it is there, also one that belongs to others.
 #[async_trait]
 pub trait RequestLog: Send + Sync + 'static {
     /// Which log this is.
     fn identity(&self) -> LogIdentity;
 
-    /// Up to `max` records from `from` on; none when there are none yet.
-    async fn read(
-        &self,
-        lane: Lane,
-        from: Position,
-        max: usize,
-    ) -> Result<Vec<RequestRecord>, LogError>;
+    /// Up to `max` requests from `from` on; an empty stretch when there is nothing yet. What
+    /// was sent before the call is found by it.
+    async fn read(&self, lane: Lane, from: Position, max: usize) -> Result<Stretch, LogError>;
 
     /// The id of the record before `position`, while it is there; a position beyond the end is
     /// [`LogError::Beyond`] here, too.
@@ -104,7 +124,8 @@ pub trait ReplyLog: Send + Sync + 'static {
     /// One past the newest reply.
     async fn end(&self, lane: ReplyLane) -> Result<Position, LogError>;
 
-    /// Up to `max` replies from `from` on; none when there are none yet.
+    /// Up to `max` replies from `from` on; none when there are none yet. What was sent before
+    /// the call is found by it.
     async fn read(
         &self,
         lane: ReplyLane,

@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use crate::batch::{Batch, Receipt, judge_batch};
 use crate::lane::{Epoch, Lane, Lanes, Position};
-use crate::outcome::{Code, Outcome, Reply};
-use crate::ports::{
-    ChannelError, Claim, LogError, ReplyChannel, RequestLog, ShopLedger, StoreError,
-};
-use crate::request::{Invalid, RequestRecord, ReturnAddress};
-use crate::service::{ServiceError, Step, pause_after};
+use crate::outcome::{Outcome, Reply};
+use crate::ports::{Claim, ReplyChannel, RequestLog, ShopLedger, StoreError, Stretch};
+use crate::request::{RequestRecord, ReturnAddress};
+use crate::service::trouble::{Failures, Trouble};
+use crate::service::{ServiceError, Step};
 use crate::trigger::Policy;
 
 /// What a consumer works on.
@@ -47,7 +46,7 @@ pub struct LaneConsumer {
     owned: Option<Owned>,
     /// The most requests of the next batch: fewer while bad data is looked for.
     limit: usize,
-    failures: u32,
+    failures: Failures,
 }
 
 /// Where the lane stands, for its owner.
@@ -60,44 +59,12 @@ struct Owned {
     stored_replied: Position,
 }
 
-/// Why a step did not succeed.
-enum Trouble {
-    /// Forget what is held, and claim again.
-    Fenced,
-    /// Try again.
-    Unavailable,
-    /// Leave out what carries it.
-    BadData(String),
-    /// A human must look.
-    Fatal(ServiceError),
-}
-
-impl From<StoreError> for Trouble {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Fenced => Self::Fenced,
-            StoreError::Unavailable(_) => Self::Unavailable,
-            StoreError::BadData { what } => Self::BadData(what),
-            StoreError::Refused { what } => Self::Fatal(ServiceError::Refused { what }),
-        }
-    }
-}
-
-impl From<ChannelError> for Trouble {
-    fn from(error: ChannelError) -> Self {
-        match error {
-            ChannelError::Unknown(_) => Self::Unavailable,
-            ChannelError::Closed => Self::Fatal(ServiceError::Closed),
-        }
-    }
-}
-
 impl LaneConsumer {
     /// A consumer that owns nothing yet.
     #[must_use]
     pub fn new(lane: Lane, ports: ConsumerPorts, rules: Arc<Rules>) -> Self {
         let limit = rules.batch;
-        Self { lane, ports, rules, owned: None, limit, failures: 0 }
+        Self { lane, ports, rules, owned: None, limit, failures: Failures::default() }
     }
 
     /// Claims the lane, answers what an owner before left unanswered, or applies and answers
@@ -108,18 +75,21 @@ impl LaneConsumer {
     /// When a human must look; the lane stands still until then.
     pub async fn step(&mut self) -> Result<Step, ServiceError> {
         let done = match &self.owned {
-            None => self.claim().await,
+            // A claim alone is no success: what failed by it before may fail again.
+            None => return self.claim().await.or_else(|trouble| self.failures.next_step(trouble)),
             Some(owned) if owned.replied_next < owned.applied_next => self.rebuild().await,
             Some(_) => self.consume().await,
         };
         match done {
-            Ok(step) => Ok(step),
-            Err(Trouble::Fatal(error)) => Err(error),
-            Err(Trouble::BadData(what)) => Err(ServiceError::Refused { what }),
-            Err(Trouble::Unavailable) => Ok(self.pause()),
-            Err(Trouble::Fenced) => {
-                self.owned = None;
-                Ok(self.pause())
+            Ok(step) => {
+                self.failures.forget();
+                Ok(step)
+            }
+            Err(trouble) => {
+                if matches!(trouble, Trouble::Fenced) {
+                    self.owned = None;
+                }
+                self.failures.next_step(trouble)
             }
         }
     }
@@ -127,13 +97,29 @@ impl LaneConsumer {
     /// Returns once the log may have something for this consumer.
     pub async fn wait(&self) {
         if let Some(owned) = &self.owned {
-            self.ports.log.wait(self.lane, owned.applied_next).await;
+            self.ports.log.wait(self.lane, owned.replied_next).await;
         }
     }
 
-    fn pause(&mut self) -> Step {
-        self.failures = self.failures.saturating_add(1);
-        pause_after(self.failures)
+    /// Stores how far the lane is answered and lets go of it, so that the next owner need not
+    /// answer again. Another step would claim the lane anew.
+    ///
+    /// # Errors
+    ///
+    /// When that could not be stored: then the next owner does answer again.
+    pub async fn finish(&mut self) -> Result<(), StoreError> {
+        match self.owned.take() {
+            Some(owned) if owned.stored_replied < owned.replied_next => {
+                self.store_replied(&owned).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn store_replied(&self, owned: &Owned) -> Result<(), StoreError> {
+        self.ports.ledger.replied(self.lane, owned.epoch, owned.replied_next).await?;
+        self.ports.log.release(self.lane, owned.replied_next).await;
+        Ok(())
     }
 
     async fn claim(&mut self) -> Result<Step, Trouble> {
@@ -153,7 +139,7 @@ impl LaneConsumer {
     async fn check_log(&self, claim: &Claim) -> Result<(), Trouble> {
         let position = claim.applied_next;
         let last = self.ports.log.last_before(self.lane, position).await;
-        match last.map_err(|error| self.log_trouble(error))? {
+        match last.map_err(|error| Trouble::of_log(self.lane.0, error))? {
             Some(id) if claim.last_id.is_some_and(|expected| expected != id) => {
                 Err(Trouble::Fatal(ServiceError::ForeignLog { lane: self.lane, position }))
             }
@@ -161,18 +147,9 @@ impl LaneConsumer {
         }
     }
 
-    fn log_trouble(&self, error: LogError) -> Trouble {
-        match error {
-            LogError::Unavailable(_) => Trouble::Unavailable,
-            source @ (LogError::Truncated { .. } | LogError::Beyond { .. }) => {
-                Trouble::Fatal(ServiceError::Log { lane: self.lane.0, source })
-            }
-        }
-    }
-
-    async fn read(&self, from: Position) -> Result<Vec<RequestRecord>, Trouble> {
+    async fn read(&self, from: Position) -> Result<Stretch, Trouble> {
         let read = self.ports.log.read(self.lane, from, self.limit).await;
-        read.map_err(|error| self.log_trouble(error))
+        read.map_err(|error| Trouble::of_log(self.lane.0, error))
     }
 
     /// Answers requests that were applied, but perhaps not answered, from their receipts.
@@ -180,13 +157,15 @@ impl LaneConsumer {
         let Some(Owned { applied_next, replied_next: from, .. }) = self.owned else {
             return Ok(Step::Worked);
         };
-        let mut records = self.read(from).await?;
-        records.retain(|record| record.position < applied_next);
-        let to = records.last().map_or(applied_next, |record| record.position.next());
+        let Stretch { mut requests, last } = self.read(from).await?;
+        // What was applied is there, or the log would say that it is gone.
+        let Some((last, _)) = last else { return Ok(Step::Idle) };
+        let to = last.next().min(applied_next);
+        requests.retain(|record| record.position < applied_next);
         let receipts = self.ports.ledger.receipts(self.lane, from, to).await?;
         let mut entries = receipts.into_iter().flat_map(|receipt| receipt.entries);
-        let mut replies = Vec::with_capacity(records.len());
-        for record in records {
+        let mut replies = Vec::with_capacity(requests.len());
+        for record in requests {
             // Entries and records stand in the order of the lane.
             match entries.find(|entry| entry.position == record.position) {
                 Some(entry) if entry.id == record.id => {
@@ -206,14 +185,13 @@ impl LaneConsumer {
     /// Applies and answers the next batch.
     async fn consume(&mut self) -> Result<Step, Trouble> {
         let Some(owned) = &self.owned else { return Ok(Step::Worked) };
-        let records = self.read(owned.applied_next).await?;
-        if records.is_empty() {
-            return self.rest().await;
-        }
-        let Some((batch, receipt)) = self.apply(records).await? else {
+        let Stretch { requests, last } = self.read(owned.applied_next).await?;
+        let Some(last) = last else { return self.rest().await };
+        let owner = (self.lane, owned.epoch);
+        let batch = Batch::new(owner, owned.applied_next, owned.replied_next, requests);
+        let Some((batch, receipt)) = self.apply(batch.up_to(last)).await? else {
             return Ok(Step::Worked);
         };
-        self.failures = 0;
         self.limit = (self.limit * 2).min(self.rules.batch);
         let (answered, to) = (batch.replied, batch.to());
         if let Some(owned) = &mut self.owned {
@@ -228,13 +206,9 @@ impl LaneConsumer {
         Ok(Step::Worked)
     }
 
-    /// Applies these records; `None` where bad data must first be looked for in a smaller
-    /// batch. Bad data in a batch of one is that request's: it is rejected.
-    async fn apply(
-        &mut self,
-        records: Vec<RequestRecord>,
-    ) -> Result<Option<(Batch, Receipt)>, Trouble> {
-        let batch = self.batch(records);
+    /// Applies a batch; `None` where bad data must first be looked for in a smaller one. Bad
+    /// data in a batch of one request is that request's: it is rejected.
+    async fn apply(&mut self, batch: Batch) -> Result<Option<(Batch, Receipt)>, Trouble> {
         let what = match self.store(&batch).await {
             Ok(receipt) => return Ok(Some((batch, receipt))),
             Err(StoreError::BadData { what }) => what,
@@ -245,23 +219,9 @@ impl LaneConsumer {
             self.limit = count / 2;
             return Ok(None);
         }
-        let mut records = batch.into_records();
-        for record in &mut records {
-            let shop = record.shop().cloned();
-            let message = what.clone().into();
-            record.request = Err(Invalid { code: Code::BadData, message, shop });
-        }
-        let batch = self.batch(records);
+        let batch = batch.rejected(&what);
         let receipt = self.store(&batch).await?;
         Ok(Some((batch, receipt)))
-    }
-
-    fn batch(&self, records: Vec<RequestRecord>) -> Batch {
-        let (epoch, from, replied) = match &self.owned {
-            Some(owned) => (owned.epoch, owned.applied_next, owned.replied_next),
-            None => (Epoch::default(), Position::default(), Position::default()),
-        };
-        Batch::new((self.lane, epoch), from, replied, records)
     }
 
     async fn store(&self, batch: &Batch) -> Result<Receipt, StoreError> {
@@ -272,13 +232,14 @@ impl LaneConsumer {
 
     /// With nothing to apply: stores how far the lane is answered.
     async fn rest(&mut self) -> Result<Step, Trouble> {
-        let Some(owned) = &mut self.owned else { return Ok(Step::Worked) };
+        let Some(owned) = &self.owned else { return Ok(Step::Worked) };
         if owned.replied_next == owned.stored_replied {
             return Ok(Step::Idle);
         }
-        self.ports.ledger.replied(self.lane, owned.epoch, owned.replied_next).await?;
-        owned.stored_replied = owned.replied_next;
-        self.ports.log.release(self.lane, owned.stored_replied).await;
+        self.store_replied(owned).await?;
+        if let Some(owned) = &mut self.owned {
+            owned.stored_replied = owned.replied_next;
+        }
         Ok(Step::Worked)
     }
 
@@ -288,7 +249,9 @@ impl LaneConsumer {
         replies: Vec<(ReturnAddress, Reply)>,
         to: Position,
     ) -> Result<(), Trouble> {
-        self.ports.replies.send(replies).await?;
+        if !replies.is_empty() {
+            self.ports.replies.send(replies).await?;
+        }
         if let Some(owned) = &mut self.owned {
             owned.replied_next = to;
         }

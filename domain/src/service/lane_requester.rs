@@ -12,13 +12,14 @@ use crate::chunk::Chunk;
 use crate::correlation::Ticket;
 use crate::lane::{Position, ReplyLane};
 use crate::ports::{
-    Answer, CampaignLedger, ChannelError, Clock, Holder, LogError, ReplyLanes, ReplyLog,
-    ReplyRecord, RequestChannel, StoreError,
+    Answer, CampaignLedger, Clock, Holder, LogError, ReplyLanes, ReplyLog, ReplyRecord,
+    RequestChannel, StoreError,
 };
 use crate::revision::Revision;
 use crate::service::leased::Leased;
 use crate::service::sending::Sending;
-use crate::service::{ServiceError, Step, pause_after};
+use crate::service::trouble::{Failures, Trouble};
+use crate::service::{Obstacle, ServiceError, Step};
 use crate::time::Timestamp;
 
 /// The most replies that are recorded at once.
@@ -60,50 +61,20 @@ pub struct LaneRequester {
     terms: RequesterTerms,
     leased: Option<Leased>,
     stopping: bool,
-    failures: u32,
-}
-
-/// Why a step did not succeed.
-enum Trouble {
-    /// Forget what is held, and lease again.
-    Fenced,
-    /// Try again.
-    Unavailable,
-    /// A human must look.
-    Fatal(ServiceError),
-}
-
-impl From<StoreError> for Trouble {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Fenced => Self::Fenced,
-            StoreError::Unavailable(_) => Self::Unavailable,
-            StoreError::BadData { what } | StoreError::Refused { what } => {
-                Self::Fatal(ServiceError::Refused { what })
-            }
-        }
-    }
-}
-
-impl From<ChannelError> for Trouble {
-    fn from(error: ChannelError) -> Self {
-        match error {
-            ChannelError::Unknown(_) => Self::Unavailable,
-            ChannelError::Closed => Self::Fatal(ServiceError::Closed),
-        }
-    }
+    failures: Failures,
 }
 
 impl LaneRequester {
     /// A requester without a lease yet.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         lane: ReplyLane,
         holder: Holder,
         ports: RequesterPorts,
         terms: RequesterTerms,
     ) -> Self {
-        Self { lane, holder, ports, terms, leased: None, stopping: false, failures: 0 }
+        let failures = Failures::default();
+        Self { lane, holder, ports, terms, leased: None, stopping: false, failures }
     }
 
     /// Gets or renews the lease, looks for campaigns, records replies, and sends while there
@@ -113,26 +84,20 @@ impl LaneRequester {
     ///
     /// When a human must look; the lane's campaigns stand still until then.
     pub async fn step(&mut self) -> Result<Step, ServiceError> {
-        let done = match self.leased.take() {
-            None => self.lease().await,
-            Some(mut leased) => {
-                let done = self.run(&mut leased).await;
-                if !matches!(done, Err(Trouble::Fenced)) {
-                    self.leased = Some(leased);
-                }
-                done
-            }
+        let Some(mut leased) = self.leased.take() else {
+            // A lease alone is no success: what failed by it before may fail again.
+            return self.lease().await.or_else(|trouble| self.failures.next_step(trouble));
         };
+        let done = self.run(&mut leased).await;
+        if !matches!(done, Err(Trouble::Fenced)) {
+            self.leased = Some(leased);
+        }
         match done {
             Ok(step) => {
-                self.failures = 0;
+                self.failures.forget();
                 Ok(step)
             }
-            Err(Trouble::Fatal(error)) => Err(error),
-            Err(Trouble::Fenced | Trouble::Unavailable) => {
-                self.failures = self.failures.saturating_add(1);
-                Ok(pause_after(self.failures))
-            }
+            Err(trouble) => self.failures.next_step(trouble),
         }
     }
 
@@ -148,6 +113,12 @@ impl LaneRequester {
         self.stopping = true;
     }
 
+    /// Whether it has the lease, as far as is known.
+    #[must_use]
+    pub const fn has_lease(&self) -> bool {
+        self.leased.is_some()
+    }
+
     /// How many requests are under way.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
@@ -161,10 +132,14 @@ impl LaneRequester {
     }
 
     /// Gives the lease back, so that the next requester need not wait until it runs out.
-    pub async fn surrender(&mut self) {
-        if let Some(leased) = self.leased.take() {
-            // Whoever cannot be told waits until the lease runs out.
-            let _ = self.ports.reply_lanes.surrender(&leased.lease).await;
+    ///
+    /// # Errors
+    ///
+    /// When the store could not be told: then the next one waits.
+    pub async fn surrender(&mut self) -> Result<(), StoreError> {
+        match self.leased.take() {
+            Some(leased) => self.ports.reply_lanes.surrender(&leased.lease).await,
+            None => Ok(()),
         }
     }
 
@@ -172,21 +147,15 @@ impl LaneRequester {
         let now = self.ports.clock.now();
         let log = self.ports.replies.identity();
         let end = self.ports.replies.end(self.lane).await;
-        let end = end.map_err(|error| self.log_trouble(error))?;
+        let end = end.map_err(|error| Trouble::of_log(self.lane.0, error))?;
         let reply_lanes = &self.ports.reply_lanes;
         let lease = reply_lanes.lease(self.lane, self.holder, (log, end), self.terms.lease).await?;
-        let Some(lease) = lease else { return Ok(Step::Pause(self.terms.lease / 3)) };
+        let Some(lease) = lease else {
+            let obstacle = Obstacle::LeasedByAnother;
+            return Ok(Step::Pause { after: self.terms.lease / 3, obstacle });
+        };
         self.leased = Some(Leased::new(lease, end, now));
         Ok(Step::Worked)
-    }
-
-    fn log_trouble(&self, error: LogError) -> Trouble {
-        match error {
-            LogError::Unavailable(_) => Trouble::Unavailable,
-            source @ (LogError::Truncated { .. } | LogError::Beyond { .. }) => {
-                Trouble::Fatal(ServiceError::Log { lane: self.lane.0, source })
-            }
-        }
     }
 
     async fn run(&self, leased: &mut Leased) -> Result<Step, Trouble> {
@@ -246,14 +215,15 @@ impl LaneRequester {
         let position = leased.lease.position;
         let records = match self.ports.replies.read(self.lane, position, REPLIES).await {
             Ok(records) => records,
-            Err(LogError::Truncated { first, .. }) => {
+            Err(error @ LogError::Truncated { first, .. }) => {
                 self.record(leased, first, &[], now).await?;
                 for sending in leased.sending.values_mut() {
                     sending.send_again(now);
                 }
-                return Ok(true);
+                // Going on is all right, but nobody should overlook it.
+                return Err(Trouble::Unavailable(error.into()));
             }
-            Err(error) => return Err(self.log_trouble(error)),
+            Err(error) => return Err(Trouble::of_log(self.lane.0, error)),
         };
         let Some(last) = records.last() else { return Ok(false) };
         let to = last.position.next();

@@ -34,7 +34,7 @@ async fn rest(gate: &Gate, step: Result<Step, ServiceError>) -> Result<(), Exit>
     let pause = match step {
         Ok(Step::Worked) => Duration::ZERO,
         Ok(Step::Idle) => IDLE,
-        Ok(Step::Pause(pause)) => pause,
+        Ok(Step::Pause { after, .. }) => after,
         Err(error) => return Err(Exit::Fatal(error)),
     };
     gate.sleep(pause).await;
@@ -50,6 +50,8 @@ pub(crate) async fn consume(world: Arc<World>, gate: Arc<Gate>, lane: Lane) -> E
             return exit;
         }
     }
+    // What could not be stored is answered again.
+    let _ = consumer.finish().await;
     Exit::Done
 }
 
@@ -65,7 +67,8 @@ pub(crate) async fn request(world: Arc<World>, gate: Arc<Gate>, lane: ReplyLane)
         if gate.stop.load(Ordering::Relaxed) {
             requester.stop_sending();
             if requester.in_flight() == 0 {
-                requester.surrender().await;
+                // Whoever cannot be told waits until the lease runs out.
+                let _ = requester.surrender().await;
                 return Exit::Done;
             }
         }

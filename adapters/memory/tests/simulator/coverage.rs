@@ -51,6 +51,7 @@ situations! {
     BadData "requests rejected as bad data",
     Bisected "batches with bad data among others",
     Unreadable "unreadable records",
+    Foreign "batches of nothing but records of others",
     WrongLane "records in the wrong lane",
     UnknownCampaign "requests of unknown campaigns",
     UnknownShop "requests for unknown shops",

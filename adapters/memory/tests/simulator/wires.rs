@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use catchment_domain::ports::{
     ChannelError, LogError, ReplyChannel, ReplyLog, ReplyRecord, RequestChannel, RequestLog,
+    Stretch,
 };
 use catchment_domain::{
     Code, Invalid, Lane, Lanes, LogIdentity, Position, Reply, ReplyLane, Request, RequestId,
@@ -40,6 +41,8 @@ pub(crate) struct Wires {
 pub(crate) enum Disguise {
     Unreadable,
     WrongLane,
+    /// Somebody else's record.
+    Foreign,
 }
 
 impl Disguise {
@@ -48,13 +51,16 @@ impl Disguise {
         let tag = match self {
             Self::Unreadable => 0xdead_0001,
             Self::WrongLane => 0xdead_0002,
+            Self::Foreign => 0xdead_0003,
         };
         id >> 32 << 32 | tag
     }
 
-    fn of(id: RequestId) -> Option<Self> {
+    /// What the record of this id looks like.
+    pub(crate) fn of(id: RequestId) -> Option<Self> {
         let tag = id.0.as_u128() & 0xffff_ffff;
-        [Self::Unreadable, Self::WrongLane].into_iter().find(|d| d.mark(0) == tag)
+        let all = [Self::Unreadable, Self::WrongLane, Self::Foreign];
+        all.into_iter().find(|disguise| disguise.mark(0) == tag)
     }
 }
 
@@ -116,17 +122,19 @@ impl Wires {
         lane: Lane,
         from: Position,
         max: usize,
-    ) -> Result<Vec<RequestRecord>, LogError> {
+    ) -> Result<Stretch, LogError> {
         let read = RequestLog::read(&*self.log, lane, self.inner(from), max).await;
-        let records = read.map_err(|error| self.outer_error(error))?;
-        Ok(records.into_iter().map(|record| self.seen(lane, record)).collect())
+        let Stretch { requests, last } = read.map_err(|error| self.outer_error(error))?;
+        let requests = requests.into_iter().filter_map(|record| self.seen(lane, record)).collect();
+        Ok(Stretch { requests, last: last.map(|(last, id)| (self.outer(last.0), id)) })
     }
 
-    /// A record as its readers see it.
-    fn seen(&self, lane: Lane, record: RequestRecord) -> RequestRecord {
+    /// A record as its readers see it; `None` where it is no business of theirs.
+    fn seen(&self, lane: Lane, record: RequestRecord) -> Option<RequestRecord> {
         let position = self.outer(record.position.0);
         let request = match Disguise::of(record.id) {
             None => record.request,
+            Some(Disguise::Foreign) => return None,
             Some(Disguise::Unreadable) => {
                 Err(Invalid { code: Code::Unreadable, message: "not a request".into(), shop: None })
             }
@@ -138,7 +146,7 @@ impl Wires {
                 })
             }
         };
-        RequestRecord { position, request, ..record }
+        Some(RequestRecord { position, request, ..record })
     }
 
     pub(crate) async fn last_before(

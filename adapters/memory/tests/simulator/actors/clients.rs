@@ -60,7 +60,8 @@ async fn request(world: &World, gate: &Gate) -> Request {
             Change::Activate { campaign, kind, limit, deadline, replaces: None }
         }
         _ => {
-            id = dice.pick(&[Disguise::Unreadable, Disguise::WrongLane]).mark(id);
+            id =
+                dice.pick(&[Disguise::Unreadable, Disguise::WrongLane, Disguise::Foreign]).mark(id);
             Change::ActivateKind { kind, limit: any_limit(world), deadline }
         }
     };

@@ -1,10 +1,8 @@
 //! Reading requests and replies.
 
 use async_trait::async_trait;
-use catchment_domain::ports::{LogError, ReplyLog, ReplyRecord, RequestLog};
-use catchment_domain::{
-    Lane, LogIdentity, Position, ReplyLane, RequestId, RequestRecord, ReturnAddress,
-};
+use catchment_domain::ports::{LogError, ReplyLog, ReplyRecord, RequestLog, Stretch};
+use catchment_domain::{Lane, LogIdentity, Position, ReplyLane, RequestId, ReturnAddress};
 
 use super::Gated;
 use crate::wires::Wires;
@@ -15,12 +13,7 @@ impl RequestLog for Gated<Wires> {
         self.inner.identity()
     }
 
-    async fn read(
-        &self,
-        lane: Lane,
-        from: Position,
-        max: usize,
-    ) -> Result<Vec<RequestRecord>, LogError> {
+    async fn read(&self, lane: Lane, from: Position, max: usize) -> Result<Stretch, LogError> {
         self.gate.before("read").await.unreadable()?;
         let records = self.inner.read(lane, from, max).await;
         self.gate.after("read").await.unreadable()?;

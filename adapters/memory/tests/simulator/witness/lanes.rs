@@ -8,7 +8,7 @@ use catchment_domain::{
 
 use super::Witness;
 use crate::coverage::Met;
-use crate::wires::Wires;
+use crate::wires::{Disguise, Wires};
 
 /// A request, and what judging it did.
 pub(crate) struct Judged {
@@ -23,8 +23,10 @@ pub(crate) struct Judged {
 
 /// One lane.
 pub(crate) struct LaneView {
-    /// What was brought into the lane.
+    /// The requests that were brought into the lane.
     pub(crate) log: Vec<(Position, RequestId)>,
+    /// Everything that was, records of others too.
+    records: Vec<(Position, RequestId)>,
     /// What was applied, with its outcome.
     pub(crate) applied: Vec<(Position, RequestId, Outcome)>,
     pub(crate) applied_next: Position,
@@ -40,6 +42,7 @@ impl Default for LaneView {
     fn default() -> Self {
         Self {
             log: Vec::new(),
+            records: Vec::new(),
             applied: Vec::new(),
             applied_next: Position(0),
             replied_next: Position(0),
@@ -55,9 +58,19 @@ impl LaneView {
         *self = Self { epoch: self.epoch, expired: self.expired, ..Self::default() };
     }
 
-    /// Everything that was brought in was applied and answered, and that is stored.
+    /// Everything that was brought in was applied or passed over, and answered, and that is
+    /// stored.
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.log.len() == self.applied.len() && self.applied_next == self.replied_next
+        let end = self.records.last().map_or(Position(0), |(position, _)| position.next());
+        self.log.len() == self.applied.len()
+            && self.applied_next == end
+            && self.applied_next == self.replied_next
+    }
+
+    /// The last record that was applied or passed over.
+    fn last_id(&self) -> Option<RequestId> {
+        let behind = self.records.partition_point(|(position, _)| *position < self.applied_next);
+        self.records[..behind].last().map(|(_, id)| *id)
     }
 }
 
@@ -77,10 +90,14 @@ impl Witness {
         (wires, lane): (&Wires, Lane),
         request: &Request,
     ) -> Position {
-        let position = wires.outer(self.lane(lane).log.len() as u64);
+        let position = wires.outer(self.lane(lane).records.len() as u64);
         self.note(|| format!("  log {lane}/{position}: {} {:?}", request.shop, request.change));
         self.mix(&[2, u64::from(lane.0), position.0, low(request.id)]);
-        self.lane(lane).log.push((position, request.id));
+        let view = self.lane(lane);
+        view.records.push((position, request.id));
+        if Disguise::of(request.id) != Some(Disguise::Foreign) {
+            view.log.push((position, request.id));
+        }
         position
     }
 
@@ -88,7 +105,7 @@ impl Witness {
         self.note(|| format!("  lane {lane} claimed: {claim:?}"));
         self.mix(&[3, u64::from(lane.0), claim.epoch.0]);
         let view = self.lane(lane);
-        let last = view.applied.last().map(|(_, id, _)| *id);
+        let last = view.last_id();
         let newer = view.epoch < claim.epoch;
         let same = (claim.applied_next, claim.replied_next, claim.last_id)
             == (view.applied_next, view.replied_next, last);
@@ -105,6 +122,9 @@ impl Witness {
         self.coverage.met(Met::Batch);
         if batch.shops().len() < batch.records().iter().filter(|r| r.request.is_ok()).count() {
             self.coverage.met(Met::SharedShop);
+        }
+        if batch.records().is_empty() {
+            self.coverage.met(Met::Foreign);
         }
         let lane = batch.lane;
         let view = self.lane(lane);
@@ -123,6 +143,10 @@ impl Witness {
         });
         let view = self.lane(lane);
         view.applied_next = batch.to();
+        let passed = view.log.get(view.applied.len()).is_none_or(|(next, _)| batch.to() <= *next);
+        self.check(passed, "I3", || {
+            format!("lane {lane}: a request before {} was passed over", batch.to())
+        });
         self.replied(lane, batch.epoch, batch.replied);
     }
 

@@ -1,0 +1,112 @@
+//! What becomes of a step that did not succeed.
+
+use std::time::Duration;
+
+use crate::ports::{BoxError, ChannelError, LogError, StoreError};
+use crate::service::{Obstacle, ServiceError, Step};
+
+/// Why a step did not succeed, by how to go on.
+pub(crate) enum Trouble {
+    /// Forget what is held, and claim or lease again.
+    Fenced,
+    /// Try again.
+    Unavailable(BoxError),
+    /// Leave out what carries it.
+    BadData(String),
+    /// A human must look.
+    Fatal(ServiceError),
+}
+
+impl Trouble {
+    /// What could not be read of a lane.
+    pub(crate) fn of_log(lane: u16, source: LogError) -> Self {
+        match source {
+            LogError::Unavailable(_) => Self::Unavailable(source.into()),
+            LogError::Truncated { .. } | LogError::Beyond { .. } => {
+                Self::Fatal(ServiceError::Log { lane, source })
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Fenced => Self::Fenced,
+            StoreError::Unavailable(_) => Self::Unavailable(error.into()),
+            StoreError::BadData { what } => Self::BadData(what),
+            StoreError::Refused { what } => Self::Fatal(ServiceError::Refused { what }),
+        }
+    }
+}
+
+impl From<ChannelError> for Trouble {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::Unknown(_) => Self::Unavailable(error.into()),
+            ChannelError::Closed => Self::Fatal(ServiceError::Closed),
+        }
+    }
+}
+
+/// Counts failures in a row, so that the pauses grow.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(u32);
+
+impl Failures {
+    /// Something went well that failed before: the next pause is short again.
+    pub(crate) const fn forget(&mut self) {
+        self.0 = 0;
+    }
+
+    /// How to go on after a failure.
+    pub(crate) fn next_step(&mut self, trouble: Trouble) -> Result<Step, ServiceError> {
+        let obstacle = match trouble {
+            Trouble::Fenced => Obstacle::Fenced,
+            Trouble::Unavailable(error) => Obstacle::Unavailable(error),
+            Trouble::BadData(what) => return Err(ServiceError::Refused { what }),
+            Trouble::Fatal(error) => return Err(error),
+        };
+        self.0 = self.0.saturating_add(1);
+        Ok(Step::Pause { after: pause_after(self.0), obstacle })
+    }
+}
+
+/// The pause after so many failures in a row: 50 ms, doubled each time, at most 5 s.
+fn pause_after(failures: u32) -> Duration {
+    let factor = 1 << failures.saturating_sub(1).min(7);
+    (Duration::from_millis(50) * factor).min(Duration::from_secs(5))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    fn pause(failures: &mut Failures, trouble: Trouble) -> (Duration, Obstacle) {
+        match failures.next_step(trouble) {
+            Ok(Step::Pause { after, obstacle }) => (after, obstacle),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn pauses_grow_until_something_went_well() {
+        let mut failures = Failures::default();
+        let mut next = || pause(&mut failures, Trouble::Fenced).0.as_millis();
+        let pauses: Vec<u128> = (0..9).map(|_| next()).collect();
+        assert_eq!(pauses, [50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+        failures.forget();
+        assert_eq!(pause(&mut failures, Trouble::Fenced).0, Duration::from_millis(50));
+    }
+
+    #[test]
+    fn an_obstacle_says_everything_that_the_failure_said() {
+        let store = StoreError::Unavailable("connection refused".into());
+        let (_, obstacle) = pause(&mut Failures::default(), store.into());
+        assert_eq!(obstacle.to_string(), "the database is unavailable");
+        let source = obstacle.source().map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("connection refused"));
+    }
+}
