@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use catchment_bootstrap::chain;
 use catchment_bootstrap::settings::Settings;
 use catchment_domain::ports::Holder;
 use catchment_domain::service::{
@@ -170,6 +171,9 @@ async fn consume(
         drop(turn);
         rest(step, consumer.wait(), &mut phase).await;
     }
+    if let Err(error) = consumer.finish().await {
+        tracing::warn!(error = chain(&error), "the last replies will be sent again");
+    }
     Ok(())
 }
 
@@ -192,7 +196,9 @@ async fn request(
         report.send_replace(status);
         rest(step, requester.wait(), &mut phase).await;
     }
-    requester.surrender().await;
+    if let Err(error) = requester.surrender().await {
+        tracing::warn!(error = chain(&error), "the lease is kept until it runs out");
+    }
     Ok(())
 }
 
@@ -207,8 +213,9 @@ async fn rest(step: Step, log: impl Future<Output = ()>, phase: &mut watch::Rece
             })
             .await;
         }
-        Step::Pause(duration) => {
-            let _ = timeout(duration, phase.changed()).await;
+        Step::Pause { after, obstacle } => {
+            tracing::warn!(error = chain(&obstacle), "the engine pauses");
+            let _ = timeout(after, phase.changed()).await;
         }
     }
 }
