@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use catchment_domain::ports::Clock;
 use catchment_domain::{Change, Reply, Request, RequestId, ShopId};
+use catchment_request_reply::NotClosed;
 use catchment_request_reply::pending::Counters;
 use catchment_request_reply::requester::{self, CallError, Requester};
 use thiserror::Error;
@@ -74,6 +75,15 @@ impl Caller {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.requester.counters()
+    }
+
+    /// Fails every call at once, and gives clients of its own some time to end.
+    ///
+    /// # Errors
+    ///
+    /// When they did not end in time: then the process should.
+    pub async fn close(&self, within: Duration) -> Result<(), NotClosed> {
+        self.requester.close(within).await
     }
 
     /// Fails every call at once, and takes no more.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use catchment_domain::Lanes;
 use catchment_domain::ports::Clock;
-use catchment_request_reply::profile::DeadLetter;
-use catchment_request_reply::requester::Reply;
+use catchment_request_reply::profile::{DeadLetter, RequestStyle};
+use catchment_request_reply::requester::{Reply, Requester, RequesterSettings, StartError};
 use catchment_request_reply::{
     Created, GroupEvents, Incoming, NewTopic, ReadError, Reader, Sender, SettingsError, Topics,
     TopicsError,
@@ -15,6 +15,7 @@ use catchment_request_reply::{
 use thiserror::Error;
 
 use crate::allowed::AllowedTopics;
+use crate::caller::Caller;
 use crate::counts::{Counters, KafkaCounts};
 use crate::identity::identity;
 use crate::reply_channel::{DeadLetters, KafkaReplyChannel, Routes};
@@ -122,6 +123,19 @@ impl KafkaCluster {
         Ok(created)
     }
 
+    /// Deletes the topics with all that is in them, where they are there.
+    ///
+    /// # Errors
+    ///
+    /// When the brokers refuse or do not answer.
+    pub async fn delete_topics(&self) -> Result<(), ClusterError> {
+        let KafkaSettings { requests_topic, replies_topic, .. } = &*self.settings;
+        for topic in [requests_topic, &DeadLetter::topic(requests_topic), replies_topic] {
+            self.topics.delete(topic).await?;
+        }
+        Ok(())
+    }
+
     fn new_topics(&self, plan: &TopicPlan) -> [NewTopic; 3] {
         /// Far above the longest outage: requests that were not read yet must not go.
         const WEEK: u64 = 7 * 24 * 3_600_000;
@@ -210,6 +224,36 @@ impl KafkaCluster {
         let ends = (sender.clone(), reader);
         let counters = Arc::clone(&self.counters);
         Ok(KafkaReplyLog::new(identity(&self.id, topic), topics, lanes, ends, counters))
+    }
+
+    /// Starts single calls with clients of their own, of which at most `pending` wait at a time.
+    /// They are answered in the last reply lane, which requesters lease last; whatever else
+    /// arrives there is passed over.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong, the topic is missing, or no broker answers.
+    pub async fn caller(
+        &self,
+        pending: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Caller, ClusterError> {
+        let KafkaSettings { client, requests_topic, replies_topic: topic, .. } = &*self.settings;
+        let found = self.topics.partitions(topic).await?;
+        if let Some(problem) = check::problem(topic, found, None) {
+            return Err(ClusterError::Topics(problem.to_string()));
+        }
+        let settings = RequesterSettings {
+            partition: found.unwrap_or_default().saturating_sub(1),
+            style: RequestStyle::OWN,
+            pending,
+            ..RequesterSettings::new(requests_topic.as_str(), topic.as_str())
+        };
+        let requester = Requester::start(client, settings).await.map_err(|error| match error {
+            StartError::Settings(error) => ClusterError::Settings(error),
+            StartError::Unreadable(error) => ClusterError::Unreadable(error),
+        })?;
+        Ok(Caller::new(requester, clock))
     }
 
     /// What happened so far that nobody waits for.
