@@ -69,6 +69,33 @@ impl SeaOrmStore {
         open::check(url, settings).await
     }
 
+    /// Makes an empty schema in a server's database, for a trial that leaves nothing behind: a
+    /// URL with `?options[search_path]=` and its name then opens it.
+    ///
+    /// # Errors
+    ///
+    /// When there is one of this name, or it cannot be made.
+    pub async fn create_schema(
+        url: &str,
+        name: &str,
+        settings: &StoreSettings,
+    ) -> Result<(), OpenError> {
+        open::postgres::create_schema(url, name, settings).await
+    }
+
+    /// Drops a schema of a server's database with all that is in it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be dropped.
+    pub async fn drop_schema(
+        url: &str,
+        name: &str,
+        settings: &StoreSettings,
+    ) -> Result<(), OpenError> {
+        open::postgres::drop_schema(url, name, settings).await
+    }
+
     /// The file of the database, the same however the URL spells it; a server has none.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {

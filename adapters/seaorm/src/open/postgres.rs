@@ -90,6 +90,24 @@ pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migra
     Ok(Migrated { database: server.name, created, steps })
 }
 
+/// Makes an empty schema, for a search path to name.
+pub(crate) async fn create_schema(
+    url: &str,
+    name: &str,
+    settings: &StoreSettings,
+) -> Result<(), OpenError> {
+    Server::new(url, settings)?.execute(&format!("CREATE SCHEMA {}", quoted(name))).await
+}
+
+/// Drops a schema with all that is in it.
+pub(crate) async fn drop_schema(
+    url: &str,
+    name: &str,
+    settings: &StoreSettings,
+) -> Result<(), OpenError> {
+    Server::new(url, settings)?.execute(&format!("DROP SCHEMA {} CASCADE", quoted(name))).await
+}
+
 /// Connects once.
 pub(crate) async fn connect(
     options: &PgConnectOptions,
@@ -193,10 +211,7 @@ impl<'a> Server<'a> {
     /// Creates the database, and connects to it.
     async fn create(&self) -> Result<OwnConnection, OpenError> {
         let name = self.options.get_database().unwrap_or(self.options.get_username());
-        let sql = format!(
-            "CREATE DATABASE \"{}\" ENCODING 'UTF8' TEMPLATE template0",
-            name.replace('"', "\"\"")
-        );
+        let sql = format!("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0", quoted(name));
         let options = self.options.clone().database("postgres");
         let connection = connect(&options, self.settings).await;
         let connection = connection.map_err(|error| self.failed(error))?;
@@ -206,6 +221,13 @@ impl<'a> Server<'a> {
             _ => connection.close().await.map_err(|error| self.failed(error))?,
         }
         self.reach().await
+    }
+
+    async fn execute(&self, sql: &str) -> Result<(), OpenError> {
+        let connection = self.reach().await?;
+        let executed = connection.execute_unprepared(sql).await;
+        let closed = connection.close().await;
+        executed.map(drop).and(closed).map_err(|error| self.failed(error))
     }
 
     fn pool(&self) -> DatabaseConnection {
@@ -261,6 +283,11 @@ fn with_session(options: PgConnectOptions, settings: &StoreSettings) -> PgConnec
             // they meet; a plan made for each set of values takes longer than running it.
             ("plan_cache_mode", "force_generic_plan"),
         ])
+}
+
+/// A name as it may stand in a statement.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn is_there_already(error: &DbErr) -> bool {

@@ -49,7 +49,7 @@ impl StoreHarness for Harness {
     }
 
     fn receipts_kept(&self) -> Duration {
-        self.server.settings().receipts_kept
+        Server::settings().receipts_kept
     }
 }
 

@@ -31,7 +31,7 @@ impl Server {
     /// A schema with our tables.
     pub(crate) async fn new() -> Self {
         let server = Self::empty();
-        SeaOrmStore::migrate(&server.url(), &server.settings()).await.unwrap();
+        SeaOrmStore::migrate(&server.url(), &Self::settings()).await.unwrap();
         server.replace_clock();
         server
     }
@@ -63,7 +63,7 @@ impl Server {
         format!("{base}{joint}options[search_path]={},pg_catalog", self.schema)
     }
 
-    pub(crate) fn settings(&self) -> StoreSettings {
+    pub(crate) fn settings() -> StoreSettings {
         StoreSettings::new(Lanes(NonZeroU16::new(8).unwrap()), Arc::new(NoClock))
     }
 
@@ -75,7 +75,7 @@ impl Server {
     }
 
     pub(crate) async fn open(&self) -> SeaOrmStore {
-        self.try_open(&self.settings()).await.unwrap()
+        self.try_open(&Self::settings()).await.unwrap()
     }
 
     /// Runs statements as another program would, and waits for them: on a thread of its own,
@@ -106,6 +106,7 @@ fn execute_at(url: String, sql: String) -> Result<(), sea_orm::DbErr> {
 }
 
 /// The database of a superuser, in which every test makes a schema.
+#[expect(clippy::disallowed_methods, reason = "tests have no settings")]
 pub(crate) fn base_url() -> String {
     std::env::var("CATCHMENT_TEST_POSTGRES")
         .expect("CATCHMENT_TEST_POSTGRES names no database: run the tests by `scripts/services`")
