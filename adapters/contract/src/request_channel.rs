@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::LogHarness;
-use crate::correspondent::{asking, id, ids, read, request, requests, send, shop_in};
+use crate::correspondent::{
+    asking, id, ids, read, replies, request, requests, send, shop_in, varied_replies,
+};
 use crate::scene::{ids_in, kind, limit, metres};
 
 /// Requests of several senders stand in the lanes of their shops, each sender's in its order.
@@ -56,7 +58,12 @@ pub async fn requests_are_read_as_sent(harness: &dyn LogHarness) {
     let address = log.reply_log.address(ReplyLane(1));
     log.requests.send(requests.clone(), &address).await.unwrap();
     let records = read(&log, Lane(1), 0).await;
-    assert!(records.iter().all(|record| record.return_address == address));
+    let answers = records.iter().zip(varied_replies(0));
+    let answers = answers.map(|(record, reply)| (record.return_address.clone(), reply));
+    let answers: Vec<_> = answers.collect();
+    let expected: Vec<_> = answers.iter().map(|(_, reply)| reply.clone()).collect();
+    log.replies.send(answers).await.unwrap();
+    assert_eq!(replies(&log, ReplyLane(1), Position(0)).await, expected);
     assert!(records.is_sorted_by(|one, next| one.position < next.position));
     assert_eq!(ids(&records), requests.iter().map(|request| request.id).collect::<Vec<_>>());
     let read: Result<Vec<Request>, _> = records.into_iter().map(|record| record.request).collect();
