@@ -65,6 +65,7 @@ pub(crate) enum Effect {
 }
 
 /// What becomes of a partition, and what is due: every pair.
+#[expect(clippy::match_same_arms, reason = "each event has arms of its own")]
 fn step(phase: Phase, event: Event) -> (Phase, Effect) {
     use Effect::{Add, Move, Nothing, Refuse, Remove};
     use Event::{Assigned, Drained as Finished, GivenAway, Lost, Revoked, Started};

@@ -40,6 +40,9 @@ use signal::Signals;
 /// Rebalances are rare; an owner that leaves so many events lying has stopped.
 const EVENTS: usize = 256;
 
+/// How long to leave a partition alone that has no leader.
+const LEADER_PAUSE: Duration = Duration::from_millis(50);
+
 /// Where a partition begins and ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watermarks {
@@ -224,7 +227,18 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     ///
     /// When no broker answers.
     pub async fn watermarks(&self, partition: i32) -> Result<Watermarks, ReadError> {
-        self.blocking(move |shared| shared.client.watermarks(partition)).await
+        let within = self.0.request_timeout;
+        let asking = async {
+            loop {
+                let asked = self.blocking(move |shared| shared.client.watermarks(partition));
+                match asked.await? {
+                    Some(watermarks) => return Ok(watermarks),
+                    None => tokio::time::sleep(LEADER_PAUSE).await,
+                }
+            }
+        };
+        let asked = tokio::time::timeout(within, asking).await;
+        asked.unwrap_or_else(|_| self.unavailable(format!("no answer within {within:?}")))
     }
 
     /// One record as it stands in the log, `None` where there is none (any more). Whoever reads
@@ -300,6 +314,13 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
 
     /// Has the client fetch from exactly here.
     async fn seek(&self, lane: &Arc<Lane<M>>, partition: i32, from: i64) -> Result<(), ReadError> {
+        let Watermarks { low, high } = self.watermarks(partition).await?;
+        if from < low {
+            return Err(ReadError::Truncated { from, first: low });
+        }
+        if high < from {
+            return Err(ReadError::Beyond { from, end: high });
+        }
         let old = lane.stop();
         let start = move |shared: &Shared<M>| shared.client.start(partition, from, old);
         lane.restart(self.blocking(start).await?, from);
@@ -308,6 +329,10 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
             drop(lane.stop());
         }
         Ok(())
+    }
+
+    fn unavailable<T>(&self, cause: String) -> Result<T, ReadError> {
+        Err(ReadError::Unavailable { topic: self.topic().to_owned(), cause })
     }
 
     fn has_news(&self, lane: &Lane<M>, partition: i32, from: i64) -> bool {

@@ -28,7 +28,7 @@ use crate::error::{NotClosed, SendError, SettingsError};
 use crate::record::Message;
 use crate::settings::Settings;
 use flight::{Budget, Flight, flights};
-use partitions::KnownTopics;
+use partitions::{KnownTopics, Partitions};
 
 pub(crate) use partitions::ask as ask_partitions;
 
@@ -105,7 +105,7 @@ impl Sender {
     ///
     /// When no broker answers.
     pub async fn partitions(&self, topic: &str) -> Result<Option<i32>, SendError> {
-        if let Some(known) = self.0.topics.get(topic) {
+        if let Some(Partitions(known)) = self.0.topics.get(topic) {
             return Ok(known);
         }
         let (shared, name) = (Arc::clone(&self.0), topic.to_owned());

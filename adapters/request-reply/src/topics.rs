@@ -7,7 +7,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as ClientTopic, TopicRe
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use tokio::time::Instant;
 
 use crate::client_log;
@@ -142,7 +142,7 @@ impl Topics {
         deleted
             .elements()
             .iter()
-            .try_for_each(|element| element.error())
+            .try_for_each(TopicPartitionListElem::error)
             .map_err(|error| refused(topic, error))
     }
 
@@ -195,7 +195,7 @@ impl std::fmt::Debug for Topics {
     }
 }
 
-fn refused(topic: &str, cause: impl ToString) -> TopicsError {
+fn refused(topic: &str, cause: impl std::fmt::Display) -> TopicsError {
     TopicsError::Refused { topic: topic.to_owned(), cause: cause.to_string() }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::watch;
@@ -74,12 +74,15 @@ impl Client {
         Ok(())
     }
 
-    /// Asks a broker where a partition begins and ends. Blocks.
-    pub(super) fn watermarks(&self, partition: i32) -> Result<Watermarks, ReadError> {
+    /// Asks a broker where a partition begins and ends; `None` where the partition has no
+    /// leader just now, as right after its topic was made. Blocks.
+    pub(super) fn watermarks(&self, partition: i32) -> Result<Option<Watermarks>, ReadError> {
         let consumer = self.consumer()?;
-        let asked = consumer.fetch_watermarks(&self.context.topic, partition, self.within);
-        let (low, high) = asked.map_err(|error| self.unavailable(&error))?;
-        Ok(Watermarks { low, high })
+        match consumer.fetch_watermarks(&self.context.topic, partition, self.within) {
+            Ok((low, high)) => Ok(Some(Watermarks { low, high })),
+            Err(error) if has_no_leader(&error) => Ok(None),
+            Err(error) => Err(self.unavailable(&error)),
+        }
     }
 
     /// What the group has committed for a partition. Blocks.
@@ -114,13 +117,6 @@ impl Client {
         old: Option<Queue>,
     ) -> Result<Queue, ReadError> {
         drop(old);
-        let Watermarks { low, high } = self.watermarks(partition)?;
-        if from < low {
-            return Err(ReadError::Truncated { from, first: low });
-        }
-        if high < from {
-            return Err(ReadError::Beyond { from, end: high });
-        }
         let consumer = self.consumer()?;
         // Held until the client has the partition: a revocation must know whether it has.
         let mut assignment = self.context.assignment();
@@ -128,12 +124,11 @@ impl Client {
             assignment.assigned(&[partition]);
         }
         match assignment.started(partition) {
-            Effect::Add => {}
             Effect::Move if self.is_incremental() => {
                 let moved = self.context.list(&[partition]);
                 self.context.noted(consumer.incremental_unassign(&moved));
             }
-            Effect::Move => {}
+            Effect::Add | Effect::Move => {}
             Effect::Refuse | Effect::Nothing | Effect::Remove => {
                 return Err(ReadError::NotAssigned { partition });
             }
@@ -214,6 +209,13 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
     }
+}
+
+fn has_no_leader(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+    )
 }
 
 /// Polls on a thread of the operating system: rebalances are answered there and wait for lanes

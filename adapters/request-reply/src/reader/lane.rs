@@ -17,7 +17,7 @@ use crate::buffer::{Buffer, Record};
 const CAPACITY: usize = 10_000;
 
 /// How long a lane may be silent before its end is looked at: at first, and at most.
-const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(10));
 
 /// A partition's queue in the client.
 pub(super) type Queue = PartitionQueue<Context>;

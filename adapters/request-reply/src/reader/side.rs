@@ -26,6 +26,8 @@ impl SideClient {
         config.set("enable.partition.eof", "true");
         // One record is wanted; the broker sends a larger one nevertheless.
         config.set("queued.min.messages", "1").set("fetch.message.max.bytes", "65536");
+        // The next record that is wanted waits until the request under way is answered.
+        config.set("fetch.wait.max.ms", "10");
         config.remove("group.instance.id");
         Self { config, consumer: Mutex::new(None) }
     }

@@ -8,7 +8,7 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 /// A topic's partitions may be raised.
-const FOUND: Duration = Duration::from_secs(60);
+const FOUND: Duration = Duration::from_mins(1);
 
 /// A topic that is not there may be made.
 const MISSING: Duration = Duration::from_secs(5);
@@ -16,16 +16,20 @@ const MISSING: Duration = Duration::from_secs(5);
 /// Names come from peers; beyond this many all are forgotten.
 const CAPACITY: usize = 1_024;
 
-/// What was found out about topics.
+/// How many partitions a topic has, `None` where there is no such topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Partitions(pub(super) Option<i32>);
+
+/// What was found out about topics, and when.
 #[derive(Default)]
-pub(super) struct KnownTopics(Mutex<HashMap<String, (Instant, Option<i32>)>>);
+pub(super) struct KnownTopics(Mutex<HashMap<String, (Instant, Partitions)>>);
 
 impl KnownTopics {
-    pub(super) fn get(&self, topic: &str) -> Option<Option<i32>> {
+    pub(super) fn get(&self, topic: &str) -> Option<Partitions> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (asked, found) = known.get(topic)?;
+        let (asked, Partitions(found)) = known.get(topic)?;
         let age = if found.is_some() { FOUND } else { MISSING };
-        (asked.elapsed() < age).then_some(*found)
+        (asked.elapsed() < age).then_some(Partitions(*found))
     }
 
     pub(super) fn put(&self, topic: &str, found: Option<i32>) {
@@ -33,7 +37,7 @@ impl KnownTopics {
         if CAPACITY <= known.len() {
             known.clear();
         }
-        known.insert(topic.to_owned(), (Instant::now(), found));
+        known.insert(topic.to_owned(), (Instant::now(), Partitions(found)));
     }
 }
 
@@ -70,7 +74,10 @@ mod tests {
         assert_eq!(known.get("a"), None);
         known.put("a", Some(3));
         known.put("b", None);
-        assert_eq!((known.get("a"), known.get("b")), (Some(Some(3)), Some(None)));
+        assert_eq!(
+            (known.get("a"), known.get("b")),
+            (Some(Partitions(Some(3))), Some(Partitions(None)))
+        );
         for n in 0..CAPACITY {
             known.put(&n.to_string(), None);
         }

@@ -24,7 +24,7 @@ pub(super) const PRODUCER: [(&str, &str); 15] = [
 ];
 
 /// What every reader is told.
-pub(super) const CONSUMER: [(&str, &str); 11] = [
+pub(super) const CONSUMER: [(&str, &str); 12] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
@@ -35,6 +35,8 @@ pub(super) const CONSUMER: [(&str, &str); 11] = [
     // A second, the default, would be waited whenever a lane has enough for the moment.
     ("fetch.queue.backoff.ms", "5"),
     ("fetch.error.backoff.ms", "100"),
+    // A partition that is added or moved waits until the request under way is answered.
+    ("fetch.wait.max.ms", "100"),
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.nagle.disable", "true"),
     ("statistics.interval.ms", "0"),

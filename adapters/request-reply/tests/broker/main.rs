@@ -1,0 +1,8 @@
+//! Sender, reader and topics on a real broker.
+
+mod fixture;
+mod group;
+mod outage;
+mod reader;
+mod sender;
+mod topics;
