@@ -1,0 +1,165 @@
+//! The rules of the header table, one by one.
+
+use std::sync::Arc;
+
+use catchment_request_reply::profile::{
+    Answer, DeadLetter, Header, IllegalTopic, Origin, Profile, ReadReply, ReplyBody,
+    ReplyPartition, ReplyTo, TimestampKind,
+};
+
+fn read<'a>(headers: &[(&'a str, &'a str)]) -> Result<Option<ReplyTo<'a>>, IllegalTopic> {
+    ReplyTo::read(headers.iter().map(|(name, value)| (*name, Some(value.as_bytes()))))
+}
+
+fn reply_to<'a>(headers: &[(&'a str, &'a str)]) -> ReplyTo<'a> {
+    read(headers).unwrap().unwrap()
+}
+
+#[test]
+fn a_request_without_a_reply_topic_wants_no_reply() {
+    assert_eq!(read(&[]), Ok(None));
+    assert_eq!(read(&[("kafka_correlationId", "1"), ("kafka_replyPartition", "0")]), Ok(None));
+    assert_eq!(ReplyTo::read([("kafka_replyTopic", None)]), Ok(None));
+}
+
+#[test]
+fn names_are_case_sensitive() {
+    assert_eq!(read(&[("KAFKA_REPLYTOPIC", "t"), ("reply_topic", "t")]), Ok(None));
+    let found = reply_to(&[("kafka_replyTopic", "t"), ("kafka_correlationid", "1")]);
+    assert_eq!(found.correlation_id(), None);
+}
+
+#[test]
+fn the_last_of_a_repeated_name_counts() {
+    let found = reply_to(&[
+        ("kafka_replyTopic", "first"),
+        ("kafka_correlationId", "1"),
+        ("kafka_replyTopic", "last"),
+        ("kafka_correlationId", "2"),
+    ]);
+    assert_eq!((found.topic(), found.correlation_id()), ("last", Some(&b"2"[..])));
+}
+
+#[test]
+fn a_request_in_both_families_is_answered_in_one() {
+    let kafka = [("kafka_replyTopic", "k"), ("kafka_correlationId", "1")];
+    let smallrye = [("REPLY_TOPIC", "s"), ("REPLY_CORRELATION_ID", "2")];
+    let both = reply_to(&[smallrye, kafka].concat());
+    assert_eq!((both.profile(), both.topic()), (Profile::Spring, "k"));
+    let complete = reply_to(&[&smallrye[..], &kafka[..1]].concat());
+    assert_eq!((complete.profile(), complete.topic()), (Profile::SmallRye, "s"));
+    let neither = reply_to(&[smallrye[0], kafka[0]]);
+    assert_eq!((neither.profile(), neither.topic()), (Profile::Spring, "k"));
+    let body = ReplyBody { value: b"v", ..ReplyBody::default() };
+    let names: Vec<_> = both.headers(&body).map(|(name, _)| name).collect();
+    assert_eq!(names, ["kafka_correlationId"]);
+}
+
+#[test]
+fn a_topic_that_cannot_be_is_refused() {
+    let long = "t".repeat(250);
+    for illegal in ["", ".", "..", "with space", "nul\0", "täglich", &long] {
+        assert_eq!(read(&[("kafka_replyTopic", illegal)]), Err(IllegalTopic), "{illegal:?}");
+        assert_eq!(ReplyTo::of(illegal, 0), Err(IllegalTopic));
+    }
+    assert_eq!(ReplyTo::read([("REPLY_TOPIC", Some(&[0xff][..]))]), Err(IllegalTopic));
+    assert!(read(&[("kafka_replyTopic", &long[1..])]).is_ok(), "249 is the longest");
+}
+
+#[test]
+fn a_partition_that_cannot_be_read_is_not_taken_for_none() {
+    let headers = [("kafka_replyTopic", Some(&b"t"[..])), ("kafka_replyPartition", None)];
+    let found = ReplyTo::read(headers).unwrap().unwrap();
+    assert_eq!(found.partition(), ReplyPartition::Unusable);
+    let absent = reply_to(&[("kafka_replyTopic", "t")]);
+    assert_eq!(absent.partition(), ReplyPartition::Any);
+}
+
+#[test]
+fn trace_context_is_carried_and_the_reply_topic_is_not() {
+    let found = reply_to(&[
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("kafka_replyTopic", "t"),
+        ("kafka_replyPartition", "3"),
+        ("kafka_correlationId", "1"),
+        ("tracestate", "a=b"),
+        ("unknown", "x"),
+    ]);
+    let body = ReplyBody { value: b"v", failure: None, type_id: Some("never for NestJS") };
+    let headers: Vec<Header<'_>> = found.headers(&body).collect();
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".as_bytes();
+    assert_eq!(
+        headers,
+        [
+            ("kafka_correlationId", Some(&b"1"[..])),
+            ("kafka_nest-is-disposed", Some(&[0])),
+            ("traceparent", Some(trace)),
+            ("tracestate", Some(b"a=b")),
+        ]
+    );
+}
+
+#[test]
+fn only_nest_has_a_header_for_failures() {
+    let body = ReplyBody { value: b"v", failure: Some("{}"), type_id: Some("Shop") };
+    let spring = reply_to(&[("kafka_replyTopic", "t")]);
+    assert_eq!(spring.value(&body), Some(&b"v"[..]));
+    let headers: Vec<Header<'_>> = spring.headers(&body).collect();
+    assert_eq!(headers, [("__TypeId__", Some(&b"Shop"[..]))]);
+    let smallrye = reply_to(&[("REPLY_TOPIC", "t")]);
+    assert_eq!(smallrye.headers(&body).count(), 0);
+    let nest = reply_to(&[("kafka_replyTopic", "t"), ("kafka_replyPartition", "0")]);
+    assert_eq!(nest.value(&body), None);
+}
+
+#[test]
+fn an_empty_failure_is_still_a_failure() {
+    let nest = reply_to(&[("kafka_replyTopic", "t"), ("kafka_replyPartition", "0")]);
+    let body = ReplyBody { failure: Some(""), ..ReplyBody::default() };
+    let read = ReadReply::read(nest.headers(&body), nest.value(&body));
+    assert_eq!(read.answer, Answer::Failure(b"{}"));
+}
+
+#[test]
+fn an_empty_header_for_failures_is_none() {
+    let headers = [("kafka_nest-err", Some(&b""[..]))];
+    assert_eq!(ReadReply::read(headers, Some(b"v")).answer, Answer::Value(b"v"));
+    assert_eq!(ReadReply::read(headers, None).answer, Answer::Malformed);
+}
+
+#[test]
+fn a_dead_letter_that_dies_again_says_each_thing_once() {
+    let origin = |topic| Origin {
+        topic,
+        partition: 1,
+        offset: 2,
+        timestamp: -1,
+        timestamp_kind: TimestampKind::Absent,
+        group: "g",
+    };
+    let first = DeadLetter::new(origin("first"), "code", "message");
+    let original = [("shop", Some(&b"7"[..]))];
+    let second = DeadLetter::new(origin("second"), "code", "message");
+    let headers: Vec<_> = second.headers(first.headers(original)).collect();
+    assert_eq!(headers[0], original[0]);
+    assert_eq!(headers.len(), 9);
+    assert!(headers.contains(&("kafka_dlt-original-topic", Some(b"second"))));
+    assert!(headers.contains(&("kafka_dlt-original-timestamp-type", Some(b"NoTimestampType"))));
+    assert!(headers.contains(&("kafka_dlt-original-timestamp", Some(&[0xff; 8]))));
+}
+
+#[test]
+fn keeping_an_address_allocates_once_and_reading_one_never() {
+    let headers = [("kafka_replyTopic", "t"), ("kafka_correlationId", "0b8135e9b1c6319881")];
+    let read = || {
+        let found = reply_to(&headers);
+        assert_eq!(found.topic(), "t");
+    };
+    assert_eq!(allocation_counter::measure(read).count_total, 0);
+    let found = reply_to(&headers);
+    let keep = || {
+        let kept: Arc<[u8]> = found.encoded().collect();
+        assert_eq!(ReplyTo::decode(&kept), Some(found));
+    };
+    assert_eq!(allocation_counter::measure(keep).count_total, 1);
+}
