@@ -24,7 +24,7 @@ pub enum OpenError {
     #[error("there is no database `{database}`; check the path")]
     Missing { database: String },
     /// The server has no such database.
-    #[error("there is no database `{database}`; run `catchment database migrate`")]
+    #[error("there is no database `{database}`; `catchment database migrate --create` makes it")]
     Unknown { database: String },
     /// The database has no tables yet.
     #[error("`{database}` has no tables yet; run `catchment database migrate`")]
