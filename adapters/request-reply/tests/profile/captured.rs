@@ -90,7 +90,7 @@ impl Captured {
     }
 
     fn reply_to(&self) -> ReplyTo<'_> {
-        ReplyTo::read(self.headers()).unwrap().unwrap_or_else(|| panic!("{self:?} names a topic"))
+        ReplyTo::read(self.headers()).unwrap().unwrap()
     }
 
     fn read_reply(&self) -> ReadReply<'_> {
