@@ -1,5 +1,11 @@
 //! `catchment bench`: how fast this machine is, beside the database alone in the same run.
 
+mod calls;
+mod over_kafka;
+mod report;
+mod usage;
+
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -8,14 +14,15 @@ use catchment_domain::{Draft, Scope, Status};
 use clap::{Args, Subcommand, value_parser};
 use serde_json::json;
 
+use crate::cli::{Over, parse_partitions};
 use crate::commands::Context;
 use crate::commands::shops::generate;
-use crate::demo::rate;
 use crate::ending::Ending;
-use crate::number::grouped;
+use crate::number::{grouped, rate};
 use crate::output::{Output, facts, note};
 use crate::random;
 use crate::report::Wait;
+use crate::resources::peak_memory;
 use crate::run::{Begun, drive};
 use crate::stores::Stores;
 use crate::watch::Goal;
@@ -34,39 +41,59 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 300_000,
           value_parser = value_parser!(u32).range(1..=10_000_000))]
     shops: u32,
+    /// What requests and replies travel over: a log in this process's memory, or Kafka, with
+    /// requester and consumers as processes of their own.
+    #[arg(long, value_name = "LOG", value_enum, default_value_t = Over::Memory)]
+    over: Over,
+    /// How many partitions the requests have over Kafka.
+    #[arg(long, value_name = "P", default_value = "12", value_parser = parse_partitions)]
+    partitions: NonZeroU16,
+    /// How many consumers share them.
+    #[arg(long, value_name = "C", default_value = "1")]
+    consumers: NonZeroU16,
+    /// How many single calls are made over Kafka while nothing else is done.
+    #[arg(long, value_name = "M", default_value = "2000")]
+    calls: NonZeroU32,
 }
 
-/// Measures in a database of its own, which goes away afterwards.
+/// Measures in a database, or on topics and in a schema, of its own, which go away afterwards.
 ///
 /// # Errors
 ///
 /// With what could not be done, and why.
 pub(crate) async fn run(
-    command: &Command,
-    mut settings: Settings,
+    Command::Campaign(arguments): &Command,
+    settings: Settings,
     output: Output,
 ) -> anyhow::Result<Ending> {
-    let Command::Campaign(Arguments { shops }) = command;
+    match arguments.over {
+        Over::Memory => in_memory(arguments.shops, settings, output).await,
+        Over::Kafka => over_kafka::run(arguments, settings, output).await,
+    }
+}
+
+async fn in_memory(shops: u32, mut settings: Settings, output: Output) -> anyhow::Result<Ending> {
     let folder = tempfile::tempdir().context("could not make a folder for the database")?;
     settings.database.url = DatabaseUrl::of_file(&folder.path().join("bench.db"));
     let stores = Stores::open(&settings.database).await?;
     let context = Context { settings, stores, output };
     if !output.json {
-        note(format_args!("making {} shops", grouped(u64::from(*shops))));
+        note(format_args!("making {} shops", grouped(u64::from(shops))));
     }
-    generate(&context, *shops, 1).await?;
-    let campaign = campaign(&context).await?;
+    generate(&context, shops, 1).await?;
+    let campaign = campaign(&context, "3km").await?;
     // Afterwards, so that both write rows of one size.
     let bare = context.stores.bare_batches(context.settings.engine.batch).await?;
     context.stores.close().await;
-    report(*shops, bare, campaign, output)?;
+    report(shops, bare, campaign, output)?;
     Ok(Ending::Done)
 }
 
-async fn campaign(context: &Context) -> anyhow::Result<Duration> {
+/// Runs a campaign over all shops, and returns how long that took.
+async fn campaign(context: &Context, limit: &str) -> anyhow::Result<Duration> {
     let draft = Draft {
         kind: "manual".parse()?,
-        limit: "3km".parse()?,
+        limit: limit.parse()?,
         scope: Scope::everything(),
         reason: "bench".to_owned(),
         timeout: context.settings.timeout,
@@ -92,7 +119,7 @@ fn report(shops: u32, bare: Duration, campaign: Duration, output: Output) -> std
     let bare_rate = rate(shops, bare.as_secs_f64());
     let campaign_rate = rate(shops, campaign.as_secs_f64());
     let ratio = bare.as_secs_f64() / campaign.as_secs_f64();
-    let memory = peak_memory_mb();
+    let memory = peak_memory(std::process::id()).map(|bytes| bytes / 1_048_576);
     if output.json {
         return output.value(&json!({
             "shops": shops,
@@ -111,12 +138,4 @@ fn report(shops: u32, bare: Duration, campaign: Duration, output: Output) -> std
         ("ratio", format!("{ratio:.2}")),
         ("memory", memory.map_or_else(|| "unknown".to_owned(), |mb| format!("{mb} MB at most"))),
     ]))
-}
-
-/// The most memory that this process had, where the system tells.
-fn peak_memory_mb() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes / 1_024)
 }

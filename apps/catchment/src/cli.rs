@@ -1,9 +1,12 @@
 //! The command line: what can be said, and what is wrong usage.
 
-use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use std::num::NonZeroU16;
 
-use crate::commands::{audit, campaign, config, shops};
+use catchment_domain::{Limit, LimitError};
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::commands::{audit, call, campaign, config, database, shops, topics};
 use crate::{bench, demo};
 
 const AFTER_HELP: &str = "\
@@ -24,10 +27,13 @@ Examples:
   catchment shops show 592";
 
 /// Changes the delivery radii of a city's shops, and knows what became of each.
+///
+/// On a database file, each command does the work itself. On `PostgreSQL`, the processes
+/// `requester` and `consumer` do it over Kafka, and a command stores what is wanted and watches.
 #[derive(Debug, Parser)]
 #[command(name = "catchment", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
-    /// Where the database is, such as `sqlite://catchment.db`.
+    /// Where the database is, such as `sqlite://catchment.db` or `postgres://user@host/name`.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) database: Option<String>,
 
@@ -51,6 +57,8 @@ pub(crate) enum Command {
     /// Starts campaigns, follows and ends them.
     #[command(subcommand)]
     Campaign(campaign::Command),
+    /// Asks one shop over Kafka, and prints the reply.
+    Call(call::Arguments),
     /// Compares the outcomes of campaigns with the receipts.
     Audit(audit::Arguments),
     /// Measures how fast this machine is.
@@ -58,9 +66,40 @@ pub(crate) enum Command {
     Bench(bench::Command),
     /// Shows the trigger kinds, their ranks and default limits.
     Triggers,
+    /// Brings the schema of the database up to date, and checks it.
+    #[command(subcommand)]
+    Database(database::Command),
+    /// Makes and checks the topics of requester and consumer.
+    #[command(subcommand)]
+    Topics(topics::Command),
     /// Shows the settings.
     #[command(subcommand)]
     Config(config::Command),
+}
+
+/// What requests and replies travel over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Over {
+    /// A log in the memory of this process.
+    Memory,
+    /// Kafka.
+    Kafka,
+}
+
+/// Reads a number of partitions: as many as a database may have lanes.
+pub(crate) fn parse_partitions(text: &str) -> Result<NonZeroU16, &'static str> {
+    let number: Option<NonZeroU16> = text.parse().ok();
+    number.filter(|number| number.get() <= 1_024).ok_or("expected a whole number from 1 to 1024")
+}
+
+/// Reads a limit with its unit: who types `3` may well mean kilometres.
+pub(crate) fn parse_limit(text: &str) -> Result<Limit, String> {
+    let limit = text.parse().map_err(|error: LimitError| error.to_string())?;
+    let number = text.trim();
+    if number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("say `{number}m` or `{number}km`"));
+    }
+    Ok(limit)
 }
 
 impl Cli {

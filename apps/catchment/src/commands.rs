@@ -1,9 +1,12 @@
 //! The commands, and what they all work with.
 
 pub(crate) mod audit;
+pub(crate) mod call;
 pub(crate) mod campaign;
 pub(crate) mod config;
+pub(crate) mod database;
 pub(crate) mod shops;
+pub(crate) mod topics;
 mod triggers;
 
 use catchment_bootstrap::settings::Settings;
@@ -34,6 +37,9 @@ pub(crate) async fn run(
     let database = &settings.database;
     match command {
         Command::Triggers => triggers::run(&settings, output),
+        Command::Call(arguments) => call::run(&arguments, &settings, output).await,
+        Command::Database(command) => database::run(command, &settings, output).await,
+        Command::Topics(command) => topics::run(command, &settings, output).await,
         Command::Config(command) => config::run(&command, &settings, output),
         Command::Shops(command) => {
             let stores = if command.brings_shops() {
@@ -46,8 +52,8 @@ pub(crate) async fn run(
             context.stores.close().await;
             result
         }
-        Command::Demo(arguments) => demo::run(&arguments, settings, output).await,
-        Command::Bench(command) => bench::run(&command, settings, output).await,
+        Command::Demo(arguments) => Box::pin(demo::run(&arguments, settings, output)).await,
+        Command::Bench(command) => Box::pin(bench::run(&command, settings, output)).await,
         Command::Audit(arguments) => {
             let stores = Stores::open_existing(database).await?;
             let context = Context { settings, stores, output };

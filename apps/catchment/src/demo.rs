@@ -1,50 +1,93 @@
-//! `catchment demo`: the story of the origin, from nothing, in one process.
+//! `catchment demo`: the story of the origin, from nothing: in one process, or over Kafka.
 
 mod oracle;
 mod story;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 
 use anyhow::{Context as _, bail};
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{Scope, Status, Tally};
+use catchment_domain::{Lanes, Scope, Status, Tally};
 use clap::Args;
 use clap::value_parser;
 use serde::Serialize;
 
+use crate::cli::{Over, parse_partitions};
+use crate::cluster::Cluster;
 use crate::commands::Context;
 use crate::commands::shops::generate;
 use crate::ending::Ending;
 use crate::engine::{Engine, EngineLock};
-use crate::number::{counted, grouped};
+use crate::number::{counted, grouped, rate};
 use crate::output::{Output, table};
 use crate::run::Interrupts;
+use crate::scratch::Scratch;
 use crate::stores::Stores;
+use crate::workers::Workers;
 
 use self::story::{Act, Stage};
+
+/// How many consumers share the lanes over Kafka.
+const CONSUMERS: u16 = 2;
 
 /// What `demo` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// How many shops the city has.
-    #[arg(long, value_name = "N", default_value_t = 100_000,
-          value_parser = value_parser!(u32).range(4..=10_000_000))]
-    shops: u32,
+    /// How many shops the city has: 100,000, or 300,000 over Kafka.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(4..=10_000_000))]
+    shops: Option<u32>,
     /// Another seed gives another city.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// What requests and replies travel over: a log in this process's memory, or Kafka, with
+    /// one requester and two consumers as processes of their own.
+    #[arg(long, value_name = "LOG", value_enum, default_value_t = Over::Memory)]
+    over: Over,
+    /// How many partitions the requests have over Kafka.
+    #[arg(long, value_name = "P", default_value = "12", value_parser = parse_partitions)]
+    partitions: NonZeroU16,
 }
 
-/// Plays the story in a database of its own, unless one was named.
+impl Arguments {
+    fn shops(&self) -> u32 {
+        self.shops.unwrap_or(match self.over {
+            Over::Memory => 100_000,
+            Over::Kafka => 300_000,
+        })
+    }
+}
+
+/// Plays the story.
 ///
 /// # Errors
 ///
 /// With what could not be done, and why.
 pub(crate) async fn run(
     arguments: &Arguments,
-    mut settings: Settings,
+    settings: Settings,
     output: Output,
 ) -> anyhow::Result<Ending> {
+    let mut interrupts = Interrupts::listen().context("could not listen to interrupts")?;
+    let wrong = match arguments.over {
+        Over::Memory => in_memory(arguments, settings, output, &mut interrupts).await?,
+        Over::Kafka => over_kafka(arguments, settings, output, &mut interrupts).await?,
+    };
+    Ok(match wrong {
+        Some(0) => Ending::Done,
+        Some(_) => Ending::Incomplete,
+        None => Ending::Interrupted,
+    })
+}
+
+/// In this process, in a database of its own unless one was named. Returns how often a shop was
+/// wrong, `None` when it was interrupted.
+async fn in_memory(
+    arguments: &Arguments,
+    mut settings: Settings,
+    output: Output,
+    interrupts: &mut Interrupts,
+) -> anyhow::Result<Option<u64>> {
     let folder = tempfile::tempdir().context("could not make a folder for the database")?;
     if settings.is_default("database.url") {
         let path = folder.path().join("demo.db");
@@ -52,33 +95,65 @@ pub(crate) async fn run(
     }
     let stores = Stores::open(&settings.database).await?;
     let context = Context { settings, stores, output };
+    let url = &context.settings.database.url;
     if 0 < context.stores.shops.count(&Scope::everything()).await? {
-        bail!(
-            "the demo needs a database without shops, and {:?} has some",
-            context.settings.database.url
-        );
+        bail!("the demo needs a database without shops, and {url} has some");
     }
-    let mut interrupts = Interrupts::listen().context("could not listen to interrupts")?;
+    let Some(lock) = EngineLock::try_take(&context.stores)? else {
+        bail!("another process runs the engine on {url}");
+    };
+    let engine =
+        async { Ok(Workers::Engine(Engine::start(&context.settings, &context.stores, lock))) };
     let wrong = tokio::select! {
-        wrong = play(arguments, &context) => wrong.map(Some),
+        wrong = play(arguments, &context, engine) => wrong.map(Some),
         () = interrupts.asked() => Ok(None),
     };
     context.stores.close().await;
-    Ok(match wrong? {
-        Some(0) => Ending::Done,
-        Some(_) => Ending::Incomplete,
-        None => Ending::Interrupted,
-    })
+    wrong
 }
 
-async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {
-    let Some(lock) = EngineLock::try_take(&context.stores)? else {
-        bail!("another process runs the engine on {:?}", context.settings.database.url);
+/// With one requester and two consumers as processes of their own, on topics and in a schema
+/// that go away at the end.
+async fn over_kafka(
+    arguments: &Arguments,
+    mut settings: Settings,
+    output: Output,
+    interrupts: &mut Interrupts,
+) -> anyhow::Result<Option<u64>> {
+    let scratch = Scratch::create(&mut settings, Lanes(arguments.partitions)).await?;
+    let wrong = tokio::select! {
+        wrong = with_processes(arguments, settings, output) => wrong.map(Some),
+        // The processes are killed: what they were about goes away as well.
+        () = interrupts.asked() => Ok(None),
     };
+    scratch.remove().await;
+    wrong
+}
+
+async fn with_processes(
+    arguments: &Arguments,
+    settings: Settings,
+    output: Output,
+) -> anyhow::Result<u64> {
+    let stores = Stores::open_existing(&settings.database).await?;
+    let context = Context { settings, stores, output };
+    let cluster =
+        async { Cluster::start(CONSUMERS, &context.settings).await.map(Workers::Cluster) };
+    let wrong = play(arguments, &context, cluster).await;
+    context.stores.close().await;
+    wrong
+}
+
+/// Opens the city, lets the workers begin, and plays the story with them.
+async fn play(
+    arguments: &Arguments,
+    context: &Context,
+    workers: impl Future<Output = anyhow::Result<Workers>> + Send,
+) -> anyhow::Result<u64> {
     let opening = opening(arguments, context).await?;
-    let mut engine = Engine::start(&context.settings, &context.stores, lock);
+    let mut workers = workers.await?;
     let mut stage =
-        Stage { stores: &context.stores, policy: &context.settings.policy, engine: &mut engine };
+        Stage { stores: &context.stores, policy: &context.settings.policy, workers: &mut workers };
     let human = !context.output.json;
     let mut acts = vec![opening];
     let wrong = story::play(&mut stage, |act| {
@@ -89,9 +164,9 @@ async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {
         Ok(())
     })
     .await?;
-    engine.stop().await;
+    workers.stop().await?;
     if human {
-        let shops = counted(u64::from(arguments.shops), "shop");
+        let shops = counted(u64::from(arguments.shops()), "shop");
         context.output.line(format_args!("{shops}, {} acts: wrong {wrong}", acts.len()))?;
     } else {
         context.output.value(&DemoView { acts, wrong })?;
@@ -102,7 +177,7 @@ async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {
 /// The act before the first: the city opens.
 async fn opening(arguments: &Arguments, context: &Context) -> anyhow::Result<ActView> {
     let start = std::time::Instant::now();
-    let imported = generate(context, arguments.shops, arguments.seed).await?;
+    let imported = generate(context, arguments.shops(), arguments.seed).await?;
     let seconds = start.elapsed().as_secs_f64();
     if !context.output.json {
         let shops = counted(imported.added, "shop");
@@ -182,15 +257,4 @@ fn print(output: Output, act: &Act) -> std::io::Result<()> {
 
 fn all(tally: &Tally) -> u64 {
     u64::from(tally.open) + u64::from(tally.answered())
-}
-
-/// A rate for people.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "counts of shops are far below 2^53, and a rate is never negative"
-)]
-pub(crate) fn rate(count: u64, seconds: f64) -> u64 {
-    if seconds > 0.0 { (count as f64 / seconds) as u64 } else { 0 }
 }

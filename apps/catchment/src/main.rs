@@ -1,22 +1,29 @@
-//! Campaigns over the delivery radii of a city's shops, in one process: the command line.
+//! Campaigns over the delivery radii of a city's shops: the command line.
 
 mod cli;
 mod commands;
 mod ending;
 mod stores;
 mod engine;
+mod cluster;
+mod workers;
 mod run;
 mod watch;
 mod demo;
 mod bench;
 mod report;
 mod scope;
+mod scratch;
+mod topics;
+mod calling;
 mod forecast;
 mod shop_file;
 mod city;
 mod number;
+mod percentile;
 mod output;
 mod random;
+mod resources;
 
 use std::process::ExitCode;
 

@@ -25,6 +25,17 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
     format!("{}.{} %", thousandths / 10, thousandths % 10)
 }
 
+/// So many a second, rounded down.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts of shops are far below 2^53, and a rate is never negative"
+)]
+pub(crate) fn rate(count: u64, seconds: f64) -> u64 {
+    if seconds > 0.0 { (count as f64 / seconds) as u64 } else { 0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,61 @@ use catchment_domain::ports::{
 };
 use catchment_domain::{Lane, Receipt};
 use catchment_memory::SystemClock;
-use catchment_seaorm::{SeaOrmStore, StoreSettings};
+use catchment_seaorm::{Migrated, SeaOrmStore, StoreSettings};
+
+/// What the settings say of a database.
+fn settings(database: &Database, create: bool) -> StoreSettings {
+    StoreSettings {
+        create,
+        receipts_kept: database.receipts_kept,
+        connect_timeout: database.connect_timeout,
+        lock_timeout: database.lock_timeout,
+        idle_in_transaction_session_timeout: database.idle_in_transaction_session_timeout,
+        ..StoreSettings::new(database.lanes, Arc::new(SystemClock))
+    }
+}
+
+/// Brings the schema up to date; creates the database where it is missing and that is wanted.
+///
+/// # Errors
+///
+/// When it cannot be used.
+pub(crate) async fn migrate(database: &Database, create: bool) -> anyhow::Result<Migrated> {
+    let migrated = SeaOrmStore::migrate(database.url.expose(), &settings(database, create)).await;
+    migrated.context("could not bring the database up to date")
+}
+
+/// Makes an empty schema in a server's database.
+///
+/// # Errors
+///
+/// When there is one of that name, or the server refuses.
+pub(crate) async fn create_schema(database: &Database, name: &str) -> anyhow::Result<()> {
+    let settings = settings(database, false);
+    let made = SeaOrmStore::create_schema(database.url.expose(), name, &settings).await;
+    made.with_context(|| format!("could not make the schema {name}"))
+}
+
+/// Drops a schema with all that is in it.
+///
+/// # Errors
+///
+/// When the server refuses.
+pub(crate) async fn drop_schema(database: &Database, name: &str) -> anyhow::Result<()> {
+    let settings = settings(database, false);
+    let dropped = SeaOrmStore::drop_schema(database.url.expose(), name, &settings).await;
+    dropped.with_context(|| format!("could not drop the schema {name}"))
+}
+
+/// Whether the database can be used as it is. Returns its name.
+///
+/// # Errors
+///
+/// When it cannot.
+pub(crate) async fn check(database: &Database) -> anyhow::Result<String> {
+    let checked = SeaOrmStore::check(database.url.expose(), &settings(database, false)).await;
+    checked.context("the database cannot be used")
+}
 
 /// The storage ports, all on one database.
 #[derive(Clone)]
@@ -45,12 +99,8 @@ impl Stores {
     }
 
     async fn connect(database: &Database, create: bool) -> anyhow::Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let settings = StoreSettings {
-            create,
-            receipts_kept: database.receipts_kept,
-            ..StoreSettings::new(database.lanes, Arc::clone(&clock))
-        };
+        let settings = settings(database, create);
+        let clock = Arc::clone(&settings.clock);
         let store = SeaOrmStore::connect(database.url.expose(), &settings).await;
         let store = Arc::new(store.context("could not open the database")?);
         Ok(Self {
@@ -66,7 +116,7 @@ impl Stores {
 
     /// The file of an embedded database by its one true name; a server's has none.
     pub(crate) fn file(&self) -> Option<&Path> {
-        Some(self.store.file())
+        self.store.file()
     }
 
     /// Whether the engine runs in processes of this command.

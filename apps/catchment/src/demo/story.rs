@@ -10,9 +10,9 @@ use catchment_domain::{
 };
 
 use super::oracle::{Cap, Wish, expected};
-use crate::engine::Engine;
 use crate::random;
 use crate::stores::Stores;
+use crate::workers::Workers;
 
 /// How often the demo looks whether its campaigns are through.
 const LOOK: Duration = Duration::from_millis(10);
@@ -23,7 +23,7 @@ const PAGE: usize = 5_000;
 pub(crate) struct Stage<'a> {
     pub(crate) stores: &'a Stores,
     pub(crate) policy: &'a Policy,
-    pub(crate) engine: &'a mut Engine,
+    pub(crate) workers: &'a mut Workers,
 }
 
 /// What an act did.
@@ -256,7 +256,7 @@ async fn through(stage: &mut Stage<'_>, revision: Revision) -> anyhow::Result<Ca
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            error = stage.engine.failure() => return Err(error),
+            error = stage.workers.failure() => return Err(error),
         }
     }
 }

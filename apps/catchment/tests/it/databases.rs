@@ -36,7 +36,7 @@ fn a_database_of_another_program() {
     // The application id stands in bytes 68 to 71 of the header.
     overwrite(&app, |bytes| bytes[68..72].fill(0));
     let line = "could not open the database: \
-                `catchment.db` is the database of another program; name another file";
+                `catchment.db` is the database of another program; name another one";
     check(&app, "sqlite://catchment.db", line);
 }
 

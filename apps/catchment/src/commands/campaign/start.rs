@@ -7,7 +7,7 @@ use catchment_bootstrap::duration;
 use catchment_bootstrap::nearest::suggest;
 use catchment_domain::ports::Clock;
 use catchment_domain::{
-    Campaign, CampaignError, Draft, Limit, LimitError, Replaced, Revision, Timestamp, TriggerKind,
+    Campaign, CampaignError, Draft, Limit, Replaced, Revision, Timestamp, TriggerKind,
 };
 use catchment_memory::SystemClock;
 use chrono::DateTime;
@@ -15,6 +15,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::preview;
+use crate::cli::parse_limit;
 use crate::commands::Context;
 use crate::ending::Ending;
 use crate::forecast::Plan;
@@ -78,16 +79,6 @@ pub(crate) struct Arguments {
 enum Until {
     After(Duration),
     At(Timestamp),
-}
-
-/// Reads a limit with its unit: who types `3` may well mean kilometres.
-fn parse_limit(text: &str) -> Result<Limit, String> {
-    let limit = text.parse().map_err(|error: LimitError| error.to_string())?;
-    let number = text.trim();
-    if number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("say `{number}m` or `{number}km`"));
-    }
-    Ok(limit)
 }
 
 fn parse_until(text: &str) -> Result<Until, String> {

@@ -1,0 +1,156 @@
+//! Requester and consumers as processes of their own, as they are deployed, for as long as a
+//! command needs them.
+//!
+//! They never outlive it: each has a pipe from this process as its standard input and stops
+//! where that ends, which the kernel sees to however this process ends.
+
+mod probe;
+mod process;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use catchment_bootstrap::settings::Settings;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use self::process::Process;
+
+/// How long processes may take until they are ready.
+const READY: Duration = Duration::from_mins(1);
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Requester,
+    Consumer,
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Requester => "requester",
+            Self::Consumer => "consumer",
+        }
+    }
+
+    /// Its program, which is built beside this one.
+    fn program(self) -> anyhow::Result<PathBuf> {
+        let this = std::env::current_exe().context("could not find this program")?;
+        let program =
+            this.with_file_name(format!("{}{}", self.name(), std::env::consts::EXE_SUFFIX));
+        if !program.is_file() {
+            bail!(
+                "there is no {}; build it with \
+                 `cargo build --release -p catchment-requester -p catchment-consumer`",
+                program.display()
+            );
+        }
+        Ok(program)
+    }
+}
+
+/// Processes that work together.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    members: Vec<Member>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    /// Its role and number: `consumer 2`.
+    pub(crate) name: String,
+    pub(crate) pid: u32,
+    probes: SocketAddr,
+}
+
+impl Cluster {
+    /// Starts one requester and so many consumers on what the settings name, and returns when
+    /// all are ready.
+    ///
+    /// # Errors
+    ///
+    /// When a program is missing, ends at once, or is not ready in a minute; none runs then.
+    pub(crate) async fn start(consumers: u16, settings: &Settings) -> anyhow::Result<Self> {
+        let variables = variables(settings);
+        let (stop, stopping) = watch::channel(false);
+        let mut cluster = Self { members: Vec::new(), stop, tasks: JoinSet::new() };
+        let roles = std::iter::once((Role::Requester, 1));
+        for (role, number) in roles.chain((1..=consumers).map(|n| (Role::Consumer, n))) {
+            let name = format!("{} {number}", role.name());
+            let probes = probe::free_address().context("could not find a free port")?;
+            let process = Process::start(&name, &role.program()?, probes, &variables)?;
+            cluster.members.push(Member { name, pid: process.pid(), probes });
+            cluster.tasks.spawn(process.supervise(stopping.clone()));
+        }
+        cluster.ready().await?;
+        Ok(cluster)
+    }
+
+    /// Its processes, the requester first.
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Returns only when a process ended by itself, with what it said.
+    pub(crate) async fn failure(&mut self) -> anyhow::Error {
+        while let Some(ended) = self.tasks.join_next().await {
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return error,
+                Err(error) => return error.into(),
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Stops all of them at once.
+    ///
+    /// # Errors
+    ///
+    /// When one had to be killed, or ended badly.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.send_replace(true);
+        let mut result = Ok(());
+        while let Some(ended) = self.tasks.join_next().await {
+            result = result.and(ended.map_err(Into::into).flatten());
+        }
+        result
+    }
+
+    async fn ready(&mut self) -> anyhow::Result<()> {
+        for member in self.members.clone() {
+            let mut says = "it does not answer".to_owned();
+            let ready = timeout(READY, probe::until_ready(member.probes, &mut says));
+            let is_late = tokio::select! {
+                ready = ready => ready.is_err(),
+                error = self.failure() => return Err(error),
+            };
+            if is_late {
+                let (name, seconds) = (&member.name, READY.as_secs());
+                bail!("the {name} was not ready after {seconds} s: {}", says.replace('\n', ", "));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the processes need to know that the command line of this one may have changed.
+fn variables(settings: &Settings) -> [(&'static str, String); 7] {
+    let Settings { database, kafka, log, .. } = settings;
+    [
+        ("CATCHMENT__DATABASE__URL", database.url.expose().to_owned()),
+        ("CATCHMENT__DATABASE__LANES", database.lanes.count().to_string()),
+        ("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", kafka.bootstrap_servers.clone()),
+        ("CATCHMENT__KAFKA__REQUESTS_TOPIC", kafka.requests_topic.clone()),
+        ("CATCHMENT__KAFKA__REPLIES_TOPIC", kafka.replies_topic.clone()),
+        ("CATCHMENT__KAFKA__GROUP_ID", kafka.group_id.clone()),
+        ("CATCHMENT__LOG__LEVEL", log.filter.clone()),
+    ]
+}

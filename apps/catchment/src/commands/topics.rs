@@ -1,0 +1,74 @@
+//! `catchment topics`: the topics that requester and consumer need.
+
+use std::num::NonZeroU16;
+
+use catchment_bootstrap::settings::Settings;
+use catchment_kafka::Created;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::cli::parse_partitions;
+use crate::ending::Ending;
+use crate::number::counted;
+use crate::output::Output;
+use crate::stores::Stores;
+use crate::topics::{self, Plan};
+
+/// What to do with the topics.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Makes those that are missing, and checks those that are there.
+    Create(Arguments),
+    /// Says whether those that are there can be used, and changes nothing.
+    Check,
+}
+
+/// What `topics create` takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Arguments {
+    /// How many partitions replies have: each requester leases one for itself.
+    #[arg(long, value_name = "P", default_value = "4", value_parser = parse_partitions)]
+    reply_partitions: NonZeroU16,
+    /// How many replicas each partition has; the broker's own default where it is not said.
+    #[arg(long, value_name = "R")]
+    replication_factor: Option<NonZeroU16>,
+}
+
+/// Requests have as many partitions as the database has lanes, so that is looked at first.
+pub(super) async fn run(
+    command: Command,
+    settings: &Settings,
+    output: Output,
+) -> anyhow::Result<Ending> {
+    let stores = Stores::open_existing(&settings.database).await?;
+    let lanes = stores.shops.lanes();
+    stores.close().await;
+    let cluster = topics::connect(settings).await?;
+    match command {
+        Command::Create(Arguments { reply_partitions, replication_factor }) => {
+            let plan = Plan { reply_partitions, replication: replication_factor };
+            for (topic, created) in topics::create(&cluster, lanes, plan).await? {
+                tell(&topic, created == Created::New, output)?;
+            }
+        }
+        Command::Check => {
+            topics::check(&cluster, lanes).await?;
+            let lanes = lanes.count();
+            if output.json {
+                output.value(&json!({ "usable": true, "partitions": lanes }))?;
+            } else {
+                let partitions = counted(lanes.into(), "partition");
+                output.line(format_args!("the topics can be used; requests have {partitions}"))?;
+            }
+        }
+    }
+    Ok(Ending::Done)
+}
+
+fn tell(topic: &str, is_new: bool, output: Output) -> std::io::Result<()> {
+    if output.json {
+        return output.value(&json!({ "topic": topic, "created": is_new }));
+    }
+    let what = if is_new { "created" } else { "was there" };
+    output.line(format_args!("{what}: {topic}"))
+}

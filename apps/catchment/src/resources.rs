@@ -1,0 +1,93 @@
+//! What processes use: memory and processor time, where the system tells (Linux's `/proc`).
+
+mod listener;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+pub(crate) use self::listener::listening_on;
+
+/// A tick of the processor times in `/proc`: Linux shows them to programs as hundredths of a
+/// second, whatever the kernel counts in.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The most memory that a process had, in bytes.
+pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
+    peak_of(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
+fn peak_of(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1_024)
+}
+
+/// The processor time that a process and all its descendants took, those included that ended.
+pub(crate) fn processor_time(pid: u32) -> Option<Duration> {
+    let own = Stat::read(pid)?.time;
+    let children = children_of(pid);
+    let theirs: Duration = children.into_iter().filter_map(processor_time).sum();
+    Some(own + theirs)
+}
+
+fn children_of(pid: u32) -> BTreeSet<u32> {
+    pids().filter(|child| Stat::read(*child).is_some_and(|stat| stat.parent == pid)).collect()
+}
+
+/// All processes that can be seen.
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// What `/proc/PID/stat` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    parent: u32,
+    /// Of the process, and of its children that ended and were waited for.
+    time: Duration,
+}
+
+impl Stat {
+    fn read(pid: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// Fields are counted from behind the name, which may hold blanks and brackets itself.
+    fn parse(text: &str) -> Option<Self> {
+        let (_, rest) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let parent = fields.get(1)?.parse().ok()?;
+        let ticks: Vec<u32> =
+            fields.get(11..15)?.iter().map(|field| field.parse().ok()).collect::<Option<_>>()?;
+        Some(Self { parent, time: TICK * ticks.iter().sum() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_read_behind_its_name() {
+        let text = "17 (a ) b) S 1 17 17 0 -1 4194560 900 1 0 0 250 50 3 2 20 0 8 0 1 2 3";
+        let stat = Stat::parse(text);
+        assert_eq!(stat, Some(Stat { parent: 1, time: Duration::from_millis(3_050) }));
+        assert_eq!(Stat::parse("17 (a) S 1"), None);
+    }
+
+    #[test]
+    fn the_peak_is_read_in_bytes() {
+        assert_eq!(peak_of("VmPeak:\t 9 kB\nVmHWM:\t  2048 kB\nVmRSS: 1 kB\n"), Some(2_097_152));
+        assert_eq!(peak_of("Name:\tx\n"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_takes_memory_and_time() {
+        let pid = std::process::id();
+        assert!(peak_memory(pid).is_some_and(|bytes| 100_000 < bytes));
+        assert!(processor_time(pid).is_some());
+    }
+}

@@ -1,0 +1,76 @@
+//! Topics and a schema of their own for a demo or a benchmark, on the services that the
+//! settings name. Nothing of them is left at the end.
+
+use std::num::NonZeroU16;
+
+use catchment_bootstrap::settings::{Database, Settings};
+use catchment_domain::Lanes;
+use catchment_kafka::KafkaCluster;
+
+use crate::ending::{WrongUsage, complain};
+use crate::random;
+use crate::stores;
+use crate::topics::{self, Plan};
+
+/// A requester leases one partition, and ad-hoc calls of this process read the other.
+const REPLY_PARTITIONS: NonZeroU16 = NonZeroU16::MIN.saturating_add(1);
+const NO_SERVER: &str = "over Kafka, shops and campaigns are kept in PostgreSQL: name a database, \
+                         such as `--database postgres://user@host/name`";
+
+/// Topics, a group and a schema that nobody else has.
+pub(crate) struct Scratch {
+    cluster: KafkaCluster,
+    /// The database as it was named, without the schema.
+    database: Database,
+    schema: String,
+}
+
+impl Scratch {
+    /// Makes them, and the settings name them from then on.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka or the database cannot be reached or refuse; what was made is removed then.
+    pub(crate) async fn create(settings: &mut Settings, lanes: Lanes) -> anyhow::Result<Self> {
+        if !settings.database.url.is_postgres() {
+            return Err(WrongUsage(NO_SERVER).into());
+        }
+        let schema = format!("catchment_{:08x}", random::log_id() >> 96);
+        let Settings { database, kafka, .. } = &mut *settings;
+        database.lanes = lanes;
+        let whole = database.clone();
+        database.url = whole.url.with_schema(&schema);
+        kafka.requests_topic = format!("{schema}.requests");
+        kafka.replies_topic = format!("{schema}.replies");
+        kafka.group_id.clone_from(&schema);
+        let cluster = topics::connect(settings).await?;
+        let scratch = Self { cluster, database: whole, schema };
+        if let Err(error) = scratch.make(&settings.database).await {
+            scratch.remove().await;
+            return Err(error);
+        }
+        Ok(scratch)
+    }
+
+    async fn make(&self, database: &Database) -> anyhow::Result<()> {
+        stores::create_schema(&self.database, &self.schema).await?;
+        stores::migrate(database, false).await?;
+        let plan = Plan { reply_partitions: REPLY_PARTITIONS, replication: None };
+        topics::create(&self.cluster, database.lanes, plan).await?;
+        Ok(())
+    }
+
+    /// Removes them. What could not be removed is said, and harms nobody.
+    pub(crate) async fn remove(self) {
+        let (schema, topics) = tokio::join!(
+            stores::drop_schema(&self.database, &self.schema),
+            self.cluster.delete_topics(),
+        );
+        if let Err(error) = schema {
+            complain(&format!("{error:#}"));
+        }
+        if let Err(error) = topics {
+            complain(&format!("could not delete the topics {}.*: {error}", self.schema));
+        }
+    }
+}
