@@ -48,12 +48,13 @@ impl Draft {
         &self,
         revision: Revision,
         shops: u32,
-        replaced: Option<&Campaign>,
+        predecessor: Option<&Campaign>,
         (now, mark): (Timestamp, Deadline),
     ) -> Campaign {
         let millis = u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX);
         let timeout = Duration::from_millis(millis.max(1));
-        let replaces = replaced.map(|old| Replaced { campaign: old.name, deadline: old.deadline });
+        let replaces =
+            predecessor.map(|old| Replaced { campaign: old.name, deadline: old.deadline });
         Campaign {
             name: CampaignRef { revision, id: self.id },
             nonce: self.nonce,

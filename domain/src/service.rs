@@ -6,19 +6,21 @@
 //! is found out again by the next one.
 
 mod lane_consumer;
+mod lane_keeper;
 mod lane_requester;
 mod leased;
+mod pacing;
 mod sending;
-mod trouble;
 
 use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::lane::{Lane, Position};
-use crate::ports::{BoxError, LogError};
+use crate::ports::{BoxError, LogError, StoreError};
 
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
+pub use lane_keeper::LaneKeeper;
 pub use lane_requester::{LaneRequester, RequesterPorts, RequesterTerms};
 
 /// How to go on after a step.
@@ -49,6 +51,15 @@ pub enum Obstacle {
     /// What a port said.
     #[error(transparent)]
     Unavailable(BoxError),
+}
+
+impl From<StoreError> for Obstacle {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Fenced => Self::Fenced,
+            error => Self::Unavailable(error.into()),
+        }
+    }
 }
 
 /// Why a service cannot go on without a human.

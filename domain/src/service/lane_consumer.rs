@@ -10,7 +10,7 @@ use crate::lane::{Epoch, Lane, Lanes, Position};
 use crate::outcome::{Outcome, Reply};
 use crate::ports::{Claim, ReplyChannel, RequestLog, ShopLedger, StoreError, Stretch};
 use crate::request::{RequestRecord, ReturnAddress};
-use crate::service::trouble::{Failures, Trouble};
+use crate::service::pacing::{Failures, Trouble};
 use crate::service::{ServiceError, Step};
 use crate::trigger::Policy;
 
@@ -187,8 +187,8 @@ impl LaneConsumer {
         let Some(owned) = &self.owned else { return Ok(Step::Worked) };
         let Stretch { requests, last } = self.read(owned.applied_next).await?;
         let Some(last) = last else { return self.rest().await };
-        let owner = (self.lane, owned.epoch);
-        let batch = Batch::new(owner, owned.applied_next, owned.replied_next, requests);
+        let lane = (self.lane, owned.epoch);
+        let batch = Batch::new(lane, owned.applied_next, owned.replied_next, requests);
         let Some((batch, receipt)) = self.apply(batch.up_to(last)).await? else {
             return Ok(Step::Worked);
         };

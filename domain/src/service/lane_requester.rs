@@ -17,8 +17,8 @@ use crate::ports::{
 };
 use crate::revision::Revision;
 use crate::service::leased::Leased;
+use crate::service::pacing::{Failures, Trouble, is_due};
 use crate::service::sending::Sending;
-use crate::service::trouble::{Failures, Trouble};
 use crate::service::{Obstacle, ServiceError, Step};
 use crate::time::Timestamp;
 
@@ -332,10 +332,4 @@ impl LaneRequester {
         }
         Ok(())
     }
-}
-
-/// Whether it is time for what was done `at`, every so often. A clock that stepped back makes
-/// everything due.
-fn is_due(at: Option<Timestamp>, every: Duration, now: Timestamp) -> bool {
-    at.is_none_or(|at| now < at || every <= now.saturating_since(at))
 }

@@ -1,7 +1,8 @@
 //! What no port tells: for those who audit a run, and what a damaged disk would do to it.
 
 use catchment_domain::{
-    Chunk, Deadline, Epoch, Lane, LogIdentity, Position, Receipt, RequestId, Revision, Shop, ShopId,
+    Chunk, Deadline, Epoch, Lane, LogIdentity, Position, Receipt, ReplyLane, RequestId, Revision,
+    Shop, ShopId,
 };
 
 use super::MemoryStore;
@@ -58,6 +59,12 @@ impl MemoryStore {
     pub fn ledger(&self, revision: Revision) -> Vec<Chunk> {
         let tables = self.tables();
         tables.campaigns.get(&revision).map(|stored| stored.chunks.clone()).unwrap_or_default()
+    }
+
+    /// Whether a lease of a reply lane is in force, for audits.
+    #[must_use]
+    pub fn is_leased(&self, lane: ReplyLane) -> bool {
+        self.tables().is_leased(lane, self.clock.now())
     }
 
     /// Makes what is stored of a shop unreadable, as a damaged disk would. Every call that

@@ -45,7 +45,7 @@ impl Tables {
         row.filter(|row| (row.epoch, row.holder) == newest).ok_or(StoreError::Fenced)
     }
 
-    fn is_leased(&self, lane: ReplyLane, now: Timestamp) -> bool {
+    pub(super) fn is_leased(&self, lane: ReplyLane, now: Timestamp) -> bool {
         self.reply_lanes.get(&lane).is_some_and(|row| row.holder(now).is_some())
     }
 }

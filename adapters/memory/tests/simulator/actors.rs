@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use catchment_domain::Lane;
 use catchment_domain::ports::Holder;
-use catchment_domain::service::{LaneConsumer, LaneRequester, ServiceError, Step};
-use catchment_domain::{Lane, ReplyLane};
+use catchment_domain::service::{LaneConsumer, LaneKeeper, ServiceError, Step};
 use uuid::Uuid;
 
+use crate::coverage::Met;
 use crate::gate::Gate;
 use crate::gated::Ports;
 use crate::world::{REQUESTER_TERMS, World};
@@ -55,20 +56,23 @@ pub(crate) async fn consume(world: Arc<World>, gate: Arc<Gate>, lane: Lane) -> E
     Exit::Done
 }
 
-pub(crate) async fn request(world: Arc<World>, gate: Arc<Gate>, lane: ReplyLane) -> Exit {
+pub(crate) async fn request(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     let holder = Holder(Uuid::from_u128(world.dice.number128()));
     let ports = Ports::new(&world, &gate).requester(&world.process_clock);
-    let mut requester = LaneRequester::new(lane, holder, ports, REQUESTER_TERMS);
+    let mut keeper = LaneKeeper::new(holder, ports, REQUESTER_TERMS);
     loop {
-        let step = requester.step().await;
+        let step = keeper.step().await;
+        if 1 < keeper.leased().count() {
+            world.witness().coverage.met(Met::TwoReplyLanes);
+        }
         if let Err(exit) = rest(&gate, step).await {
             return exit;
         }
         if gate.stop.load(Ordering::Relaxed) {
-            requester.stop_sending();
-            if requester.in_flight() == 0 {
+            keeper.stop_sending();
+            if keeper.in_flight() == 0 {
                 // Whoever cannot be told waits until the lease runs out.
-                let _ = requester.surrender().await;
+                let _ = keeper.surrender().await;
                 return Exit::Done;
             }
         }

@@ -10,6 +10,10 @@ use crate::dice::Dice;
 pub(crate) struct Params {
     pub(crate) lanes: u16,
     pub(crate) reply_lanes: u16,
+    /// At times more than there are reply lanes.
+    pub(crate) requesters: u64,
+    /// One of the requesters is gone for good when the faults stop.
+    pub(crate) one_stays_dead: bool,
     pub(crate) shops: u64,
     /// The most requests of a batch.
     pub(crate) batch: usize,
@@ -60,7 +64,9 @@ impl Params {
         let passing = dice.chance(4_000);
         Self {
             lanes: u16::try_from(dice.between(2, 3)).unwrap(),
-            reply_lanes: u16::try_from(dice.between(1, 2)).unwrap(),
+            reply_lanes: u16::try_from(dice.between(2, 3)).unwrap(),
+            requesters: dice.between(2, 3),
+            one_stays_dead: dice.chance(5_000),
             shops: dice.between(6, 12),
             batch: usize::try_from(dice.between(1, 8)).unwrap(),
             gap: dice.between(1, 3),

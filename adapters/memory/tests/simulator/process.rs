@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use catchment_domain::{Lane, ReplyLane};
+use catchment_domain::Lane;
 
 use crate::actors::{self, Exit};
 use crate::gate::{Gate, Point};
@@ -17,8 +17,8 @@ use crate::world::World;
 pub(crate) enum Role {
     /// Applies and answers a lane.
     Consumer(Lane),
-    /// Sends and records for a reply lane; there are two of each.
-    Requester(ReplyLane),
+    /// Sends and records for reply lanes: one of its own, and those that it adopts.
+    Requester(u64),
     Operator,
     Importer,
     Client,
@@ -72,7 +72,7 @@ impl Process {
         let (world, gate) = (Arc::clone(world), Arc::clone(&self.gate));
         self.life = Some(match self.role {
             Role::Consumer(lane) => Box::pin(actors::consume(world, gate, lane)),
-            Role::Requester(lane) => Box::pin(actors::request(world, gate, lane)),
+            Role::Requester(_) => Box::pin(actors::request(world, gate)),
             Role::Operator => Box::pin(actors::operate(world, gate)),
             Role::Importer => Box::pin(actors::import(world, gate)),
             Role::Client => Box::pin(actors::call(world, gate)),

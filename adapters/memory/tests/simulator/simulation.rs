@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use catchment_domain::{Lane, ReplyLane};
+use catchment_domain::Lane;
 
 use crate::actors::{self, Exit};
 use crate::coverage::{Coverage, Met};
@@ -56,10 +56,7 @@ struct Simulation {
 impl Simulation {
     fn new(world: Arc<World>) -> Self {
         let consumers = world.lanes.iter().map(Role::Consumer);
-        let requesters = (0..world.params.reply_lanes).flat_map(|lane| {
-            let requester = Role::Requester(ReplyLane(lane));
-            [requester, requester]
-        });
+        let requesters = (0..world.params.requesters).map(Role::Requester);
         let operators = (0..world.params.operators).map(|_| Role::Operator);
         let roles = consumers.chain(requesters).chain(operators);
         let processes = roles.map(|role| Process::new(role, Duration::ZERO)).collect();
@@ -144,7 +141,6 @@ impl Simulation {
         if let Exit::Fatal(error) = exit {
             let newest = match process.role {
                 Role::Consumer(Lane(lane)) => witness.lanes[usize::from(lane)].epoch,
-                Role::Requester(lane) => witness.reply_epoch(lane),
                 _ => process.gate.epoch(),
             };
             let stale = process.gate.epoch() < newest && process.gate.epoch().0 != 0;

@@ -19,8 +19,9 @@ pub(crate) fn check_campaign(world: &World, campaign: &Campaign, at_rest: bool) 
     let activations = slots(Phase::Activation).unwrap();
     let releases = slots(Phase::Release).unwrap();
     let tallies = ready(world.store.tallies(campaign.name.revision)).unwrap();
+    let all_read = campaign.reply_lane.is_none_or(|lane| is_read(world, lane));
     let mut witness = world.witness();
-    let check = CampaignCheck { campaign, at_rest };
+    let check = CampaignCheck { campaign, at_rest, all_read };
     check.counts(&mut witness, &activations, &releases, tallies);
     for (activation, release) in activations.iter().zip(&releases) {
         for (phase, outcome) in [(Phase::Activation, activation), (Phase::Release, release)] {
@@ -41,6 +42,8 @@ const fn filter(phase: Phase) -> OutcomeFilter {
 struct CampaignCheck<'a> {
     campaign: &'a Campaign,
     at_rest: bool,
+    /// Nothing stands in its reply lane that nobody read yet.
+    all_read: bool,
 }
 
 impl CampaignCheck<'_> {
@@ -107,8 +110,10 @@ impl CampaignCheck<'_> {
             Slot::Closed(Status::Unchanged) => activated == Some(false),
             Slot::Closed(Status::Expired) => activated.is_none(),
             Slot::Closed(Status::Rejected) => {
-                // A copy that is still in the lane may replace it, unless its answer was lost.
-                !self.at_rest || activated.is_none() || witness.replies_lost
+                // A copy that is still in the lane may replace it, unless its answer was lost,
+                // or nobody reads it because nothing is open there.
+                let unread = !self.all_read || witness.replies_lost;
+                !self.at_rest || activated.is_none() || unread
             }
             Slot::Closed(Status::Superseded) => {
                 campaign.state.is_ending_or_ended()
@@ -253,6 +258,12 @@ fn check_receipts(world: &World) {
     }
 }
 
+/// Whether everything that stands in a reply lane was read.
+fn is_read(world: &World, lane: ReplyLane) -> bool {
+    let read = world.witness().read_up_to(lane);
+    read.is_some_and(|read| ready(world.wires().is_end_of_replies(lane, read)))
+}
+
 /// What is not done yet; `None` when everything is at rest.
 pub(crate) fn unrest(world: &World) -> Option<String> {
     let now = world.store_clock.now();
@@ -263,9 +274,12 @@ pub(crate) fn unrest(world: &World) -> Option<String> {
         }
     }
     for lane in (0..world.params.reply_lanes).map(ReplyLane) {
-        let read = world.witness().read_up_to(lane);
-        if !read.is_some_and(|read| ready(world.wires().is_end_of_replies(lane, read))) {
-            return Some(format!("reply lane {lane}: read up to {read:?}"));
+        if !world.store.is_leased(lane) {
+            // Nobody needs what is answered there: a lane with open campaigns is adopted.
+            continue;
+        }
+        if !is_read(world, lane) {
+            return Some(format!("reply lane {lane} is not read to its end"));
         }
     }
     let is_done = |campaign: &Campaign| match campaign.state {

@@ -8,6 +8,7 @@ use catchment_domain::{LogIdentity, Position, ReplyLane};
 use catchment_memory::MemoryStore;
 
 use super::Gated;
+use crate::coverage::Met;
 
 #[async_trait]
 impl ReplyLanes for Gated<MemoryStore> {
@@ -24,9 +25,6 @@ impl ReplyLanes for Gated<MemoryStore> {
             self.world.witness().leased(lease);
         }
         self.gate.after("lease").await.lost()?;
-        if let Ok(Some(lease)) = &lease {
-            self.gate.set_epoch(lease.epoch);
-        }
         lease
     }
 
@@ -53,8 +51,9 @@ impl ReplyLanes for Gated<MemoryStore> {
 
     async fn orphans(&self) -> Result<Vec<ReplyLane>, StoreError> {
         self.gate.before("orphans").await.unavailable()?;
-        let orphans = self.inner.orphans().await;
+        let orphans = self.inner.orphans().await?;
+        self.world.witness().coverage.add(Met::Orphan, orphans.len() as u64);
         self.gate.after("orphans").await.unavailable()?;
-        orphans
+        Ok(orphans)
     }
 }

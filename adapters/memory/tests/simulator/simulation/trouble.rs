@@ -148,5 +148,9 @@ impl Simulation {
             seen.push(process.role);
             !extra
         });
+        if self.world.params.one_stays_dead {
+            // What it left open is somebody else's now.
+            self.processes.retain(|process| process.role != Role::Requester(0));
+        }
     }
 }

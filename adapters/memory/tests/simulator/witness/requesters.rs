@@ -26,10 +26,6 @@ impl Witness {
         &mut self.reply_lanes[usize::from(lane.0)]
     }
 
-    pub(crate) fn reply_epoch(&self, lane: ReplyLane) -> Epoch {
-        self.reply_lanes[usize::from(lane.0)].epoch
-    }
-
     /// An attempt began: no lane may hold it for too late before it was sent.
     pub(crate) fn began(&mut self, campaign: &Campaign) {
         let passed = self.lanes.iter().map(|lane| lane.expired).max();

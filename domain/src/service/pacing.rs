@@ -1,9 +1,10 @@
-//! What becomes of a step that did not succeed.
+//! What becomes of a step that did not succeed, and when it is time for the next.
 
 use std::time::Duration;
 
 use crate::ports::{BoxError, ChannelError, LogError, StoreError};
 use crate::service::{Obstacle, ServiceError, Step};
+use crate::time::Timestamp;
 
 /// Why a step did not succeed, by how to go on.
 pub(crate) enum Trouble {
@@ -67,9 +68,38 @@ impl Failures {
             Trouble::BadData(what) => return Err(ServiceError::Refused { what }),
             Trouble::Fatal(error) => return Err(error),
         };
-        self.0 = self.0.saturating_add(1);
-        Ok(Step::Pause { after: pause_after(self.0), obstacle })
+        Ok(Step::Pause { after: self.pause(), obstacle })
     }
+
+    /// How long to pause after one more failure.
+    pub(crate) fn pause(&mut self) -> Duration {
+        self.0 = self.0.saturating_add(1);
+        pause_after(self.0)
+    }
+}
+
+/// A pause that began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pause {
+    since: Timestamp,
+    length: Duration,
+}
+
+impl Pause {
+    pub(crate) const fn new(since: Timestamp, length: Duration) -> Self {
+        Self { since, length }
+    }
+
+    /// Whether a pause, where there is one, is over.
+    pub(crate) fn is_over(pause: Option<Self>, now: Timestamp) -> bool {
+        pause.is_none_or(|pause| is_due(Some(pause.since), pause.length, now))
+    }
+}
+
+/// Whether it is time for what was done `at`, every so often. A clock that stepped back makes
+/// everything due.
+pub(crate) fn is_due(at: Option<Timestamp>, every: Duration, now: Timestamp) -> bool {
+    at.is_none_or(|at| now < at || every <= now.saturating_since(at))
 }
 
 /// The pause after so many failures in a row: 50 ms, doubled each time, at most 5 s.

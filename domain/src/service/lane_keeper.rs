@@ -1,0 +1,251 @@
+//! One requester and its reply lanes: one of its own, and those whose requester is gone.
+//!
+//! The first free lane becomes its own, so that new campaigns and single calls have somewhere
+//! to be answered. A lane with something to do that nobody leases any more is adopted, and given
+//! back once nothing is open there.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::lane::ReplyLane;
+use crate::ports::{Holder, StoreError};
+use crate::service::pacing::{Failures, Pause, Trouble};
+use crate::service::{LaneRequester, Obstacle, RequesterPorts, RequesterTerms, ServiceError, Step};
+use crate::time::Timestamp;
+
+/// Runs the campaigns of every reply lane that is this requester's to run.
+#[expect(missing_debug_implementations, reason = "ports have nothing to show")]
+pub struct LaneKeeper {
+    holder: Holder,
+    ports: RequesterPorts,
+    terms: RequesterTerms,
+    lanes: BTreeMap<ReplyLane, Kept>,
+    own: Option<ReplyLane>,
+    /// Until it looks again for a lane of its own, or for orphans.
+    look: Option<Pause>,
+    stopping: bool,
+    failures: Failures,
+}
+
+/// A lane that it has, or tries to get.
+struct Kept {
+    requester: LaneRequester,
+    pause: Option<Pause>,
+}
+
+impl LaneKeeper {
+    /// A requester without a lane yet.
+    #[must_use]
+    pub fn new(holder: Holder, ports: RequesterPorts, terms: RequesterTerms) -> Self {
+        Self {
+            holder,
+            ports,
+            terms,
+            lanes: BTreeMap::new(),
+            own: None,
+            look: None,
+            stopping: false,
+            failures: Failures::default(),
+        }
+    }
+
+    /// Looks for lanes when it is time, and lets each that it has take a step. A pause of one
+    /// lane is none of the others', so it may be zero.
+    ///
+    /// # Errors
+    ///
+    /// When a human must look.
+    pub async fn step(&mut self) -> Result<Step, ServiceError> {
+        let now = self.ports.clock.now();
+        let mut round = Round::default();
+        if !self.stopping && Pause::is_over(self.look, now) {
+            round.add(self.look(now).await?);
+        }
+        for lane in self.awake(now) {
+            round.add(self.turn(lane, now).await?);
+        }
+        Ok(round.end(self.awake(now).is_empty()))
+    }
+
+    /// Returns once there may be a reply in one of the lanes.
+    pub async fn wait(&self) {
+        let now = self.ports.clock.now();
+        let leased = self.lanes.values().filter(|kept| kept.requester.has_lease());
+        let awake = leased.filter(|kept| Pause::is_over(kept.pause, now));
+        let mut waits: Vec<_> = awake.map(|kept| Box::pin(kept.requester.wait())).collect();
+        poll_fn(|context| {
+            let is_over = waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready());
+            if is_over { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// The lane of its own; `None` while it looks for one.
+    #[must_use]
+    pub const fn own(&self) -> Option<ReplyLane> {
+        self.own
+    }
+
+    /// The lanes that it has the lease of, as far as is known.
+    pub fn leased(&self) -> impl Iterator<Item = ReplyLane> + '_ {
+        let leased = self.lanes.iter().filter(|(_, kept)| kept.requester.has_lease());
+        leased.map(|(lane, _)| *lane)
+    }
+
+    /// From now on only records what is under way, and adopts nothing.
+    pub fn stop_sending(&mut self) {
+        self.stopping = true;
+        self.lanes.values_mut().for_each(|kept| kept.requester.stop_sending());
+    }
+
+    /// How many requests are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.lanes.values().map(|kept| kept.requester.in_flight()).sum()
+    }
+
+    /// Whether a campaign of its lanes has open slots, as far as is known.
+    #[must_use]
+    pub fn has_open(&self) -> bool {
+        self.own.is_none() || self.lanes.values().any(|kept| kept.requester.has_open())
+    }
+
+    /// Gives every lease back, so that the next requesters need not wait until they run out.
+    ///
+    /// # Errors
+    ///
+    /// The first there was: the next requester of that lane waits.
+    pub async fn surrender(&mut self) -> Result<(), StoreError> {
+        self.own = None;
+        let mut result = Ok(());
+        for (_, mut kept) in std::mem::take(&mut self.lanes) {
+            let surrendered = kept.requester.surrender().await;
+            result = result.and(surrendered);
+        }
+        result
+    }
+
+    fn awake(&self, now: Timestamp) -> Vec<ReplyLane> {
+        let awake = self.lanes.iter().filter(|(_, kept)| Pause::is_over(kept.pause, now));
+        awake.map(|(lane, _)| *lane).collect()
+    }
+
+    /// Looks for a lane of its own, or for orphans.
+    async fn look(&mut self, now: Timestamp) -> Result<Step, ServiceError> {
+        let found = match self.own {
+            None => self.find_own().await?,
+            Some(_) => self.find_orphans().await?,
+        };
+        self.look = match &found {
+            Step::Worked => None,
+            Step::Idle => Some(Pause::new(now, self.terms.lease / 3)),
+            Step::Pause { after, .. } => Some(Pause::new(now, *after)),
+        };
+        Ok(found)
+    }
+
+    /// Takes the first lane that nobody leases; one that it adopted is as good.
+    async fn find_own(&mut self) -> Result<Step, ServiceError> {
+        let adopted = self.leased().next();
+        if adopted.is_some() {
+            self.own = adopted;
+            return Ok(Step::Worked);
+        }
+        for lane in (0..self.ports.replies.lanes()).map(ReplyLane) {
+            let mut kept = self.keep(lane);
+            match kept.requester.step().await? {
+                Step::Pause { obstacle: Obstacle::LeasedByAnother, .. } => {}
+                Step::Pause { obstacle, .. } => {
+                    let after = self.failures.pause();
+                    return Ok(Step::Pause { after, obstacle });
+                }
+                Step::Worked | Step::Idle => {
+                    self.failures.forget();
+                    self.own = Some(lane);
+                    self.lanes.insert(lane, kept);
+                    return Ok(Step::Worked);
+                }
+            }
+        }
+        self.failures.forget();
+        Ok(Step::Pause { after: self.terms.lease / 3, obstacle: Obstacle::LeasedByAnother })
+    }
+
+    /// Tries to get every lane that lacks a requester.
+    async fn find_orphans(&mut self) -> Result<Step, ServiceError> {
+        let orphans = match self.ports.reply_lanes.orphans().await {
+            Ok(orphans) => orphans,
+            Err(error) => return self.failures.next_step(Trouble::from(error)),
+        };
+        self.failures.forget();
+        for lane in orphans {
+            if !self.lanes.contains_key(&lane) {
+                self.lanes.insert(lane, self.keep(lane));
+            }
+        }
+        Ok(Step::Idle)
+    }
+
+    fn keep(&self, lane: ReplyLane) -> Kept {
+        let requester = LaneRequester::new(lane, self.holder, self.ports.clone(), self.terms);
+        Kept { requester, pause: None }
+    }
+
+    /// Lets one lane take a step. A lane that went to another is forgotten, and one that was
+    /// adopted is given back once nothing is open there.
+    async fn turn(&mut self, lane: ReplyLane, now: Timestamp) -> Result<Step, ServiceError> {
+        let Some(kept) = self.lanes.get_mut(&lane) else { return Ok(Step::Idle) };
+        let step = kept.requester.step().await?;
+        kept.pause = match &step {
+            Step::Worked | Step::Idle => None,
+            Step::Pause { after, .. } => Some(Pause::new(now, *after)),
+        };
+        if matches!(step, Step::Pause { obstacle: Obstacle::LeasedByAnother, .. }) {
+            self.lanes.remove(&lane);
+            if self.own.take_if(|own| *own == lane).is_some() {
+                self.look = None;
+            }
+        } else if self.own != Some(lane) && kept.requester.has_lease() && !kept.requester.has_open()
+        {
+            let surrendered = kept.requester.surrender().await;
+            self.lanes.remove(&lane);
+            if let Err(error) = surrendered {
+                return Ok(Step::Pause { after: Duration::ZERO, obstacle: error.into() });
+            }
+        }
+        Ok(step)
+    }
+}
+
+/// What a round over the lanes came to.
+#[derive(Default)]
+struct Round {
+    worked: bool,
+    obstacle: Option<(Duration, Obstacle)>,
+}
+
+impl Round {
+    fn add(&mut self, step: Step) {
+        match step {
+            Step::Worked => self.worked = true,
+            Step::Idle => {}
+            Step::Pause { after, obstacle } => {
+                self.obstacle.get_or_insert((after, obstacle));
+            }
+        }
+    }
+
+    /// How to go on; a pause counts only where `all_pause`.
+    fn end(self, all_pause: bool) -> Step {
+        match self.obstacle {
+            Some((after, obstacle)) => {
+                let after = if self.worked || !all_pause { Duration::ZERO } else { after };
+                Step::Pause { after, obstacle }
+            }
+            None if self.worked => Step::Worked,
+            None => Step::Idle,
+        }
+    }
+}
