@@ -14,8 +14,12 @@
 mod address;
 mod allowed;
 mod caller;
+#[cfg(test)]
+mod captured;
 mod cluster;
 mod counts;
+#[cfg(test)]
+mod document;
 mod error;
 mod identity;
 mod now_and_then;

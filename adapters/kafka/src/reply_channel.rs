@@ -1,8 +1,8 @@
 //! Where replies are sent, and what cannot be replied to.
 
 mod dead_letters;
-mod outbox;
-mod routes;
+pub(crate) mod outbox;
+pub(crate) mod routes;
 
 use std::fmt;
 use std::sync::Arc;

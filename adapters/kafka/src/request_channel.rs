@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{ChannelError, Clock, RequestChannel};
-use catchment_domain::{Request, ReturnAddress};
+use catchment_domain::{Request, RequestId, ReturnAddress};
 use catchment_request_reply::profile::{OwnHeader, ReplyTo, RequestHeaders, RequestStyle, Trace};
 use catchment_request_reply::{Header, Message, Sender};
 
@@ -28,21 +28,18 @@ impl KafkaRequestChannel {
         Self { sender, topic: topic.into(), clock }
     }
 
-    fn messages(&self, requests: &[Request], (topic, partition): (&str, i32)) -> Vec<Message> {
+    fn messages(&self, requests: &[Request], lane: (&str, i32)) -> Vec<Message> {
         let requested_at = wire::written_instant(self.clock.now());
         let mut json = Vec::new();
         let message = |request: &Request| {
             json.clear();
             wire::write_request(request, &requested_at, &mut json);
-            let address = (topic, partition);
-            let headers =
-                RequestHeaders::new(RequestStyle::OWN, address, request.id.0, Trace::default());
             Message {
                 topic: Arc::clone(&self.topic),
                 partition: None,
                 key: Some(request.shop.as_str().as_bytes().to_vec()),
                 value: Some(json.as_slice().to_vec()),
-                headers: headers.iter().map(owned).collect(),
+                headers: headers(request.id, lane),
             }
         };
         requests.iter().map(message).collect()
@@ -80,6 +77,12 @@ fn lane_of(address: &ReturnAddress) -> Option<(&str, i32)> {
 
 fn named(reply_to: ReplyTo<'_>) -> Option<(&str, i32)> {
     Some((reply_to.topic(), reply_to.partition().number()?))
+}
+
+/// The headers of a request whose reply is to go to this topic and partition.
+pub(crate) fn headers(id: RequestId, lane: (&str, i32)) -> Vec<Header> {
+    let headers = RequestHeaders::new(RequestStyle::OWN, lane, id.0, Trace::default());
+    headers.iter().map(owned).collect()
 }
 
 /// A header that outlives what it was made of.

@@ -12,6 +12,8 @@ mod request;
 mod request_type;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+pub(crate) mod schema;
 mod text;
 
 use serde::Serialize;

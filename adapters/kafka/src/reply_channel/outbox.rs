@@ -14,27 +14,27 @@ const STATUS: &str = "catchment-status";
 const ERROR_CODE: &str = "catchment-error-code";
 
 /// Messages that are to be sent together.
-pub(super) struct Outbox<'a> {
-    pub(super) messages: Vec<Message>,
-    pub(super) topics: KnownTopics,
+pub(crate) struct Outbox<'a> {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) topics: KnownTopics,
     replied_at: &'a str,
     type_id: Option<&'a str>,
     json: Vec<u8>,
 }
 
 impl<'a> Outbox<'a> {
-    pub(super) fn new(replied_at: &'a str, type_id: Option<&'a str>, capacity: usize) -> Self {
+    pub(crate) fn new(replied_at: &'a str, type_id: Option<&'a str>, capacity: usize) -> Self {
         let messages = Vec::with_capacity(capacity);
         Self { messages, topics: KnownTopics::new(), replied_at, type_id, json: Vec::new() }
     }
 
-    pub(super) fn put(&mut self, message: Message) {
+    pub(crate) fn put(&mut self, message: Message) {
         self.messages.push(message);
     }
 
     /// Puts a reply in, under the request's key, which is the shop's id unless that could not
     /// be read.
-    pub(super) fn put_reply(
+    pub(crate) fn put_reply(
         &mut self,
         reply: &Reply,
         named_type: &NamedType,
@@ -61,7 +61,7 @@ impl<'a> Outbox<'a> {
 
     /// Leaves out a message that is too large; of a dead letter only its value, so that it
     /// still says where the original stands.
-    pub(super) fn leave_out(&mut self, index: usize) {
+    pub(crate) fn leave_out(&mut self, index: usize) {
         let Some(message) = self.messages.get_mut(index) else { return };
         if message.value.take().is_none() {
             self.messages.remove(index);

@@ -102,7 +102,7 @@ impl Routes {
     }
 
     fn partition(&self, asked: ReplyPartition, count: i32) -> Option<i32> {
-        let usable = asked.number().filter(|number| (0..count).contains(number));
+        let usable = usable(asked, count);
         if usable.is_none() && asked != ReplyPartition::Any {
             self.counters.unusable_partitions.count();
         }
@@ -121,4 +121,9 @@ impl Routes {
         }
         why
     }
+}
+
+/// The partition that a request asks for, where its topic has it.
+pub(crate) fn usable(asked: ReplyPartition, count: i32) -> Option<i32> {
+    asked.number().filter(|number| (0..count).contains(number))
 }
