@@ -30,6 +30,15 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// The standard output of a run that did what was asked.
+    #[track_caller]
+    pub(crate) fn done(&self) -> &str {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        &self.stdout
+    }
+}
+
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         Self {

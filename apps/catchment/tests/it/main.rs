@@ -7,5 +7,7 @@ mod campaigns;
 mod databases;
 mod mistakes;
 mod processes;
+mod services;
 mod settings;
 mod shops;
+mod world;

@@ -1,0 +1,133 @@
+//! A schema and topics that nobody else has, on the services that the tests are given.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use assert_cmd::Command;
+use catchment_bootstrap::SystemClock;
+use catchment_domain::Lanes;
+use catchment_kafka::{ClientSettings, KafkaCluster, KafkaSettings, TopicPlan};
+use catchment_seaorm::{SeaOrmStore, StoreSettings};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use crate::app::{HEADER, Ran, TestApp};
+
+/// How many lanes there are.
+pub(crate) const LANES: u16 = 4;
+
+/// A schema and topics of their own, until it is dropped, and a folder to run the command in.
+pub(crate) struct World {
+    app: TestApp,
+    name: String,
+    runtime: Runtime,
+}
+
+impl World {
+    /// A schema without tables, and no topics.
+    pub(crate) fn empty() -> Self {
+        let name = format!("it_{}", Uuid::now_v7().simple());
+        let world = Self { app: TestApp::empty(), name, runtime: Runtime::new().unwrap() };
+        let (url, settings) = (database(), store_settings());
+        let made = SeaOrmStore::create_schema(&url, &world.name, &settings);
+        world.runtime.block_on(made).unwrap();
+        world
+    }
+
+    /// Tables, topics, and three shops.
+    pub(crate) fn with_shops() -> Self {
+        let world = Self::empty();
+        world.run(&["database", "migrate"]).done();
+        world.run(&["topics", "create", "--reply-partitions", "2"]).done();
+        let rows = ["a,Acorn,cafe,Hackney,51.5,-0.1", "b,Birch,pub,Hackney,51.5,-0.1"];
+        let content = format!("{HEADER}\n{}\nc,Cedar,cafe,Haringey,51.6,-0.1\n", rows.join("\n"));
+        world.app.file("shops.csv", content);
+        assert_eq!(
+            world.run(&["shops", "import", "shops.csv"]).done(),
+            "added 3, updated 0, bad 0\n"
+        );
+        world
+    }
+
+    /// The URL of the database, whose tables are in the schema.
+    pub(crate) fn url(&self) -> String {
+        let whole = database();
+        let joint = if whole.contains('?') { '&' } else { '?' };
+        format!("{whole}{joint}options[search_path]={}", self.name)
+    }
+
+    /// The settings of this world as environment variables.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 7] {
+        [
+            ("CATCHMENT__DATABASE__URL", self.url()),
+            ("CATCHMENT__DATABASE__LANES", LANES.to_string()),
+            ("CATCHMENT__DATABASE__CONNECT_TIMEOUT", "2s".to_owned()),
+            ("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", brokers()),
+            ("CATCHMENT__KAFKA__GROUP_ID", self.name.clone()),
+            ("CATCHMENT__KAFKA__REQUESTS_TOPIC", format!("{}.requests", self.name)),
+            ("CATCHMENT__KAFKA__REPLIES_TOPIC", format!("{}.replies", self.name)),
+        ]
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.app.command(arguments);
+        command.envs(self.variables());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// Runs with `--json`.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Value {
+        self.run(&[&["--json"], arguments].concat()).value()
+    }
+
+    /// Makes topics for another number of lanes than the database has.
+    pub(crate) fn create_topics_for(&self, lanes: u16) {
+        let lanes = Lanes(NonZeroU16::new(lanes).unwrap());
+        let plan = TopicPlan { lanes, reply_lanes: 1, replication: None };
+        self.runtime.block_on(async { self.cluster().await.create_topics(&plan).await }).unwrap();
+    }
+
+    async fn cluster(&self) -> KafkaCluster {
+        let settings = KafkaSettings {
+            requests_topic: format!("{}.requests", self.name),
+            replies_topic: format!("{}.replies", self.name),
+            ..KafkaSettings::new(ClientSettings::new(brokers(), &self.name))
+        };
+        KafkaCluster::connect(settings).await.unwrap()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let (url, settings) = (database(), store_settings());
+        // Where something is left behind, nothing but the test's own failure is to be told.
+        self.runtime.block_on(async {
+            SeaOrmStore::drop_schema(&url, &self.name, &settings).await.ok();
+            self.cluster().await.delete_topics().await.ok();
+        });
+    }
+}
+
+fn store_settings() -> StoreSettings {
+    StoreSettings::new(Lanes(NonZeroU16::new(LANES).unwrap()), Arc::new(SystemClock))
+}
+
+/// A broker that answers.
+pub(crate) fn brokers() -> String {
+    variable("CATCHMENT_TEST_KAFKA")
+}
+
+/// A database in which schemas can be made.
+pub(crate) fn database() -> String {
+    variable("CATCHMENT_TEST_POSTGRES")
+}
+
+#[expect(clippy::disallowed_methods, reason = "where services are is said by the environment")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `scripts/services`"))
+}
