@@ -81,13 +81,17 @@ impl From<ServiceError> for ProcessError {
     }
 }
 
-/// An error and what is behind it, in one line.
+/// An error and what is behind it, in one line. What an error says of its source is not said
+/// again.
 #[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        line = format!("{line}: {error}");
+        let said = error.to_string();
+        if !line.ends_with(&said) {
+            line = format!("{line}: {said}");
+        }
         source = error.source();
     }
     line

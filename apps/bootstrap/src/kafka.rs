@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catchment_kafka::{ClusterError, KafkaCluster, Sender, SettingsError};
+use catchment_kafka::{ClusterError, KafkaCluster, Reader, Sender, SettingsError};
 use tokio::time::{Instant, sleep};
 
 use crate::ending::ProcessError;
@@ -66,5 +66,12 @@ pub fn unusable(error: &SettingsError) -> ProcessError {
 pub async fn close(sender: &Sender) {
     if let Err(error) = sender.close(TO_CLOSE).await {
         tracing::warn!(%error, "could not close the sender");
+    }
+}
+
+/// Ends a reader of whatever is read.
+pub async fn close_reader<M: Clone + Send + Sync + 'static>(reader: &Reader<M>) {
+    if let Err(error) = reader.close(TO_CLOSE).await {
+        tracing::warn!(%error, "could not close the reader");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catchment_bootstrap::{ProcessError, chain};
+use catchment_bootstrap::{HeldUp, ProcessError, chain};
 use catchment_domain::Lane;
 use catchment_domain::service::{ConsumerPorts, LaneConsumer, Rules, ServiceError, Step};
 use tokio::sync::watch;
@@ -79,10 +79,11 @@ async fn work(
     mut consumer: LaneConsumer,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), ServiceError> {
-    let mut held_up = None;
+    let mut held_up = HeldUp::default();
+    let name = format!("lane {lane}");
     while !*stopped.borrow() {
         let step = consumer.step().await?;
-        say(lane, &step, &mut held_up);
+        held_up.note(&name, &step);
         rest(step, &consumer, &mut stopped).await;
     }
     // Whoever owns the lane next answers again what this could not store as answered.
@@ -107,22 +108,4 @@ async fn rest(step: Step, consumer: &LaneConsumer, stopped: &mut watch::Receiver
             let _ = timeout(after, stopped.changed()).await;
         }
     }
-}
-
-/// Says what holds a lane up when that is something new, and when it is over.
-fn say(lane: Lane, step: &Step, held_up: &mut Option<String>) {
-    let obstacle = match step {
-        Step::Pause { obstacle, .. } => Some(chain(obstacle)),
-        Step::Worked | Step::Idle => None,
-    };
-    if *held_up == obstacle {
-        return;
-    }
-    let lane = lane.0;
-    if let Some(obstacle) = &obstacle {
-        tracing::warn!(lane, obstacle, "held up, and trying again");
-    } else {
-        tracing::info!(lane, "going on");
-    }
-    *held_up = obstacle;
 }

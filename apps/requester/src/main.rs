@@ -1,3 +1,58 @@
 //! Runs campaigns over Kafka.
 
-fn main() {}
+mod work;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use catchment_bootstrap::database::{self, DATABASE};
+use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, kafka, random};
+use catchment_domain::ports::Holder;
+use catchment_domain::service::{LaneKeeper, RequesterPorts, RequesterTerms};
+use catchment_kafka::KafkaCluster;
+use catchment_seaorm::SeaOrmStore;
+
+use crate::work::{LANE, Work};
+
+const ROLE: Role = Role {
+    name: "requester",
+    about: "Runs the campaigns of a PostgreSQL database over Kafka.",
+    conditions: &[DATABASE, LANE],
+};
+
+/// How many connections write: replies are recorded, and campaigns looked up, one by one.
+const WRITERS: u32 = 2;
+
+fn main() -> ExitCode {
+    catchment_bootstrap::run(&ROLE, request)
+}
+
+async fn request(service: Service) -> Result<(), ProcessError> {
+    let Service { settings, mut shutdown, readiness } = service;
+    let Some(opened) = shutdown.unless_asked(open(&settings)).await else { return Ok(()) };
+    let (store, cluster) = opened?;
+    tokio::spawn(database::watch(store.clone(), readiness.clone()));
+    let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
+    let replies = cluster.reply_log(&sender).await.map_err(|error| kafka::refusal(&error))?;
+    let ports = RequesterPorts {
+        reply_lanes: Arc::new(store.clone()),
+        ledger: Arc::new(store.clone()),
+        requests: Arc::new(cluster.request_channel(&sender, Arc::new(SystemClock))),
+        replies: Arc::new(replies.clone()),
+        clock: Arc::new(SystemClock),
+    };
+    let engine = settings.engine;
+    let terms = RequesterTerms { lease: engine.lease, look: engine.look, resend: engine.resend };
+    let keeper = LaneKeeper::new(Holder(random::uuid()), ports, terms);
+    let worked = Work::new(keeper, engine.look, readiness).run(shutdown).await;
+    kafka::close_reader(replies.reader()).await;
+    kafka::close(&sender).await;
+    database::close(&store).await;
+    worked
+}
+
+async fn open(settings: &Settings) -> Result<(SeaOrmStore, KafkaCluster), ProcessError> {
+    let store = database::open(&settings.database, WRITERS).await?;
+    Ok((store, kafka::connect(settings).await?))
+}
