@@ -139,7 +139,8 @@ impl Client {
         let done = if self.is_incremental() {
             consumer.incremental_assign(&self.at(partition, from)?)
         } else {
-            consumer.assign(&self.positions(&assignment.consuming())?)
+            let all = self.positions(&assignment.consuming())?;
+            self.context.assign_all(&consumer, &all)
         };
         done.map_err(|error| self.unavailable(&error))?;
         signal.is_sought();

@@ -72,7 +72,8 @@ impl Context {
     }
 
     fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
-        let (generation, stale) = self.assignment().assigned(&partitions);
+        let mut assignment = self.assignment();
+        let (generation, stale) = assignment.assigned(&partitions);
         info!(kafka.topic = self.topic, ?partitions, generation, "partitions assigned");
         if !stale.is_empty() {
             self.noted(consumer.incremental_unassign(&self.list(&stale)));
@@ -83,8 +84,9 @@ impl Context {
         self.noted(if self.cooperative {
             consumer.incremental_assign(&nothing)
         } else {
-            consumer.assign(&nothing)
+            self.assign_all(consumer, &nothing)
         });
+        drop(assignment);
         self.tell(GroupEvent::Assigned { partitions, generation });
     }
 
@@ -94,16 +96,18 @@ impl Context {
         info!(kafka.topic = self.topic, ?partitions, generation, "partitions revoked");
         self.signals.disturb(&partitions);
         self.tell(GroupEvent::Revoked { partitions, generation, deadline });
-        let removed = self.await_drained(deadline).given_away();
-        self.give_up(consumer, &removed);
+        let mut assignment = self.await_drained(deadline);
+        self.give_up(consumer, &assignment.given_away());
     }
 
     fn lost(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
-        let (generation, removed) = self.assignment().lost(&partitions);
+        let mut assignment = self.assignment();
+        let (generation, removed) = assignment.lost(&partitions);
         info!(kafka.topic = self.topic, ?partitions, generation, "partitions given up");
+        self.give_up(consumer, &removed);
+        drop(assignment);
         self.signals.disturb(&partitions);
         self.tell(GroupEvent::Lost { partitions, generation });
-        self.give_up(consumer, &removed);
     }
 
     /// Returns once no lane has anything at hand, at the deadline at the latest.
@@ -125,8 +129,20 @@ impl Context {
         self.noted(if self.cooperative {
             consumer.incremental_unassign(&self.list(partitions))
         } else {
+            settle(consumer);
             consumer.unassign()
         });
+    }
+
+    /// Makes an eager assignment as a whole. Whoever calls holds the lock of the assignment, so
+    /// that nothing comes between.
+    pub(super) fn assign_all(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        all: &TopicPartitionList,
+    ) -> KafkaResult<()> {
+        settle(consumer);
+        consumer.assign(all)
     }
 
     /// An assignment that the client refuses is mended when its lane reads next.
@@ -142,6 +158,19 @@ impl Context {
             list.add_partition(&self.topic, *partition);
         }
         list
+    }
+}
+
+/// Has the client finish what it is stopping.
+///
+/// A partition that is stopped a second time before it has stopped aborts the process
+/// (`rd_kafka_assignment_partition_stopped` asserts), and an eager assignment stops everything
+/// first. The stop and its end are two turns of the client's one queue, so they are over when
+/// a question that came after them is answered. Incremental calls need none: between two stops
+/// of a partition lies the call that adds it, which is answered by the same queue.
+fn settle(consumer: &BaseConsumer<Context>) {
+    if let Err(error) = consumer.assignment() {
+        debug!("the client does not tell its assignment: {error}");
     }
 }
 
