@@ -1,4 +1,33 @@
-//! Durable request-reply over Kafka, for anybody.
+//! Request-reply over Kafka that survives its processes, in the words of Spring Kafka, NestJS and
+//! SmallRye.
+//!
+//! - [`requester`] asks: single calls with a deadline each, or hundreds of thousands of requests
+//!   whose replies are read in batches, from a position that a restart goes on from.
+//! - [`profile`] knows the headers of every kind of peer, and is the only place that does.
+//! - [`pending`] tells replies to calls from late, duplicate and foreign ones.
+//! - [`Sender`] returns when everything is acknowledged, [`Reader`] reads from positions that
+//!   somebody else keeps, and [`Topics`] looks at topics and makes them.
+//!
+//! What is pure (profiles, the table of calls, windows of records, who owns a partition) stands
+//! apart from what talks to a broker, takes instants as arguments, and is tested against naive
+//! versions of itself.
+//! What a broker or a peer sends never panics, and every queue has a stated capacity.
+//!
+//! ```no_run
+//! use catchment_request_reply::Settings;
+//! use catchment_request_reply::requester::{Request, Requester, RequesterSettings};
+//! use std::time::{Duration, Instant};
+//!
+//! # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
+//! let clients = Settings::new("127.0.0.1:9092", "greetings-requester");
+//! let settings = RequesterSettings::new("greetings", "greetings-replies");
+//! let requester = Requester::start(&clients, settings).await?;
+//! let deadline = Instant::now() + Duration::from_secs(5);
+//! let reply = requester.call(Request::new("Ada", "Ada"), deadline).await?;
+//! println!("{}", String::from_utf8_lossy(reply.value()));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod correlation;
 pub mod pending;
@@ -21,3 +50,8 @@ pub use record::{Header, Incoming, Message, OwnedRecord, Timestamp};
 pub use sender::Sender;
 pub use settings::{Membership, Settings};
 pub use topics::{Created, NewTopic, Topics};
+
+/// The examples of the README are compiled, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -165,8 +165,6 @@ impl Naive {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
     #[test]
     fn table_does_what_the_lists_do(
         capacity in 0_usize..6, memory in 0_usize..6, events in events()

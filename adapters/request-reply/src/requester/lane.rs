@@ -60,12 +60,10 @@ impl Lane {
         let mut pause = PAUSES.0;
         loop {
             let (generation, cursor, room) = self.place_with_room().await;
-            let mut window = self.window.subscribe();
             let records = tokio::select! {
                 records = self.next(cursor, room) => records,
-                _ = window.wait_for(|window| window.generation() != generation) => continue,
+                () = self.jumped(generation) => continue,
             };
-            drop(window);
             let error = match records {
                 Ok(records) => {
                     pause = PAUSES.0;

@@ -79,13 +79,9 @@ impl<M: Clone> Window<M> {
         Some(unseen)
     }
 
-    /// The lane could not be read; `false` where it has jumped since.
+    /// The lane could not be read; `true` where that is news, and the lane has not jumped since.
     pub(super) fn fail(&mut self, generation: u64, error: ReadError) -> bool {
-        let is_current = generation == self.generation;
-        if is_current {
-            self.trouble = Some(error);
-        }
-        is_current
+        generation == self.generation && self.trouble.replace(error).is_none()
     }
 
     /// Lets go of the records below `next`; `true` where a full window has room again.
@@ -197,6 +193,7 @@ mod tests {
     fn trouble_is_told_behind_the_last_record_until_it_is_over() {
         let mut window = window(5..8);
         assert!(window.fail(0, LOST));
+        assert!(!window.fail(0, LOST), "once is enough");
         assert_eq!(window.read(5, 9), batch(5..8));
         assert_eq!(window.read(8, 9), Batch::Trouble(LOST));
         assert!(window.is_news(8));

@@ -61,8 +61,6 @@ fn style() -> impl Strategy<Value = RequestStyle> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
     #[test]
     fn an_address_survives_its_compact_form(headers in headers()) {
         if let Ok(Some(reply_to)) = ReplyTo::read(borrowed(&headers)) {
