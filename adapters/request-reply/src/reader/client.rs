@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::Watermarks;
-use super::group::Context;
+use super::group::{Context, assign_all};
 use super::lane::Queue;
 use super::signal::Signal;
 use crate::assignment::Effect;
@@ -140,7 +140,7 @@ impl Client {
             consumer.incremental_assign(&self.at(partition, from)?)
         } else {
             let all = self.positions(&assignment.consuming())?;
-            self.context.assign_all(&consumer, &all)
+            assign_all(&consumer, &all)
         };
         done.map_err(|error| self.unavailable(&error))?;
         signal.is_sought();

@@ -84,7 +84,7 @@ impl Context {
         self.noted(if self.cooperative {
             consumer.incremental_assign(&nothing)
         } else {
-            self.assign_all(consumer, &nothing)
+            assign_all(consumer, &nothing)
         });
         drop(assignment);
         self.tell(GroupEvent::Assigned { partitions, generation });
@@ -134,17 +134,6 @@ impl Context {
         });
     }
 
-    /// Makes an eager assignment as a whole. Whoever calls holds the lock of the assignment, so
-    /// that nothing comes between.
-    pub(super) fn assign_all(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        all: &TopicPartitionList,
-    ) -> KafkaResult<()> {
-        settle(consumer);
-        consumer.assign(all)
-    }
-
     /// An assignment that the client refuses is mended when its lane reads next.
     pub(super) fn noted(&self, done: KafkaResult<()>) {
         if let Err(error) = done {
@@ -159,6 +148,16 @@ impl Context {
         }
         list
     }
+}
+
+/// Makes an eager assignment as a whole. Whoever calls holds the lock of the assignment, so that
+/// nothing comes between.
+pub(super) fn assign_all(
+    consumer: &BaseConsumer<Context>,
+    all: &TopicPartitionList,
+) -> KafkaResult<()> {
+    settle(consumer);
+    consumer.assign(all)
 }
 
 /// Has the client finish what it is stopping.

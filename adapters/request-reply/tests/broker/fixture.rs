@@ -1,13 +1,12 @@
 //! A broker, and a topic for each test.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use catchment_request_reply::{Message, NewTopic, Reader, Record, Sender, Settings, Topics};
 
 /// Longer than anything here takes on a slow machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A topic of its own, and clients' settings.
 pub(crate) struct Fixture {
@@ -110,7 +109,7 @@ pub(crate) fn numbers(records: &[Record<u64>]) -> Vec<u64> {
     records.iter().map(|record| record.message).collect()
 }
 
-/// Keeps a value for tasks.
-pub(crate) fn shared<T>(value: T) -> Arc<std::sync::Mutex<T>> {
-    Arc::new(std::sync::Mutex::new(value))
+/// These numbers, one by one.
+pub(crate) fn list(numbers: std::ops::Range<u64>) -> Vec<u64> {
+    numbers.collect()
 }

@@ -8,7 +8,7 @@ use catchment_request_reply::{
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::fixture::{Fixture, PATIENCE, number};
+use crate::fixture::{Fixture, PATIENCE, list, number};
 
 const PARTITIONS: i32 = 6;
 
@@ -160,7 +160,7 @@ async fn group_with(membership: fn(&str) -> Membership) {
     store.applied(12_000).await;
     second.leave().await;
     for (partition, applied) in &*store.partitions.lock().unwrap() {
-        assert_eq!(applied, &Vec::from_iter(0..2_000), "partition {partition}");
+        assert_eq!(applied, &list(0..2_000), "partition {partition}");
     }
     assert_eq!(*store.refused.lock().unwrap(), 0, "lanes drained before others began");
     fixture.clean().await;
@@ -205,7 +205,7 @@ async fn records_come_in_order_and_once_while_members_come_and_go() {
     tokio::join!(sending, moving);
     store.applied(102_000).await;
     for (partition, applied) in &*store.partitions.lock().unwrap() {
-        assert_eq!(applied, &Vec::from_iter(0..17_000), "partition {partition}");
+        assert_eq!(applied, &list(0..17_000), "partition {partition}");
     }
     stays.leave().await;
     fixture.clean().await;

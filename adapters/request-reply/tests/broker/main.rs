@@ -1,5 +1,13 @@
 //! Sender, reader and topics on a real broker.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod fixture;
 mod group;
 mod outage;

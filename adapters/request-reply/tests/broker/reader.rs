@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use catchment_request_reply::{ReadError, Reader, Watermarks};
 
-use crate::fixture::{Fixture, PATIENCE, numbers, read_all};
+use crate::fixture::{Fixture, PATIENCE, list, numbers, read_all};
 
 #[tokio::test]
 async fn what_was_read_is_read_again_and_on() {
@@ -10,7 +10,7 @@ async fn what_was_read_is_read_again_and_on() {
     fixture.fill(0, 0..100).await;
     let reader = fixture.reader();
     let all = read_all(&reader, 0, 0, 100).await;
-    assert_eq!(numbers(&all), Vec::from_iter(0..100));
+    assert_eq!(numbers(&all), list(0..100));
     reader.wait(0, 90).await;
     let mut again = reader.read(0, 90, 5).await.unwrap();
     while again.len() < 5 {
@@ -66,7 +66,7 @@ async fn records_that_are_gone_are_said_to_be_gone() {
     let reader = fixture.reader();
     assert_eq!(reader.watermarks(0).await, Ok(Watermarks { low: 50, high: 100 }));
     assert_eq!(reader.read(0, 10, 5).await, Err(ReadError::Truncated { from: 10, first: 50 }));
-    assert_eq!(numbers(&read_all(&reader, 0, 50, 50).await), Vec::from_iter(50..100));
+    assert_eq!(numbers(&read_all(&reader, 0, 50, 50).await), list(50..100));
     assert_eq!(reader.read(0, 10, 5).await, Err(ReadError::Truncated { from: 10, first: 50 }));
     reader.close(PATIENCE).await.unwrap();
     fixture.clean().await;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use catchment_request_reply::{Header, SendError, Sender};
 
-use crate::fixture::{Fixture, PATIENCE, numbers, read_all};
+use crate::fixture::{Fixture, PATIENCE, list, numbers, read_all};
 
 #[tokio::test]
 async fn messages_arrive_in_order_within_a_call_and_over_calls() {
@@ -15,7 +15,7 @@ async fn messages_arrive_in_order_within_a_call_and_over_calls() {
     }
     let reader = fixture.reader();
     assert_eq!(reader.watermarks(0).await.unwrap().high, 5_000, "all are there when it returns");
-    assert_eq!(numbers(&read_all(&reader, 0, 0, 5_000).await), Vec::from_iter(0..5_000));
+    assert_eq!(numbers(&read_all(&reader, 0, 0, 5_000).await), list(0..5_000));
     reader.close(PATIENCE).await.unwrap();
     sender.close(PATIENCE).await.unwrap();
     fixture.clean().await;
