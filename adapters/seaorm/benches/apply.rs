@@ -4,6 +4,9 @@
 //! shops and each size of a batch: batches applied by the store, with one cause more at each
 //! shop in each round; then the same rows read and written by the same kind of statements
 //! without any of our code: constant values, nothing decoded, nothing decided.
+//!
+//! It does so on a `SQLite` file of eight lanes or, where `CATCHMENT_BENCH_POSTGRES` names a
+//! database of a server, in schemas of one, four and eight lanes there.
 
 #![expect(
     clippy::unwrap_used,
@@ -31,7 +34,6 @@ use catchment_domain::{
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use uuid::Uuid;
 
-const LANES: u16 = 8;
 const ROUNDS: u64 = 4;
 
 struct StandingClock;
@@ -42,8 +44,14 @@ impl Clock for StandingClock {
     }
 }
 
+/// Where a database is made.
+enum Place {
+    File(tempfile::TempDir),
+    Schema { server: String, name: String },
+}
+
 struct World {
-    folder: tempfile::TempDir,
+    place: Place,
     store: SeaOrmStore,
     lanes: Lanes,
     shops: BTreeMap<Lane, Vec<ShopId>>,
@@ -52,36 +60,61 @@ struct World {
 #[tokio::main]
 async fn main() {
     let sizes: Vec<u32> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
-    let sizes = if sizes.is_empty() { vec![300_000, 1_000_000] } else { sizes };
-    for shops in sizes {
-        for batch in [500, 2_000, 5_000] {
-            let world = World::new(shops).await;
-            let campaigns = world.campaigns().await;
-            for (round, campaign) in campaigns.iter().enumerate() {
-                let started = Instant::now();
-                world.apply_all(campaign, batch).await;
-                let rate = f64::from(shops) / started.elapsed().as_secs_f64();
-                println!(
-                    "{shops:>9} shops, batch {batch:>5}, cause {}: {rate:>9.0} shops/s",
-                    round + 1
-                );
+    let server = server();
+    let usual = if server.is_some() { vec![300_000] } else { vec![300_000, 1_000_000] };
+    let lanes = if server.is_some() { vec![1, 4, 8] } else { vec![8] };
+    for shops in if sizes.is_empty() { usual } else { sizes } {
+        for lanes in &lanes {
+            for batch in [500, 2_000, 5_000] {
+                let world = World::new(Place::new(server.as_deref()), *lanes, shops).await;
+                world.measure(shops, batch).await;
+                world.clear().await;
             }
-            if batch == 2_000 {
-                world.bare_all(shops, batch).await;
-                world.record_all(campaigns.first().unwrap()).await;
-            }
-            drop(world.folder);
         }
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a benchmark has no settings")]
+fn server() -> Option<String> {
+    std::env::var("CATCHMENT_BENCH_POSTGRES").ok()
+}
+
+fn settings(lanes: u16) -> StoreSettings {
+    let lanes = NonZeroU16::new(lanes).unwrap();
+    let writers = lanes.into();
+    StoreSettings { writers, ..StoreSettings::new(Lanes(lanes), Arc::new(StandingClock)) }
+}
+
+impl Place {
+    fn new(server: Option<&str>) -> Self {
+        match server {
+            None => Self::File(tempfile::tempdir().unwrap()),
+            Some(server) => Self::Schema {
+                server: server.to_owned(),
+                name: format!("bench_{}", Uuid::now_v7().simple()),
+            },
+        }
+    }
+
+    /// The URL of a database that is there and has its tables.
+    async fn make(&self, settings: &StoreSettings) -> String {
+        let url = match self {
+            Self::File(folder) => format!("sqlite://{}", folder.path().join("bench.db").display()),
+            Self::Schema { server, name } => {
+                SeaOrmStore::create_schema(server, name, settings).await.unwrap();
+                format!("{server}?options[search_path]={name}")
+            }
+        };
+        SeaOrmStore::migrate(&url, settings).await.unwrap();
+        url
+    }
+}
+
 impl World {
-    async fn new(count: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("bench.db").display());
-        let lanes = Lanes(NonZeroU16::new(LANES).unwrap());
-        let settings = StoreSettings::new(lanes, Arc::new(StandingClock));
-        let store = SeaOrmStore::connect(&url, &settings).await.unwrap();
+    async fn new(place: Place, lanes: u16, count: u32) -> Self {
+        let settings = settings(lanes);
+        let lanes = settings.lanes;
+        let store = SeaOrmStore::connect(&place.make(&settings).await, &settings).await.unwrap();
         let revision = store.take_revision().await.unwrap();
         let radius = |metres: u32| Radius::try_from(metres).unwrap();
         let terms = ImportTerms { revision, default_base: radius(5_000), floor: Radius::CLOSED };
@@ -90,7 +123,7 @@ impl World {
         for rows in rows.chunks(5_000) {
             store.import(rows, terms).await.unwrap();
         }
-        println!("imported {count} in {:?}", started.elapsed());
+        println!("{} lanes: imported {count} in {:?}", lanes.count(), started.elapsed());
         let started = Instant::now();
         let regions = store.regions().await.unwrap().len();
         println!("{regions} regions in {:?}", started.elapsed());
@@ -101,7 +134,31 @@ impl World {
         for shops in shops.values_mut() {
             shops.sort_unstable();
         }
-        Self { folder, store, lanes, shops }
+        Self { place, store, lanes, shops }
+    }
+
+    async fn clear(self) {
+        self.store.close().await.unwrap();
+        if let Place::Schema { server, name } = &self.place {
+            SeaOrmStore::drop_schema(server, name, &settings(1)).await.unwrap();
+        }
+    }
+
+    async fn measure(&self, shops: u32, batch: usize) {
+        let campaigns = self.campaigns().await;
+        for (round, campaign) in campaigns.iter().enumerate() {
+            let started = Instant::now();
+            self.apply_all(campaign, batch).await;
+            let rate = f64::from(shops) / started.elapsed().as_secs_f64();
+            println!(
+                "{shops:>9} shops, batch {batch:>5}, cause {}: {rate:>9.0} shops/s",
+                round + 1
+            );
+        }
+        self.bare_all(shops, batch).await;
+        if batch == 2_000 {
+            self.record_all(campaigns.first().unwrap()).await;
+        }
     }
 
     async fn campaigns(&self) -> Vec<Campaign> {

@@ -3,7 +3,7 @@
 //! many shops there are.
 
 use std::fmt::Debug;
-use std::time::Duration;
+use std::pin::Pin;
 
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
@@ -18,12 +18,6 @@ pub(crate) use sqlite::SqlitePath;
 
 mod postgres;
 mod sqlite;
-
-/// An epoch that no owner has, for the receipts of bare batches.
-const NO_EPOCH: i64 = -1;
-
-/// About as many bytes as the receipt of a request takes.
-const BARE_RECEIPT_BYTES: usize = 9;
 
 /// How a database applies batches and brings shops in.
 #[async_trait]
@@ -67,16 +61,25 @@ pub(crate) trait HotPath: Debug + Send + Sync {
         shops: &[StoredShop<'_>],
     ) -> Result<(), StoreError>;
 
-    /// Applies nothing to shops of a lane: the statements of a batch with constant values,
-    /// which are made before the time is taken that is returned.
-    async fn bare_batch(
+    /// The transaction of a batch with constant values, which are made when it is asked for:
+    /// what the database alone can do.
+    fn bare_batch(
         &self,
-        store: &SeaOrmStore,
+        store: SeaOrmStore,
         lane: Lane,
         shops: &[(&ShopId, &ShopState)],
         number: i64,
-    ) -> Result<Duration, StoreError>;
+    ) -> Result<BareBatch, StoreError>;
 }
+
+/// A transaction that was not begun.
+pub(crate) type BareBatch = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
+/// An epoch that no owner has, for the receipts of bare batches.
+pub(crate) const NO_EPOCH: i64 = -1;
+
+/// About as many bytes as the receipt of a request takes.
+const BARE_RECEIPT_BYTES: usize = 9;
 
 /// What was read of a batch before its transaction, where that is worth it.
 #[derive(Debug, Default)]

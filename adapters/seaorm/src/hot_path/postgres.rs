@@ -1,8 +1,6 @@
 //! `PostgreSQL`, where lanes are applied side by side. A batch takes four round trips: begin;
 //! fence, clock, campaigns and the locked shops; shops, receipt and what goes; commit.
 
-use std::time::{Duration, Instant};
-
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
@@ -12,7 +10,7 @@ use catchment_domain::{
 use sea_orm::sqlx::postgres::{PgArguments, PgRow};
 use sea_orm::sqlx::{self, Row as _};
 
-use super::{Ahead, BARE_RECEIPT_BYTES, HotPath, Judged, NO_EPOCH, StoredShop};
+use super::{Ahead, BARE_RECEIPT_BYTES, BareBatch, HotPath, Judged, NO_EPOCH, StoredShop};
 use crate::codec;
 use crate::connection::OwnConnection;
 use crate::entity::lane_state;
@@ -87,6 +85,22 @@ const CLOSE: &str = "
                 $8::bytea[])
          AS new (id, base_radius, base_revision, base_effect, radius, version, causes)
     WHERE shop_state.lane = $1 AND shop_state.id = new.id";
+
+/// Moves nothing, but fences and locks as a batch does. Binds lane and ids.
+const OPEN_BARE: &str = "
+    WITH moved AS (
+        UPDATE lane_state SET applied_next = applied_next WHERE lane = $1 RETURNING lane
+    ), locked AS (
+        SELECT place, base_radius, base_revision, base_effect, radius, version, causes
+        FROM moved
+        CROSS JOIN unnest($2::text[]) WITH ORDINALITY AS wanted (id, place)
+        JOIN shop_state ON shop_state.lane = $1 AND shop_state.id = wanted.id
+        ORDER BY place
+        FOR UPDATE OF shop_state
+    )
+    SELECT array_agg(place), array_agg(base_radius), array_agg(base_revision),
+           array_agg(base_effect), array_agg(radius), array_agg(version), array_agg(causes)
+    FROM locked";
 
 /// Locks shops of a lane. Binds lane and ids.
 const LOAD: &str = "
@@ -202,13 +216,13 @@ impl HotPath for PostgresPath {
         Ok(())
     }
 
-    async fn bare_batch(
+    fn bare_batch(
         &self,
-        store: &SeaOrmStore,
+        store: SeaOrmStore,
         lane: Lane,
         shops: &[(&ShopId, &ShopState)],
         number: i64,
-    ) -> Result<Duration, StoreError> {
+    ) -> Result<BareBatch, StoreError> {
         let read = load_arguments(lane, shops.iter().map(|(id, _)| *id)).map_err(classify)?;
         let entries = vec![0_u8; shops.len() * BARE_RECEIPT_BYTES];
         let mut write = PgArguments::default();
@@ -221,13 +235,13 @@ impl HotPath for PostgresPath {
             .and_then(|()| bind(&mut write, None::<i64>))
             .and_then(|()| bind(&mut write, 0_i64))
             .map_err(classify)?;
-        let start = Instant::now();
-        let transaction = store.begin().await?;
-        let connection = transaction.connection()?;
-        connection.rows(LOAD, read).await.map_err(classify)?;
-        connection.rows(CLOSE, write).await.map_err(classify)?;
-        transaction.commit().await?;
-        Ok(start.elapsed())
+        Ok(Box::pin(async move {
+            let transaction = store.begin().await?;
+            let connection = transaction.connection()?;
+            connection.rows(OPEN_BARE, read).await.map_err(classify)?;
+            connection.rows(CLOSE, write).await.map_err(classify)?;
+            transaction.commit().await
+        }))
     }
 }
 

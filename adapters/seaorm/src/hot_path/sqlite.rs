@@ -2,7 +2,6 @@
 //! Its JSON has no bytes, so causes travel in hexadecimal digits.
 
 use std::iter;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
@@ -15,7 +14,9 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value,
 };
 
-use super::{Ahead, BARE_RECEIPT_BYTES, HotPath, Judged, LoadedStates, NO_EPOCH, StoredShop};
+use super::{
+    Ahead, BARE_RECEIPT_BYTES, BareBatch, HotPath, Judged, LoadedStates, NO_EPOCH, StoredShop,
+};
 use crate::codec;
 use crate::connection::OwnConnection;
 use crate::entity::{campaign, lane_state};
@@ -119,13 +120,13 @@ impl HotPath for SqlitePath {
         rows::run_all(connection, rows::store_statements(connection, lane, &shops)).await
     }
 
-    async fn bare_batch(
+    fn bare_batch(
         &self,
-        store: &SeaOrmStore,
+        store: SeaOrmStore,
         lane: Lane,
         shops: &[(&ShopId, &ShopState)],
         number: i64,
-    ) -> Result<Duration, StoreError> {
+    ) -> Result<BareBatch, StoreError> {
         let read = rows::load_statement(&store.readers, lane, shops.iter().map(|(id, _)| *id));
         let write: Vec<_> = rows::store_statements(&store.readers, lane, shops).collect();
         let lane: Value = i32::from(lane.0).into();
@@ -135,16 +136,16 @@ impl HotPath for SqlitePath {
         let entries = vec![0_u8; shops.len() * BARE_RECEIPT_BYTES];
         let receipt = [lane, NO_EPOCH.into(), from, to, 0_i64.into(), entries.into()];
         let receipt = statement(&store.readers, INSERT_RECEIPT, receipt);
-        let start = Instant::now();
-        let transaction = store.begin().await?;
-        let connection = transaction.connection()?;
-        connection.execute_raw(fence).await.map_err(classify)?;
-        connection.query_one_raw(read).await.map_err(classify)?;
-        for statement in write.into_iter().chain([receipt]) {
-            connection.execute_raw(statement).await.map_err(classify)?;
-        }
-        transaction.commit().await?;
-        Ok(start.elapsed())
+        Ok(Box::pin(async move {
+            let transaction = store.begin().await?;
+            let connection = transaction.connection()?;
+            connection.execute_raw(fence).await.map_err(classify)?;
+            connection.query_one_raw(read).await.map_err(classify)?;
+            for statement in write.into_iter().chain([receipt]) {
+                connection.execute_raw(statement).await.map_err(classify)?;
+            }
+            transaction.commit().await
+        }))
     }
 }
 
