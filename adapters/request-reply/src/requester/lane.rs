@@ -60,11 +60,14 @@ impl Lane {
         let mut pause = PAUSES.0;
         loop {
             let (generation, cursor, room) = self.place_with_room().await;
-            let records = tokio::select! {
-                records = self.next(cursor, room) => records,
+            tokio::select! {
+                () = self.reader.wait(self.partition, cursor) => {}
                 () = self.jumped(generation) => continue,
-            };
-            let error = match records {
+            }
+            // Not given up half-way when the lane jumps: it may be telling the client where to
+            // read, and two who do so at the same time could leave it at the wrong place.
+            let read = self.reader.read(self.partition, cursor, BATCH.min(room)).await;
+            let error = match read {
                 Ok(records) => {
                     pause = PAUSES.0;
                     self.take(generation, &records, &calls, keep);
@@ -94,11 +97,6 @@ impl Lane {
             // The other end lives in `self`.
             Err(_) => place(&self.window.borrow()),
         }
-    }
-
-    async fn next(&self, cursor: i64, room: usize) -> Result<Vec<Record<Reply>>, ReadError> {
-        self.reader.wait(self.partition, cursor).await;
-        self.reader.read(self.partition, cursor, BATCH.min(room)).await
     }
 
     /// Answers calls, and moves on. Nothing of it counts if the lane has jumped meanwhile: the
