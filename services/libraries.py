@@ -27,7 +27,8 @@ def bring(folder):
 def download(pom, target, log):
     machine = {"x86_64": "amd64", "aarch64": "arm64v8"}.get(platform.machine(), platform.machine())
     command = [
-        "mvn", "--quiet", "--batch-mode", "--file", str(pom), "dependency:copy-dependencies",
+        "mvn", "--quiet", "--batch-mode", "--file", str(pom),
+        "org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies",
         f"-DoutputDirectory={target}", f"-Dpostgres.platform=linux-{machine}",
     ]
     with open(log, "wb") as out:
