@@ -192,3 +192,31 @@ fn after(error: &ReadError, keep: Keep) -> After {
         ) => After::End,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_trouble_is_for_the_reader_of_batches_to_say_where_there_is_one() {
+        let unavailable =
+            || ReadError::Unavailable { topic: "replies".to_owned(), cause: "down".to_owned() };
+        let truncated = || ReadError::Truncated { from: 1, first: 5 };
+        let beyond = || ReadError::Beyond { from: 9, end: 2 };
+        let fatal = || ReadError::Fatal { cause: "fenced".to_owned() };
+        let cases = [
+            (unavailable(), Keep::Nothing, After::Pause),
+            (unavailable(), Keep::All, After::Pause),
+            (truncated(), Keep::Nothing, After::Jump(5)),
+            (truncated(), Keep::All, After::Wait),
+            (beyond(), Keep::Nothing, After::Jump(2)),
+            (beyond(), Keep::All, After::Wait),
+            (ReadError::NotAssigned { partition: 0 }, Keep::All, After::End),
+            (ReadError::Closed, Keep::Nothing, After::End),
+            (fatal(), Keep::All, After::End),
+        ];
+        for (error, keep, expected) in cases {
+            assert_eq!(after(&error, keep), expected, "{error:?} {keep:?}");
+        }
+    }
+}

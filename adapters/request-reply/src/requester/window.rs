@@ -114,6 +114,8 @@ impl<M: Clone> Window<M> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const LOST: ReadError = ReadError::Truncated { from: 5, first: 9 };
@@ -211,5 +213,64 @@ mod tests {
         assert_eq!(window.take(0, &records(8..9)), None);
         window.jump(8);
         assert_eq!(window.read(8, 9), Batch::Trouble(ReadError::Closed));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Arrive { count: i64 },
+        Look { max: usize },
+        Read { max: usize },
+        Release,
+        GoBack { by: i64 },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => (1_i64..5).prop_map(|count| Step::Arrive { count }),
+            4 => (1_usize..5).prop_map(|max| Step::Look { max }),
+            4 => (1_usize..5).prop_map(|max| Step::Read { max }),
+            2 => Just(Step::Release),
+            1 => (1_i64..9).prop_map(|by| Step::GoBack { by }),
+        ]
+    }
+
+    proptest! {
+        /// Whatever both do, each reply is looked at once for the calls that wait, and the
+        /// reader of batches finds every one behind its position.
+        #[test]
+        fn prop_nothing_is_missed_and_nothing_is_seen_twice(
+            steps in prop::collection::vec(step(), 1..200), capacity in 1_usize..9
+        ) {
+            let mut window = Window::new(0, capacity);
+            let (mut end, mut position, mut seen) = (0, 0, Vec::new());
+            for step in steps {
+                match step {
+                    Step::Arrive { count } => end += count,
+                    Step::Look { max } => {
+                        let most = i64::try_from(max.min(window.room())).unwrap();
+                        let next = end.min(window.cursor() + most);
+                        let arrived = records(window.cursor()..next);
+                        let unseen = window.take(window.generation(), &arrived).unwrap();
+                        let offsets = arrived.iter().map(|record| record.offset);
+                        seen.extend(offsets.filter(|offset| unseen <= *offset));
+                    }
+                    Step::Read { max } => match window.read(position, max) {
+                        Batch::Records(found) => {
+                            let next = position + i64::try_from(found.len()).unwrap();
+                            prop_assert_eq!(found, records(position..next), "no gap, no copy");
+                            position = next;
+                        }
+                        Batch::Elsewhere => window.jump(position),
+                        Batch::Trouble(error) => prop_assert!(false, "{:?}", error),
+                    },
+                    Step::Release => {
+                        window.release(position);
+                    }
+                    Step::GoBack { by } => position = (position - by).max(0),
+                }
+            }
+            let count = i64::try_from(seen.len()).unwrap();
+            prop_assert_eq!(seen, (0..count).collect::<Vec<_>>());
+        }
     }
 }
