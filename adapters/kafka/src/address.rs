@@ -5,7 +5,7 @@
 //! repeats.
 
 use catchment_domain::ReturnAddress;
-use catchment_request_reply::profile::ReplyTo;
+use catchment_request_reply::profile::{self, IllegalTopic, ReplyTo};
 
 use crate::wire::{NamedType, RequestType};
 
@@ -47,16 +47,39 @@ pub(crate) enum Destination<'a> {
     Nowhere,
     /// Nowhere: the topic is no name that a topic can have.
     Illegal,
+    /// Nowhere: what the reply would have to repeat is absurdly long.
+    Oversized,
 }
 
-impl Destination<'_> {
+impl<'a> Destination<'a> {
+    /// The most bytes of correlation id and trace context. Addresses are held by the thousand.
+    const MOST: usize = 4_096;
+
+    /// Where the reply goes that these headers ask for.
+    pub(crate) fn read(headers: impl IntoIterator<Item = profile::Header<'a>>) -> Self {
+        match ReplyTo::read(headers) {
+            Ok(Some(reply_to)) if Self::MOST < repeated(&reply_to) => Self::Oversized,
+            Ok(Some(reply_to)) => Self::To(reply_to),
+            Ok(None) => Self::Nowhere,
+            Err(IllegalTopic) => Self::Illegal,
+        }
+    }
+
     const fn tag(&self) -> u8 {
         match self {
             Self::To(_) => 0,
             Self::Nowhere => 1,
             Self::Illegal => 2,
+            Self::Oversized => 3,
         }
     }
+}
+
+/// How many bytes a reply repeats of its request's headers.
+fn repeated(reply_to: &ReplyTo<'_>) -> usize {
+    let trace = reply_to.trace();
+    let parts = [reply_to.correlation_id(), trace.parent, trace.state];
+    parts.into_iter().flatten().map(<[u8]>::len).sum()
 }
 
 /// The address that makes replies arrive in a lane.
@@ -78,7 +101,7 @@ pub(crate) fn of_request(
     let named = head.into_iter().chain([tag]).chain(length).chain(text.bytes());
     ReturnAddress(match destination {
         Destination::To(reply_to) => named.chain(reply_to.encoded()).collect(),
-        Destination::Nowhere | Destination::Illegal => named.collect(),
+        Destination::Nowhere | Destination::Illegal | Destination::Oversized => named.collect(),
     })
 }
 
@@ -121,6 +144,7 @@ impl<'a> Address<'a> {
             (0, reply_to) => Destination::To(ReplyTo::decode(reply_to)?),
             (1, []) => Destination::Nowhere,
             (2, []) => Destination::Illegal,
+            (3, []) => Destination::Oversized,
             _ => return None,
         };
         let origin = Origin {
@@ -183,7 +207,7 @@ mod tests {
         fn prop_a_requests_address_is_read_as_written(
             (partition, offset) in any::<(i32, i64)>(),
             named_type in named_type(),
-            destination in 0..3,
+            destination in 0..4,
             correlation_id in any::<Option<Vec<u8>>>(),
         ) {
             let headers = [
@@ -194,7 +218,8 @@ mod tests {
             let destination = match destination {
                 0 => Destination::To(ReplyTo::read(headers).unwrap().unwrap()),
                 1 => Destination::Nowhere,
-                _ => Destination::Illegal,
+                2 => Destination::Illegal,
+                _ => Destination::Oversized,
             };
             let origin = Origin { partition, offset };
             let address = of_request(origin, &named_type, &destination);

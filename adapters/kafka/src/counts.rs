@@ -35,7 +35,8 @@ counts! {
     missing_reply_topics,
     /// Replies that were not sent, because their address is none of this adapter's.
     undeliverable_replies,
-    /// Replies that were not sent, because they are larger than Kafka takes.
+    /// Replies that were not sent, because they are larger than Kafka takes, or would have to
+    /// repeat headers that are absurdly long.
     oversized_replies,
     /// Requests that were sent to the dead-letter topic.
     dead_letters,

@@ -7,6 +7,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::captured::hex;
 use crate::counts::Counters;
 use crate::reply_channel::outbox::Outbox;
 use crate::reply_channel::routes::{Route, usable};
@@ -39,11 +40,9 @@ fn line(line: &str) -> Line<'_> {
 
 /// Text as it is, or hexadecimal behind an `x`.
 fn bytes(value: &str) -> Vec<u8> {
-    let hex = value.strip_prefix('x').filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
-    match hex {
-        Some(hex) => (0..hex.len() / 2)
-            .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
-            .collect(),
+    let digits = value.strip_prefix('x');
+    match digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit())) {
+        Some(digits) => hex(digits),
         None => value.as_bytes().to_vec(),
     }
 }

@@ -66,7 +66,8 @@ impl KafkaReplyChannel {
         };
         let route = match &address.destination {
             Destination::To(reply_to) => self.route(outbox, reply_to).await?,
-            Destination::Illegal => Err(self.routes.refuse_illegal()),
+            Destination::Illegal => Err(self.routes.refuse(Undeliverable::Illegal)),
+            Destination::Oversized => Err(self.routes.refuse(Undeliverable::Oversized)),
             Destination::Nowhere => {
                 self.counters.unaddressed_requests.count();
                 return self
@@ -78,8 +79,8 @@ impl KafkaReplyChannel {
         let why = reason(&reply.outcome).or_else(|| route.as_ref().err().map(Reason::of));
         let original = self.put_dead_letter(outbox, &address, why).await?;
         if let (Ok(route), Destination::To(reply_to)) = (route, address.destination) {
-            let key = original.and_then(|original| original.key);
-            outbox.put_reply(reply, &address.named_type, (reply_to, route), key);
+            let way = (reply_to, route);
+            outbox.put_reply(reply, &address.named_type, way, original.as_ref());
         }
         Ok(())
     }

@@ -71,7 +71,7 @@ impl RequestChannel for KafkaRequestChannel {
 fn lane_of(address: &ReturnAddress) -> Option<(&str, i32)> {
     match Address::decode(&address.0)?.destination {
         Destination::To(reply_to) => named(reply_to),
-        Destination::Nowhere | Destination::Illegal => None,
+        Destination::Nowhere | Destination::Illegal | Destination::Oversized => None,
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use catchment_domain::ports::{LogError, RequestLog, Stretch};
 use catchment_domain::{Lane, LogIdentity, Position, RequestId, RequestRecord};
-use catchment_request_reply::profile::{IllegalTopic, ReplyTo};
 use catchment_request_reply::{Incoming, Reader, Record};
 
 use crate::address::{self, Destination, Origin};
@@ -141,11 +140,7 @@ pub(crate) fn entry(incoming: &Incoming<'_>, counters: &Counters) -> Entry {
             return Entry::Foreign(parsed.id);
         }
     };
-    let destination = match ReplyTo::read(incoming.headers.iter().copied()) {
-        Ok(Some(reply_to)) => Destination::To(reply_to),
-        Ok(None) => Destination::Nowhere,
-        Err(IllegalTopic) => Destination::Illegal,
-    };
+    let destination = Destination::read(incoming.headers.iter().copied());
     let origin = Origin { partition: incoming.partition, offset: incoming.offset };
     Entry::Request(RequestRecord {
         position: position(incoming.offset),

@@ -2,7 +2,7 @@
 
 use catchment_domain::{Code, Reply};
 use catchment_request_reply::profile::{Failure, ReplyBody, ReplyTo};
-use catchment_request_reply::{Header, Message};
+use catchment_request_reply::{Header, Message, OwnedRecord};
 
 use super::routes::{KnownTopics, Route};
 use crate::request_channel::owned;
@@ -32,14 +32,14 @@ impl<'a> Outbox<'a> {
         self.messages.push(message);
     }
 
-    /// Puts a reply in, under the request's key, which is the shop's id unless that could not
-    /// be read.
+    /// Puts a reply in, under the request's key: where the original was not looked up, the
+    /// shop's id is the same.
     pub(crate) fn put_reply(
         &mut self,
         reply: &Reply,
         named_type: &NamedType,
         (reply_to, route): (ReplyTo<'_>, Route),
-        key: Option<Vec<u8>>,
+        original: Option<&OwnedRecord>,
     ) {
         self.json.clear();
         wire::write_reply(reply, named_type, self.replied_at, &mut self.json);
@@ -53,7 +53,7 @@ impl<'a> Outbox<'a> {
         self.messages.push(Message {
             topic: route.topic,
             partition: route.partition,
-            key: key.or_else(shop),
+            key: original.map_or_else(shop, |original| original.key.clone()),
             value: reply_to.value(&body).map(<[u8]>::to_vec),
             headers,
         });

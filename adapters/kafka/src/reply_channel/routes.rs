@@ -37,6 +37,9 @@ pub(crate) enum Undeliverable {
     /// No topic can have that name.
     #[error("the reply topic is no name that a topic can have")]
     Illegal,
+    /// The headers that the reply would have to repeat are absurdly long.
+    #[error("correlation id and trace context are longer than 4096 bytes")]
+    Oversized,
     /// There is no such topic.
     #[error("there is no topic `{0}` for replies")]
     Missing(Box<str>),
@@ -48,6 +51,7 @@ impl Undeliverable {
         match self {
             Self::Refused(_) | Self::Illegal => "reply_topic_refused",
             Self::Missing(_) => "reply_topic_missing",
+            Self::Oversized => "reply_headers_too_long",
         }
     }
 }
@@ -85,11 +89,6 @@ impl Routes {
         })
     }
 
-    /// The way of a reply whose topic cannot be.
-    pub(crate) fn refuse_illegal(&self) -> Undeliverable {
-        self.refuse(Undeliverable::Illegal)
-    }
-
     async fn look_up(
         &self,
         known: &mut KnownTopics,
@@ -109,12 +108,14 @@ impl Routes {
         usable
     }
 
-    fn refuse(&self, why: Undeliverable) -> Undeliverable {
+    /// Counts a reply that is sent nowhere.
+    pub(crate) fn refuse(&self, why: Undeliverable) -> Undeliverable {
         match why {
             Undeliverable::Refused(_) | Undeliverable::Illegal => {
                 self.counters.refused_reply_topics.count();
             }
             Undeliverable::Missing(_) => self.counters.missing_reply_topics.count(),
+            Undeliverable::Oversized => self.counters.oversized_replies.count(),
         }
         if self.warnings.is_time() {
             tracing::warn!(reason = %why, "replies are not sent; their requests are dead-lettered");

@@ -21,10 +21,10 @@ struct Hint {
 }
 
 impl Hint {
-    /// When what waits may be committed; `None` where nothing does.
-    fn due(&self) -> Option<Instant> {
+    /// When what waits may be committed, `now` at the earliest; `None` where nothing does.
+    fn due(&self, now: Instant) -> Option<Instant> {
         self.waiting?;
-        Some(self.committed_at.map_or_else(Instant::now, |at| at + EVERY))
+        Some(self.committed_at.map_or(now, |at| now.max(at + EVERY)))
     }
 }
 
@@ -38,7 +38,7 @@ impl Hints {
     pub(super) fn take_due(&self, lane: Lane) -> Option<i64> {
         self.with(lane, |hint| {
             let now = Instant::now();
-            let due = hint.due().is_some_and(|due| due <= now);
+            let due = hint.due(now) == Some(now);
             if due {
                 hint.committed_at = Some(now);
             }
@@ -48,7 +48,7 @@ impl Hints {
 
     /// Returns once something is to be committed; never where nothing waits.
     pub(super) async fn due(&self, lane: Lane) {
-        match self.with(lane, |hint| hint.due()) {
+        match self.with(lane, |hint| hint.due(Instant::now())) {
             Some(due) => sleep_until(due).await,
             None => std::future::pending().await,
         }

@@ -1,18 +1,18 @@
 //! Topics, clients and ports of one test.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use catchment_domain::ports::{Clock, ReplyChannel, ReplyLog, RequestChannel, RequestLog};
-use catchment_domain::{Lane, Lanes, Timestamp};
+use catchment_domain::ports::Clock;
+use catchment_domain::{Lane, Lanes, ReplyLane, ShopId, Timestamp};
 use catchment_kafka::{
     ClientSettings, GroupEvent, GroupEvents, KafkaCluster, KafkaReplyChannel, KafkaReplyLog,
     KafkaRequestChannel, KafkaRequestLog, KafkaSettings, Sender, TopicPlan,
 };
 use catchment_request_reply::profile::DeadLetter;
-use catchment_request_reply::{Header, Message, OwnedRecord, Reader, Topics};
-use std::num::NonZeroU16;
+use catchment_request_reply::{Header, Incoming, Message, OwnedRecord, Reader, SendError, Topics};
 use uuid::Uuid;
 
 /// How many request lanes a test has.
@@ -100,7 +100,7 @@ impl World {
         partition: i32,
         count: usize,
     ) -> Vec<OwnedRecord> {
-        let reader = Reader::manual(&self.settings.client, topic, |record| record.to_owned());
+        let reader = Reader::manual(&self.settings.client, topic, Incoming::to_owned);
         let reader = reader.unwrap();
         let mut records = Vec::new();
         while records.len() < count {
@@ -146,6 +146,42 @@ impl World {
         };
         self.sender.send(&[message]).await.unwrap();
     }
+
+    /// The same, where it may be too much.
+    pub(crate) async fn try_inject(
+        &self,
+        lane: Lane,
+        key: &[u8],
+        value: &[u8],
+        headers: Vec<Header>,
+    ) -> Result<(), SendError> {
+        let message = Message {
+            topic: self.settings.requests_topic.as_str().into(),
+            partition: Some(lane.0.into()),
+            key: Some(key.to_vec()),
+            value: Some(value.to_vec()),
+            headers,
+        };
+        self.sender.send(&[message]).await
+    }
+
+    /// Sends bytes into a reply lane, as anybody may.
+    pub(crate) async fn inject_reply(&self, lane: ReplyLane, correlation_id: &str, value: &[u8]) {
+        let message = Message {
+            topic: self.settings.replies_topic.as_str().into(),
+            partition: Some(lane.0.into()),
+            key: None,
+            value: Some(value.to_vec()),
+            headers: vec![Header::new("kafka_correlationId", correlation_id)],
+        };
+        self.sender.send(&[message]).await.unwrap();
+    }
+}
+
+/// A shop of a lane.
+pub(crate) fn shop_in(lane: Lane) -> ShopId {
+    let shops = (0..).map(|number| format!("shop-{number}").parse().unwrap());
+    shops.into_iter().find(|shop| LANES.lane_of(shop) == lane).unwrap()
 }
 
 /// Returns once every request lane is this member's.

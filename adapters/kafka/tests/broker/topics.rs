@@ -1,0 +1,74 @@
+//! What is said of topics, and of brokers that do not answer.
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use catchment_domain::Lanes;
+use catchment_kafka::{ClientSettings, ClusterError, Created, KafkaCluster, TopicPlan};
+use catchment_request_reply::Topics;
+
+use crate::world::{LANES, REPLY_LANES, settings};
+
+async fn lines(cluster: &KafkaCluster, lanes: Lanes) -> Vec<String> {
+    let problems = cluster.check_topics(lanes).await.unwrap();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_topic_that_is_wrong_has_its_line() {
+    let settings = settings();
+    let (requests, replies) = (&settings.requests_topic, &settings.replies_topic);
+    let cluster = KafkaCluster::connect(settings.clone()).await.unwrap();
+    let missing =
+        |topic: &str| format!("there is no topic `{topic}`: `catchment topics create` makes it");
+    let dead_letters = format!("{requests}-dlt");
+    let names = [requests, &dead_letters, replies];
+    assert_eq!(lines(&cluster, LANES).await, names.map(|name| missing(name)));
+    let sender = cluster.sender().unwrap();
+    let error = cluster.reply_log(&sender).await.unwrap_err();
+    assert!(matches!(&error, ClusterError::Topics(line) if *line == missing(replies)), "{error}");
+
+    let plan = TopicPlan { lanes: LANES, reply_lanes: REPLY_LANES, replication: Some(1) };
+    let created = cluster.create_topics(&plan).await.unwrap();
+    assert_eq!(created, names.map(|name| (name.clone(), Created::New)));
+    assert_eq!(lines(&cluster, LANES).await, [""; 0]);
+    let again = cluster.create_topics(&plan).await.unwrap();
+    assert_eq!(again, names.map(|name| (name.clone(), Created::AlreadyThere)));
+
+    let more = Lanes(NonZeroU16::new(LANES.count() + 1).unwrap());
+    let other = |topic: &str| {
+        format!(
+            "the topic `{topic}` has 3 partitions, and the database has 4 lanes: the count must \
+             never change"
+        )
+    };
+    assert_eq!(lines(&cluster, more).await, [other(requests), other(&dead_letters)]);
+
+    let topics = Topics::new(&settings.client).unwrap();
+    topics.delete(&dead_letters).await.unwrap();
+    assert_eq!(lines(&cluster, LANES).await, [missing(&dead_letters)]);
+    topics.delete(requests).await.unwrap();
+    topics.delete(replies).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn brokers_that_do_not_answer_are_named() {
+    let mut settings = settings();
+    settings.client = ClientSettings {
+        bootstrap_servers: "127.0.0.1:1".to_owned(),
+        request_timeout: Duration::from_millis(300),
+        ..settings.client
+    };
+    let error = KafkaCluster::connect(settings).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Unavailable(_)), "{error:?}");
+    assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_property_that_the_client_does_not_know_is_named() {
+    let mut settings = settings();
+    settings.client.properties.insert("linger.sm".to_owned(), "5".to_owned());
+    let error = KafkaCluster::connect(settings).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Settings(_)), "{error:?}");
+    assert!(error.to_string().contains("linger.sm"), "{error}");
+}
