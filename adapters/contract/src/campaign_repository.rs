@@ -1,5 +1,6 @@
 //! The promises of [`CampaignRepository`](catchment_domain::ports::CampaignRepository).
 
+use std::collections::BTreeMap;
 use std::slice;
 use std::time::Duration;
 
@@ -239,14 +240,13 @@ async fn list_of(store: &Store, campaign: &Campaign) -> Vec<ShopId> {
 /// Lane, first place and number of shops of each chunk; their lists have as many.
 async fn in_chunks(store: &Store, campaign: &Campaign) -> Vec<(Lane, u32, u32)> {
     let revision = campaign.name.revision;
-    let mut chunks = Vec::new();
-    for (number, chunk) in (0..).zip(store.campaign_ledger.chunks(revision).await.unwrap()) {
-        assert_eq!((chunk.number, chunk.open), (number, chunk.shops));
-        let shops = store.campaign_ledger.shops(revision, number).await.unwrap();
-        assert_eq!(shops.len(), chunk.shops as usize);
-        chunks.push((chunk.lane, chunk.first, chunk.shops));
-    }
-    chunks
+    let chunks = store.campaign_ledger.chunks(revision).await.unwrap();
+    let numbers: Vec<u32> = (0..=9).collect();
+    let lists = store.campaign_ledger.lists(revision, &numbers).await.unwrap();
+    let sizes: BTreeMap<u32, usize> = lists.iter().map(|(n, list)| (*n, list.len())).collect();
+    assert!(chunks.iter().all(|chunk| chunk.open == chunk.shops));
+    assert!(sizes.into_iter().eq((0..).zip(chunks.iter().map(|chunk| chunk.shops as usize))));
+    chunks.into_iter().map(|chunk| (chunk.lane, chunk.first, chunk.shops)).collect()
 }
 
 /// Sends a campaign of one chunk and answers each of its shops so.

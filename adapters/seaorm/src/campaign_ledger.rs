@@ -43,8 +43,12 @@ impl CampaignLedger for SeaOrmStore {
         rows.into_iter().map(ChunkSummary::try_from).collect()
     }
 
-    async fn shops(&self, revision: Revision, number: u32) -> Result<ShopList, StoreError> {
-        campaign_rows::list(&self.readers, revision, number).await
+    async fn lists(
+        &self,
+        revision: Revision,
+        numbers: &[u32],
+    ) -> Result<Vec<(u32, ShopList)>, StoreError> {
+        campaign_rows::lists(&self.readers, revision, numbers).await
     }
 
     async fn mark_sent(

@@ -161,6 +161,21 @@ pub(crate) async fn list(
     model.as_ref().map_or_else(|| Ok(ShopList::default()), ShopList::try_from)
 }
 
+/// The shops of those of a campaign's chunks that have these numbers.
+pub(crate) async fn lists(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+    numbers: &[u32],
+) -> Result<Vec<(u32, ShopList)>, StoreError> {
+    let models = campaign_list::Entity::find()
+        .filter(campaign_list::Column::Revision.eq(stored(revision.0)))
+        .filter(campaign_list::Column::Number.is_in(numbers.iter().copied()))
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    models.iter().map(|model| Ok((model.number()?, ShopList::try_from(model)?))).collect()
+}
+
 /// The shops at which a campaign's activation took effect.
 pub(crate) async fn affected(
     connection: &impl ConnectionTrait,

@@ -78,8 +78,12 @@ pub trait CampaignLedger: Send + Sync + 'static {
     /// The chunks of a campaign in the order of their numbers; none for one that is not there.
     async fn chunks(&self, revision: Revision) -> Result<Vec<ChunkSummary>, StoreError>;
 
-    /// The shops of a chunk.
-    async fn shops(&self, revision: Revision, number: u32) -> Result<ShopList, StoreError>;
+    /// The shops of chunks, in any order; without those that are not there.
+    async fn lists(
+        &self,
+        revision: Revision,
+        numbers: &[u32],
+    ) -> Result<Vec<(u32, ShopList)>, StoreError>;
 
     /// Stores that these chunks may have been sent, and returns them, in any order, as they
     /// stand in that moment; none, and nothing is stored, where the campaign is not in this phase and

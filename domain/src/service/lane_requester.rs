@@ -8,17 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::campaign::Campaign;
-use crate::chunk::Chunk;
 use crate::correlation::Ticket;
 use crate::lane::{Position, ReplyLane};
 use crate::ports::{
     Answer, CampaignLedger, Clock, Holder, LogError, ReplyLanes, ReplyLog, ReplyRecord,
     RequestChannel, StoreError,
 };
+use crate::request::Request;
 use crate::revision::Revision;
 use crate::service::leased::Leased;
 use crate::service::pacing::{Failures, Trouble, is_due};
-use crate::service::sending::Sending;
+use crate::service::sending::{Due, Sending};
 use crate::service::{Obstacle, ServiceError, Step};
 use crate::time::Timestamp;
 
@@ -247,22 +247,25 @@ impl LaneRequester {
                 leased.keep(revision, chunks);
             }
             let Some(number) = leased.books.chunk_of(ticket) else { continue };
-            self.open_list(leased, revision, number).await?;
+            self.open_lists(leased, revision, &[number]).await?;
             let answer = leased.books.answer(ticket, number, reply);
             answers.extend(answer.map(|answer| (revision, answer)));
         }
         Ok(answers)
     }
 
-    async fn open_list(
+    /// Reads the lists of chunks that are not in memory.
+    async fn open_lists(
         &self,
         leased: &mut Leased,
         revision: Revision,
-        number: u32,
+        numbers: &[u32],
     ) -> Result<(), Trouble> {
-        if leased.books.shops(revision, number).is_none() {
-            let shops = self.ports.ledger.shops(revision, number).await?;
-            leased.books.keep_shops(revision, number, shops);
+        let is_missing = |number: &u32| leased.books.shops(revision, *number).is_none();
+        let missing: Vec<u32> = numbers.iter().copied().filter(is_missing).collect();
+        if !missing.is_empty() {
+            let lists = self.ports.ledger.lists(revision, &missing).await?;
+            leased.books.keep_shops(revision, lists);
         }
         Ok(())
     }
@@ -281,55 +284,66 @@ impl LaneRequester {
         Ok(())
     }
 
-    /// Sends chunks of the campaigns in turn while there is room. Returns whether it sent any.
+    /// Sends chunks of the campaigns in turn while there is room. Returns whether there were any.
     async fn send(&self, leased: &mut Leased, now: Timestamp) -> Result<bool, Trouble> {
-        let mut sent = false;
-        while let Some((revision, numbers)) = leased.next() {
-            let Some(sending) = leased.sending.get(&revision) else { break };
-            let part = sending.part();
-            let marked = self.ports.ledger.mark_sent(&leased.lease, revision, part, &numbers).await;
-            let chunks = match marked {
-                Ok(chunks) => chunks,
-                Err(error) => {
-                    leased.put_back(revision, &numbers);
-                    return Err(error.into());
-                }
-            };
-            if chunks.is_empty() {
-                // The campaign moved on: look it up again before anything else is sent.
-                leased.sending.remove(&revision);
-                leased.looked_at = None;
-                continue;
+        let mut taken = Vec::new();
+        let sent = self.send_taken(leased, &mut taken, now).await;
+        if sent.is_err() {
+            for (revision, chunks) in taken.iter().rev() {
+                leased.put_back(*revision, chunks);
             }
-            for (done, chunk) in chunks.iter().enumerate() {
-                if let Err(trouble) = self.send_chunk(leased, revision, chunk, now).await {
-                    let unsent: Vec<u32> = chunks.iter().skip(done).map(|c| c.number).collect();
-                    leased.put_back(revision, &unsent);
-                    return Err(trouble);
-                }
-            }
-            sent = true;
         }
-        Ok(sent)
+        sent.map(|()| !taken.is_empty())
     }
 
-    async fn send_chunk(
+    /// Takes chunks while there is room and sends them in one go: waiting for each to arrive
+    /// before the next is sent would cost a round trip a chunk.
+    async fn send_taken(
         &self,
         leased: &mut Leased,
-        revision: Revision,
-        chunk: &Chunk,
+        taken: &mut Vec<(Revision, Vec<Due>)>,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        self.open_list(leased, revision, chunk.number).await?;
-        let Some(shops) = leased.books.shops(revision, chunk.number) else { return Ok(()) };
-        let Some(sending) = leased.sending.get_mut(&revision) else { return Ok(()) };
-        let requests = sending.requests(chunk, shops);
-        sending.under_way.insert(chunk.number, chunk.open());
-        sending.moved_at = now;
+        let mut requests = Vec::new();
+        while let Some((revision, chunks)) = leased.next() {
+            let numbers: Vec<u32> = chunks.iter().map(|due| due.number).collect();
+            taken.push((revision, chunks));
+            requests.extend(self.prepare(leased, revision, &numbers, now).await?);
+        }
         if !requests.is_empty() {
             let address = self.ports.replies.address(self.lane);
             self.ports.requests.send(requests, &address).await?;
         }
         Ok(())
+    }
+
+    /// Stores that chunks may have been sent, and returns their requests.
+    async fn prepare(
+        &self,
+        leased: &mut Leased,
+        revision: Revision,
+        numbers: &[u32],
+        now: Timestamp,
+    ) -> Result<Vec<Request>, Trouble> {
+        let Some(sending) = leased.sending.get(&revision) else { return Ok(Vec::new()) };
+        let (lease, part) = (&leased.lease, sending.part());
+        let chunks = self.ports.ledger.mark_sent(lease, revision, part, numbers).await?;
+        if chunks.is_empty() {
+            // The campaign moved on: look it up again before anything else is sent.
+            leased.sending.remove(&revision);
+            leased.looked_at = None;
+            return Ok(Vec::new());
+        }
+        self.open_lists(leased, revision, numbers).await?;
+        let Leased { sending, books, .. } = leased;
+        let Some(sending) = sending.get_mut(&revision) else { return Ok(Vec::new()) };
+        sending.moved_at = now;
+        let mut requests = Vec::new();
+        for chunk in &chunks {
+            sending.under_way.insert(chunk.number, chunk.open());
+            let shops = books.shops(revision, chunk.number);
+            requests.extend(shops.into_iter().flat_map(|shops| sending.requests(chunk, shops)));
+        }
+        Ok(requests)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::lane::Position;
 use crate::ports::{ChunkSummary, Lease, Recorded};
 use crate::revision::Revision;
-use crate::service::sending::{Books, Sending};
+use crate::service::sending::{Books, Due, Sending};
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -46,7 +46,7 @@ impl Leased {
     }
 
     /// The next chunks to be sent, where there is room: those of the campaign whose turn it is.
-    pub(crate) fn next(&mut self) -> Option<(Revision, Vec<u32>)> {
+    pub(crate) fn next(&mut self) -> Option<(Revision, Vec<Due>)> {
         let in_flight = self.in_flight();
         let room = self.window.size().saturating_sub(in_flight);
         if room < ROOM && 0 < in_flight {
@@ -58,8 +58,8 @@ impl Leased {
             ready().find(|(revision, _)| self.turn < **revision).or_else(|| ready().next())?;
         let revision = *revision;
         self.turn = revision;
-        let numbers = self.sending.get_mut(&revision)?.take(room / campaigns);
-        Some((revision, numbers))
+        let chunks = self.sending.get_mut(&revision)?.take(room / campaigns);
+        Some((revision, chunks))
     }
 
     pub(crate) fn keep(&mut self, revision: Revision, chunks: Vec<ChunkSummary>) {
@@ -67,9 +67,9 @@ impl Leased {
         books.keep(revision, chunks, |known| sending.contains_key(known));
     }
 
-    pub(crate) fn put_back(&mut self, revision: Revision, numbers: &[u32]) {
+    pub(crate) fn put_back(&mut self, revision: Revision, chunks: &[Due]) {
         if let Some(sending) = self.sending.get_mut(&revision) {
-            sending.put_back(numbers);
+            sending.put_back(chunks);
         }
     }
 

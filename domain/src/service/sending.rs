@@ -11,11 +11,22 @@ use crate::request::{Change, Request};
 use crate::revision::Revision;
 use crate::time::Timestamp;
 
+/// The most chunks that are taken at once, so that no call of a port grows without bound.
+const MAX_TAKEN: usize = 256;
+
+/// A chunk to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Due {
+    pub(crate) number: u32,
+    /// About how many requests it makes.
+    open: u32,
+}
+
 /// A campaign under way.
 pub(crate) struct Sending {
     pub(crate) campaign: Campaign,
     /// Chunks to be sent, in their order.
-    pub(crate) queue: VecDeque<u32>,
+    queue: VecDeque<Due>,
     /// Chunks that were sent, and how many of their slots are open.
     pub(crate) under_way: BTreeMap<u32, u32>,
     /// When it was last sent or answered.
@@ -28,10 +39,13 @@ impl Sending {
     /// Every other campaign goes through its list backwards, so that two that start together
     /// do not queue at the same shops.
     pub(crate) fn new(campaign: Campaign, chunks: &[ChunkSummary], now: Timestamp) -> Self {
-        let open: Vec<_> =
-            chunks.iter().filter(|c| 0 < c.open).map(|c| (c.number, c.lane)).collect();
+        let open: BTreeMap<u32, &ChunkSummary> =
+            chunks.iter().filter(|c| 0 < c.open).map(|c| (c.number, c)).collect();
+        let lanes: Vec<_> = open.values().map(|c| (c.number, c.lane)).collect();
         let backwards = campaign.name.revision.0.is_multiple_of(2);
-        let queue = sending_order(&open, backwards).into();
+        let order = sending_order(&lanes, backwards).into_iter();
+        let queue =
+            order.filter_map(|n| Some(Due { number: n, open: open.get(&n)?.open })).collect();
         Self { campaign, queue, under_way: BTreeMap::new(), moved_at: now }
     }
 
@@ -64,16 +78,22 @@ impl Sending {
     }
 
     /// Takes chunks for about `room` requests from the queue; at least one.
-    pub(crate) fn take(&mut self, room: u32) -> Vec<u32> {
-        let chunks = (room as usize).div_ceil(crate::chunk::CHUNK_SHOPS).max(1);
-        self.queue.drain(..chunks.min(self.queue.len())).collect()
+    pub(crate) fn take(&mut self, room: u32) -> Vec<Due> {
+        let (mut taken, mut requests) = (Vec::new(), 0);
+        while (taken.is_empty() || requests < room && taken.len() < MAX_TAKEN)
+            && let Some(due) = self.queue.pop_front()
+        {
+            requests += due.open;
+            taken.push(due);
+        }
+        taken
     }
 
     /// Puts chunks back that could not be sent.
-    pub(crate) fn put_back(&mut self, numbers: &[u32]) {
-        for number in numbers.iter().rev() {
-            self.under_way.remove(number);
-            self.queue.push_front(*number);
+    pub(crate) fn put_back(&mut self, chunks: &[Due]) {
+        for due in chunks.iter().rev() {
+            self.under_way.remove(&due.number);
+            self.queue.push_front(*due);
         }
     }
 
@@ -82,8 +102,8 @@ impl Sending {
     pub(crate) fn send_again(&mut self, now: Timestamp) {
         self.moved_at = now;
         let under_way = std::mem::take(&mut self.under_way);
-        let open: Vec<u32> =
-            under_way.into_iter().filter(|(_, open)| 0 < *open).map(|(n, _)| n).collect();
+        let open = under_way.into_iter().filter(|(_, open)| 0 < *open);
+        let open: Vec<Due> = open.map(|(number, open)| Due { number, open }).collect();
         self.put_back(&open);
     }
 
@@ -157,9 +177,9 @@ impl Books {
         self.books.get(&revision)?.shops.get(&number)
     }
 
-    pub(crate) fn keep_shops(&mut self, revision: Revision, number: u32, shops: ShopList) {
+    pub(crate) fn keep_shops(&mut self, revision: Revision, lists: Vec<(u32, ShopList)>) {
         if let Some(book) = self.books.get_mut(&revision) {
-            book.shops.insert(number, shops);
+            book.shops.extend(lists);
         }
     }
 

@@ -33,10 +33,15 @@ impl CampaignLedger for MemoryStore {
         Ok(chunks.into_iter().flatten().map(summary).collect())
     }
 
-    async fn shops(&self, revision: Revision, number: u32) -> Result<ShopList, StoreError> {
+    async fn lists(
+        &self,
+        revision: Revision,
+        numbers: &[u32],
+    ) -> Result<Vec<(u32, ShopList)>, StoreError> {
         let tables = self.tables();
-        let stored = tables.campaigns.get(&revision).and_then(|stored| stored.chunk(number));
-        Ok(stored.map(|(list, _)| list.clone()).unwrap_or_default())
+        let stored = tables.campaigns.get(&revision);
+        let list = |number: &u32| Some((*number, stored?.chunk(*number)?.0.clone()));
+        Ok(numbers.iter().filter_map(list).collect())
     }
 
     async fn mark_sent(

@@ -22,6 +22,14 @@ pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+impl Model {
+    /// The number of its chunk.
+    pub(crate) fn number(&self) -> Result<u32, StoreError> {
+        let row = Row { table: "campaign_list", key: &format_args!("campaign {}", self.revision) };
+        row.number("number", self.number)
+    }
+}
+
 impl TryFrom<&Model> for ShopList {
     type Error = StoreError;
 

@@ -38,11 +38,15 @@ impl CampaignLedger for Gated<MemoryStore> {
         chunks
     }
 
-    async fn shops(&self, revision: Revision, number: u32) -> Result<ShopList, StoreError> {
-        self.gate.before("shops").await.unavailable()?;
-        let shops = CampaignLedger::shops(&*self.inner, revision, number).await;
-        self.gate.after("shops").await.unavailable()?;
-        shops
+    async fn lists(
+        &self,
+        revision: Revision,
+        numbers: &[u32],
+    ) -> Result<Vec<(u32, ShopList)>, StoreError> {
+        self.gate.before("lists").await.unavailable()?;
+        let lists = self.inner.lists(revision, numbers).await;
+        self.gate.after("lists").await.unavailable()?;
+        lists
     }
 
     async fn mark_sent(
