@@ -100,7 +100,8 @@ impl World {
         partition: i32,
         count: usize,
     ) -> Vec<OwnedRecord> {
-        let reader = Reader::manual(&self.settings.client, topic, Incoming::to_owned);
+        let keep = |incoming: &Incoming<'_>| Incoming::to_owned(incoming);
+        let reader = Reader::manual(&self.settings.client, topic, keep);
         let reader = reader.unwrap();
         let mut records = Vec::new();
         while records.len() < count {
