@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep_until};
 
 use crate::arguments::{Arguments, Verb};
-use crate::ending::{ProcessError, chain, code, complain, conclude};
+use crate::ending::{ProcessError, code, complain, conclude};
 use crate::health;
 use crate::probes::Probes;
 use crate::readiness::Readiness;
@@ -95,13 +95,7 @@ where
     let result = runtime.block_on(attend(role, settings, work));
     // A thread that waits for a broker or a database must not hold up the end.
     runtime.shutdown_background();
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            tracing::error!(role = role.name, error = chain(&error), "failed");
-            conclude(role.name, &error)
-        }
-    }
+    result.unwrap_or_else(|error| conclude(role.name, &error))
 }
 
 /// Lets the work go on until it ends, is late, or the process is told to end at once.

@@ -54,9 +54,10 @@ impl Running {
     /// Reads what it says until it says this.
     fn wait_for(&mut self, words: &str) {
         loop {
-            let start = self.said.len();
-            assert_ne!(self.stderr.read_line(&mut self.said).unwrap(), 0, "{}", self.said);
-            if self.said[start..].contains(words) {
+            let mut line = String::new();
+            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "{}", self.said);
+            self.said.push_str(&line);
+            if line.contains(words) {
                 return;
             }
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use catchment_bootstrap::health;
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A service that runs. Dropped, it is killed.
 pub(crate) struct Process {

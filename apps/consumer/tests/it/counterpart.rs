@@ -1,0 +1,52 @@
+//! The requester that the consumer works for, in the test itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use catchment_bootstrap::SystemClock;
+use catchment_domain::ports::Holder;
+use catchment_domain::service::{LaneKeeper, RequesterPorts, RequesterTerms, Step};
+use catchment_seaorm::SeaOrmStore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use crate::world::World;
+
+const TERMS: RequesterTerms = RequesterTerms {
+    lease: Duration::from_secs(5),
+    look: Duration::from_millis(50),
+    resend: Duration::from_secs(30),
+};
+
+impl World {
+    /// Runs campaigns in the background, until what is returned is dropped.
+    pub(crate) fn request(&self, store: &SeaOrmStore) -> JoinSet<()> {
+        let ports = self.runtime.block_on(async {
+            let cluster = self.cluster().await;
+            let sender = cluster.sender().unwrap();
+            RequesterPorts {
+                reply_lanes: Arc::new(store.clone()),
+                ledger: Arc::new(store.clone()),
+                requests: Arc::new(cluster.request_channel(&sender, Arc::new(SystemClock))),
+                replies: Arc::new(cluster.reply_log(&sender).await.unwrap()),
+                clock: Arc::new(SystemClock),
+            }
+        });
+        let keeper = LaneKeeper::new(Holder(Uuid::now_v7()), ports, TERMS);
+        let mut running = JoinSet::new();
+        running.spawn_on(turn(keeper), self.runtime.handle());
+        running
+    }
+}
+
+async fn turn(mut keeper: LaneKeeper) {
+    loop {
+        match keeper.step().await.unwrap() {
+            Step::Worked => {}
+            // Running out of time is the other good end of a wait.
+            Step::Idle => drop(timeout(TERMS.look, keeper.wait()).await),
+            Step::Pause { after, .. } => sleep(after).await,
+        }
+    }
+}

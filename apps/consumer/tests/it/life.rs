@@ -1,0 +1,60 @@
+//! A consumer at work: told to stop, killed, and on a topic that was made again.
+
+use std::time::Duration;
+
+use crate::process::Process;
+use crate::world::World;
+use crate::{check, program};
+
+const SHOPS: u32 = 20_000;
+
+#[test]
+fn told_to_stop_under_load_it_finishes_its_steps_and_the_next_one_goes_on() {
+    let world = World::new();
+    let store = world.store();
+    world.import(&store, SHOPS);
+    let _requester = world.request(&store);
+    let consumer = Process::start(world.command(program()));
+    let campaign = world.begin_campaign(&store);
+    world.wait_until_half_done(&store, campaign);
+    consumer.signal("TERM");
+    let ended = consumer.ended();
+    assert!(ended.stderr.contains("everything under way was finished"), "{}", ended.stderr);
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.after < Duration::from_secs(6), "{:?}", ended.after);
+    let _next = Process::start(world.command(program()));
+    world.wait_until_settled(&store, campaign);
+}
+
+#[test]
+fn killed_under_load_it_is_followed_by_one_that_goes_on() {
+    let world = World::new();
+    let store = world.store();
+    world.import(&store, SHOPS);
+    let _requester = world.request(&store);
+    let consumer = Process::start(world.command(program()));
+    let campaign = world.begin_campaign(&store);
+    world.wait_until_half_done(&store, campaign);
+    consumer.signal("KILL");
+    consumer.ended();
+    let mut next = Process::start(world.command(program()));
+    next.wait_until_ready();
+    world.wait_until_settled(&store, campaign);
+}
+
+#[test]
+fn a_topic_that_was_made_again_is_refused() {
+    let world = World::new();
+    let store = world.store();
+    world.import(&store, 100);
+    let requester = world.request(&store);
+    let consumer = Process::start(world.command(program()));
+    let campaign = world.begin_campaign(&store);
+    world.wait_until_settled(&store, campaign);
+    consumer.signal("TERM");
+    assert_eq!(consumer.ended().status.code(), Some(0));
+    drop(requester);
+    world.make_topics_again();
+    let last = check(world.command(program()), 78);
+    assert!(last.ends_with("it was made again, or lost its end"), "{last}");
+}

@@ -1,0 +1,21 @@
+//! The built consumer on real services: how it starts, works and ends.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a step that a test builds on must work")]
+
+mod campaign;
+mod counterpart;
+mod life;
+mod process;
+mod refusals;
+mod world;
+
+use std::path::Path;
+
+use crate::refusals::check;
+
+/// Its name.
+const NAME: &str = "consumer";
+
+/// The built consumer.
+fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_consumer"))
+}

@@ -1,0 +1,94 @@
+//! What a service refuses to start on: one line, and an exit code.
+
+use std::num::NonZeroU16;
+use std::process::Command;
+
+use catchment_domain::Lanes;
+
+use crate::process::free_address;
+use crate::world::World;
+use crate::{NAME, program};
+
+/// Runs it to its end, expects this exit code, and returns what it said, in one line.
+pub(crate) fn check(mut command: Command, code: i32) -> String {
+    let output = command.env("RUST_LOG", "off").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    let line = said.strip_suffix('\n').unwrap();
+    assert!(!line.contains('\n'), "{line}");
+    line.strip_prefix(&format!("{NAME}: ")).unwrap().to_owned()
+}
+
+#[test]
+fn an_unreachable_broker() {
+    let world = World::new();
+    let nobody = free_address();
+    let mut command = world.command(program());
+    command.env("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", nobody.to_string());
+    let expected = format!("could not work with Kafka: the brokers `{nobody}` did not answer: ");
+    let line = check(command, 69);
+    assert!(line.starts_with(&expected), "{line}");
+}
+
+#[test]
+fn an_unreachable_database() {
+    let world = World::new();
+    let nobody = free_address();
+    let mut command = world.command(program());
+    command.env("CATCHMENT__DATABASE__URL", format!("postgres://me:hush@{nobody}/shops"));
+    let expected = format!(
+        "could not open the database: `postgres://me@{nobody}/shops` gave no connection for 2s"
+    );
+    let line = check(command, 69);
+    assert!(line.starts_with(&expected) && !line.contains("hush"), "{line}");
+}
+
+#[test]
+fn a_database_that_is_a_file() {
+    let world = World::new();
+    let mut command = world.command(program());
+    command.env("CATCHMENT__DATABASE__URL", "sqlite://catchment.db");
+    let expected = "bad settings: `database.url` must be that of a PostgreSQL server";
+    assert!(check(command, 64).starts_with(expected));
+}
+
+#[test]
+fn a_database_without_tables() {
+    let world = World::empty();
+    let line = check(world.command(program()), 78);
+    let expected = "has no tables yet; run `catchment database migrate`";
+    assert!(line.ends_with(expected), "{line}");
+}
+
+#[test]
+fn a_database_for_another_number_of_lanes() {
+    let world = World::new();
+    let mut command = world.command(program());
+    command.env("CATCHMENT__DATABASE__LANES", "5");
+    let line = check(command, 78);
+    assert!(line.contains("was made for 4 lanes, not 5"), "{line}");
+}
+
+#[test]
+fn missing_topics() {
+    let world = World::empty();
+    world.migrate();
+    let line = check(world.command(program()), 78);
+    let requests = world.kafka().requests_topic;
+    let expected = format!("could not work with Kafka: there is no topic `{requests}`");
+    assert!(line.starts_with(&expected), "{line}");
+}
+
+#[test]
+fn another_number_of_partitions() {
+    let world = World::empty();
+    world.migrate();
+    world.create_topics(Lanes(NonZeroU16::new(5).unwrap()));
+    let line = check(world.command(program()), 78);
+    let requests = world.kafka().requests_topic;
+    let expected = format!(
+        "could not work with Kafka: the topic `{requests}` has 5 partitions, and the database \
+         has 4 lanes"
+    );
+    assert!(line.starts_with(&expected), "{line}");
+}

@@ -1,0 +1,137 @@
+//! Topics, a group and a schema that nobody else has, on the services that the tests are
+//! given; and the services of ours on them.
+
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use catchment_bootstrap::SystemClock;
+use catchment_domain::Lanes;
+use catchment_kafka::{ClientSettings, KafkaCluster, KafkaSettings, TopicPlan};
+use catchment_seaorm::{SeaOrmStore, StoreSettings};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+const LANES: u16 = 4;
+
+/// Topics, a group and a schema of their own, until it is dropped.
+pub(crate) struct World {
+    name: String,
+    pub(crate) runtime: Runtime,
+}
+
+impl World {
+    /// Everything as it must be.
+    pub(crate) fn new() -> Self {
+        let world = Self::empty();
+        world.migrate();
+        world.create_topics(lanes());
+        world
+    }
+
+    /// A schema without tables, and no topics.
+    pub(crate) fn empty() -> Self {
+        let name = format!("it_{}", Uuid::now_v7().simple());
+        let world = Self { name, runtime: Runtime::new().unwrap() };
+        let (url, settings) = (variable("CATCHMENT_TEST_POSTGRES"), store_settings());
+        let made = SeaOrmStore::create_schema(&url, &world.name, &settings);
+        world.runtime.block_on(made).unwrap();
+        world
+    }
+
+    /// Brings the database's schema up to date.
+    pub(crate) fn migrate(&self) {
+        let (url, settings) = (self.database(), store_settings());
+        self.runtime.block_on(SeaOrmStore::migrate(&url, &settings)).unwrap();
+    }
+
+    pub(crate) fn create_topics(&self, lanes: Lanes) {
+        let plan = TopicPlan { lanes, reply_lanes: 3, replication: None };
+        self.runtime.block_on(async { self.cluster().await.create_topics(&plan).await }).unwrap();
+    }
+
+    /// Deletes the topics, and makes them again.
+    pub(crate) fn make_topics_again(&self) {
+        self.runtime.block_on(async { self.cluster().await.delete_topics().await }).unwrap();
+        self.create_topics(lanes());
+    }
+
+    pub(crate) async fn cluster(&self) -> KafkaCluster {
+        KafkaCluster::connect(self.kafka()).await.unwrap()
+    }
+
+    pub(crate) fn kafka(&self) -> KafkaSettings {
+        let client = ClientSettings::new(servers(), &self.name);
+        KafkaSettings {
+            requests_topic: format!("{}.requests", self.name),
+            replies_topic: format!("{}.replies", self.name),
+            ..KafkaSettings::new(client)
+        }
+    }
+
+    /// The database's URL.
+    pub(crate) fn database(&self) -> String {
+        let whole = variable("CATCHMENT_TEST_POSTGRES");
+        let joint = if whole.contains('?') { '&' } else { '?' };
+        format!("{whole}{joint}options[search_path]={}", self.name)
+    }
+
+    /// The store of the database.
+    pub(crate) fn store(&self) -> SeaOrmStore {
+        let (url, settings) = (self.database(), store_settings());
+        self.runtime.block_on(SeaOrmStore::connect(&url, &settings)).unwrap()
+    }
+
+    /// A program with the settings of this world, and none of whoever runs the tests.
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        let kafka = self.kafka();
+        let mut command = Command::new(program);
+        command.env_clear();
+        for (key, value) in [
+            ("DATABASE__URL", self.database().as_str()),
+            ("DATABASE__LANES", &LANES.to_string()),
+            ("DATABASE__CONNECT_TIMEOUT", "2s"),
+            ("KAFKA__BOOTSTRAP_SERVERS", &servers()),
+            ("KAFKA__CONNECT_TIMEOUT", "2s"),
+            ("KAFKA__GROUP_ID", &self.name),
+            ("KAFKA__REQUESTS_TOPIC", &kafka.requests_topic),
+            ("KAFKA__REPLIES_TOPIC", &kafka.replies_topic),
+            ("PROBES__ADDRESS", "none"),
+        ] {
+            command.env(format!("CATCHMENT__{key}"), value);
+        }
+        command
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let (url, settings) = (variable("CATCHMENT_TEST_POSTGRES"), store_settings());
+        // Where something is left behind, nothing but the test's own failure is to be told.
+        self.runtime.block_on(async {
+            SeaOrmStore::drop_schema(&url, &self.name, &settings).await.ok();
+            if let Ok(cluster) = KafkaCluster::connect(self.kafka()).await {
+                cluster.delete_topics().await.ok();
+            }
+        });
+    }
+}
+
+fn store_settings() -> StoreSettings {
+    StoreSettings { create: true, ..StoreSettings::new(lanes(), Arc::new(SystemClock)) }
+}
+
+/// How many lanes there are, unless a test says otherwise.
+pub(crate) fn lanes() -> Lanes {
+    Lanes(NonZeroU16::new(LANES).unwrap())
+}
+
+pub(crate) fn servers() -> String {
+    variable("CATCHMENT_TEST_KAFKA")
+}
+
+#[expect(clippy::disallowed_methods, reason = "where services are is said by the environment")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `scripts/services`"))
+}

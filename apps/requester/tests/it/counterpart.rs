@@ -1,0 +1,69 @@
+//! The consumer that answers the requester, in the test itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use catchment_bootstrap::SystemClock;
+use catchment_domain::service::{ConsumerPorts, LaneConsumer, Rules, Step};
+use catchment_domain::{Lane, Policy, Radius, Rank, TriggerRule};
+use catchment_kafka::{GroupEvent, GroupEvents, KafkaCluster, KafkaRequestLog, Sender};
+use catchment_seaorm::SeaOrmStore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::world::{World, lanes};
+
+/// How long a lane waits before it looks around by itself.
+const NAP: Duration = Duration::from_millis(100);
+
+impl World {
+    /// Applies and answers requests in the background, until what is returned is dropped.
+    pub(crate) fn consume(&self, store: &SeaOrmStore) -> JoinSet<()> {
+        let (cluster, sender, joined) = self.runtime.block_on(async {
+            let cluster = self.cluster().await;
+            let (sender, joined) = (cluster.sender().unwrap(), cluster.join().unwrap());
+            (cluster, sender, joined)
+        });
+        let work = work(store.clone(), (cluster, sender), joined);
+        let mut running = JoinSet::new();
+        running.spawn_on(work, self.runtime.handle());
+        running
+    }
+}
+
+/// Starts a task for each lane: there is no other member that any could go to.
+async fn work(
+    store: SeaOrmStore,
+    (cluster, sender): (KafkaCluster, Sender),
+    (log, mut events): (KafkaRequestLog, GroupEvents),
+) {
+    let ports = ConsumerPorts {
+        ledger: Arc::new(store),
+        replies: Arc::new(cluster.reply_channel(&sender, &log, Arc::new(SystemClock))),
+        log: Arc::new(log),
+    };
+    let rule = TriggerRule { rank: Rank(10), default_limit: None };
+    let triggers = BTreeMap::from([("rider_shortage".parse().unwrap(), rule)]);
+    let policy = Policy { floor: Radius::CLOSED, triggers };
+    let rules = Arc::new(Rules { policy, lanes: lanes(), batch: 500 });
+    let mut tasks = JoinSet::new();
+    while let Some(event) = events.recv().await {
+        let GroupEvent::Assigned { partitions, .. } = event else { continue };
+        for partition in partitions {
+            let lane = Lane(u16::try_from(partition).unwrap());
+            tasks.spawn(turn(LaneConsumer::new(lane, ports.clone(), Arc::clone(&rules))));
+        }
+    }
+}
+
+async fn turn(mut consumer: LaneConsumer) {
+    loop {
+        match consumer.step().await.unwrap() {
+            Step::Worked => {}
+            // Running out of time is the other good end of a wait.
+            Step::Idle => drop(timeout(NAP, consumer.wait()).await),
+            Step::Pause { after, .. } => sleep(after).await,
+        }
+    }
+}
