@@ -32,6 +32,7 @@
 pub mod correlation;
 pub mod pending;
 pub mod profile;
+pub mod replier;
 pub mod requester;
 
 mod assignment;

@@ -282,7 +282,10 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     ///
     /// When it was perhaps not stored.
     pub async fn commit_now(&self, partition: i32, next: i64) -> Result<(), ReadError> {
-        self.blocking(move |shared| shared.commit(partition, next, CommitMode::Sync)).await
+        let within = self.0.request_timeout;
+        let stored = self.blocking(move |shared| shared.commit(partition, next, CommitMode::Sync));
+        let stored = tokio::time::timeout(within, stored).await;
+        stored.unwrap_or_else(|_| self.unavailable(format!("no answer within {within:?}")))
     }
 
     /// Says that the lane of a revoked partition has finished.

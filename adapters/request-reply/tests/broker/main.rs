@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
@@ -12,5 +11,6 @@ mod fixture;
 mod group;
 mod outage;
 mod reader;
+mod replier;
 mod sender;
 mod topics;

@@ -1,0 +1,177 @@
+//! Requests as they arrive, and the messages that answer them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{AllowedTopics, Failure, Reply};
+use crate::profile::{DeadLetter, Origin, ReplyBody, ReplyTo, TimestampKind};
+use crate::record::{Header, Incoming, Message, OwnedRecord, Timestamp};
+
+/// A request as it arrived.
+pub(super) struct Arrived<R> {
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) address: Address,
+    pub(super) request: Result<R, Failure>,
+}
+
+/// Where a request wants its reply.
+pub(super) enum Address {
+    /// Nowhere.
+    Nowhere,
+    /// There: a [`ReplyTo`] in its compact bytes.
+    There(Vec<u8>),
+    /// In a topic that cannot be.
+    Illegal,
+}
+
+/// Where a reply may go.
+pub(super) enum Destination<'a> {
+    /// Nowhere: none is asked for.
+    Nowhere,
+    /// There.
+    There(ReplyTo<'a>),
+    /// Nowhere: what is asked for is not allowed.
+    Refused(&'static str),
+}
+
+impl<R> Arrived<R> {
+    pub(super) fn read(record: &Incoming<'_>, request: Result<R, Failure>) -> Self {
+        let address = match ReplyTo::read(record.headers.iter().copied()) {
+            Ok(None) => Address::Nowhere,
+            Ok(Some(reply_to)) => Address::There(reply_to.encoded().collect()),
+            Err(_) => Address::Illegal,
+        };
+        Self { key: record.key.map(<[u8]>::to_vec), address, request }
+    }
+
+    pub(super) fn destination(&self, allowed: &AllowedTopics) -> Destination<'_> {
+        match &self.address {
+            Address::Nowhere => Destination::Nowhere,
+            Address::Illegal => Destination::Refused("the reply topic is no name of a topic"),
+            Address::There(bytes) => match ReplyTo::decode(bytes) {
+                Some(reply_to) if allowed.allows(reply_to.topic()) => Destination::There(reply_to),
+                _ => Destination::Refused("replies may not go to the topic that was asked for"),
+            },
+        }
+    }
+}
+
+/// The reply to a request.
+pub(super) fn reply(
+    reply_to: &ReplyTo<'_>,
+    partition: Option<i32>,
+    key: Option<&Vec<u8>>,
+    outcome: &Result<Reply, Failure>,
+) -> Message {
+    let json = outcome.as_ref().err().map(Failure::to_json);
+    let body = match (outcome, &json) {
+        (Ok(Reply { value, type_id }), _) => {
+            ReplyBody { value, failure: None, type_id: type_id.as_deref() }
+        }
+        (Err(_), json) => {
+            let failure = json.as_deref().unwrap_or_default();
+            ReplyBody { value: failure.as_bytes(), failure: Some(failure), type_id: None }
+        }
+    };
+    let headers = reply_to.headers(&body);
+    Message {
+        topic: reply_to.topic().into(),
+        partition,
+        key: key.cloned(),
+        value: reply_to.value(&body).map(<[u8]>::to_vec),
+        headers: headers
+            .map(|(name, value)| Header {
+                name: Cow::Borrowed(name),
+                value: value.map(<[u8]>::to_vec),
+            })
+            .collect(),
+    }
+}
+
+/// The dead letter of a record.
+pub(super) fn dead_letter(
+    original: &OwnedRecord,
+    topic: &Arc<str>,
+    group: &str,
+    (code, message): (&str, &str),
+) -> Message {
+    let (timestamp, timestamp_kind) = match original.timestamp {
+        Timestamp::Missing => (-1, TimestampKind::Absent),
+        Timestamp::Created(at) => (at, TimestampKind::Create),
+        Timestamp::Appended(at) => (at, TimestampKind::LogAppend),
+    };
+    let origin = Origin {
+        topic: &original.topic,
+        partition: original.partition,
+        offset: original.offset,
+        timestamp,
+        timestamp_kind,
+        group,
+    };
+    let letter = DeadLetter::new(origin, code, message);
+    let incoming = original.as_incoming();
+    let headers = letter
+        .headers(incoming.headers.iter().copied())
+        .map(|(name, value)| Header {
+            name: Cow::Owned(name.to_owned()),
+            value: value.map(<[u8]>::to_vec),
+        })
+        .collect();
+    Message {
+        topic: Arc::clone(topic),
+        partition: Some(original.partition),
+        key: original.key.clone(),
+        value: original.value.clone(),
+        headers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrived(headers: Vec<Header>) -> Arrived<()> {
+        let record = OwnedRecord {
+            topic: "shop".to_owned(),
+            partition: 0,
+            offset: 0,
+            timestamp: Timestamp::Missing,
+            key: Some(b"key".to_vec()),
+            value: None,
+            headers,
+        };
+        Arrived::read(&record.as_incoming(), Ok(()))
+    }
+
+    fn asking_for(topic: &str) -> Vec<Header> {
+        vec![Header::new("kafka_replyTopic", topic), Header::new("kafka_correlationId", "id")]
+    }
+
+    #[test]
+    fn only_allowed_topics_are_destinations() {
+        let allowed = AllowedTopics::usual("shop");
+        let is_there = |headers| {
+            let arrived = arrived(headers);
+            matches!(arrived.destination(&allowed), Destination::There(_))
+        };
+        assert!(is_there(asking_for("shop.reply")));
+        assert!(!is_there(asking_for("other")) && !is_there(asking_for("a/b")));
+        let nowhere = arrived(Vec::new());
+        assert!(matches!(nowhere.destination(&allowed), Destination::Nowhere));
+    }
+
+    #[test]
+    fn a_failure_is_the_value_where_there_is_no_header_for_it() {
+        let arrived = arrived(asking_for("shop.reply"));
+        let Destination::There(reply_to) = arrived.destination(&AllowedTopics::usual("shop"))
+        else {
+            panic!("allowed");
+        };
+        let failed = Err(Failure::rejected("bad", "no"));
+        let message = reply(&reply_to, None, arrived.key.as_ref(), &failed);
+        let json = r#"{"status":"rejected","code":"bad","message":"no","retryable":false}"#;
+        assert_eq!(message.value, Some(json.as_bytes().to_vec()));
+        assert_eq!(message.headers, [Header::new("kafka_correlationId", "id")]);
+        assert_eq!(message.key, Some(b"key".to_vec()));
+    }
+}

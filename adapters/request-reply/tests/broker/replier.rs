@@ -1,0 +1,216 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use catchment_request_reply::replier::{
+    Failure, Handler, Replier, ReplierCounters, ReplierError, ReplierSettings, Reply,
+};
+use catchment_request_reply::{
+    Header, Incoming, Message, NewTopic, OwnedRecord, ReadError, Reader,
+};
+
+use crate::fixture::{Fixture, PATIENCE};
+
+/// Says what it is told to say by the requests themselves.
+struct Parrot;
+
+#[async_trait]
+impl Handler for Parrot {
+    type Request = String;
+
+    fn parse(&self, record: &Incoming<'_>) -> Result<String, Failure> {
+        let value = record.value.ok_or_else(|| Failure::rejected("null_value", "no value"))?;
+        let text = std::str::from_utf8(value);
+        text.map(str::to_owned).map_err(|_| Failure::rejected("no_text", "no UTF-8"))
+    }
+
+    async fn handle(&self, requests: Vec<String>) -> Vec<Result<Reply, Failure>> {
+        assert!(!requests.iter().any(|request| request == "panic"));
+        let answer = |request: String| match request.as_str() {
+            "fail" => Err(Failure::failed("told_to", "as was asked for")),
+            "large" => Ok(vec![0; 2_000_000].into()),
+            _ => Ok(format!("{request}!").into()),
+        };
+        let requests = requests.into_iter().filter(|request| request != "forget");
+        requests.map(answer).collect()
+    }
+}
+
+/// A request topic with one partition, its replies' topic, its dead letters, and a replier.
+struct World {
+    fixture: Fixture,
+    replies: String,
+    letters: String,
+}
+
+impl World {
+    async fn new() -> Self {
+        let fixture = Fixture::new(1).await;
+        let replies = format!("{}.reply", fixture.topic);
+        let letters = format!("{}-dlt", fixture.topic);
+        for (name, partitions) in [(&replies, 2), (&letters, 1)] {
+            let name = name.clone();
+            let topic = NewTopic { name, partitions, replication: Some(1), properties: vec![] };
+            fixture.topics.create(&topic).await.unwrap();
+        }
+        Self { fixture, replies, letters }
+    }
+
+    fn replier(&self) -> Replier {
+        let mut settings = ReplierSettings::new(&self.fixture.topic);
+        settings.batch = 1;
+        Replier::start(&self.fixture.settings, settings, Parrot).unwrap()
+    }
+
+    /// A request whose reply is wanted in this topic and partition.
+    fn request(&self, value: &[u8], topic: &str, partition: u8) -> Message {
+        Message {
+            topic: self.fixture.topic.as_str().into(),
+            partition: None,
+            key: Some(b"key".to_vec()),
+            value: Some(value.to_vec()),
+            headers: vec![
+                Header::new("kafka_correlationId", value),
+                Header::new("kafka_replyTopic", topic),
+                Header::new("kafka_replyPartition", [0, 0, 0, partition]),
+            ],
+        }
+    }
+
+    fn ask(&self, value: &str) -> Message {
+        self.request(value.as_bytes(), &self.replies, 1)
+    }
+
+    async fn send(&self, messages: &[Message]) {
+        self.fixture.sender().send(messages).await.unwrap();
+    }
+
+    /// So many records of a partition from its beginning, once they are there.
+    async fn records(&self, topic: &str, partition: i32, count: usize) -> Vec<OwnedRecord> {
+        let reader = Reader::manual(&self.fixture.settings, topic, owned).unwrap();
+        let reading = async {
+            loop {
+                let records = reader.read(partition, 0, 100).await.unwrap();
+                if count <= records.len() {
+                    break records;
+                }
+                let next = records.last().map_or(0, |last| last.offset + 1);
+                reader.wait(partition, next).await;
+            }
+        };
+        let records = tokio::time::timeout(PATIENCE, reading).await.expect("they come");
+        reader.close(PATIENCE).await.unwrap();
+        records.into_iter().map(|record| record.message).collect()
+    }
+
+    async fn replies(&self, count: usize) -> Vec<String> {
+        let replies = self.records(&self.replies, 1, count).await;
+        replies.into_iter().map(|reply| text(reply.value)).collect()
+    }
+
+    async fn clean(self) {
+        self.fixture.topics.delete(&self.replies).await.unwrap();
+        self.fixture.topics.delete(&self.letters).await.unwrap();
+        self.fixture.clean().await;
+    }
+}
+
+fn text(bytes: Option<Vec<u8>>) -> String {
+    String::from_utf8(bytes.unwrap()).unwrap()
+}
+
+fn owned(record: &Incoming<'_>) -> OwnedRecord {
+    record.to_owned()
+}
+
+fn header<'r>(record: &'r OwnedRecord, name: &str) -> Option<&'r [u8]> {
+    let found = record.headers.iter().find(|header| header.name == name)?;
+    found.value.as_deref()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_is_answered_in_order_whatever_becomes_of_it() {
+    let world = World::new().await;
+    let replier = world.replier();
+    let mut unreadable = world.ask("unreadable");
+    unreadable.value = Some(vec![0xff]);
+    let (one, two) = (world.ask("one"), world.ask("two"));
+    let asked = ["fail", "panic", "forget", "large"].map(|value| world.ask(value));
+    let [fail, panic, forget, large] = asked;
+    world.send(&[one, fail, panic, unreadable, forget, large, two]).await;
+    let replies = world.records(&world.replies, 1, 7).await;
+    let ids = replies.iter().map(|reply| header(reply, "kafka_correlationId").unwrap());
+    let asked = ["one", "fail", "panic", "unreadable", "forget", "large", "two"];
+    assert!(ids.eq(asked.map(str::as_bytes)), "each once, in order");
+    assert!(replies.iter().all(|reply| reply.key.as_deref() == Some(b"key")));
+    let values: Vec<_> = replies.into_iter().map(|reply| text(reply.value)).collect();
+    let codes =
+        ["one!", "told_to", "handler_failed", "no_text", "handler_failed", "too_large", "two!"];
+    for (value, code) in values.iter().zip(codes) {
+        assert!(value.contains(code), "{code} in {value}");
+    }
+    let counters = replier.counters();
+    let expected = ReplierCounters {
+        answered: 3,
+        failed: 4,
+        unreadable: 1,
+        dead_lettered: 1,
+        ..ReplierCounters::default()
+    };
+    assert_eq!(counters, expected, "the large one was answered, by the handler's word");
+    replier.close(PATIENCE).await.unwrap();
+    world.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_goes_where_it_may_or_the_request_to_the_dead_letters() {
+    let world = World::new().await;
+    let replier = world.replier();
+    let mut silent = world.ask("silent");
+    silent.headers.clear();
+    let mut mute = world.ask("mute");
+    (mute.headers, mute.value) = (Vec::new(), None);
+    let foreign = world.request(b"foreign", &world.letters, 0);
+    let elsewhere = world.request(b"elsewhere", &world.replies, 7);
+    world.send(&[silent, mute, foreign.clone(), elsewhere, world.ask("last")]).await;
+    world.replies(1).await;
+    let letters = world.records(&world.letters, 0, 2).await;
+    assert_eq!(header(&letters[0], "kafka_dlt-exception-fqcn"), Some(&b"null_value"[..]));
+    assert_eq!(letters[0].value, None);
+    let letter = &letters[1];
+    assert_eq!(header(letter, "kafka_dlt-exception-fqcn"), Some(&b"reply_topic_refused"[..]));
+    assert_eq!(header(letter, "kafka_dlt-original-offset"), Some(&2_i64.to_be_bytes()[..]));
+    assert_eq!(header(letter, "kafka_replyTopic"), Some(world.letters.as_bytes()));
+    assert_eq!((&letter.key, &letter.value), (&foreign.key, &foreign.value));
+    replier.close(PATIENCE).await.unwrap();
+    world.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_replier_goes_on_where_the_last_one_ended() {
+    let world = World::new().await;
+    world.send(&["a", "b"].map(|value| world.ask(value))).await;
+    let first = world.replier();
+    assert_eq!(world.replies(2).await, ["a!", "b!"], "what was there before it came, too");
+    first.close(PATIENCE).await.unwrap();
+    world.send(&["c", "d"].map(|value| world.ask(value))).await;
+    let second = world.replier();
+    assert_eq!(world.replies(4).await, ["a!", "b!", "c!", "d!"], "each once");
+    second.close(PATIENCE).await.unwrap();
+    world.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_were_lost_stop_the_replier() {
+    let world = World::new().await;
+    world.send(&["a", "b", "c"].map(|value| world.ask(value))).await;
+    let group = world.fixture.reader();
+    group.commit_now(0, 1).await.unwrap();
+    group.close(PATIENCE).await.unwrap();
+    world.fixture.topics.delete_records(&world.fixture.topic, 0, 2).await.unwrap();
+    let mut replier = world.replier();
+    let error = tokio::time::timeout(PATIENCE, replier.failed()).await.expect("it stops");
+    let cause = ReadError::Truncated { from: 1, first: 2 };
+    assert_eq!(error, ReplierError::Read { partition: 0, cause });
+    replier.close(Duration::from_secs(10)).await.unwrap();
+    world.clean().await;
+}
