@@ -64,8 +64,10 @@ proptest! {
     #[test]
     fn an_address_survives_its_compact_form(headers in headers()) {
         if let Ok(Some(reply_to)) = ReplyTo::read(borrowed(&headers)) {
-            let bytes: Vec<u8> = reply_to.encoded().collect();
+            let mut bytes: Vec<u8> = reply_to.encoded().collect();
             prop_assert_eq!(ReplyTo::decode(&bytes), Some(reply_to));
+            bytes.push(0);
+            prop_assert_eq!(ReplyTo::decode(&bytes), None, "and nothing behind it");
         }
     }
 

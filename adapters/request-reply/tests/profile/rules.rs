@@ -149,6 +149,31 @@ fn a_dead_letter_that_dies_again_says_each_thing_once() {
 }
 
 #[test]
+fn numbers_of_a_dead_letter_are_those_of_java() {
+    let origin = Origin {
+        topic: "t",
+        partition: 0x0102,
+        offset: 0x0304,
+        timestamp: 0x0506,
+        timestamp_kind: TimestampKind::LogAppend,
+        group: "g",
+    };
+    let letter = DeadLetter::new(origin, "unreadable", "no JSON");
+    let headers: Vec<_> = letter.headers([]).collect();
+    let expected: [Header<'_>; 8] = [
+        ("kafka_dlt-original-topic", Some(b"t")),
+        ("kafka_dlt-original-partition", Some(&[0, 0, 1, 2])),
+        ("kafka_dlt-original-offset", Some(&[0, 0, 0, 0, 0, 0, 3, 4])),
+        ("kafka_dlt-original-timestamp", Some(&[0, 0, 0, 0, 0, 0, 5, 6])),
+        ("kafka_dlt-original-timestamp-type", Some(b"LogAppendTime")),
+        ("kafka_dlt-original-consumer-group", Some(b"g")),
+        ("kafka_dlt-exception-fqcn", Some(b"unreadable")),
+        ("kafka_dlt-exception-message", Some(b"no JSON")),
+    ];
+    assert_eq!(headers, expected);
+}
+
+#[test]
 fn keeping_an_address_allocates_once_and_reading_one_never() {
     let headers = [("kafka_replyTopic", "t"), ("kafka_correlationId", "0b8135e9b1c6319881")];
     let read = || {
