@@ -137,12 +137,12 @@ async fn every_request_is_answered_in_order_whatever_becomes_of_it() {
     let asked = ["fail", "panic", "forget", "large"].map(|value| world.ask(value));
     let [fail, panic, forget, large] = asked;
     world.send(&[one, fail, panic, unreadable, forget, large, two]).await;
-    let replies = world.records(&world.replies, 1, 7).await;
-    let ids = replies.iter().map(|reply| header(reply, "kafka_correlationId").unwrap());
+    let answers = world.records(&world.replies, 1, 7).await;
+    let ids = answers.iter().map(|reply| header(reply, "kafka_correlationId").unwrap());
     let asked = ["one", "fail", "panic", "unreadable", "forget", "large", "two"];
     assert!(ids.eq(asked.map(str::as_bytes)), "each once, in order");
-    assert!(replies.iter().all(|reply| reply.key.as_deref() == Some(b"key")));
-    let values: Vec<_> = replies.into_iter().map(|reply| text(reply.value)).collect();
+    assert!(answers.iter().all(|reply| reply.key.as_deref() == Some(b"key")));
+    let values: Vec<_> = answers.into_iter().map(|reply| text(reply.value)).collect();
     let codes =
         ["one!", "told_to", "handler_failed", "no_text", "handler_failed", "too_large", "two!"];
     for (value, code) in values.iter().zip(codes) {
