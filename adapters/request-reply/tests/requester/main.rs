@@ -5,4 +5,5 @@ mod batches;
 mod broker;
 mod calls;
 mod peer;
+mod repliers;
 mod scene;

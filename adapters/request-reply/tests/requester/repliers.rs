@@ -1,0 +1,120 @@
+//! Our requester and our replier, as every kind of peer would ask it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use catchment_request_reply::profile::{PartitionForm, RequestStyle};
+use catchment_request_reply::replier::{
+    AllowedTopics, Failure, Handler, Replier, ReplierSettings, Reply,
+};
+use catchment_request_reply::requester::{CallError, Request, Requester, RequesterSettings};
+use catchment_request_reply::{Header, Incoming, Message, OwnedRecord, Reader, Sender};
+
+use crate::broker::{SOON, settings, soon};
+use crate::scene::{Scene, call, deadline, request};
+
+/// Says everything in upper case, but will not be shouted at.
+struct Louder;
+
+#[async_trait]
+impl Handler for Louder {
+    type Request = String;
+
+    fn parse(&self, record: &Incoming<'_>) -> Result<String, Failure> {
+        let said = record.value.ok_or(Failure::rejected("unreadable", "the value is null"))?;
+        Ok(String::from_utf8_lossy(said).into_owned())
+    }
+
+    async fn handle(&self, requests: Vec<String>) -> Vec<Result<Reply, Failure>> {
+        let louder = |said: String| match said.to_uppercase() {
+            upper if upper == said => Err(Failure::failed("loud", "it cannot be louder")),
+            upper => Ok(upper.into()),
+        };
+        requests.into_iter().map(louder).collect()
+    }
+}
+
+fn replier(scene: &Scene) -> Replier {
+    let allowed = AllowedTopics::new([&scene.replies]);
+    let of = ReplierSettings { allowed, ..ReplierSettings::new(&*scene.requests) };
+    Replier::start(&settings(), of, Louder).unwrap()
+}
+
+async fn requester(scene: &Scene, style: RequestStyle) -> Requester {
+    let of = RequesterSettings { style, partition: 1, ..scene.settings() };
+    soon(Requester::start(&settings(), of)).await.unwrap()
+}
+
+const LOUD: &str =
+    r#"{"status":"failed","code":"loud","message":"it cannot be louder","retryable":true}"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_replier_answers_our_requester_in_its_partition() {
+    let scene = Scene::with_reply_partitions("own", 2).await;
+    let replier = replier(&scene);
+    let requester = requester(&scene, RequestStyle::OWN).await;
+    let calls: Vec<_> =
+        (0..50).map(|n| call(&requester, Request::new(format!("{n}"), format!("a{n}")))).collect();
+    for (n, answer) in calls.into_iter().enumerate() {
+        let reply = soon(answer).await.unwrap().unwrap();
+        assert_eq!(reply.value(), format!("A{n}").as_bytes());
+        assert_eq!(reply.key(), Some(n.to_string().as_bytes()));
+    }
+    // Spring has no standard for failures: they stand in the value.
+    let failed = soon(requester.call(request("LOUD"), deadline())).await.unwrap();
+    assert_eq!(failed.value(), LOUD.as_bytes());
+    soon(requester.close(SOON)).await.unwrap();
+    soon(replier.close(SOON)).await.unwrap();
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_replier_answers_nest_with_a_header_for_failures() {
+    let scene = Scene::with_reply_partitions("nest", 2).await;
+    let replier = replier(&scene);
+    let style = RequestStyle { partition: PartitionForm::Decimal, ..RequestStyle::default() };
+    let requester = requester(&scene, style).await;
+    assert_eq!(soon(requester.call(request("a"), deadline())).await.unwrap().value(), b"A");
+    let failed = soon(requester.call(request("LOUD"), deadline())).await.unwrap_err();
+    assert_eq!(failed, CallError::Failed { message: LOUD.to_owned() });
+    let null = Request { value: None, ..request("") };
+    let unreadable = soon(requester.call(null, deadline())).await.unwrap_err();
+    assert!(
+        matches!(&unreadable, CallError::Failed { message } if message.contains("is null")),
+        "{unreadable:?}"
+    );
+    soon(requester.close(SOON)).await.unwrap();
+    soon(replier.close(SOON)).await.unwrap();
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_replier_answers_smallrye_under_its_own_names() {
+    let scene = Scene::with_reply_partitions("smallrye", 2).await;
+    let replier = replier(&scene);
+    let sender = Sender::new(&settings()).unwrap();
+    let asking = Message {
+        topic: Arc::from(&*scene.requests),
+        partition: None,
+        key: Some(b"key".to_vec()),
+        value: Some(b"hello".to_vec()),
+        headers: vec![
+            Header::new("REPLY_CORRELATION_ID", [0x30, 0xba, 0xd1, 0xae]),
+            Header::new("REPLY_TOPIC", &*scene.replies),
+            Header::new("REPLY_PARTITION", [0, 0, 0, 1]),
+        ],
+    };
+    soon(sender.send(&[asking])).await.unwrap();
+    let read = |record: &Incoming<'_>| record.to_owned();
+    let replies: Reader<OwnedRecord> = Reader::manual(&settings(), &scene.replies, read).unwrap();
+    let reply = loop {
+        soon(replies.wait(1, 0)).await;
+        if let Some(record) = soon(replies.read(1, 0, 1)).await.unwrap().pop() {
+            break record.message;
+        }
+    };
+    assert_eq!(reply.value.as_deref(), Some(&b"HELLO"[..]));
+    assert_eq!(reply.headers, [Header::new("REPLY_CORRELATION_ID", [0x30, 0xba, 0xd1, 0xae])]);
+    soon(replier.close(SOON)).await.unwrap();
+    scene.end().await;
+}
