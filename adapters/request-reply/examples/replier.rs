@@ -36,9 +36,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let brokers = std::env::args().nth(1).ok_or("which brokers? for example 127.0.0.1:9092")?;
     let settings = Settings::new(brokers, "greetings-replier");
     let topics = Topics::new(&settings)?;
-    for name in ["greetings", "greetings-replies", "greetings-dlt"] {
+    // Who asks names no partition for the reply, so there is one.
+    for (name, partitions) in [("greetings", 3), ("greetings-dlt", 3), ("greetings-replies", 1)] {
         let name = name.to_owned();
-        let topic = NewTopic { name, partitions: 3, replication: None, properties: Vec::new() };
+        let topic = NewTopic { name, partitions, replication: None, properties: Vec::new() };
         topics.create(&topic).await?;
     }
     let mut replier = Replier::start(&settings, ReplierSettings::new("greetings"), Greeter)?;

@@ -3,6 +3,8 @@
 //!
 //! - [`requester`] asks: single calls with a deadline each, or hundreds of thousands of requests
 //!   whose replies are read in batches, from a position that a restart goes on from.
+//! - [`replier`] answers: batches of requests go to a handler, and every request gets a reply,
+//!   whatever becomes of it.
 //! - [`profile`] knows the headers of every kind of peer, and is the only place that does.
 //! - [`pending`] tells replies to calls from late, duplicate and foreign ones.
 //! - [`Sender`] returns when everything is acknowledged, [`Reader`] reads from positions that
