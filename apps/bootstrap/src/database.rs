@@ -23,6 +23,8 @@ const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 const LOOK: Duration = Duration::from_secs(1);
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long closing it may take.
+const TO_CLOSE: Duration = Duration::from_millis(500);
 
 /// Opens a server's database for as many who write side by side, as far as the settings allow.
 /// Nothing of it is made or changed: `catchment database migrate` does that.
@@ -78,10 +80,35 @@ pub async fn watch(store: SeaOrmStore, readiness: Readiness) {
     }
 }
 
-/// Closes the database. What was reported as stored is: that it could not be closed well changes
-/// nothing.
+/// Closes the database. What was reported as stored is: that it could not be closed well, or in
+/// time, changes nothing.
 pub async fn close(store: &SeaOrmStore) {
-    if let Err(error) = store.close().await {
-        tracing::warn!(error = chain(&error), "could not close the database");
+    match timeout(TO_CLOSE, store.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(error = chain(&error), "could not close the database"),
+        Err(_) => tracing::warn!("could not close the database in time"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_back_by_itself_is_told_from_what_somebody_must_look_at() {
+        let database = || "postgres://db/shops".to_owned();
+        let away = OpenError::Unreachable {
+            database: database(),
+            waited: Duration::from_secs(10),
+            source: "connection refused".into(),
+        };
+        let newer = OpenError::Newer { database: database() };
+        assert!(matches!(refusal(&away), ProcessError::Unavailable(_)));
+        let ProcessError::Misfit(line) = refusal(&newer) else { panic!("it does not fit") };
+        assert_eq!(
+            line,
+            "could not open the database: `postgres://db/shops` was written by a newer version \
+             of this program; update this one"
+        );
     }
 }

@@ -25,10 +25,14 @@ pub struct Health {
 ///
 /// When nobody answers in a few seconds, or not in HTTP.
 pub fn ask(address: SocketAddr) -> io::Result<Health> {
+    get(address, "/readyz")
+}
+
+fn get(address: SocketAddr, path: &str) -> io::Result<Health> {
     let mut stream = TcpStream::connect_timeout(&reachable(address), PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(LONGEST_ANSWER).read_to_string(&mut answer)?;
     read(&answer).ok_or_else(|| io::Error::other("what answered does not speak HTTP"))
@@ -62,12 +66,13 @@ mod tests {
         let probes = Probes::bind((Ipv4Addr::UNSPECIFIED, 0).into()).await.unwrap();
         let address = probes.address().unwrap();
         tokio::spawn(probes.serve(readiness.clone()));
-        let asked = || tokio::task::spawn_blocking(move || ask(address).unwrap());
-        let health = asked().await.unwrap();
+        let asked = |path| tokio::task::spawn_blocking(move || get(address, path).unwrap());
+        let health = asked("/readyz").await.unwrap();
         assert!(!health.is_ready);
         assert_eq!(health.text, r#"{"ready":false,"reasons":["kafka: starting"]}"#);
+        assert_eq!(asked("/livez").await.unwrap().text, "alive");
         readiness.met("kafka");
-        assert!(asked().await.unwrap().is_ready);
+        assert!(asked("/readyz").await.unwrap().is_ready);
     }
 
     #[test]

@@ -5,25 +5,75 @@ use catchment_domain::service::Step;
 use crate::ending::chain;
 
 /// What holds work up at present.
+///
+/// An obstacle that is gone with the next step is not worth a line: a lane that goes to another
+/// member, for example, cannot be read for a moment before its work is told to end.
 #[derive(Debug, Default)]
-pub struct HeldUp(Option<String>);
+pub struct HeldUp {
+    now: Option<String>,
+    said: Option<String>,
+}
+
+/// What is worth a line.
+#[derive(Debug, PartialEq, Eq)]
+enum News<'a> {
+    Obstacle(&'a str),
+    Over,
+}
 
 impl HeldUp {
-    /// Takes a step into account: says what holds the work up when that is something new, and
-    /// when it is over.
+    /// Takes a step into account: says what holds the work up when that is something new that
+    /// lasts, and when it is over.
     pub fn note(&mut self, work: &str, step: &Step) {
         let obstacle = match step {
             Step::Pause { obstacle, .. } => Some(chain(obstacle)),
             Step::Worked | Step::Idle => None,
         };
-        if self.0 == obstacle {
-            return;
+        match self.news(obstacle) {
+            Some(News::Obstacle(obstacle)) => {
+                tracing::warn!(work, obstacle, "held up, and trying again");
+            }
+            Some(News::Over) => tracing::info!(work, "going on"),
+            None => {}
         }
-        if let Some(obstacle) = &obstacle {
-            tracing::warn!(work, obstacle, "held up, and trying again");
-        } else {
-            tracing::info!(work, "going on");
+    }
+
+    fn news(&mut self, obstacle: Option<String>) -> Option<News<'_>> {
+        let lasts = self.now.is_some() && obstacle.is_some();
+        self.now = obstacle;
+        match &self.now {
+            None => self.said.take().map(|_| News::Over),
+            Some(obstacle) if lasts && self.said.as_ref() != Some(obstacle) => {
+                Some(News::Obstacle(self.said.insert(obstacle.clone())))
+            }
+            Some(_) => None,
         }
-        self.0 = obstacle;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_said_once_and_so_is_its_end() {
+        let mut held_up = HeldUp::default();
+        let mut note = |obstacle: Option<&str>| {
+            held_up.news(obstacle.map(ToOwned::to_owned)).map(|news| match news {
+                News::Obstacle(obstacle) => obstacle.to_owned(),
+                News::Over => "over".to_owned(),
+            })
+        };
+        let mut check = |obstacle, said: Option<&str>| {
+            assert_eq!(note(obstacle).as_deref(), said, "{obstacle:?}");
+        };
+        check(Some("fenced"), None);
+        check(None, None);
+        check(Some("away"), None);
+        check(Some("away"), Some("away"));
+        check(Some("away"), None);
+        check(Some("full"), Some("full"));
+        check(None, Some("over"));
+        check(None, None);
     }
 }

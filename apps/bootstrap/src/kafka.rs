@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use catchment_kafka::{ClusterError, KafkaCluster, Reader, Sender, SettingsError};
+use catchment_kafka::{ClusterError, KafkaCluster, Reader, Sender};
 use tokio::time::{Instant, sleep};
 
 use crate::ending::ProcessError;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 
 /// How long to wait between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -52,13 +52,14 @@ pub fn refusal(error: &ClusterError) -> ProcessError {
         ClusterError::Unavailable(_) | ClusterError::Unreadable(_) => {
             ProcessError::Unavailable(what)
         }
-        ClusterError::Settings(_) | ClusterError::Topics(_) => ProcessError::Misfit(what),
+        ClusterError::Settings(error) => SettingsError(error.to_string()).into(),
+        ClusterError::Topics(_) => ProcessError::Misfit(what),
     }
 }
 
 /// How the process ends for a client that cannot be made, although its settings were checked.
 #[must_use]
-pub fn unusable(error: &SettingsError) -> ProcessError {
+pub fn unusable(error: &catchment_kafka::SettingsError) -> ProcessError {
     ProcessError::Internal(format!("could not make a client of Kafka: {error}"))
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::process::Process;
-use crate::world::World;
+use crate::world::{World, lanes};
 use crate::{check, program};
 
 const SHOPS: u32 = 20_000;
@@ -39,6 +39,24 @@ fn killed_under_load_it_is_followed_by_one_that_goes_on() {
     consumer.ended();
     let mut next = Process::start(world.command(program()));
     next.wait_until_ready();
+    world.wait_until_settled(&store, campaign);
+}
+
+#[test]
+fn one_consumer_more_than_lanes_is_ready_too_and_takes_over() {
+    let world = World::new();
+    let store = world.store();
+    world.import(&store, SHOPS);
+    let _requester = world.request(&store);
+    let many = usize::from(lanes().count()) + 1;
+    let mut consumers: Vec<Process> =
+        (0..many).map(|_| Process::start(world.command(program()))).collect();
+    consumers.iter_mut().for_each(Process::wait_until_ready);
+    let campaign = world.begin_campaign(&store);
+    for consumer in consumers.drain(1..) {
+        consumer.signal("TERM");
+        assert_eq!(consumer.ended().status.code(), Some(0));
+    }
     world.wait_until_settled(&store, campaign);
 }
 

@@ -49,8 +49,17 @@ impl Process {
         Self { child, probes, stderr: Some(stderr) }
     }
 
+    /// Waits until its probes answer, ready or not.
+    pub(crate) fn wait_until_it_answers(&self) {
+        let until = Instant::now() + PATIENCE;
+        while self.health().is_none() {
+            assert!(Instant::now() < until, "its probes do not answer");
+            thread::yield_now();
+        }
+    }
+
     /// What `/readyz` says; `None` while nobody answers.
-    pub(crate) fn health(&self) -> Option<health::Health> {
+    fn health(&self) -> Option<health::Health> {
         health::ask(self.probes).ok()
     }
 

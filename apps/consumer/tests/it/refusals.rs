@@ -5,7 +5,7 @@ use std::process::Command;
 
 use catchment_domain::Lanes;
 
-use crate::process::free_address;
+use crate::process::{Process, free_address};
 use crate::world::World;
 use crate::{NAME, program};
 
@@ -28,6 +28,18 @@ fn an_unreachable_broker() {
     let expected = format!("could not work with Kafka: the brokers `{nobody}` did not answer: ");
     let line = check(command, 69);
     assert!(line.starts_with(&expected), "{line}");
+}
+
+#[test]
+fn told_to_stop_while_it_waits_for_the_broker_it_ends_at_once() {
+    let world = World::new();
+    let mut command = world.command(program());
+    command.env("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", free_address().to_string());
+    command.env("CATCHMENT__KAFKA__CONNECT_TIMEOUT", "10m");
+    let process = Process::start(command);
+    process.wait_until_it_answers();
+    process.signal("TERM");
+    assert_eq!(process.ended().status.code(), Some(0));
 }
 
 #[test]
