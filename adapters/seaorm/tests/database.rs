@@ -7,5 +7,7 @@ mod world;
 
 #[path = "database/opening.rs"]
 mod opening;
+#[path = "database/scene.rs"]
+mod scene;
 #[path = "database/sharing.rs"]
 mod sharing;

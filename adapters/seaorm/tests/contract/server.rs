@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 /// A schema that goes away with it.
 pub(crate) struct Server {
-    schema: String,
+    base: String,
+    pub(crate) schema: String,
     now: AtomicI64,
 }
 
@@ -21,6 +22,7 @@ impl Server {
     /// A schema without tables.
     pub(crate) fn empty() -> Self {
         let server = Self {
+            base: base_url(),
             schema: format!("test_{}", Uuid::now_v7().simple()),
             now: AtomicI64::new(1_700_000_000_000),
         };
@@ -58,9 +60,10 @@ impl Server {
     }
 
     pub(crate) fn url(&self) -> String {
-        let base = base_url();
+        let base = &self.base;
         let joint = if base.contains('?') { '&' } else { '?' };
-        format!("{base}{joint}options[search_path]={},pg_catalog", self.schema)
+        let schema = &self.schema;
+        format!("{base}{joint}application_name={schema}&options[search_path]={schema},pg_catalog")
     }
 
     pub(crate) fn settings() -> StoreSettings {

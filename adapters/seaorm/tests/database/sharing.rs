@@ -3,21 +3,14 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use catchment_domain::ports::{
-    Claim, Holder, ImportTerms, ReplyLanes, ShopLedger, ShopRepository, StoreError,
-};
-use catchment_domain::{
-    Batch, Change, Lane, Lanes, Loaded, Location, LogIdentity, Outcome, Policy, Position, Profile,
-    Radius, Rank, ReplyLane, Request, RequestId, RequestRecord, ReturnAddress, ShopId, ShopImport,
-    TriggerRule, judge_batch,
-};
+use catchment_domain::ports::{Holder, ReplyLanes, ShopLedger, ShopRepository, StoreError};
+use catchment_domain::{Lane, Location, Position, ReplyLane, ShopImport};
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use sea_orm::{ConnectionTrait, Database};
 use uuid::Uuid;
 
+use crate::scene::{LOG, batch, decide, ids_in, import, row, terms};
 use crate::world::World;
-
-const LOG: LogIdentity = LogIdentity { id: 1, lasting: true };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_new_file_may_be_opened_by_many_at_once() {
@@ -127,54 +120,4 @@ async fn within<F: Future>(polls: u32, future: F) -> Option<F::Output> {
         }
     })
     .await
-}
-
-fn ids_in(lanes: Lanes, lane: Lane, count: usize) -> Vec<ShopId> {
-    let ids = (0..).map(|number| format!("shop-{number}").parse().unwrap());
-    let mut ids: Vec<ShopId> = ids.filter(|id| lanes.lane_of(id) == lane).take(count).collect();
-    ids.sort_unstable();
-    ids
-}
-
-fn row(id: &ShopId) -> ShopImport {
-    let location = Location::new(51.5, -0.1).unwrap();
-    let (category, region) = ("cafe".to_owned(), "Camden".to_owned());
-    let profile = Profile { name: format!("Shop {id}"), category, region, location };
-    ShopImport { id: id.clone(), profile, base: None }
-}
-
-async fn terms(store: &SeaOrmStore) -> ImportTerms {
-    let revision = store.take_revision().await.unwrap();
-    let default_base = Radius::try_from(5_000_u32).unwrap();
-    ImportTerms { revision, default_base, floor: Radius::CLOSED }
-}
-
-async fn import(store: &SeaOrmStore, ids: &[ShopId]) {
-    let rows: Vec<ShopImport> = ids.iter().map(row).collect();
-    store.import(&rows, terms(store).await).await.unwrap();
-}
-
-fn batch(claim: &Claim, ids: &[ShopId]) -> Batch {
-    let change = Change::ActivateKind {
-        kind: "rider_shortage".parse().unwrap(),
-        limit: format!("{}m", 1_000 + claim.epoch.0).parse().unwrap(),
-        deadline: None,
-    };
-    let records = (claim.applied_next.0..).zip(ids).map(|(position, shop)| {
-        let id = RequestId(Uuid::from_u64_pair(1, position));
-        RequestRecord {
-            position: Position(position),
-            id,
-            return_address: ReturnAddress::default(),
-            request: Ok(Request { id, shop: shop.clone(), change }),
-        }
-    });
-    Batch::new((Lane(0), claim.epoch), claim.applied_next, Position(0), records.collect())
-}
-
-fn decide(lanes: Lanes) -> impl Fn(&Batch, &mut Loaded) -> Vec<Outcome> {
-    let rule = TriggerRule { rank: Rank(1), default_limit: None };
-    let triggers = [("rider_shortage".parse().unwrap(), rule)].into();
-    let policy = Policy { floor: Radius::CLOSED, triggers };
-    move |batch, loaded| judge_batch(batch, loaded, &policy, lanes)
 }

@@ -1,0 +1,77 @@
+//! Connections that are lost.
+
+use catchment_domain::ports::{ShopLedger, ShopRepository, StoreError};
+use catchment_domain::{Batch, Lane, Loaded, ShopId};
+use catchment_seaorm::SeaOrmStore;
+
+use crate::scene::{LOG, batch, decide, ids_in, import};
+use crate::server::Server;
+
+async fn world() -> (Server, SeaOrmStore, Vec<ShopId>) {
+    let server = Server::new().await;
+    let store = server.open().await;
+    let ids = ids_in(store.lanes(), Lane(0), 20);
+    import(&store, &ids).await;
+    (server, store, ids)
+}
+
+/// Ends what the store has open, as a server does that is stopped.
+fn end_sessions(server: &Server) {
+    server.execute(&format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE application_name = '{}' AND pid <> pg_backend_pid()",
+        server.schema
+    ));
+}
+
+/// A backend that is killed half way through a batch leaves nothing of it, and the store goes
+/// on with another one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_whose_connection_is_lost_changes_nothing() {
+    let (server, store, ids) = world().await;
+    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let lost = batch(&claim, &ids);
+    let judge = decide(store.lanes());
+    let kill = |batch: &Batch, loaded: &mut Loaded| {
+        end_sessions(&server);
+        judge(batch, loaded)
+    };
+    let unavailable = store.apply(&lost, &kill).await.unwrap_err();
+    assert!(matches!(unavailable, StoreError::Unavailable(_)), "{unavailable:?}");
+    assert_eq!(store.claim(Lane(0), LOG).await.unwrap().applied_next, lost.from);
+    let again = batch(&store.claim(Lane(0), LOG).await.unwrap(), &ids);
+    store.apply(&again, &judge).await.unwrap();
+}
+
+/// Whether a commit counts whose answer was lost is not known: here it does not, because the
+/// server was still at the checks of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_commit_without_an_answer_is_fenced() {
+    let (server, store, ids) = world().await;
+    server.execute(
+        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+         'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+         CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON receipt
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()",
+    );
+    let lost = batch(&store.claim(Lane(0), LOG).await.unwrap(), &ids);
+    let judge = decide(store.lanes());
+    let fenced = store.apply(&lost, &judge).await.unwrap_err();
+    assert!(matches!(fenced, StoreError::Fenced), "{fenced:?}");
+    server.execute("DROP TRIGGER cut ON receipt");
+    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    assert_eq!(claim.applied_next, lost.from);
+    store.apply(&batch(&claim, &ids), &judge).await.unwrap();
+}
+
+/// A server that was restarted while nothing was asked of it goes unnoticed.
+#[tokio::test]
+async fn idle_connections_that_are_gone_are_made_again() {
+    let (server, store, ids) = world().await;
+    store.claim(Lane(0), LOG).await.unwrap();
+    for _ in 0..3 {
+        end_sessions(&server);
+        store.take_revision().await.unwrap();
+        assert!(store.get(&ids[0]).await.unwrap().is_some());
+    }
+}

@@ -1,0 +1,180 @@
+//! Databases that cannot be used: each is a clear line, and nothing is changed.
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use catchment_domain::Lanes;
+use catchment_domain::ports::{ShopRepository, StoreError};
+use catchment_seaorm::{Migrated, OpenError, SeaOrmStore, StoreSettings};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::server::{Server, base_url};
+
+/// Opening fails so, in one line that has no password in it.
+async fn check(url: &str, settings: &StoreSettings, expected: fn(&OpenError) -> bool) -> String {
+    let error = SeaOrmStore::connect(url, settings).await.unwrap_err();
+    assert!(expected(&error), "{error:?}");
+    let line = error.to_string();
+    assert!(!line.contains('\n') && !line.contains("secret"), "{line}");
+    line
+}
+
+#[tokio::test]
+async fn a_database_without_tables_is_not_made_by_opening_it() {
+    let server = Server::empty();
+    let settings = Server::settings();
+    let line =
+        check(&server.url(), &settings, |error| matches!(error, OpenError::Empty { .. })).await;
+    assert!(line.contains("run `catchment database migrate`"), "{line}");
+    let migrated = SeaOrmStore::migrate(&server.url(), &settings).await.unwrap();
+    assert!(!migrated.created && !migrated.steps.is_empty(), "{migrated:?}");
+    SeaOrmStore::check(&server.url(), &settings).await.unwrap();
+    let again = SeaOrmStore::migrate(&server.url(), &settings).await.unwrap();
+    assert_eq!(again, Migrated { steps: Vec::new(), ..migrated });
+}
+
+#[tokio::test]
+async fn the_tables_of_another_program_are_left_alone() {
+    for sql in [
+        "CREATE TABLE shop (id integer)",
+        "CREATE TABLE seaql_migrations (version text); INSERT INTO seaql_migrations VALUES ('m1')",
+    ] {
+        let server = Server::empty();
+        server.execute(sql);
+        let expected = |error: &OpenError| matches!(error, OpenError::Foreign { .. });
+        check(&server.url(), &Server::settings(), expected).await;
+        let refused = SeaOrmStore::migrate(&server.url(), &Server::settings()).await.unwrap_err();
+        assert!(expected(&refused), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_version_is_left_alone() {
+    let server = Server::new().await;
+    let settings = Server::settings();
+    server.execute("DELETE FROM seaql_migrations WHERE version = 'm0002_campaigns'");
+    let older = |error: &OpenError| matches!(error, OpenError::Older { .. });
+    let line = check(&server.url(), &settings, older).await;
+    assert!(line.contains("run `catchment database migrate`"), "{line}");
+    server.execute("INSERT INTO seaql_migrations VALUES ('m0002_campaigns', 0), ('m9999_more', 0)");
+    check(&server.url(), &settings, |error| matches!(error, OpenError::Newer { .. })).await;
+}
+
+#[tokio::test]
+async fn a_database_keeps_its_number_of_lanes() {
+    let server = Server::new().await;
+    let lanes = Lanes(NonZeroU16::new(3).unwrap());
+    let settings = StoreSettings { lanes, ..Server::settings() };
+    let expected =
+        |error: &OpenError| matches!(error, OpenError::LanesDiffer { found: 8, wanted: 3, .. });
+    check(&server.url(), &settings, expected).await;
+}
+
+#[tokio::test]
+async fn what_a_url_names_wrongly_is_told() {
+    let settings =
+        StoreSettings { connect_timeout: Duration::from_millis(300), ..Server::settings() };
+    let host = base_url().rsplit_once('@').map(|(_, host)| host.to_owned()).unwrap();
+    let url = format!("postgres://no_such_user:secret@{host}");
+    check(&url, &settings, |error| matches!(error, OpenError::Denied { .. })).await;
+    let url = "postgres://user:secret@no-such-host.invalid/catchment";
+    check(url, &settings, |error| matches!(error, OpenError::UnknownHost { .. })).await;
+    let url = "postgres://user:secret@localhost:port/catchment";
+    check(url, &settings, |error| matches!(error, OpenError::Url { .. })).await;
+    let url = named("no_such_database");
+    check(&url, &settings, |error| matches!(error, OpenError::Unknown { .. })).await;
+    let url = format!("{}?options[search_path]=no_such_schema", base_url());
+    check(&url, &settings, |error| matches!(error, OpenError::NoSchema { .. })).await;
+    // Nobody listens there any more.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let url = format!("postgres://user:secret@{free}/catchment");
+    check(&url, &settings, |error| matches!(error, OpenError::Unreachable { .. })).await;
+}
+
+/// A server that ends the first connection, as one does that is starting.
+#[tokio::test]
+async fn a_server_that_is_not_ready_is_tried_again() {
+    let server = Server::new().await;
+    let url = server.url();
+    let (user, rest) = url.rsplit_once('@').unwrap();
+    let (address, rest) = rest.split_once('/').unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("{user}@{}/{rest}", listener.local_addr().unwrap());
+    let address = address.to_owned();
+    let forwarding = tokio::spawn(async move {
+        drop(listener.accept().await.unwrap());
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut server = TcpStream::connect(&address).await.unwrap();
+            tokio::spawn(async move {
+                tokio::io::copy_bidirectional(&mut client, &mut server).await.ok();
+            });
+        }
+    });
+    SeaOrmStore::connect(&url, &Server::settings()).await.unwrap();
+    forwarding.abort();
+}
+
+#[tokio::test]
+async fn a_missing_database_is_created_where_that_is_wanted() {
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    let url = named(&name);
+    let settings = StoreSettings { create: false, ..Server::settings() };
+    let missing = SeaOrmStore::migrate(&url, &settings).await.unwrap_err();
+    assert!(matches!(missing, OpenError::Unknown { .. }), "{missing:?}");
+    let settings = Server::settings();
+    let mut migrating = JoinSet::new();
+    for _ in 0..3 {
+        let (url, settings) = (url.clone(), settings.clone());
+        migrating.spawn(async move { SeaOrmStore::migrate(&url, &settings).await.unwrap() });
+    }
+    let migrated = migrating.join_all().await;
+    let took_steps = migrated.iter().filter(|migrated| !migrated.steps.is_empty()).count();
+    assert_eq!(took_steps, 1, "{migrated:?}");
+    let store = SeaOrmStore::connect(&url, &settings).await.unwrap();
+    assert_eq!(store.take_revision().await.unwrap().0, 1);
+    store.close().await.unwrap();
+    Server::empty().execute(&format!("DROP DATABASE {name}"));
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused() {
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    let server = Server::empty();
+    server.execute(&format!(
+        "CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'
+         TEMPLATE template0"
+    ));
+    let expected = |error: &OpenError| matches!(error, OpenError::Encoding { .. });
+    check(&named(&name), &Server::settings(), expected).await;
+    server.execute(&format!("DROP DATABASE {name}"));
+}
+
+#[tokio::test]
+async fn a_user_without_rights_may_look_and_not_touch() {
+    let server = Server::new().await;
+    let user = format!("test_{}", Uuid::now_v7().simple());
+    let schema = &server.schema;
+    server.execute(&format!(
+        "CREATE ROLE {user} LOGIN PASSWORD 'secret'; GRANT USAGE ON SCHEMA {schema} TO {user};
+         GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {user}"
+    ));
+    let url = server.url();
+    let host = url.rsplit_once('@').map(|(_, host)| host).unwrap();
+    let url = format!("postgres://{user}:secret@{host}");
+    let store = SeaOrmStore::connect(&url, &Server::settings()).await.unwrap();
+    assert_eq!(store.regions().await.unwrap(), Vec::<String>::new());
+    let refused = store.take_revision().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Refused { .. }), "{refused:?}");
+    store.close().await.unwrap();
+    server.execute(&format!("DROP OWNED BY {user}; DROP ROLE {user}"));
+}
+
+/// Another database of the same server.
+fn named(name: &str) -> String {
+    let base = base_url();
+    let (server, _) = base.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}

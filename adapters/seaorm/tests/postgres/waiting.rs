@@ -1,0 +1,170 @@
+//! Transactions that others are in the way of.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use catchment_domain::ports::{Holder, ReplyLanes, ShopLedger, ShopRepository, StoreError};
+use catchment_domain::{Batch, Lane, Loaded, Position, Radius, ReplyLane, ShopId, ShopImport};
+use catchment_seaorm::{SeaOrmStore, StoreSettings};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use uuid::Uuid;
+
+use crate::scene::{LOG, batch, decide, ids_in, import, row, terms};
+use crate::server::Server;
+
+/// A server with some shops of a lane.
+async fn world() -> (Server, SeaOrmStore, Vec<ShopId>) {
+    let server = Server::new().await;
+    let store = server.open().await;
+    let ids = ids_in(store.lanes(), Lane(0), 20);
+    import(&store, &ids).await;
+    (server, store, ids)
+}
+
+/// Another program's connection.
+async fn stranger(server: &Server) -> DatabaseConnection {
+    let mut options = sea_orm::ConnectOptions::new(server.url());
+    options.max_connections(1);
+    Database::connect(options).await.unwrap()
+}
+
+fn lock(id: &ShopId) -> String {
+    format!("SELECT FROM shop_state WHERE id = '{id}' FOR UPDATE")
+}
+
+/// Returns once a session of the schema's users waits for a lock.
+async fn until_somebody_waits(connection: &DatabaseConnection, server: &Server) {
+    let sql = format!(
+        "SELECT pid FROM pg_stat_activity
+         WHERE application_name = '{}' AND wait_event_type = 'Lock'",
+        server.schema
+    );
+    let backend = connection.get_database_backend();
+    loop {
+        let query = sea_orm::Statement::from_string(backend, &sql);
+        if connection.query_one_raw(query).await.unwrap().is_some() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Fault 5: the process of an owner freezes within its transaction. The server ends that, and
+/// the next owner goes on; what the frozen one does when it thaws counts no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_frozen_writer_is_evicted() {
+    let (server, store, ids) = world().await;
+    let idle_in_transaction_session_timeout = Duration::from_millis(300);
+    let settings = StoreSettings { idle_in_transaction_session_timeout, ..Server::settings() };
+    let frozen = server.try_open(&settings).await.unwrap();
+    let old = batch(&frozen.claim(Lane(0), LOG).await.unwrap(), &ids);
+    let (started, has_started) = mpsc::channel();
+    let (thaw, thawed) = mpsc::sync_channel::<()>(0);
+    let thawed = std::sync::Mutex::new(thawed);
+    let lanes = store.lanes();
+    let freezing = tokio::spawn(async move {
+        let judge = decide(lanes);
+        let freeze = move |batch: &Batch, loaded: &mut Loaded| {
+            started.send(()).unwrap();
+            tokio::task::block_in_place(|| thawed.lock().unwrap().recv().unwrap());
+            judge(batch, loaded)
+        };
+        frozen.apply(&old, &freeze).await
+    });
+    tokio::task::block_in_place(|| has_started.recv().unwrap());
+    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let batch = batch(&claim, &ids);
+    store.apply(&batch, &decide(lanes)).await.unwrap();
+    thaw.send(()).unwrap();
+    let late = freezing.await.unwrap();
+    assert!(matches!(late, Err(StoreError::Unavailable(_) | StoreError::Fenced)), "{late:?}");
+    let receipts = store.receipts(Lane(0), batch.from, batch.to()).await.unwrap();
+    assert_eq!(receipts.len(), 1);
+}
+
+/// Fault 27: ours and theirs wait for each other. Ours is rolled back and tried again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_deadlock_is_tried_again() {
+    let (server, store, ids) = world().await;
+    let other = stranger(&server).await;
+    // So that it is ours that notices.
+    other.execute_unprepared("SET deadlock_timeout = '1min'").await.unwrap();
+    other.execute_unprepared("BEGIN").await.unwrap();
+    other.execute_unprepared(&lock(&ids[19])).await.unwrap();
+    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let batch = batch(&claim, &ids);
+    let judge = decide(store.lanes());
+    let applying = store.apply(&batch, &judge);
+    let foreign = async {
+        let control = stranger(&server).await;
+        until_somebody_waits(&control, &server).await;
+        other.execute_unprepared(&lock(&ids[0])).await.unwrap();
+        other.execute_unprepared("COMMIT").await.unwrap();
+    };
+    let (applied, ()) = tokio::join!(applying, foreign);
+    assert_eq!(applied.unwrap().entries.len(), 20);
+    assert_eq!(store.claim(Lane(0), LOG).await.unwrap().applied_next, batch.to());
+}
+
+/// Fault 28: one shop is locked for long. Its lane is told so; others go on.
+#[tokio::test]
+async fn a_locked_shop_stops_its_own_lane_alone() {
+    let (server, store, ids) = world().await;
+    let settings = StoreSettings { lock_timeout: Duration::from_millis(20), ..Server::settings() };
+    let hasty = server.try_open(&settings).await.unwrap();
+    let other = stranger(&server).await;
+    other.execute_unprepared("BEGIN").await.unwrap();
+    other.execute_unprepared(&lock(&ids[7])).await.unwrap();
+    let claim = hasty.claim(Lane(0), LOG).await.unwrap();
+    let stuck = batch(&claim, &ids);
+    let judge = decide(store.lanes());
+    let unavailable = hasty.apply(&stuck, &judge).await.unwrap_err();
+    assert!(matches!(unavailable, StoreError::Unavailable(_)), "{unavailable:?}");
+    let neighbours = ids_in(store.lanes(), Lane(1), 20);
+    import(&store, &neighbours).await;
+    assert!(hasty.claim(Lane(1), LOG).await.is_ok());
+    other.execute_unprepared("ROLLBACK").await.unwrap();
+    hasty.apply(&stuck, &judge).await.unwrap();
+}
+
+/// Leases run by the server's clock, whatever the processes' clocks say.
+#[tokio::test]
+async fn a_lease_runs_out_by_the_servers_clock() {
+    let (server, store, _) = world().await;
+    let duration = Duration::from_secs(10);
+    let lease = async |holder: u128| {
+        let (lane, holder) = (ReplyLane(0), Holder(Uuid::from_u128(holder)));
+        store.lease(lane, holder, (LOG, Position(5)), duration).await.unwrap()
+    };
+    assert!(lease(1).await.is_some());
+    server.step(9_999);
+    assert_eq!(lease(2).await, None);
+    server.step(1);
+    assert!(lease(2).await.is_some());
+}
+
+/// Imports at once that add the same shops: each shop is there once, with the newest base.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn imports_of_the_same_new_shops_agree() {
+    let server = Server::new().await;
+    let store = server.open().await;
+    let ids = ids_in(store.lanes(), Lane(0), 50);
+    let importing = (0..6).map(|_| {
+        let (store, ids) = (store.clone(), ids.clone());
+        tokio::spawn(async move {
+            let terms = terms(&store).await;
+            let base = Radius::try_from(terms.revision.0).unwrap();
+            let rows = ids.iter().map(|id| ShopImport { base: Some(base), ..row(id) });
+            store.import(&rows.collect::<Vec<_>>(), terms).await.unwrap()
+        })
+    });
+    let mut added = 0;
+    for imported in importing.collect::<Vec<_>>() {
+        added += imported.await.unwrap().added;
+    }
+    assert_eq!(added, 50);
+    for id in &ids {
+        let base = store.get(id).await.unwrap().unwrap().state.base;
+        assert_eq!((base.revision.0, base.radius.metres()), (6, 6));
+    }
+}
