@@ -32,7 +32,7 @@ pub(crate) struct Address<'a> {
 }
 
 /// Where a request stands in its topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Origin {
     pub(crate) partition: i32,
     pub(crate) offset: i64,

@@ -4,7 +4,7 @@
 ///
 /// Anybody who may write a request may write any topic into its headers; without this list our
 /// consumer would publish there on their behalf.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AllowedTopics {
     patterns: Vec<String>,
 }

@@ -6,8 +6,7 @@ use catchment_request_reply::{Incoming, Timestamp};
 use serde_json::Value;
 
 use crate::address::{Address, Destination, Origin};
-use crate::counts::Counters;
-use crate::request_log::{Entry, entry};
+use crate::request_log::{Entry, Intake};
 use crate::wire;
 
 /// A record as it was captured.
@@ -112,7 +111,7 @@ fn check_change(json: &Value, change: &Change) {
 fn every_captured_request_is_understood() {
     let (mut asked, mut foreign, mut null) = (0, 0, 0);
     for record in captured().into_iter().filter(|record| record.role == "request") {
-        let read = match entry(&record.incoming(), &Counters::default()) {
+        let read = match Intake::default().entry(&record.incoming()) {
             Entry::Request(read) => read,
             Entry::Foreign(id) => {
                 let json = record.json().unwrap();

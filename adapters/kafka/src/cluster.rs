@@ -1,6 +1,7 @@
 //! The cluster that everything here talks to, and the topics it must have.
 
 mod check;
+mod raw;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::identity::identity;
 use crate::reply_channel::{DeadLetters, KafkaReplyChannel, Routes};
 use crate::reply_log::KafkaReplyLog;
 use crate::request_channel::KafkaRequestChannel;
-use crate::request_log::{self, KafkaRequestLog};
+use crate::request_log::{Intake, KafkaRequestLog};
 use crate::settings::KafkaSettings;
 pub use check::TopicProblem;
 
@@ -173,10 +174,15 @@ impl KafkaCluster {
     /// When a setting is wrong.
     pub fn join(&self) -> Result<(KafkaRequestLog, GroupEvents), SettingsError> {
         let topic = &self.settings.requests_topic;
-        let counters = Arc::clone(&self.counters);
-        let entry = move |incoming: &Incoming<'_>| request_log::entry(incoming, &counters);
+        let originals = Arc::default();
+        let intake = Intake {
+            allowed: self.allowed(),
+            originals: Arc::clone(&originals),
+            counters: Arc::clone(&self.counters),
+        };
+        let entry = move |incoming: &Incoming<'_>| intake.entry(incoming);
         let (reader, events) = Reader::group(&self.settings.client, topic, entry)?;
-        Ok((KafkaRequestLog::new(identity(&self.id, topic), reader), events))
+        Ok((KafkaRequestLog::new(identity(&self.id, topic), reader, originals), events))
     }
 
     /// Where replies to the requests of a log are sent.
@@ -188,17 +194,18 @@ impl KafkaCluster {
         clock: Arc<dyn Clock>,
     ) -> KafkaReplyChannel {
         let settings = &self.settings;
-        let allowed = AllowedTopics::new(
-            &settings.requests_topic,
-            &settings.replies_topic,
-            &settings.reply_topics_allowed,
-        );
-        let routes = Routes::new(sender.clone(), allowed, Arc::clone(&self.counters));
+        let routes = Routes::new(sender.clone(), self.allowed(), Arc::clone(&self.counters));
         let (topic, group) = (&settings.requests_topic, &settings.client.group_id);
-        let dead_letters = DeadLetters::new(log.reader().clone(), topic, group);
+        let dead_letters = DeadLetters::new(log, topic, group);
         let type_id = settings.spring_type_id.clone();
         let counters = Arc::clone(&self.counters);
         KafkaReplyChannel::new(sender.clone(), (routes, dead_letters), type_id, clock, counters)
+    }
+
+    fn allowed(&self) -> AllowedTopics {
+        let KafkaSettings { requests_topic, replies_topic, reply_topics_allowed, .. } =
+            &*self.settings;
+        AllowedTopics::new(requests_topic, replies_topic, reply_topics_allowed)
     }
 
     /// Where requests are sent.

@@ -8,11 +8,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::captured::hex;
-use crate::counts::Counters;
 use crate::reply_channel::outbox::Outbox;
 use crate::reply_channel::routes::{Route, usable};
 use crate::request_channel;
-use crate::request_log::{Entry, entry};
+use crate::request_log::{Entry, Intake};
 use crate::wire::{self, NamedType, schema};
 
 const DOCUMENT: &str = include_str!("../../../docs/wire-format.md");
@@ -77,7 +76,7 @@ fn read(key: Option<&[u8]>, value: Option<&[u8]>) -> Entry {
     let (topic, partition, offset) = ("requests", 0, 0);
     let (timestamp, headers) = (Timestamp::Missing, Vec::new());
     let incoming = Incoming { topic, partition, offset, timestamp, key, value, headers };
-    entry(&incoming, &Counters::default())
+    Intake::default().entry(&incoming)
 }
 
 fn json(value: &[u8]) -> Value {

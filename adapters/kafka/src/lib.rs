@@ -23,6 +23,7 @@ mod document;
 mod error;
 mod identity;
 mod now_and_then;
+mod originals;
 mod reply_channel;
 mod reply_log;
 mod request_channel;
@@ -34,13 +35,13 @@ pub use caller::{Caller, CallerError};
 pub use catchment_request_reply::pending::Counters as CallCounters;
 pub use catchment_request_reply::requester::CallError;
 pub use catchment_request_reply::{
-    Created, GroupEvent, GroupEvents, Membership, NotClosed, Reader, Sender,
-    Settings as ClientSettings, SettingsError, TopicsError,
+    Created, GroupEvent, GroupEvents, Membership, NotClosed, Reader, RoundTrip, RoundTripError,
+    Sender, Settings as ClientSettings, SettingsError, TopicsError,
 };
 pub use cluster::{ClusterError, KafkaCluster, TopicPlan, TopicProblem};
 pub use counts::KafkaCounts;
 pub use reply_channel::KafkaReplyChannel;
 pub use reply_log::KafkaReplyLog;
 pub use request_channel::KafkaRequestChannel;
-pub use request_log::KafkaRequestLog;
+pub use request_log::{Entry, KafkaRequestLog};
 pub use settings::KafkaSettings;

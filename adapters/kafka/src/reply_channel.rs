@@ -26,7 +26,7 @@ use routes::{Route, Undeliverable};
 ///
 /// A request that is none, or whose reply cannot be sent where it asks for, goes to the
 /// dead-letter topic as it is, in the same call: [`ReplyChannel::send`] returns once both are
-/// stored. It is fetched from the log again, so an address holds no more than its place.
+/// stored. An address holds no more than the request's place in the log.
 pub struct KafkaReplyChannel {
     sender: Sender,
     routes: Routes,
@@ -80,7 +80,7 @@ impl KafkaReplyChannel {
         let original = self.put_dead_letter(outbox, &address, why).await?;
         if let (Ok(route), Destination::To(reply_to)) = (route, address.destination) {
             let way = (reply_to, route);
-            outbox.put_reply(reply, &address.named_type, way, original.as_ref());
+            outbox.put_reply(reply, &address.named_type, way, original.as_deref());
         }
         Ok(())
     }
@@ -102,7 +102,7 @@ impl KafkaReplyChannel {
         outbox: &mut Outbox<'_>,
         address: &Address<'_>,
         reason: Option<Reason>,
-    ) -> Result<Option<OwnedRecord>, ChannelError> {
+    ) -> Result<Option<Arc<OwnedRecord>>, ChannelError> {
         let (Some(origin), Some(reason)) = (address.origin, reason) else { return Ok(None) };
         let original = self.original(origin).await?;
         if let Some(original) = &original {
@@ -117,7 +117,7 @@ impl KafkaReplyChannel {
         Ok(original)
     }
 
-    async fn original(&self, origin: Origin) -> Result<Option<OwnedRecord>, ChannelError> {
+    async fn original(&self, origin: Origin) -> Result<Option<Arc<OwnedRecord>>, ChannelError> {
         let fetched = self.dead_letters.original(origin).await;
         fetched.map_err(|error| ChannelError::Unknown(error.into()))
     }

@@ -10,8 +10,10 @@ use catchment_domain::{Lane, LogIdentity, Position, RequestId, RequestRecord};
 use catchment_request_reply::{Incoming, Reader, Record};
 
 use crate::address::{self, Destination, Origin};
+use crate::allowed::AllowedTopics;
 use crate::counts::Counters;
 use crate::error::{log_error, offset, position};
+use crate::originals::Originals;
 use crate::wire::{self, Refusal};
 use hints::Hints;
 
@@ -29,11 +31,20 @@ pub struct KafkaRequestLog {
     identity: LogIdentity,
     reader: Reader<Entry>,
     hints: Arc<Hints>,
+    originals: Arc<Originals>,
 }
 
 impl KafkaRequestLog {
-    pub(crate) fn new(identity: LogIdentity, reader: Reader<Entry>) -> Self {
-        Self { identity, reader, hints: Arc::default() }
+    pub(crate) fn new(
+        identity: LogIdentity,
+        reader: Reader<Entry>,
+        originals: Arc<Originals>,
+    ) -> Self {
+        Self { identity, reader, hints: Arc::default(), originals }
+    }
+
+    pub(crate) fn originals(&self) -> Arc<Originals> {
+        Arc::clone(&self.originals)
     }
 
     /// The reader, for those who are concerned with the group rather than with requests.
@@ -97,6 +108,7 @@ impl RequestLog for KafkaRequestLog {
     async fn release(&self, lane: Lane, next: Position) {
         let next = offset(next);
         self.reader.release(lane.0.into(), next);
+        self.originals.release(lane.0.into(), next);
         self.hints.put(lane, next);
         self.commit_hint(lane);
     }
@@ -129,23 +141,43 @@ fn stretch(records: Vec<Record<Entry>>) -> Stretch {
     Stretch { requests: requests.collect(), last }
 }
 
-/// What stands in a lane, whatever it is.
-pub(crate) fn entry(incoming: &Incoming<'_>, counters: &Counters) -> Entry {
-    let parsed = wire::parse_request(incoming.key, incoming.value);
-    let request = match parsed.content {
-        Ok(request) => Ok(request),
-        Err(Refusal::Invalid(invalid)) => Err(invalid),
-        Err(Refusal::Foreign) => {
-            counters.foreign_requests.count();
-            return Entry::Foreign(parsed.id);
+/// Reads what stands in a lane, whatever it is.
+#[derive(Debug, Default)]
+pub(crate) struct Intake {
+    pub(crate) allowed: AllowedTopics,
+    pub(crate) originals: Arc<Originals>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl Intake {
+    pub(crate) fn entry(&self, incoming: &Incoming<'_>) -> Entry {
+        let parsed = wire::parse_request(incoming.key, incoming.value);
+        let request = match parsed.content {
+            Ok(request) => Ok(request),
+            Err(Refusal::Invalid(invalid)) => Err(invalid),
+            Err(Refusal::Foreign) => {
+                self.counters.foreign_requests.count();
+                return Entry::Foreign(parsed.id);
+            }
+        };
+        let destination = Destination::read(incoming.headers.iter().copied());
+        if request.is_err() || !self.may_be_answered(&destination) {
+            self.originals.keep(incoming);
         }
-    };
-    let destination = Destination::read(incoming.headers.iter().copied());
-    let origin = Origin { partition: incoming.partition, offset: incoming.offset };
-    Entry::Request(RequestRecord {
-        position: position(incoming.offset),
-        id: parsed.id,
-        return_address: address::of_request(origin, &parsed.named_type, &destination),
-        request,
-    })
+        let origin = Origin { partition: incoming.partition, offset: incoming.offset };
+        Entry::Request(RequestRecord {
+            position: position(incoming.offset),
+            id: parsed.id,
+            return_address: address::of_request(origin, &parsed.named_type, &destination),
+            request,
+        })
+    }
+
+    fn may_be_answered(&self, destination: &Destination<'_>) -> bool {
+        match destination {
+            Destination::To(reply_to) => self.allowed.has(reply_to.topic()),
+            Destination::Nowhere => true,
+            Destination::Illegal | Destination::Oversized => false,
+        }
+    }
 }

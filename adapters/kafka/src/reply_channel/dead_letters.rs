@@ -6,25 +6,35 @@ use catchment_request_reply::profile::{self, DeadLetter, TimestampKind};
 use catchment_request_reply::{Header, Message, OwnedRecord, ReadError, Reader, Timestamp};
 
 use crate::address::Origin;
-use crate::request_log::Entry;
+use crate::originals::Originals;
+use crate::request_log::{Entry, KafkaRequestLog};
 
 /// Makes dead letters of requests.
 #[derive(Debug)]
 pub(crate) struct DeadLetters {
     reader: Reader<Entry>,
+    kept: Arc<Originals>,
     topic: Arc<str>,
     group: String,
 }
 
 impl DeadLetters {
-    /// Dead letters of the topic that `reader` reads.
-    pub(crate) fn new(reader: Reader<Entry>, topic: &str, group: &str) -> Self {
-        Self { reader, topic: DeadLetter::topic(topic).into(), group: group.to_owned() }
+    /// Dead letters of the requests of a log.
+    pub(crate) fn new(log: &KafkaRequestLog, topic: &str, group: &str) -> Self {
+        let (reader, kept) = (log.reader().clone(), log.originals());
+        Self { reader, kept, topic: DeadLetter::topic(topic).into(), group: group.to_owned() }
     }
 
     /// A request as it stands in the log, while it is there.
-    pub(crate) async fn original(&self, origin: Origin) -> Result<Option<OwnedRecord>, ReadError> {
-        self.reader.fetch(origin.partition, origin.offset).await
+    pub(crate) async fn original(
+        &self,
+        origin: Origin,
+    ) -> Result<Option<Arc<OwnedRecord>>, ReadError> {
+        if let Some(kept) = self.kept.get(origin) {
+            return Ok(Some(kept));
+        }
+        let fetched = self.reader.fetch(origin.partition, origin.offset).await?;
+        Ok(fetched.map(Arc::new))
     }
 
     /// A request with the reason why it could not be dealt with, for the same partition.

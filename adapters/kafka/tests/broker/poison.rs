@@ -169,17 +169,26 @@ async fn a_letter_that_is_too_large_goes_without_its_value() {
     assert_eq!(world.records(topic, 0, 1).await.len(), 1);
 }
 
+/// As after a restart: what is no longer kept is fetched, and what is gone cannot be.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_is_gone_is_answered_without_a_letter() {
+async fn a_letter_is_made_of_what_the_log_still_has() {
     let world = World::new().await;
     let topic = world.settings.replies_topic.clone();
-    world.inject(LANE, Some(b"k"), Some(b"{}"), asking(&topic, 1)).await;
-    let records = requests(&world, LANE, 1).await;
+    for number in 0..2 {
+        world.inject(LANE, Some(b"k"), Some(b"{}"), asking(&topic, number)).await;
+    }
+    let records = requests(&world, LANE, 2).await;
+    world.request_log.release(LANE, Position(2)).await;
     let requests_topic = &world.settings.requests_topic;
     world.topics.delete_records(requests_topic, LANE.0.into(), 1).await.unwrap();
     world.replies.send(judged(LANE, records)).await.unwrap();
-    let replies = world.records(&topic, 0, 1).await;
-    assert_eq!(text(&replies[0], "catchment-error-code"), Some("unreadable"));
-    assert_eq!(world.count(&world.dead_letters()).await, 0);
-    assert_eq!(world.cluster.counts().lost_dead_letters, 1);
+
+    let replies = world.records(&topic, 0, 2).await;
+    for reply in &replies {
+        assert_eq!(text(reply, "catchment-error-code"), Some("unreadable"));
+    }
+    let letters = world.records(&world.dead_letters(), LANE.0.into(), 1).await;
+    check_letter(&world, &letters[0], 1, (Some(b"k"), Some(b"{}"), Code::Unreadable));
+    let counts = world.cluster.counts();
+    assert_eq!((counts.dead_letters, counts.lost_dead_letters), (1, 1));
 }
