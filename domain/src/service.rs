@@ -2,8 +2,8 @@
 //!
 //! Both halves of request-reply are loops that somebody else turns: each `step` does one piece
 //! of work and says how to go on. They need no runtime, so the simulator turns them as well.
-//! A step that is dropped at any await loses nothing that was stored or sent: what was in hand
-//! is found out again by the next one.
+//! A step that is dropped at any await loses nothing: what became of the work in hand is found
+//! out by the next one.
 
 mod lane_consumer;
 mod lane_keeper;

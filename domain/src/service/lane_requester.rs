@@ -55,13 +55,18 @@ pub struct RequesterTerms {
 /// Runs the campaigns of one reply lane while it has the lease.
 #[expect(missing_debug_implementations, reason = "ports have nothing to show")]
 pub struct LaneRequester {
+    desk: Desk,
+    leased: Option<Leased>,
+    failures: Failures,
+}
+
+/// Where it works: what does not change with the lease.
+struct Desk {
     lane: ReplyLane,
     holder: Holder,
     ports: RequesterPorts,
     terms: RequesterTerms,
-    leased: Option<Leased>,
     stopping: bool,
-    failures: Failures,
 }
 
 impl LaneRequester {
@@ -73,8 +78,8 @@ impl LaneRequester {
         ports: RequesterPorts,
         terms: RequesterTerms,
     ) -> Self {
-        let failures = Failures::default();
-        Self { lane, holder, ports, terms, leased: None, stopping: false, failures }
+        let desk = Desk { lane, holder, ports, terms, stopping: false };
+        Self { desk, leased: None, failures: Failures::default() }
     }
 
     /// Gets or renews the lease, looks for campaigns, records replies, and sends while there
@@ -84,18 +89,39 @@ impl LaneRequester {
     ///
     /// When a human must look; the lane's campaigns stand still until then.
     pub async fn step(&mut self) -> Result<Step, ServiceError> {
-        let Some(mut leased) = self.leased.take() else {
+        let done = match &mut self.leased {
             // A lease alone is no success: what failed by it before may fail again.
-            return self.lease().await.or_else(|trouble| self.failures.next_step(trouble));
+            None => return self.lease().await,
+            Some(leased) => {
+                leased.begin_step();
+                let done = self.desk.run(leased).await;
+                leased.end_step();
+                done
+            }
         };
-        let done = self.run(&mut leased).await;
-        if !matches!(done, Err(Trouble::Fenced)) {
-            self.leased = Some(leased);
-        }
         match done {
             Ok(step) => {
                 self.failures.forget();
                 Ok(step)
+            }
+            Err(trouble) => {
+                if matches!(trouble, Trouble::Fenced) {
+                    self.leased = None;
+                }
+                self.failures.next_step(trouble)
+            }
+        }
+    }
+
+    async fn lease(&mut self) -> Result<Step, ServiceError> {
+        match self.desk.lease().await {
+            Ok(Some(leased)) => {
+                self.leased = Some(leased);
+                Ok(Step::Worked)
+            }
+            Ok(None) => {
+                let after = self.desk.terms.lease / 3;
+                Ok(Step::Pause { after, obstacle: Obstacle::LeasedByAnother })
             }
             Err(trouble) => self.failures.next_step(trouble),
         }
@@ -104,13 +130,13 @@ impl LaneRequester {
     /// Returns once there may be a reply.
     pub async fn wait(&self) {
         if let Some(leased) = &self.leased {
-            self.ports.replies.wait(self.lane, leased.lease.position).await;
+            self.desk.ports.replies.wait(self.desk.lane, leased.lease.position).await;
         }
     }
 
     /// From now on only records what is under way.
     pub const fn stop_sending(&mut self) {
-        self.stopping = true;
+        self.desk.stopping = true;
     }
 
     /// Whether it has the lease, as far as is known.
@@ -138,24 +164,22 @@ impl LaneRequester {
     /// When the store could not be told: then the next one waits.
     pub async fn surrender(&mut self) -> Result<(), StoreError> {
         match self.leased.take() {
-            Some(leased) => self.ports.reply_lanes.surrender(&leased.lease).await,
+            Some(leased) => self.desk.ports.reply_lanes.surrender(&leased.lease).await,
             None => Ok(()),
         }
     }
+}
 
-    async fn lease(&mut self) -> Result<Step, Trouble> {
+impl Desk {
+    /// Leases the lane, unless another has it.
+    async fn lease(&self) -> Result<Option<Leased>, Trouble> {
         let now = self.ports.clock.now();
         let log = self.ports.replies.identity();
         let end = self.ports.replies.end(self.lane).await;
         let end = end.map_err(|error| Trouble::of_log(self.lane.0, error))?;
         let reply_lanes = &self.ports.reply_lanes;
         let lease = reply_lanes.lease(self.lane, self.holder, (log, end), self.terms.lease).await?;
-        let Some(lease) = lease else {
-            let obstacle = Obstacle::LeasedByAnother;
-            return Ok(Step::Pause { after: self.terms.lease / 3, obstacle });
-        };
-        self.leased = Some(Leased::new(lease, end, now));
-        Ok(Step::Worked)
+        Ok(lease.map(|lease| Leased::new(lease, end, now)))
     }
 
     async fn run(&self, leased: &mut Leased) -> Result<Step, Trouble> {

@@ -25,6 +25,8 @@ pub(crate) struct Leased {
     pub(crate) books: Books,
     /// The campaign that sent last.
     pub(crate) turn: Revision,
+    /// A step began, and did not end yet.
+    in_step: bool,
 }
 
 impl Leased {
@@ -38,7 +40,21 @@ impl Leased {
             sending: BTreeMap::new(),
             books: Books::default(),
             turn: Revision::NONE,
+            in_step: false,
         }
+    }
+
+    /// Begins a step. Where the one before was dropped on its way, nobody knows what of it was
+    /// done: the campaigns are taken up anew, as after a crash.
+    pub(crate) fn begin_step(&mut self) {
+        if std::mem::replace(&mut self.in_step, true) {
+            self.sending.clear();
+            self.looked_at = None;
+        }
+    }
+
+    pub(crate) const fn end_step(&mut self) {
+        self.in_step = false;
     }
 
     pub(crate) fn in_flight(&self) -> u32 {

@@ -3,8 +3,11 @@
 mod clients;
 mod operators;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use catchment_domain::Lane;
@@ -42,11 +45,29 @@ async fn rest(gate: &Gate, step: Result<Step, ServiceError>) -> Result<(), Exit>
     Ok(())
 }
 
+/// Lets a step end, or drops it on its way, as a deadline would.
+async fn perhaps_dropped<S: Future>(world: &World, step: S) -> Option<S::Output> {
+    if !world.is_troubled() || !world.dice.chance(world.params.rates.dropped) {
+        return Some(step.await);
+    }
+    let (mut step, mut polls) = (pin!(step), world.dice.between(1, 12));
+    poll_fn(|context| {
+        let polled = step.as_mut().poll(context).map(Some);
+        polls -= 1;
+        if polled.is_pending() && polls == 0 {
+            world.witness().coverage.met(Met::DroppedStep);
+            return Poll::Ready(None);
+        }
+        polled
+    })
+    .await
+}
+
 pub(crate) async fn consume(world: Arc<World>, gate: Arc<Gate>, lane: Lane) -> Exit {
     let ports = Ports::new(&world, &gate).consumer();
     let mut consumer = LaneConsumer::new(lane, ports, Arc::clone(&world.rules));
     while !gate.stop.load(Ordering::Relaxed) {
-        let step = consumer.step().await;
+        let Some(step) = perhaps_dropped(&world, consumer.step()).await else { continue };
         if let Err(exit) = rest(&gate, step).await {
             return exit;
         }
@@ -61,7 +82,7 @@ pub(crate) async fn request(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     let ports = Ports::new(&world, &gate).requester(&world.process_clock);
     let mut keeper = LaneKeeper::new(holder, ports, REQUESTER_TERMS);
     loop {
-        let step = keeper.step().await;
+        let Some(step) = perhaps_dropped(&world, keeper.step()).await else { continue };
         if 1 < keeper.leased().count() {
             world.witness().coverage.met(Met::TwoReplyLanes);
         }

@@ -22,6 +22,7 @@ situations! {
     FencedZombie "thawed processes that were fenced",
     Overlap "two consumers of one lane",
     OrderlyStop "orderly stops",
+    DroppedStep "steps that were dropped on their way",
     Unavailable "calls that failed before they were done",
     LostAnswer "calls whose answer was lost",
     ClockForward "clock steps forward",

@@ -46,6 +46,8 @@ pub(crate) struct Rates {
     pub(crate) blackout: u64,
     /// Per poll: a process is stopped in an orderly way.
     pub(crate) stop: u64,
+    /// Per step of a service: it is dropped on its way.
+    pub(crate) dropped: u64,
     /// Per poll: the replies that stand in a lane are lost.
     pub(crate) truncate: u64,
     /// Per request: its record cannot be processed.
@@ -82,6 +84,7 @@ impl Params {
                 clock: some(80),
                 blackout: some(25),
                 stop: some(30),
+                dropped: some(300),
                 truncate: if passing { 0 } else { some(25) },
                 bad: some(400),
                 copies: some(3),
