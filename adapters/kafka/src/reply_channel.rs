@@ -124,10 +124,13 @@ impl KafkaReplyChannel {
 
     /// Sends what is in the outbox. What Kafka does not take for its size is left out: it
     /// would hold up everything behind it for ever.
-    async fn deliver(&self, mut outbox: Outbox<'_>) -> Result<(), ChannelError> {
+    async fn deliver(&self, outbox: &mut Outbox<'_>) -> Result<(), ChannelError> {
         loop {
             match self.sender.send(&outbox.messages).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    outbox.clear();
+                    return Ok(());
+                }
                 Err(SendError::TooLarge { index, bytes, .. }) => {
                     self.counters.oversized_replies.count();
                     tracing::error!(bytes, "a message is larger than Kafka takes: left out");
@@ -146,8 +149,11 @@ impl ReplyChannel for KafkaReplyChannel {
         let mut outbox = Outbox::new(&replied_at, self.type_id.as_deref(), replies.len());
         for (address, reply) in &replies {
             self.put(&mut outbox, address, reply).await?;
+            if outbox.is_full() {
+                self.deliver(&mut outbox).await?;
+            }
         }
-        self.deliver(outbox).await
+        self.deliver(&mut outbox).await
     }
 }
 

@@ -20,16 +20,39 @@ pub(crate) struct Outbox<'a> {
     replied_at: &'a str,
     type_id: Option<&'a str>,
     json: Vec<u8>,
+    bytes: usize,
 }
+
+/// Bytes with which an outbox is full: dead letters may be large, and a batch has thousands.
+const FULL: usize = 4 << 20;
 
 impl<'a> Outbox<'a> {
     pub(crate) fn new(replied_at: &'a str, type_id: Option<&'a str>, capacity: usize) -> Self {
         let messages = Vec::with_capacity(capacity);
-        Self { messages, topics: KnownTopics::new(), replied_at, type_id, json: Vec::new() }
+        Self {
+            messages,
+            topics: KnownTopics::new(),
+            replied_at,
+            type_id,
+            json: Vec::new(),
+            bytes: 0,
+        }
     }
 
     pub(crate) fn put(&mut self, message: Message) {
+        self.bytes += message.size();
         self.messages.push(message);
+    }
+
+    /// Whether it is time to send what is in it.
+    pub(crate) const fn is_full(&self) -> bool {
+        FULL <= self.bytes
+    }
+
+    /// Takes out what was sent.
+    pub(crate) fn clear(&mut self) {
+        self.messages.clear();
+        self.bytes = 0;
     }
 
     /// Puts a reply in, under the request's key: where the original was not looked up, the
@@ -50,7 +73,7 @@ impl<'a> Outbox<'a> {
         headers.push(Header::new(STATUS, reply.outcome.status.as_str()));
         headers.extend(reply.outcome.code.map(|code| Header::new(ERROR_CODE, code.as_str())));
         let shop = || Some(reply.shop.as_ref()?.as_str().as_bytes().to_vec());
-        self.messages.push(Message {
+        self.put(Message {
             topic: route.topic,
             partition: route.partition,
             key: original.map_or_else(shop, |original| original.key.clone()),
@@ -59,8 +82,8 @@ impl<'a> Outbox<'a> {
         });
     }
 
-    /// Leaves out a message that is too large; of a dead letter only its value, so that it
-    /// still says where the original stands.
+    /// Leaves out the value of a message that is too large, so that a dead letter still says
+    /// where the original stands; where that is not enough, the message.
     pub(crate) fn leave_out(&mut self, index: usize) {
         let Some(message) = self.messages.get_mut(index) else { return };
         if message.value.take().is_none() {

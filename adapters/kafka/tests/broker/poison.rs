@@ -192,3 +192,21 @@ async fn a_letter_is_made_of_what_the_log_still_has() {
     let counts = world.cluster.counts();
     assert_eq!((counts.dead_letters, counts.lost_dead_letters), (1, 1));
 }
+
+/// A batch of large letters is sent in parts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_large_letters_arrive_in_order() {
+    const COUNT: u8 = 10;
+    let world = World::new().await;
+    let topic = &world.settings.replies_topic;
+    for number in 0..COUNT {
+        let value = vec![number; 950_000];
+        world.inject(LANE, None, Some(&value), asking(topic, number)).await;
+    }
+    let records = requests(&world, LANE, usize::from(COUNT)).await;
+    world.replies.send(judged(LANE, records)).await.unwrap();
+    let letters = world.records(&world.dead_letters(), LANE.0.into(), usize::from(COUNT)).await;
+    let first = |letter: &OwnedRecord| letter.value.as_deref().unwrap()[0];
+    assert_eq!(letters.iter().map(first).collect::<Vec<_>>(), (0..COUNT).collect::<Vec<_>>());
+    assert_eq!(world.records(topic, 0, usize::from(COUNT)).await.len(), usize::from(COUNT));
+}
