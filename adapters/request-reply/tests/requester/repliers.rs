@@ -106,10 +106,10 @@ async fn our_replier_answers_smallrye_under_its_own_names() {
     };
     soon(sender.send(&[asking])).await.unwrap();
     let read = |record: &Incoming<'_>| record.to_owned();
-    let replies: Reader<OwnedRecord> = Reader::manual(&settings(), &scene.replies, read).unwrap();
+    let reader: Reader<OwnedRecord> = Reader::manual(&settings(), &scene.replies, read).unwrap();
     let reply = loop {
-        soon(replies.wait(1, 0)).await;
-        if let Some(record) = soon(replies.read(1, 0, 1)).await.unwrap().pop() {
+        soon(reader.wait(1, 0)).await;
+        if let Some(record) = soon(reader.read(1, 0, 1)).await.unwrap().pop() {
             break record.message;
         }
     };
