@@ -21,7 +21,7 @@ use crate::topics::Topics;
 const BATCH: usize = 2_000;
 
 /// How many batches are sent at the same time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 24;
 
 /// How long the clients may take to end.
 const CLOSE: Duration = Duration::from_secs(10);

@@ -24,13 +24,15 @@ pub(super) const PRODUCER: [(&str, &str); 15] = [
 ];
 
 /// What every reader is told.
-pub(super) const CONSUMER: [(&str, &str); 12] = [
+pub(super) const CONSUMER: [(&str, &str); 13] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
     // The max-poll bug of the new protocol is fatal until librdkafka 2.15.
     ("group.protocol", "classic"),
     ("allow.auto.create.topics", "false"),
+    // Members hear by their heartbeats that partitions are to move.
+    ("heartbeat.interval.ms", "1000"),
     ("queued.min.messages", "10000"),
     // A second, the default, would be waited whenever a lane has enough for the moment.
     ("fetch.queue.backoff.ms", "5"),

@@ -189,9 +189,14 @@ async fn records_come_in_order_and_once_while_members_come_and_go() {
     let join = || Member::join(&fixture.settings, &fixture.topic, &store);
     let stays = join();
     stays.has(6).await;
+    let sender = fixture.sender();
     let sending = async {
-        for batch in 0..20_u64 {
-            fill_all(&fixture, batch * 850..(batch + 1) * 850).await;
+        for n in (0..17_000).step_by(100) {
+            let numbers = (n..n + 100).flat_map(|n| (0..PARTITIONS).map(move |p| (p, n)));
+            let messages: Vec<_> = numbers.map(|(p, n)| fixture.message(Some(p), n)).collect();
+            sender.send(&messages).await.unwrap();
+            // So that records come all the while.
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let moving = async {
