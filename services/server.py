@@ -42,7 +42,7 @@ class Server:
             return
         # Half started, frozen, or left over from a killed `start`.
         self.stop()
-        for attempt in range(ATTEMPTS):
+        for _ in range(ATTEMPTS):
             self.prepare(libraries)
             process = self.launch(libraries)
             if self.wait_until_it_answers(process):
