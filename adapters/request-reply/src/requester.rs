@@ -7,87 +7,32 @@
 //! account of them reads the replies in batches, with their positions ([`ReplyBatches`]): a
 //! process that stores its position with what the replies said resumes without missing one.
 
+mod batches;
 mod calls;
 mod lane;
 mod message;
+mod settings;
 mod window;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
 use tokio::task::AbortHandle;
 
+pub use batches::ReplyBatches;
 pub use calls::CallError;
 pub use message::{Reply, Request};
+pub use settings::{RequesterSettings, Start, StartError};
 
 use crate::error::{NotClosed, ReadError, SendError, SettingsError};
 use crate::pending::Counters;
-use crate::profile::{RequestHeaders, RequestStyle, Trace};
-use crate::reader::{Reader, Record};
+use crate::profile::{RequestHeaders, Trace};
+use crate::reader::Reader;
 use crate::record::{Header, Message};
 use crate::sender::Sender;
 use crate::settings::Settings;
 use calls::Calls;
 use lane::{Keep, Lane};
-
-/// Where a requester sends and listens.
-#[derive(Clone, Debug)]
-pub struct RequesterSettings {
-    /// The topic of the requests.
-    pub requests: Arc<str>,
-    /// The topic of the replies.
-    pub replies: Arc<str>,
-    /// The partition of the replies that is this requester's own.
-    pub partition: i32,
-    /// Where in that partition reading begins.
-    pub start: Start,
-    /// How the repliers want to be asked.
-    pub style: RequestStyle,
-    /// How many calls may wait at the same time.
-    pub pending: usize,
-    /// How many replies may wait for the reader of batches.
-    pub unread: usize,
-}
-
-impl RequesterSettings {
-    /// The usual settings, for repliers of any kind: 10,000 calls may wait, and 20,000 replies.
-    ///
-    /// Those repliers choose the partition of a reply by its key, so the reply topic is to have
-    /// a single partition, or the repliers are ours and the style is [`RequestStyle::OWN`].
-    #[must_use]
-    pub fn new(requests: impl Into<Arc<str>>, replies: impl Into<Arc<str>>) -> Self {
-        Self {
-            requests: requests.into(),
-            replies: replies.into(),
-            partition: 0,
-            start: Start::End,
-            style: RequestStyle::default(),
-            pending: 10_000,
-            unread: 20_000,
-        }
-    }
-}
-
-/// Where reading begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// Behind the newest reply, which is asked for before anything is sent.
-    End,
-    /// At a position that was stored.
-    At(i64),
-}
-
-/// Why a requester did not start.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum StartError {
-    /// The settings are wrong.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// The position of the replies cannot be known.
-    #[error("where replies begin could not be asked")]
-    Unreadable(#[from] ReadError),
-}
 
 /// Asks, and matches what comes back. Clones share everything.
 ///
@@ -100,19 +45,6 @@ pub struct Requester {
     calls: Calls,
     keep: Keep,
     watcher: Arc<Watcher>,
-}
-
-/// The replies of a requester in batches, for one reader that keeps account of positions.
-///
-/// Replies to calls are among them, and so is whatever else stands in the partition.
-/// Replies that are not released stay in memory; when there is no more room, calls are answered
-/// only once there is.
-#[derive(Debug)]
-pub struct ReplyBatches {
-    lane: Lane,
-    position: i64,
-    // Keeps the task alive that looks at replies first.
-    _watcher: Arc<Watcher>,
 }
 
 /// The task that looks at every reply as it arrives.
@@ -286,45 +218,6 @@ fn without_linger(clients: &Settings) -> Settings {
         clients.producer.insert("linger.ms".to_owned(), "0".to_owned());
     }
     clients
-}
-
-impl ReplyBatches {
-    /// Where reading begins.
-    #[must_use]
-    pub const fn position(&self) -> i64 {
-        self.position
-    }
-
-    /// Up to `max` replies from `from` on; none when there are none yet, or when they must be
-    /// fetched first because `from` was released or lies ahead. The same positions hold the same
-    /// replies until they are released. Gaps between positions are normal.
-    ///
-    /// # Errors
-    ///
-    /// When replies cannot be read now, or are no more; never a silent skip.
-    pub fn read(&self, from: i64, max: usize) -> Result<Vec<Record<Reply>>, ReadError> {
-        self.lane.read(from, max)
-    }
-
-    /// Returns once [`read`](Self::read) from there may have something to say: a reply, or an
-    /// error.
-    pub async fn wait(&self, from: i64) {
-        self.lane.wait(from).await;
-    }
-
-    /// Says that nobody needs the replies below `next` any more.
-    pub fn release(&self, next: i64) {
-        self.lane.release(next);
-    }
-
-    /// One past the newest reply; the broker is asked.
-    ///
-    /// # Errors
-    ///
-    /// When no broker answers.
-    pub async fn end(&self) -> Result<i64, ReadError> {
-        self.lane.end().await
-    }
 }
 
 #[cfg(test)]
