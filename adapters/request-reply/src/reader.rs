@@ -12,6 +12,7 @@
 //! [`ReadError::Unavailable`] where it must be asked; the client comes back by itself.
 
 mod client;
+mod event;
 mod group;
 mod incoming;
 mod lane;
@@ -19,26 +20,21 @@ mod side;
 mod signal;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::consumer::{CommitMode, Consumer};
-use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 pub use crate::buffer::Record;
 use crate::error::{NotClosed, ReadError, SettingsError};
 use crate::record::{Incoming, OwnedRecord};
-use crate::settings::{Membership, Settings};
+use crate::settings::Settings;
 use client::Client;
+pub use event::{GroupEvent, GroupEvents};
 use group::Context;
 use lane::{Lane, Pulled};
 use side::SideClient;
-use signal::Signals;
-
-/// Rebalances are rare; an owner that leaves so many events lying has stopped.
-const EVENTS: usize = 256;
 
 /// How long to leave a partition alone that has no leader.
 const LEADER_PAUSE: Duration = Duration::from_millis(50);
@@ -51,43 +47,6 @@ pub struct Watermarks {
     /// One past the last.
     pub high: i64,
 }
-
-/// What happens to the partitions of a group's member. Generations only rise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GroupEvent {
-    /// These partitions are this member's: start a lane for each.
-    Assigned {
-        /// Which; there may be none.
-        partitions: Vec<i32>,
-        /// Which assignment this is.
-        generation: u64,
-    },
-    /// These partitions will be another's: finish what is at hand, then say
-    /// [`drained`](Reader::drained) for each. Reading them fails from now on.
-    Revoked {
-        /// Which.
-        partitions: Vec<i32>,
-        /// Which assignment this is.
-        generation: u64,
-        /// They are given away then, drained or not.
-        deadline: Instant,
-    },
-    /// These partitions are another's already: drop what is at hand.
-    Lost {
-        /// Which.
-        partitions: Vec<i32>,
-        /// Which assignment this is.
-        generation: u64,
-    },
-    /// The client is of no use any more: end the process, and start it again.
-    Failed {
-        /// What the client says.
-        cause: String,
-    },
-}
-
-/// The events of a group's member, in order.
-pub type GroupEvents = mpsc::Receiver<GroupEvent>;
 
 type Parse<M> = dyn Fn(&Incoming<'_>) -> M + Send + Sync;
 
@@ -133,7 +92,7 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
         topic: &str,
         parse: impl Fn(&Incoming<'_>) -> M + Send + Sync + 'static,
     ) -> Result<Self, SettingsError> {
-        Self::new(settings, context(settings, topic, None), Box::new(parse))
+        Self::new(settings, Context::new(settings, topic, None), Box::new(parse))
     }
 
     /// A member of the settings' group, which reads the partitions that it is assigned.
@@ -147,8 +106,8 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
         topic: &str,
         parse: impl Fn(&Incoming<'_>) -> M + Send + Sync + 'static,
     ) -> Result<(Self, GroupEvents), SettingsError> {
-        let (tell, events) = mpsc::channel(EVENTS);
-        let context = context(settings, topic, Some(tell));
+        let (tell, events) = event::channel();
+        let context = Context::new(settings, topic, Some(tell));
         Ok((Self::new(settings, context, Box::new(parse))?, events))
     }
 
@@ -401,19 +360,5 @@ impl<M> Shared<M> {
         let consumer = self.client.consumer()?;
         let committed = consumer.commit(&self.client.at(partition, next)?, mode);
         committed.map_err(|error| self.client.unavailable(&error))
-    }
-}
-
-fn context(settings: &Settings, topic: &str, events: Option<mpsc::Sender<GroupEvent>>) -> Context {
-    Context {
-        topic: topic.to_owned(),
-        signals: Signals::default(),
-        events,
-        cooperative: settings.membership == Membership::Cooperative,
-        drain: settings.drain,
-        closing: AtomicBool::new(false),
-        fatal: OnceLock::new(),
-        assignment: Mutex::default(),
-        drained: Condvar::new(),
     }
 }

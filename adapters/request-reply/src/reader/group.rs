@@ -34,6 +34,7 @@ use super::GroupEvent;
 use super::signal::Signals;
 use crate::assignment::Assignment;
 use crate::client_log;
+use crate::settings::{Membership, Settings};
 
 /// Hears what the client tells.
 pub(super) struct Context {
@@ -50,6 +51,24 @@ pub(super) struct Context {
 }
 
 impl Context {
+    pub(super) fn new(
+        settings: &Settings,
+        topic: &str,
+        events: Option<mpsc::Sender<GroupEvent>>,
+    ) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            signals: Signals::default(),
+            events,
+            cooperative: settings.membership == Membership::Cooperative,
+            drain: settings.drain,
+            closing: AtomicBool::new(false),
+            fatal: OnceLock::new(),
+            assignment: Mutex::default(),
+            drained: Condvar::new(),
+        }
+    }
+
     /// Whose partitions are whose.
     pub(super) fn assignment(&self) -> MutexGuard<'_, Assignment> {
         self.assignment.lock().unwrap_or_else(PoisonError::into_inner)
