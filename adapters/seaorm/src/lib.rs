@@ -1,13 +1,36 @@
-//! The domain's storage ports on a relational database, by `SeaORM`.
+//! The domain's storage ports on a relational database, by `SeaORM`: a `SQLite` file, or a
+//! `PostgreSQL` server.
 //!
-//! [`SeaOrmStore`] is all five of them. Read in this order: `open` (what makes a file our
-//! database), `writer` (one write transaction at a time), `entity` (the tables), `codec` (what
-//! stands in their blobs), then one file per port. What a batch of requests does to the
-//! database is constant SQL, in `dialect`; everything else goes by entities. What only `SQLite`
-//! does stands in `open`, `connection`, `writer`, `error` and `dialect/sqlite`: another database
-//! needs its own of these, and the rest stays.
+//! [`SeaOrmStore`] is all five of them. Read in this order: `open` (what makes a database ours),
+//! `writers` (write transactions), `entity` (the tables), `codec` (what stands in their blobs),
+//! then one file per port. What a batch of requests does to the database is constant SQL, in
+//! `hot_path`; everything else goes by entities. What databases do each in its own way stands
+//! in the folders of `open`, `connection`, `error`, `dialect` and `hot_path`: another one needs
+//! its own file in each of these, and the rest stays.
+//!
+//! # Locks
+//!
+//! A file has one writer at a time. On a server, transactions run side by side at READ
+//! COMMITTED, and each locks the rows that it reads to write them. All take their locks in one
+//! order, so that they wait for each other and never in a circle:
+//!
+//! 1. the reply lane: wholly to lease it, lightly (`FOR KEY SHARE`) to act under the lease;
+//! 2. campaigns, the oldest first: wholly to steer one, less (`FOR NO KEY UPDATE`) to record
+//!    answers, lightly to mark what is sent;
+//! 3. chunks of a campaign by their numbers;
+//! 4. the lane of requests;
+//! 5. shops by lane and id;
+//! 6. the installation, whose revision everybody takes.
+//!
+//! Whoever meets a foreign program's locks in another order is rolled back and tried again a
+//! few times (`retry`), and so is who adds a row that another transaction was adding.
 //!
 //! # What survives
+//!
+//! On a server, everything that was reported as stored, as far as its disks do; a session that
+//! would not wait for them is set to. A process that is frozen within a transaction is evicted
+//! by the server's time-outs, which every session sets; one that froze half way through a
+//! message is not, until its connection ends.
 //!
 //! `SQLite` runs with a write-ahead log and `synchronous = NORMAL`. A process that is killed,
 //! by kill -9 too, loses nothing that was reported as stored. When the machine loses power,
@@ -31,6 +54,7 @@ mod hot_path;
 mod open;
 mod open_error;
 mod pages;
+mod readers;
 mod reply_lanes;
 mod retry;
 mod scan;

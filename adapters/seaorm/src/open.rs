@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use sea_orm::DatabaseConnection;
-
 use crate::dialect::Dialect;
 use crate::open_error::OpenError;
+use crate::readers::Readers;
 use crate::settings::StoreSettings;
 use crate::writers::Writers;
 
@@ -17,7 +16,7 @@ mod sqlite;
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) writers: Writers,
-    pub(crate) readers: DatabaseConnection,
+    pub(crate) readers: Readers,
     /// The database's file by its one true name, where it has one.
     pub(crate) file: Option<PathBuf>,
     pub(crate) dialect: &'static Dialect,

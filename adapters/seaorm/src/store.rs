@@ -7,8 +7,7 @@ use catchment_domain::ports::StoreError;
 use catchment_domain::{Deadline, Lanes, Revision, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect,
-    Statement, Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value,
 };
 
 use crate::dialect::Dialect;
@@ -16,6 +15,7 @@ use crate::entity::{installation, lane_state};
 use crate::error::{Row, classify};
 use crate::open::{self, Migrated, Opened};
 use crate::open_error::OpenError;
+use crate::readers::Readers;
 use crate::settings::StoreSettings;
 use crate::writers::{Transaction, Writers};
 
@@ -26,7 +26,7 @@ use crate::writers::{Transaction, Writers};
 #[derive(Clone, Debug)]
 pub struct SeaOrmStore {
     writers: Writers,
-    pub(crate) readers: DatabaseConnection,
+    pub(crate) readers: Readers,
     file: Option<PathBuf>,
     pub(crate) dialect: &'static Dialect,
     pub(crate) settings: Arc<StoreSettings>,
@@ -109,7 +109,7 @@ impl SeaOrmStore {
     ///
     /// When the database says so; it is closed nevertheless.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.readers.close_by_ref().await.map_err(classify)?;
+        self.readers.close().await.map_err(classify)?;
         self.writers.close().await
     }
 

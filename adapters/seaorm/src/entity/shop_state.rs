@@ -72,7 +72,7 @@ impl Columns {
             },
             radius: radius("radius", self.radius)?,
             version: row.number("version", self.version)?,
-            active,
+            active: active.into(),
             released,
         })
     }

@@ -18,6 +18,7 @@ use crate::connection::OwnConnection;
 use crate::dialect::POSTGRES;
 use crate::error::{Failure, driver_failed};
 use crate::open_error::{OpenError, without_password};
+use crate::readers::Readers;
 use crate::settings::StoreSettings;
 use crate::store::statement;
 use crate::writers::Writers;
@@ -54,7 +55,10 @@ pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, 
         .connect_lazy_with(readers);
     Ok(Opened {
         writers: Writers::of_server(server.options, settings),
-        readers: SqlxPostgresConnector::from_sqlx_postgres_pool(readers),
+        readers: Readers::new(
+            SqlxPostgresConnector::from_sqlx_postgres_pool(readers),
+            patience(settings),
+        ),
         file: None,
         dialect: &POSTGRES,
     })
@@ -113,11 +117,15 @@ pub(crate) async fn connect(
     options: &PgConnectOptions,
     settings: &StoreSettings,
 ) -> Result<OwnConnection, DbErr> {
-    let patience = settings.statement_timeout.saturating_add(GRACE);
     let connected = timeout(ATTEMPT, PgConnection::connect_with(options)).await;
     let connected = connected.unwrap_or_else(|elapsed| Err(std::io::Error::from(elapsed).into()));
     let connection = connected.map_err(driver_failed)?;
-    Ok(OwnConnection::postgres(connection, patience))
+    Ok(OwnConnection::postgres(connection, patience(settings)))
+}
+
+/// How long the answer to a statement may take.
+fn patience(settings: &StoreSettings) -> Duration {
+    settings.statement_timeout.saturating_add(GRACE)
 }
 
 /// A database of a server.

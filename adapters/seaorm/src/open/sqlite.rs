@@ -13,6 +13,7 @@ use crate::connection::OwnConnection;
 use crate::dialect::SQLITE;
 use crate::error::{Failure, driver_failed};
 use crate::open_error::OpenError;
+use crate::readers::Readers;
 use crate::retry::while_busy;
 use crate::settings::StoreSettings;
 use crate::store::statement;
@@ -31,6 +32,8 @@ pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, 
     let opening = Opening { path: &path, url, settings };
     let (connection, _) = opening.prepare().await?;
     let readers = opening.connect(settings.readers.get(), true).await?;
+    // The database is in this process, and nothing that is read waits for who writes.
+    let readers = Readers::new(readers, Duration::MAX);
     let file = Path::new(&path).canonicalize();
     let file = file.map_err(|_| OpenError::CannotOpen { database: path.clone() })?;
     let writers = Writers::of_file(opening.own(&connection).await?);
