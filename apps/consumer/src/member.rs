@@ -108,17 +108,14 @@ impl Member {
         let effects: Vec<Effect> = match event {
             Some(GroupEvent::Assigned { partitions, .. }) => {
                 self.readiness.met(GROUP);
-                tracing::info!(?partitions, "assigned");
                 lanes(partitions).filter_map(|lane| self.roster.assigned(lane)).collect()
             }
             Some(GroupEvent::Revoked { partitions, generation, .. }) => {
-                tracing::info!(?partitions, "revoked");
                 let revoke = |lane| self.roster.revoked(lane, generation);
                 lanes(partitions).filter_map(revoke).collect()
             }
             Some(GroupEvent::Lost { partitions, .. }) => {
                 self.readiness.unmet(GROUP, "lost the membership");
-                tracing::warn!(?partitions, "lost");
                 lanes(partitions).filter_map(|lane| self.roster.lost(lane)).collect()
             }
             Some(GroupEvent::Failed { cause }) => return Err(ProcessError::Internal(cause)),
