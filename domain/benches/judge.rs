@@ -52,7 +52,7 @@ fn causes(count: u64) -> Vec<ActiveCause> {
 /// A shop of 5 km with 4 causes.
 fn shop() -> ShopState {
     let mut shop = ShopState::new(Radius::try_from(5_000_u32).unwrap(), Revision(1));
-    shop.active = causes(4);
+    shop.active = causes(4).into();
     shop.radius = shop.resolution(Radius::CLOSED).radius;
     shop
 }
@@ -61,7 +61,7 @@ fn shop() -> ShopState {
 fn with_room(shop: &ShopState) -> ShopState {
     let mut active = Vec::with_capacity(shop.active.len() + 1);
     active.extend_from_slice(&shop.active);
-    ShopState { active, released: Vec::with_capacity(1), ..*shop }
+    ShopState { active: active.into(), released: Vec::with_capacity(1), ..*shop }
 }
 
 fn activate(revision: u64) -> Change {

@@ -1,5 +1,7 @@
 //! Causes: what each campaign wants at one shop.
 
+use std::ops::Deref;
+
 use crate::radius::Limit;
 use crate::revision::CampaignRef;
 use crate::time::Deadline;
@@ -57,6 +59,80 @@ impl ActiveCause {
     }
 }
 
+/// The causes in force at a shop, in the order of [`ActiveCause::key`], which no two share.
+///
+/// ```
+/// use catchment_domain::Causes;
+/// assert!(Causes::NONE.is_empty());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Causes(Vec<ActiveCause>);
+
+impl Causes {
+    /// No cause.
+    pub const NONE: Self = Self(Vec::new());
+
+    /// The place of a cause, or the place where it would stand.
+    pub(crate) fn place(&self, key: (Origin, TriggerKind)) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&key, ActiveCause::key)
+    }
+
+    /// The place of a campaign's cause: it has one at a shop, whatever its kind.
+    pub(crate) fn place_of(&self, campaign: CampaignRef) -> Option<usize> {
+        self.0.binary_search_by_key(&Origin::Campaign(campaign), |cause| cause.origin).ok()
+    }
+
+    /// Puts a cause in its place, or in the place of the one that is there.
+    pub fn insert(&mut self, cause: ActiveCause) {
+        match self.place(cause.key()) {
+            Err(place) => self.0.insert(place, cause),
+            Ok(place) => {
+                if let Some(older) = self.0.get_mut(place) {
+                    *older = cause;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, place: usize) {
+        if place < self.0.len() {
+            self.0.remove(place);
+        }
+    }
+}
+
+impl Deref for Causes {
+    type Target = [ActiveCause];
+
+    fn deref(&self) -> &[ActiveCause] {
+        &self.0
+    }
+}
+
+impl<'a> IntoIterator for &'a Causes {
+    type Item = &'a ActiveCause;
+    type IntoIter = std::slice::Iter<'a, ActiveCause>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+/// Takes causes in any order; of those that share a key, one.
+impl From<Vec<ActiveCause>> for Causes {
+    fn from(mut causes: Vec<ActiveCause>) -> Self {
+        causes.sort_unstable_by_key(ActiveCause::key);
+        causes.dedup_by_key(|cause| cause.key());
+        Self(causes)
+    }
+}
+
+impl Extend<ActiveCause> for Causes {
+    fn extend<I: IntoIterator<Item = ActiveCause>>(&mut self, causes: I) {
+        causes.into_iter().for_each(|cause| self.insert(cause));
+    }
+}
+
 /// A cause that is over. It stays until no copy of its activation can take effect any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReleasedCause {
@@ -66,4 +142,36 @@ pub struct ReleasedCause {
     pub deadline: Deadline,
     /// What its release did.
     pub effect: Effect,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_stand_in_order_and_each_once_however_they_come() {
+        let cause = |kind: &str, effect| ActiveCause {
+            origin: Origin::Request,
+            kind: kind.parse().unwrap(),
+            rank: Rank(1),
+            limit: "3km".parse().unwrap(),
+            effect,
+        };
+        let some = [
+            cause("b", Effect::Applied),
+            cause("a", Effect::Applied),
+            cause("c", Effect::Applied),
+            cause("a", Effect::Applied),
+        ];
+        let mut causes = Causes::from(some.to_vec());
+        let mut inserted = Causes::default();
+        inserted.extend(some);
+        assert_eq!(causes, inserted);
+        assert_eq!(*causes, [some[1], some[0], some[2]]);
+        causes.insert(cause("b", Effect::Unchanged));
+        assert_eq!((causes.len(), causes[1].effect), (3, Effect::Unchanged));
+        causes.remove(0);
+        causes.remove(7);
+        assert_eq!(causes.len(), 2);
+    }
 }

@@ -98,7 +98,7 @@ impl Seat<'_> {
         if self.released(campaign).is_ok() {
             return Some(self.refused(Status::Superseded, Code::CampaignEnded));
         }
-        let active = self.shop.active.get(self.find_active(campaign)?)?;
+        let active = self.shop.active.get(self.shop.active.place_of(campaign)?)?;
         Some(self.repeat(active.effect))
     }
 
@@ -112,12 +112,13 @@ impl Seat<'_> {
         if self.time.is_passed(deadline) {
             return self.expired(deadline);
         }
-        let makes_room = replaces.is_some_and(|older| self.find_active(older.campaign).is_some());
+        let makes_room =
+            replaces.is_some_and(|older| self.shop.active.place_of(older.campaign).is_some());
         if MAX_CAUSES <= self.shop.active.len() - usize::from(makes_room) {
             return self.refused(Status::Rejected, Code::TooManyCauses);
         }
         let before = self.begin_write();
-        self.insert(cause);
+        self.shop.active.insert(cause);
         let released = replaces.filter(|older| self.leave(older.campaign, older.deadline));
         let outcome = self.resolved(before);
         let effect = Effect::from_change(outcome.status == Status::Applied);
@@ -139,7 +140,7 @@ impl Seat<'_> {
             }
             return self.repeat(effect);
         }
-        if self.find_active(campaign).is_none() && self.time.is_passed(deadline) {
+        if self.shop.active.place_of(campaign).is_none() && self.time.is_passed(deadline) {
             self.time.pass(deadline);
             return self.untouched(Status::Unchanged, None, false);
         }
@@ -156,17 +157,17 @@ impl Seat<'_> {
         {
             return self.expired(deadline);
         }
-        let replaces = self.active(cause.key()).is_ok();
+        let replaces = self.shop.active.place(cause.key()).is_ok();
         if !replaces && MAX_CAUSES <= self.shop.active.len() {
             return self.refused(Status::Rejected, Code::TooManyCauses);
         }
         let before = self.begin_write();
-        self.insert(cause);
+        self.shop.active.insert(cause);
         self.resolved(before)
     }
 
     fn release_kind(&mut self, kind: TriggerKind) -> Outcome {
-        let Ok(index) = self.active((Origin::Request, kind)) else {
+        let Ok(index) = self.shop.active.place((Origin::Request, kind)) else {
             return self.untouched(Status::Unchanged, None, false);
         };
         let before = self.begin_write();
@@ -201,7 +202,7 @@ impl Seat<'_> {
     /// Ends a campaign here: its cause goes from active to released and never back.
     /// Returns whether it was released by this.
     fn leave(&mut self, campaign: CampaignRef, deadline: Deadline) -> bool {
-        let active = self.find_active(campaign);
+        let active = self.shop.active.place_of(campaign);
         if let Some(index) = active {
             self.shop.active.remove(index);
         }
@@ -225,24 +226,10 @@ impl Seat<'_> {
         }
     }
 
-    /// Puts a cause in its place, or in the place of the one that is there.
-    fn insert(&mut self, cause: ActiveCause) {
-        match self.active(cause.key()) {
-            Err(place) => self.shop.active.insert(place, cause),
-            Ok(index) => {
-                if let Some(older) = self.shop.active.get_mut(index) {
-                    *older = cause;
-                }
-            }
-        }
-    }
-
     /// Keeps what an activation did, for its repeats.
     fn note_activation(&mut self, cause: ActiveCause, effect: Effect) {
-        if let Ok(index) = self.active(cause.key())
-            && let Some(cause) = self.shop.active.get_mut(index)
-        {
-            cause.effect = effect;
+        if self.shop.active.place(cause.key()).is_ok() {
+            self.shop.active.insert(ActiveCause { effect, ..cause });
         }
     }
 
@@ -253,17 +240,6 @@ impl Seat<'_> {
         {
             released.effect = effect;
         }
-    }
-
-    /// The place of a cause among the active ones.
-    fn active(&self, key: (Origin, TriggerKind)) -> Result<usize, usize> {
-        self.shop.active.binary_search_by_key(&key, ActiveCause::key)
-    }
-
-    /// The place of a campaign's cause: it has one at a shop, whatever its kind.
-    fn find_active(&self, campaign: CampaignRef) -> Option<usize> {
-        let origin = Origin::Campaign(campaign);
-        self.shop.active.binary_search_by_key(&origin, |cause| cause.origin).ok()
     }
 
     fn released(&self, campaign: CampaignRef) -> Result<usize, usize> {

@@ -37,7 +37,7 @@ pub mod service;
 
 pub use batch::{Batch, Loaded, LoadedShop, Receipt, ReceiptEntry, judge_batch};
 pub use campaign::{Campaign, CampaignError, CampaignState, Command, Draft};
-pub use cause::{ActiveCause, Effect, Origin, ReleasedCause};
+pub use cause::{ActiveCause, Causes, Effect, Origin, ReleasedCause};
 pub use chunk::{CHUNK_SHOPS, Chunk, Detail, ShopList, Slot, Tally, sending_order};
 pub use correlation::{Attempt, MAX_SHOPS, Nonce, Phase, Ticket};
 pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};

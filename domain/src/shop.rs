@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::cause::{ActiveCause, Effect, ReleasedCause};
+use crate::cause::{Causes, Effect, ReleasedCause};
 use crate::lane::{Lane, Lanes};
 use crate::precedence::{Resolution, resolve};
 use crate::radius::Radius;
@@ -149,8 +149,8 @@ pub struct ShopState {
     pub radius: Radius,
     /// Rises with every change.
     pub version: u64,
-    /// What limits the radius, in the order of [`ActiveCause::key`].
-    pub active: Vec<ActiveCause>,
+    /// What limits the radius.
+    pub active: Causes,
     /// Campaigns that are over here, in their order, kept so that late copies are noticed.
     pub released: Vec<ReleasedCause>,
 }
@@ -163,7 +163,7 @@ impl ShopState {
             base: Base { radius: base, revision, effect: Effect::Applied },
             radius: base,
             version: 1,
-            active: Vec::new(),
+            active: Causes::NONE,
             released: Vec::new(),
         }
     }

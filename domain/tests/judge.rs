@@ -116,7 +116,6 @@ impl Stand {
         let names = (0..MAX_CAUSES - room - self.shop.active.len()).map(|n| kind(&format!("f{n}")));
         let like = cause(Origin::Request, "100%");
         self.shop.active.extend(names.map(|kind| ActiveCause { kind, ..like }));
-        self.shop.active.sort_by_key(ActiveCause::key);
     }
 }
 
@@ -178,7 +177,7 @@ fn check(
 fn prepare(there: Cause) -> impl Fn(&mut ShopState) {
     move |shop| match there {
         Cause::Absent => {}
-        Cause::Active => shop.active.push(cause(Origin::Campaign(campaign(7)), "3km")),
+        Cause::Active => shop.active.insert(cause(Origin::Campaign(campaign(7)), "3km")),
         Cause::Released => shop.released.push(ReleasedCause {
             campaign: campaign(7),
             deadline: deadline(2_000),
@@ -251,7 +250,7 @@ fn an_activation_of_a_kind_is_judged_by_deadline_then_room() {
 fn a_release_of_a_kind_is_judged_by_cause() {
     let change = |_| Change::ReleaseKind { kind: kind("rider_shortage") };
     check(|_| (), change, |_, _| (Status::Unchanged, None, false, false, false));
-    check(|shop| shop.active.push(cause(Origin::Request, "3km")), change, |_, _| APPLIED);
+    check(|shop| shop.active.insert(cause(Origin::Request, "3km")), change, |_, _| APPLIED);
 }
 
 #[test]

@@ -295,7 +295,7 @@ fn a_cause_keeps_the_rank_that_its_kind_had() {
         rank: catchment_domain::Rank(30),
         ..cause(Origin::Campaign(campaign(1)), "3km")
     };
-    stand.shop.active.push(overruled);
+    stand.shop.active.insert(overruled);
     stand.shop.radius = metres(3_000);
     check(&mut stand, &[(activate(2, "1km", 10), Status::Unchanged, None, 3_000, false)]);
 }
