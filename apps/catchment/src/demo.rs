@@ -20,7 +20,7 @@ use crate::commands::shops::generate;
 use crate::ending::Ending;
 use crate::engine::{Engine, EngineLock};
 use crate::number::{counted, grouped, rate};
-use crate::output::{Output, table};
+use crate::output::{Output, note, table};
 use crate::run::Interrupts;
 use crate::scratch::Scratch;
 use crate::stores::Stores;
@@ -121,6 +121,9 @@ async fn over_kafka(
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Option<u64>> {
     let scratch = Scratch::create(&mut settings, Lanes(arguments.partitions)).await?;
+    if !output.json {
+        note(format_args!("topics and schema of this demo: {}", scratch.name()));
+    }
     let wrong = tokio::select! {
         wrong = with_processes(arguments, settings, output) => wrong.map(Some),
         // The processes are killed: what they were about goes away as well.

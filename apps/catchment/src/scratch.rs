@@ -2,7 +2,9 @@
 //! settings name. Nothing of them is left at the end.
 
 use std::num::NonZeroU16;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use catchment_bootstrap::settings::{Database, Settings};
 use catchment_domain::Lanes;
 use catchment_kafka::KafkaCluster;
@@ -13,13 +15,17 @@ use crate::stores;
 use crate::topics::{self, Plan};
 
 /// A requester leases one partition, and ad-hoc calls of this process read the other.
-const REPLY_PARTITIONS: NonZeroU16 = NonZeroU16::MIN.saturating_add(1);
+const PLAN: Plan = Plan { reply_partitions: NonZeroU16::MIN.saturating_add(1), replication: None };
+/// About as many bytes as a request or its reply has.
+const MESSAGE_BYTES: usize = 250;
 const NO_SERVER: &str = "over Kafka, shops and campaigns are kept in PostgreSQL: name a database, \
                          such as `--database postgres://user@host/name`";
 
 /// Topics, a group and a schema that nobody else has.
 pub(crate) struct Scratch {
     cluster: KafkaCluster,
+    /// Topics that only raw messages travel in, where somebody makes them.
+    raw: KafkaCluster,
     /// The database as it was named, without the schema.
     database: Database,
     schema: String,
@@ -44,7 +50,9 @@ impl Scratch {
         kafka.replies_topic = format!("{schema}.replies");
         kafka.group_id.clone_from(&schema);
         let cluster = topics::connect(settings).await?;
-        let scratch = Self { cluster, database: whole, schema };
+        let raw = cluster
+            .with_topics(&format!("{schema}.raw.requests"), &format!("{schema}.raw.replies"));
+        let scratch = Self { cluster, raw, database: whole, schema };
         if let Err(error) = scratch.make(&settings.database).await {
             scratch.remove().await;
             return Err(error);
@@ -52,24 +60,44 @@ impl Scratch {
         Ok(scratch)
     }
 
+    /// What its topics begin with, and its schema is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.schema
+    }
+
     async fn make(&self, database: &Database) -> anyhow::Result<()> {
         stores::create_schema(&self.database, &self.schema).await?;
         stores::migrate(database, false).await?;
-        let plan = Plan { reply_partitions: REPLY_PARTITIONS, replication: None };
-        topics::create(&self.cluster, database.lanes, plan).await?;
+        topics::create(&self.cluster, database.lanes, PLAN).await?;
         Ok(())
+    }
+
+    /// How long so many messages take to Kafka and back, without anything else.
+    ///
+    /// # Errors
+    ///
+    /// When Kafka does not take or give them.
+    pub(crate) async fn raw_round_trip(
+        &self,
+        lanes: Lanes,
+        count: u32,
+    ) -> anyhow::Result<Duration> {
+        topics::create(&self.raw, lanes, PLAN).await?;
+        let trip = self.raw.raw_round_trip(count as usize, MESSAGE_BYTES).await;
+        Ok(trip.context("could not send raw messages there and back")?.elapsed)
     }
 
     /// Removes them. What could not be removed is said, and harms nobody.
     pub(crate) async fn remove(self) {
-        let (schema, topics) = tokio::join!(
+        let (schema, topics, raw) = tokio::join!(
             stores::drop_schema(&self.database, &self.schema),
             self.cluster.delete_topics(),
+            self.raw.delete_topics(),
         );
         if let Err(error) = schema {
             complain(&format!("{error:#}"));
         }
-        if let Err(error) = topics {
+        if let Err(error) = topics.and(raw) {
             complain(&format!("could not delete the topics {}.*: {error}", self.schema));
         }
     }

@@ -31,8 +31,11 @@ pub(super) async fn run(
 ) -> anyhow::Result<Ending> {
     let mut interrupts = Interrupts::listen().context("could not listen to interrupts")?;
     let scratch = Scratch::create(&mut settings, Lanes(arguments.partitions)).await?;
+    if !output.json {
+        note(format_args!("topics and schema of this benchmark: {}", scratch.name()));
+    }
     let measured = tokio::select! {
-        measured = measure(arguments, settings, output) => measured.map(Some),
+        measured = measure(arguments, &scratch, settings, output) => measured.map(Some),
         () = interrupts.asked() => Ok(None),
     };
     scratch.remove().await;
@@ -43,17 +46,22 @@ pub(super) async fn run(
 
 async fn measure(
     arguments: &Arguments,
+    scratch: &Scratch,
     settings: Settings,
     output: Output,
 ) -> anyhow::Result<Measured> {
     let stores = Stores::open_existing(&settings.database).await?;
     let context = Context { settings, stores, output };
-    let measured = on(arguments, &context).await;
+    let measured = on(arguments, scratch, &context).await;
     context.stores.close().await;
     measured
 }
 
-async fn on(arguments: &Arguments, context: &Context) -> anyhow::Result<Measured> {
+async fn on(
+    arguments: &Arguments,
+    scratch: &Scratch,
+    context: &Context,
+) -> anyhow::Result<Measured> {
     let say = |what: &str| {
         if !context.output.json {
             note(what);
@@ -62,6 +70,8 @@ async fn on(arguments: &Arguments, context: &Context) -> anyhow::Result<Measured
     let Arguments { shops, consumers, calls, .. } = *arguments;
     say(&format!("making {}", counted(shops.into(), "shop")));
     generate(context, shops, 1).await?;
+    say("Kafka alone: as many messages there and back");
+    let raw = scratch.raw_round_trip(context.stores.shops.lanes(), shops).await?;
 
     say(&format!("a requester and {}: a campaign", counted(consumers.get().into(), "consumer")));
     let mut cluster = Cluster::start(consumers.get(), &context.settings).await?;
@@ -93,5 +103,5 @@ async fn on(arguments: &Arguments, context: &Context) -> anyhow::Result<Measured
 
     say("the database alone: bare transactions");
     let bare = context.stores.bare_batches(context.settings.engine.batch).await?;
-    Ok(Measured { shops, consumers, campaign: took, bare, idle, busy, usage })
+    Ok(Measured { shops, consumers, campaign: took, raw, bare, idle, busy, usage })
 }

@@ -17,6 +17,8 @@ pub(super) struct Measured {
     pub(super) consumers: NonZeroU16,
     /// A campaign over all shops, from the accepted command to the last stored outcome.
     pub(super) campaign: Duration,
+    /// As many messages there and back, without a database.
+    pub(super) raw: Duration,
     /// The database's bare transactions over all shops.
     pub(super) bare: Duration,
     /// Calls one after the other, with nothing else to do.
@@ -35,7 +37,7 @@ pub(super) fn tell(measured: &Measured, output: Output) -> io::Result<()> {
     if output.json {
         return output.value(&view(measured));
     }
-    let Measured { shops, consumers, campaign, bare, idle, busy, usage } = measured;
+    let Measured { shops, consumers, campaign, raw, bare, idle, busy, usage } = measured;
     let speed = |duration: &Duration| {
         let per_second = rate((*shops).into(), duration.as_secs_f64());
         format!("{} shops/s ({:.2} s)", grouped(per_second), duration.as_secs_f64())
@@ -53,6 +55,7 @@ pub(super) fn tell(measured: &Measured, output: Output) -> io::Result<()> {
             ),
         ),
         ("campaign", speed(campaign)),
+        ("raw", beside(raw)),
         ("bare", beside(bare)),
         ("calls", latencies(idle)),
         ("meanwhile", latencies(busy)),
@@ -80,7 +83,7 @@ fn latencies(sample: &Sample) -> String {
 }
 
 fn view(measured: &Measured) -> Value {
-    let Measured { shops, consumers, campaign, bare, idle, busy, usage } = measured;
+    let Measured { shops, consumers, campaign, raw, bare, idle, busy, usage } = measured;
     let speed = |duration: &Duration| {
         json!({
             "seconds": duration.as_secs_f64(),
@@ -102,7 +105,9 @@ fn view(measured: &Measured) -> Value {
         "shops": shops,
         "consumers": consumers,
         "campaign": speed(campaign),
+        "raw_round_trip": speed(raw),
         "bare_transactions": speed(bare),
+        "ratio_to_raw": ratio(*raw, *campaign),
         "ratio_to_bare": ratio(*bare, *campaign),
         "calls_idle": calls(idle),
         "calls_during_a_campaign": calls(busy),

@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use catchment_bootstrap::SystemClock;
 use catchment_domain::Lanes;
 use catchment_kafka::{ClientSettings, KafkaCluster, KafkaSettings, TopicPlan};
-use catchment_seaorm::{SeaOrmStore, StoreSettings};
+use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
@@ -92,6 +92,25 @@ impl World {
         self.runtime.block_on(async { self.cluster().await.create_topics(&plan).await }).unwrap();
     }
 
+    /// Whether the database has a schema of this name.
+    pub(crate) fn has_schema(&self, name: &str) -> bool {
+        assert!(name.starts_with("catchment_"), "`{name}` is no schema");
+        let url = self.url().replace(&self.name, name);
+        let checked = self.runtime.block_on(SeaOrmStore::check(&url, &store_settings()));
+        !matches!(checked, Err(OpenError::NoSchema { .. }))
+    }
+
+    /// Removes the schema and the topics that a killed command left behind.
+    pub(crate) fn remove(&self, name: &str) {
+        let (url, settings) = (database(), store_settings());
+        self.runtime.block_on(async {
+            SeaOrmStore::drop_schema(&url, name, &settings).await.unwrap();
+            let topics = [format!("{name}.requests"), format!("{name}.replies")];
+            let cluster = self.cluster().await.with_topics(&topics[0], &topics[1]);
+            cluster.delete_topics().await.unwrap();
+        });
+    }
+
     async fn cluster(&self) -> KafkaCluster {
         let settings = KafkaSettings {
             requests_topic: format!("{}.requests", self.name),
@@ -129,5 +148,6 @@ pub(crate) fn database() -> String {
 
 #[expect(clippy::disallowed_methods, reason = "where services are is said by the environment")]
 fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `scripts/services`"))
+    let value = std::env::var(name);
+    value.unwrap_or_else(|_| panic!("{name} is not set: run `scripts/services`"))
 }

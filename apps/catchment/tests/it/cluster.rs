@@ -1,0 +1,202 @@
+//! Demo, benchmark and calls with requester and consumers as processes of their own, and what
+//! becomes of those.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use catchment_bootstrap::health;
+use serde_json::{Value, json};
+
+use crate::app::{Ran, program};
+use crate::world::World;
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Looks until there is something to see.
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < until, "waited in vain for {what}");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn the_demo_is_right_at_every_shop() {
+    let world = World::empty();
+    let arguments = ["demo", "--over", "kafka", "--shops", "600", "--partitions", "3"];
+    let told = world.ask(&arguments);
+    assert_eq!(told["wrong"], 0, "{told}");
+    let acts = told["acts"].as_array().unwrap();
+    assert_eq!(acts.len(), 5);
+    for act in &acts[1..] {
+        let outcomes = act["outcomes"].as_object().unwrap();
+        assert!(outcomes.keys().all(|status| status == "applied" || status == "unchanged"));
+        let total: u64 = outcomes.values().filter_map(Value::as_u64).sum();
+        assert_eq!(act["shops"], total, "an outcome for every shop");
+    }
+}
+
+#[test]
+fn a_benchmark_prints_what_it_measured() {
+    let world = World::empty();
+    let arguments = ["bench", "campaign", "--over", "kafka", "--shops", "500"];
+    let options = ["--partitions", "3", "--calls", "20", "--consumers", "2"];
+    let measured = world.ask(&[&arguments[..], &options].concat());
+    for speed in ["campaign", "raw_round_trip", "bare_transactions"] {
+        assert!(measured[speed]["shops_per_second"].as_u64().unwrap() > 0, "{measured}");
+    }
+    assert_eq!(measured["calls_idle"]["calls"], 20);
+    let processes = measured["processes"].as_array().unwrap();
+    let ours = processes.iter().filter(|process| !process["peak_memory_bytes"].is_null());
+    assert_eq!(ours.count(), 4, "a requester, two consumers, the command itself: {measured}");
+}
+
+/// Starts a demo that takes a while, and waits for its processes.
+fn long_demo(world: &World) -> (Child, Vec<u32>) {
+    let demo = Command::new(program())
+        .args(["demo", "--over", "kafka", "--shops", "20000", "--partitions", "2"])
+        .env_clear()
+        .envs(world.variables())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let processes = wait_for("the processes of the demo", || {
+        let processes = children_of(demo.id());
+        (processes.len() == 3).then_some(processes)
+    });
+    (demo, processes)
+}
+
+/// The processes whose parent is this one.
+fn children_of(parent: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| field_of(*pid, 1) == Some(parent.to_string())).collect()
+}
+
+fn wait_until_ended(processes: &[u32]) {
+    for pid in processes {
+        wait_for("the end of a process", || {
+            // One that nobody waits for stays in the table of processes.
+            field_of(*pid, 0).is_none_or(|state| state == "Z").then_some(())
+        });
+    }
+}
+
+/// A field of `/proc/PID/stat` behind the name of the program.
+fn field_of(pid: u32, place: usize) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(place).map(ToOwned::to_owned)
+}
+
+/// The schema that a demo names in its first line.
+fn schema_of(ran: &Ran) -> String {
+    let line = ran.stderr.lines().next().unwrap_or_default();
+    line.rsplit(' ').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing_behind() {
+    let world = World::empty();
+    let (demo, processes) = long_demo(&world);
+    let pid = demo.id().to_string();
+    assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
+    let ran = Ran::from(demo.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    wait_until_ended(&processes);
+    assert!(!world.has_schema(&schema_of(&ran)), "{ran:?}");
+}
+
+#[test]
+fn processes_do_not_outlive_a_demo_that_is_killed() {
+    let world = World::empty();
+    let (mut demo, processes) = long_demo(&world);
+    demo.kill().unwrap();
+    let ran = Ran::from(demo.wait_with_output().unwrap());
+    wait_until_ended(&processes);
+    world.remove(&schema_of(&ran));
+}
+
+#[test]
+fn a_process_that_dies_is_an_error_with_its_name() {
+    let world = World::empty();
+    let (demo, processes) = long_demo(&world);
+    let pid = processes[0].to_string();
+    assert!(Command::new("kill").args(["-s", "KILL", &pid]).status().unwrap().success());
+    let ran = Ran::from(demo.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let line = ran.stderr.lines().last().unwrap();
+    assert!(line.contains(" ended with signal: 9 (SIGKILL)"), "{ran:?}");
+    assert!(!world.has_schema(&schema_of(&ran)), "{ran:?}");
+}
+
+/// A consumer that is ready, and ends with this process.
+fn consumer(world: &World) -> Child {
+    let probes = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let consumer = Command::new(program().with_file_name("consumer"))
+        .env_clear()
+        .envs(world.variables())
+        .env("CATCHMENT__PROBES__ADDRESS", probes.to_string())
+        .env("CATCHMENT__SHUTDOWN__WITH_STDIN", "true")
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for("a consumer", || health::ask(probes).ok().filter(|health| health.is_ready));
+    consumer
+}
+
+#[test]
+fn a_call_prints_its_reply() {
+    let world = World::with_shops();
+    let mut consumer = consumer(&world);
+    let limited = world.ask(&["call", "a", "--kind", "manual", "--limit", "2km"]);
+    assert_eq!(limited["status"], "applied");
+    assert_eq!((&limited["before"], &limited["after"]), (&json!(5_000), &json!(2_000)));
+    assert_eq!(limited["decided_by"], "manual");
+    let again = world.run(&["call", "a", "--kind", "manual", "--limit", "2km"]);
+    assert!(again.done().starts_with("status     unchanged\n"), "{again:?}");
+    let released = world.ask(&["call", "a", "--kind", "manual", "--release"]);
+    assert_eq!((&released["status"], &released["after"]), (&json!("applied"), &json!(5_000)));
+    let based = world.ask(&["call", "a", "--set-base", "6km"]);
+    assert_eq!((&based["status"], &based["after"]), (&json!("applied"), &json!(6_000)));
+
+    let unknown = world.run(&["call", "nobody", "--kind", "manual", "--limit", "2km"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), "status     rejected\n"));
+    assert_eq!(unknown.stderr, "catchment: rejected: there is no shop of this id\n");
+    drop(consumer.stdin.take());
+    assert!(consumer.wait().unwrap().success());
+}
+
+#[test]
+fn a_call_that_nobody_answers_may_still_take_effect() {
+    let world = World::with_shops();
+    let call = ["call", "a", "--kind", "manual", "--limit", "2km", "--timeout", "1s"];
+    let ran = world.run(&call);
+    let line = "catchment: no reply came in time; the request may still take effect\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), line), "{ran:?}");
+}
+
+#[test]
+fn a_call_says_one_thing() {
+    let world = World::with_shops();
+    for wrong in [
+        &["call", "a"][..],
+        &["call", "a", "--limit", "2km"],
+        &["call", "a", "--kind", "manual"],
+        &["call", "a", "--kind", "manual", "--set-base", "6km"],
+        &["call", "a", "--kind", "manual", "--limit", "2km", "--release"],
+        &["call", "a", "--kind", "manual", "--limit", "2"],
+    ] {
+        let ran = world.run(wrong);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (Some(2), 1), "{ran:?}");
+    }
+}
