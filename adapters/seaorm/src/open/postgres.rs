@@ -290,6 +290,9 @@ fn with_session(options: PgConnectOptions, settings: &StoreSettings) -> PgConnec
             // The statements are constant, and their arrays say nothing about how many rows
             // they meet; a plan made for each set of values takes longer than running it.
             ("plan_cache_mode", "force_generic_plan"),
+            // Every statement goes by a key, in its order. Where nothing is known of a table yet,
+            // as after its first import, the rest of it would be sorted for each page.
+            ("enable_bitmapscan", "off"),
         ])
 }
 
