@@ -23,12 +23,17 @@ fn peak_of(status: &str) -> Option<u64> {
     Some(kibibytes * 1_024)
 }
 
+/// The processor time that a process took itself.
+pub(crate) fn own_time(pid: u32) -> Option<Duration> {
+    Some(Stat::read(pid)?.own)
+}
+
 /// The processor time that a process and all its descendants took, those included that ended.
 pub(crate) fn processor_time(pid: u32) -> Option<Duration> {
-    let own = Stat::read(pid)?.time;
+    let Stat { own, ended, .. } = Stat::read(pid)?;
     let children = children_of(pid);
     let theirs: Duration = children.into_iter().filter_map(processor_time).sum();
-    Some(own + theirs)
+    Some(own + ended + theirs)
 }
 
 fn children_of(pid: u32) -> BTreeSet<u32> {
@@ -45,8 +50,10 @@ fn pids() -> impl Iterator<Item = u32> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
     parent: u32,
-    /// Of the process, and of its children that ended and were waited for.
-    time: Duration,
+    /// Of the process.
+    own: Duration,
+    /// Of its children that ended and were waited for.
+    ended: Duration,
 }
 
 impl Stat {
@@ -59,9 +66,12 @@ impl Stat {
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_whitespace().collect();
         let parent = fields.get(1)?.parse().ok()?;
-        let ticks: Vec<u32> =
-            fields.get(11..15)?.iter().map(|field| field.parse().ok()).collect::<Option<_>>()?;
-        Some(Self { parent, time: TICK * ticks.iter().sum() })
+        let time = |from: usize| {
+            let parts = fields.get(from..from + 2)?.iter();
+            let ticks: Option<Vec<u32>> = parts.map(|field| field.parse().ok()).collect();
+            Some(TICK * ticks?.iter().sum())
+        };
+        Some(Self { parent, own: time(11)?, ended: time(13)? })
     }
 }
 
@@ -73,7 +83,8 @@ mod tests {
     fn a_process_is_read_behind_its_name() {
         let text = "17 (a ) b) S 1 17 17 0 -1 4194560 900 1 0 0 250 50 3 2 20 0 8 0 1 2 3";
         let stat = Stat::parse(text);
-        assert_eq!(stat, Some(Stat { parent: 1, time: Duration::from_millis(3_050) }));
+        let (own, ended) = (Duration::from_secs(3), Duration::from_millis(50));
+        assert_eq!(stat, Some(Stat { parent: 1, own, ended }));
         assert_eq!(Stat::parse("17 (a) S 1"), None);
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use catchment_bootstrap::settings::Settings;
 
 use crate::cluster::Cluster;
-use crate::resources::{listening_on, peak_memory, processor_time};
+use crate::resources::{listening_on, own_time, peak_memory, processor_time};
 
 /// The processes whose pids are known.
 pub(super) struct Watched(Vec<Process>);
@@ -13,8 +13,8 @@ pub(super) struct Watched(Vec<Process>);
 struct Process {
     name: String,
     pid: u32,
-    /// Whether its memory is looked at: that of ours is bounded, that of a broker is its own
-    /// affair.
+    /// Whether it is one of ours: its memory is bounded, and the others are not part of it. That
+    /// of a broker is its own affair, and a database is all its processes.
     is_ours: bool,
     /// The processor time that it had taken when somebody last looked.
     before: Option<Duration>,
@@ -51,7 +51,7 @@ impl Watched {
     /// Begins to count processor time.
     pub(super) fn begin(&mut self) {
         for process in &mut self.0 {
-            process.before = processor_time(process.pid);
+            process.before = process.time();
         }
     }
 
@@ -62,8 +62,12 @@ impl Watched {
 }
 
 impl Process {
+    fn time(&self) -> Option<Duration> {
+        if self.is_ours { own_time(self.pid) } else { processor_time(self.pid) }
+    }
+
     fn used(&self) -> Usage {
-        let now = processor_time(self.pid);
+        let now = self.time();
         Usage {
             name: self.name.clone(),
             memory: self.is_ours.then(|| peak_memory(self.pid)).flatten(),
