@@ -73,6 +73,7 @@ impl Causes {
     pub const NONE: Self = Self(Vec::new());
 
     /// The place of a cause, or the place where it would stand.
+    #[inline]
     pub(crate) fn place(&self, key: (Origin, TriggerKind)) -> Result<usize, usize> {
         self.0.binary_search_by_key(&key, ActiveCause::key)
     }
@@ -83,6 +84,7 @@ impl Causes {
     }
 
     /// Puts a cause in its place, or in the place of the one that is there.
+    #[inline]
     pub fn insert(&mut self, cause: ActiveCause) {
         match self.place(cause.key()) {
             Err(place) => self.0.insert(place, cause),
@@ -91,6 +93,16 @@ impl Causes {
                     *older = cause;
                 }
             }
+        }
+    }
+
+    /// Keeps what the activation of a cause did, where it is still there.
+    #[inline]
+    pub(crate) fn note_effect(&mut self, key: (Origin, TriggerKind), effect: Effect) {
+        if let Ok(place) = self.place(key)
+            && let Some(cause) = self.0.get_mut(place)
+        {
+            cause.effect = effect;
         }
     }
 

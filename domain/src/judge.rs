@@ -122,7 +122,7 @@ impl Seat<'_> {
         let released = replaces.filter(|older| self.leave(older.campaign, older.deadline));
         let outcome = self.resolved(before);
         let effect = Effect::from_change(outcome.status == Status::Applied);
-        self.note_activation(cause, effect);
+        self.shop.active.note_effect(cause.key(), effect);
         if let Some(older) = released {
             self.note_release(older.campaign, effect);
         }
@@ -223,13 +223,6 @@ impl Seat<'_> {
                 self.time.pass(deadline);
                 false
             }
-        }
-    }
-
-    /// Keeps what an activation did, for its repeats.
-    fn note_activation(&mut self, cause: ActiveCause, effect: Effect) {
-        if self.shop.active.place(cause.key()).is_ok() {
-            self.shop.active.insert(ActiveCause { effect, ..cause });
         }
     }
 
