@@ -88,9 +88,12 @@ pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migra
     connection.close().await.map_err(|error| server.failed(error))?;
     let pool = server.pool();
     let transaction = pool.begin().await.map_err(|error| server.failed(error))?;
-    let steps = server.migrate(&transaction).await?;
-    transaction.commit().await.map_err(|error| server.failed(error))?;
-    pool.close().await.map_err(|error| server.failed(error))?;
+    let steps = server.migrate(&transaction).await;
+    let ended =
+        if steps.is_ok() { transaction.commit().await } else { transaction.rollback().await };
+    let closed = pool.close().await;
+    let steps = steps?;
+    ended.and(closed).map_err(|error| server.failed(error))?;
     Ok(Migrated { database: server.name, created, steps })
 }
 
