@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Runtim
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
-use crate::error::driver_failed;
+use crate::error::{Failure, driver_failed};
 
 mod postgres;
 mod sqlite;
@@ -64,17 +64,22 @@ impl OwnConnection {
         self.in_time(driver, rows)
     }
 
-    /// An answer, or the end of a connection that gave none in time.
+    /// An answer, or the end of a connection that gave none in time, or leads to a standby: the
+    /// next one may lead to the primary.
     fn in_time<T>(
         &self,
         mut driver: MutexGuard<'_, Option<Driver>>,
         answer: Result<Result<T, DbErr>, tokio::time::error::Elapsed>,
     ) -> Result<T, DbErr> {
-        answer.unwrap_or_else(|elapsed| {
+        let answer = answer.unwrap_or_else(|elapsed| {
             *driver = None;
             tracing::warn!(patience = ?self.patience, "the database gave no answer");
             Err(driver_failed(std::io::Error::from(elapsed).into()))
-        })
+        });
+        if answer.as_ref().is_err_and(|error| Failure::of(error) == Failure::Standby) {
+            *driver = None;
+        }
+        answer
     }
 }
 

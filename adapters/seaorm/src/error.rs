@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     Busy,
     /// There is no connection to the server, or the server ended it.
     Lost,
+    /// This server only reads, and another one may write.
+    Standby,
     /// There is no room on the disk.
     Full,
     /// The file, its folder, the disk or the server does not let us write.
@@ -83,6 +85,7 @@ pub(crate) fn classify(error: DbErr) -> StoreError {
         Failure::BadValue => return StoreError::BadData { what: error.to_string() },
         Failure::Busy
         | Failure::Lost
+        | Failure::Standby
         | Failure::Full
         | Failure::CannotOpen
         | Failure::NoDatabase

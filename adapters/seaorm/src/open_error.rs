@@ -97,7 +97,7 @@ impl OpenError {
         match Failure::of(&error) {
             Failure::Busy => Self::Locked { database },
             Failure::Full => Self::Full { database },
-            Failure::ReadOnly => Self::ReadOnly { database },
+            Failure::ReadOnly | Failure::Standby => Self::ReadOnly { database },
             Failure::CannotOpen => Self::CannotOpen { database },
             Failure::Damaged => Self::NotADatabase { database },
             Failure::Denied => Self::Denied { database },

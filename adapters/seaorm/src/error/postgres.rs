@@ -12,7 +12,9 @@ pub(super) fn failure(code: &str) -> Failure {
         // Too many connections; shutting down, crashed, starting up; idle for too long.
         "53300" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Failure::Lost,
         "53100" => Failure::Full,
-        "25006" | "42501" => Failure::ReadOnly,
+        // This server was made a standby, or never was the primary.
+        "25006" => Failure::Standby,
+        "42501" => Failure::ReadOnly,
         "42P01" | "42703" | "42883" | "3F000" => Failure::Schema,
         "3D000" => Failure::NoDatabase,
         _ => match code.get(..2) {
@@ -36,7 +38,8 @@ mod tests {
             ("57P01", Failure::Lost),
             ("08006", Failure::Lost),
             ("53100", Failure::Full),
-            ("25006", Failure::ReadOnly),
+            ("25006", Failure::Standby),
+            ("42501", Failure::ReadOnly),
             ("42703", Failure::Schema),
             ("28P01", Failure::Denied),
             ("3D000", Failure::NoDatabase),

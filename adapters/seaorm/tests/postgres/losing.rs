@@ -75,3 +75,31 @@ async fn idle_connections_that_are_gone_are_made_again() {
         assert!(store.get(&ids[0]).await.unwrap().is_some());
     }
 }
+
+/// A server that was made a standby refuses to write for ever, and the address may lead to
+/// another one by now.
+#[tokio::test]
+async fn a_connection_to_a_standby_is_made_again() {
+    let (server, store, ids) = world().await;
+    // What a sequence was set to outlives the transaction that is refused: the first backend
+    // that writes is the standby's.
+    server.execute(
+        "CREATE SEQUENCE standby;
+         CREATE FUNCTION standby() RETURNS trigger LANGUAGE plpgsql AS
+         'BEGIN
+            PERFORM setval(''standby'', pg_backend_pid()) FROM standby WHERE NOT is_called;
+            IF (SELECT last_value = pg_backend_pid() FROM standby) THEN
+              RAISE read_only_sql_transaction;
+            END IF;
+            RETURN NULL;
+          END';
+         CREATE TRIGGER standby AFTER INSERT ON receipt
+         FOR EACH ROW EXECUTE FUNCTION standby()",
+    );
+    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let judge = decide(store.lanes());
+    let unavailable = store.apply(&batch(&claim, &ids), &judge).await.unwrap_err();
+    assert!(matches!(unavailable, StoreError::Unavailable(_)), "{unavailable:?}");
+    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    store.apply(&batch(&claim, &ids), &judge).await.unwrap();
+}
