@@ -5,6 +5,7 @@
 //! A step that is dropped at any await loses nothing: what became of the work in hand is found
 //! out by the next one.
 
+mod both;
 mod lane_consumer;
 mod lane_keeper;
 mod lane_requester;

@@ -16,6 +16,7 @@ use crate::ports::{
 };
 use crate::request::Request;
 use crate::revision::Revision;
+use crate::service::both::both;
 use crate::service::leased::Leased;
 use crate::service::pacing::{Failures, Trouble, is_due};
 use crate::service::sending::{Due, Sending};
@@ -191,11 +192,21 @@ impl Desk {
         if is_due(leased.looked_at, self.terms.look, now) {
             self.look(leased, now).await?;
         }
-        let recorded = self.receive(leased, now).await?;
-        // What was answered before the lease is not sent again.
-        let is_caught_up = !recorded || leased.end <= leased.lease.position;
-        let sent = is_caught_up && !self.stopping && self.send(leased, now).await?;
-        Ok(if recorded || sent { Step::Worked } else { Step::Idle })
+        let mut taken = Vec::new();
+        // The requests travel while the replies to those before are recorded.
+        let (sent, received) = match self.take(leased, &mut taken, now).await {
+            Ok(requests) => both(self.dispatch(requests), self.receive(leased, now)).await,
+            Err(trouble) => (Err(trouble), Ok(false)),
+        };
+        if sent.is_err() {
+            for (revision, chunks) in taken.iter().rev() {
+                leased.put_back(*revision, chunks);
+            }
+        }
+        sent?;
+        let recorded = received?;
+        leased.is_caught_up |= !recorded || leased.end <= leased.lease.position;
+        Ok(if recorded || !taken.is_empty() { Step::Worked } else { Step::Idle })
     }
 
     /// Looks up which campaigns there are and how they stand.
@@ -308,36 +319,33 @@ impl Desk {
         Ok(())
     }
 
-    /// Sends chunks of the campaigns in turn while there is room. Returns whether there were any.
-    async fn send(&self, leased: &mut Leased, now: Timestamp) -> Result<bool, Trouble> {
-        let mut taken = Vec::new();
-        let sent = self.send_taken(leased, &mut taken, now).await;
-        if sent.is_err() {
-            for (revision, chunks) in taken.iter().rev() {
-                leased.put_back(*revision, chunks);
-            }
-        }
-        sent.map(|()| !taken.is_empty())
-    }
-
-    /// Takes chunks while there is room and sends them in one go: waiting for each to arrive
-    /// before the next is sent would cost a round trip a chunk.
-    async fn send_taken(
+    /// Takes chunks of the campaigns in turn while there is room, and returns their requests:
+    /// sent in one go, for waiting for each chunk to arrive would cost a round trip a chunk.
+    /// Nothing is sent before what was answered before the lease was recorded.
+    async fn take(
         &self,
         leased: &mut Leased,
         taken: &mut Vec<(Revision, Vec<Due>)>,
         now: Timestamp,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Vec<Request>, Trouble> {
         let mut requests = Vec::new();
+        if self.stopping || !leased.is_caught_up {
+            return Ok(requests);
+        }
         while let Some((revision, chunks)) = leased.next() {
             let numbers: Vec<u32> = chunks.iter().map(|due| due.number).collect();
             taken.push((revision, chunks));
             requests.extend(self.prepare(leased, revision, &numbers, now).await?);
         }
-        if !requests.is_empty() {
-            let address = self.ports.replies.address(self.lane);
-            self.ports.requests.send(requests, &address).await?;
+        Ok(requests)
+    }
+
+    async fn dispatch(&self, requests: Vec<Request>) -> Result<(), Trouble> {
+        if requests.is_empty() {
+            return Ok(());
         }
+        let address = self.ports.replies.address(self.lane);
+        self.ports.requests.send(requests, &address).await?;
         Ok(())
     }
 

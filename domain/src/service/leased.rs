@@ -18,6 +18,8 @@ pub(crate) struct Leased {
     pub(crate) lease: Lease,
     /// One past the newest reply when the lease began.
     pub(crate) end: Position,
+    /// Everything that was answered before the lease was recorded.
+    pub(crate) is_caught_up: bool,
     pub(crate) renewed_at: Timestamp,
     pub(crate) looked_at: Option<Timestamp>,
     pub(crate) window: Window,
@@ -34,6 +36,7 @@ impl Leased {
         Self {
             lease,
             end,
+            is_caught_up: end <= lease.position,
             renewed_at: now,
             looked_at: None,
             window: Window::new(now),
