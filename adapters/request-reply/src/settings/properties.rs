@@ -13,7 +13,7 @@ pub(super) const PRODUCER: [(&str, &str); 15] = [
     ("batch.size", "1000000"),
     ("batch.num.messages", "10000"),
     // A call waits for this twice, once each way.
-    ("linger.ms", "1"),
+    ("linger.ms", "0"),
     ("queue.buffering.max.kbytes", "32768"),
     ("queue.buffering.max.messages", "100000"),
     ("delivery.timeout.ms", "30000"),
