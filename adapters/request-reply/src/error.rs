@@ -86,6 +86,17 @@ pub enum SendError {
         /// What the client says of the first that failed.
         cause: String,
     },
+    /// Leave out what goes to this topic, or what is too large for it: the brokers will not
+    /// take it. Whether others arrived is not known.
+    #[error("`{topic}` does not take messages: {cause}")]
+    Refused {
+        /// The topic of the first that was refused.
+        topic: String,
+        /// What is wrong.
+        refusal: Refusal,
+        /// What the brokers say.
+        cause: String,
+    },
     /// Leave out this message: nothing of this call was sent.
     #[error("message {index} has {bytes} bytes, and {limit} is the most")]
     TooLarge {
@@ -105,6 +116,17 @@ pub enum SendError {
         /// What the client says.
         cause: String,
     },
+}
+
+/// Why brokers refuse a message, now and later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such topic, or no such partition of it.
+    NoTopic,
+    /// This client may not write to the topic.
+    NotAllowed,
+    /// The topic takes smaller messages only; sent alone, it is known which one it is.
+    TooLarge,
 }
 
 /// Why a topic could not be looked at or changed.

@@ -48,7 +48,7 @@ mod sender;
 mod settings;
 mod topics;
 
-pub use error::{NotClosed, ReadError, SendError, SettingsError, TopicsError};
+pub use error::{NotClosed, ReadError, Refusal, SendError, SettingsError, TopicsError};
 pub use reader::{GroupEvent, GroupEvents, Reader, Record, Watermarks};
 pub use record::{Header, Incoming, Message, OwnedRecord, Timestamp};
 pub use round_trip::{RoundTrip, RoundTripError, Route, raw_round_trip};

@@ -10,6 +10,7 @@
 
 mod flight;
 mod partitions;
+mod refusal;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header as ClientHeader, OwnedHeaders};
+use rdkafka::message::{Header as ClientHeader, Message as ClientMessage, OwnedHeaders};
 use rdkafka::producer::{
     BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig, ThreadedProducer,
 };
@@ -29,6 +30,7 @@ use crate::record::Message;
 use crate::settings::Settings;
 use flight::{Budget, Flight, flights};
 use partitions::{KnownTopics, Partitions};
+use refusal::unsent;
 
 pub(crate) use partitions::ask as ask_partitions;
 
@@ -112,7 +114,8 @@ impl Sender {
         let asked = tokio::task::spawn_blocking(move || {
             partitions::ask(shared.producer.client(), &name, shared.request_timeout)
         });
-        let found = asked.await.map_err(|_| SendError::Closed)?.map_err(undelivered)?;
+        let asked = asked.await.map_err(|_| SendError::Closed)?;
+        let found = asked.map_err(|error| unsent(topic, &error))?;
         self.0.topics.put(topic, found);
         Ok(found)
     }
@@ -165,15 +168,8 @@ impl Sender {
             Ok(()) => Ok(true),
             Err((error, _)) => match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::QueueFull) => Ok(false),
-                _ => Err(self.failure(&error)),
+                _ => Err(self.0.producer.context().failure(&message.topic, &error)),
             },
-        }
-    }
-
-    fn failure(&self, error: &KafkaError) -> SendError {
-        match self.0.producer.context().fatal.get() {
-            Some(cause) => SendError::Fatal { cause: cause.clone() },
-            None => undelivered(error),
         }
     }
 }
@@ -186,10 +182,6 @@ impl std::fmt::Debug for Sender {
 
 fn producer(config: &ClientConfig) -> Result<ThreadedProducer<Deliveries>, SettingsError> {
     Ok(ThreadedProducer::from_config_and_context(config, Deliveries::default())?)
-}
-
-fn undelivered(error: impl std::borrow::Borrow<KafkaError>) -> SendError {
-    SendError::Undelivered { cause: error.borrow().to_string() }
 }
 
 fn headers(message: &Message) -> Option<OwnedHeaders> {
@@ -208,6 +200,15 @@ struct Deliveries {
     fatal: OnceLock<String>,
 }
 
+impl Deliveries {
+    fn failure(&self, topic: &str, error: &KafkaError) -> SendError {
+        match self.fatal.get() {
+            Some(cause) => SendError::Fatal { cause: cause.clone() },
+            None => unsent(topic, error),
+        }
+    }
+}
+
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         client_log::line(level, facility, message);
@@ -224,11 +225,8 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = Arc<Flight>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, flight: Arc<Flight>) {
-        if let Err((error, _)) = result {
-            flight.fail(match self.fatal.get() {
-                Some(cause) => SendError::Fatal { cause: cause.clone() },
-                None => undelivered(error),
-            });
+        if let Err((error, message)) = result {
+            flight.fail(self.failure(message.topic(), error));
         }
     }
 }

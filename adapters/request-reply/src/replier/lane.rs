@@ -270,9 +270,9 @@ impl<H: Handler> Lane<H> {
         pause: Duration,
     ) -> Result<Duration, ReadError> {
         match error {
-            SendError::Undelivered { .. } | SendError::TooLarge { .. } => {
-                self.rest(&error.to_string(), pause).await
-            }
+            SendError::Undelivered { .. }
+            | SendError::Refused { .. }
+            | SendError::TooLarge { .. } => self.rest(&error.to_string(), pause).await,
             SendError::Closed => Err(ReadError::Closed),
             SendError::Fatal { cause } => Err(ReadError::Fatal { cause: cause.clone() }),
         }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use catchment_request_reply::{Header, SendError, Sender};
+use catchment_request_reply::{Header, NewTopic, Refusal, SendError, Sender};
 
 use crate::fixture::{Fixture, PATIENCE, list, numbers, read_all};
 
@@ -115,7 +115,29 @@ async fn a_topic_that_is_not_there_fails_its_messages() {
     let producer = &mut fixture.settings.producer;
     producer.insert("topic.metadata.propagation.max.ms".into(), "500".into());
     let error = fixture.sender().send(&[fixture.message(None, 0)]).await.unwrap_err();
-    assert!(matches!(error, SendError::Undelivered { .. }), "{error}");
+    let SendError::Refused { topic, refusal: Refusal::NoTopic, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(*topic, fixture.topic);
+}
+
+#[tokio::test]
+async fn a_message_that_the_topic_alone_finds_too_large_is_refused() {
+    let fixture = Fixture::without_topic();
+    let (name, limit) = (fixture.topic.clone(), "max.message.bytes".into());
+    let properties = vec![(limit, "5000".into())];
+    let topic = NewTopic { name, partitions: 1, replication: Some(1), properties };
+    fixture.topics.create(&topic).await.unwrap();
+    let mut large = fixture.message(None, 0);
+    // What lz4 cannot make smaller.
+    large.value =
+        Some((0..20_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect());
+    let error = fixture.sender().send(&[large]).await.unwrap_err();
+    let SendError::Refused { topic, refusal: Refusal::TooLarge, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(*topic, fixture.topic);
+    fixture.clean().await;
 }
 
 #[tokio::test]

@@ -1,0 +1,57 @@
+//! What of a client's errors brokers mean for good.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::error::{Refusal, SendError};
+
+/// Why a message to a topic, or a question about it, came to nothing.
+pub(super) fn unsent(topic: &str, error: &KafkaError) -> SendError {
+    let cause = error.to_string();
+    match refusal(error) {
+        Some(refusal) => SendError::Refused { topic: topic.to_owned(), refusal, cause },
+        None => SendError::Undelivered { cause },
+    }
+}
+
+/// Everything else may mend; the client itself has waited for topics that are being made.
+fn refusal(error: &KafkaError) -> Option<Refusal> {
+    use RDKafkaErrorCode as Code;
+    match error.rdkafka_error_code()? {
+        Code::UnknownTopicOrPartition
+        | Code::UnknownTopic
+        | Code::UnknownPartition
+        | Code::InvalidTopic => Some(Refusal::NoTopic),
+        Code::TopicAuthorizationFailed => Some(Refusal::NotAllowed),
+        Code::MessageSizeTooLarge => Some(Refusal::TooLarge),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_brokers_mean_for_good_is_refused_and_the_rest_may_mend() {
+        use RDKafkaErrorCode as Code;
+        for (code, expected) in [
+            (Code::UnknownTopicOrPartition, Some(Refusal::NoTopic)),
+            (Code::UnknownTopic, Some(Refusal::NoTopic)),
+            (Code::UnknownPartition, Some(Refusal::NoTopic)),
+            (Code::InvalidTopic, Some(Refusal::NoTopic)),
+            (Code::TopicAuthorizationFailed, Some(Refusal::NotAllowed)),
+            (Code::MessageSizeTooLarge, Some(Refusal::TooLarge)),
+            (Code::MessageTimedOut, None),
+            (Code::NotEnoughReplicas, None),
+            (Code::BrokerTransportFailure, None),
+        ] {
+            for error in [KafkaError::MessageProduction(code), KafkaError::MetadataFetch(code)] {
+                let found = match unsent("t", &error) {
+                    SendError::Refused { topic, refusal, .. } if topic == "t" => Some(refusal),
+                    _ => None,
+                };
+                assert_eq!(found, expected, "{error}");
+            }
+        }
+    }
+}
