@@ -18,6 +18,7 @@ mod incoming;
 mod lane;
 mod side;
 mod signal;
+mod silence;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,6 +60,7 @@ struct Shared<M> {
     parse: Box<Parse<M>>,
     side: SideClient,
     request_timeout: Duration,
+    silence: Duration,
 }
 
 impl<M> Clone for Reader<M> {
@@ -124,6 +126,7 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
             parse,
             side: SideClient::new(config),
             request_timeout: settings.request_timeout,
+            silence: settings.silence,
         })))
     }
 
@@ -160,7 +163,7 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     }
 
     /// Returns once [`read`](Self::read) from there may have something to say: a record, or an
-    /// error.
+    /// error. Whoever stops waiting and waits again misses nothing: a lane's silence goes on.
     pub async fn wait(&self, partition: i32, from: i64) {
         let lane = self.lane(partition);
         loop {
@@ -170,7 +173,8 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
                 return;
             }
             if tokio::time::timeout(lane.patience(), news).await.is_err() {
-                self.look_after(&lane, partition).await;
+                lane.is_looked_after();
+                self.look_after_meanwhile(&lane, partition).await;
             }
         }
     }
@@ -314,6 +318,16 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
         }
     }
 
+    /// Looks after a lane on a task of its own, which goes on when nobody waits any more; it
+    /// ends with the time for a question.
+    async fn look_after_meanwhile(&self, lane: &Arc<Lane<M>>, partition: i32) {
+        let (reader, lane) = (self.clone(), Arc::clone(lane));
+        let look = tokio::spawn(async move { reader.look_after(&lane, partition).await });
+        if let Err(error) = look.await {
+            debug!(kafka.topic = self.topic(), kafka.partition = partition, "{error}");
+        }
+    }
+
     /// The watchdog of a lane: one that is silent although the log goes on is sought again.
     ///
     /// The marks of transactions at the end of a partition look the same and do no harm; such
@@ -336,8 +350,9 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
 
     fn lane(&self, partition: i32) -> Arc<Lane<M>> {
         let signal = || self.0.client.context.signals.of(partition);
+        let new = || Arc::new(Lane::new(signal(), self.0.silence));
         let mut lanes = self.lanes();
-        Arc::clone(lanes.entry(partition).or_insert_with(|| Arc::new(Lane::new(signal()))))
+        Arc::clone(lanes.entry(partition).or_insert_with(new))
     }
 
     fn lanes(&self) -> std::sync::MutexGuard<'_, HashMap<i32, Arc<Lane<M>>>> {

@@ -48,6 +48,8 @@ pub struct Settings {
     pub drain: Duration,
     /// How long a broker may take to answer a question.
     pub request_timeout: Duration,
+    /// How long a partition may bring nothing before its end is looked at.
+    pub silence: Duration,
     /// Over how many partitions the memory for records read ahead is divided.
     pub lanes: u16,
     /// Properties of librdkafka for every client.
@@ -69,6 +71,7 @@ impl Settings {
             session_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(5),
             request_timeout: Duration::from_secs(5),
+            silence: Duration::from_secs(10),
             lanes: 12,
             properties: BTreeMap::new(),
             producer: BTreeMap::new(),
@@ -157,6 +160,7 @@ impl fmt::Debug for Settings {
             .field("session_timeout", &self.session_timeout)
             .field("drain", &self.drain)
             .field("request_timeout", &self.request_timeout)
+            .field("silence", &self.silence)
             .field("lanes", &self.lanes)
             .field("properties", &Redacted(&self.properties))
             .field("producer", &Redacted(&self.producer))

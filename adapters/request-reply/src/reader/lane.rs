@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -11,13 +11,11 @@ use super::Parse;
 use super::group::Context;
 use super::incoming::incoming;
 use super::signal::Signal;
+use super::silence::Silence;
 use crate::buffer::{Buffer, Record};
 
 /// The most records of a lane that were taken from the client and not released.
 const CAPACITY: usize = 10_000;
-
-/// How long a lane may be silent before its end is looked at: at first, and at most.
-const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(10));
 
 /// A partition's queue in the client.
 pub(super) type Queue = PartitionQueue<Context>;
@@ -34,7 +32,7 @@ struct State<M> {
     /// There once it was sought.
     queue: Option<Queue>,
     buffer: Buffer<M>,
-    patience: Duration,
+    silence: Silence,
 }
 
 /// What a look into the client's queue has brought.
@@ -48,8 +46,10 @@ pub(super) enum Pulled {
 }
 
 impl<M: Clone> Lane<M> {
-    pub(super) fn new(signal: Arc<Signal>) -> Self {
-        let state = State { queue: None, buffer: Buffer::new(0, CAPACITY), patience: PATIENCE.0 };
+    /// A lane that is not read yet, and may be silent for so long.
+    pub(super) fn new(signal: Arc<Signal>, patience: Duration) -> Self {
+        let silence = Silence::new(patience, Instant::now());
+        let state = State { queue: None, buffer: Buffer::new(0, CAPACITY), silence };
         Self { signal, turn: tokio::sync::Mutex::new(()), state: Mutex::new(state) }
     }
 
@@ -69,13 +69,14 @@ impl<M: Clone> Lane<M> {
         let mut state = self.state();
         state.queue = Some(queue);
         state.buffer = Buffer::new(from, CAPACITY);
+        state.silence.begins(Instant::now());
     }
 
     /// Takes records from the client until a reader at `from` has `want` of them, or there are
     /// no more for now. Never waits.
     pub(super) fn pull(&self, from: i64, want: usize, parse: &Parse<M>) -> Pulled {
         let mut state = self.state();
-        let State { queue: Some(queue), buffer, patience } = &mut *state else {
+        let State { queue: Some(queue), buffer, silence } = &mut *state else {
             return Pulled::OutOfRange;
         };
         let missing = want.saturating_sub(buffer.count_from(from)).min(buffer.room(from));
@@ -86,7 +87,7 @@ impl<M: Clone> Lane<M> {
                     let record = incoming(&message);
                     let message = parse(&record);
                     buffer.push(from, Record { offset: record.offset, message });
-                    *patience = PATIENCE.0;
+                    silence.ends(Instant::now());
                 }
                 Some(Err(error)) if is_out_of_range(&error) => return Pulled::OutOfRange,
                 Some(Err(error)) => return Pulled::Trouble(error),
@@ -115,15 +116,19 @@ impl<M: Clone> Lane<M> {
         self.state().buffer.next()
     }
 
-    /// How long the lane may be silent now.
+    /// How much longer the lane may be silent.
     pub(super) fn patience(&self) -> Duration {
-        self.state().patience
+        self.state().silence.left(Instant::now())
+    }
+
+    /// The lane is looked after now, and not again before it was silent once more.
+    pub(super) fn is_looked_after(&self) {
+        self.state().silence.begins(Instant::now());
     }
 
     /// A lane that was silent for good reason is looked at less often.
     pub(super) fn be_patient(&self) {
-        let mut state = self.state();
-        state.patience = (state.patience * 2).min(PATIENCE.1);
+        self.state().silence.last_longer();
     }
 
     fn state(&self) -> MutexGuard<'_, State<M>> {

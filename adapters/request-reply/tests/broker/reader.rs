@@ -1,6 +1,8 @@
 use std::time::Duration;
 
 use catchment_request_reply::{ReadError, Reader, Watermarks};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use crate::fixture::{Fixture, PATIENCE, list, numbers, read_all};
 
@@ -106,6 +108,38 @@ async fn a_topic_that_was_made_again_is_noticed_while_it_is_read() {
     assert_eq!(error, ReadError::Beyond { from: 100, end: 10 });
     reader.close(PATIENCE).await.unwrap();
     fixture.clean().await;
+}
+
+/// A transaction's mark at the end of the log looks like records that do not come.
+#[tokio::test]
+async fn a_silent_lane_is_looked_after_although_nobody_waits_for_long() {
+    let mut fixture = Fixture::new(1).await;
+    fixture.settings.silence = Duration::from_millis(500);
+    transact(&fixture);
+    let reader = fixture.reader();
+    assert_eq!(numbers(&read_all(&reader, 0, 0, 1).await), [7]);
+    assert_eq!(reader.watermarks(0).await.unwrap().high, 2, "the record and the mark");
+    let looked_after = async {
+        while tokio::time::timeout(Duration::from_millis(100), reader.wait(0, 1)).await.is_err() {}
+    };
+    tokio::time::timeout(PATIENCE, looked_after).await.expect("its silence is noticed");
+    reader.close(PATIENCE).await.unwrap();
+    fixture.clean().await;
+}
+
+/// Sends one record in a transaction.
+fn transact(fixture: &Fixture) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &fixture.settings.bootstrap_servers)
+        .set("transactional.id", &fixture.topic)
+        .create()
+        .unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    producer.begin_transaction().unwrap();
+    let value = 7_u64.to_be_bytes();
+    let record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&fixture.topic).payload(&value);
+    producer.send(record).unwrap();
+    producer.commit_transaction(PATIENCE).unwrap();
 }
 
 #[tokio::test]
