@@ -14,7 +14,9 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
 use crate::error::SettingsError;
-use properties::{CONSUMER, PRODUCER, is_secret, reason_to_refuse};
+use properties::{CONSUMER, PRODUCER, reason_to_refuse};
+
+pub use properties::is_secret;
 
 /// Memory for records that were read ahead and not taken yet, over all lanes.
 const READ_AHEAD_KILOBYTES: u32 = 64 * 1024;
@@ -253,6 +255,15 @@ mod tests {
     }
 
     #[test]
+    fn every_client_soon_learns_where_the_leaders_are() {
+        let settings = settings();
+        for config in [settings.consumer_config(), settings.producer_config()] {
+            let native = config.unwrap().create_native_config().unwrap();
+            assert_eq!(native.get("topic.metadata.refresh.interval.ms").unwrap(), "10000");
+        }
+    }
+
+    #[test]
     fn lanes_that_drain_longer_than_the_session_are_refused() {
         let settings = Settings { drain: Duration::from_secs(10), ..settings() };
         let error = settings.check().unwrap_err().to_string();
@@ -262,7 +273,13 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let mut settings = settings();
-        for key in ["sasl.password", "ssl.key.pem", "sasl.oauthbearer.client.secret"] {
+        for key in [
+            "sasl.password",
+            "ssl.key.pem",
+            "sasl.oauthbearer.client.secret",
+            "sasl.oauthbearer.assertion.private.key.passphrase",
+            "sasl.jaas.config",
+        ] {
             settings.properties.insert(key.to_owned(), "hunter2".to_owned());
         }
         assert!(!format!("{settings:?}").contains("hunter2"));

@@ -1,7 +1,7 @@
 //! Which properties are ours, and why.
 
 /// What every sender is told: for good where it is [`RESERVED`], else as a default.
-pub(super) const PRODUCER: [(&str, &str); 15] = [
+pub(super) const PRODUCER: [(&str, &str); 16] = [
     ("acks", "all"),
     ("enable.idempotence", "true"),
     // As Java's: murmur2 of the key, and any partition where there is none.
@@ -18,13 +18,15 @@ pub(super) const PRODUCER: [(&str, &str); 15] = [
     ("queue.buffering.max.messages", "100000"),
     ("delivery.timeout.ms", "30000"),
     ("topic.metadata.propagation.max.ms", "5000"),
+    // What waits for a leader after an outage waits for this, too.
+    ("topic.metadata.refresh.interval.ms", "10000"),
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.nagle.disable", "true"),
     ("statistics.interval.ms", "0"),
 ];
 
 /// What every reader is told.
-pub(super) const CONSUMER: [(&str, &str); 13] = [
+pub(super) const CONSUMER: [(&str, &str); 14] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
@@ -39,6 +41,8 @@ pub(super) const CONSUMER: [(&str, &str); 13] = [
     ("fetch.error.backoff.ms", "100"),
     // A partition that is added or moved waits until the request under way is answered.
     ("fetch.wait.max.ms", "100"),
+    // What waits for a leader after an outage waits for this, too.
+    ("topic.metadata.refresh.interval.ms", "10000"),
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.nagle.disable", "true"),
     ("statistics.interval.ms", "0"),
@@ -75,9 +79,12 @@ pub(super) fn reason_to_refuse(key: &str) -> Option<&'static str> {
     RESERVED.iter().find(|(reserved, _)| *reserved == key).map(|(_, reason)| *reason)
 }
 
+/// What the names of secret properties have in them: librdkafka's, and any that it may add.
+const SECRETS: [&str; 6] =
+    ["password", "passphrase", "secret", "key.pem", "jaas", "oauthbearer.config"];
+
 /// Whether the value of this property must not be shown.
-pub(super) fn is_secret(key: &str) -> bool {
-    ["password", "secret", "key.pem", "jaas", "oauthbearer.config"]
-        .iter()
-        .any(|part| key.contains(part))
+#[must_use]
+pub fn is_secret(key: &str) -> bool {
+    SECRETS.iter().any(|part| key.contains(part))
 }
