@@ -25,9 +25,9 @@ pub(crate) fn log_error(error: ReadError) -> LogError {
 pub(crate) fn channel_error(error: SendError) -> ChannelError {
     match error {
         SendError::Closed | SendError::Fatal { .. } => ChannelError::Closed,
-        SendError::Undelivered { .. }
-        | SendError::Refused { .. }
-        | SendError::TooLarge { .. } => ChannelError::Unknown(error.into()),
+        SendError::Undelivered { .. } | SendError::Refused { .. } | SendError::TooLarge { .. } => {
+            ChannelError::Unknown(error.into())
+        }
     }
 }
 
