@@ -1,7 +1,7 @@
 //! Which partitions are this member's, and what is due when they come and go.
 //!
 //! ```text
-//!             assigned            started
+//!             assigned            started (not, where the client does not take it)
 //!   Foreign ───────────► Granted ─────────► Consuming ─┐ started
 //!      ▲                    │ revoked           │ ▲────┘ (moved to another position)
 //!      │                    ▼                   ▼ revoked
@@ -39,6 +39,8 @@ pub(crate) enum Event {
     Assigned,
     /// It is read from a position.
     Started,
+    /// The client did not take it.
+    NotStarted,
     /// The group wants it back.
     Revoked,
     /// Its lane has finished.
@@ -68,7 +70,7 @@ pub(crate) enum Effect {
 #[expect(clippy::match_same_arms, reason = "each event has arms of its own")]
 fn step(phase: Phase, event: Event) -> (Phase, Effect) {
     use Effect::{Add, Move, Nothing, Refuse, Remove};
-    use Event::{Assigned, Drained as Finished, GivenAway, Lost, Revoked, Started};
+    use Event::{Assigned, Drained as Finished, GivenAway, Lost, NotStarted, Revoked, Started};
     use Phase::{Consuming, Drained, Draining, Foreign, Granted};
     match (phase, event) {
         (Foreign | Granted, Assigned) => (Granted, Nothing),
@@ -80,6 +82,14 @@ fn step(phase: Phase, event: Event) -> (Phase, Effect) {
         (Granted, Started) => (Consuming, Add),
         (Consuming, Started) => (Consuming, Move),
         (Foreign | Draining { .. } | Drained { .. }, Started) => (phase, Refuse),
+
+        (Consuming, NotStarted) => (Granted, Nothing),
+        (Draining { started: true }, NotStarted) => (Draining { started: false }, Nothing),
+        (Drained { started: true }, NotStarted) => (Drained { started: false }, Nothing),
+        (
+            Foreign | Granted | Draining { started: false } | Drained { started: false },
+            NotStarted,
+        ) => (phase, Nothing),
 
         (Granted, Revoked) => (Draining { started: false }, Nothing),
         (Consuming, Revoked) => (Draining { started: true }, Nothing),
@@ -133,6 +143,11 @@ impl Assignment {
     /// A partition is to be read from a position: is it added, moved or refused?
     pub(crate) fn started(&mut self, partition: i32) -> Effect {
         self.apply(partition, Event::Started)
+    }
+
+    /// The client did not take what was started, and does not have it (any more).
+    pub(crate) fn not_started(&mut self, partition: i32) {
+        self.apply(partition, Event::NotStarted);
     }
 
     /// A lane has finished; of an older generation this says nothing.
@@ -232,6 +247,19 @@ mod tests {
     }
 
     #[test]
+    fn what_the_client_did_not_take_is_not_taken_from_it() {
+        let mut assignment = Assignment::default();
+        assignment.assigned(&[0, 1]);
+        for partition in [0, 1] {
+            assignment.started(partition);
+        }
+        assignment.not_started(1);
+        assert!(assignment.may_read(1), "it is ours");
+        assignment.revoked(&[0, 1]);
+        assert_eq!(assignment.given_away(), [0]);
+    }
+
+    #[test]
     fn a_lane_that_is_late_stops_nobody() {
         let mut assignment = Assignment::default();
         assignment.assigned(&[0]);
@@ -258,6 +286,7 @@ mod tests {
         Revoke(Vec<i32>),
         Lose(Vec<i32>),
         Start(i32),
+        StartInVain(i32),
         Drain(i32, u64),
         GiveAway,
     }
@@ -269,6 +298,7 @@ mod tests {
             2 => some().prop_map(Deed::Revoke),
             1 => some().prop_map(Deed::Lose),
             4 => (0..5).prop_map(Deed::Start),
+            1 => (0..5).prop_map(Deed::StartInVain),
             3 => ((0..5), 0_u64..3).prop_map(|(partition, ago)| Deed::Drain(partition, ago)),
             2 => Just(Deed::GiveAway),
         ]
@@ -309,6 +339,12 @@ mod tests {
                     Deed::Revoke(some) => { assignment.revoked(&some); }
                     Deed::Lose(some) => client.remove(assignment.lost(&some).1),
                     Deed::Start(one) => client.start(one, assignment.started(one)),
+                    Deed::StartInVain(one) => {
+                        if assignment.started(one) != Effect::Refuse {
+                            client.0.remove(&one);
+                            assignment.not_started(one);
+                        }
+                    }
                     Deed::Drain(one, ago) => assignment.drained(one, before.saturating_sub(ago)),
                     Deed::GiveAway => {
                         client.remove(assignment.given_away());

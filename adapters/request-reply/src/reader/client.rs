@@ -11,13 +11,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::Watermarks;
 use super::group::{Context, assign_all};
 use super::lane::Queue;
 use super::signal::Signal;
-use crate::assignment::Effect;
+use crate::assignment::{Assignment, Effect};
 use crate::error::{NotClosed, ReadError, SettingsError};
 
 /// How long the thread waits for something to happen before it looks whether it should end.
@@ -133,18 +133,45 @@ impl Client {
                 return Err(ReadError::NotAssigned { partition });
             }
         }
+        let added = self.add(&consumer, &assignment, partition, from);
+        if added.is_err() {
+            self.take_back(&consumer, &mut assignment, partition);
+        }
+        added
+    }
+
+    /// Gives the client a partition that was started.
+    fn add(
+        &self,
+        consumer: &Arc<KafkaConsumer>,
+        assignment: &Assignment,
+        partition: i32,
+        from: i64,
+    ) -> Result<Queue, ReadError> {
         let signal = self.context.signals.of(partition);
         signal.next.store(from, Ordering::Release);
-        let queue = self.split(&consumer, partition, &signal)?;
+        let queue = self.split(consumer, partition, &signal)?;
         let done = if self.is_incremental() {
             consumer.incremental_assign(&self.at(partition, from)?)
         } else {
             let all = self.positions(&assignment.consuming())?;
-            assign_all(&consumer, &all)
+            assign_all(consumer, &all)
         };
         done.map_err(|error| self.unavailable(&error))?;
         signal.is_sought();
         Ok(queue)
+    }
+
+    /// What was not added must not be taken from the client later: it would refuse that, and
+    /// with it everything that is taken at the same time. Should it have the partition after
+    /// all, it gives it up here; it refuses that otherwise, which changes nothing.
+    fn take_back(&self, consumer: &KafkaConsumer, assignment: &mut Assignment, partition: i32) {
+        assignment.not_started(partition);
+        if self.is_incremental()
+            && let Err(error) = consumer.incremental_unassign(&self.context.list(&[partition]))
+        {
+            debug!(kafka.topic = self.context.topic, kafka.partition = partition, "{error}");
+        }
     }
 
     /// The queue is split before the partition is assigned, so that no record reaches the main
@@ -260,7 +287,7 @@ fn poll_until(consumer: &KafkaConsumer, stop: &AtomicBool) {
             }
             // What concerns a partition is told to whoever reads it; connections mend.
             Some(Err(error)) => {
-                tracing::debug!(kafka.topic = context.topic, "{error}");
+                debug!(kafka.topic = context.topic, "{error}");
             }
         }
     }
@@ -274,4 +301,32 @@ fn leave(consumer: Arc<KafkaConsumer>) {
         consumer.poll(Duration::from_millis(10));
     }
     drop(consumer);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    /// A client adds what it is given without asking a broker.
+    fn client() -> Client {
+        let mut settings = Settings::new("127.0.0.1:9", "group");
+        settings.properties.insert("log_level".to_owned(), "0".to_owned());
+        let context = Context::new(&settings, "topic", None);
+        Client::new(&settings.consumer_config().unwrap(), context, POLL).unwrap()
+    }
+
+    #[test]
+    fn what_was_not_added_is_not_on_the_books_and_may_be_added_later() {
+        let client = client();
+        client.start(0, 3, None).unwrap();
+        assert!(client.start(1, -7, None).is_err(), "no offset is negative");
+        assert_eq!(client.context.assignment().consuming(), [0]);
+        client.start(1, 7, None).unwrap();
+        assert_eq!(client.context.assignment().consuming(), [0, 1]);
+        assert!(client.start(1, -7, None).is_err(), "no offset is negative");
+        client.start(1, 9, None).unwrap();
+        assert_eq!(client.consumer().unwrap().assignment().unwrap().count(), 2);
+        client.begin_close();
+    }
 }

@@ -145,15 +145,20 @@ impl Context {
     }
 
     fn give_up(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) {
-        self.noted(if self.cooperative {
-            consumer.incremental_unassign(&self.list(partitions))
+        if self.cooperative {
+            let unassign = |partitions: &[i32]| {
+                let done = consumer.incremental_unassign(&self.list(partitions));
+                self.noted(done.clone());
+                done
+            };
+            give_up_each(partitions, unassign);
         } else {
             settle(consumer);
-            consumer.unassign()
-        });
+            self.noted(consumer.unassign());
+        }
     }
 
-    /// An assignment that the client refuses is mended when its lane reads next.
+    /// What the client refuses to add is added when its lane reads next.
     pub(super) fn noted(&self, done: KafkaResult<()>) {
         if let Err(error) = done {
             warn!(kafka.topic = self.topic, "assignment refused by the client: {error}");
@@ -167,6 +172,19 @@ impl Context {
         }
         list
     }
+}
+
+/// Takes partitions from the client. It refuses all of them for one that it does not have, and
+/// the group waits until it was answered once: then each goes by itself, and nothing at the end.
+fn give_up_each(partitions: &[i32], unassign: impl Fn(&[i32]) -> KafkaResult<()>) {
+    if unassign(partitions).is_ok() {
+        return;
+    }
+    for partition in partitions {
+        // The refusal was told; the others go on.
+        let _ = unassign(&[*partition]);
+    }
+    let _ = unassign(&[]);
 }
 
 /// Makes an eager assignment as a whole. Whoever calls holds the lock of the assignment, so that
@@ -225,5 +243,39 @@ impl ConsumerContext for Context {
         if let Err(error) = result {
             debug!(kafka.topic = self.topic, "offset not committed: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use rdkafka::error::RDKafkaErrorCode;
+
+    use super::*;
+
+    /// What is asked of a client that has some partitions, and refuses a list as a whole.
+    fn given_up(has: &[i32], partitions: &[i32]) -> (Vec<Vec<i32>>, Vec<i32>) {
+        let has = RefCell::new(has.to_vec());
+        let asked = RefCell::new(Vec::new());
+        give_up_each(partitions, |partitions| {
+            asked.borrow_mut().push(partitions.to_vec());
+            let mut has = has.borrow_mut();
+            if partitions.iter().any(|partition| !has.contains(partition)) {
+                return Err(KafkaError::Rebalance(RDKafkaErrorCode::InvalidArgument));
+            }
+            has.retain(|partition| !partitions.contains(partition));
+            Ok(())
+        });
+        (asked.into_inner(), has.into_inner())
+    }
+
+    #[test]
+    fn a_revocation_is_answered_whatever_the_client_has() {
+        assert_eq!(given_up(&[0, 1, 2], &[0, 1]), (vec![vec![0, 1]], vec![2]));
+        assert_eq!(given_up(&[0], &[]), (vec![vec![]], vec![0]));
+        let (asked, left) = given_up(&[0, 2, 3], &[0, 1, 2]);
+        assert_eq!(asked, [vec![0, 1, 2], vec![0], vec![1], vec![2], vec![]]);
+        assert_eq!(left, [3], "the one that it did not have holds up no other");
     }
 }
