@@ -36,11 +36,16 @@ enum Post {
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     posts: BTreeMap<Lane, Post>,
+    /// No work is begun any more.
+    leaving: bool,
 }
 
 impl Roster {
-    /// The lane is this member's.
+    /// The lane is this member's; one that leaves leaves it to the next member.
     pub(crate) fn assigned(&mut self, lane: Lane) -> Option<Effect> {
+        if self.leaving {
+            return None;
+        }
         match self.posts.get_mut(&lane) {
             None => {
                 self.posts.insert(lane, Post::Working);
@@ -64,8 +69,9 @@ impl Roster {
         self.end(lane, None)
     }
 
-    /// Every lane is to end.
+    /// Every lane is to end, and none to begin.
     pub(crate) fn leave(&mut self) -> Vec<Effect> {
+        self.leaving = true;
         let lanes: Vec<Lane> = self.posts.keys().copied().collect();
         lanes.into_iter().filter_map(|lane| self.end(lane, None)).collect()
     }
@@ -180,6 +186,29 @@ mod tests {
         roster.revoked(LANE, 1);
         assert_eq!(roster.lost(LANE), None);
         assert_eq!(roster.ended(LANE), [Effect::Drained(LANE, 1)]);
+    }
+
+    #[test]
+    fn a_member_that_leaves_begins_nothing_new() {
+        let mut roster = Roster::default();
+        roster.assigned(LANE);
+        assert_eq!(roster.leave(), [Effect::Stop(LANE)]);
+        assert_eq!(roster.assigned(LANE), None);
+        assert_eq!(roster.assigned(Lane(4)), None);
+        assert_eq!(roster.ended(LANE), []);
+        assert!(roster.is_empty());
+        assert_eq!(roster.revoked(Lane(4), 2), Some(Effect::Drained(Lane(4), 2)));
+    }
+
+    #[test]
+    fn a_lane_that_came_back_before_the_member_leaves_is_not_begun() {
+        let mut roster = Roster::default();
+        roster.assigned(LANE);
+        roster.revoked(LANE, 1);
+        roster.assigned(LANE);
+        assert_eq!(roster.leave(), []);
+        assert_eq!(roster.ended(LANE), [Effect::Drained(LANE, 1)]);
+        assert!(roster.is_empty());
     }
 
     #[test]
