@@ -39,19 +39,26 @@ pub async fn open(database: &Database, writers: u32) -> Result<SeaOrmStore, Proc
                    `postgres://user@host/database`: requester and consumer share it";
         return Err(SettingsError(why.to_owned()).into());
     }
-    let most = database.max_connections.get().saturating_sub(READERS.get());
-    let settings = StoreSettings {
+    let settings = store_settings(database, READERS, writers);
+    SeaOrmStore::connect(database.url.expose(), &settings).await.map_err(|error| refusal(&error))
+}
+
+/// What the settings say of a database that is there, for so many who read and write side by
+/// side, as far as they allow.
+#[must_use]
+pub fn store_settings(database: &Database, readers: NonZeroU32, writers: u32) -> StoreSettings {
+    let most = database.max_connections.get().saturating_sub(readers.get());
+    StoreSettings {
         create: false,
         receipts_kept: database.receipts_kept,
-        readers: READERS,
+        readers,
         writers: NonZeroU32::new(writers.min(most)).unwrap_or(NonZeroU32::MIN),
         lock_timeout: database.lock_timeout,
         statement_timeout: database.statement_timeout,
         idle_in_transaction_session_timeout: database.idle_in_transaction_session_timeout,
         connect_timeout: database.connect_timeout,
         ..StoreSettings::new(database.lanes, Arc::new(SystemClock))
-    };
-    SeaOrmStore::connect(database.url.expose(), &settings).await.map_err(|error| refusal(&error))
+    }
 }
 
 fn refusal(error: &OpenError) -> ProcessError {
@@ -93,6 +100,18 @@ pub async fn close(store: &SeaOrmStore) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{Layers, Settings};
+
+    #[test]
+    fn no_more_connections_are_made_than_the_settings_allow() {
+        let database = Settings::load(&Layers::default()).unwrap().database;
+        let allowed = database.max_connections.get();
+        for writers in [1, allowed - 2, allowed, u32::MAX] {
+            let store = store_settings(&database, READERS, writers);
+            assert_eq!(store.writers.get(), writers.min(allowed - 2), "{writers}");
+            assert_eq!(store.statement_timeout, database.statement_timeout);
+        }
+    }
 
     #[test]
     fn what_comes_back_by_itself_is_told_from_what_somebody_must_look_at() {

@@ -1,28 +1,27 @@
 //! The composition root of storage: which adapter stands behind the ports.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use catchment_bootstrap::database::store_settings;
 use catchment_bootstrap::settings::Database;
 use catchment_domain::ports::{
     CampaignLedger, CampaignRepository, Clock, ReplyLanes, ShopLedger, ShopRepository, StoreError,
 };
 use catchment_domain::{Lane, Receipt};
-use catchment_memory::SystemClock;
 use catchment_seaorm::{Migrated, SeaOrmStore, StoreSettings};
+
+/// How many connections read beside those that write.
+const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
+/// How many write to a server side by side.
+const WRITERS: u32 = 4;
 
 /// What the settings say of a database.
 fn settings(database: &Database, create: bool) -> StoreSettings {
-    StoreSettings {
-        create,
-        receipts_kept: database.receipts_kept,
-        connect_timeout: database.connect_timeout,
-        lock_timeout: database.lock_timeout,
-        idle_in_transaction_session_timeout: database.idle_in_transaction_session_timeout,
-        ..StoreSettings::new(database.lanes, Arc::new(SystemClock))
-    }
+    StoreSettings { create, ..store_settings(database, READERS, WRITERS) }
 }
 
 /// Brings the schema up to date; creates the database where it is missing and that is wanted.

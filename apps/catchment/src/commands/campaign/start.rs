@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use catchment_bootstrap::duration;
 use catchment_bootstrap::nearest::suggest;
+use catchment_bootstrap::{SystemClock, duration};
 use catchment_domain::ports::Clock;
 use catchment_domain::{
     Campaign, CampaignError, Draft, Limit, Replaced, Revision, Timestamp, TriggerKind,
 };
-use catchment_memory::SystemClock;
 use chrono::DateTime;
 use clap::Args;
 use serde_json::json;
