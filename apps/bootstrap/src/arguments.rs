@@ -45,7 +45,7 @@ impl Arguments {
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
-                _ => one_line(&error.to_string()),
+                _ => one_line(&error),
             }
         })
     }
@@ -72,7 +72,9 @@ Examples:
 }
 
 /// What clap says of wrong usage, without the usage itself, which `--help` shows.
-fn one_line(text: &str) -> String {
+#[must_use]
+pub fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
     let said = text.split("\n\nUsage:").next().unwrap_or_default();
     let said = said.split("\n\nFor more information").next().unwrap_or_default();
     said.trim_start_matches("error: ").replace("\n\n  tip:", "; tip:")

@@ -19,6 +19,7 @@ pub mod duration;
 pub mod nearest;
 mod allocator;
 
+pub use arguments::one_line;
 pub use clock::SystemClock;
 pub use ending::{ProcessError, chain};
 pub use held_up::HeldUp;

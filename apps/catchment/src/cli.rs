@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 
+use catchment_bootstrap::one_line;
 use catchment_domain::{Limit, LimitError};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -114,14 +115,7 @@ impl Cli {
             ErrorKind::DisplayHelp
             | ErrorKind::DisplayVersion
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
-            _ => one_line(&error.to_string()),
+            _ => one_line(&error),
         })
     }
-}
-
-/// What clap says of wrong usage, without the usage itself, which `--help` shows.
-fn one_line(text: &str) -> String {
-    let said = text.split("\n\nUsage:").next().unwrap_or_default();
-    let said = said.split("\n\nFor more information").next().unwrap_or_default();
-    said.trim_start_matches("error: ").replace("\n\n  tip:", "; tip:")
 }
