@@ -1,25 +1,10 @@
-//! Clocks: that of the system, and one that is moved by hand.
+//! A clock that is moved by hand.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use catchment_domain::Timestamp;
 use catchment_domain::ports::Clock;
-
-/// The clock of the operating system.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the Clock that everybody else asks")]
-    fn now(&self) -> Timestamp {
-        let now = SystemTime::now();
-        Timestamp::from_millis(match now.duration_since(UNIX_EPOCH) {
-            Ok(since) => millis(since),
-            Err(before) => -millis(before.duration()),
-        })
-    }
-}
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
@@ -71,12 +56,5 @@ mod tests {
         assert_eq!(clock.now(), Timestamp::from_millis(-2_000));
         clock.set(Timestamp::from_millis(7));
         assert_eq!(clock.now(), Timestamp::from_millis(7));
-    }
-
-    #[test]
-    fn the_system_clock_tells_the_time_in_milliseconds() {
-        let year_2024 = Timestamp::from_millis(1_704_067_200_000);
-        let year_2200 = Timestamp::from_millis(7_258_118_400_000);
-        assert!((year_2024..year_2200).contains(&SystemClock.now()));
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! [`MemoryLog`] is the log of the embedded default: partitioned, bounded, new with each
 //! process. [`MemoryStore`] keeps what a database keeps, for the simulator and every fast
-//! test; it passes the same contract as the databases do. [`SystemClock`] is the clock of
-//! production, [`ManualClock`] that of tests.
+//! test; it passes the same contract as the databases do. [`ManualClock`] is the clock
+//! of tests.
 
 mod clock;
 mod log;
@@ -11,7 +11,7 @@ mod store;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use clock::{ManualClock, SystemClock};
+pub use clock::ManualClock;
 pub use log::MemoryLog;
 pub use store::{LaneState, MemoryStore};
 

@@ -17,3 +17,15 @@ impl Clock for SystemClock {
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_clock_tells_the_time_in_milliseconds() {
+        let year_2024 = Timestamp::from_millis(1_704_067_200_000);
+        let year_2200 = Timestamp::from_millis(7_258_118_400_000);
+        assert!((year_2024..year_2200).contains(&SystemClock.now()));
+    }
+}
