@@ -7,12 +7,18 @@
 //!
 //! Credit stays below what the client buffers, because the client frees a message only after
 //! its report was heard. What it refuses nevertheless is offered again a little later.
+//!
+//! A client that could not deliver is replaced by a new one. librdkafka 2.12.1 forgets every
+//! broker that is missing from an answer to its question for metadata, also those that it was
+//! given (`rd_kafka_metadata_decommission_unavailable_brokers`): a broker that was frozen and
+//! answers before it is part of its own cluster again names none, and such a client never asks
+//! anybody again.
 
 mod flight;
 mod partitions;
 mod refusal;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -23,12 +29,13 @@ use rdkafka::producer::{
     BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig, ThreadedProducer,
 };
 use tokio::sync::{Semaphore, watch};
+use tracing::warn;
 
 use crate::client_log;
 use crate::error::{NotClosed, SendError, SettingsError};
 use crate::record::Message;
 use crate::settings::Settings;
-use flight::{Budget, Flight, flights};
+use flight::{Budget, Cut, Flight, flights};
 use partitions::{KnownTopics, Partitions};
 use refusal::unsent;
 
@@ -44,8 +51,11 @@ const CLOSE_GRACE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Sender(Arc<Shared>);
 
+type Client = ThreadedProducer<Deliveries>;
+
 struct Shared {
-    producer: ThreadedProducer<Deliveries>,
+    client: RwLock<Arc<Client>>,
+    config: ClientConfig,
     budget: Budget,
     /// Closed, once no more messages are taken.
     credit: Arc<Semaphore>,
@@ -65,7 +75,8 @@ impl Sender {
         let config = settings.producer_config()?;
         let budget = Budget::of(&config)?;
         Ok(Self(Arc::new(Shared {
-            producer: producer(&config)?,
+            client: RwLock::new(Arc::new(client(&config)?)),
+            config,
             credit: Arc::new(Semaphore::new(budget.credit)),
             budget,
             ended: watch::Sender::new(false),
@@ -85,11 +96,20 @@ impl Sender {
     /// As soon as one message has failed; whether others arrived is then not known.
     pub async fn send(&self, messages: &[Message]) -> Result<(), SendError> {
         self.0.budget.check(messages)?;
+        let client = self.0.client();
+        let sent = self.send_by(&client, messages).await;
+        if let Err(SendError::Undelivered { .. }) = sent {
+            self.0.replace(&client);
+        }
+        sent
+    }
+
+    async fn send_by(&self, client: &Client, messages: &[Message]) -> Result<(), SendError> {
         let mut ended = self.0.ended.subscribe();
         let (landing, mut landed) = flight::landing();
         for flight in flights(messages, &self.0.budget) {
             tokio::select! {
-                boarded = self.board(flight.cost, flight.messages, &landing) => boarded?,
+                boarded = self.board(client, &flight, &landing) => boarded?,
                 Some(failure) = landed.recv() => return Err(failure),
             }
         }
@@ -112,7 +132,7 @@ impl Sender {
         }
         let (shared, name) = (Arc::clone(&self.0), topic.to_owned());
         let asked = tokio::task::spawn_blocking(move || {
-            partitions::ask(shared.producer.client(), &name, shared.request_timeout)
+            partitions::ask(shared.client().client(), &name, shared.request_timeout)
         });
         let asked = asked.await.map_err(|_| SendError::Closed)?;
         let found = asked.map_err(|error| unsent(topic, &error))?;
@@ -127,11 +147,11 @@ impl Sender {
     /// When messages were left, or the client did not end in time.
     pub async fn close(&self, within: Duration) -> Result<(), NotClosed> {
         self.0.credit.close();
-        let shared = Arc::clone(&self.0);
+        let client = self.0.client();
         let flushed = tokio::task::spawn_blocking(move || {
-            let flushed = shared.producer.flush(within);
+            let flushed = client.flush(within);
             // Reports of what is thrown away end the calls that wait for it.
-            shared.producer.purge(PurgeConfig::default().queue().inflight());
+            client.purge(PurgeConfig::default().queue().inflight());
             flushed.is_ok()
         });
         let flushed = tokio::time::timeout(within + CLOSE_GRACE, flushed).await;
@@ -142,35 +162,61 @@ impl Sender {
     /// Hands messages to the client as one flight, once there is credit for it.
     async fn board(
         &self,
-        cost: u32,
-        messages: &[Message],
+        client: &Client,
+        cut: &Cut<'_>,
         landing: &flight::Landing,
     ) -> Result<(), SendError> {
-        let credit = Arc::clone(&self.0.credit).acquire_many_owned(cost).await;
+        let credit = Arc::clone(&self.0.credit).acquire_many_owned(cut.cost).await;
         let credit = credit.map_err(|_| SendError::Closed)?;
         let flight = Arc::new(Flight::new(credit, landing));
-        for message in messages {
-            while !self.enqueue(message, &flight)? {
+        for message in cut.messages {
+            while !enqueue(client, message, &flight)? {
                 tokio::time::sleep(FULL_PAUSE).await;
             }
         }
         Ok(())
     }
+}
 
-    /// Says whether the client had room for the message.
-    fn enqueue(&self, message: &Message, flight: &Arc<Flight>) -> Result<bool, SendError> {
-        let mut record = BaseRecord::with_opaque_to(&message.topic, Arc::clone(flight));
-        record.partition = message.partition;
-        record.key = message.key.as_ref();
-        record.payload = message.value.as_ref();
-        record.headers = headers(message);
-        match self.0.producer.send(record) {
-            Ok(()) => Ok(true),
-            Err((error, _)) => match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::QueueFull) => Ok(false),
-                _ => Err(self.0.producer.context().failure(&message.topic, &error)),
-            },
+impl Shared {
+    fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces a client that could not deliver, unless that was done already or the sender was
+    /// closed. What is still with the old one fails, and gives its credit back.
+    fn replace(&self, used: &Arc<Client>) {
+        let mut current = self.client.write().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&current, used) || self.credit.is_closed() {
+            return;
         }
+        match client(&self.config) {
+            Ok(fresh) => {
+                warn!("messages were not delivered: going on with a new client");
+                let old = std::mem::replace(&mut *current, Arc::new(fresh));
+                // Ending a client waits for its threads.
+                tokio::task::spawn_blocking(move || {
+                    old.purge(PurgeConfig::default().queue().inflight());
+                });
+            }
+            Err(error) => warn!("no new client could be made: {error}"),
+        }
+    }
+}
+
+/// Says whether the client had room for the message.
+fn enqueue(client: &Client, message: &Message, flight: &Arc<Flight>) -> Result<bool, SendError> {
+    let mut record = BaseRecord::with_opaque_to(&message.topic, Arc::clone(flight));
+    record.partition = message.partition;
+    record.key = message.key.as_ref();
+    record.payload = message.value.as_ref();
+    record.headers = headers(message);
+    match client.send(record) {
+        Ok(()) => Ok(true),
+        Err((error, _)) => match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::QueueFull) => Ok(false),
+            _ => Err(client.context().failure(&message.topic, &error)),
+        },
     }
 }
 
@@ -180,7 +226,7 @@ impl std::fmt::Debug for Sender {
     }
 }
 
-fn producer(config: &ClientConfig) -> Result<ThreadedProducer<Deliveries>, SettingsError> {
+fn client(config: &ClientConfig) -> Result<Client, SettingsError> {
     Ok(ThreadedProducer::from_config_and_context(config, Deliveries::default())?)
 }
 
@@ -228,5 +274,30 @@ impl ProducerContext for Deliveries {
         if let Err((error, message)) = result {
             flight.fail(self.failure(message.topic(), error));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_could_not_deliver_is_replaced() {
+        // Nobody listens on the port of `tcpmux`.
+        let mut settings = Settings::new("127.0.0.1:1", "group");
+        settings.producer.insert("delivery.timeout.ms".to_owned(), "50".to_owned());
+        let sender = Sender::new(&settings).unwrap();
+        let first = sender.0.client();
+        let key = Some(b"key".to_vec());
+        let message = Message {
+            topic: "topic".into(),
+            partition: None,
+            key: key.clone(),
+            value: key,
+            headers: Vec::new(),
+        };
+        let sent = sender.send(&[message]).await;
+        assert!(matches!(sent, Err(SendError::Undelivered { .. })), "{sent:?}");
+        assert!(!Arc::ptr_eq(&first, &sender.0.client()));
     }
 }
