@@ -64,11 +64,11 @@ Examples:
   {name} --config /etc/catchment/production.toml
   {name} health"
     );
-    let command = Command::new(name)
+    // What it is about comes last: the derive puts the comment of `Arguments` in its place.
+    Arguments::augment_args(Command::new(name))
         .about(role.about)
         .version(env!("CARGO_PKG_VERSION"))
-        .after_help(examples);
-    Arguments::augment_args(command)
+        .after_help(examples)
 }
 
 /// What clap says of wrong usage, without the usage itself, which `--help` shows.
@@ -84,10 +84,18 @@ pub fn one_line(error: &clap::Error) -> String {
 mod tests {
     use super::*;
 
+    const ROLE: Role = Role { name: "consumer", about: "Applies requests.", conditions: &[] };
+
     fn read(arguments: &[&str]) -> Result<Arguments, String> {
-        let role = Role { name: "consumer", about: "Applies requests.", conditions: &[] };
         let words = std::iter::once("consumer").chain(arguments.iter().copied());
-        Arguments::read(&role, words.map(OsString::from))
+        Arguments::read(&ROLE, words.map(OsString::from))
+    }
+
+    #[test]
+    fn help_begins_with_what_the_service_does() {
+        for help in [command(&ROLE).render_help(), command(&ROLE).render_long_help()] {
+            assert_eq!(help.to_string().lines().next(), Some(ROLE.about));
+        }
     }
 
     #[test]
