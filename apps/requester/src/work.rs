@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use catchment_bootstrap::{HeldUp, ProcessError, Readiness, Shutdown, chain};
 use catchment_domain::service::{LaneKeeper, Obstacle, Step};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{sleep_until, timeout};
 
 /// The name of what holds while this process has a reply lane of its own.
 pub(crate) const LANE: &str = "reply lane";
@@ -28,11 +28,18 @@ impl Work {
 
     /// Works until the process is to stop; then sends nothing more, records what is under way,
     /// and gives the lanes back.
-    pub(crate) async fn run(mut self, mut shutdown: Shutdown) -> Result<(), ProcessError> {
+    pub(crate) async fn run(mut self, shutdown: Shutdown) -> Result<(), ProcessError> {
+        let mut late = shutdown.clone();
         let worked = tokio::select! {
-            error = self.work() => Err(error),
-            deadline = shutdown.asked() => self.drain(deadline).await,
+            worked = self.work(shutdown) => Some(worked),
+            () = async { sleep_until(late.asked().await).await } => None,
         };
+        // What has no reply at the deadline is sent again by whoever goes on with the campaign.
+        let worked = worked.unwrap_or_else(|| {
+            let open = self.keeper.in_flight();
+            tracing::info!(open, "left open: whoever goes on sends them again");
+            Ok(())
+        });
         match timeout(TO_SURRENDER, self.keeper.surrender()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => say_kept(&chain(&error)),
@@ -41,43 +48,35 @@ impl Work {
         worked
     }
 
-    /// Returns only when it cannot go on.
-    async fn work(&mut self) -> ProcessError {
-        loop {
-            if let Err(error) = self.turn().await {
-                return error;
-            }
+    /// Works until the process is to stop and the replies that are under way are recorded. Only
+    /// a rest is broken off: nobody would know what became of a step.
+    async fn work(&mut self, mut shutdown: Shutdown) -> Result<(), ProcessError> {
+        while shutdown.deadline().is_none() {
+            let step = self.step().await?;
+            shutdown.unless_asked(self.rest(step)).await;
         }
-    }
-
-    /// Records the replies that are under way. What has none at the deadline is sent again by
-    /// whoever goes on with the campaign.
-    async fn drain(&mut self, deadline: Instant) -> Result<(), ProcessError> {
         self.keeper.stop_sending();
-        let recorded = timeout_at(deadline, async {
-            while 0 < self.keeper.in_flight() {
-                self.turn().await?;
-            }
-            Ok(())
-        });
-        if let Ok(recorded) = recorded.await {
-            return recorded;
+        while 0 < self.keeper.in_flight() {
+            let step = self.step().await?;
+            self.rest(step).await;
         }
-        let open = self.keeper.in_flight();
-        tracing::info!(open, "left open: whoever goes on sends them again");
         Ok(())
     }
 
-    async fn turn(&mut self) -> Result<(), ProcessError> {
+    async fn step(&mut self) -> Result<Step, ProcessError> {
         let step = self.keeper.step().await?;
         self.say(&step);
+        Ok(step)
+    }
+
+    /// What comes between two steps.
+    async fn rest(&self, step: Step) {
+        // Running out of time is the other good end of a rest.
         match step {
             Step::Worked => tokio::task::yield_now().await,
-            // Running out of time is the other good end of a rest.
             Step::Idle => drop(timeout(self.nap, self.keeper.wait()).await),
             Step::Pause { after, .. } => drop(timeout(after, self.keeper.wait()).await),
         }
-        Ok(())
     }
 
     /// Says whether there is a lane.
