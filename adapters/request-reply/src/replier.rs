@@ -17,6 +17,7 @@ mod answer;
 mod counters;
 mod lane;
 mod lanes;
+mod outgoing;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -32,7 +32,7 @@ use tokio::sync::{Semaphore, watch};
 use tracing::warn;
 
 use crate::client_log;
-use crate::error::{NotClosed, SendError, SettingsError};
+use crate::error::{NotClosed, Refusal, SendError, SettingsError};
 use crate::record::Message;
 use crate::settings::Settings;
 use flight::{Budget, Cut, Flight, flights};
@@ -95,6 +95,14 @@ impl Sender {
     ///
     /// As soon as one message has failed; whether others arrived is then not known.
     pub async fn send(&self, messages: &[Message]) -> Result<(), SendError> {
+        let sent = self.send_all(messages).await;
+        if let Err(SendError::Refused { topic, refusal: Refusal::NoTopic, .. }) = &sent {
+            self.0.topics.forget(topic);
+        }
+        sent
+    }
+
+    async fn send_all(&self, messages: &[Message]) -> Result<(), SendError> {
         self.0.budget.check(messages)?;
         let client = self.0.client();
         let sent = self.send_by(&client, messages).await;

@@ -1,5 +1,6 @@
 //! The lane of one partition: reads, lets handle, answers, commits.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -10,11 +11,11 @@ use tracing::{debug, warn};
 use super::answer::{Arrived, Destination, dead_letter, reply};
 use super::counters::{Counts, one_more};
 use super::lanes::Parsed;
+use super::outgoing::{Outgoing, Smaller};
 use super::{Failure, Handler, ReplierSettings, Reply};
-use crate::error::{ReadError, SendError};
+use crate::error::{ReadError, Refusal, SendError};
 use crate::profile::DeadLetter;
 use crate::reader::{Reader, Record};
-use crate::record::Message;
 use crate::sender::Sender;
 
 /// The first and the longest pause before what did not work is tried again.
@@ -102,11 +103,11 @@ impl<H: Handler> Lane<H> {
     async fn answer(&self, partition: i32, batch: Batch<H>) -> Result<i64, ReadError> {
         let next = batch.last().map_or(0, |last| last.offset + 1);
         let outcomes = self.handle(&batch).await;
-        let mut messages = Vec::with_capacity(batch.len());
+        let mut outgoing = Outgoing::default();
         for (record, outcome) in batch.iter().zip(&outcomes) {
-            self.message(partition, record, outcome, &mut messages).await?;
+            self.message(partition, record, outcome, &mut outgoing).await?;
         }
-        self.send(messages).await?;
+        self.send(partition, outgoing).await?;
         self.reader.release(partition, next);
         self.reader.commit(partition, next);
         Ok(next)
@@ -145,7 +146,7 @@ impl<H: Handler> Lane<H> {
         partition: i32,
         record: &Record<Parsed<H>>,
         outcome: &Outcome,
-        messages: &mut Vec<Message>,
+        outgoing: &mut Outgoing,
     ) -> Result<(), ReadError> {
         let arrived: &Arrived<_> = &record.message;
         let reason = match arrived.destination(&self.settings.allowed) {
@@ -162,7 +163,8 @@ impl<H: Handler> Lane<H> {
                     if chosen != asked {
                         one_more(&self.counts.misdirected);
                     }
-                    messages.push(reply(&reply_to, chosen, arrived.key.as_ref(), outcome));
+                    let reply = reply(&reply_to, chosen, arrived.key.as_ref(), outcome);
+                    outgoing.push(record.offset, reply);
                     one_more(self.counted(outcome));
                     None
                 }
@@ -174,7 +176,7 @@ impl<H: Handler> Lane<H> {
         }
         let unreadable = unreadable.map(|failure| (&*failure.code, &*failure.message));
         if let Some(reason) = reason.or(unreadable) {
-            messages.extend(self.dead_letter(partition, record.offset, reason).await?);
+            self.dead_letter(partition, record.offset, reason, outgoing).await?;
         }
         Ok(())
     }
@@ -192,24 +194,28 @@ impl<H: Handler> Lane<H> {
         ("reply_topic_refused", why)
     }
 
-    /// How many partitions a topic has; asks until a broker answers.
+    /// How many partitions a topic has, `None` where it is not for us; asks until a broker
+    /// answers.
     async fn partitions(&self, topic: &str) -> Result<Option<i32>, ReadError> {
         let mut pause = PAUSES.0;
         loop {
             match self.sender.partitions(topic).await {
                 Ok(found) => return Ok(found),
+                Err(SendError::Refused { .. }) => return Ok(None),
                 Err(error) => pause = self.pause_after_send(&error, pause).await?,
             }
         }
     }
 
-    /// The dead letter of a record: none where there is no topic for it, or the record is gone.
+    /// Adds the dead letter of a record: none where there is no topic for it, or the record is
+    /// gone.
     async fn dead_letter(
         &self,
         partition: i32,
         offset: i64,
         reason: (&str, &str),
-    ) -> Result<Option<Message>, ReadError> {
+        outgoing: &mut Outgoing,
+    ) -> Result<(), ReadError> {
         let topic: Arc<str> = DeadLetter::topic(self.reader.topic()).into();
         let has_room = self.partitions(&topic).await?.is_some_and(|count| partition < count);
         let mut pause = PAUSES.0;
@@ -219,8 +225,9 @@ impl<H: Handler> Lane<H> {
                 Err(error) => pause = self.pause_after(error, pause).await?,
             }
         };
-        if original.is_some() {
+        if let Some(original) = original {
             one_more(&self.counts.dead_lettered);
+            outgoing.push(offset, dead_letter(&original, &topic, &self.group, reason));
         } else if self.counts.may_complain() {
             warn!(
                 kafka.topic = &*topic,
@@ -229,23 +236,100 @@ impl<H: Handler> Lane<H> {
                 "no dead letter could be written"
             );
         }
-        Ok(original.map(|original| dead_letter(&original, &topic, &self.group, reason)))
+        Ok(())
     }
 
-    /// Returns once all are acknowledged: until then the position does not move.
-    async fn send(&self, mut messages: Vec<Message>) -> Result<(), ReadError> {
+    /// Returns once all are acknowledged, or refused for good: until then the position does not
+    /// move.
+    async fn send(&self, partition: i32, outgoing: Outgoing) -> Result<(), ReadError> {
+        let mut waiting = VecDeque::from([outgoing]);
         let mut pause = PAUSES.0;
-        loop {
-            match self.sender.send(&messages).await {
-                Ok(()) => return Ok(()),
+        while let Some(mut piece) = waiting.pop_front() {
+            match self.sender.send(&piece.messages).await {
+                Ok(()) => pause = PAUSES.0,
                 Err(SendError::TooLarge { index, bytes, limit }) => {
                     warn!(bytes, limit, "a message is too large: it is sent without its value");
-                    if let Some(message) = messages.get_mut(index) {
-                        shorten(message);
-                    }
+                    piece.shorten(index);
+                    waiting.push_front(piece);
                 }
-                Err(error) => pause = self.pause_after_send(&error, pause).await?,
+                Err(SendError::Refused { topic, refusal: Refusal::TooLarge, cause }) => {
+                    self.make_smaller(piece, &topic, &cause, &mut waiting);
+                }
+                Err(SendError::Refused { topic, refusal, cause }) => {
+                    let letters = self.redirect(partition, &mut piece, &topic, refusal).await?;
+                    match letters {
+                        Some(letters) => waiting.push_front(letters),
+                        None => pause = self.rest(&cause, pause).await?,
+                    }
+                    waiting.push_front(piece);
+                }
+                Err(error) => {
+                    pause = self.pause_after_send(&error, pause).await?;
+                    waiting.push_front(piece);
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// A topic takes smaller messages only than this client knows.
+    fn make_smaller(
+        &self,
+        piece: Outgoing,
+        topic: &str,
+        cause: &str,
+        waiting: &mut VecDeque<Outgoing>,
+    ) {
+        match piece.smaller() {
+            Smaller::Halves(first, second) => {
+                waiting.push_front(second);
+                waiting.push_front(first);
+            }
+            Smaller::Shortened(piece) => {
+                self.complain(topic, cause);
+                waiting.push_front(piece);
+            }
+            Smaller::Nothing => {
+                one_more(&self.counts.refused);
+                self.complain(topic, cause);
+            }
+        }
+    }
+
+    /// Takes out what a topic does not take, and says what is sent instead: the requests become
+    /// dead letters. `None` where the topic is there after all.
+    async fn redirect(
+        &self,
+        partition: i32,
+        piece: &mut Outgoing,
+        topic: &str,
+        refusal: Refusal,
+    ) -> Result<Option<Outgoing>, ReadError> {
+        let there = match refusal {
+            Refusal::NoTopic => self.partitions(topic).await?,
+            Refusal::NotAllowed | Refusal::TooLarge => None,
+        };
+        let has = |wanted: Option<i32>| there.is_some_and(|count| wanted.is_none_or(|n| n < count));
+        let lost = piece.take(|message| *message.topic == *topic && !has(message.partition));
+        if lost.is_empty() {
+            return Ok(None);
+        }
+        let mut letters = Outgoing::default();
+        for offset in lost {
+            let reason = self.refused("the reply topic is gone, or does not take replies");
+            if topic != DeadLetter::topic(self.reader.topic()) {
+                self.dead_letter(partition, offset, reason, &mut letters).await?;
+            }
+        }
+        Ok(Some(letters))
+    }
+
+    fn complain(&self, topic: &str, cause: &str) {
+        if self.counts.may_complain() {
+            warn!(
+                kafka.topic = topic,
+                "a message is sent without its value, or not at all: {cause}"
+            );
         }
     }
 
@@ -298,12 +382,4 @@ fn failed(count: usize, why: &'static str) -> Vec<Outcome> {
 
 fn handler_failed(why: &'static str) -> Failure {
     Failure::failed("handler_failed", why)
-}
-
-/// What no broker takes is sent as a failure, so that nobody waits for it.
-fn shorten(message: &mut Message) {
-    let failure = Failure::rejected("too_large", "the reply is larger than the brokers take");
-    message.value = Some(failure.to_json().into_bytes());
-    message.headers.retain(|header| header.value.as_ref().is_none_or(|value| value.len() < 1_024));
-    message.key.take_if(|key| 1_024 < key.len());
 }

@@ -39,6 +39,11 @@ impl KnownTopics {
         }
         known.insert(topic.to_owned(), (Instant::now(), Partitions(found)));
     }
+
+    /// What was found may be so no more.
+    pub(super) fn forget(&self, topic: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(topic);
+    }
 }
 
 /// Asks a broker how many partitions a topic has, `None` where there is no such topic.

@@ -109,6 +109,16 @@ pub(crate) fn numbers(records: &[Record<u64>]) -> Vec<u64> {
     records.iter().map(|record| record.message).collect()
 }
 
+/// 20,000 bytes that no compression makes smaller.
+pub(crate) fn noise() -> Vec<u8> {
+    let next = |n: &u32| {
+        let n = n ^ (n << 13);
+        let n = n ^ (n >> 17);
+        Some(n ^ (n << 5))
+    };
+    std::iter::successors(Some(1), next).take(5_000).flat_map(u32::to_be_bytes).collect()
+}
+
 /// These numbers, one by one.
 pub(crate) fn list(numbers: std::ops::Range<u64>) -> Vec<u64> {
     numbers.collect()

@@ -8,7 +8,7 @@ use catchment_request_reply::{
     Header, Incoming, Message, NewTopic, OwnedRecord, ReadError, Reader,
 };
 
-use crate::fixture::{Fixture, PATIENCE};
+use crate::fixture::{Fixture, PATIENCE, noise};
 
 /// Says what it is told to say by the requests themselves.
 struct Parrot;
@@ -28,6 +28,7 @@ impl Handler for Parrot {
         let answer = |request: String| match request.as_str() {
             "fail" => Err(Failure::failed("told_to", "as was asked for")),
             "large" => Ok(vec![0; 2_000_000].into()),
+            "noise" => Ok(noise().into()),
             _ => Ok(format!("{request}!").into()),
         };
         let requests = requests.into_iter().filter(|request| request != "forget");
@@ -56,8 +57,12 @@ impl World {
     }
 
     fn replier(&self) -> Replier {
+        self.replier_of_batches(1)
+    }
+
+    fn replier_of_batches(&self, batch: usize) -> Replier {
         let mut settings = ReplierSettings::new(&self.fixture.topic);
-        settings.batch = 1;
+        settings.batch = batch;
         Replier::start(&self.fixture.settings, settings, Parrot).unwrap()
     }
 
@@ -183,6 +188,33 @@ async fn a_reply_goes_where_it_may_or_the_request_to_the_dead_letters() {
     assert_eq!((&letter.key, &letter.value), (&foreign.key, &foreign.value));
     replier.close(PATIENCE).await.unwrap();
     world.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_topic_that_is_gone_stops_nobody() {
+    let world = World::new().await;
+    let other = format!("{}-replies", world.fixture.topic);
+    let (name, properties) = (other.clone(), vec![("max.message.bytes".into(), "5000".into())]);
+    let topic = NewTopic { name, partitions: 2, replication: Some(1), properties };
+    world.fixture.topics.create(&topic).await.unwrap();
+    let replier = world.replier_of_batches(500);
+    world.send(&[world.ask("known")]).await;
+    assert_eq!(world.replies(1).await, ["known!"]);
+    world.fixture.topics.delete(&world.replies).await.unwrap();
+    let asked = [("gone", &world.replies), ("noise", &other), ("last", &other)];
+    let requests = asked.map(|(value, topic)| world.request(value.as_bytes(), topic, 1));
+    world.send(&requests).await;
+    let letters = world.records(&world.letters, 0, 1).await;
+    assert_eq!(text(letters[0].value.clone()), "gone");
+    assert_eq!(header(&letters[0], "kafka_dlt-exception-fqcn"), Some(&b"reply_topic_refused"[..]));
+    let answers = world.records(&other, 1, 2).await;
+    let answers: Vec<_> = answers.into_iter().map(|reply| text(reply.value)).collect();
+    assert!(answers.iter().any(|answer| answer.contains("too_large")), "{answers:?}");
+    assert!(answers.iter().any(|answer| answer == "last!"), "{answers:?}");
+    replier.close(PATIENCE).await.unwrap();
+    world.fixture.topics.delete(&other).await.unwrap();
+    world.fixture.topics.delete(&world.letters).await.unwrap();
+    world.fixture.clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

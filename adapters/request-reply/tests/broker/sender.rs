@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use catchment_request_reply::{Header, NewTopic, Refusal, SendError, Sender};
 
-use crate::fixture::{Fixture, PATIENCE, list, numbers, read_all};
+use crate::fixture::{Fixture, PATIENCE, list, noise, numbers, read_all};
 
 #[tokio::test]
 async fn messages_arrive_in_order_within_a_call_and_over_calls() {
@@ -129,9 +129,7 @@ async fn a_message_that_the_topic_alone_finds_too_large_is_refused() {
     let topic = NewTopic { name, partitions: 1, replication: Some(1), properties };
     fixture.topics.create(&topic).await.unwrap();
     let mut large = fixture.message(None, 0);
-    // What lz4 cannot make smaller.
-    large.value =
-        Some((0..20_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect());
+    large.value = Some(noise());
     let error = fixture.sender().send(&[large]).await.unwrap_err();
     let SendError::Refused { topic, refusal: Refusal::TooLarge, .. } = &error else {
         panic!("{error:?}");
