@@ -89,7 +89,7 @@ pub enum ServiceError {
         /// Where it differs.
         position: Position,
     },
-    /// The channel was closed under a running service.
-    #[error("the channel is closed")]
+    /// The log or the channel was closed under a running service.
+    #[error("the log or the channel is closed for good")]
     Closed,
 }

@@ -13,11 +13,11 @@ pub(crate) fn log_error(error: ReadError) -> LogError {
         ReadError::Beyond { from, end } => {
             LogError::Beyond { from: position(from), end: position(end) }
         }
-        // A lane that was revoked, and a client that has failed, are told of by group events.
-        ReadError::Unavailable { .. }
-        | ReadError::NotAssigned { .. }
-        | ReadError::Closed
-        | ReadError::Fatal { .. } => LogError::Unavailable(error.into()),
+        // A lane that was revoked is told of by a group event.
+        ReadError::Unavailable { .. } | ReadError::NotAssigned { .. } => {
+            LogError::Unavailable(error.into())
+        }
+        ReadError::Closed | ReadError::Fatal { .. } => LogError::Closed,
     }
 }
 

@@ -12,6 +12,9 @@ pub enum LogError {
     /// Try again later.
     #[error("the log is unavailable")]
     Unavailable(#[source] BoxError),
+    /// The log is closed for good: whoever reads it must end.
+    #[error("the log is closed")]
+    Closed,
     /// A human must look: records that were not read yet are gone.
     #[error("the log starts at {first}, and {from} was to be read: records were lost")]
     Truncated {

@@ -23,6 +23,7 @@ impl Trouble {
     pub(crate) fn of_log(lane: u16, source: LogError) -> Self {
         match source {
             LogError::Unavailable(_) => Self::Unavailable(source.into()),
+            LogError::Closed => Self::Fatal(ServiceError::Closed),
             LogError::Truncated { .. } | LogError::Beyond { .. } => {
                 Self::Fatal(ServiceError::Log { lane, source })
             }
@@ -129,6 +130,13 @@ mod tests {
         assert_eq!(pauses, [50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
         failures.forget();
         assert_eq!(pause(&mut failures, Trouble::Fenced).0, Duration::from_millis(50));
+    }
+
+    #[test]
+    fn a_closed_log_ends_the_service() {
+        let trouble = Trouble::of_log(3, LogError::Closed);
+        let step = Failures::default().next_step(trouble);
+        assert!(matches!(step, Err(ServiceError::Closed)), "{step:?}");
     }
 
     #[test]

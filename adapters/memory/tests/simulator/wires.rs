@@ -224,7 +224,7 @@ impl Wires {
             LogError::Beyond { from, end } => {
                 LogError::Beyond { from: self.outer(from.0), end: self.outer(end.0) }
             }
-            error @ LogError::Unavailable(_) => error,
+            error @ (LogError::Unavailable(_) | LogError::Closed) => error,
         }
     }
 }
