@@ -98,6 +98,8 @@ impl Leased {
         for (revision, number, open) in recorded.open {
             if let Some(sending) = self.sending.get_mut(&revision)
                 && let Some(under_way) = sending.under_way.get_mut(&number)
+                // Replies that come twice are no sign that the open ones are on their way.
+                && *under_way != open
             {
                 *under_way = open;
                 sending.moved_at = now;
