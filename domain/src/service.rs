@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::lane::{Lane, Position};
+use crate::lane::{Lane, Position, ReplyLane};
 use crate::ports::{BoxError, LogError, StoreError};
 
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
@@ -52,6 +52,14 @@ pub enum Obstacle {
     /// What a port said.
     #[error(transparent)]
     Unavailable(BoxError),
+    /// The campaigns of a lane that was adopted stand still until a human has looked.
+    #[error("reply lane {lane} is set aside, and a human must look")]
+    SetAside {
+        /// The lane.
+        lane: ReplyLane,
+        /// Why.
+        source: Box<ServiceError>,
+    },
 }
 
 impl From<StoreError> for Obstacle {

@@ -1,6 +1,6 @@
 //! What holds work up, said once for each change.
 
-use catchment_domain::service::Step;
+use catchment_domain::service::{Obstacle, Step};
 
 use crate::ending::chain;
 
@@ -23,8 +23,12 @@ enum News<'a> {
 
 impl HeldUp {
     /// Takes a step into account: says what holds the work up when that is something new that
-    /// lasts, and when it is over.
+    /// lasts, and when it is over. What a human must look at is said each time.
     pub fn note(&mut self, work: &str, step: &Step) {
+        if let Step::Pause { obstacle: obstacle @ Obstacle::SetAside { .. }, .. } = step {
+            tracing::error!(work, obstacle = chain(obstacle), "going on with the others");
+            return;
+        }
         let obstacle = match step {
             Step::Pause { obstacle, .. } => Some(chain(obstacle)),
             Step::Worked | Step::Idle => None,

@@ -33,7 +33,12 @@ pub struct LaneKeeper {
 struct Kept {
     requester: LaneRequester,
     pause: Option<Pause>,
+    /// A human must look at what stands there.
+    is_set_aside: bool,
 }
+
+/// How long a lane is left alone at which a human must look.
+const SET_ASIDE: Duration = Duration::from_mins(1);
 
 impl LaneKeeper {
     /// A requester without a lane yet.
@@ -56,7 +61,7 @@ impl LaneKeeper {
     ///
     /// # Errors
     ///
-    /// When a human must look.
+    /// When a human must look at the lane of its own, or nothing can be read or sent any more.
     pub async fn step(&mut self) -> Result<Step, ServiceError> {
         let now = self.ports.clock.now();
         let mut round = Round::default();
@@ -148,12 +153,14 @@ impl LaneKeeper {
 
     /// Takes the first lane that nobody leases; one that it adopted is as good.
     async fn find_own(&mut self) -> Result<Step, ServiceError> {
-        let adopted = self.leased().next();
+        let adopted = self.leased().find(|lane| !self.is_set_aside(*lane));
         if adopted.is_some() {
             self.own = adopted;
             return Ok(Step::Worked);
         }
-        for lane in (0..self.ports.replies.lanes()).map(ReplyLane) {
+        let lanes = (0..self.ports.replies.lanes()).map(ReplyLane);
+        let lanes: Vec<_> = lanes.filter(|lane| !self.is_set_aside(*lane)).collect();
+        for lane in lanes {
             let mut kept = self.keep(lane);
             match kept.requester.step().await? {
                 Step::Pause { obstacle: Obstacle::LeasedByAnother, .. } => {}
@@ -190,14 +197,37 @@ impl LaneKeeper {
 
     fn keep(&self, lane: ReplyLane) -> Kept {
         let requester = LaneRequester::new(lane, self.holder, self.ports.clone(), self.terms);
-        Kept { requester, pause: None }
+        Kept { requester, pause: None, is_set_aside: false }
+    }
+
+    fn is_set_aside(&self, lane: ReplyLane) -> bool {
+        self.lanes.get(&lane).is_some_and(|kept| kept.is_set_aside)
+    }
+
+    /// Gives a lane that it adopted back and leaves it alone for a while: what is wrong there
+    /// must not hold up the others.
+    async fn set_aside(&mut self, lane: ReplyLane, now: Timestamp, why: ServiceError) -> Step {
+        let mut kept = self.keep(lane);
+        kept.is_set_aside = true;
+        kept.pause = Some(Pause::new(now, SET_ASIDE));
+        if let Some(mut before) = self.lanes.insert(lane, kept) {
+            // A lease that cannot be given back runs out.
+            let _ = before.requester.surrender().await;
+        }
+        let obstacle = Obstacle::SetAside { lane, source: Box::new(why) };
+        Step::Pause { after: SET_ASIDE, obstacle }
     }
 
     /// Lets one lane take a step. A lane that went to another is forgotten, and one that was
     /// adopted is given back once nothing is open there.
     async fn turn(&mut self, lane: ReplyLane, now: Timestamp) -> Result<Step, ServiceError> {
         let Some(kept) = self.lanes.get_mut(&lane) else { return Ok(Step::Idle) };
-        let step = kept.requester.step().await?;
+        let step = match kept.requester.step().await {
+            Ok(step) => step,
+            Err(error @ ServiceError::Closed) => return Err(error),
+            Err(error) if self.own == Some(lane) => return Err(error),
+            Err(error) => return Ok(self.set_aside(lane, now, error).await),
+        };
         kept.pause = match &step {
             Step::Worked | Step::Idle => None,
             Step::Pause { after, .. } => Some(Pause::new(now, *after)),
@@ -231,6 +261,10 @@ impl Round {
         match step {
             Step::Worked => self.worked = true,
             Step::Idle => {}
+            // What a human must look at must not be hidden behind what goes away by itself.
+            Step::Pause { after, obstacle: obstacle @ Obstacle::SetAside { .. } } => {
+                self.obstacle = Some((after, obstacle));
+            }
             Step::Pause { after, obstacle } => {
                 self.obstacle.get_or_insert((after, obstacle));
             }
