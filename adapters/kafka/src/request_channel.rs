@@ -13,6 +13,11 @@ use crate::address::{Address, Destination};
 use crate::error::channel_error;
 use crate::wire;
 
+/// How many requests are messages at once: a campaign's share is tens of thousands, and each
+/// takes about a kilobyte with its headers. Enough that waiting for the last of them costs next
+/// to nothing.
+const PIECE: usize = 4_000;
+
 /// Where requests are sent: each to the partition that murmur2 of its shop chooses.
 ///
 /// They ask for their replies in the headers of every kind of peer, and in the partition that
@@ -62,8 +67,11 @@ impl RequestChannel for KafkaRequestChannel {
         let lane = lane_of(address).ok_or_else(|| {
             ChannelError::Unknown("the return address names no reply lane".into())
         })?;
-        let messages = self.messages(&requests, lane);
-        self.sender.send(&messages).await.map_err(channel_error)
+        for piece in requests.chunks(PIECE) {
+            let messages = self.messages(piece, lane);
+            self.sender.send(&messages).await.map_err(channel_error)?;
+        }
+        Ok(())
     }
 }
 
