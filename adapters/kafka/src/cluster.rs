@@ -1,6 +1,7 @@
 //! The cluster that everything here talks to, and the topics it must have.
 
 mod check;
+mod made_again;
 mod raw;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::request_channel::KafkaRequestChannel;
 use crate::request_log::{Intake, KafkaRequestLog};
 use crate::settings::KafkaSettings;
 pub use check::TopicProblem;
+pub use made_again::Reached;
 
 /// A cluster that answered: what makes the ports.
 #[derive(Clone, Debug)]
@@ -83,6 +85,16 @@ impl KafkaCluster {
         let topics = Topics::new(&settings.client)?;
         let id = topics.cluster_id().await?.into();
         Ok(Self { settings: Arc::new(settings), topics, id, counters: Arc::default() })
+    }
+
+    /// Sees whether a broker answers, by a question that costs it little.
+    ///
+    /// # Errors
+    ///
+    /// When none does within the request time-out.
+    pub async fn reach(&self) -> Result<(), ClusterError> {
+        self.topics.partitions(&self.settings.requests_topic).await?;
+        Ok(())
     }
 
     /// What is wrong with the topics, one line each; nothing where requests and replies can
@@ -194,7 +206,8 @@ impl KafkaCluster {
         clock: Arc<dyn Clock>,
     ) -> KafkaReplyChannel {
         let settings = &self.settings;
-        let routes = Routes::new(sender.clone(), self.allowed(), Arc::clone(&self.counters));
+        let (own, counters) = (&settings.replies_topic, Arc::clone(&self.counters));
+        let routes = Routes::new(sender.clone(), own, self.allowed(), counters);
         let (topic, group) = (&settings.requests_topic, &settings.client.group_id);
         let dead_letters = DeadLetters::new(log, topic, group);
         let type_id = settings.spring_type_id.clone();

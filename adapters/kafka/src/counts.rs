@@ -33,6 +33,8 @@ counts! {
     refused_reply_topics,
     /// Replies that were not sent, because their topic does not exist.
     missing_reply_topics,
+    /// Replies that were not sent, because the brokers do not let us write to their topic.
+    denied_reply_topics,
     /// Replies that were not sent, because their address is none of this adapter's.
     undeliverable_replies,
     /// Replies that were not sent, because they are larger than Kafka takes, or would have to
@@ -40,7 +42,7 @@ counts! {
     oversized_replies,
     /// Requests that were sent to the dead-letter topic.
     dead_letters,
-    /// Requests that could not be, because they are gone.
+    /// Requests that could not be, because they are gone, or their topic takes nothing.
     lost_dead_letters,
     /// Messages in a reply lane that are no replies.
     unreadable_replies,

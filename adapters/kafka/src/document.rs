@@ -120,7 +120,7 @@ fn replies_are_read_and_written_as_in_the_examples() {
         let reply_to = ReplyTo::of("replies", 0).unwrap();
         let route = Route { topic: "replies".into(), partition: Some(0) };
         let mut outbox = Outbox::new(said["repliedAt"].as_str().unwrap(), None, 1);
-        outbox.put_reply(&reply, &named_type, (reply_to, route), None);
+        outbox.put_reply(&reply, &named_type, (reply_to, route), None, None);
         let message = outbox.messages.remove(0);
         assert_eq!(str::from_utf8(&message.value.unwrap()), str::from_utf8(value));
         let headers: Vec<_> =
@@ -194,7 +194,7 @@ fn peers_are_answered_as_in_the_examples() {
         let reply = Reply { id: RequestId(Uuid::nil()), shop: "shop-1".parse().ok(), outcome };
         let mut outbox = Outbox::new("2026-11-22T10:00:00Z", None, 1);
         let route = Route { topic: reply_to.topic().into(), partition };
-        outbox.put_reply(&reply, &NamedType::None, (reply_to, route), None);
+        outbox.put_reply(&reply, &NamedType::None, (reply_to, route), None, None);
         let message = outbox.messages.remove(0);
         assert_eq!(message.headers, headers(&lines, "reply"));
         assert_eq!(message.value.is_none(), rejected, "a failure stands in the value's place");

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use catchment_domain::ports::{ChannelError, Clock, ReplyChannel};
 use catchment_domain::{Code, Outcome, Reply, ReturnAddress};
 use catchment_request_reply::profile::ReplyTo;
-use catchment_request_reply::{OwnedRecord, SendError, Sender};
+use catchment_request_reply::{Message, OwnedRecord, Refusal, SendError, Sender};
 
 use crate::address::{Address, Destination, Origin};
 use crate::counts::Counters;
@@ -71,16 +71,17 @@ impl KafkaReplyChannel {
             Destination::Nowhere => {
                 self.counters.unaddressed_requests.count();
                 return self
-                    .put_dead_letter(outbox, &address, reason(&reply.outcome))
+                    .put_dead_letter(outbox, address.origin, reason(&reply.outcome))
                     .await
                     .map(drop);
             }
         };
         let why = reason(&reply.outcome).or_else(|| route.as_ref().err().map(Reason::of));
-        let original = self.put_dead_letter(outbox, &address, why).await?;
+        let origin = address.origin.filter(|_| why.is_none());
+        let original = self.put_dead_letter(outbox, address.origin, why).await?;
         if let (Ok(route), Destination::To(reply_to)) = (route, address.destination) {
             let way = (reply_to, route);
-            outbox.put_reply(reply, &address.named_type, way, original.as_deref());
+            outbox.put_reply(reply, &address.named_type, way, origin, original.as_deref());
         }
         Ok(())
     }
@@ -100,14 +101,14 @@ impl KafkaReplyChannel {
     async fn put_dead_letter(
         &self,
         outbox: &mut Outbox<'_>,
-        address: &Address<'_>,
+        origin: Option<Origin>,
         reason: Option<Reason>,
     ) -> Result<Option<Arc<OwnedRecord>>, ChannelError> {
-        let (Some(origin), Some(reason)) = (address.origin, reason) else { return Ok(None) };
+        let (Some(origin), Some(reason)) = (origin, reason) else { return Ok(None) };
         let original = self.original(origin).await?;
         if let Some(original) = &original {
             self.counters.dead_letters.count();
-            outbox.put(self.dead_letters.letter(original, reason.code, &reason.message));
+            outbox.put_letter(self.dead_letters.letter(original, reason.code, &reason.message));
         } else {
             self.counters.lost_dead_letters.count();
             let Origin { partition, offset } = origin;
@@ -122,23 +123,97 @@ impl KafkaReplyChannel {
         fetched.map_err(|error| ChannelError::Unknown(error.into()))
     }
 
-    /// Sends what is in the outbox. What Kafka does not take for its size is left out: it
+    /// Sends what is in the outbox. What Kafka does not take is left out, or dead-lettered: it
     /// would hold up everything behind it for ever.
     async fn deliver(&self, outbox: &mut Outbox<'_>) -> Result<(), ChannelError> {
         loop {
-            match self.sender.send(&outbox.messages).await {
+            let mut sent = self.sender.send(&outbox.messages).await;
+            if let Err(SendError::Refused { refusal: Refusal::TooLarge, .. }) = sent {
+                sent = self.send_singly(outbox).await;
+            }
+            match sent {
                 Ok(()) => {
                     outbox.clear();
                     return Ok(());
                 }
-                Err(SendError::TooLarge { index, bytes, .. }) => {
-                    self.counters.oversized_replies.count();
-                    tracing::error!(bytes, "a message is larger than Kafka takes: left out");
-                    outbox.leave_out(index);
-                }
-                Err(error) => return Err(channel_error(error)),
+                Err(error) => self.overcome(outbox, error).await?,
             }
         }
+    }
+
+    /// Sends one message after the other, up to the first that fails: which one is larger than
+    /// its topic takes can only be known so. What was sent before may come twice.
+    async fn send_singly(&self, outbox: &mut Outbox<'_>) -> Result<(), SendError> {
+        let (mut count, mut sent) = (0, Ok(()));
+        for message in &outbox.messages {
+            sent = self.sender.send(std::slice::from_ref(message)).await;
+            if sent.is_err() {
+                break;
+            }
+            count += 1;
+        }
+        outbox.clear_first(count);
+        sent
+    }
+
+    /// Takes out of the outbox what failed for good.
+    async fn overcome(
+        &self,
+        outbox: &mut Outbox<'_>,
+        error: SendError,
+    ) -> Result<(), ChannelError> {
+        match &error {
+            SendError::TooLarge { index, .. } => self.leave_out(outbox, *index),
+            // Sent singly, it is the first that is left.
+            SendError::Refused { refusal: Refusal::TooLarge, .. } => self.leave_out(outbox, 0),
+            SendError::Refused { topic, refusal, .. } => {
+                if !self.give_up(outbox, topic, *refusal).await? {
+                    return Err(channel_error(error));
+                }
+            }
+            SendError::Undelivered { .. } | SendError::Closed | SendError::Fatal { .. } => {
+                return Err(channel_error(error));
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_out(&self, outbox: &mut Outbox<'_>, index: usize) {
+        let bytes = outbox.messages.get(index).map(Message::size);
+        self.counters.oversized_replies.count();
+        tracing::error!(bytes, "a message is larger than Kafka takes: left out");
+        outbox.leave_out(index);
+    }
+
+    /// Gives up what was to be sent to a topic that takes nothing. Says whether it may.
+    async fn give_up(
+        &self,
+        outbox: &mut Outbox<'_>,
+        topic: &str,
+        refusal: Refusal,
+    ) -> Result<bool, ChannelError> {
+        if self.dead_letters.are_in(topic) {
+            self.lose_letters(outbox, topic);
+            return Ok(true);
+        }
+        let Some(why) = self.routes.give_up(&mut outbox.topics, topic, refusal) else {
+            return Ok(false);
+        };
+        for origin in outbox.take_out(topic) {
+            let why = Reason::of(&self.routes.refuse(why.clone()));
+            self.put_dead_letter(outbox, origin, Some(why)).await?;
+        }
+        Ok(true)
+    }
+
+    /// Goes on without dead letters that cannot be written.
+    fn lose_letters(&self, outbox: &mut Outbox<'_>, topic: &str) {
+        let lost = outbox.take_out(topic);
+        for _ in &lost {
+            self.counters.lost_dead_letters.count();
+        }
+        let letters = lost.len();
+        tracing::error!(topic, letters, "the topic of dead letters takes none: they are lost");
     }
 }
 

@@ -25,6 +25,11 @@ impl DeadLetters {
         Self { reader, kept, topic: DeadLetter::topic(topic).into(), group: group.to_owned() }
     }
 
+    /// Whether a topic is theirs.
+    pub(crate) fn are_in(&self, topic: &str) -> bool {
+        *self.topic == *topic
+    }
+
     /// A request as it stands in the log, while it is there.
     pub(crate) async fn original(
         &self,

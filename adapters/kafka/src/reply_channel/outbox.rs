@@ -5,6 +5,7 @@ use catchment_request_reply::profile::{Failure, ReplyBody, ReplyTo};
 use catchment_request_reply::{Header, Message, OwnedRecord};
 
 use super::routes::{KnownTopics, Route};
+use crate::address::Origin;
 use crate::request_channel::owned;
 use crate::wire::{self, NamedType};
 
@@ -16,6 +17,8 @@ const ERROR_CODE: &str = "catchment-error-code";
 /// Messages that are to be sent together.
 pub(crate) struct Outbox<'a> {
     pub(crate) messages: Vec<Message>,
+    /// For each message the request to dead-letter should it be refused, unless that is done.
+    origins: Vec<Option<Origin>>,
     pub(crate) topics: KnownTopics,
     replied_at: &'a str,
     type_id: Option<&'a str>,
@@ -31,6 +34,7 @@ impl<'a> Outbox<'a> {
         let messages = Vec::with_capacity(capacity);
         Self {
             messages,
+            origins: Vec::with_capacity(capacity),
             topics: KnownTopics::new(),
             replied_at,
             type_id,
@@ -39,9 +43,15 @@ impl<'a> Outbox<'a> {
         }
     }
 
-    pub(crate) fn put(&mut self, message: Message) {
+    /// Puts a dead letter in.
+    pub(crate) fn put_letter(&mut self, letter: Message) {
+        self.put(letter, None);
+    }
+
+    fn put(&mut self, message: Message, origin: Option<Origin>) {
         self.bytes += message.size();
         self.messages.push(message);
+        self.origins.push(origin);
     }
 
     /// Whether it is time to send what is in it.
@@ -52,7 +62,24 @@ impl<'a> Outbox<'a> {
     /// Takes out what was sent.
     pub(crate) fn clear(&mut self) {
         self.messages.clear();
+        self.origins.clear();
         self.bytes = 0;
+    }
+
+    /// Takes out the first messages, which were sent.
+    pub(crate) fn clear_first(&mut self, count: usize) {
+        self.messages.drain(..count.min(self.messages.len()));
+        self.origins.drain(..count.min(self.origins.len()));
+    }
+
+    /// Takes out what was to be sent to a topic: for each message the request that is to be
+    /// dead-lettered in its place.
+    pub(crate) fn take_out(&mut self, topic: &str) -> Vec<Option<Origin>> {
+        let all =
+            std::mem::take(&mut self.messages).into_iter().zip(std::mem::take(&mut self.origins));
+        let (out, kept): (Vec<_>, Vec<_>) = all.partition(|(message, _)| *message.topic == *topic);
+        (self.messages, self.origins) = kept.into_iter().unzip();
+        out.into_iter().map(|(_, origin)| origin).collect()
     }
 
     /// Puts a reply in, under the request's key: where the original was not looked up, the
@@ -62,6 +89,7 @@ impl<'a> Outbox<'a> {
         reply: &Reply,
         named_type: &NamedType,
         (reply_to, route): (ReplyTo<'_>, Route),
+        origin: Option<Origin>,
         original: Option<&OwnedRecord>,
     ) {
         self.json.clear();
@@ -73,13 +101,14 @@ impl<'a> Outbox<'a> {
         headers.push(Header::new(STATUS, reply.outcome.status.as_str()));
         headers.extend(reply.outcome.code.map(|code| Header::new(ERROR_CODE, code.as_str())));
         let shop = || Some(reply.shop.as_ref()?.as_str().as_bytes().to_vec());
-        self.put(Message {
+        let message = Message {
             topic: route.topic,
             partition: route.partition,
             key: original.map_or_else(shop, |original| original.key.clone()),
             value: reply_to.value(&body).map(<[u8]>::to_vec),
             headers,
-        });
+        };
+        self.put(message, origin);
     }
 
     /// Leaves out the value of a message that is too large, so that a dead letter still says
@@ -88,6 +117,7 @@ impl<'a> Outbox<'a> {
         let Some(message) = self.messages.get_mut(index) else { return };
         if message.value.take().is_none() {
             self.messages.remove(index);
+            self.origins.remove(index);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catchment_request_reply::profile::{ReplyPartition, ReplyTo};
-use catchment_request_reply::{SendError, Sender};
+use catchment_request_reply::{Refusal, SendError, Sender};
 use thiserror::Error;
 
 use crate::allowed::AllowedTopics;
@@ -15,6 +15,8 @@ use crate::now_and_then::NowAndThen;
 #[derive(Debug)]
 pub(crate) struct Routes {
     sender: Sender,
+    /// The reply topic that is ours.
+    own: Box<str>,
     allowed: AllowedTopics,
     counters: Arc<Counters>,
     warnings: NowAndThen,
@@ -43,25 +45,43 @@ pub(crate) enum Undeliverable {
     /// There is no such topic.
     #[error("there is no topic `{0}` for replies")]
     Missing(Box<str>),
+    /// The brokers do not let us write to it.
+    #[error("the brokers let nothing be sent to the topic `{0}`")]
+    Denied(Box<str>),
 }
 
 impl Undeliverable {
+    /// What a topic is that takes no messages.
+    fn of(topic: &str, refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoTopic => Self::Missing(topic.into()),
+            Refusal::NotAllowed | Refusal::TooLarge => Self::Denied(topic.into()),
+        }
+    }
+
     /// The code under which its request is dead-lettered.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::Refused(_) | Self::Illegal => "reply_topic_refused",
             Self::Missing(_) => "reply_topic_missing",
+            Self::Denied(_) => "reply_topic_denied",
             Self::Oversized => "reply_headers_too_long",
         }
     }
 }
 
-/// Allowed topics that the replies of one call go to, and how many partitions each has.
-pub(crate) type KnownTopics = BTreeMap<Box<str>, Option<(Arc<str>, i32)>>;
+/// Allowed topics that the replies of one call go to, and how many partitions each has, or why
+/// nothing can be sent there.
+pub(crate) type KnownTopics = BTreeMap<Box<str>, Result<(Arc<str>, i32), Refusal>>;
 
 impl Routes {
-    pub(crate) fn new(sender: Sender, allowed: AllowedTopics, counters: Arc<Counters>) -> Self {
-        Self { sender, allowed, counters, warnings: NowAndThen::default() }
+    pub(crate) fn new(
+        sender: Sender,
+        own: &str,
+        allowed: AllowedTopics,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self { sender, own: own.into(), allowed, counters, warnings: NowAndThen::default() }
     }
 
     /// The way of a reply; `known` is what was found for others of the same call.
@@ -82,20 +102,40 @@ impl Routes {
             None => self.look_up(known, name).await?,
         };
         Ok(match found {
-            Some((topic, count)) => {
+            Ok((topic, count)) => {
                 Ok(Route { topic, partition: self.partition(reply_to.partition(), count) })
             }
-            None => Err(self.refuse(Undeliverable::Missing(name.into()))),
+            Err(refusal) => Err(self.refuse(Undeliverable::of(name, refusal))),
         })
+    }
+
+    /// Gives up a topic that takes nothing: from then on nothing of this call is sent there. Not
+    /// our own, for which somebody must look: its replies wait.
+    pub(crate) fn give_up(
+        &self,
+        known: &mut KnownTopics,
+        topic: &str,
+        refusal: Refusal,
+    ) -> Option<Undeliverable> {
+        if topic == &*self.own {
+            return None;
+        }
+        known.insert(topic.into(), Err(refusal));
+        Some(Undeliverable::of(topic, refusal))
     }
 
     async fn look_up(
         &self,
         known: &mut KnownTopics,
         name: &str,
-    ) -> Result<Option<(Arc<str>, i32)>, SendError> {
-        let partitions = self.sender.partitions(name).await?;
-        let found = partitions.map(|count| (Arc::from(name), count));
+    ) -> Result<Result<(Arc<str>, i32), Refusal>, SendError> {
+        let found = match self.sender.partitions(name).await {
+            Ok(partitions) => {
+                partitions.map(|count| (Arc::from(name), count)).ok_or(Refusal::NoTopic)
+            }
+            Err(SendError::Refused { refusal, .. }) if name != &*self.own => Err(refusal),
+            Err(error) => return Err(error),
+        };
         known.insert(name.into(), found.clone());
         Ok(found)
     }
@@ -115,6 +155,7 @@ impl Routes {
                 self.counters.refused_reply_topics.count();
             }
             Undeliverable::Missing(_) => self.counters.missing_reply_topics.count(),
+            Undeliverable::Denied(_) => self.counters.denied_reply_topics.count(),
             Undeliverable::Oversized => self.counters.oversized_replies.count(),
         }
         if self.warnings.is_time() {

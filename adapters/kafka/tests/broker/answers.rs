@@ -97,6 +97,59 @@ async fn an_allowed_topic_that_does_not_exist_holds_nobody_up() {
     assert_eq!(world.cluster.counts().missing_reply_topics, 1);
 }
 
+/// The client still remembers the topics, and only the brokers refuse the messages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn topics_that_are_deleted_at_run_time_hold_nobody_up() {
+    let world = World::new().await;
+    let gone = format!("{}.more-of-it", world.settings.requests_topic);
+    let topic = NewTopic {
+        name: gone.clone(),
+        partitions: 1,
+        replication: Some(1),
+        properties: Vec::new(),
+    };
+    world.topics.create(&topic).await.unwrap();
+    assert_eq!(world.sender.partitions(&gone).await, Ok(Some(1)));
+    world.topics.delete(&gone).await.unwrap();
+    ask(&world, LANE, asking(&gone, 1)).await;
+    ask(&world, LANE, asking(&world.settings.replies_topic, 2)).await;
+    answer(&world, LANE, 2).await;
+    let letters = world.records(&world.dead_letters(), LANE.0.into(), 1).await;
+    let code = Header::new("kafka_dlt-exception-fqcn", "reply_topic_missing");
+    assert!(letters[0].headers.contains(&code));
+
+    world.topics.delete(&world.dead_letters()).await.unwrap();
+    answer(&world, LANE, 2).await;
+    assert!(2 <= world.count(&world.settings.replies_topic).await);
+    let counts = world.cluster.counts();
+    assert_eq!((counts.missing_reply_topics, counts.lost_dead_letters), (2, 1));
+}
+
+/// What a topic finds too large, which the client cannot know, is left out alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_takes_small_messages_only_holds_nobody_up() {
+    let world = World::new().await;
+    let small = format!("{}.more-of-it", world.settings.requests_topic);
+    let topic = NewTopic {
+        name: small.clone(),
+        partitions: 1,
+        replication: Some(1),
+        properties: vec![("max.message.bytes".to_owned(), "100".to_owned())],
+    };
+    world.topics.create(&topic).await.unwrap();
+    for (number, topic) in (0..).zip([&world.settings.replies_topic, &small, &small]) {
+        ask(&world, LANE, asking(topic, number)).await;
+    }
+    ask(&world, LANE, asking(&world.settings.replies_topic, 9)).await;
+    answer(&world, LANE, 4).await;
+    let replies = world.records(&world.settings.replies_topic, 0, 2).await;
+    let last = Header::new("kafka_correlationId", [9_u8; 16]);
+    assert!(replies.iter().any(|reply| reply.headers.contains(&last)));
+    assert_eq!(world.count(&small).await, 0);
+    assert!(2 <= world.cluster.counts().oversized_replies);
+    world.topics.delete(&small).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partition_that_is_not_there_is_chosen_by_key() {
     let world = World::new().await;
