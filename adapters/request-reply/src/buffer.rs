@@ -16,19 +16,45 @@ pub struct Record<M> {
     pub message: M,
 }
 
+/// The most bytes of a window, unless it is a single record.
+const BYTES: usize = 8 * 1024 * 1024;
+
+/// How much a window holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Capacity {
+    records: usize,
+    bytes: usize,
+}
+
+impl Capacity {
+    /// So many records, and no more bytes than are good for one partition.
+    pub(crate) const fn of(records: usize) -> Self {
+        Self { records, bytes: BYTES }
+    }
+}
+
 /// One partition's window of records.
 #[derive(Debug)]
 pub(crate) struct Buffer<M> {
-    records: VecDeque<Record<M>>,
+    records: VecDeque<Weighed<M>>,
     first: i64,
     next: i64,
-    capacity: usize,
+    capacity: Capacity,
+    /// The bytes of all records that there ever were.
+    total: usize,
+}
+
+#[derive(Debug)]
+struct Weighed<M> {
+    record: Record<M>,
+    /// The bytes of all records before it.
+    before: usize,
 }
 
 impl<M: Clone> Buffer<M> {
-    /// An empty window at an offset, for so many records.
-    pub(crate) fn new(at: i64, capacity: usize) -> Self {
-        Self { records: VecDeque::new(), first: at, next: at, capacity: capacity.max(1) }
+    /// An empty window at an offset.
+    pub(crate) fn new(at: i64, capacity: Capacity) -> Self {
+        Self { records: VecDeque::new(), first: at, next: at, capacity, total: 0 }
     }
 
     /// Whether reading from here goes on with what is in the window.
@@ -41,9 +67,18 @@ impl<M: Clone> Buffer<M> {
         self.next
     }
 
-    /// How many more records a reader at `from` may have fetched.
+    /// How many more records a reader at `from` may have fetched: one at least where there are
+    /// none, and none where they are too many bytes. Asked again before each, it bounds the bytes.
     pub(crate) fn room(&self, from: i64) -> usize {
-        self.capacity.saturating_sub(self.count_from(from))
+        if self.capacity.bytes <= self.bytes_from(from) {
+            return 0;
+        }
+        self.capacity.records.max(1).saturating_sub(self.count_from(from))
+    }
+
+    /// How many bytes there are from here on.
+    fn bytes_from(&self, from: i64) -> usize {
+        self.records.get(self.index_of(from)).map_or(0, |first| self.total - first.before)
     }
 
     /// How many records there are from here on.
@@ -51,23 +86,25 @@ impl<M: Clone> Buffer<M> {
         self.records.len() - self.index_of(from)
     }
 
-    /// Takes a record that was fetched. One from before the window's end is a copy: dropped.
+    /// Takes a record of so many bytes that was fetched. One from before the window's end is a copy: dropped.
     ///
     /// A reader at `from` has said by [`room`](Self::room) that it fits.
-    pub(crate) fn push(&mut self, from: i64, record: Record<M>) {
+    pub(crate) fn push(&mut self, from: i64, record: Record<M>, bytes: usize) {
         if record.offset < self.next {
             return;
         }
-        if self.capacity <= self.records.len() {
+        if self.room(i64::MIN) == 0 {
             self.forget_before(from);
         }
         self.next = record.offset + 1;
-        self.records.push_back(record);
+        self.records.push_back(Weighed { record, before: self.total });
+        self.total += bytes;
     }
 
     /// Up to `max` records from here on.
     pub(crate) fn read(&self, from: i64, max: usize) -> Vec<Record<M>> {
-        self.records.range(self.index_of(from)..).take(max).cloned().collect()
+        let records = self.records.range(self.index_of(from)..).take(max);
+        records.map(|weighed| weighed.record.clone()).collect()
     }
 
     /// Lets go of the records below an offset.
@@ -81,7 +118,7 @@ impl<M: Clone> Buffer<M> {
     }
 
     fn index_of(&self, offset: i64) -> usize {
-        self.records.partition_point(|record| record.offset < offset)
+        self.records.partition_point(|weighed| weighed.record.offset < offset)
     }
 }
 
@@ -101,9 +138,9 @@ mod tests {
 
     #[test]
     fn what_was_read_is_read_again_until_it_is_released() {
-        let mut buffer = Buffer::new(5, 10);
+        let mut buffer = Buffer::new(5, Capacity::of(10));
         for offset in [5, 6, 9] {
-            buffer.push(5, record(offset));
+            buffer.push(5, record(offset), 1);
         }
         assert_eq!(offsets(&buffer.read(5, 10)), [5, 6, 9]);
         assert_eq!(offsets(&buffer.read(6, 1)), [6]);
@@ -115,16 +152,16 @@ mod tests {
 
     #[test]
     fn the_window_says_what_must_be_sought() {
-        let mut buffer = Buffer::new(5, 10);
-        buffer.push(5, record(5));
+        let mut buffer = Buffer::new(5, Capacity::of(10));
+        buffer.push(5, record(5), 1);
         assert!(buffer.covers(5) && buffer.covers(6));
         assert!(!buffer.covers(4) && !buffer.covers(7));
     }
 
     #[test]
     fn releasing_more_than_there_is_leaves_the_end() {
-        let mut buffer = Buffer::new(5, 10);
-        buffer.push(5, record(5));
+        let mut buffer = Buffer::new(5, Capacity::of(10));
+        buffer.push(5, record(5), 1);
         buffer.release(100);
         assert!(buffer.covers(6) && !buffer.covers(5));
         assert_eq!(buffer.next(), 6);
@@ -132,14 +169,30 @@ mod tests {
 
     #[test]
     fn a_full_window_lets_go_of_what_its_reader_has_passed() {
-        let mut buffer = Buffer::new(0, 3);
+        let mut buffer = Buffer::new(0, Capacity::of(3));
         for offset in 0..3 {
-            buffer.push(0, record(offset));
+            buffer.push(0, record(offset), 1);
         }
         assert_eq!((buffer.room(0), buffer.room(2)), (0, 2));
-        buffer.push(2, record(3));
+        buffer.push(2, record(3), 1);
         assert_eq!(offsets(&buffer.read(2, 10)), [2, 3]);
         assert!(!buffer.covers(1), "it would have to be fetched again");
+    }
+
+    #[test]
+    fn a_few_large_records_fill_a_window_too() {
+        let mut buffer = Buffer::new(0, Capacity { records: 10, bytes: 100 });
+        buffer.push(0, record(0), 1_000);
+        assert_eq!(buffer.room(0), 0, "a single one may be larger");
+        assert_eq!(buffer.room(1), 10, "its reader has passed it");
+        buffer.push(1, record(1), 60);
+        assert!(!buffer.covers(0), "it is let go of");
+        assert_eq!(buffer.room(1), 9);
+        buffer.push(1, record(2), 60);
+        assert_eq!((buffer.room(1), buffer.room(2)), (0, 9));
+        buffer.release(2);
+        assert_eq!(buffer.room(2), 9);
+        assert_eq!(offsets(&buffer.read(2, 10)), [2]);
     }
 
     #[derive(Clone, Debug)]
@@ -167,17 +220,17 @@ mod tests {
             steps in prop::collection::vec(step(), 1..200),
             capacity in 1_usize..12,
         ) {
-            let mut buffer = Buffer::new(0, capacity);
+            let mut buffer = Buffer::new(0, Capacity::of(capacity));
             let (mut fetched, mut seen, mut position) = (Vec::new(), Vec::new(), 0);
             for step in steps {
                 match step {
                     Step::Fetch { gap } if 0 < buffer.room(position) => {
                         let offset = buffer.next() + gap;
-                        buffer.push(position, record(offset));
+                        buffer.push(position, record(offset), 1);
                         fetched.push(offset);
                     }
                     Step::Fetch { .. } => {}
-                    Step::Copy { back } => buffer.push(position, record(buffer.next() - back)),
+                    Step::Copy { back } => buffer.push(position, record(buffer.next() - back), 1),
                     Step::Read { max } => {
                         let read = buffer.read(position, max);
                         prop_assert_eq!(&read, &buffer.read(position, max), "repeatable");

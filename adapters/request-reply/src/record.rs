@@ -84,6 +84,13 @@ impl<'a> Incoming<'a> {
         self.headers.iter().rev().find(|(found, _)| *found == name).and_then(|(_, value)| *value)
     }
 
+    /// Bytes of key, value and headers.
+    pub(crate) fn size(&self) -> usize {
+        let bytes = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + bytes(*value));
+        bytes(self.key) + bytes(self.value) + headers.sum::<usize>()
+    }
+
     /// A copy that outlives the client's memory.
     #[must_use]
     pub fn to_owned(&self) -> OwnedRecord {

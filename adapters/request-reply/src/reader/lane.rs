@@ -12,10 +12,10 @@ use super::group::Context;
 use super::incoming::incoming;
 use super::signal::Signal;
 use super::silence::Silence;
-use crate::buffer::{Buffer, Record};
+use crate::buffer::{Buffer, Capacity, Record};
 
 /// The most records of a lane that were taken from the client and not released.
-const CAPACITY: usize = 10_000;
+const CAPACITY: Capacity = Capacity::of(10_000);
 
 /// A partition's queue in the client.
 pub(super) type Queue = PartitionQueue<Context>;
@@ -79,14 +79,13 @@ impl<M: Clone> Lane<M> {
         let State { queue: Some(queue), buffer, silence } = &mut *state else {
             return Pulled::OutOfRange;
         };
-        let missing = want.saturating_sub(buffer.count_from(from)).min(buffer.room(from));
-        for _ in 0..missing {
+        while buffer.count_from(from) < want && 0 < buffer.room(from) {
             match queue.poll(Duration::ZERO) {
                 None => break,
                 Some(Ok(message)) => {
                     let record = incoming(&message);
                     let message = parse(&record);
-                    buffer.push(from, Record { offset: record.offset, message });
+                    buffer.push(from, Record { offset: record.offset, message }, record.size());
                     silence.ends(Instant::now());
                 }
                 Some(Err(error)) if is_out_of_range(&error) => return Pulled::OutOfRange,

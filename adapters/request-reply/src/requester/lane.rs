@@ -38,7 +38,7 @@ impl Lane {
         position: i64,
         capacity: usize,
     ) -> Self {
-        let window = watch::Sender::new(Window::new(position, capacity));
+        let window = watch::Sender::new(Window::new(position, capacity, Reply::size));
         Self { reader, partition, window }
     }
 

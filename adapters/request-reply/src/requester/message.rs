@@ -50,6 +50,11 @@ enum Kind {
 }
 
 impl Reply {
+    /// The bytes that it keeps.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Keeps what a record says as a reply; what [`Reader`](crate::Reader) is to parse.
     #[must_use]
     pub fn parse(record: &Incoming<'_>) -> Self {

@@ -1,4 +1,4 @@
-use crate::buffer::{Buffer, Record};
+use crate::buffer::{Buffer, Capacity, Record};
 use crate::error::ReadError;
 
 /// The replies of a lane between the one who looks at each as it arrives and the one who reads
@@ -9,7 +9,8 @@ use crate::error::ReadError;
 #[derive(Debug)]
 pub(super) struct Window<M> {
     buffer: Buffer<M>,
-    capacity: usize,
+    capacity: Capacity,
+    size: fn(&M) -> usize,
     generation: u64,
     /// Replies below were looked at before, and are not looked at again after a jump.
     seen: i64,
@@ -28,9 +29,11 @@ pub(super) enum Batch<M> {
 }
 
 impl<M: Clone> Window<M> {
-    pub(super) fn new(position: i64, capacity: usize) -> Self {
+    /// An empty window for so many replies, of which each has a size in bytes.
+    pub(super) fn new(position: i64, capacity: usize, size: fn(&M) -> usize) -> Self {
+        let capacity = Capacity::of(capacity);
         let buffer = Buffer::new(position, capacity);
-        Self { buffer, capacity, generation: 0, seen: position, trouble: None }
+        Self { buffer, capacity, size, generation: 0, seen: position, trouble: None }
     }
 
     /// Where the next reply is expected.
@@ -73,7 +76,8 @@ impl<M: Clone> Window<M> {
         self.trouble = None;
         let unseen = self.seen;
         for record in records {
-            self.buffer.push(i64::MIN, record.clone());
+            let size = (self.size)(&record.message);
+            self.buffer.push(i64::MIN, record.clone(), size);
         }
         self.seen = self.seen.max(self.cursor());
         Some(unseen)
@@ -126,7 +130,7 @@ mod tests {
     }
 
     fn window(offsets: std::ops::Range<i64>) -> Window<()> {
-        let mut window = Window::new(offsets.start, 4);
+        let mut window = Window::new(offsets.start, 4, |()| 1);
         window.take(0, &records(offsets)).unwrap();
         window
     }
@@ -241,7 +245,7 @@ mod tests {
         fn prop_nothing_is_missed_and_nothing_is_seen_twice(
             steps in prop::collection::vec(step(), 1..200), capacity in 1_usize..9
         ) {
-            let mut window = Window::new(0, capacity);
+            let mut window = Window::new(0, capacity, |()| 1);
             let (mut end, mut position, mut seen) = (0, 0, Vec::new());
             for step in steps {
                 match step {
