@@ -20,6 +20,7 @@ mod lanes;
 mod outgoing;
 
 use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing::warn;
 
 use crate::error::{NotClosed, ReadError, SettingsError};
 use crate::profile;
@@ -178,7 +180,7 @@ impl Replier {
         let handler = Arc::new(handler);
         let parse = {
             let handler = Arc::clone(&handler);
-            move |record: &Incoming<'_>| Arc::new(Arrived::read(record, handler.parse(record)))
+            move |record: &Incoming<'_>| Arc::new(Arrived::read(record, parsed(&*handler, record)))
         };
         let (reader, events) = Reader::group(clients, &settings.requests, parse)?;
         let sender = Sender::new(clients)?;
@@ -234,6 +236,21 @@ impl Replier {
         let read = self.close.close(left).await;
         self.sender.close(within.saturating_sub(started.elapsed())).await.and(read)
     }
+}
+
+/// A request that makes its handler panic is one that cannot be read: the lane goes on.
+fn parsed<H: Handler>(handler: &H, record: &Incoming<'_>) -> Result<H::Request, Failure> {
+    let parsed = catch_unwind(AssertUnwindSafe(|| handler.parse(record)));
+    parsed.unwrap_or_else(|_| {
+        let (partition, offset) = (record.partition, record.offset);
+        warn!(
+            kafka.topic = record.topic,
+            kafka.partition = partition,
+            kafka.offset = offset,
+            "the handler panicked reading a request"
+        );
+        Err(Failure::failed("handler_failed", "the handler panicked"))
+    })
 }
 
 /// A reader, whatever it reads.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::task::{AbortHandle, Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::answer::Arrived;
 use super::lane::Lane;
@@ -16,10 +16,13 @@ use crate::reader::{GroupEvent, GroupEvents};
 pub(super) struct Lanes<H: Handler> {
     template: Lane<H>,
     by_partition: HashMap<i32, AbortHandle>,
-    at_work: JoinSet<(i32, Result<(), ReadError>)>,
+    at_work: JoinSet<Ended>,
     /// Revoked, and not finished yet: the generation of the revocation.
     leaving: HashMap<i32, u64>,
 }
+
+/// How a partition's lane has ended.
+type Ended = (i32, Result<(), ReadError>);
 
 /// What one partition's records are parsed into.
 pub(super) type Parsed<H> = Arc<Arrived<<H as Handler>::Request>>;
@@ -36,16 +39,12 @@ impl<H: Handler> Lanes<H> {
         loop {
             tokio::select! {
                 Some(event) = events.recv() => self.heard(event)?,
-                Some(Ok((task, (partition, ended)))) = self.at_work.join_next_with_id() => {
-                    self.ended(task, partition, ended)?;
-                }
+                Some(ended) = self.at_work.join_next_with_id() => self.joined(ended)?,
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
         while let Some(ended) = self.at_work.join_next_with_id().await {
-            if let Ok((task, (partition, ended))) = ended {
-                self.ended(task, partition, ended)?;
-            }
+            self.joined(ended)?;
         }
         Ok(())
     }
@@ -100,6 +99,18 @@ impl<H: Handler> Lanes<H> {
         self.leaving.remove(&partition);
         if let Some(lane) = self.by_partition.remove(&partition) {
             lane.abort();
+        }
+    }
+
+    /// A lane that panicked would leave its partition without one, and nobody would know.
+    fn joined(&mut self, ended: Result<(Id, Ended), JoinError>) -> Result<(), ReplierError> {
+        match ended {
+            Ok((task, (partition, ended))) => self.ended(task, partition, ended),
+            Err(error) if error.is_panic() => {
+                Err(ReplierError::Fatal { cause: format!("a lane panicked: {error}") })
+            }
+            // Given up.
+            Err(_) => Ok(()),
         }
     }
 

@@ -19,6 +19,7 @@ impl Handler for Parrot {
 
     fn parse(&self, record: &Incoming<'_>) -> Result<String, Failure> {
         let value = record.value.ok_or_else(|| Failure::rejected("null_value", "no value"))?;
+        assert!(value != b"unspeakable");
         let text = std::str::from_utf8(value);
         text.map(str::to_owned).map_err(|_| Failure::rejected("no_text", "no UTF-8"))
     }
@@ -139,26 +140,34 @@ async fn every_request_is_answered_in_order_whatever_becomes_of_it() {
     let mut unreadable = world.ask("unreadable");
     unreadable.value = Some(vec![0xff]);
     let (one, two) = (world.ask("one"), world.ask("two"));
-    let asked = ["fail", "panic", "forget", "large"].map(|value| world.ask(value));
-    let [fail, panic, forget, large] = asked;
-    world.send(&[one, fail, panic, unreadable, forget, large, two]).await;
-    let answers = world.records(&world.replies, 1, 7).await;
+    let asked = ["fail", "panic", "forget", "large", "unspeakable"].map(|value| world.ask(value));
+    let [fail, panic, forget, large, unspeakable] = asked;
+    world.send(&[one, fail, panic, unreadable, forget, large, unspeakable, two]).await;
+    let answers = world.records(&world.replies, 1, 8).await;
     let ids = answers.iter().map(|reply| header(reply, "kafka_correlationId").unwrap());
-    let asked = ["one", "fail", "panic", "unreadable", "forget", "large", "two"];
+    let asked = ["one", "fail", "panic", "unreadable", "forget", "large", "unspeakable", "two"];
     assert!(ids.eq(asked.map(str::as_bytes)), "each once, in order");
     assert!(answers.iter().all(|reply| reply.key.as_deref() == Some(b"key")));
     let values: Vec<_> = answers.into_iter().map(|reply| text(reply.value)).collect();
-    let codes =
-        ["one!", "told_to", "handler_failed", "no_text", "handler_failed", "too_large", "two!"];
+    let codes = [
+        "one!",
+        "told_to",
+        "handler_failed",
+        "no_text",
+        "handler_failed",
+        "too_large",
+        "handler_failed",
+        "two!",
+    ];
     for (value, code) in values.iter().zip(codes) {
         assert!(value.contains(code), "{code} in {value}");
     }
     let counters = replier.counters();
     let expected = ReplierCounters {
         answered: 3,
-        failed: 4,
-        unreadable: 1,
-        dead_lettered: 1,
+        failed: 5,
+        unreadable: 2,
+        dead_lettered: 2,
         ..ReplierCounters::default()
     };
     assert_eq!(counters, expected, "the large one was answered, by the handler's word");
@@ -243,6 +252,42 @@ async fn requests_that_were_lost_stop_the_replier() {
     let error = tokio::time::timeout(PATIENCE, replier.failed()).await.expect("it stops");
     let cause = ReadError::Truncated { from: 1, first: 2 };
     assert_eq!(error, ReplierError::Read { partition: 0, cause });
+    replier.close(Duration::from_secs(10)).await.unwrap();
+    world.clean().await;
+}
+
+/// A request that cannot be handed to its handler.
+struct Brittle;
+
+impl Clone for Brittle {
+    fn clone(&self) -> Self {
+        panic!("brittle")
+    }
+}
+
+struct Careless;
+
+#[async_trait]
+impl Handler for Careless {
+    type Request = Brittle;
+
+    fn parse(&self, _: &Incoming<'_>) -> Result<Brittle, Failure> {
+        Ok(Brittle)
+    }
+
+    async fn handle(&self, _: Vec<Brittle>) -> Vec<Result<Reply, Failure>> {
+        Vec::new()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_panics_stops_the_replier() {
+    let world = World::new().await;
+    world.send(&[world.ask("a")]).await;
+    let settings = ReplierSettings::new(&world.fixture.topic);
+    let mut replier = Replier::start(&world.fixture.settings, settings, Careless).unwrap();
+    let error = tokio::time::timeout(PATIENCE, replier.failed()).await.expect("it stops");
+    assert!(matches!(error, ReplierError::Fatal { .. }), "{error}");
     replier.close(Duration::from_secs(10)).await.unwrap();
     world.clean().await;
 }
