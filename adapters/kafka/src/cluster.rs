@@ -1,7 +1,6 @@
 //! The cluster that everything here talks to, and the topics it must have.
 
 mod check;
-mod made_again;
 mod raw;
 
 use std::sync::Arc;
@@ -26,7 +25,6 @@ use crate::request_channel::KafkaRequestChannel;
 use crate::request_log::{Intake, KafkaRequestLog};
 use crate::settings::KafkaSettings;
 pub use check::TopicProblem;
-pub use made_again::Reached;
 
 /// A cluster that answered: what makes the ports.
 #[derive(Clone, Debug)]
@@ -85,16 +83,6 @@ impl KafkaCluster {
         let topics = Topics::new(&settings.client)?;
         let id = topics.cluster_id().await?.into();
         Ok(Self { settings: Arc::new(settings), topics, id, counters: Arc::default() })
-    }
-
-    /// Sees whether a broker answers, by a question that costs it little.
-    ///
-    /// # Errors
-    ///
-    /// When none does within the request time-out.
-    pub async fn reach(&self) -> Result<(), ClusterError> {
-        self.topics.partitions(&self.settings.requests_topic).await?;
-        Ok(())
     }
 
     /// What is wrong with the topics, one line each; nothing where requests and replies can
