@@ -1,15 +1,13 @@
 //! What nobody may see of the settings: passwords and keys.
 
+use catchment_kafka::is_secret;
+
 /// What is shown in the place of a secret.
 const HIDDEN: &str = "***";
 
-/// What the names of secret settings have in them: librdkafka's, and any that it may add.
-const SECRET_NAMES: [&str; 5] =
-    ["password", "passphrase", "secret", "key.pem", "oauthbearer.config"];
-
 /// The text of a setting as it may be shown.
 pub(super) fn shown(key: &str, text: &str) -> String {
-    if SECRET_NAMES.iter().any(|name| key.contains(name)) {
+    if is_secret(key) {
         return HIDDEN.to_owned();
     }
     redacted(text)
@@ -42,9 +40,7 @@ fn without_password(place: &str) -> String {
 
 fn without_secret_parameters(parameters: &str) -> String {
     let hide = |parameter: &str| match parameter.split_once('=') {
-        Some((name, _)) if SECRET_NAMES.iter().any(|secret| name.contains(secret)) => {
-            format!("{name}={HIDDEN}")
-        }
+        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
         _ => parameter.to_owned(),
     };
     parameters.split('&').map(hide).collect::<Vec<_>>().join("&")
@@ -82,6 +78,7 @@ mod tests {
             "sasl.oauthbearer.client.secret",
             "sasl.oauthbearer.config",
             "sasl.oauthbearer.assertion.private.key.passphrase",
+            "sasl.jaas.config",
         ] {
             assert_eq!(shown(&format!("kafka.properties.{key}"), "hush"), "***", "{key}");
         }
