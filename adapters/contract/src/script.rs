@@ -86,12 +86,16 @@ impl Script {
     }
 }
 
-/// Lets a consumer work until it has nothing to do.
+/// Lets a consumer work until it has nothing to do twice in a row: it stores how far its lane is
+/// answered only the second time.
 pub(crate) async fn run(consumer: &mut LaneConsumer) -> Result<(), ServiceError> {
+    let mut was_idle = false;
     for _ in 0..MANY_STEPS {
-        if matches!(consumer.step().await?, Step::Idle) {
+        let is_idle = matches!(consumer.step().await?, Step::Idle);
+        if is_idle && was_idle {
             return Ok(());
         }
+        was_idle = is_idle;
     }
     panic!("the consumer does not come to rest");
 }

@@ -57,6 +57,8 @@ struct Owned {
     replied_next: Position,
     /// Everything below is stored as answered.
     stored_replied: Position,
+    /// There was nothing to apply the last time, either.
+    is_resting: bool,
 }
 
 impl LaneConsumer {
@@ -130,6 +132,7 @@ impl LaneConsumer {
             applied_next: claim.applied_next,
             replied_next: claim.replied_next,
             stored_replied: claim.replied_next,
+            is_resting: false,
         });
         Ok(Step::Worked)
     }
@@ -197,6 +200,7 @@ impl LaneConsumer {
         if let Some(owned) = &mut self.owned {
             owned.applied_next = to;
             owned.stored_replied = answered;
+            owned.is_resting = false;
         }
         self.ports.log.release(self.lane, answered).await;
         let outcomes = receipt.entries.into_iter().map(|entry| entry.outcome);
@@ -230,12 +234,15 @@ impl LaneConsumer {
         self.ports.ledger.apply(batch, &decide).await
     }
 
-    /// With nothing to apply: stores how far the lane is answered.
+    /// With nothing to apply: stores how far the lane is answered. Not at once, for the next
+    /// batch stores it too, and a single request that comes just then would wait for it.
     async fn rest(&mut self) -> Result<Step, Trouble> {
-        let Some(owned) = &self.owned else { return Ok(Step::Worked) };
-        if owned.replied_next == owned.stored_replied {
+        let Some(owned) = &mut self.owned else { return Ok(Step::Worked) };
+        let was_resting = std::mem::replace(&mut owned.is_resting, true);
+        if owned.replied_next == owned.stored_replied || !was_resting {
             return Ok(Step::Idle);
         }
+        let Some(owned) = &self.owned else { return Ok(Step::Worked) };
         self.store_replied(owned).await?;
         if let Some(owned) = &mut self.owned {
             owned.stored_replied = owned.replied_next;
