@@ -85,6 +85,16 @@ impl KafkaCluster {
         Ok(Self { settings: Arc::new(settings), topics, id, counters: Arc::default() })
     }
 
+    /// Sees whether a broker answers, by a question that costs it little.
+    ///
+    /// # Errors
+    ///
+    /// When none does within the request time-out.
+    pub async fn reach(&self) -> Result<(), ClusterError> {
+        self.topics.partitions(&self.settings.requests_topic).await?;
+        Ok(())
+    }
+
     /// What is wrong with the topics, one line each; nothing where requests and replies can
     /// travel.
     ///

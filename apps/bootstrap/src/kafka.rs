@@ -6,8 +6,14 @@ use catchment_kafka::{ClusterError, KafkaCluster, Reader, Sender};
 use tokio::time::{Instant, sleep};
 
 use crate::ending::ProcessError;
+use crate::readiness::Readiness;
 use crate::settings::{Settings, SettingsError};
 
+/// The name of what holds while a broker answers.
+pub const KAFKA: &str = "kafka";
+
+/// How often a broker is asked whether it is there.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long to wait between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a sender may take to end: whoever used it has its acknowledgements already.
@@ -44,6 +50,22 @@ async fn attempt(settings: &Settings) -> Result<KafkaCluster, ClusterError> {
     Err(ClusterError::Topics(said.join("; ")))
 }
 
+/// Keeps telling whether a broker answers.
+pub async fn watch(cluster: KafkaCluster, readiness: Readiness) {
+    loop {
+        tell(&cluster.reach().await, &readiness);
+        sleep(LOOK).await;
+    }
+}
+
+/// Says the same for every cause: one that changes is no news.
+fn tell(reached: &Result<(), ClusterError>, readiness: &Readiness) {
+    match reached {
+        Ok(()) => readiness.met(KAFKA),
+        Err(_) => readiness.unmet(KAFKA, "no broker answers"),
+    }
+}
+
 /// How the process ends for what the cluster says.
 #[must_use]
 pub fn refusal(error: &ClusterError) -> ProcessError {
@@ -74,5 +96,27 @@ pub async fn close(sender: &Sender) {
 pub async fn close_reader<M: Clone + Send + Sync + 'static>(reader: &Reader<M>) {
     if let Err(error) = reader.close(TO_CLOSE).await {
         tracing::warn!(%error, "could not close the reader");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catchment_kafka::TopicsError;
+
+    use super::*;
+
+    #[test]
+    fn a_service_is_ready_while_a_broker_answers() {
+        let readiness = Readiness::new(&[KAFKA]);
+        tell(&Ok(()), &readiness);
+        assert!(readiness.reasons().is_empty());
+        for cause in ["timed out", "broker transport failure"] {
+            let (brokers, cause) = ("kafka:9092".to_owned(), cause.to_owned());
+            let away = ClusterError::Unavailable(TopicsError::Unavailable { brokers, cause });
+            tell(&Err(away), &readiness);
+            assert_eq!(readiness.reasons(), ["kafka: no broker answers"]);
+        }
+        tell(&Ok(()), &readiness);
+        assert!(readiness.reasons().is_empty());
     }
 }

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use catchment_bootstrap::database::{self, DATABASE};
+use catchment_bootstrap::kafka::{self, KAFKA};
 use catchment_bootstrap::settings::Settings;
-use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, kafka};
+use catchment_bootstrap::{ProcessError, Role, Service, SystemClock};
 use catchment_domain::service::{ConsumerPorts, Rules};
 use catchment_kafka::KafkaCluster;
 use catchment_seaorm::SeaOrmStore;
@@ -20,7 +21,7 @@ use crate::member::{GROUP, Member};
 const ROLE: Role = Role {
     name: "consumer",
     about: "Applies requests from Kafka to the shops of a PostgreSQL database, and answers them.",
-    conditions: &[DATABASE, GROUP],
+    conditions: &[DATABASE, KAFKA, GROUP],
 };
 
 fn main() -> ExitCode {
@@ -32,6 +33,7 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
     let Some(opened) = shutdown.unless_asked(open(&settings)).await else { return Ok(()) };
     let (store, cluster) = opened?;
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
+    tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
     let (log, events) = cluster.join().map_err(|error| kafka::unusable(&error))?;
     let ports = ConsumerPorts {

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use catchment_bootstrap::database::{self, DATABASE};
+use catchment_bootstrap::kafka::{self, KAFKA};
 use catchment_bootstrap::settings::Settings;
-use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, kafka, random};
+use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, random};
 use catchment_domain::ports::Holder;
 use catchment_domain::service::{LaneKeeper, RequesterPorts, RequesterTerms};
 use catchment_kafka::KafkaCluster;
@@ -18,7 +19,7 @@ use crate::work::{LANE, Work};
 const ROLE: Role = Role {
     name: "requester",
     about: "Runs the campaigns of a PostgreSQL database over Kafka.",
-    conditions: &[DATABASE, LANE],
+    conditions: &[DATABASE, KAFKA, LANE],
 };
 
 /// How many connections write: replies are recorded, and campaigns looked up, one by one.
@@ -33,6 +34,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     let Some(opened) = shutdown.unless_asked(open(&settings)).await else { return Ok(()) };
     let (store, cluster) = opened?;
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
+    tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
     let replies = cluster.reply_log(&sender).await.map_err(|error| kafka::refusal(&error))?;
     let ports = RequesterPorts {
