@@ -1,12 +1,15 @@
-//! What a requester does about replies that come twice, and about a lane that it cannot read.
+//! What a requester does about replies that come twice, a channel that is away, and a lane that
+//! it cannot read.
 
 #![expect(clippy::unwrap_used, reason = "whatever is not there fails the test")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use catchment_domain::ports::{
-    CampaignRepository, Holder, ImportTerms, ReplyChannel, ReplyLog, RequestLog, ShopRepository,
+    CampaignRepository, ChannelError, Holder, ImportTerms, ReplyChannel, ReplyLog, RequestChannel,
+    RequestLog, ShopRepository,
 };
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneKeeper, LaneRequester, Obstacle, RequesterPorts,
@@ -14,7 +17,7 @@ use catchment_domain::service::{
 };
 use catchment_domain::{
     CampaignId, Draft, Lane, Lanes, Location, LogIdentity, Nonce, Policy, Position, Profile,
-    Radius, Rank, ReplyLane, Scope, ShopImport, Timestamp, TriggerRule,
+    Radius, Rank, ReplyLane, Request, ReturnAddress, Scope, ShopImport, Timestamp, TriggerRule,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -91,6 +94,16 @@ impl Town {
         while ReplyLog::end(&*self.log, ReplyLane(1)).await.unwrap() == Position(0) {
             consumer.step().await.unwrap();
         }
+    }
+}
+
+/// A channel that cannot be reached.
+struct Away;
+
+#[async_trait]
+impl RequestChannel for Away {
+    async fn send(&self, _: Vec<Request>, _: &ReturnAddress) -> Result<(), ChannelError> {
+        Err(ChannelError::Unknown("away".into()))
     }
 }
 
@@ -178,4 +191,21 @@ async fn an_adopted_lane_that_cannot_be_read_is_set_aside_and_the_others_go_on()
     };
     assert!(matches!(obstacle, Obstacle::SetAside { .. }), "{obstacle:?}");
     assert_eq!(keeper.own(), Some(ReplyLane(0)));
+}
+
+#[tokio::test]
+async fn no_pause_is_so_long_that_the_lease_runs_out() {
+    let town = Town::new().await;
+    town.start(1).await;
+    let ports = RequesterPorts { requests: Arc::new(Away), ..town.ports() };
+    let mut requester = LaneRequester::new(ReplyLane(1), Holder(Uuid::nil()), ports, TERMS);
+    let mut longest = Duration::ZERO;
+    for _ in 0..10 {
+        if let Step::Pause { after, .. } = requester.step().await.unwrap() {
+            longest = longest.max(after);
+            town.clock.advance(after);
+        }
+    }
+    assert_eq!(longest, TERMS.lease / 3);
+    assert!(requester.has_lease());
 }

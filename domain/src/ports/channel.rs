@@ -27,6 +27,10 @@ pub enum ChannelError {
 #[async_trait]
 pub trait RequestChannel: Send + Sync + 'static {
     /// Sends requests whose replies go to `address`, and returns once they are in their lanes.
+    ///
+    /// A call that takes longer than the lease of the reply lane lets it run out: then the lane
+    /// may go to another requester, which sends what is open again, and causes make that
+    /// harmless. While nobody else asked for the lane, the lease is renewed behind the call.
     async fn send(
         &self,
         requests: Vec<Request>,

@@ -109,7 +109,7 @@ impl LaneRequester {
                 if matches!(trouble, Trouble::Fenced) {
                     self.leased = None;
                 }
-                self.failures.next_step(trouble)
+                self.pause(trouble)
             }
         }
     }
@@ -124,8 +124,17 @@ impl LaneRequester {
                 let after = self.desk.terms.lease / 3;
                 Ok(Step::Pause { after, obstacle: Obstacle::LeasedByAnother })
             }
-            Err(trouble) => self.failures.next_step(trouble),
+            Err(trouble) => self.pause(trouble),
         }
+    }
+
+    /// How to go on after a failure: never so late that the lease would run out meanwhile.
+    fn pause(&mut self, trouble: Trouble) -> Result<Step, ServiceError> {
+        let longest = self.desk.terms.lease / 3;
+        Ok(match self.failures.next_step(trouble)? {
+            Step::Pause { after, obstacle } => Step::Pause { after: after.min(longest), obstacle },
+            step => step,
+        })
     }
 
     /// Returns once there may be a reply.
