@@ -130,7 +130,7 @@ where
         () = sleep_until(end) => leave(role, code::NOT_DRAINED, "ended at the drain deadline"),
     }
     let elapsed_ms = told.elapsed().as_millis();
-    tracing::info!(role = role.name, elapsed_ms, "stopped: everything under way was finished");
+    tracing::info!(role = role.name, elapsed_ms, "stopped in time");
     Ok(ExitCode::SUCCESS)
 }
 
