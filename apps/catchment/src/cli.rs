@@ -29,8 +29,8 @@ Examples:
 
 /// Changes the delivery radii of a city's shops, and knows what became of each.
 ///
-/// On a database file, each command does the work itself. On `PostgreSQL`, the processes
-/// `requester` and `consumer` do it over Kafka, and a command stores what is wanted and watches.
+/// On a database file, each command does the work itself. On a database server, the processes
+/// requester and consumer do it over Kafka, and a command stores what is wanted and watches.
 #[derive(Debug, Parser)]
 #[command(name = "catchment", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {

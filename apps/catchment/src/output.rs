@@ -58,5 +58,17 @@ pub(crate) fn table(columns: &[&str]) -> Table {
 
 /// A table of names and what they stand for.
 pub(crate) fn facts(rows: &[(&str, String)]) -> String {
-    rows.iter().map(|(name, value)| format!("{name:<11}{value}")).collect::<Vec<_>>().join("\n")
+    let line = |(name, value): &(&str, String)| format!("{name:<11}{value}").trim_end().to_owned();
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fact_without_a_value_has_no_blanks_behind_its_name() {
+        let rows = [("kind", "manual".to_owned()), ("reason", String::new())];
+        assert_eq!(facts(&rows), "kind       manual\nreason");
+    }
 }

@@ -183,7 +183,8 @@ fn report(findings: &Findings, campaigns: usize, context: &Context) -> std::io::
         context.output.line(line)?;
     }
     context.output.line(format_args!(
-        "{}: {} outcomes agree with the receipts, of {} the receipts were pruned, {} are wrong",
+        "{}: {} outcomes agree with the receipts, {} could not be checked (receipts pruned), \
+         {} wrong",
         counted(campaigns as u64, "campaign"),
         grouped(*agree),
         grouped(*unproved),
