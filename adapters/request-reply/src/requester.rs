@@ -67,7 +67,7 @@ impl Requester {
         clients: &Settings,
         settings: RequesterSettings,
     ) -> Result<Self, StartError> {
-        let (sender, reader) = Self::clients(&without_linger(clients), &settings)?;
+        let (sender, reader) = Self::clients(clients, &settings)?;
         let (requester, _) = Self::on(sender, reader, settings, Keep::Nothing).await?;
         Ok(requester)
     }
@@ -205,34 +205,5 @@ impl Requester {
         let headers = own.chain(request.headers).collect();
         let Request { key, value, .. } = request;
         Message { topic: Arc::clone(&self.settings.requests), partition: None, key, value, headers }
-    }
-}
-
-/// A single call has nobody to wait for: unless the user says so, it is sent at once.
-fn without_linger(clients: &Settings) -> Settings {
-    let mut clients = clients.clone();
-    let is_set = ["linger.ms", "queue.buffering.max.ms"]
-        .iter()
-        .any(|name| clients.producer.contains_key(*name) || clients.properties.contains_key(*name));
-    if !is_set {
-        clients.producer.insert("linger.ms".to_owned(), "0".to_owned());
-    }
-    clients
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_single_call_is_sent_at_once_unless_the_user_says_otherwise() {
-        let linger =
-            |clients: &Settings| without_linger(clients).producer.get("linger.ms").cloned();
-        let mut clients = Settings::new("localhost:9092", "test");
-        assert_eq!(linger(&clients).as_deref(), Some("0"));
-        clients.properties.insert("queue.buffering.max.ms".to_owned(), "9".to_owned());
-        assert_eq!(linger(&clients), None);
-        clients.producer.insert("linger.ms".to_owned(), "7".to_owned());
-        assert_eq!(linger(&clients).as_deref(), Some("7"));
     }
 }
