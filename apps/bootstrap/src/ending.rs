@@ -32,7 +32,7 @@ pub(crate) mod code {
 /// The exit codes, for `--help`.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-    0  told to stop, and everything under way was finished
+    0  told to stop, and stopped in time
     1  `health`: not ready
     2  wrong usage
    64  bad settings
