@@ -1,5 +1,6 @@
 //! Applies requests from Kafka and answers them.
 
+mod counts;
 mod lanes;
 mod member;
 mod roster;
@@ -34,6 +35,7 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
     let (store, cluster) = opened?;
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
+    tokio::spawn(counts::watch(cluster.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
     let (log, events) = cluster.join().map_err(|error| kafka::unusable(&error))?;
     let ports = ConsumerPorts {
