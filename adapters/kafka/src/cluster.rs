@@ -1,6 +1,7 @@
 //! The cluster that everything here talks to, and the topics it must have.
 
 mod check;
+mod made_again;
 mod raw;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::request_channel::KafkaRequestChannel;
 use crate::request_log::{Intake, KafkaRequestLog};
 use crate::settings::KafkaSettings;
 pub use check::TopicProblem;
+pub use made_again::Reached;
 
 /// A cluster that answered: what makes the ports.
 #[derive(Clone, Debug)]

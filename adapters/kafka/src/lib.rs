@@ -38,7 +38,7 @@ pub use catchment_request_reply::{
     Created, GroupEvent, GroupEvents, Membership, NotClosed, Reader, RoundTrip, RoundTripError,
     Sender, Settings as ClientSettings, SettingsError, TopicsError, is_secret,
 };
-pub use cluster::{ClusterError, KafkaCluster, TopicPlan, TopicProblem};
+pub use cluster::{ClusterError, KafkaCluster, Reached, TopicPlan, TopicProblem};
 pub use counts::KafkaCounts;
 pub use reply_channel::KafkaReplyChannel;
 pub use reply_log::KafkaReplyLog;

@@ -54,6 +54,7 @@ mod hot_path;
 mod open;
 mod open_error;
 mod pages;
+mod reached;
 mod readers;
 mod reply_lanes;
 mod retry;
@@ -66,5 +67,6 @@ mod writers;
 
 pub use open::Migrated;
 pub use open_error::OpenError;
+pub use reached::Reached;
 pub use settings::StoreSettings;
 pub use store::SeaOrmStore;

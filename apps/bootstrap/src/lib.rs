@@ -5,6 +5,7 @@ pub mod settings;
 pub mod telemetry;
 pub mod database;
 pub mod kafka;
+pub mod topics;
 pub mod random;
 mod clock;
 mod arguments;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use catchment_bootstrap::database::{self, DATABASE};
 use catchment_bootstrap::kafka::{self, KAFKA};
 use catchment_bootstrap::settings::Settings;
-use catchment_bootstrap::{ProcessError, Role, Service, SystemClock};
+use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, topics};
 use catchment_domain::service::{ConsumerPorts, Rules};
 use catchment_kafka::KafkaCluster;
 use catchment_seaorm::SeaOrmStore;
@@ -57,5 +57,7 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
 async fn open(settings: &Settings) -> Result<(SeaOrmStore, KafkaCluster), ProcessError> {
     let lanes = settings.database.lanes.count();
     let store = database::open(&settings.database, lanes.into()).await?;
-    Ok((store, kafka::connect(settings).await?))
+    let cluster = kafka::connect(settings).await?;
+    topics::check(&cluster, settings.database.lanes, &store).await?;
+    Ok((store, cluster))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use catchment_bootstrap::database::{self, DATABASE};
 use catchment_bootstrap::kafka::{self, KAFKA};
 use catchment_bootstrap::settings::Settings;
-use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, random};
+use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, random, topics};
 use catchment_domain::ports::Holder;
 use catchment_domain::service::{LaneKeeper, RequesterPorts, RequesterTerms};
 use catchment_kafka::KafkaCluster;
@@ -47,7 +47,12 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     let engine = settings.engine;
     let terms = RequesterTerms { lease: engine.lease, look: engine.look, resend: engine.resend };
     let keeper = LaneKeeper::new(Holder(random::uuid()), ports, terms);
-    let worked = Work::new(keeper, engine.look, readiness).run(shutdown).await;
+    let work = Work::new(keeper, engine.look, readiness).run(shutdown);
+    let worked = tokio::select! {
+        worked = work => worked,
+        // Its leases run out by themselves, and nobody may go on with them as it is.
+        error = topics::watch(&cluster, settings.database.lanes, &store) => Err(error),
+    };
     kafka::close_reader(replies.reader()).await;
     kafka::close(&sender).await;
     database::close(&store).await;
@@ -56,5 +61,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
 
 async fn open(settings: &Settings) -> Result<(SeaOrmStore, KafkaCluster), ProcessError> {
     let store = database::open(&settings.database, WRITERS).await?;
-    Ok((store, kafka::connect(settings).await?))
+    let cluster = kafka::connect(settings).await?;
+    topics::check(&cluster, settings.database.lanes, &store).await?;
+    Ok((store, cluster))
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a topic.
 
+use catchment_domain::Position;
 use thiserror::Error;
 
 /// What is wrong with a topic: one clear line.
@@ -24,7 +25,46 @@ pub enum TopicProblem {
         /// How many lanes there are.
         expected: i32,
     },
+    /// The positions say nothing of it.
+    #[error(
+        "the topic `{topic}` of this cluster is not the one that the database has read: {TO_DO}"
+    )]
+    Foreign {
+        /// Its name.
+        topic: String,
+    },
+    /// What comes next would be passed over.
+    #[error(
+        "the topic `{topic}` was made again, or lost its end: partition {partition} ends at \
+         {end}, and the database goes on from {next}: {TO_DO}"
+    )]
+    EndsEarly {
+        /// Its name.
+        topic: String,
+        /// Where it ends too early.
+        partition: u16,
+        /// One past the last record.
+        end: Position,
+        /// The first that was not read yet.
+        next: Position,
+    },
+    /// What was read is not what is there.
+    #[error(
+        "the topic `{topic}` was made again: the record before {next} in partition {partition} \
+         is not the one that the database has read: {TO_DO}"
+    )]
+    OtherRecord {
+        /// Its name.
+        topic: String,
+        /// Where it differs.
+        partition: u16,
+        /// The first that was not read yet.
+        next: Position,
+    },
 }
+
+/// What helps where a topic does not belong to the database.
+const TO_DO: &str = "use the topics that belong to this database, or another database";
 
 /// What is wrong with a topic that has so many partitions, where something is.
 pub(super) fn problem(

@@ -73,7 +73,9 @@ fn a_topic_that_was_made_again_is_refused() {
     consumer.signal("TERM");
     assert_eq!(consumer.ended().status.code(), Some(0));
     drop(requester);
-    world.make_topics_again();
+    world.make_topics_again(|_| {});
     let last = check(world.command(program()), 78);
-    assert!(last.ends_with("it was made again, or lost its end"), "{last}");
+    let requests = world.kafka().requests_topic;
+    let expected = format!("the topic `{requests}` was made again, or lost its end: ");
+    assert!(last.contains(&expected), "{last}");
 }

@@ -51,9 +51,12 @@ impl World {
         self.runtime.block_on(async { self.cluster().await.create_topics(&plan).await }).unwrap();
     }
 
-    /// Deletes the topics, and makes them again.
-    pub(crate) fn make_topics_again(&self) {
-        self.runtime.block_on(async { self.cluster().await.delete_topics().await }).unwrap();
+    /// Deletes the topics but for those that `spare` gives another name, and makes them again.
+    pub(crate) fn make_topics_again(&self, spare: impl FnOnce(&mut KafkaSettings)) {
+        let mut again = self.kafka();
+        spare(&mut again);
+        let deleted = async { KafkaCluster::connect(again).await?.delete_topics().await };
+        self.runtime.block_on(deleted).unwrap();
         self.create_topics(lanes());
     }
 

@@ -66,18 +66,54 @@ fn killed_under_load_its_campaign_is_adopted() {
 }
 
 #[test]
-fn a_topic_that_was_made_again_is_refused() {
+fn a_request_topic_that_was_made_again_is_refused() {
+    let world = worked();
+    world.make_topics_again(|kafka| kafka.replies_topic.push_str(".spared"));
+    refused(&world, &world.kafka().requests_topic);
+}
+
+#[test]
+fn a_reply_topic_that_was_made_again_is_refused() {
+    let world = worked();
+    world.make_topics_again(|kafka| kafka.requests_topic.push_str(".spared"));
+    refused(&world, &world.kafka().replies_topic);
+}
+
+#[test]
+fn a_topic_that_is_made_again_under_a_requester_at_work_ends_it() {
+    let world = worked();
+    let mut requester = Process::start(world.command(program()));
+    requester.wait_until_ready();
+    world.make_topics_again(|kafka| kafka.replies_topic.push_str(".spared"));
+    let ended = requester.ended();
+    assert_eq!(ended.status.code(), Some(78));
+    assert!(ended.after < Duration::from_mins(1), "{:?}", ended.after);
+    assert!(ended.stderr.contains(&made_again(&world.kafka().requests_topic)), "{}", ended.stderr);
+}
+
+/// Topics that a campaign has gone through.
+fn worked() -> World {
     let world = World::new();
     let store = world.store();
     world.import(&store, 100);
-    let consumer = world.consume(&store);
+    let _consumer = world.consume(&store);
     let requester = Process::start(world.command(program()));
     let campaign = world.begin_campaign(&store);
     world.wait_until_settled(&store, campaign);
     requester.signal("TERM");
     assert_eq!(requester.ended().status.code(), Some(0));
-    drop(consumer);
-    world.make_topics_again();
-    let last = check(world.command(program()), 78);
-    assert!(last.ends_with("it was made again, or lost its end"), "{last}");
+    world
+}
+
+/// Expects that a requester does not begin on a topic.
+fn refused(world: &World, topic: &str) {
+    let line = check(world.command(program()), 78);
+    assert!(
+        line.starts_with(&format!("could not work with Kafka: {}", made_again(topic))),
+        "{line}"
+    );
+}
+
+fn made_again(topic: &str) -> String {
+    format!("the topic `{topic}` was made again, or lost its end: partition ")
 }

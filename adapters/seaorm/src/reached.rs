@@ -1,0 +1,100 @@
+//! How far every lane was read, for those who compare that with the logs.
+
+use catchment_domain::ports::{Claim, StoreError};
+use catchment_domain::{LogIdentity, Position, RequestId};
+use sea_orm::EntityTrait;
+
+use crate::entity::{lane_state, reply_lane};
+use crate::error::{Row, classify};
+use crate::store::SeaOrmStore;
+
+/// How far a lane was read, of requests or of replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// The log that the position belongs to.
+    pub log: LogIdentity,
+    /// The lane's number.
+    pub lane: u16,
+    /// The first position that was not read yet.
+    pub next: Position,
+    /// The request before it; of replies none is kept.
+    pub last_id: Option<RequestId>,
+}
+
+impl SeaOrmStore {
+    /// How far each lane of requests was applied; one that nobody claimed yet is left out.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    pub async fn requests_reached(&self) -> Result<Vec<Reached>, StoreError> {
+        let lanes = lane_state::Entity::find().all(&self.readers).await.map_err(classify)?;
+        lanes.iter().map(of_requests).collect()
+    }
+
+    /// How far each lane of replies was recorded; one that nobody leased yet is left out.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    pub async fn replies_reached(&self) -> Result<Vec<Reached>, StoreError> {
+        let lanes = reply_lane::Entity::find().all(&self.readers).await.map_err(classify)?;
+        lanes.iter().map(of_replies).collect()
+    }
+}
+
+fn of_requests(model: &lane_state::Model) -> Result<Reached, StoreError> {
+    let row = Row { table: "lane_state", key: &format_args!("lane {}", model.lane) };
+    let Claim { applied_next, last_id, .. } = Claim::try_from(model)?;
+    Ok(Reached {
+        log: identity(&row, &model.log_id, model.log_lasting)?,
+        lane: row.number("lane", model.lane.into())?,
+        next: applied_next,
+        last_id,
+    })
+}
+
+fn of_replies(model: &reply_lane::Model) -> Result<Reached, StoreError> {
+    let row = Row { table: "reply_lane", key: &format_args!("lane {}", model.lane) };
+    Ok(Reached {
+        log: identity(&row, &model.log_id, model.log_lasting)?,
+        lane: row.number("lane", model.lane.into())?,
+        next: Position(row.number("position", model.position)?),
+        last_id: None,
+    })
+}
+
+fn identity(row: &Row<'_>, text: &str, lasting: bool) -> Result<LogIdentity, StoreError> {
+    let id = row.value("log_id", u128::from_str_radix(text, 16))?;
+    Ok(LogIdentity { id, lasting })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(log_id: String) -> reply_lane::Model {
+        reply_lane::Model {
+            lane: 3,
+            log_id,
+            log_lasting: true,
+            holder: None,
+            epoch: 1,
+            position: 25,
+            leased_until: None,
+        }
+    }
+
+    #[test]
+    fn a_log_is_read_as_it_was_written() {
+        let log = LogIdentity { id: 0x00ff_3ff1_df17_5856_ac80_7518_18db_7e51, lasting: true };
+        let reached = of_replies(&lane(lane_state::log_text(log))).unwrap();
+        assert_eq!(reached, Reached { log, lane: 3, next: Position(25), last_id: None });
+    }
+
+    #[test]
+    fn a_log_that_is_none_is_named() {
+        let error = of_replies(&lane("elsewhere".to_owned())).unwrap_err();
+        assert!(error.to_string().contains("reply_lane.log_id of lane 3"), "{error}");
+    }
+}
