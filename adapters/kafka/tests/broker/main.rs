@@ -13,5 +13,6 @@ mod answers;
 mod calls;
 mod contract;
 mod poison;
+mod reached;
 mod topics;
 mod world;
