@@ -46,10 +46,14 @@ pub struct Kafka {
 
 impl Kafka {
     pub(super) fn read(keys: &Keys) -> Result<Self, SettingsError> {
+        const REPLIES: &str = "kafka.replies_topic";
+        if keys.filled(REPLIES)? == keys.filled("kafka.requests_topic")? {
+            return Err(keys.refuse(REPLIES, "it must not be `kafka.requests_topic`, too"));
+        }
         Ok(Self {
             bootstrap_servers: keys.filled("kafka.bootstrap_servers")?.to_owned(),
             requests_topic: keys.filled("kafka.requests_topic")?.to_owned(),
-            replies_topic: keys.filled("kafka.replies_topic")?.to_owned(),
+            replies_topic: keys.filled(REPLIES)?.to_owned(),
             group_id: keys.filled("kafka.group_id")?.to_owned(),
             group_instance_id: keys.optional("kafka.group_instance_id")?,
             reply_topics_allowed: keys.list("kafka.reply_topics_allowed")?,

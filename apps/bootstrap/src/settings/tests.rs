@@ -104,6 +104,17 @@ fn a_bad_value_is_named_with_its_key() {
 }
 
 #[test]
+fn requests_and_replies_have_topics_of_their_own() {
+    for key in ["REQUESTS_TOPIC", "REPLIES_TOPIC"] {
+        let topics = Settings::load(&Layers::default()).unwrap().kafka;
+        let other =
+            if key == "REQUESTS_TOPIC" { topics.replies_topic } else { topics.requests_topic };
+        let refusal = refusal(&[(&format!("CATCHMENT__KAFKA__{key}"), &other)]);
+        assert!(refusal.contains("it must not be `kafka.requests_topic`, too"), "{refusal}");
+    }
+}
+
+#[test]
 fn a_new_kind_needs_a_rank() {
     let refusal = refusal(&[("CATCHMENT__TRIGGERS__STREET_PARTY__DEFAULT_LIMIT", "50%")]);
     assert_eq!(refusal, "bad settings: `triggers.street_party.rank` is missing");
