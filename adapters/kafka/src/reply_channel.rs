@@ -16,6 +16,7 @@ use catchment_request_reply::{Message, OwnedRecord, Refusal, SendError, Sender};
 use crate::address::{Address, Destination, Origin};
 use crate::counts::Counters;
 use crate::error::channel_error;
+use crate::now_and_then::NowAndThen;
 use crate::wire;
 pub(crate) use dead_letters::DeadLetters;
 use outbox::Outbox;
@@ -34,6 +35,7 @@ pub struct KafkaReplyChannel {
     type_id: Option<String>,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
+    warnings: NowAndThen,
 }
 
 /// Why a request is sent to the dead-letter topic.
@@ -50,7 +52,8 @@ impl KafkaReplyChannel {
         clock: Arc<dyn Clock>,
         counters: Arc<Counters>,
     ) -> Self {
-        Self { sender, routes, dead_letters, type_id, clock, counters }
+        let warnings = NowAndThen::default();
+        Self { sender, routes, dead_letters, type_id, clock, counters, warnings }
     }
 
     /// Puts what one outcome needs into the outbox: a reply, a dead letter, both or nothing.
@@ -106,13 +109,15 @@ impl KafkaReplyChannel {
     ) -> Result<Option<Arc<OwnedRecord>>, ChannelError> {
         let (Some(origin), Some(reason)) = (origin, reason) else { return Ok(None) };
         let original = self.original(origin).await?;
+        let (Origin { partition, offset }, code) = (origin, reason.code);
         if let Some(original) = &original {
             self.counters.dead_letters.count();
+            if self.warnings.is_time() {
+                tracing::warn!(partition, offset, code, "a request goes to the dead-letter topic");
+            }
             outbox.put_letter(self.dead_letters.letter(original, reason.code, &reason.message));
         } else {
             self.counters.lost_dead_letters.count();
-            let Origin { partition, offset } = origin;
-            let code = reason.code;
             tracing::error!(partition, offset, code, "a request to be dead-lettered is gone");
         }
         Ok(original)
