@@ -13,6 +13,60 @@ use tokio::time::timeout;
 
 use crate::error::{Failure, driver_failed};
 
+/// What every driver does with a statement; only its types, and how it takes a value (`push`),
+/// are its own.
+macro_rules! statements {
+    ($connection:ty, $arguments:ty) => {
+        pub(super) async fn execute(
+            connection: &mut $connection,
+            statement: Statement,
+        ) -> Result<ExecResult, DbErr> {
+            let arguments = arguments(statement.values)?;
+            let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments);
+            query.execute(connection).await.map(Into::into).map_err(driver_failed)
+        }
+
+        pub(super) async fn execute_unprepared(
+            connection: &mut $connection,
+            sql: &str,
+        ) -> Result<ExecResult, DbErr> {
+            let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+            query.execute(connection).await.map(Into::into).map_err(driver_failed)
+        }
+
+        pub(super) async fn query_one(
+            connection: &mut $connection,
+            statement: Statement,
+        ) -> Result<Option<QueryResult>, DbErr> {
+            let arguments = arguments(statement.values)?;
+            let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments);
+            let row = query.fetch_optional(connection).await.map_err(driver_failed)?;
+            Ok(row.map(Into::into))
+        }
+
+        pub(super) async fn query_all(
+            connection: &mut $connection,
+            statement: Statement,
+        ) -> Result<Vec<QueryResult>, DbErr> {
+            let arguments = arguments(statement.values)?;
+            let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments);
+            let rows = query.fetch_all(connection).await.map_err(driver_failed)?;
+            Ok(rows.into_iter().map(Into::into).collect())
+        }
+
+        /// A statement's values as the driver takes them.
+        fn arguments(values: Option<Values>) -> Result<$arguments, DbErr> {
+            let values = values.map(|values| values.0).unwrap_or_default();
+            let mut arguments = <$arguments>::default();
+            arguments.reserve(values.len(), 0);
+            for value in values {
+                push(&mut arguments, value).map_err(|error| DbErr::Type(error.to_string()))?;
+            }
+            Ok(arguments)
+        }
+    };
+}
+
 mod postgres;
 mod sqlite;
 

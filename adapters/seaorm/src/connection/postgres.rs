@@ -7,42 +7,7 @@ use sea_orm::{DbErr, ExecResult, QueryResult, Statement, Value, Values, sqlx};
 
 use crate::error::driver_failed;
 
-pub(super) async fn execute(
-    connection: &mut PgConnection,
-    statement: Statement,
-) -> Result<ExecResult, DbErr> {
-    let arguments = arguments(statement.values)?;
-    let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments);
-    query.execute(connection).await.map(Into::into).map_err(driver_failed)
-}
-
-pub(super) async fn execute_unprepared(
-    connection: &mut PgConnection,
-    sql: &str,
-) -> Result<ExecResult, DbErr> {
-    let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-    query.execute(connection).await.map(Into::into).map_err(driver_failed)
-}
-
-pub(super) async fn query_one(
-    connection: &mut PgConnection,
-    statement: Statement,
-) -> Result<Option<QueryResult>, DbErr> {
-    let arguments = arguments(statement.values)?;
-    let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments);
-    let row = query.fetch_optional(connection).await.map_err(driver_failed)?;
-    Ok(row.map(Into::into))
-}
-
-pub(super) async fn query_all(
-    connection: &mut PgConnection,
-    statement: Statement,
-) -> Result<Vec<QueryResult>, DbErr> {
-    let arguments = arguments(statement.values)?;
-    let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments);
-    let rows = query.fetch_all(connection).await.map_err(driver_failed)?;
-    Ok(rows.into_iter().map(Into::into).collect())
-}
+statements!(PgConnection, PgArguments);
 
 /// Runs a constant statement, whose values may be arrays.
 pub(super) async fn rows(
@@ -51,17 +16,6 @@ pub(super) async fn rows(
     arguments: PgArguments,
 ) -> Result<Vec<PgRow>, DbErr> {
     sqlx::query_with(sql, arguments).fetch_all(connection).await.map_err(driver_failed)
-}
-
-/// A statement's values as the driver takes them.
-fn arguments(values: Option<Values>) -> Result<PgArguments, DbErr> {
-    let values = values.map(|values| values.0).unwrap_or_default();
-    let mut arguments = PgArguments::default();
-    arguments.reserve(values.len(), 0);
-    for value in values {
-        push(&mut arguments, value).map_err(|error| DbErr::Type(error.to_string()))?;
-    }
-    Ok(arguments)
 }
 
 fn push(arguments: &mut PgArguments, value: Value) -> Result<(), BoxDynError> {
