@@ -13,6 +13,7 @@ from server import SETTINGS, Server, ask, free_port, remove, write
 class Kafka(Server):
     name = "kafka"
     variable = "CATCHMENT_TEST_KAFKA"
+    setting = "CATCHMENT__KAFKA__BOOTSTRAP_SERVERS"
     stop_signal = signal.SIGTERM
 
     def __init__(self, folder, heap):

@@ -18,6 +18,7 @@ from server import SETTINGS, Broken, Server, ask, free_port, remove, write
 class Postgres(Server):
     name = "postgres"
     variable = "CATCHMENT_TEST_POSTGRES"
+    setting = "CATCHMENT__DATABASE__URL"
     stop_signal = signal.SIGINT
 
     def __init__(self, folder):
