@@ -1,0 +1,209 @@
+//! What a requester does about replies that come twice, a channel that is away, and a lane that
+//! it cannot read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use catchment_domain::ports::{
+    CampaignRepository, ChannelError, Holder, ImportTerms, ReplyChannel, ReplyLog, RequestChannel,
+    RequestLog, ShopRepository,
+};
+use catchment_domain::service::{
+    ConsumerPorts, LaneConsumer, LaneKeeper, LaneRequester, Obstacle, RequesterPorts,
+    RequesterTerms, Rules, ServiceError, Step,
+};
+use catchment_domain::{
+    CampaignId, Draft, Lane, Lanes, Location, LogIdentity, Nonce, Policy, Position, Profile,
+    Radius, Rank, ReplyLane, Request, ReturnAddress, Scope, ShopImport, Timestamp, TriggerRule,
+};
+use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
+use uuid::Uuid;
+
+const LANE: Lane = Lane(0);
+const LANES: Lanes = Lanes(std::num::NonZeroU16::MIN);
+const RESEND: Duration = Duration::from_secs(1);
+const TERMS: RequesterTerms =
+    RequesterTerms { lease: Duration::from_secs(6), look: Duration::ZERO, resend: RESEND };
+
+/// Two shops in one lane, and two reply lanes.
+struct Town {
+    clock: Arc<ManualClock>,
+    store: Arc<MemoryStore>,
+    log: Arc<MemoryLog>,
+}
+
+impl Town {
+    async fn new() -> Self {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_000)));
+        let kept = Duration::from_hours(1);
+        let store = Arc::new(MemoryStore::new(LANES, Arc::<ManualClock>::clone(&clock), kept));
+        let revision = store.take_revision().await.unwrap();
+        let default_base = Radius::try_from(5_000_u32).unwrap();
+        let terms = ImportTerms { revision, default_base, floor: Radius::CLOSED };
+        store.import(&["one", "two"].map(shop), terms).await.unwrap();
+        Self { clock, store, log: Arc::new(log()) }
+    }
+
+    fn ports(&self) -> RequesterPorts {
+        RequesterPorts {
+            reply_lanes: Arc::<MemoryStore>::clone(&self.store),
+            ledger: Arc::<MemoryStore>::clone(&self.store),
+            requests: Arc::<MemoryLog>::clone(&self.log),
+            replies: Arc::<MemoryLog>::clone(&self.log),
+            clock: Arc::<ManualClock>::clone(&self.clock),
+        }
+    }
+
+    fn requester(&self, lane: ReplyLane) -> LaneRequester {
+        LaneRequester::new(lane, Holder(Uuid::nil()), self.ports(), TERMS)
+    }
+
+    /// One that applies and answers one request a step.
+    fn consumer(&self) -> LaneConsumer {
+        let ports = ConsumerPorts {
+            ledger: Arc::<MemoryStore>::clone(&self.store),
+            log: Arc::<MemoryLog>::clone(&self.log),
+            replies: Arc::<MemoryLog>::clone(&self.log),
+        };
+        LaneConsumer::new(LANE, ports, Arc::new(Rules { policy: policy(), lanes: LANES, batch: 1 }))
+    }
+
+    async fn start(&self, id: u128) {
+        let draft = Draft {
+            kind: "rider_shortage".parse().unwrap(),
+            limit: "1km".parse().unwrap(),
+            scope: Scope::everything(),
+            reason: String::new(),
+            timeout: Duration::from_mins(5),
+            until: None,
+            replaces: None,
+            id: CampaignId(Uuid::from_u128(id)),
+            nonce: Nonce::from_random(7),
+        };
+        self.store.add(&draft).await.unwrap();
+    }
+
+    /// Starts a campaign and has one of its two requests answered.
+    async fn half_answered(&self, requester: &mut LaneRequester) {
+        self.start(1).await;
+        rest(requester).await;
+        let mut consumer = self.consumer();
+        while ReplyLog::end(&*self.log, ReplyLane(1)).await.unwrap() == Position(0) {
+            consumer.step().await.unwrap();
+        }
+    }
+}
+
+/// A channel that cannot be reached.
+struct Away;
+
+#[async_trait]
+impl RequestChannel for Away {
+    async fn send(&self, _: Vec<Request>, _: &ReturnAddress) -> Result<(), ChannelError> {
+        Err(ChannelError::Unknown("away".into()))
+    }
+}
+
+async fn rest(requester: &mut LaneRequester) {
+    while !matches!(requester.step().await.unwrap(), Step::Idle) {}
+}
+
+/// A log that says to be the same each time that it is made.
+fn log() -> MemoryLog {
+    MemoryLog::new(LANES, 2, 100, LogIdentity { id: 1, lasting: true })
+}
+
+fn policy() -> Policy {
+    let rule = TriggerRule { rank: Rank(10), default_limit: None };
+    let triggers = [("rider_shortage".parse().unwrap(), rule)].into();
+    Policy { floor: Radius::CLOSED, triggers }
+}
+
+fn shop(id: &str) -> ShopImport {
+    let profile = Profile {
+        name: String::new(),
+        category: "cafe".into(),
+        region: "centre".into(),
+        location: Location::new(0.0, 0.0).unwrap(),
+    };
+    ShopImport { id: id.parse().unwrap(), profile, base: None }
+}
+
+#[tokio::test]
+async fn a_reply_that_comes_twice_does_not_postpone_what_is_sent_again() {
+    let town = Town::new().await;
+    let mut requester = town.requester(ReplyLane(1));
+    town.half_answered(&mut requester).await;
+    let replies = ReplyLog::read(&*town.log, ReplyLane(1), Position(0), 1).await.unwrap();
+    let reply = replies.into_iter().next().unwrap().reply.unwrap();
+    rest(&mut requester).await;
+    assert_eq!(requester.in_flight(), 1);
+
+    town.clock.advance(RESEND * 2 / 3);
+    let address = town.log.address(ReplyLane(1));
+    ReplyChannel::send(&*town.log, vec![(address, reply)]).await.unwrap();
+    rest(&mut requester).await;
+    let sent = RequestLog::read(&*town.log, LANE, Position(2), 10).await.unwrap();
+    assert!(sent.requests.is_empty(), "{sent:?}");
+
+    town.clock.advance(RESEND * 2 / 3);
+    rest(&mut requester).await;
+    let sent = RequestLog::read(&*town.log, LANE, Position(2), 10).await.unwrap();
+    assert_eq!(sent.requests.len(), 1, "{sent:?}");
+}
+
+#[tokio::test]
+async fn an_adopted_lane_that_cannot_be_read_is_set_aside_and_the_others_go_on() {
+    let mut town = Town::new().await;
+    let mut requester = town.requester(ReplyLane(1));
+    town.half_answered(&mut requester).await;
+    rest(&mut requester).await;
+    requester.surrender().await.unwrap();
+
+    // It is shorter now than what was read of it.
+    town.log = Arc::new(log());
+    let mut keeper = LaneKeeper::new(Holder(Uuid::max()), town.ports(), TERMS);
+    let obstacle = loop {
+        if let Step::Pause { obstacle, .. } = keeper.step().await.unwrap() {
+            break obstacle;
+        }
+        town.clock.advance(TERMS.lease / 3);
+    };
+    let Obstacle::SetAside { lane: ReplyLane(1), source } = obstacle else {
+        panic!("{obstacle:?}");
+    };
+    assert!(matches!(*source, ServiceError::Log { .. }), "{source:?}");
+    town.start(2).await;
+    while keeper.in_flight() == 0 {
+        keeper.step().await.unwrap();
+    }
+    assert_eq!(keeper.leased().collect::<Vec<_>>(), [ReplyLane(0)]);
+
+    // It is looked at again, and said again.
+    town.clock.advance(Duration::from_mins(1));
+    let obstacle = loop {
+        if let Step::Pause { obstacle, .. } = keeper.step().await.unwrap() {
+            break obstacle;
+        }
+    };
+    assert!(matches!(obstacle, Obstacle::SetAside { .. }), "{obstacle:?}");
+    assert_eq!(keeper.own(), Some(ReplyLane(0)));
+}
+
+#[tokio::test]
+async fn no_pause_is_so_long_that_the_lease_runs_out() {
+    let town = Town::new().await;
+    town.start(1).await;
+    let ports = RequesterPorts { requests: Arc::new(Away), ..town.ports() };
+    let mut requester = LaneRequester::new(ReplyLane(1), Holder(Uuid::nil()), ports, TERMS);
+    let mut longest = Duration::ZERO;
+    for _ in 0..10 {
+        if let Step::Pause { after, .. } = requester.step().await.unwrap() {
+            longest = longest.max(after);
+            town.clock.advance(after);
+        }
+    }
+    assert_eq!(longest, TERMS.lease / 3);
+    assert!(requester.has_lease());
+}

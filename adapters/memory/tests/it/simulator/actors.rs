@@ -1,0 +1,101 @@
+//! The processes: consumers and requesters as production runs them, and those who make work.
+
+mod clients;
+mod operators;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use catchment_domain::Lane;
+use catchment_domain::ports::Holder;
+use catchment_domain::service::{LaneConsumer, LaneKeeper, ServiceError, Step};
+use uuid::Uuid;
+
+use crate::simulator::coverage::Met;
+use crate::simulator::gate::Gate;
+use crate::simulator::gated::Ports;
+use crate::simulator::world::{REQUESTER_TERMS, World};
+
+pub(crate) use clients::{call, copy, deliver_everything_again, forge, lose_replies};
+pub(crate) use operators::{end_everything, import, operate, release_again};
+
+/// How long a process waits that has nothing to do.
+const IDLE: Duration = Duration::from_millis(50);
+
+/// Why a process ended by itself.
+#[derive(Debug)]
+pub(crate) enum Exit {
+    Done,
+    Fatal(ServiceError),
+}
+
+/// Sleeps as a step says; returns why to end instead.
+async fn rest(gate: &Gate, step: Result<Step, ServiceError>) -> Result<(), Exit> {
+    let pause = match step {
+        Ok(Step::Worked) => Duration::ZERO,
+        Ok(Step::Idle) => IDLE,
+        Ok(Step::Pause { after, .. }) => after,
+        Err(error) => return Err(Exit::Fatal(error)),
+    };
+    gate.sleep(pause).await;
+    Ok(())
+}
+
+/// Lets a step end, or drops it on its way, as a deadline would.
+async fn perhaps_dropped<S: Future>(world: &World, step: S) -> Option<S::Output> {
+    if !world.is_troubled() || !world.dice.chance(world.params.rates.dropped) {
+        return Some(step.await);
+    }
+    let (mut step, mut polls) = (pin!(step), world.dice.between(1, 12));
+    poll_fn(|context| {
+        let polled = step.as_mut().poll(context).map(Some);
+        polls -= 1;
+        if polled.is_pending() && polls == 0 {
+            world.witness().coverage.met(Met::DroppedStep);
+            return Poll::Ready(None);
+        }
+        polled
+    })
+    .await
+}
+
+pub(crate) async fn consume(world: Arc<World>, gate: Arc<Gate>, lane: Lane) -> Exit {
+    let ports = Ports::new(&world, &gate).consumer();
+    let mut consumer = LaneConsumer::new(lane, ports, Arc::clone(&world.rules));
+    while !gate.stop.load(Ordering::Relaxed) {
+        let Some(step) = perhaps_dropped(&world, consumer.step()).await else { continue };
+        if let Err(exit) = rest(&gate, step).await {
+            return exit;
+        }
+    }
+    // What could not be stored is answered again.
+    let _ = consumer.finish().await;
+    Exit::Done
+}
+
+pub(crate) async fn request(world: Arc<World>, gate: Arc<Gate>) -> Exit {
+    let holder = Holder(Uuid::from_u128(world.dice.number128()));
+    let ports = Ports::new(&world, &gate).requester(&world.process_clock);
+    let mut keeper = LaneKeeper::new(holder, ports, REQUESTER_TERMS);
+    loop {
+        let Some(step) = perhaps_dropped(&world, keeper.step()).await else { continue };
+        if 1 < keeper.leased().count() {
+            world.witness().coverage.met(Met::TwoReplyLanes);
+        }
+        if let Err(exit) = rest(&gate, step).await {
+            return exit;
+        }
+        if gate.stop.load(Ordering::Relaxed) {
+            keeper.stop_sending();
+            if keeper.in_flight() == 0 {
+                // Whoever cannot be told waits until the lease runs out.
+                let _ = keeper.surrender().await;
+                return Exit::Done;
+            }
+        }
+    }
+}

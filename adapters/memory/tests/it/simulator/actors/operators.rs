@@ -1,0 +1,159 @@
+//! Operators who start, end, retry and give up campaigns, and who bring shops in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use catchment_domain::ports::{CampaignRepository, Clock, ShopRepository};
+use catchment_domain::{
+    Campaign, CampaignId, CampaignState, Command, Draft, Limit, Nonce, Revision, Scope, ShopImport,
+    TriggerKind,
+};
+use uuid::Uuid;
+
+use super::Exit;
+use crate::simulator::coverage::Met;
+use crate::simulator::gate::Gate;
+use crate::simulator::truth;
+use crate::simulator::world::{KINDS, World, kind, limit, terms};
+
+const LIMITS: [&str; 7] = ["closed", "300m", "1km", "2km", "3km", "50%", "90%"];
+
+/// Does a few things to campaigns, whenever.
+pub(crate) async fn operate(world: Arc<World>, gate: Arc<Gate>) -> Exit {
+    for _ in 0..world.params.actions {
+        gate.sleep(Duration::from_millis(world.dice.below(400))).await;
+        let campaigns = CampaignRepository::list(&*world.store).await.unwrap();
+        gate.after("list").await;
+        if campaigns.is_empty() || world.dice.chance(3_500) {
+            start(&world, &campaigns).await;
+        } else {
+            let campaign = world.dice.pick(&campaigns);
+            let wanted = any_command(&world, campaign);
+            command(&world, campaign.name.revision, wanted).await;
+        }
+        gate.after("operate").await;
+    }
+    Exit::Done
+}
+
+/// Mostly one that the campaign's state allows.
+fn any_command(world: &World, campaign: &Campaign) -> Command {
+    let dice = &world.dice;
+    *match campaign.state {
+        CampaignState::Settled => dice.pick(&[Command::Retry, Command::Retry, Command::End]),
+        CampaignState::Sending { .. } => {
+            dice.pick(&[Command::End, Command::End, Command::GiveUp, Command::Retry])
+        }
+        CampaignState::Ending { .. } | CampaignState::Ended => {
+            dice.pick(&[Command::GiveUp, Command::Retry, Command::End])
+        }
+    }
+}
+
+/// Ends everything that can be ended.
+pub(crate) async fn end_everything(world: &World) {
+    for campaign in CampaignRepository::list(&*world.store).await.unwrap() {
+        if !campaign.state.is_ending_or_ended() {
+            command(world, campaign.name.revision, Command::End).await;
+        }
+    }
+}
+
+/// Releases again what was not released.
+pub(crate) async fn release_again(world: &World) {
+    for campaign in CampaignRepository::list(&*world.store).await.unwrap() {
+        command(world, campaign.name.revision, Command::Retry).await;
+    }
+}
+
+async fn start(world: &World, campaigns: &[Campaign]) {
+    let dice = &world.dice;
+    let replaced =
+        (!campaigns.is_empty() && dice.chance(3_500)).then(|| dice.pick(campaigns).name.revision);
+    let until = dice
+        .chance(2_500)
+        .then(|| world.store_clock.now().saturating_add(Duration::from_millis(dice.below(3_000))));
+    let draft = Draft {
+        kind: any_kind(world),
+        limit: any_limit(world),
+        scope: scope(world),
+        reason: String::new(),
+        timeout: Duration::from_millis(*dice.pick(&[1, 30, 200, 1_000, 5_000, 60_000, 600_000])),
+        until,
+        replaces: replaced,
+        id: CampaignId(Uuid::from_u128(dice.number128())),
+        nonce: Nonce::from_random(dice.number()),
+    };
+    let added = world.store.add(&draft).await;
+    let mut witness = world.witness();
+    if let Ok(campaign) = &added {
+        witness.coverage.met(Met::Campaign);
+        witness.began(campaign);
+    }
+    witness.note(|| format!("  started {added:?}"));
+}
+
+fn any_kind(world: &World) -> TriggerKind {
+    if world.dice.chance(200) {
+        return kind("unheard_of");
+    }
+    kind(world.dice.pick(&KINDS).0)
+}
+
+pub(crate) fn any_limit(world: &World) -> Limit {
+    limit(world.dice.pick::<&str>(&LIMITS))
+}
+
+fn scope(world: &World) -> Scope {
+    let dice = &world.dice;
+    let mut scope = Scope::everything();
+    match dice.below(4) {
+        0 => {}
+        1 => {
+            scope.regions.insert((*dice.pick(&["north", "east", "south"])).into());
+        }
+        _ => {
+            let some = world.shops.iter().filter(|_| dice.chance(6_000)).cloned();
+            scope.ids = Some(some.chain([dice.pick(&world.shops).clone()]).collect());
+        }
+    }
+    scope
+}
+
+async fn command(world: &World, campaign: Revision, command: Command) {
+    let done = world.store.command(campaign, command).await;
+    if let Ok(campaign) = &done {
+        truth::check_campaign(world, campaign, false);
+    }
+    let mut witness = world.witness();
+    witness.note(|| format!("  {command:?} #{campaign}: {done:?}"));
+    if let Ok(campaign) = &done {
+        if command == Command::Retry && !campaign.state.is_ending_or_ended() {
+            witness.began(campaign);
+        }
+        witness.coverage.met(match command {
+            Command::End => Met::End,
+            Command::Retry => Met::Retry,
+            Command::GiveUp => Met::GiveUp,
+        });
+    }
+}
+
+/// Brings some shops in: known ones, also with another base radius, and new ones.
+pub(crate) async fn import(world: Arc<World>, gate: Arc<Gate>) -> Exit {
+    let dice = &world.dice;
+    let revision = world.store.take_revision().await.unwrap();
+    gate.sleep(Duration::from_millis(dice.below(100))).await;
+    let shops = world.shops.iter().filter(|_| dice.chance(4_000));
+    let rows: Vec<ShopImport> = shops.map(|shop| world.row(shop, base(&world))).collect();
+    for part in rows.chunks(3) {
+        world.store.import(part, terms(revision)).await.unwrap();
+        world.witness().imported(part, revision, &world.store.shops());
+        gate.after("import").await;
+    }
+    Exit::Done
+}
+
+fn base(world: &World) -> Option<u32> {
+    *world.dice.pick(&[None, Some(0), Some(350), Some(2_500), Some(6_000)])
+}

@@ -1,0 +1,169 @@
+//! What each request changed at its shop: which causes came, went and were dropped (I1, I2).
+
+use catchment_domain::{
+    CampaignRef, Change, Deadline, Lane, Origin, RELEASED_KEPT, Request, Revision, ShopState,
+    Status,
+};
+
+use super::shops::Cause;
+use super::{Judged, Witness};
+use crate::simulator::coverage::Met;
+
+/// What a request changed at its shop.
+pub(super) struct Difference {
+    pub(super) entered: Vec<CampaignRef>,
+    pub(super) left: Vec<CampaignRef>,
+    /// Released causes that are new.
+    pub(super) ended: Vec<CampaignRef>,
+    /// Released causes that are gone, with their deadlines.
+    pub(super) dropped: Vec<(CampaignRef, Deadline)>,
+    pub(super) radius: bool,
+}
+
+impl Difference {
+    fn between(before: &ShopState, after: &ShopState) -> Self {
+        let (active, released) = (active(before), released(before));
+        let (active_after, released_after) = (self::active(after), self::released(after));
+        let without = |some: &[CampaignRef], others: &[CampaignRef]| {
+            some.iter().copied().filter(|one| !others.contains(one)).collect::<Vec<_>>()
+        };
+        let dropped = before.released.iter().filter(|r| !released_after.contains(&r.campaign));
+        Self {
+            entered: without(&active_after, &active),
+            left: without(&active, &active_after),
+            ended: without(&released_after, &released),
+            dropped: dropped.map(|r| (r.campaign, r.deadline)).collect(),
+            radius: before.radius != after.radius,
+        }
+    }
+}
+
+pub(super) fn active(shop: &ShopState) -> Vec<CampaignRef> {
+    let campaign = |origin| match origin {
+        Origin::Campaign(campaign) => Some(campaign),
+        Origin::Request => None,
+    };
+    shop.active.iter().filter_map(|cause| campaign(cause.origin)).collect()
+}
+
+fn released(shop: &ShopState) -> Vec<CampaignRef> {
+    shop.released.iter().map(|released| released.campaign).collect()
+}
+
+impl Witness {
+    /// A request was judged, and what that did is stored.
+    pub(super) fn judged(&mut self, lane: Lane, judged: &Judged) {
+        self.count(judged);
+        let Judged { record, before, after, outcome, .. } = judged;
+        let Ok(request) = &record.request else { return };
+        let (Some(before), Some(after)) = (before, after) else {
+            self.check(before.is_none() && after.is_none(), "I1", || {
+                format!("{} came or went by a request", request.shop)
+            });
+            self.check(outcome.status == Status::Rejected, "I5", || {
+                format!("{} is not there, and a request was {}", request.shop, outcome.status)
+            });
+            return;
+        };
+        let at_home = self.places.lane_of(&request.shop) == lane;
+        self.check(at_home || outcome.status == Status::Rejected, "I2", || {
+            format!("{} was judged out of order, in lane {lane}", request.shop)
+        });
+        let known = self.shops.get(&request.shop).map(|view| &view.state);
+        self.check(known == Some(before), "I1", || {
+            format!("{} was changed by nobody", request.shop)
+        });
+        let difference = Difference::between(before, after);
+        self.check_status(judged, &difference);
+        self.enter(lane, judged, request, &difference);
+        self.check_change(lane, judged, request, &difference);
+        if let Some(view) = self.shops.get_mut(&request.shop) {
+            view.state = after.clone();
+        }
+        self.check_radius(&request.shop);
+        self.check_standing(judged, after);
+    }
+
+    /// The status says what became of the shop.
+    fn check_status(&mut self, judged: &Judged, difference: &Difference) {
+        let Judged { before, after, outcome, .. } = judged;
+        let holds = match outcome.status {
+            Status::Applied if !outcome.repeat => difference.radius,
+            Status::Unchanged if !outcome.repeat => !difference.radius,
+            Status::Applied | Status::Unchanged => {
+                let Difference { entered, left, ended, .. } = difference;
+                !difference.radius && entered.is_empty() && left.is_empty() && ended.is_empty()
+            }
+            Status::Superseded | Status::Rejected | Status::Expired => before == after,
+            Status::Failed => false,
+        };
+        self.check(holds, "I5", || format!("{} does not say what happened", outcome.status));
+    }
+
+    /// The answer says how the request left the shop.
+    fn check_standing(&mut self, judged: &Judged, after: &ShopState) {
+        let Some(standing) = judged.outcome.standing else { return };
+        let decided =
+            after.resolution(crate::simulator::world::terms(Revision::NONE).floor).decided_by;
+        let expected = (after.radius, decided, after.version);
+        let found = (standing.after, standing.decided_by, standing.version);
+        self.check(expected == found, "I5", || {
+            format!("the shop is at {expected:?}, and the answer says {found:?}")
+        });
+    }
+
+    /// Enters which causes came, went and were dropped: each of it once.
+    fn enter(&mut self, lane: Lane, judged: &Judged, request: &Request, changes: &Difference) {
+        let shop = &request.shop;
+        let now = judged.time.now;
+        for campaign in &changes.entered {
+            let expired = self.lanes[usize::from(lane.0)].expired;
+            let Change::Activate { kind, limit, deadline, .. } = request.change else {
+                return self.broken("I1", format!("{shop}: a cause came without activation"));
+            };
+            let cause = self.cause(request, *campaign);
+            cause.wish = Some((kind, limit));
+            let known = cause.clone();
+            cause.activated = Some(changes.radius);
+            self.check(known.released.is_none() && !known.release_seen, "I2", || {
+                format!("{shop}: {campaign:?} was released, and is active again")
+            });
+            self.check(known.activated.is_none(), "I1", || {
+                format!("{shop}: {campaign:?} was activated twice")
+            });
+            self.check(!deadline.is_passed(now) && expired < deadline, "I5", || {
+                format!("{shop}: {campaign:?} was activated by {deadline:?}, which had passed")
+            });
+        }
+        for campaign in &changes.ended {
+            let cause = self.cause(request, *campaign);
+            let known = cause.clone();
+            cause.released = Some(changes.radius);
+            self.check(known.released.is_none(), "I1", || {
+                format!("{shop}: {campaign:?} was released twice")
+            });
+            if !changes.left.contains(campaign) {
+                self.coverage.met(Met::Tombstone);
+            }
+        }
+        let forgotten = changes.left.iter().any(|campaign| !changes.ended.contains(campaign));
+        self.check(!forgotten, "I2", || format!("{shop}: a cause went without a trace"));
+        for (campaign, deadline) in &changes.dropped {
+            self.coverage.met(Met::Dropped);
+            self.cause(request, *campaign).dropped = true;
+            self.treated_as_passed(lane, *deadline);
+            let kept_until = deadline.instant().saturating_add(RELEASED_KEPT);
+            self.check(kept_until < now, "I2", || format!("{shop}: {campaign:?} dropped early"));
+        }
+    }
+
+    pub(super) fn cause(&mut self, request: &Request, campaign: CampaignRef) -> &mut Cause {
+        let view = self.shops.get_mut(&request.shop).expect("the shop is known");
+        view.causes.entry(campaign).or_default()
+    }
+
+    pub(super) fn treated_as_passed(&mut self, lane: Lane, deadline: Deadline) {
+        let expired = &mut self.lanes[usize::from(lane.0)].expired;
+        *expired = deadline.max(*expired);
+    }
+}

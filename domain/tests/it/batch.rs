@@ -1,0 +1,274 @@
+//! Folding a batch: as if each request was judged by itself, in the order of the lane.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU16;
+
+use catchment_domain::{
+    Batch, CampaignId, CampaignRef, Change, Code, Deadline, Epoch, Invalid, Lane, LaneTime, Lanes,
+    Loaded, LoadedShop, Outcome, Policy, Position, Radius, Rank, Receipt, Replaced, Request,
+    RequestId, RequestRecord, ReturnAddress, Revision, ShopId, ShopState, Status, Timestamp,
+    TriggerRule, judge, judge_batch,
+};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+const LANES: Lanes = Lanes(NonZeroU16::new(2).unwrap());
+const LANE: Lane = Lane(0);
+
+fn policy() -> Policy {
+    let rule = TriggerRule { rank: Rank(10), default_limit: None };
+    let floor = Radius::try_from(500_u32).unwrap();
+    Policy { floor, triggers: BTreeMap::from([("k".parse().unwrap(), rule)]) }
+}
+
+fn campaign(revision: u64) -> CampaignRef {
+    CampaignRef { revision: Revision(revision), id: CampaignId(Uuid::from_u128(revision.into())) }
+}
+
+/// The campaigns 1 to 3 are stored.
+fn stored_campaigns() -> Vec<CampaignRef> {
+    (1..=3).map(campaign).collect()
+}
+
+fn deadline(millis: i64) -> Deadline {
+    Deadline::at(Timestamp::from_millis(millis))
+}
+
+/// Ids of the lane of the batch, or of the other one.
+fn shop_ids(lane: Lane, count: usize) -> Vec<ShopId> {
+    let ids = (0..).map(|n: u32| format!("s{n}").parse().unwrap());
+    ids.filter(|id| LANES.lane_of(id) == lane).take(count).collect()
+}
+
+fn record(position: u64, request: Result<(ShopId, Change), Invalid>) -> RequestRecord {
+    let id = RequestId(Uuid::from_u128(position.into()));
+    RequestRecord {
+        position: Position(position),
+        id,
+        return_address: ReturnAddress::default(),
+        request: request.map(|(shop, change)| Request { id, shop, change }),
+    }
+}
+
+fn batch(records: Vec<RequestRecord>) -> Batch {
+    Batch::new((LANE, Epoch(1)), Position(0), Position(0), records)
+}
+
+fn activate(revision: u64, metres: u32, replaces: Option<u64>, until: i64) -> Change {
+    let replaces =
+        replaces.map(|older| Replaced { campaign: campaign(older), deadline: deadline(until) });
+    Change::Activate {
+        campaign: campaign(revision),
+        kind: "k".parse().unwrap(),
+        limit: format!("{metres}m").parse().unwrap(),
+        deadline: deadline(until),
+        replaces,
+    }
+}
+
+/// What is stored: the shops, and the lane's time.
+#[derive(Clone, Debug, PartialEq)]
+struct Database {
+    shops: BTreeMap<ShopId, ShopState>,
+    time: LaneTime,
+}
+
+impl Database {
+    /// Four shops of 5 km; the fifth id of the lane is nobody's.
+    fn new() -> Self {
+        let shop = ShopState::new(Radius::try_from(5_000_u32).unwrap(), Revision(1));
+        let ids = shop_ids(LANE, 4).into_iter().chain(shop_ids(Lane(1), 1));
+        let time = LaneTime { now: Timestamp::from_millis(100), expired_up_to: Deadline::MIN };
+        Self { shops: ids.map(|id| (id, shop.clone())).collect(), time }
+    }
+
+    /// Applies a batch as a store does: only shops that changed are written.
+    fn apply(&mut self, batch: &Batch) -> Vec<Outcome> {
+        let load = |id: &ShopId| LoadedShop::new(self.shops.get(id).cloned());
+        let mut loaded = Loaded {
+            time: self.time,
+            campaigns: stored_campaigns(),
+            shops: batch.shops().iter().map(load).collect(),
+        };
+        let outcomes = judge_batch(batch, &mut loaded, &policy(), LANES);
+        self.time = loaded.time;
+        for (id, shop) in batch.shops().iter().zip(loaded.shops) {
+            if let (true, Some(state)) = (shop.changed, shop.state) {
+                self.shops.insert(id.clone(), state);
+            }
+        }
+        outcomes
+    }
+
+    /// Judges one request by itself.
+    fn judge(&mut self, record: &RequestRecord) -> Outcome {
+        let request = match &record.request {
+            Err(invalid) => {
+                return Outcome::rejected(invalid.code, Some(invalid.message.clone()));
+            }
+            Ok(request) => request,
+        };
+        if LANES.lane_of(&request.shop) != LANE {
+            return Outcome::rejected(Code::WrongLane, None);
+        }
+        let named: BTreeSet<CampaignRef> = request.change.campaigns().collect();
+        if !named.is_subset(&stored_campaigns().into_iter().collect()) {
+            return Outcome::rejected(Code::UnknownCampaign, None);
+        }
+        match self.shops.get_mut(&request.shop) {
+            None => Outcome::rejected(Code::UnknownShop, None),
+            Some(shop) => judge(shop, request, &policy(), &mut self.time),
+        }
+    }
+}
+
+fn unreadable() -> Invalid {
+    Invalid { code: Code::Unreadable, message: "not JSON".into(), shop: None }
+}
+
+#[test]
+fn what_needs_no_shop_is_rejected_in_the_order_of_the_list() {
+    let own = shop_ids(LANE, 5);
+    let foreign = shop_ids(Lane(1), 2);
+    let (known, unknown) = (activate(1, 3_000, None, 200), activate(9, 3_000, None, 200));
+    let check = |request, expected: Result<Status, Code>| {
+        let outcomes = Database::new().apply(&batch(vec![record(0, request)]));
+        let [outcome] = outcomes.as_slice() else { panic!("one outcome for one record") };
+        let rejected = |code| (Status::Rejected, Some(code), false);
+        let plain = |status| (status, None, true);
+        let expected = expected.map_or_else(rejected, plain);
+        assert_eq!((outcome.status, outcome.code, outcome.standing.is_some()), expected);
+        assert_eq!(outcome.message().is_some(), outcome.status == Status::Rejected);
+    };
+    check(Ok((own[0].clone(), known)), Ok(Status::Applied));
+    check(Err(unreadable()), Err(Code::Unreadable));
+    // A stored shop, a stored campaign, but another lane; then nothing that is right.
+    check(Ok((foreign[0].clone(), known)), Err(Code::WrongLane));
+    check(Ok((foreign[1].clone(), unknown)), Err(Code::WrongLane));
+    check(Ok((own[0].clone(), unknown)), Err(Code::UnknownCampaign));
+    check(Ok((own[4].clone(), unknown)), Err(Code::UnknownCampaign));
+    let replaces_unknown = activate(1, 3_000, Some(9), 200);
+    check(Ok((own[0].clone(), replaces_unknown)), Err(Code::UnknownCampaign));
+    check(Ok((own[4].clone(), known)), Err(Code::UnknownShop));
+}
+
+#[test]
+fn an_unreadable_message_is_answered_with_what_is_wrong() {
+    let outcomes = Database::new().apply(&batch(vec![record(0, Err(unreadable()))]));
+    assert_eq!(outcomes[0].message(), Some("not JSON"));
+}
+
+#[test]
+fn a_batch_says_where_it_ends_and_what_was_last() {
+    let empty = Batch::new((LANE, Epoch(1)), Position(7), Position(5), Vec::new());
+    assert_eq!((empty.to(), empty.last_id()), (Position(7), None));
+    // Positions have gaps, and an unreadable record counts.
+    let records = vec![
+        record(8, Ok((shop_ids(LANE, 1)[0].clone(), activate(1, 1_000, None, 200)))),
+        record(20, Err(unreadable())),
+    ];
+    let batch = Batch::new((LANE, Epoch(1)), Position(7), Position(5), records.clone());
+    assert_eq!((batch.to(), batch.last_id()), (Position(21), Some(records[1].id)));
+    let outcomes = Database::new().apply(&batch);
+    let receipt = Receipt::new(&batch, outcomes.clone());
+    assert_eq!((receipt.from, receipt.to), (Position(7), Position(21)));
+    let entries = receipt.entries.iter().map(|entry| (entry.position, entry.id, &entry.outcome));
+    let expected = records
+        .iter()
+        .zip(&outcomes)
+        .map(|(record, outcome)| (record.position, record.id, outcome));
+    assert!(entries.eq(expected));
+    assert_eq!(batch.into_records(), records);
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    // Deadlines around 100, the time by the clock; campaign 4 is not stored.
+    prop_oneof![
+        6 => (1_u64..=4, 1_u32..6_000, prop::option::weighted(0.3, 1_u64..=4), 90_i64..120)
+            .prop_map(|(revision, metres, older, until)| {
+                activate(revision, metres, older.filter(|older| *older < revision), until)
+            }),
+        3 => (1_u64..=4, 90_i64..120).prop_map(|(revision, until)| Change::Release {
+            campaign: campaign(revision),
+            deadline: deadline(until),
+        }),
+        1 => (0_u64..5, 0_u32..9_000).prop_map(|(revision, metres)| Change::SetBase {
+            revision: Revision(revision),
+            radius: Radius::try_from(metres).unwrap(),
+            deadline: None,
+        }),
+        1 => Just(Change::ReleaseKind { kind: "k".parse().unwrap() }),
+        1 => prop::option::of(90_i64..120).prop_map(|until| Change::ActivateKind {
+            kind: "k".parse().unwrap(),
+            limit: "2km".parse().unwrap(),
+            deadline: until.map(deadline),
+        }),
+    ]
+}
+
+fn any_records() -> impl Strategy<Value = Vec<RequestRecord>> {
+    let mut shops = shop_ids(LANE, 5);
+    shops.extend(shop_ids(Lane(1), 1));
+    let request = prop_oneof![
+        1 => Just(Err(unreadable())),
+        15 => (prop::sample::select(shops), any_change()).prop_map(Ok),
+    ];
+    prop::collection::vec(request, 0..40).prop_map(|requests| {
+        // Every other position is a gap.
+        (0..).step_by(2).zip(requests).map(|(at, request)| record(at, request)).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn prop_any_split_into_batches_is_the_same_as_one_request_at_a_time(
+        records in any_records(), sizes in prop::collection::vec(1_usize..12, 40)
+    ) {
+        let (mut single, mut folded) = (Database::new(), Database::new());
+        let expected: Vec<Outcome> = records.iter().map(|record| single.judge(record)).collect();
+        let mut rest = records.as_slice();
+        let mut outcomes = Vec::new();
+        for size in sizes {
+            let (head, tail) = rest.split_at(size.min(rest.len()));
+            outcomes.extend(folded.apply(&batch(head.to_vec())));
+            rest = tail;
+        }
+        prop_assert_eq!(outcomes, expected);
+        prop_assert_eq!(folded, single);
+    }
+
+    #[test]
+    fn prop_shops_are_sorted_and_distinct_and_campaigns_distinct(records in any_records()) {
+        let requests = || records.iter().filter_map(|record| record.request.as_ref().ok());
+        let shops: BTreeSet<&ShopId> = requests().map(|request| &request.shop).collect();
+        let named: BTreeSet<CampaignRef> =
+            requests().flat_map(|request| request.change.campaigns()).collect();
+        let batch = batch(records.clone());
+        prop_assert!(batch.shops().iter().eq(shops));
+        let mut campaigns = batch.campaigns();
+        campaigns.sort();
+        prop_assert!(campaigns.into_iter().eq(named));
+    }
+
+    /// A store writes the shops that changed and no other.
+    #[test]
+    fn prop_exactly_the_shops_that_changed_are_marked(records in any_records()) {
+        let before = Database::new();
+        let batch = batch(records);
+        let mut loaded = Loaded {
+            time: before.time,
+            campaigns: stored_campaigns(),
+            shops: batch
+                .shops()
+                .iter()
+                .map(|id| LoadedShop::new(before.shops.get(id).cloned()))
+                .collect(),
+        };
+        judge_batch(&batch, &mut loaded, &policy(), LANES);
+        for (id, shop) in batch.shops().iter().zip(&loaded.shops) {
+            prop_assert_eq!(shop.changed, shop.state.as_ref() != before.shops.get(id));
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The rules from outside: as tables, as scenarios, and as properties against naive versions.
+#![expect(clippy::unwrap_used, reason = "what is written in a test is known to be right")]
+#![expect(clippy::indexing_slicing, reason = "places are drawn from what is there")]
+
+mod allocations;
+mod batch;
+mod campaign;
+mod judge;
+mod precedence;
+mod scope;
