@@ -5,7 +5,7 @@
 //! suite up in a test file of about ten lines:
 //!
 //! ```text
-//! // adapters/X/tests/contract.rs
+//! // adapters/X/tests/it/contract.rs
 //! use catchment_contract::StoreHarness;
 //!
 //! struct Harness { /* a fresh database, and the clock that it runs by */ }
@@ -20,6 +20,11 @@
 //!
 //! So there is one test for each promise, named `<port>::<promise>`. A log does the same with
 //! [`LogHarness`] and [`log_suite!`]. Where adapters differ, the harness says so as data.
+//! Attributes before the name `fresh` stand before every test:
+//!
+//! ```text
+//! catchment_contract::store_suite!(#[ignore = "needs PostgreSQL"] fresh);
+//! ```
 
 #![expect(
     clippy::unwrap_used,
@@ -64,12 +69,13 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Expands to one test for each promise of the storage ports.
 ///
-/// `$fresh` names an `async fn() -> impl StoreHarness` beside the call. The calling crate
-/// needs `tokio` with `macros` and `rt-multi-thread`.
+/// `$fresh` names an `async fn() -> impl StoreHarness` beside the call; attributes before it
+/// are those of every test. The calling crate needs `tokio` with `macros` and
+/// `rt-multi-thread`.
 #[macro_export]
 macro_rules! store_suite {
-    ($fresh:ident) => {
-        $crate::suite! { $fresh:
+    ($(#[$($attribute:tt)*])* $fresh:ident) => {
+        $crate::suite! { [$(#[$($attribute)*])*] $fresh:
             shop_ledger {
                 apply_is_atomic,
                 apply_repeated_is_fenced,
@@ -161,8 +167,8 @@ macro_rules! store_suite {
 /// `$fresh` names an `async fn() -> impl LogHarness` beside the call; else as [`store_suite!`].
 #[macro_export]
 macro_rules! log_suite {
-    ($fresh:ident) => {
-        $crate::suite! { $fresh:
+    ($(#[$($attribute:tt)*])* $fresh:ident) => {
+        $crate::suite! { [$(#[$($attribute)*])*] $fresh:
             request_channel {
                 requests_keep_their_order,
                 requests_are_read_as_sent,
@@ -196,15 +202,23 @@ macro_rules! log_suite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! suite {
-    ($fresh:ident: $($port:ident { $($promise:ident),* $(,)? })*) => {
+    ($attributes:tt $fresh:ident: $($port:ident { $($promise:ident),* $(,)? })*) => {
         $(mod $port {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $promise() {
-                    let harness = super::$fresh().await;
-                    $crate::in_time($crate::$port::$promise(&harness)).await;
-                }
-            )*
+            $($crate::promise! { $attributes $fresh $port::$promise })*
         })*
+    };
+}
+
+/// Expands to the test of one promise.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! promise {
+    ([$($attributes:tt)*] $fresh:ident $port:ident::$promise:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        $($attributes)*
+        async fn $promise() {
+            let harness = super::$fresh().await;
+            $crate::in_time($crate::$port::$promise(&harness)).await;
+        }
     };
 }

@@ -29,6 +29,7 @@ async fn answer(world: &World, lane: Lane, count: usize) {
 
 /// I10: who may write requests may not make us write anywhere else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_forged_reply_topic_is_refused_and_dead_lettered() {
     let world = World::new().await;
     let victim = format!("{}-payments", world.settings.requests_topic);
@@ -67,6 +68,7 @@ async fn a_forged_reply_topic_is_refused_and_dead_lettered() {
 
 /// Addresses are held by the thousand.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn absurdly_long_correlation_ids_are_not_echoed() {
     let world = World::new().await;
     let topic = &*world.settings.replies_topic;
@@ -84,6 +86,7 @@ async fn absurdly_long_correlation_ids_are_not_echoed() {
 
 /// Sending there would fail for ever, and hold up the lane.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn an_allowed_topic_that_does_not_exist_holds_nobody_up() {
     let world = World::new().await;
     let missing = format!("{}.more-of-it", world.settings.requests_topic);
@@ -99,6 +102,7 @@ async fn an_allowed_topic_that_does_not_exist_holds_nobody_up() {
 
 /// The client still remembers the topics, and only the brokers refuse the messages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn topics_that_are_deleted_at_run_time_hold_nobody_up() {
     let world = World::new().await;
     let gone = format!("{}.more-of-it", world.settings.requests_topic);
@@ -127,6 +131,7 @@ async fn topics_that_are_deleted_at_run_time_hold_nobody_up() {
 
 /// What a topic finds too large, which the client cannot know, is left out alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_topic_that_takes_small_messages_only_holds_nobody_up() {
     let world = World::new().await;
     let small = format!("{}.more-of-it", world.settings.requests_topic);
@@ -151,6 +156,7 @@ async fn a_topic_that_takes_small_messages_only_holds_nobody_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_partition_that_is_not_there_is_chosen_by_key() {
     let world = World::new().await;
     let topic = &*world.settings.replies_topic;
@@ -170,6 +176,7 @@ async fn a_partition_that_is_not_there_is_chosen_by_key() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_request_that_asks_for_no_reply_gets_none() {
     let world = World::new().await;
     ask(&world, LANE, Vec::new()).await;
@@ -182,6 +189,7 @@ async fn a_request_that_asks_for_no_reply_gets_none() {
 
 /// As a client with librdkafka's own partitioner would send it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_request_in_another_partition_is_rejected() {
     let world = World::new().await;
     let wrong = Lane((LANE.0 + 1) % LANES.count());
@@ -196,6 +204,7 @@ async fn a_request_in_another_partition_is_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn how_far_a_lane_is_answered_reaches_the_broker() {
     let world = World::new().await;
     for number in 0..3 {

@@ -20,6 +20,7 @@ fn release() -> Change {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_call_is_answered_beside_a_campaigns_replies() {
     let world = World::new().await;
     let caller = world.reply_log.caller(OWN, 10, Arc::clone(&world.clock) as _).await.unwrap();
@@ -52,6 +53,7 @@ async fn a_call_is_answered_beside_a_campaigns_replies() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_call_without_an_answer_says_what_may_have_become_of_it() {
     let world = World::new().await;
     let caller = world.reply_log.caller(OWN, 1, Arc::clone(&world.clock) as _).await.unwrap();

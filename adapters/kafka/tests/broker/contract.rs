@@ -139,4 +139,7 @@ impl ReplyLog for ArrivedReplies {
     }
 }
 
-catchment_contract::log_suite!(log);
+catchment_contract::log_suite!(
+    #[ignore = "needs Kafka"]
+    log
+);

@@ -87,6 +87,7 @@ fn poison(key: &'static [u8]) -> Vec<Poison> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn poison_is_answered_and_dead_lettered_and_the_lane_goes_on() {
     let world = World::new().await;
     let shop: &'static str = String::leak(shop_in(LANE).to_string());
@@ -152,6 +153,7 @@ fn check_letter(
 
 /// The largest request that Kafka takes is too large for a letter about it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_letter_that_is_too_large_goes_without_its_value() {
     let world = World::new().await;
     let most = 1_048_588 - 200;
@@ -171,6 +173,7 @@ async fn a_letter_that_is_too_large_goes_without_its_value() {
 
 /// As after a restart: what is no longer kept is fetched, and what is gone cannot be.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_letter_is_made_of_what_the_log_still_has() {
     let world = World::new().await;
     let topic = world.settings.replies_topic.clone();
@@ -195,6 +198,7 @@ async fn a_letter_is_made_of_what_the_log_still_has() {
 
 /// A batch of large letters is sent in parts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn many_large_letters_arrive_in_order() {
     const COUNT: u8 = 10;
     let world = World::new().await;

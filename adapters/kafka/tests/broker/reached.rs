@@ -25,6 +25,7 @@ async fn said(world: &World, requests: &[Reached], replies: &[Reached]) -> Vec<S
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn topics_that_were_read_so_far_are_taken() {
     let world = World::new().await;
     let reached = two_read(&world).await;
@@ -38,6 +39,7 @@ async fn topics_that_were_read_so_far_are_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_record_that_is_gone_by_now_says_nothing() {
     let world = World::new().await;
     let other = Some(RequestId(Uuid::nil()));
@@ -49,6 +51,7 @@ async fn a_record_that_is_gone_by_now_says_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn topics_that_are_others_have_their_lines() {
     const TO_DO: &str = "use the topics that belong to this database, or another database";
     let world = World::new().await;

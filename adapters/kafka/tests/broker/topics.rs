@@ -7,7 +7,12 @@ use catchment_domain::Lanes;
 use catchment_kafka::{ClientSettings, ClusterError, Created, KafkaCluster, TopicPlan};
 use catchment_request_reply::Topics;
 
-use crate::world::{LANES, REPLY_LANES, settings};
+use crate::world::{LANES, REPLY_LANES, settings, settings_of};
+
+/// A client of brokers that are not there.
+fn nobody() -> ClientSettings {
+    ClientSettings::new("127.0.0.1:1", "test")
+}
 
 async fn lines(cluster: &KafkaCluster, lanes: Lanes) -> Vec<String> {
     let problems = cluster.check_topics(lanes).await.unwrap();
@@ -15,6 +20,7 @@ async fn lines(cluster: &KafkaCluster, lanes: Lanes) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn each_topic_that_is_wrong_has_its_line() {
     let settings = settings();
     let (requests, replies) = (&settings.requests_topic, &settings.replies_topic);
@@ -55,12 +61,8 @@ async fn each_topic_that_is_wrong_has_its_line() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn brokers_that_do_not_answer_are_named() {
-    let mut settings = settings();
-    settings.client = ClientSettings {
-        bootstrap_servers: "127.0.0.1:1".to_owned(),
-        request_timeout: Duration::from_millis(300),
-        ..settings.client
-    };
+    let mut settings = settings_of(nobody());
+    settings.client.request_timeout = Duration::from_millis(300);
     let error = KafkaCluster::connect(settings).await.unwrap_err();
     assert!(matches!(error, ClusterError::Unavailable(_)), "{error:?}");
     assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
@@ -68,7 +70,7 @@ async fn brokers_that_do_not_answer_are_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_property_that_the_client_does_not_know_is_named() {
-    let mut settings = settings();
+    let mut settings = settings_of(nobody());
     settings.client.properties.insert("linger.sm".to_owned(), "5".to_owned());
     let error = KafkaCluster::connect(settings).await.unwrap_err();
     assert!(matches!(error, ClusterError::Settings(_)), "{error:?}");

@@ -45,7 +45,7 @@ impl Clock for ManualClock {
 }
 
 /// The broker that tests use.
-pub(crate) fn client_settings() -> ClientSettings {
+fn client_settings() -> ClientSettings {
     #[expect(clippy::disallowed_methods, reason = "tests have no settings but these")]
     let brokers = std::env::var("CATCHMENT_TEST_KAFKA")
         .expect("CATCHMENT_TEST_KAFKA names no broker: run `scripts/services`");
@@ -54,12 +54,17 @@ pub(crate) fn client_settings() -> ClientSettings {
 
 /// Settings of topics that are not there yet.
 pub(crate) fn settings() -> KafkaSettings {
+    settings_of(client_settings())
+}
+
+/// The same for any client.
+pub(crate) fn settings_of(client: ClientSettings) -> KafkaSettings {
     let name = Uuid::now_v7();
     KafkaSettings {
         requests_topic: format!("test-{name}"),
         replies_topic: format!("test-{name}.replies"),
         reply_topics_allowed: vec![format!("test-{name}.more*")],
-        ..KafkaSettings::new(client_settings())
+        ..KafkaSettings::new(client)
     }
 }
 
