@@ -23,9 +23,9 @@ struct Captured {
 
 fn captured() -> Vec<Captured> {
     let files = [
-        (Profile::Spring, include_str!("../tests/captured/spring.jsonl")),
-        (Profile::Nest, include_str!("../tests/captured/nestjs.jsonl")),
-        (Profile::SmallRye, include_str!("../tests/captured/smallrye.jsonl")),
+        (Profile::Spring, include_str!("../../request-reply/tests/captured/spring.jsonl")),
+        (Profile::Nest, include_str!("../../request-reply/tests/captured/nestjs.jsonl")),
+        (Profile::SmallRye, include_str!("../../request-reply/tests/captured/smallrye.jsonl")),
     ];
     let records = files.into_iter().flat_map(|(profile, file)| {
         file.lines().map(move |line| Captured::read(profile, &serde_json::from_str(line).unwrap()))

@@ -7,11 +7,12 @@ use catchment_request_reply::requester::{
 };
 use catchment_request_reply::{Header, ReadError, Reader, Sender, Settings};
 
-use crate::broker::{SOON, settings, settings_of_nobody, soon};
-use crate::peer::reply;
-use crate::scene::{Scene, ask_and_echo, call, deadline, request};
+use crate::requester::broker::{SOON, settings, settings_of_nobody, soon};
+use crate::requester::peer::reply;
+use crate::requester::scene::{Scene, ask_and_echo, call, deadline, request};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_call_is_answered_in_every_style() {
     let mut scene = Scene::with_reply_partitions("styles", 2).await;
     for correlation in [CorrelationForm::Text, CorrelationForm::Raw] {
@@ -34,6 +35,7 @@ async fn a_call_is_answered_in_every_style() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_request_keeps_its_own_headers_beside_ours() {
     let mut scene = Scene::new("headers").await;
     let requester = scene.requester().await;
@@ -52,6 +54,7 @@ async fn a_request_keeps_its_own_headers_beside_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_call_without_a_reply_ends_at_its_deadline_and_the_reply_is_late() {
     let mut scene = Scene::new("late").await;
     let requester = scene.requester().await;
@@ -71,6 +74,7 @@ async fn a_call_without_a_reply_ends_at_its_deadline_and_the_reply_is_late() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn replies_that_answer_nothing_are_counted_by_what_they_are() {
     let mut scene = Scene::new("counted").await;
     let requester = scene.requester().await;
@@ -95,6 +99,7 @@ async fn replies_that_answer_nothing_are_counted_by_what_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_failure_of_the_replier_and_a_reply_without_value_are_no_success() {
     let mut scene = Scene::new("failures").await;
     let style = RequestStyle { partition: PartitionForm::Decimal, ..RequestStyle::default() };
@@ -119,6 +124,7 @@ async fn a_failure_of_the_replier_and_a_reply_without_value_are_no_success() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_full_table_refuses_at_once_and_a_dropped_call_makes_room() {
     let mut scene = Scene::new("full").await;
     let one = RequesterSettings { pending: 1, ..scene.settings() };
@@ -136,6 +142,7 @@ async fn a_full_table_refuses_at_once_and_a_dropped_call_makes_room() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn closing_fails_what_waits_at_once_and_every_later_call() {
     let mut scene = Scene::new("closing").await;
     let (requester, batches) = scene.batches(Start::End).await;
@@ -158,6 +165,7 @@ async fn a_requester_does_not_start_without_a_broker() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn a_request_that_cannot_be_delivered_fails_before_the_deadline() {
     let scene = Scene::new("undelivered").await;
     let mut nobody = settings_of_nobody();

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use catchment_request_reply::{Message, NewTopic, Reader, Record, Sender, Settings, Topics};
 
+use crate::brokers;
+
 /// Longer than anything here takes on a slow machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -25,10 +27,15 @@ impl Fixture {
 
     /// The name of a topic that is not there.
     pub(crate) fn without_topic() -> Self {
+        Self::at(brokers())
+    }
+
+    /// The same at brokers that may not be there either.
+    pub(crate) fn at(bootstrap_servers: String) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
         let topic = format!("test.request-reply.{}.{n}", std::process::id());
-        let settings = Settings::new(brokers(), format!("{topic}.group"));
+        let settings = Settings::new(bootstrap_servers, format!("{topic}.group"));
         let topics = Topics::new(&settings).unwrap();
         Self { settings, topic, topics }
     }
@@ -70,12 +77,6 @@ impl Fixture {
     pub(crate) async fn clean(self) {
         self.topics.delete(&self.topic).await.unwrap();
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test has no settings but these")]
-pub(crate) fn brokers() -> String {
-    std::env::var("CATCHMENT_TEST_KAFKA")
-        .expect("CATCHMENT_TEST_KAFKA names no broker: run scripts/services")
 }
 
 pub(crate) fn number(value: Option<&[u8]>) -> u64 {

@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use catchment_request_reply::{Header, NewTopic, Refusal, SendError, Sender};
 
-use crate::fixture::{Fixture, PATIENCE, list, noise, numbers, read_all};
+use crate::broker::fixture::{Fixture, PATIENCE, list, noise, numbers, read_all};
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn messages_arrive_in_order_within_a_call_and_over_calls() {
     let fixture = Fixture::new(1).await;
     let sender = fixture.sender();
@@ -23,6 +24,7 @@ async fn messages_arrive_in_order_within_a_call_and_over_calls() {
 
 /// Values from the tests of Java's client.
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn a_key_chooses_the_partition_that_java_would_choose() {
     let fixture = Fixture::new(7).await;
     let sender = fixture.sender();
@@ -40,6 +42,7 @@ async fn a_key_chooses_the_partition_that_java_would_choose() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
 async fn many_send_at_once_through_a_small_buffer() {
     let mut fixture = Fixture::new(4).await;
     fixture.settings.producer.insert("queue.buffering.max.messages".into(), "500".into());
@@ -68,6 +71,7 @@ async fn many_send_at_once_through_a_small_buffer() {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn headers_keys_and_values_arrive_as_they_were_sent() {
     let fixture = Fixture::new(1).await;
     let mut message = fixture.message(None, 1);
@@ -87,6 +91,7 @@ async fn headers_keys_and_values_arrive_as_they_were_sent() {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn a_message_that_is_too_large_is_named_and_nothing_is_sent() {
     let fixture = Fixture::new(1).await;
     let mut large = fixture.message(None, 1);
@@ -101,6 +106,7 @@ async fn a_message_that_is_too_large_is_named_and_nothing_is_sent() {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn partitions_of_a_topic_are_known_and_those_of_none_are_none() {
     let fixture = Fixture::new(3).await;
     let sender = fixture.sender();
@@ -110,6 +116,7 @@ async fn partitions_of_a_topic_are_known_and_those_of_none_are_none() {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn a_topic_that_is_not_there_fails_its_messages() {
     let mut fixture = Fixture::without_topic();
     let producer = &mut fixture.settings.producer;
@@ -122,6 +129,7 @@ async fn a_topic_that_is_not_there_fails_its_messages() {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn a_message_that_the_topic_alone_finds_too_large_is_refused() {
     let fixture = Fixture::without_topic();
     let (name, limit) = (fixture.topic.clone(), "max.message.bytes".into());
@@ -139,6 +147,7 @@ async fn a_message_that_the_topic_alone_finds_too_large_is_refused() {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn a_closed_sender_takes_nothing() {
     let fixture = Fixture::new(1).await;
     let sender = fixture.sender();
@@ -150,8 +159,7 @@ async fn a_closed_sender_takes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_ends_the_calls_that_a_dead_broker_holds() {
-    let mut fixture = Fixture::without_topic();
-    fixture.settings.bootstrap_servers = "127.0.0.1:9".to_owned();
+    let fixture = Fixture::at("127.0.0.1:9".to_owned());
     let sender = Sender::new(&fixture.settings).unwrap();
     let (calling, message) = (sender.clone(), fixture.message(None, 0));
     let call = tokio::spawn(async move { calling.send(&[message]).await });

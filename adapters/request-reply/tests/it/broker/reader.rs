@@ -4,9 +4,10 @@ use catchment_request_reply::{ReadError, Reader, Watermarks};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use crate::fixture::{Fixture, PATIENCE, list, numbers, read_all};
+use crate::broker::fixture::{Fixture, PATIENCE, list, numbers, read_all};
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn what_was_read_is_read_again_and_on() {
     let fixture = Fixture::new(1).await;
     fixture.fill(0, 0..100).await;
@@ -26,6 +27,7 @@ async fn what_was_read_is_read_again_and_on() {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn positions_are_sought_forwards_and_backwards() {
     let fixture = Fixture::new(2).await;
     fixture.fill(0, 0..20_000).await;
@@ -42,6 +44,7 @@ async fn positions_are_sought_forwards_and_backwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
 async fn waiting_ends_when_something_comes() {
     let fixture = Fixture::new(1).await;
     let (reader, sender) = (fixture.reader(), fixture.sender());
@@ -61,6 +64,7 @@ async fn waiting_ends_when_something_comes() {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn records_that_are_gone_are_said_to_be_gone() {
     let fixture = Fixture::new(1).await;
     fixture.fill(0, 0..100).await;
@@ -75,6 +79,7 @@ async fn records_that_are_gone_are_said_to_be_gone() {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn a_position_beyond_the_end_is_refused_and_the_end_is_not() {
     let fixture = Fixture::new(1).await;
     fixture.fill(0, 0..100).await;
@@ -86,6 +91,7 @@ async fn a_position_beyond_the_end_is_refused_and_the_end_is_not() {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn a_topic_that_was_made_again_is_noticed_while_it_is_read() {
     let fixture = Fixture::new(1).await;
     fixture.fill(0, 0..100).await;
@@ -112,6 +118,7 @@ async fn a_topic_that_was_made_again_is_noticed_while_it_is_read() {
 
 /// A transaction's mark at the end of the log looks like records that do not come.
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn a_silent_lane_is_looked_after_although_nobody_waits_for_long() {
     let mut fixture = Fixture::new(1).await;
     fixture.settings.silence = Duration::from_millis(500);
@@ -143,6 +150,7 @@ fn transact(fixture: &Fixture) {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn a_single_record_is_fetched_from_anywhere() {
     let fixture = Fixture::new(2).await;
     fixture.fill(0, 0..100).await;
@@ -160,6 +168,7 @@ async fn a_single_record_is_fetched_from_anywhere() {
 }
 
 #[tokio::test]
+#[ignore = "needs Kafka"]
 async fn committed_positions_are_kept_by_the_group() {
     let fixture = Fixture::new(1).await;
     fixture.fill(0, 0..10).await;
@@ -172,6 +181,7 @@ async fn committed_positions_are_kept_by_the_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
 async fn closing_ends_what_waits_and_what_reads() {
     let fixture = Fixture::new(1).await;
     let reader: Reader<u64> = fixture.reader();

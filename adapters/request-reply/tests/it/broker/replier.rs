@@ -8,7 +8,7 @@ use catchment_request_reply::{
     Header, Incoming, Message, NewTopic, OwnedRecord, ReadError, Reader,
 };
 
-use crate::fixture::{Fixture, PATIENCE, noise};
+use crate::broker::fixture::{Fixture, PATIENCE, noise};
 
 /// Says what it is told to say by the requests themselves.
 struct Parrot;
@@ -134,6 +134,7 @@ fn header<'r>(record: &'r OwnedRecord, name: &str) -> Option<&'r [u8]> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
 async fn every_request_is_answered_in_order_whatever_becomes_of_it() {
     let world = World::new().await;
     let replier = world.replier();
@@ -176,6 +177,7 @@ async fn every_request_is_answered_in_order_whatever_becomes_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
 async fn a_reply_goes_where_it_may_or_the_request_to_the_dead_letters() {
     let world = World::new().await;
     let replier = world.replier();
@@ -200,6 +202,7 @@ async fn a_reply_goes_where_it_may_or_the_request_to_the_dead_letters() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
 async fn a_reply_topic_that_is_gone_stops_nobody() {
     let world = World::new().await;
     let other = format!("{}-replies", world.fixture.topic);
@@ -227,6 +230,7 @@ async fn a_reply_topic_that_is_gone_stops_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
 async fn the_next_replier_goes_on_where_the_last_one_ended() {
     let world = World::new().await;
     world.send(&["a", "b"].map(|value| world.ask(value))).await;
@@ -241,6 +245,7 @@ async fn the_next_replier_goes_on_where_the_last_one_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
 async fn requests_that_were_lost_stop_the_replier() {
     let world = World::new().await;
     world.send(&["a", "b", "c"].map(|value| world.ask(value))).await;
@@ -281,6 +286,7 @@ impl Handler for Careless {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
 async fn a_lane_that_panics_stops_the_replier() {
     let world = World::new().await;
     world.send(&[world.ask("a")]).await;

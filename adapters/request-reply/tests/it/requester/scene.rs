@@ -7,8 +7,8 @@ use catchment_request_reply::requester::{
 };
 use tokio::task::JoinHandle;
 
-use crate::broker::{SOON, delete, new_topic, settings, soon};
-use crate::peer::Peer;
+use crate::requester::broker::{SOON, delete, new_topic, settings, soon};
+use crate::requester::peer::Peer;
 
 /// A requester's topics, and a replier at the other end.
 pub(crate) struct Scene {

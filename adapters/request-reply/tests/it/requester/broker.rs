@@ -5,15 +5,14 @@ use std::time::Duration;
 use catchment_request_reply::{NewTopic, Settings, Topics};
 use uuid::Uuid;
 
+use crate::brokers;
+
 /// How long anything may take that should happen.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// Settings for the broker of the tests.
 pub(crate) fn settings() -> Settings {
-    #[expect(clippy::disallowed_methods, reason = "where the broker is, nobody else can say")]
-    let servers = std::env::var("CATCHMENT_TEST_KAFKA")
-        .expect("CATCHMENT_TEST_KAFKA names no broker: run the tests by `scripts/services`");
-    Settings::new(servers, format!("test-{}", Uuid::now_v7()))
+    Settings::new(brokers(), format!("test-{}", Uuid::now_v7()))
 }
 
 /// Settings for a port of our own where nobody listens.

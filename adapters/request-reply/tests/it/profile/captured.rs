@@ -1,33 +1,12 @@
 //! Records that Spring Kafka, NestJS and SmallRye wrote when they talked among themselves.
-//!
-//! The essential ones stand in a table. Where the folder with all of them lies beside the
-//! checkout, they are checked the same way.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::path::Path;
 
 use catchment_request_reply::profile::{
     Answer, DeadLetter, Header, Origin, Profile, ReadReply, ReplyBody, ReplyPartition, ReplyTo,
     TimestampKind,
 };
 use serde_json::Value;
-
-use crate::table::ROWS;
-
-/// A captured record, as the table has it.
-pub(crate) struct Row {
-    pub(crate) system: &'static str,
-    pub(crate) version: &'static str,
-    pub(crate) role: &'static str,
-    pub(crate) case: &'static str,
-    pub(crate) topic: &'static str,
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
-    pub(crate) timestamp: i64,
-    pub(crate) has_value: bool,
-    pub(crate) headers: &'static [(&'static str, &'static [u8])],
-}
 
 /// A captured record.
 #[derive(Clone, Debug)]
@@ -45,21 +24,6 @@ struct Captured {
 }
 
 impl Captured {
-    fn from_row(row: &Row) -> Self {
-        Self {
-            system: row.system.to_owned(),
-            version: row.version.to_owned(),
-            role: row.role.to_owned(),
-            case: row.case.to_owned(),
-            topic: row.topic.to_owned(),
-            partition: row.partition,
-            offset: row.offset,
-            timestamp: row.timestamp,
-            has_value: row.has_value,
-            headers: row.headers.iter().map(|(n, v)| ((*n).to_owned(), v.to_vec())).collect(),
-        }
-    }
-
     fn from_line(line: &str) -> Self {
         let record: Value = serde_json::from_str(line).unwrap();
         let text = |name: &str| record[name].as_str().unwrap().to_owned();
@@ -112,22 +76,13 @@ fn bytes_of_hex(hex: &str) -> Vec<u8> {
     digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
-/// The records of the table, and those of the folder where it is.
-fn captured(test: &str) -> Vec<Captured> {
-    let mut records: Vec<Captured> = ROWS.iter().map(Captured::from_row).collect();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/wire");
-    let of_table = records.len();
-    if let Ok(files) = std::fs::read_dir(folder) {
-        for file in files {
-            let lines = std::fs::read_to_string(file.unwrap().path()).unwrap();
-            records.extend(lines.lines().map(Captured::from_line));
-        }
-    }
-    let of_folder = records.len() - of_table;
-    // Past the test runner, which keeps to itself what a test prints that passes.
-    let told = format!("{test}: {of_table} records of the table, {of_folder} of the folder\n");
-    std::io::stderr().write_all(told.as_bytes()).unwrap();
-    records
+fn captured() -> Vec<Captured> {
+    let files = [
+        include_str!("../../captured/nestjs.jsonl"),
+        include_str!("../../captured/smallrye.jsonl"),
+        include_str!("../../captured/spring.jsonl"),
+    ];
+    files.iter().flat_map(|file| file.lines().map(Captured::from_line)).collect()
 }
 
 fn of_role<'a>(records: &'a [Captured], role: &str) -> Vec<&'a Captured> {
@@ -136,7 +91,7 @@ fn of_role<'a>(records: &'a [Captured], role: &str) -> Vec<&'a Captured> {
 
 #[test]
 fn every_request_is_recognised() {
-    let records = captured("requests");
+    let records = captured();
     for request in of_role(&records, "request") {
         let reply_to = request.reply_to();
         let (profile, family) = match &*request.system {
@@ -158,7 +113,7 @@ fn every_request_is_recognised() {
 
 #[test]
 fn replies_go_where_the_real_replier_sent_them() {
-    let records = captured("addresses");
+    let records = captured();
     for (request, reply) in pairs(&records, "reply") {
         let reply_to = request.reply_to();
         assert_eq!(reply_to.topic(), reply.topic, "{}", request.name());
@@ -210,7 +165,7 @@ const OTHERWISE: &[(&str, &str, &[&str], &str)] = &[
 
 #[test]
 fn reply_headers_are_those_of_the_real_replier() {
-    let records = captured("reply headers");
+    let records = captured();
     for (request, reply) in pairs(&records, "reply") {
         let text = |name| reply.header(name).map(|value| str::from_utf8(value).unwrap());
         let (failure, type_id) = (text("kafka_nest-err"), text("__TypeId__"));
@@ -233,7 +188,7 @@ fn reply_headers_are_those_of_the_real_replier() {
 
 #[test]
 fn replies_of_real_repliers_are_read_for_what_they_are() {
-    let records = captured("replies");
+    let records = captured();
     for reply in of_role(&records, "reply") {
         let ReadReply { correlation_id, answer } = reply.read_reply();
         assert!(correlation_id.is_some(), "{}", reply.name());
@@ -252,7 +207,7 @@ fn replies_of_real_repliers_are_read_for_what_they_are() {
 
 #[test]
 fn dead_letters_read_like_springs() {
-    let records = captured("dead letters");
+    let records = captured();
     // SmallRye writes its own names, which no tool of Spring's reads: not ours either.
     let letters = pairs(&records, "dead-letter");
     for (request, letter) in letters.into_iter().filter(|(of, _)| of.system == "spring-kafka") {

@@ -1,5 +1,4 @@
 //! The table of pending calls against one that keeps everything in lists.
-#![expect(clippy::unwrap_used, reason = "a test says what it expects")]
 
 use std::time::{Duration, Instant};
 

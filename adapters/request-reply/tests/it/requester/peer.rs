@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catchment_request_reply::profile::{ReplyBody, ReplyTo};
 use catchment_request_reply::{Header, Incoming, Message, OwnedRecord, Reader, Sender};
 
-use crate::broker::{settings, soon};
+use crate::requester::broker::{settings, soon};
 
 /// A replier that does what a test tells it.
 pub(crate) struct Peer {

@@ -10,8 +10,8 @@ use catchment_request_reply::replier::{
 use catchment_request_reply::requester::{CallError, Request, Requester, RequesterSettings};
 use catchment_request_reply::{Header, Incoming, Message, OwnedRecord, Reader, Sender};
 
-use crate::broker::{SOON, settings, soon};
-use crate::scene::{Scene, call, deadline, request};
+use crate::requester::broker::{SOON, settings, soon};
+use crate::requester::scene::{Scene, call, deadline, request};
 
 /// Says everything in upper case, but will not be shouted at.
 struct Louder;
@@ -49,6 +49,7 @@ const LOUD: &str =
     r#"{"status":"failed","code":"loud","message":"it cannot be louder","retryable":true}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn our_replier_answers_our_requester_in_its_partition() {
     let scene = Scene::with_reply_partitions("own", 2).await;
     let replier = replier(&scene);
@@ -69,6 +70,7 @@ async fn our_replier_answers_our_requester_in_its_partition() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn our_replier_answers_nest_with_a_header_for_failures() {
     let scene = Scene::with_reply_partitions("nest", 2).await;
     let replier = replier(&scene);
@@ -89,6 +91,7 @@ async fn our_replier_answers_nest_with_a_header_for_failures() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
 async fn our_replier_answers_smallrye_under_its_own_names() {
     let scene = Scene::with_reply_partitions("smallrye", 2).await;
     let replier = replier(&scene);
