@@ -1,19 +1,34 @@
 //! Everything around a service's work, from outside: a service that does nothing, and does not
 //! end when it is told to.
-#![expect(clippy::unwrap_used, reason = "a step that a test builds on must work")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a step that a test builds on must work"
+)]
+
+mod built;
+mod old;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::LazyLock;
 
 use catchment_bootstrap::health;
 
+use crate::built::built;
+
+/// The idle service.
+static IDLE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let tests = std::env::current_exe().unwrap();
+    built(tests.parent().unwrap().with_file_name("examples").join("idle"))
+});
+
 /// The idle service, with nothing in its environment but these settings.
 fn command(settings: &[(&str, &str)]) -> Command {
-    let tests = std::env::current_exe().unwrap();
-    let program = tests.parent().unwrap().parent().unwrap().join("examples/idle");
-    assert!(program.is_file(), "{} is built by `cargo test`", program.display());
-    let mut command = Command::new(program);
+    let mut command = Command::new(&*IDLE);
     command.env_clear();
     for (key, value) in settings {
         command.env(format!("CATCHMENT__{key}"), value);
