@@ -20,3 +20,31 @@ pub(super) const fn failure(code: i32) -> Failure {
         _ => Failure::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_say_what_to_do() {
+        for (code, expected) in [
+            // Locked, and a snapshot that another writer has overtaken.
+            (5, Failure::Busy),
+            (517, Failure::Busy),
+            (6, Failure::Busy),
+            (8, Failure::ReadOnly),
+            (1, Failure::Damaged),
+            (11, Failure::Damaged),
+            (26, Failure::Damaged),
+            (13, Failure::Full),
+            (4874, Failure::Full),
+            (14, Failure::CannotOpen),
+            (19, Failure::BadValue),
+            // A write that failed, and memory that is short.
+            (778, Failure::Other),
+            (7, Failure::Other),
+        ] {
+            assert_eq!(failure(code), expected, "{code}");
+        }
+    }
+}

@@ -22,6 +22,7 @@ async fn check(url: &str, settings: &StoreSettings, expected: fn(&OpenError) -> 
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn a_database_without_tables_is_not_made_by_opening_it() {
     let server = Server::empty();
     let settings = Server::settings();
@@ -36,6 +37,7 @@ async fn a_database_without_tables_is_not_made_by_opening_it() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn the_tables_of_another_program_are_left_alone() {
     for sql in [
         "CREATE TABLE shop (id integer)",
@@ -51,6 +53,7 @@ async fn the_tables_of_another_program_are_left_alone() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn another_version_is_left_alone() {
     let server = Server::new().await;
     let settings = Server::settings();
@@ -63,6 +66,7 @@ async fn another_version_is_left_alone() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn a_database_keeps_its_number_of_lanes() {
     let server = Server::new().await;
     let lanes = Lanes(NonZeroU16::new(3).unwrap());
@@ -73,28 +77,39 @@ async fn a_database_keeps_its_number_of_lanes() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn what_a_url_names_wrongly_is_told() {
-    let settings =
-        StoreSettings { connect_timeout: Duration::from_millis(300), ..Server::settings() };
+    let settings = hasty();
     let host = base_url().rsplit_once('@').map(|(_, host)| host.to_owned()).unwrap();
     let url = format!("postgres://no_such_user:secret@{host}");
     check(&url, &settings, |error| matches!(error, OpenError::Denied { .. })).await;
-    let url = "postgres://user:secret@no-such-host.invalid/catchment";
-    check(url, &settings, |error| matches!(error, OpenError::UnknownHost { .. })).await;
-    let url = "postgres://user:secret@localhost:port/catchment";
-    check(url, &settings, |error| matches!(error, OpenError::Url { .. })).await;
     let url = named("no_such_database");
     check(&url, &settings, |error| matches!(error, OpenError::Unknown { .. })).await;
     let url = format!("{}?options[search_path]=no_such_schema", base_url());
     check(&url, &settings, |error| matches!(error, OpenError::NoSchema { .. })).await;
+}
+
+#[tokio::test]
+async fn a_url_that_leads_to_no_server_is_told() {
+    let settings = hasty();
+    let url = "postgres://user:secret@no-such-host.invalid/catchment";
+    check(url, &settings, |error| matches!(error, OpenError::UnknownHost { .. })).await;
+    let url = "postgres://user:secret@localhost:port/catchment";
+    check(url, &settings, |error| matches!(error, OpenError::Url { .. })).await;
     // Nobody listens there any more.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let url = format!("postgres://user:secret@{free}/catchment");
     check(&url, &settings, |error| matches!(error, OpenError::Unreachable { .. })).await;
 }
 
+/// Settings that soon give up.
+fn hasty() -> StoreSettings {
+    StoreSettings { connect_timeout: Duration::from_millis(300), ..Server::settings() }
+}
+
 /// A server that ends the first connection, as one does that is starting.
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn a_server_that_is_not_ready_is_tried_again() {
     let server = Server::new().await;
     let url = server.url();
@@ -118,6 +133,7 @@ async fn a_server_that_is_not_ready_is_tried_again() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn a_missing_database_is_created_where_that_is_wanted() {
     let name = format!("test_{}", Uuid::now_v7().simple());
     let url = named(&name);
@@ -140,6 +156,7 @@ async fn a_missing_database_is_created_where_that_is_wanted() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn a_database_of_another_encoding_is_refused() {
     let name = format!("test_{}", Uuid::now_v7().simple());
     let server = Server::empty();
@@ -153,6 +170,7 @@ async fn a_database_of_another_encoding_is_refused() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn a_user_without_rights_may_look_and_not_touch() {
     let server = Server::new().await;
     let user = format!("test_{}", Uuid::now_v7().simple());

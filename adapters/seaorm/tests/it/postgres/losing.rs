@@ -27,6 +27,7 @@ fn end_sessions(server: &Server) {
 /// A backend that is killed half way through a batch leaves nothing of it, and the store goes
 /// on with another one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL"]
 async fn a_batch_whose_connection_is_lost_changes_nothing() {
     let (server, store, ids) = world().await;
     let claim = store.claim(Lane(0), LOG).await.unwrap();
@@ -46,6 +47,7 @@ async fn a_batch_whose_connection_is_lost_changes_nothing() {
 /// Whether a commit counts whose answer was lost is not known: here it does not, because the
 /// server was still at the checks of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs PostgreSQL"]
 async fn a_commit_without_an_answer_is_fenced() {
     let (server, store, ids) = world().await;
     server.execute(
@@ -66,6 +68,7 @@ async fn a_commit_without_an_answer_is_fenced() {
 
 /// A server that was restarted while nothing was asked of it goes unnoticed.
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn idle_connections_that_are_gone_are_made_again() {
     let (server, store, ids) = world().await;
     store.claim(Lane(0), LOG).await.unwrap();
@@ -79,6 +82,7 @@ async fn idle_connections_that_are_gone_are_made_again() {
 /// A server that was made a standby refuses to write for ever, and the address may lead to
 /// another one by now.
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn a_connection_to_a_standby_is_made_again() {
     let (server, store, ids) = world().await;
     // What a sequence was set to outlives the transaction that is refused: the first backend

@@ -8,6 +8,7 @@ use crate::server::Server;
 
 /// Whatever language the database speaks: capitals before small letters, byte by byte.
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn ids_are_told_apart_and_ordered_byte_by_byte() {
     let server = Server::new().await;
     let store = server.open().await;
@@ -23,6 +24,7 @@ async fn ids_are_told_apart_and_ordered_byte_by_byte() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn a_text_that_cannot_be_stored_leaves_everything_as_it_was() {
     let server = Server::new().await;
     let store = server.open().await;
@@ -34,6 +36,7 @@ async fn a_text_that_cannot_be_stored_leaves_everything_as_it_was() {
 }
 
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn what_is_stored_and_cannot_be_read_is_named() {
     for (sql, named) in [
         ("UPDATE shop SET latitude = 'NaN'", "shop.latitude of shop `shop-"),

@@ -1,24 +1,25 @@
-//! On a `PostgreSQL` server.
+//! On a `SQLite` file.
 
 use std::time::Duration;
 
 use catchment_contract::{Store, StoreHarness};
+use catchment_domain::ports::Clock;
 use catchment_domain::{ShopId, Timestamp};
 use catchment_seaorm::SeaOrmStore;
 
-use crate::server::Server;
-use crate::{millis, ports};
+use crate::contract::{millis, ports};
+use crate::world::World;
 
-/// A schema of its own.
+/// A database of its own.
 struct Harness {
-    server: Server,
+    world: World,
     store: SeaOrmStore,
 }
 
 async fn fresh() -> Harness {
-    let server = Server::new().await;
-    let store = server.open().await;
-    Harness { server, store }
+    let world = World::new();
+    let store = world.open().await;
+    Harness { world, store }
 }
 
 #[async_trait::async_trait]
@@ -28,28 +29,28 @@ impl StoreHarness for Harness {
     }
 
     fn now(&self) -> Timestamp {
-        self.server.now()
+        self.world.clock.now()
     }
 
     fn advance(&self, duration: Duration) {
-        self.server.step(millis(duration));
+        self.world.clock.step(millis(duration));
     }
 
     fn step_back(&self, duration: Duration) {
-        self.server.step(-millis(duration));
+        self.world.clock.step(-millis(duration));
     }
 
     async fn corrupt(&self, shop: &ShopId) {
-        let sql = format!("UPDATE shop_state SET causes = '\\xff' WHERE id = '{shop}'");
-        self.server.execute(&sql);
+        let sql = format!("UPDATE shop_state SET causes = x'ff' WHERE id = '{shop}'");
+        self.world.execute(&sql).await;
     }
 
     async fn reopened(&self) -> Option<Store> {
-        Some(ports(self.server.open().await))
+        Some(ports(self.world.open().await))
     }
 
     fn receipts_kept(&self) -> Duration {
-        Server::settings().receipts_kept
+        self.world.settings().receipts_kept
     }
 }
 

@@ -52,6 +52,7 @@ async fn until_somebody_waits(connection: &DatabaseConnection, server: &Server) 
 /// Fault 5: the process of an owner freezes within its transaction. The server ends that, and
 /// the next owner goes on; what the frozen one does when it thaws counts no more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs PostgreSQL"]
 async fn a_frozen_writer_is_evicted() {
     let (server, store, ids) = world().await;
     let idle_in_transaction_session_timeout = Duration::from_millis(300);
@@ -84,6 +85,7 @@ async fn a_frozen_writer_is_evicted() {
 
 /// Fault 27: ours and theirs wait for each other. Ours is rolled back and tried again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs PostgreSQL"]
 async fn a_deadlock_is_tried_again() {
     let (server, store, ids) = world().await;
     let other = stranger(&server).await;
@@ -108,6 +110,7 @@ async fn a_deadlock_is_tried_again() {
 
 /// Fault 28: one shop is locked for long. Its lane is told so; others go on.
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn a_locked_shop_stops_its_own_lane_alone() {
     let (server, store, ids) = world().await;
     let settings = StoreSettings { lock_timeout: Duration::from_millis(20), ..Server::settings() };
@@ -129,6 +132,7 @@ async fn a_locked_shop_stops_its_own_lane_alone() {
 
 /// Leases run by the server's clock, whatever the processes' clocks say.
 #[tokio::test]
+#[ignore = "needs PostgreSQL"]
 async fn a_lease_runs_out_by_the_servers_clock() {
     let (server, store, _) = world().await;
     let duration = Duration::from_secs(10);
@@ -145,6 +149,7 @@ async fn a_lease_runs_out_by_the_servers_clock() {
 
 /// Imports at once that add the same shops: each shop is there once, with the newest base.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs PostgreSQL"]
 async fn imports_of_the_same_new_shops_agree() {
     let server = Server::new().await;
     let store = server.open().await;

@@ -1,19 +1,7 @@
 //! What every store promises, on a `SQLite` file and on a `PostgreSQL` server.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests fail by a panic, as tests do"
-)]
-
-#[path = "contract/postgres.rs"]
 mod postgres;
-#[path = "contract/server.rs"]
-mod server;
-#[path = "contract/sqlite.rs"]
 mod sqlite;
-#[path = "contract/world.rs"]
-mod world;
 
 use std::sync::Arc;
 use std::time::Duration;

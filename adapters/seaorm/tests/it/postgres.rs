@@ -1,0 +1,7 @@
+//! What a `PostgreSQL` server adds to the contract: opening its databases, those who are in
+//! the way, and connections that are lost.
+
+mod losing;
+mod opening;
+mod storing;
+mod waiting;
