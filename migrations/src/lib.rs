@@ -1,45 +1,54 @@
 //! The database schema, step by step.
 //!
-//! Each step is a file of its own, up and down, and says why in its doc comment. The names of
-//! the steps are stored in the database: a name that this list does not have is how an older
-//! program notices a newer database.
+//! Each step is two SQL files for each database, up and down. The head of its `up` file says
+//! why the tables look as they do.
+//!
+//! [`TABLE`] keeps the name and a checksum of every step that a database has taken. An older
+//! program notices a newer database by a name that it does not know. So the files of a released
+//! step never change, not even in a comment: every change of the schema is a new step.
+//!
+//! To add a step, write its four files and name it in `steps!`.
 
-mod m0001_shops;
-mod m0002_campaigns;
+use sqlx::SqlSafeStr;
+use sqlx::migrate::MigrationType::{ReversibleDown, ReversibleUp};
 
-use sea_orm_migration::sea_query::index::IndexCreateStatement;
-use sea_orm_migration::sea_query::{ColumnDef, TableCreateStatement};
-pub use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
-use sea_orm_migration::{async_trait, sea_orm::DbBackend};
+pub use sqlx::migrate::{Migrate, MigrateError, Migration};
 
-/// Brings a database to this version of the schema, or back.
-#[derive(Clone, Copy, Debug)]
-pub struct Migrator;
+/// The table that keeps the steps that a database has taken. A name of our own, because it
+/// tells our databases from those of other programs.
+pub const TABLE: &str = "catchment_migrations";
 
-#[async_trait::async_trait]
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_shops::Migration), Box::new(m0002_campaigns::Migration)]
-    }
+/// The steps, in their order, from the files in the folder of a database.
+macro_rules! steps {
+    ($folder:literal) => {
+        [step!($folder, 1, "0001_shops"), step!($folder, 2, "0002_campaigns")].concat()
+    };
 }
 
-/// A primary key of several columns.
-fn key(columns: &[&'static str]) -> IndexCreateStatement {
-    let mut index = IndexCreateStatement::new();
-    for column in columns {
-        index.col(*column);
-    }
-    index
+/// A step, from its two files.
+macro_rules! step {
+    ($folder:literal, $number:literal, $name:literal) => {
+        [
+            (ReversibleUp, include_str!(concat!("../", $folder, "/", $name, ".up.sql"))),
+            (ReversibleDown, include_str!(concat!("../", $folder, "/", $name, ".down.sql"))),
+        ]
+        // Without a transaction of its own, because it runs in that of the caller.
+        .map(|(way, sql)| Migration::new($number, $name.into(), way, sql.into_sql_str(), true))
+    };
 }
 
-/// Stores the rows of a table in the order of its primary key. Here `SQLite` must be told
-/// so; others do it always or never.
-fn clustered(table: &mut TableCreateStatement, backend: DbBackend) -> &mut TableCreateStatement {
-    if backend == DbBackend::Sqlite { table.extra("WITHOUT ROWID") } else { table }
+/// The steps of a `PostgreSQL` database, up and down.
+///
+/// They begin no transaction and take no lock: both are the caller's.
+#[must_use]
+pub fn postgres() -> Vec<Migration> {
+    steps!("postgres")
 }
 
-/// Compares the texts of a column byte by byte, as the domain does, whatever language the
-/// database speaks. `SQLite` always does.
-fn bytewise(mut column: ColumnDef, backend: DbBackend) -> ColumnDef {
-    if backend == DbBackend::Postgres { column.extra("COLLATE \"C\"").take() } else { column }
+/// The steps of a `SQLite` file, up and down.
+///
+/// They begin no transaction and take no lock: both are the caller's.
+#[must_use]
+pub fn sqlite() -> Vec<Migration> {
+    steps!("sqlite")
 }

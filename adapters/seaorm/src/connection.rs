@@ -5,10 +5,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use catchment_migrations::Migration;
+#[cfg(feature = "postgres")]
+use sea_orm::sqlx::PgConnection;
+#[cfg(feature = "postgres")]
 use sea_orm::sqlx::postgres::{PgArguments, PgRow};
-use sea_orm::sqlx::{Connection, PgConnection, SqliteConnection};
+use sea_orm::sqlx::{Connection, SqliteConnection};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use tokio::sync::{Mutex, MutexGuard};
+#[cfg(feature = "postgres")]
 use tokio::time::timeout;
 
 use crate::error::{Failure, driver_failed};
@@ -54,6 +59,17 @@ macro_rules! statements {
             Ok(rows.into_iter().map(Into::into).collect())
         }
 
+        pub(super) async fn migrate(
+            connection: &mut $connection,
+            steps: &[Migration],
+        ) -> Result<(), DbErr> {
+            connection.ensure_migrations_table(TABLE).await.map_err(migration_failed)?;
+            for step in steps {
+                connection.apply(TABLE, step).await.map_err(migration_failed)?;
+            }
+            Ok(())
+        }
+
         /// A statement's values as the driver takes them.
         fn arguments(values: Option<Values>) -> Result<$arguments, DbErr> {
             let values = values.map(|values| values.0).unwrap_or_default();
@@ -67,6 +83,7 @@ macro_rules! statements {
     };
 }
 
+#[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
 
@@ -81,6 +98,7 @@ pub(crate) struct OwnConnection {
 
 enum Driver {
     Sqlite(Box<SqliteConnection>),
+    #[cfg(feature = "postgres")]
     Postgres(Box<PgConnection>),
 }
 
@@ -91,6 +109,7 @@ impl OwnConnection {
         Self { driver, backend: DbBackend::Sqlite, patience: Duration::MAX }
     }
 
+    #[cfg(feature = "postgres")]
     pub(crate) fn postgres(connection: PgConnection, patience: Duration) -> Self {
         let driver = Mutex::new(Some(Driver::Postgres(Box::new(connection))));
         Self { driver, backend: DbBackend::Postgres, patience }
@@ -100,6 +119,7 @@ impl OwnConnection {
     pub(crate) async fn close(&self) -> Result<(), DbErr> {
         let closed = match self.driver.lock().await.take() {
             Some(Driver::Sqlite(connection)) => connection.close().await,
+            #[cfg(feature = "postgres")]
             Some(Driver::Postgres(connection)) => connection.close().await,
             None => Ok(()),
         };
@@ -107,6 +127,7 @@ impl OwnConnection {
     }
 
     /// Runs a constant statement of `PostgreSQL`, whose values may be arrays.
+    #[cfg(feature = "postgres")]
     pub(crate) async fn rows(
         &self,
         sql: &'static str,
@@ -149,12 +170,20 @@ macro_rules! run {
         let mut driver = $own.driver.lock().await;
         let answer = match driver.as_mut().ok_or_else(closed)? {
             Driver::Sqlite(connection) => Ok(sqlite::$function(connection, $argument).await),
+            #[cfg(feature = "postgres")]
             Driver::Postgres(connection) => {
                 timeout($own.patience, postgres::$function(connection, $argument)).await
             }
         };
         $own.in_time(driver, answer)
     }};
+}
+
+impl OwnConnection {
+    /// Takes steps of the schema, in the transaction that has begun.
+    pub(crate) async fn migrate(&self, steps: &[Migration]) -> Result<(), DbErr> {
+        run!(self, migrate, steps)
+    }
 }
 
 #[async_trait::async_trait]

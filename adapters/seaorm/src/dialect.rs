@@ -1,9 +1,11 @@
 //! What each database says in its own way. Everything else goes by entities.
 
 use crate::hot_path::HotPath;
+#[cfg(feature = "postgres")]
 pub(crate) use postgres::POSTGRES;
 pub(crate) use sqlite::SQLITE;
 
+#[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
 

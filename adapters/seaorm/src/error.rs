@@ -5,15 +5,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use catchment_domain::ports::StoreError;
-use sea_orm::sqlx::postgres::PgDatabaseError;
+use catchment_migrations::MigrateError;
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
+#[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
 
 /// What a failure of the database is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only a server fails so"))]
 pub(crate) enum Failure {
     /// Somebody else's transaction is in the way: roll back and try again.
     Busy,
@@ -59,12 +61,13 @@ impl Failure {
             sqlx::Error::Database(error) => {
                 let code = error.code().unwrap_or_default();
                 if error.try_downcast_ref::<SqliteError>().is_some() {
-                    code.parse().map_or(Self::Other, sqlite::failure)
-                } else if error.try_downcast_ref::<PgDatabaseError>().is_some() {
-                    postgres::failure(&code)
-                } else {
-                    Self::Other
+                    return code.parse().map_or(Self::Other, sqlite::failure);
                 }
+                #[cfg(feature = "postgres")]
+                if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+                    return postgres::failure(&code);
+                }
+                Self::Other
             }
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
                 Self::Lost
@@ -104,6 +107,16 @@ pub(crate) fn classify(error: DbErr) -> StoreError {
 /// The driver's error as `SeaORM`'s.
 pub(crate) fn driver_failed(error: sqlx::Error) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+/// The failure of a step of the schema as `SeaORM`'s.
+pub(crate) fn migration_failed(error: MigrateError) -> DbErr {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            driver_failed(error)
+        }
+        error => DbErr::Migration(error.to_string()),
+    }
 }
 
 /// A row that is read, to be named where something in it cannot be.

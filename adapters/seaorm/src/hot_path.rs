@@ -13,9 +13,11 @@ use catchment_domain::{
 
 use crate::connection::OwnConnection;
 use crate::store::SeaOrmStore;
+#[cfg(feature = "postgres")]
 pub(crate) use postgres::PostgresPath;
 pub(crate) use sqlite::SqlitePath;
 
+#[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
 

@@ -8,6 +8,7 @@ use crate::readers::Readers;
 use crate::settings::StoreSettings;
 use crate::writers::Writers;
 
+#[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 mod schema;
 mod sqlite;
@@ -35,29 +36,35 @@ pub struct Migrated {
 
 /// Opens the database that a URL names.
 pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, OpenError> {
-    if is_server(url) {
-        postgres::open(url, settings).await
-    } else {
-        sqlite::open(url, settings).await
+    if !is_server(url) {
+        return sqlite::open(url, settings).await;
     }
+    #[cfg(feature = "postgres")]
+    return postgres::open(url, settings).await;
+    #[cfg(not(feature = "postgres"))]
+    Err(OpenError::not_built(url))
 }
 
 /// Brings the schema of the database up to date that a URL names.
 pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migrated, OpenError> {
-    if is_server(url) {
-        postgres::migrate(url, settings).await
-    } else {
-        sqlite::migrate(url, settings).await
+    if !is_server(url) {
+        return sqlite::migrate(url, settings).await;
     }
+    #[cfg(feature = "postgres")]
+    return postgres::migrate(url, settings).await;
+    #[cfg(not(feature = "postgres"))]
+    Err(OpenError::not_built(url))
 }
 
 /// Whether the database that a URL names can be used. Returns its name, without a password.
 pub(crate) async fn check(url: &str, settings: &StoreSettings) -> Result<String, OpenError> {
-    if is_server(url) {
-        postgres::check(url, settings).await
-    } else {
-        sqlite::check(url, settings).await
+    if !is_server(url) {
+        return sqlite::check(url, settings).await;
     }
+    #[cfg(feature = "postgres")]
+    return postgres::check(url, settings).await;
+    #[cfg(not(feature = "postgres"))]
+    Err(OpenError::not_built(url))
 }
 
 fn is_server(url: &str) -> bool {

@@ -20,6 +20,12 @@ pub enum OpenError {
          or a server, such as `postgres://user@host/catchment`"
     )]
     Url { url: String },
+    /// The program was built without `PostgreSQL`.
+    #[error(
+        "`{database}` is on a server, and this program was built without PostgreSQL; \
+         build it with the feature `servers`"
+    )]
+    NotBuilt { database: String },
     /// There is no such database, and none was to be created.
     #[error("there is no database `{database}`; check the path")]
     Missing { database: String },
@@ -41,6 +47,12 @@ pub enum OpenError {
     /// A newer version of this program wrote it.
     #[error("`{database}` was written by a newer version of this program; update this one")]
     Newer { database: String },
+    /// The text of a step of the schema has changed since the database took it.
+    #[error(
+        "`{database}` took step `{step}` of the schema with another text than this version has; \
+         use the version that made it, or name another one"
+    )]
+    Changed { database: String, step: String },
     /// The database's schema, named by the search path, is not there.
     #[error("`{database}` has no schema of the search path; create it, or name another one")]
     NoSchema { database: String },
@@ -89,6 +101,12 @@ impl OpenError {
     /// A text that names no database. It may have a password in it.
     pub(crate) fn url(url: &str) -> Self {
         Self::Url { url: without_password(url) }
+    }
+
+    /// The URL of a server, for a program without `PostgreSQL`.
+    #[cfg(not(feature = "postgres"))]
+    pub(crate) fn not_built(url: &str) -> Self {
+        Self::NotBuilt { database: without_password(url) }
     }
 
     /// What a failure of the database is at its opening.

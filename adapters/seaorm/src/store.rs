@@ -75,6 +75,7 @@ impl SeaOrmStore {
     /// # Errors
     ///
     /// When there is one of this name, or it cannot be made.
+    #[cfg(feature = "postgres")]
     pub async fn create_schema(
         url: &str,
         name: &str,
@@ -88,6 +89,7 @@ impl SeaOrmStore {
     /// # Errors
     ///
     /// When it cannot be dropped.
+    #[cfg(feature = "postgres")]
     pub async fn drop_schema(
         url: &str,
         name: &str,

@@ -1,16 +1,15 @@
 //! Write transactions, each on a connection of its own.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
-use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::{ConnectionTrait, DbErr, RuntimeErr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::connection::OwnConnection;
 use crate::error::{Failure, classify};
-use crate::open::postgres::connect;
-use crate::settings::StoreSettings;
 
 /// The connections that write: one to a file, a few to a server. Those who wait for one get it
 /// in the order in which they came.
@@ -23,14 +22,14 @@ struct Pool {
     turns: Arc<Semaphore>,
     count: u32,
     begin: &'static str,
-    server: Option<Server>,
+    server: Option<Box<dyn Connect>>,
 }
 
-/// Where more connections come from.
-#[derive(Debug)]
-struct Server {
-    options: PgConnectOptions,
-    settings: StoreSettings,
+/// Makes connections to a server.
+#[async_trait]
+pub(crate) trait Connect: fmt::Debug + Send + Sync {
+    /// Connects once.
+    async fn connect(&self) -> Result<OwnConnection, DbErr>;
 }
 
 impl Writers {
@@ -41,16 +40,16 @@ impl Writers {
     }
 
     /// Connections to a server, made when they are needed.
-    pub(crate) fn of_server(options: PgConnectOptions, settings: &StoreSettings) -> Self {
-        let server = Server { options, settings: settings.clone() };
-        Self::new(Vec::new(), settings.writers.get(), "BEGIN", Some(server))
+    #[cfg(feature = "postgres")]
+    pub(crate) fn of_server(server: impl Connect + 'static, count: u32) -> Self {
+        Self::new(Vec::new(), count, "BEGIN", Some(Box::new(server)))
     }
 
     fn new(
         idle: Vec<OwnConnection>,
         count: u32,
         begin: &'static str,
-        server: Option<Server>,
+        server: Option<Box<dyn Connect>>,
     ) -> Self {
         let turns = Arc::new(Semaphore::new(count.try_into().unwrap_or(Semaphore::MAX_PERMITS)));
         Self(Arc::new(Pool { idle: Mutex::new(idle), turns, count, begin, server }))
@@ -105,7 +104,7 @@ impl Pool {
 
     async fn connect(&self) -> Result<OwnConnection, StoreError> {
         let Some(server) = &self.server else { return Err(classify(closed())) };
-        connect(&server.options, &server.settings).await.map_err(classify)
+        server.connect().await.map_err(classify)
     }
 }
 
@@ -160,11 +159,13 @@ impl Transaction {
         self.held.as_ref().map(|held| &held.connection).ok_or(StoreError::Fenced)
     }
 
-    /// Stores everything. After an error its fate is unknown, but on a full disk: there the
-    /// end of it was not written, so that nothing of it counts.
+    /// Stores everything. After an error of a server, nobody knows whether it did. A file is
+    /// written by this process, and `SQLite` reports an error only where the end of the
+    /// transaction was not written; so does a server whose disk is full.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         if let Err(error) = self.connection()?.execute_unprepared("COMMIT").await {
-            if Failure::of(&error) == Failure::Full {
+            let is_file = self.held.as_ref().is_some_and(|held| held.pool.server.is_none());
+            if is_file || Failure::of(&error) == Failure::Full {
                 return Err(classify(error));
             }
             tracing::warn!(%error, "the answer to a commit was an error");

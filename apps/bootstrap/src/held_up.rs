@@ -2,7 +2,7 @@
 
 use catchment_domain::service::{Obstacle, Step};
 
-use crate::ending::chain;
+use crate::one_line::chain;
 
 /// What holds work up at present.
 ///

@@ -1,29 +1,22 @@
-//! What every app begins with: its settings, its log lines, and for a service everything around
-//! its work: the command line, probes, and the end.
+//! What every app begins with: its settings, its log lines and, with the feature `servers`,
+//! everything around the work of a service on Kafka and `PostgreSQL`: the command line, probes,
+//! and the end.
 
 pub mod settings;
 pub mod telemetry;
 pub mod database;
-pub mod kafka;
-pub mod topics;
 pub mod random;
 mod clock;
-mod arguments;
-mod service;
-mod readiness;
-mod probes;
-pub mod health;
-mod shutdown;
+#[cfg(feature = "servers")]
+pub mod service;
 mod held_up;
-mod ending;
+mod one_line;
 pub mod duration;
 pub mod nearest;
 mod allocator;
 
-pub use arguments::one_line;
 pub use clock::SystemClock;
-pub use ending::{ProcessError, chain};
 pub use held_up::HeldUp;
-pub use readiness::Readiness;
-pub use service::{Role, Service, run};
-pub use shutdown::Shutdown;
+pub use one_line::{chain, usage};
+#[cfg(feature = "servers")]
+pub use service::{ProcessError, Readiness, Role, Service, Shutdown, health, run};

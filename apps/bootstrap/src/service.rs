@@ -6,14 +6,25 @@ use std::process::ExitCode;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep_until};
 
-use crate::arguments::{Arguments, Verb};
-use crate::ending::{ProcessError, code, complain, conclude};
-use crate::health;
-use crate::probes::Probes;
-use crate::readiness::Readiness;
+use self::arguments::{Arguments, Verb};
+pub use self::ending::ProcessError;
+use self::ending::{code, complain, conclude};
+use self::probes::Probes;
+pub use self::readiness::Readiness;
+pub use self::shutdown::Shutdown;
+use self::shutdown::{Requests, Stopper};
 use crate::settings::{Layers, Settings};
-use crate::shutdown::{Requests, Shutdown, Stopper};
 use crate::telemetry;
+
+mod arguments;
+pub mod database;
+mod ending;
+pub mod health;
+pub mod kafka;
+mod probes;
+mod readiness;
+mod shutdown;
+pub mod topics;
 
 /// Which service a process is.
 #[derive(Clone, Copy, Debug)]

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use catchment_domain::{Policy, Radius};
 use thiserror::Error;
+use tracing_subscriber::filter::Targets;
 
 pub use database::{Database, DatabaseUrl};
 pub use kafka::{Kafka, Properties};
@@ -63,8 +64,8 @@ pub struct Engine {
 /// Section `log`.
 #[derive(Clone, Debug)]
 pub struct Log {
-    /// A filter of `tracing`.
-    pub filter: String,
+    /// Which events are logged.
+    pub filter: Targets,
     /// Whether lines are JSON.
     pub json: bool,
 }
@@ -97,8 +98,8 @@ impl Settings {
             keys,
         };
         deadlines::check(&settings)?;
-        let clients = settings.kafka.adapter(settings.database.lanes, settings.drain).client;
-        clients.check().map_err(|error| SettingsError(format!("section `kafka`: {error}")))?;
+        #[cfg(feature = "servers")]
+        crate::service::kafka::check(&settings.kafka, settings.database.lanes, settings.drain)?;
         Ok(settings)
     }
 
@@ -134,15 +135,14 @@ impl Engine {
 
 impl Log {
     fn read(keys: &Keys) -> Result<Self, SettingsError> {
-        const LEVEL: &str = "log.level";
         let explain = |error| format!("expected a level or a filter: {error}");
-        keys.parsed::<tracing_subscriber::filter::Targets, _>(LEVEL, explain)?;
+        let filter = keys.parsed("log.level", explain)?;
         let json = match keys.text("log.format")? {
             "json" => true,
             "text" => false,
             _ => return Err(keys.refuse("log.format", "expected `text` or `json`")),
         };
-        Ok(Self { filter: keys.text(LEVEL)?.to_owned(), json })
+        Ok(Self { filter, json })
     }
 }
 

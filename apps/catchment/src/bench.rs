@@ -1,10 +1,5 @@
 //! `catchment bench`: how fast this machine is, beside the database alone in the same run.
 
-mod calls;
-mod over_kafka;
-mod report;
-mod usage;
-
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::{Duration, Instant};
 
@@ -18,12 +13,13 @@ use crate::cli::{Over, parse_partitions};
 use crate::commands::Context;
 use crate::commands::shops::generate;
 use crate::ending::Ending;
+use crate::memory::peak_memory;
 use crate::number::{grouped, rate};
 use crate::output::{Output, facts, note};
 use crate::random;
 use crate::report::Wait;
-use crate::resources::peak_memory;
 use crate::run::{Begun, drive};
+use crate::servers;
 use crate::stores::Stores;
 use crate::watch::Goal;
 
@@ -40,20 +36,20 @@ pub(crate) struct Arguments {
     /// How many shops.
     #[arg(long, value_name = "N", default_value_t = 300_000,
           value_parser = value_parser!(u32).range(1..=10_000_000))]
-    shops: u32,
+    pub(crate) shops: u32,
     /// What requests and replies travel over: a log in this process's memory, or Kafka, with
     /// requester and consumers as processes of their own.
     #[arg(long, value_name = "LOG", value_enum, default_value_t = Over::Memory)]
     over: Over,
     /// How many partitions the requests have over Kafka.
     #[arg(long, value_name = "P", default_value = "12", value_parser = parse_partitions)]
-    partitions: NonZeroU16,
+    pub(crate) partitions: NonZeroU16,
     /// How many consumers share them.
     #[arg(long, value_name = "C", default_value = "1")]
-    consumers: NonZeroU16,
+    pub(crate) consumers: NonZeroU16,
     /// How many single calls are made over Kafka while nothing else is done.
     #[arg(long, value_name = "M", default_value = "2000")]
-    calls: NonZeroU32,
+    pub(crate) calls: NonZeroU32,
 }
 
 /// Measures in a database, or on topics and in a schema, of its own, which go away afterwards.
@@ -68,7 +64,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Ending> {
     match arguments.over {
         Over::Memory => in_memory(arguments.shops, settings, output).await,
-        Over::Kafka => over_kafka::run(arguments, settings, output).await,
+        Over::Kafka => servers::bench::run(arguments, settings, output).await,
     }
 }
 
@@ -90,7 +86,7 @@ async fn in_memory(shops: u32, mut settings: Settings, output: Output) -> anyhow
 }
 
 /// Runs a campaign over all shops, and returns how long that took.
-async fn campaign(context: &Context, limit: &str) -> anyhow::Result<Duration> {
+pub(crate) async fn campaign(context: &Context, limit: &str) -> anyhow::Result<Duration> {
     let draft = Draft {
         kind: "manual".parse()?,
         limit: limit.parse()?,

@@ -8,28 +8,24 @@ use std::num::NonZeroU16;
 
 use anyhow::{Context as _, bail};
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{Lanes, Scope, Status, Tally};
+use catchment_domain::{Scope, Status, Tally};
 use clap::Args;
 use clap::value_parser;
 use serde::Serialize;
 
 use crate::cli::{Over, parse_partitions};
-use crate::cluster::Cluster;
 use crate::commands::Context;
 use crate::commands::shops::generate;
 use crate::ending::Ending;
 use crate::engine::{Engine, EngineLock};
 use crate::number::{counted, grouped, rate};
-use crate::output::{Output, note, table};
+use crate::output::{Output, table};
 use crate::run::Interrupts;
-use crate::scratch::Scratch;
+use crate::servers;
 use crate::stores::Stores;
 use crate::workers::Workers;
 
 use self::story::{Act, Stage};
-
-/// How many consumers share the lanes over Kafka.
-const CONSUMERS: u16 = 2;
 
 /// What `demo` takes.
 #[derive(Debug, Args)]
@@ -46,7 +42,7 @@ pub(crate) struct Arguments {
     over: Over,
     /// How many partitions the requests have over Kafka.
     #[arg(long, value_name = "P", default_value = "12", value_parser = parse_partitions)]
-    partitions: NonZeroU16,
+    pub(crate) partitions: NonZeroU16,
 }
 
 impl Arguments {
@@ -71,7 +67,7 @@ pub(crate) async fn run(
     let mut interrupts = Interrupts::listen().context("could not listen to interrupts")?;
     let wrong = match arguments.over {
         Over::Memory => in_memory(arguments, settings, output, &mut interrupts).await?,
-        Over::Kafka => over_kafka(arguments, settings, output, &mut interrupts).await?,
+        Over::Kafka => servers::demo::run(arguments, settings, output, &mut interrupts).await?,
     };
     Ok(match wrong {
         Some(0) => Ending::Done,
@@ -102,8 +98,7 @@ async fn in_memory(
     let Some(lock) = EngineLock::try_take(&context.stores)? else {
         bail!("another process runs the engine on {url}");
     };
-    let engine =
-        async { Ok(Workers::Engine(Engine::start(&context.settings, &context.stores, lock))) };
+    let engine = async { Ok(Engine::start(&context.settings, &context.stores, lock)) };
     let wrong = tokio::select! {
         wrong = play(arguments, &context, engine) => wrong.map(Some),
         () = interrupts.asked() => Ok(None),
@@ -112,46 +107,11 @@ async fn in_memory(
     wrong
 }
 
-/// With one requester and two consumers as processes of their own, on topics and in a schema
-/// that go away at the end.
-async fn over_kafka(
-    arguments: &Arguments,
-    mut settings: Settings,
-    output: Output,
-    interrupts: &mut Interrupts,
-) -> anyhow::Result<Option<u64>> {
-    let scratch = Scratch::create(&mut settings, Lanes(arguments.partitions)).await?;
-    if !output.json {
-        note(format_args!("topics and schema of this demo: {}", scratch.name()));
-    }
-    let wrong = tokio::select! {
-        wrong = with_processes(arguments, settings, output) => wrong.map(Some),
-        // The processes are killed: what they were about goes away as well.
-        () = interrupts.asked() => Ok(None),
-    };
-    scratch.remove().await;
-    wrong
-}
-
-async fn with_processes(
-    arguments: &Arguments,
-    settings: Settings,
-    output: Output,
-) -> anyhow::Result<u64> {
-    let stores = Stores::open_existing(&settings.database).await?;
-    let context = Context { settings, stores, output };
-    let cluster =
-        async { Cluster::start(CONSUMERS, &context.settings).await.map(Workers::Cluster) };
-    let wrong = play(arguments, &context, cluster).await;
-    context.stores.close().await;
-    wrong
-}
-
 /// Opens the city, lets the workers begin, and plays the story with them.
-async fn play(
+pub(crate) async fn play<W: Workers>(
     arguments: &Arguments,
     context: &Context,
-    workers: impl Future<Output = anyhow::Result<Workers>> + Send,
+    workers: impl Future<Output = anyhow::Result<W>> + Send,
 ) -> anyhow::Result<u64> {
     let opening = opening(arguments, context).await?;
     let mut workers = workers.await?;

@@ -5,7 +5,6 @@ mod commands;
 mod ending;
 mod stores;
 mod engine;
-mod cluster;
 mod workers;
 mod run;
 mod watch;
@@ -13,17 +12,15 @@ mod demo;
 mod bench;
 mod report;
 mod scope;
-mod scratch;
-mod topics;
-mod calling;
 mod forecast;
 mod shop_file;
 mod city;
 mod number;
-mod percentile;
 mod output;
 mod random;
-mod resources;
+mod memory;
+#[cfg_attr(not(feature = "servers"), path = "no_servers.rs")]
+mod servers;
 
 use std::process::ExitCode;
 

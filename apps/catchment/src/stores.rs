@@ -34,6 +34,7 @@ pub(crate) async fn migrate(database: &Database, create: bool) -> anyhow::Result
     migrated.context("could not bring the database up to date")
 }
 
+#[cfg(feature = "servers")]
 /// Makes an empty schema in a server's database.
 ///
 /// # Errors
@@ -45,6 +46,7 @@ pub(crate) async fn create_schema(database: &Database, name: &str) -> anyhow::Re
     made.with_context(|| format!("could not make the schema {name}"))
 }
 
+#[cfg(feature = "servers")]
 /// Drops a schema with all that is in it.
 ///
 /// # Errors

@@ -1,37 +1,33 @@
 //! Who does the work of campaigns that a command starts for itself.
 
-use crate::cluster::Cluster;
+use async_trait::async_trait;
+
 use crate::engine::Engine;
 
-/// Who applies and answers requests.
-pub(crate) enum Workers {
-    /// The engine of this process.
-    Engine(Engine),
-    /// Processes of their own, over Kafka.
-    Cluster(Cluster),
-}
-
-impl Workers {
+/// Who applies and answers requests: the engine of this process, or processes of their own.
+#[async_trait]
+pub(crate) trait Workers: Send {
     /// Returns only when they cannot go on, with the reason.
-    pub(crate) async fn failure(&mut self) -> anyhow::Error {
-        match self {
-            Self::Engine(engine) => engine.failure().await,
-            Self::Cluster(cluster) => cluster.failure().await,
-        }
-    }
+    async fn failure(&mut self) -> anyhow::Error;
 
     /// Stops them after the work in hand.
     ///
     /// # Errors
     ///
     /// When a process ended badly.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        match self {
-            Self::Engine(engine) => {
-                engine.stop().await;
-                Ok(())
-            }
-            Self::Cluster(cluster) => cluster.stop().await,
-        }
+    async fn stop(self) -> anyhow::Result<()>
+    where
+        Self: Sized;
+}
+
+#[async_trait]
+impl Workers for Engine {
+    async fn failure(&mut self) -> anyhow::Error {
+        Self::failure(self).await
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        Self::stop(self).await;
+        Ok(())
     }
 }

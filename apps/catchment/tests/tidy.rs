@@ -12,6 +12,9 @@ use serde_json::Value;
 /// What the domain may be built on: neither of these does I/O or chooses a technology.
 const DOMAIN_MAY_USE: [&str; 3] = ["async-trait", "thiserror", "uuid"];
 
+/// What a test may need that is not on every machine.
+const SERVERS: [&str; 3] = ["Kafka", "PostgreSQL", "Kafka and PostgreSQL"];
+
 /// Names of files that say nothing of what is inside.
 const EMPTY_NAMES: [&str; 9] =
     ["common", "core", "helper", "helpers", "mod", "models", "types", "util", "utils"];
@@ -67,14 +70,49 @@ fn file_names_say_what_is_inside() {
 }
 
 #[test]
-fn no_test_is_ignored() {
+fn every_ignored_test_names_its_server() {
     for file in sources() {
         let source = fs::read_to_string(&file).expect("a source file");
-        let ignored = |line: &str| {
-            line.trim_start().starts_with("#[ignore") || line.ends_with(concat!("```", "ignore"))
-        };
-        assert!(!source.lines().any(ignored), "{}", file.display());
+        for line in source.lines() {
+            assert!(!is_ignored_otherwise(line), "{line} in {}", file.display());
+        }
     }
+}
+
+#[test]
+fn a_test_that_is_ignored_for_another_reason_is_found() {
+    // Written in two parts, so that the test above does not find these lines.
+    let (attribute, fence) = (concat!("#[", "ignore"), concat!("``", "`"));
+    for (line, expected) in [
+        (format!("{attribute}]"), true),
+        (format!("    {attribute} = \"slow\"]"), true),
+        (format!("{attribute} = \"needs MariaDB\"]"), true),
+        (format!("{attribute} = \"needs Kafka\"]"), false),
+        (format!("    {attribute} = \"needs PostgreSQL\"]"), false),
+        (format!("{attribute} = \"needs Kafka and PostgreSQL\"]"), false),
+        (format!("suite!({attribute} = \"needs Kafka\"] log);"), false),
+        (format!("suite!({attribute} = \"flaky\"] log);"), true),
+        (format!("#[cfg_attr(debug_assertions, {})]", "ignore"), true),
+        (format!("/// {fence}ignore"), true),
+        (format!("//! {fence}rust,ignore"), true),
+        (format!("/// {fence}ignore-windows"), true),
+        (format!("/// {fence}no_run"), false),
+        ("/// Those that ignore it.".to_owned(), false),
+    ] {
+        assert_eq!(is_ignored_otherwise(&line), expected, "{line}");
+    }
+}
+
+/// Whether a line ignores a test, and not because the test needs a server. No doc test does.
+fn is_ignored_otherwise(line: &str) -> bool {
+    let is_server = |attribute: &str| {
+        SERVERS.iter().any(|server| attribute.starts_with(&format!(" = \"needs {server}\"]")))
+    };
+    let attribute =
+        line.split_once(concat!("#[", "ignore")).is_some_and(|(_, rest)| !is_server(rest));
+    let condition = line.contains("#[cfg_attr(") && line.contains(", ignore");
+    let fence = line.split_once("```").is_some_and(|(_, language)| language.contains("ignore"));
+    attribute || condition || fence
 }
 
 #[test]

@@ -8,10 +8,11 @@ mod roster;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use catchment_bootstrap::database::{self, DATABASE};
-use catchment_bootstrap::kafka::{self, KAFKA};
+use catchment_bootstrap::service::database::{self, DATABASE};
+use catchment_bootstrap::service::kafka::{self, KAFKA};
+use catchment_bootstrap::service::topics;
 use catchment_bootstrap::settings::Settings;
-use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, topics};
+use catchment_bootstrap::{ProcessError, Role, Service, SystemClock};
 use catchment_domain::service::{ConsumerPorts, Rules};
 use catchment_kafka::KafkaCluster;
 use catchment_seaorm::SeaOrmStore;

@@ -5,10 +5,11 @@ mod work;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use catchment_bootstrap::database::{self, DATABASE};
-use catchment_bootstrap::kafka::{self, KAFKA};
+use catchment_bootstrap::service::database::{self, DATABASE};
+use catchment_bootstrap::service::kafka::{self, KAFKA};
+use catchment_bootstrap::service::topics;
 use catchment_bootstrap::settings::Settings;
-use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, random, topics};
+use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, random};
 use catchment_domain::ports::Holder;
 use catchment_domain::service::{LaneKeeper, RequesterPorts, RequesterTerms};
 use catchment_kafka::KafkaCluster;

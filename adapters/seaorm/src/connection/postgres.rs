@@ -1,11 +1,12 @@
 //! Statements on a connection to `PostgreSQL`.
 
+use catchment_migrations::{Migrate, Migration, TABLE};
 use sea_orm::sqlx::error::BoxDynError;
 use sea_orm::sqlx::postgres::{PgArguments, PgRow};
 use sea_orm::sqlx::{Arguments, AssertSqlSafe, PgConnection};
 use sea_orm::{DbErr, ExecResult, QueryResult, Statement, Value, Values, sqlx};
 
-use crate::error::driver_failed;
+use crate::error::{driver_failed, migration_failed};
 
 statements!(PgConnection, PgArguments);
 

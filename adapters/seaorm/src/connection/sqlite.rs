@@ -1,11 +1,12 @@
 //! Statements on a connection to `SQLite`.
 
+use catchment_migrations::{Migrate, Migration, TABLE};
 use sea_orm::sqlx::error::BoxDynError;
 use sea_orm::sqlx::sqlite::SqliteArguments;
 use sea_orm::sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
 use sea_orm::{DbErr, ExecResult, QueryResult, Statement, Value, Values, sqlx};
 
-use crate::error::driver_failed;
+use crate::error::{driver_failed, migration_failed};
 
 statements!(SqliteConnection, SqliteArguments);
 

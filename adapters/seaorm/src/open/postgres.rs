@@ -3,13 +3,11 @@
 
 use std::time::Duration;
 
-use catchment_migrations::{Migrator, MigratorTrait};
+use async_trait::async_trait;
+use catchment_migrations::{Migration, TABLE};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{Connection, PgConnection};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqlxPostgresConnector,
-    TransactionTrait, sqlx,
-};
+use sea_orm::{ConnectionTrait, DbErr, SqlxPostgresConnector, sqlx};
 use tokio::time::{Instant, timeout};
 
 use super::schema::{self, Applied};
@@ -21,7 +19,7 @@ use crate::open_error::{OpenError, without_password};
 use crate::readers::Readers;
 use crate::settings::StoreSettings;
 use crate::store::statement;
-use crate::writers::Writers;
+use crate::writers::{Connect, Writers};
 
 /// How long one attempt at a connection may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -54,7 +52,10 @@ pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, 
         .max_lifetime(None)
         .connect_lazy_with(readers);
     Ok(Opened {
-        writers: Writers::of_server(server.options, settings),
+        writers: Writers::of_server(
+            Connections { options: server.options, settings: settings.clone() },
+            settings.writers.get(),
+        ),
         readers: Readers::new(
             SqlxPostgresConnector::from_sqlx_postgres_pool(readers),
             patience(settings),
@@ -81,19 +82,16 @@ pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migra
     let mut server = Server::new(url, settings)?;
     // A step may take long, and so may waiting for another process that takes it.
     server.options = server.options.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+    server.patience = Duration::MAX;
     let (connection, created) = match server.reach().await {
         Err(OpenError::Unknown { .. }) if settings.create => (server.create().await?, true),
         reached => (reached?, false),
     };
-    connection.close().await.map_err(|error| server.failed(error))?;
-    let pool = server.pool();
-    let transaction = pool.begin().await.map_err(|error| server.failed(error))?;
-    let steps = server.migrate(&transaction).await;
-    let ended =
-        if steps.is_ok() { transaction.commit().await } else { transaction.rollback().await };
-    let closed = pool.close().await;
+    let steps = server.migrate(&connection).await;
+    // Rolls back what was not committed.
+    let closed = connection.close().await;
     let steps = steps?;
-    ended.and(closed).map_err(|error| server.failed(error))?;
+    closed.map_err(|error| server.failed(error))?;
     Ok(Migrated { database: server.name, created, steps })
 }
 
@@ -120,10 +118,31 @@ pub(crate) async fn connect(
     options: &PgConnectOptions,
     settings: &StoreSettings,
 ) -> Result<OwnConnection, DbErr> {
+    connect_with(options, patience(settings)).await
+}
+
+async fn connect_with(
+    options: &PgConnectOptions,
+    patience: Duration,
+) -> Result<OwnConnection, DbErr> {
     let connected = timeout(ATTEMPT, PgConnection::connect_with(options)).await;
     let connected = connected.unwrap_or_else(|elapsed| Err(std::io::Error::from(elapsed).into()));
     let connection = connected.map_err(driver_failed)?;
-    Ok(OwnConnection::postgres(connection, patience(settings)))
+    Ok(OwnConnection::postgres(connection, patience))
+}
+
+/// Makes the connections that write.
+#[derive(Debug)]
+struct Connections {
+    options: PgConnectOptions,
+    settings: StoreSettings,
+}
+
+#[async_trait]
+impl Connect for Connections {
+    async fn connect(&self) -> Result<OwnConnection, DbErr> {
+        connect(&self.options, &self.settings).await
+    }
 }
 
 /// How long the answer to a statement may take.
@@ -137,13 +156,17 @@ struct Server<'a> {
     settings: &'a StoreSettings,
     /// Its URL, without a password.
     name: String,
+    /// How long the answer to a statement may take.
+    patience: Duration,
+    steps: Vec<Migration>,
 }
 
 impl<'a> Server<'a> {
     fn new(url: &str, settings: &'a StoreSettings) -> Result<Self, OpenError> {
         let options: PgConnectOptions = url.parse().map_err(|_| OpenError::url(url))?;
         let options = with_session(options, settings);
-        Ok(Self { options, settings, name: without_password(url) })
+        let (name, patience) = (without_password(url), patience(settings));
+        Ok(Self { options, settings, name, patience, steps: catchment_migrations::postgres() })
     }
 
     /// Connects to a server, which may still be starting: a connection that is refused or lost
@@ -152,7 +175,7 @@ impl<'a> Server<'a> {
         let waited = self.settings.connect_timeout;
         let deadline = Instant::now() + waited;
         loop {
-            let error = match connect(&self.options, self.settings).await {
+            let error = match connect_with(&self.options, self.patience).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) if Failure::of(&error) == Failure::Lost => error,
                 Err(error) => return Err(self.failed(error)),
@@ -193,30 +216,28 @@ impl<'a> Server<'a> {
                               AND objid = pg_class.oid AND deptype = 'e')";
         let tables = self.text(connection, tables).await?;
         if tables.is_empty() {
-            return Ok(Applied::default());
+            return Ok(Applied::nothing(&self.steps));
         }
-        if !tables.split(' ').any(|table| table == "seaql_migrations") {
-            return Err(OpenError::Foreign { database: database() });
-        }
-        let applied = schema::applied(connection, &self.name).await?;
-        if applied.is_ours() {
-            Ok(applied)
+        if tables.split(' ').any(|table| table == TABLE) {
+            Applied::read(connection, &self.steps, &self.name).await
         } else {
             Err(OpenError::Foreign { database: database() })
         }
     }
 
-    /// Takes the steps that are missing, and returns them.
-    async fn migrate(&self, transaction: &DatabaseTransaction) -> Result<Vec<String>, OpenError> {
-        let lock = statement(transaction, "SELECT pg_advisory_xact_lock($1)", [MIGRATING.into()]);
-        transaction.query_one_raw(lock).await.map_err(|error| self.failed(error))?;
-        let missing = self.applied(transaction).await?.missing();
-        let taken = Migrator::up(transaction, None).await;
-        taken.map_err(|error| self.failed(error))?;
-        let installed = schema::install(transaction, self.settings.lanes).await;
-        installed.map_err(|error| self.failed(error))?;
-        schema::check_lanes(transaction, self.settings.lanes, &self.name).await?;
-        Ok(missing)
+    /// Takes the steps that are missing in one transaction, and returns them.
+    async fn migrate(&self, connection: &OwnConnection) -> Result<Vec<String>, OpenError> {
+        let failed = |error| self.failed(error);
+        connection.execute_unprepared("BEGIN").await.map_err(failed)?;
+        let lock = statement(connection, "SELECT pg_advisory_xact_lock($1)", [MIGRATING.into()]);
+        connection.query_one_raw(lock).await.map_err(failed)?;
+        let applied = self.applied(connection).await?;
+        if !applied.is_up_to_date() {
+            applied.complete(connection, self.settings.lanes).await.map_err(failed)?;
+        }
+        schema::check_lanes(connection, self.settings.lanes, &self.name).await?;
+        connection.execute_unprepared("COMMIT").await.map_err(failed)?;
+        Ok(applied.missing())
     }
 
     /// Creates the database, and connects to it.
@@ -239,14 +260,6 @@ impl<'a> Server<'a> {
         let executed = connection.execute_unprepared(sql).await;
         let closed = connection.close().await;
         executed.map(drop).and(closed).map_err(|error| self.failed(error))
-    }
-
-    fn pool(&self) -> DatabaseConnection {
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(self.settings.connect_timeout)
-            .connect_lazy_with(self.options.clone());
-        SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
     }
 
     async fn text(

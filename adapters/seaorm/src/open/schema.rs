@@ -3,27 +3,64 @@
 use std::num::NonZeroU16;
 
 use catchment_domain::Lanes;
-use catchment_migrations::{Migrator, MigratorTrait};
-use sea_orm::{ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait};
+use catchment_migrations::{Migration, TABLE};
+use sea_orm::{ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait, QueryResult};
 
+use crate::connection::OwnConnection;
 use crate::entity::installation;
 use crate::open_error::OpenError;
 use crate::store::statement;
 
-/// The steps of the schema that a database has, in their order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Applied(Vec<String>);
+/// Which steps of the schema a database has taken, and which it lacks.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    is_empty: bool,
+    missing: Vec<Migration>,
+}
 
 impl Applied {
-    pub(crate) fn is_up_to_date(&self) -> bool {
-        self.missing().is_empty()
+    /// A database that has taken none of these steps.
+    pub(crate) fn nothing(steps: &[Migration]) -> Self {
+        let mut missing = steps.to_vec();
+        missing.retain(|step| step.migration_type.is_up_migration());
+        Self { is_empty: true, missing }
     }
 
-    /// The steps that it lacks.
+    /// Reads which steps a database of ours has taken.
+    ///
+    /// Fails on a step of a newer version, and on one whose text is not that of this version:
+    /// nobody knows what tables it made.
+    pub(crate) async fn read(
+        connection: &impl ConnectionTrait,
+        steps: &[Migration],
+        database: &str,
+    ) -> Result<Self, OpenError> {
+        let sql = format!("SELECT description, checksum FROM {TABLE} ORDER BY version");
+        let rows = connection.query_all_raw(statement(connection, sql, [])).await;
+        let taken: Vec<(String, Vec<u8>)> = rows
+            .and_then(|rows| rows.iter().map(QueryResult::try_get_many_by_index).collect())
+            .map_err(|error| OpenError::of(database, error))?;
+        let is_empty = taken.is_empty();
+        let mut missing = Self::nothing(steps).missing;
+        for (step, checksum) in taken {
+            let database = || database.to_owned();
+            let Some(at) = missing.iter().position(|known| known.description == step) else {
+                return Err(OpenError::Newer { database: database() });
+            };
+            if missing.remove(at).checksum != checksum {
+                return Err(OpenError::Changed { database: database(), step });
+            }
+        }
+        Ok(Self { is_empty, missing })
+    }
+
+    pub(crate) fn is_up_to_date(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// The names of the steps that it lacks.
     pub(crate) fn missing(&self) -> Vec<String> {
-        let mut missing = known();
-        missing.retain(|step| !self.0.contains(step));
-        missing
+        self.missing.iter().map(|step| step.description.to_string()).collect()
     }
 
     /// Fails where steps are missing.
@@ -32,44 +69,27 @@ impl Applied {
             return Ok(());
         }
         let database = database.to_owned();
-        Err(if self.0.is_empty() {
+        Err(if self.is_empty {
             OpenError::Empty { database }
         } else {
             OpenError::Older { database }
         })
     }
 
-    /// Whether some of the steps are ours.
-    pub(crate) fn is_ours(&self) -> bool {
-        known().iter().any(|step| self.0.contains(step))
+    /// Takes the steps that are missing, in the transaction that has begun, and writes what a
+    /// new database is made for.
+    pub(crate) async fn complete(
+        &self,
+        connection: &OwnConnection,
+        lanes: Lanes,
+    ) -> Result<(), DbErr> {
+        connection.migrate(&self.missing).await?;
+        install(connection, lanes).await
     }
-}
-
-/// The steps that this version knows.
-fn known() -> Vec<String> {
-    Migrator::migrations().iter().map(|step| step.name().to_owned()).collect()
-}
-
-/// The steps that were taken in a database of ours. One that is not known is of a newer version.
-pub(crate) async fn applied(
-    connection: &impl ConnectionTrait,
-    database: &str,
-) -> Result<Applied, OpenError> {
-    let sql = "SELECT version FROM seaql_migrations ORDER BY version";
-    let rows = connection.query_all_raw(statement(connection, sql, [])).await;
-    let applied: Vec<String> = rows
-        .and_then(|rows| rows.iter().map(|row| row.try_get_by_index(0)).collect())
-        .map_err(|error| OpenError::of(database, error))?;
-    let known = known();
-    let is_ours = applied.iter().any(|step| known.contains(step));
-    if is_ours && applied.iter().any(|step| !known.contains(step)) {
-        return Err(OpenError::Newer { database: database.to_owned() });
-    }
-    Ok(Applied(applied))
 }
 
 /// Writes what a new database was made for.
-pub(crate) async fn install(connection: &impl ConnectionTrait, lanes: Lanes) -> Result<(), DbErr> {
+async fn install(connection: &impl ConnectionTrait, lanes: Lanes) -> Result<(), DbErr> {
     if installation::Entity::find_by_id(installation::ONLY).one(connection).await?.is_none() {
         let row = installation::ActiveModel {
             id: ActiveValue::Set(installation::ONLY),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use catchment_migrations::{Migrator, MigratorTrait};
+use catchment_migrations::Migration;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
@@ -29,14 +29,14 @@ const PAGE_BYTES: u32 = 8_192;
 /// Opens a database, creates it where that is wanted, and brings its schema up to date.
 pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, OpenError> {
     let path = file(url)?;
-    let opening = Opening { path: &path, url, settings };
+    let opening = Opening::new(&path, url, settings);
     let (connection, _) = opening.prepare().await?;
     let readers = opening.connect(settings.readers.get(), true).await?;
     // The database is in this process, and nothing that is read waits for who writes.
     let readers = Readers::new(readers, Duration::MAX);
     let file = Path::new(&path).canonicalize();
     let file = file.map_err(|_| OpenError::CannotOpen { database: path.clone() })?;
-    let writers = Writers::of_file(opening.own(&connection).await?);
+    let writers = Writers::of_file(connection);
     Ok(Opened { writers, readers, file: Some(file), dialect: &SQLITE })
 }
 
@@ -44,7 +44,7 @@ pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, 
 pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migrated, OpenError> {
     let path = file(url)?;
     let created = !Path::new(&path).exists();
-    let opening = Opening { path: &path, url, settings };
+    let opening = Opening::new(&path, url, settings);
     let (connection, before) = opening.prepare().await?;
     connection.close().await.map_err(|error| opening.failed(error))?;
     Ok(Migrated { steps: before.missing(), database: path, created })
@@ -54,7 +54,7 @@ pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migra
 pub(crate) async fn check(url: &str, settings: &StoreSettings) -> Result<String, OpenError> {
     let path = file(url)?;
     let settings = StoreSettings { create: false, ..settings.clone() };
-    let opening = Opening { path: &path, url, settings: &settings };
+    let opening = Opening::new(&path, url, &settings);
     if !Path::new(&path).exists() {
         return Err(OpenError::Missing { database: path });
     }
@@ -79,15 +79,20 @@ struct Opening<'a> {
     path: &'a str,
     url: &'a str,
     settings: &'a StoreSettings,
+    steps: Vec<Migration>,
 }
 
-impl Opening<'_> {
+impl<'a> Opening<'a> {
+    fn new(path: &'a str, url: &'a str, settings: &'a StoreSettings) -> Self {
+        Self { path, url, settings, steps: catchment_migrations::sqlite() }
+    }
+
     /// Brings the file up to date. Returns a connection to it, and what it was before.
-    async fn prepare(&self) -> Result<(DatabaseConnection, Applied), OpenError> {
+    async fn prepare(&self) -> Result<(OwnConnection, Applied), OpenError> {
         if !self.settings.create && !Path::new(self.path).exists() {
             return Err(OpenError::Missing { database: self.path() });
         }
-        let connection = self.connect(1, false).await?;
+        let connection = self.own(&self.connect(1, false).await?).await?;
         let before = self.applied(&connection).await?;
         if !before.is_up_to_date() {
             self.set_up(&connection).await?;
@@ -127,17 +132,17 @@ impl Opening<'_> {
     }
 
     /// The steps of the schema that the file has; none for one that is new.
-    async fn applied(&self, connection: &DatabaseConnection) -> Result<Applied, OpenError> {
+    async fn applied(&self, connection: &impl ConnectionTrait) -> Result<Applied, OpenError> {
         // In this order: another process may set the file up in between, and its tables and its
         // id come to be at once.
         let objects = self.number(connection, "SELECT count(*) FROM sqlite_schema").await?;
         let id = self.number(connection, "PRAGMA application_id").await?;
         if id == APPLICATION_ID {
-            return schema::applied(connection, self.path).await;
+            return Applied::read(connection, &self.steps, self.path).await;
         }
         let is_new = id == 0 && objects == 0 && self.settings.create;
         if is_new {
-            Ok(Applied::default())
+            Ok(Applied::nothing(&self.steps))
         } else {
             Err(OpenError::Foreign { database: self.path() })
         }
@@ -145,13 +150,15 @@ impl Opening<'_> {
 
     /// Brings the schema up to date in one transaction, so that of two processes that open a
     /// new file at once, the second finds what the first made.
-    async fn set_up(&self, connection: &DatabaseConnection) -> Result<(), OpenError> {
+    async fn set_up(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let begin = || connection.execute_unprepared("BEGIN IMMEDIATE");
         self.switch_to_wal(connection).await?;
         while_busy(begin).await.map_err(|error| self.failed(error))?;
         let made = match self.applied(connection).await {
             Ok(applied) if applied.is_up_to_date() => Ok(()),
-            Ok(_) => self.migrate(connection).await.map_err(|error| self.failed(error)),
+            Ok(applied) => {
+                self.migrate(connection, &applied).await.map_err(|error| self.failed(error))
+            }
             Err(error) => Err(error),
         };
         let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
@@ -161,7 +168,7 @@ impl Opening<'_> {
 
     /// The write-ahead log lets others read while one writes. `SQLite` does not wait for a
     /// lock here, so this is tried again when somebody else does the same.
-    async fn switch_to_wal(&self, connection: &DatabaseConnection) -> Result<(), OpenError> {
+    async fn switch_to_wal(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let mut attempt = 1;
         loop {
             match connection.execute_unprepared("PRAGMA journal_mode = WAL").await {
@@ -175,13 +182,12 @@ impl Opening<'_> {
         }
     }
 
-    async fn migrate(&self, connection: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn migrate(&self, connection: &OwnConnection, applied: &Applied) -> Result<(), DbErr> {
         connection.execute_unprepared(&format!("PRAGMA application_id = {APPLICATION_ID}")).await?;
-        Migrator::up(connection, None).await?;
-        schema::install(connection, self.settings.lanes).await
+        applied.complete(connection, self.settings.lanes).await
     }
 
-    async fn number(&self, connection: &DatabaseConnection, sql: &str) -> Result<i32, OpenError> {
+    async fn number(&self, connection: &impl ConnectionTrait, sql: &str) -> Result<i32, OpenError> {
         let row = connection.query_one_raw(statement(connection, sql, [])).await;
         let number = row.and_then(|row| row.map_or(Ok(0), |row| row.try_get_by_index(0)));
         number.map_err(|error| self.failed(error))

@@ -1,5 +1,6 @@
 //! What every store promises, on a `SQLite` file and on a `PostgreSQL` server.
 
+#[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
 

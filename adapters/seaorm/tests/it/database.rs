@@ -1,4 +1,6 @@
-//! What a `SQLite` file adds to the contract: opening it, sharing it, and being interrupted.
+//! What a `SQLite` file adds to the contract: opening it, sharing it, and writing
+//! it where that fails.
 
 mod opening;
 mod sharing;
+mod writing;

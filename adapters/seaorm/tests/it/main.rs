@@ -7,7 +7,9 @@
 
 mod contract;
 mod database;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod scene;
+#[cfg(feature = "postgres")]
 mod server;
 mod world;

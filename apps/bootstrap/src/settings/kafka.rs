@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use catchment_domain::Lanes;
-use catchment_kafka::{ClientSettings, KafkaSettings, Membership};
-
 use super::SettingsError;
 use super::keys::Keys;
 use super::secrets::shown;
@@ -64,35 +61,6 @@ impl Kafka {
             producer: Properties(keys.table("kafka.producer.")),
             consumer: Properties(keys.table("kafka.consumer.")),
         })
-    }
-
-    /// What the clients of a service are told that works on so many lanes, and has so long to
-    /// finish what it has in hand.
-    #[must_use]
-    pub fn adapter(&self, lanes: Lanes, drain: Duration) -> KafkaSettings {
-        let membership = match &self.group_instance_id {
-            Some(name) => Membership::Static { instance_id: name.clone() },
-            None => Membership::Cooperative,
-        };
-        let usual = ClientSettings::new(&self.bootstrap_servers, &self.group_id);
-        let client = ClientSettings {
-            membership,
-            session_timeout: self.session_timeout,
-            drain,
-            request_timeout: usual.request_timeout.min(self.connect_timeout),
-            lanes: lanes.count(),
-            properties: self.properties.0.clone(),
-            producer: self.producer.0.clone(),
-            consumer: self.consumer.0.clone(),
-            ..usual
-        };
-        KafkaSettings {
-            requests_topic: self.requests_topic.clone(),
-            replies_topic: self.replies_topic.clone(),
-            reply_topics_allowed: self.reply_topics_allowed.clone(),
-            spring_type_id: self.spring_type_id.clone(),
-            ..KafkaSettings::new(client)
-        }
     }
 
     /// The longest pause between two polls of a consumer: librdkafka's own default where

@@ -1,6 +1,9 @@
 //! What nobody may see of the settings: passwords and keys.
 
-use catchment_kafka::is_secret;
+/// What the names of secret settings have in them: librdkafka's, libpq's, and any that either
+/// may add.
+const SECRETS: [&str; 6] =
+    ["password", "passphrase", "secret", "key.pem", "jaas", "oauthbearer.config"];
 
 /// What is shown in the place of a secret.
 const HIDDEN: &str = "***";
@@ -11,6 +14,10 @@ pub(super) fn shown(key: &str, text: &str) -> String {
         return HIDDEN.to_owned();
     }
     redacted(text)
+}
+
+fn is_secret(key: &str) -> bool {
+    SECRETS.iter().any(|part| key.contains(part))
 }
 
 /// The text of a URL with `***` in the place of each password: that of the user, and those

@@ -11,10 +11,10 @@ use catchment_domain::{
 use clap::Args;
 use serde_json::json;
 
-use crate::calling::Calling;
 use crate::cli::parse_limit;
 use crate::ending::{Ending, complain};
 use crate::output::{Output, facts};
+use crate::servers;
 use crate::stores::Stores;
 
 const AFTER_HELP: &str = "\
@@ -69,10 +69,8 @@ pub(super) async fn run(
     output: Output,
 ) -> anyhow::Result<Ending> {
     let change = change(arguments, settings).await?;
-    let calling = Calling::start(settings).await?;
-    let reply = calling.call(arguments.shop.clone(), change, arguments.timeout).await;
-    calling.end().await;
-    tell(&reply?, output)
+    let reply = servers::call(settings, arguments.shop.clone(), change, arguments.timeout).await?;
+    tell(&reply, output)
 }
 
 async fn change(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Change> {

@@ -3,7 +3,6 @@
 use std::num::NonZeroU16;
 
 use catchment_bootstrap::settings::Settings;
-use catchment_kafka::Created;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -11,8 +10,8 @@ use crate::cli::parse_partitions;
 use crate::ending::Ending;
 use crate::number::counted;
 use crate::output::Output;
+use crate::servers;
 use crate::stores::Stores;
-use crate::topics::{self, Plan};
 
 /// What to do with the topics.
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -34,6 +33,15 @@ pub(crate) struct Arguments {
     replication_factor: Option<NonZeroU16>,
 }
 
+/// How topics are to be made, besides that requests have a partition for each lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// How many partitions replies have.
+    pub(crate) reply_partitions: NonZeroU16,
+    /// How many replicas; the brokers' default where it is not said.
+    pub(crate) replication: Option<NonZeroU16>,
+}
+
 /// Requests have as many partitions as the database has lanes, so that is looked at first.
 pub(super) async fn run(
     command: Command,
@@ -43,16 +51,15 @@ pub(super) async fn run(
     let stores = Stores::open_existing(&settings.database).await?;
     let lanes = stores.shops.lanes();
     stores.close().await;
-    let cluster = topics::connect(settings).await?;
     match command {
         Command::Create(Arguments { reply_partitions, replication_factor }) => {
             let plan = Plan { reply_partitions, replication: replication_factor };
-            for (topic, created) in topics::create(&cluster, lanes, plan).await? {
-                tell(&topic, created == Created::New, output)?;
+            for (topic, is_new) in servers::create_topics(settings, lanes, plan).await? {
+                tell(&topic, is_new, output)?;
             }
         }
         Command::Check => {
-            topics::check(&cluster, lanes).await?;
+            servers::check_topics(settings, lanes).await?;
             let lanes = lanes.count();
             if output.json {
                 output.value(&json!({ "usable": true, "partitions": lanes }))?;

@@ -23,7 +23,7 @@ const PAGE: usize = 5_000;
 pub(crate) struct Stage<'a> {
     pub(crate) stores: &'a Stores,
     pub(crate) policy: &'a Policy,
-    pub(crate) workers: &'a mut Workers,
+    pub(crate) workers: &'a mut dyn Workers,
 }
 
 /// What an act did.

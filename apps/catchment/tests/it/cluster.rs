@@ -2,18 +2,31 @@
 //! becomes of those.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use catchment_bootstrap::health;
 use serde_json::{Value, json};
 
-use crate::app::{Ran, program};
+use crate::app::{Ran, TestApp, program};
+use crate::built::built;
 use crate::world::World;
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// The programs that the command starts; Cargo builds neither with the tests of this crate.
+static PROGRAMS: LazyLock<[PathBuf; 2]> =
+    LazyLock::new(|| ["requester", "consumer"].map(|name| built(program().with_file_name(name))));
+
+/// A world for the programs.
+fn world() -> World {
+    LazyLock::force(&PROGRAMS);
+    World::empty()
+}
 
 /// Looks until there is something to see.
 fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -28,8 +41,9 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn the_demo_is_right_at_every_shop() {
-    let world = World::empty();
+    let world = world();
     let arguments = ["demo", "--over", "kafka", "--shops", "600", "--partitions", "3"];
     let told = world.ask(&arguments);
     assert_eq!(told["wrong"], 0, "{told}");
@@ -44,8 +58,9 @@ fn the_demo_is_right_at_every_shop() {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn a_benchmark_prints_what_it_measured() {
-    let world = World::empty();
+    let world = world();
     let arguments = ["bench", "campaign", "--over", "kafka", "--shops", "500"];
     let options = ["--partitions", "3", "--calls", "20", "--consumers", "2"];
     let measured = world.ask(&[&arguments[..], &options].concat());
@@ -105,8 +120,9 @@ fn schema_of(ran: &Ran) -> String {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn an_interrupted_demo_leaves_nothing_behind() {
-    let world = World::empty();
+    let world = world();
     let (demo, processes) = long_demo(&world);
     let pid = demo.id().to_string();
     assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
@@ -117,8 +133,9 @@ fn an_interrupted_demo_leaves_nothing_behind() {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn processes_do_not_outlive_a_demo_that_is_killed() {
-    let world = World::empty();
+    let world = world();
     let (mut demo, processes) = long_demo(&world);
     demo.kill().unwrap();
     let ran = Ran::from(demo.wait_with_output().unwrap());
@@ -127,8 +144,9 @@ fn processes_do_not_outlive_a_demo_that_is_killed() {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn a_process_that_dies_is_an_error_with_its_name() {
-    let world = World::empty();
+    let world = world();
     let (demo, processes) = long_demo(&world);
     let pid = processes[0].to_string();
     assert!(Command::new("kill").args(["-s", "KILL", &pid]).status().unwrap().success());
@@ -142,7 +160,8 @@ fn a_process_that_dies_is_an_error_with_its_name() {
 /// A consumer that is ready, and ends with this process.
 fn consumer(world: &World) -> Child {
     let probes = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let consumer = Command::new(program().with_file_name("consumer"))
+    let [_, consumer] = &*PROGRAMS;
+    let consumer = Command::new(consumer)
         .env_clear()
         .envs(world.variables())
         .env("CATCHMENT__PROBES__ADDRESS", probes.to_string())
@@ -155,6 +174,7 @@ fn consumer(world: &World) -> Child {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn a_call_prints_its_reply() {
     let world = World::with_shops();
     let mut consumer = consumer(&world);
@@ -177,6 +197,7 @@ fn a_call_prints_its_reply() {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn a_call_that_nobody_answers_may_still_take_effect() {
     let world = World::with_shops();
     let call = ["call", "a", "--kind", "manual", "--limit", "2km", "--timeout", "1s"];
@@ -187,7 +208,7 @@ fn a_call_that_nobody_answers_may_still_take_effect() {
 
 #[test]
 fn a_call_says_one_thing() {
-    let world = World::with_shops();
+    let app = TestApp::empty();
     for wrong in [
         &["call", "a"][..],
         &["call", "a", "--limit", "2km"],
@@ -196,7 +217,7 @@ fn a_call_says_one_thing() {
         &["call", "a", "--kind", "manual", "--limit", "2km", "--release"],
         &["call", "a", "--kind", "manual", "--limit", "2"],
     ] {
-        let ran = world.run(wrong);
+        let ran = app.run(wrong);
         assert_eq!((ran.code, ran.stderr.lines().count()), (Some(2), 1), "{ran:?}");
     }
 }

@@ -1,14 +1,26 @@
 //! The built command, from outside: what it prints, how it exits, and what it leaves behind.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a step that a test builds on must work")]
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a step that a test builds on must work"
+)]
 
 mod app;
+#[cfg(feature = "servers")]
+#[path = "../../../bootstrap/tests/service/built.rs"]
+mod built;
 mod campaigns;
+#[cfg(feature = "servers")]
 mod cluster;
 mod databases;
 mod mistakes;
+#[cfg(not(feature = "servers"))]
+mod no_servers;
 mod processes;
+#[cfg(feature = "servers")]
 mod services;
 mod settings;
 mod shops;
+#[cfg(feature = "servers")]
 mod world;

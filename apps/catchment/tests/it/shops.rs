@@ -1,6 +1,9 @@
 //! Bringing shops in and out.
 
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::app::{HEADER, Ran, TestApp, program};
 
@@ -99,20 +102,13 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
-fn the_real_shops_come_in_whole() {
-    let app = TestApp::empty();
-    for (name, count) in [("shops-london.csv.gz", "51,221"), ("shops-seoul-cafes.csv.gz", "23,202")]
-    {
-        let path = shared(name);
-        if !path.is_file() {
-            eprintln!("skipped: there is no ../shared/data/{name}");
-            continue;
-        }
-        let ran = app.run(&["shops", "import", path.to_str().unwrap()]);
-        assert_eq!(ran.stdout, format!("added {count}, updated 0, bad 0\n"), "{ran:?}");
-    }
-}
-
-fn shared(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name)
+fn a_compressed_file_of_a_whole_city_comes_in_whole() {
+    let (city, other) = (TestApp::empty(), TestApp::empty());
+    city.run(&["shops", "generate", "--count", "50000"]).done();
+    let exported = city.run(&["shops", "export"]);
+    let mut compressed = GzEncoder::new(Vec::new(), Compression::fast());
+    compressed.write_all(exported.done().as_bytes()).unwrap();
+    other.file("city.csv.gz", compressed.finish().unwrap());
+    let ran = other.run(&["shops", "import", "city.csv.gz"]);
+    assert_eq!(ran.done(), "added 50,000, updated 0, bad 0\n");
 }

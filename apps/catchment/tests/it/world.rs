@@ -1,9 +1,9 @@
 //! A schema and topics that nobody else has, on the services that the tests are given.
 
 use std::num::NonZeroU16;
+use std::process::Command;
 use std::sync::Arc;
 
-use assert_cmd::Command;
 use catchment_bootstrap::SystemClock;
 use catchment_domain::Lanes;
 use catchment_kafka::{ClientSettings, KafkaCluster, KafkaSettings, TopicPlan};

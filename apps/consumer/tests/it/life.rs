@@ -9,6 +9,7 @@ use crate::{check, program};
 const SHOPS: u32 = 20_000;
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn told_to_stop_under_load_it_finishes_its_steps_and_the_next_one_goes_on() {
     let world = World::new();
     let store = world.store();
@@ -28,6 +29,7 @@ fn told_to_stop_under_load_it_finishes_its_steps_and_the_next_one_goes_on() {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn killed_under_load_it_is_followed_by_one_that_goes_on() {
     let world = World::new();
     let store = world.store();
@@ -44,6 +46,7 @@ fn killed_under_load_it_is_followed_by_one_that_goes_on() {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn one_consumer_more_than_lanes_is_ready_too_and_takes_over() {
     let world = World::new();
     let store = world.store();
@@ -62,6 +65,7 @@ fn one_consumer_more_than_lanes_is_ready_too_and_takes_over() {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn a_topic_that_was_made_again_is_refused() {
     let world = World::new();
     let store = world.store();

@@ -10,6 +10,7 @@ use crate::{check, program};
 const SHOPS: u32 = 20_000;
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn a_campaign_that_is_stored_begins_soon() {
     let world = World::new();
     let store = world.store();
@@ -29,6 +30,7 @@ fn a_campaign_that_is_stored_begins_soon() {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn told_to_stop_under_load_it_records_what_is_under_way_and_the_next_one_goes_on() {
     let world = World::new();
     let store = world.store();
@@ -48,6 +50,7 @@ fn told_to_stop_under_load_it_records_what_is_under_way_and_the_next_one_goes_on
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn killed_under_load_its_campaign_is_adopted() {
     let world = World::new();
     let store = world.store();
@@ -66,6 +69,7 @@ fn killed_under_load_its_campaign_is_adopted() {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn a_request_topic_that_was_made_again_is_refused() {
     let world = worked();
     world.make_topics_again(|kafka| kafka.replies_topic.push_str(".spared"));
@@ -73,6 +77,7 @@ fn a_request_topic_that_was_made_again_is_refused() {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn a_reply_topic_that_was_made_again_is_refused() {
     let world = worked();
     world.make_topics_again(|kafka| kafka.requests_topic.push_str(".spared"));
@@ -80,6 +85,7 @@ fn a_reply_topic_that_was_made_again_is_refused() {
 }
 
 #[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn a_topic_that_is_made_again_under_a_requester_at_work_ends_it() {
     let world = worked();
     let mut requester = Process::start(world.command(program()));

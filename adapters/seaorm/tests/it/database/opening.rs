@@ -57,8 +57,19 @@ async fn the_database_of_another_program_is_left_alone() {
 async fn a_database_of_a_newer_version_is_left_alone() {
     let world = World::new();
     world.open().await.close().await.unwrap();
-    world.execute("INSERT INTO seaql_migrations VALUES ('m9999_more', 0)").await;
+    let sql = "INSERT INTO catchment_migrations SELECT 9999, '9999_more', installed_on, success,
+               checksum, execution_time FROM catchment_migrations WHERE version = 1";
+    world.execute(sql).await;
     let expected = |error: &OpenError| matches!(error, OpenError::Newer { .. });
+    check(&world, &world.settings(), expected).await;
+}
+
+#[tokio::test]
+async fn a_database_of_a_step_that_has_changed_since_is_left_alone() {
+    let world = World::new();
+    world.open().await.close().await.unwrap();
+    world.execute("UPDATE catchment_migrations SET checksum = x'00' WHERE version = 1").await;
+    let expected = |error: &OpenError| matches!(error, OpenError::Changed { step, .. } if step == "0001_shops");
     check(&world, &world.settings(), expected).await;
 }
 

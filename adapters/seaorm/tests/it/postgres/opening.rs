@@ -39,10 +39,8 @@ async fn a_database_without_tables_is_not_made_by_opening_it() {
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn the_tables_of_another_program_are_left_alone() {
-    for sql in [
-        "CREATE TABLE shop (id integer)",
-        "CREATE TABLE seaql_migrations (version text); INSERT INTO seaql_migrations VALUES ('m1')",
-    ] {
+    for sql in ["CREATE TABLE shop (id integer)", "CREATE TABLE catchment_migrations (id integer)"]
+    {
         let server = Server::empty();
         server.execute(sql);
         let expected = |error: &OpenError| matches!(error, OpenError::Foreign { .. });
@@ -57,12 +55,18 @@ async fn the_tables_of_another_program_are_left_alone() {
 async fn another_version_is_left_alone() {
     let server = Server::new().await;
     let settings = Server::settings();
-    server.execute("DELETE FROM seaql_migrations WHERE version = 'm0002_campaigns'");
+    server.execute(
+        "INSERT INTO catchment_migrations SELECT 9999, '9999_more', installed_on, success, checksum,
+         execution_time FROM catchment_migrations WHERE version = 1",
+    );
+    check(&server.url(), &settings, |error| matches!(error, OpenError::Newer { .. })).await;
+    server.execute("DELETE FROM catchment_migrations WHERE 1 < version");
     let older = |error: &OpenError| matches!(error, OpenError::Older { .. });
     let line = check(&server.url(), &settings, older).await;
     assert!(line.contains("run `catchment database migrate`"), "{line}");
-    server.execute("INSERT INTO seaql_migrations VALUES ('m0002_campaigns', 0), ('m9999_more', 0)");
-    check(&server.url(), &settings, |error| matches!(error, OpenError::Newer { .. })).await;
+    server.execute("UPDATE catchment_migrations SET checksum = ''");
+    let changed = |error: &OpenError| matches!(error, OpenError::Changed { .. });
+    check(&server.url(), &settings, changed).await;
 }
 
 #[tokio::test]

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use catchment_kafka::{ClusterError, KafkaCluster, Reader, Sender};
+use catchment_domain::Lanes;
+use catchment_kafka::{
+    ClientSettings, ClusterError, KafkaCluster, KafkaSettings, Membership, Reader, Sender,
+};
 use tokio::time::{Instant, sleep};
 
-use crate::ending::ProcessError;
-use crate::readiness::Readiness;
-use crate::settings::{Settings, SettingsError};
+use super::ending::ProcessError;
+use super::readiness::Readiness;
+use crate::settings::{Kafka, Settings, SettingsError};
 
 /// The name of what holds while a broker answers.
 pub const KAFKA: &str = "kafka";
@@ -18,6 +21,44 @@ const LOOK: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a sender may take to end: whoever used it has its acknowledgements already.
 const TO_CLOSE: Duration = Duration::from_millis(500);
+
+/// The settings of the Kafka adapter, for a database with this many lanes.
+#[must_use]
+pub fn adapter(kafka: &Kafka, lanes: Lanes, drain: Duration) -> KafkaSettings {
+    let membership = match &kafka.group_instance_id {
+        Some(name) => Membership::Static { instance_id: name.clone() },
+        None => Membership::Cooperative,
+    };
+    let usual = ClientSettings::new(&kafka.bootstrap_servers, &kafka.group_id);
+    let client = ClientSettings {
+        membership,
+        session_timeout: kafka.session_timeout,
+        drain,
+        request_timeout: usual.request_timeout.min(kafka.connect_timeout),
+        lanes: lanes.count(),
+        properties: kafka.properties.0.clone(),
+        producer: kafka.producer.0.clone(),
+        consumer: kafka.consumer.0.clone(),
+        ..usual
+    };
+    KafkaSettings {
+        requests_topic: kafka.requests_topic.clone(),
+        replies_topic: kafka.replies_topic.clone(),
+        reply_topics_allowed: kafka.reply_topics_allowed.clone(),
+        spring_type_id: kafka.spring_type_id.clone(),
+        ..KafkaSettings::new(client)
+    }
+}
+
+/// Checks that librdkafka takes the properties of section `kafka`.
+///
+/// # Errors
+///
+/// When it refuses one, with its name and the reason.
+pub fn check(kafka: &Kafka, lanes: Lanes, drain: Duration) -> Result<(), SettingsError> {
+    let checked = adapter(kafka, lanes, drain).client.check();
+    checked.map_err(|error| SettingsError(format!("section `kafka`: {error}")))
+}
 
 /// Finds the cluster, and sees that its topics are what the database was made for.
 ///
@@ -41,7 +82,7 @@ pub async fn connect(settings: &Settings) -> Result<KafkaCluster, ProcessError> 
 
 async fn attempt(settings: &Settings) -> Result<KafkaCluster, ClusterError> {
     let lanes = settings.database.lanes;
-    let cluster = KafkaCluster::connect(settings.kafka.adapter(lanes, settings.drain)).await?;
+    let cluster = KafkaCluster::connect(adapter(&settings.kafka, lanes, settings.drain)).await?;
     let problems = cluster.check_topics(lanes).await?;
     if problems.is_empty() {
         return Ok(cluster);

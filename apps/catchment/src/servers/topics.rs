@@ -1,20 +1,12 @@
 //! The topics of requester and consumer, on the brokers that the settings name.
 
-use std::num::NonZeroU16;
-
 use anyhow::{Context as _, bail};
+use catchment_bootstrap::service::kafka;
 use catchment_bootstrap::settings::Settings;
 use catchment_domain::Lanes;
 use catchment_kafka::{Created, KafkaCluster, TopicPlan};
 
-/// How topics are to be made, besides that requests have a partition for each lane.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    /// How many partitions replies have.
-    pub(crate) reply_partitions: NonZeroU16,
-    /// How many replicas; the brokers' default where it is not said.
-    pub(crate) replication: Option<NonZeroU16>,
-}
+use crate::commands::topics::Plan;
 
 /// Makes the topics that are missing, and checks all of them. Returns each with whether it is
 /// new.
@@ -54,8 +46,7 @@ pub(crate) async fn check(cluster: &KafkaCluster, lanes: Lanes) -> anyhow::Resul
 ///
 /// When a setting is wrong, or no broker answers.
 pub(crate) async fn connect(settings: &Settings) -> anyhow::Result<KafkaCluster> {
-    let cluster =
-        KafkaCluster::connect(settings.kafka.adapter(settings.database.lanes, settings.drain))
-            .await;
+    let adapter = kafka::adapter(&settings.kafka, settings.database.lanes, settings.drain);
+    let cluster = KafkaCluster::connect(adapter).await;
     cluster.context("could not reach Kafka")
 }

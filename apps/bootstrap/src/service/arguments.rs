@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Command, FromArgMatches as _, Subcommand};
 
-use crate::ending::EXIT_CODES;
-use crate::service::Role;
+use super::Role;
+use super::ending::EXIT_CODES;
+use crate::one_line::usage;
 
 /// What the command line says.
 #[derive(Debug, Args)]
@@ -45,7 +46,7 @@ impl Arguments {
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
-                _ => one_line(&error),
+                _ => usage(&error),
             }
         })
     }
@@ -69,15 +70,6 @@ Examples:
         .about(role.about)
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(examples)
-}
-
-/// What clap says of wrong usage, without the usage itself, which `--help` shows.
-#[must_use]
-pub fn one_line(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let said = text.split("\n\nUsage:").next().unwrap_or_default();
-    let said = said.split("\n\nFor more information").next().unwrap_or_default();
-    said.trim_start_matches("error: ").replace("\n\n  tip:", "; tip:")
 }
 
 #[cfg(test)]

@@ -5,26 +5,30 @@ use anyhow::Context as _;
 use catchment_bootstrap::settings::Settings;
 use catchment_domain::Lanes;
 
-use super::calls::Calls;
-use super::report::{self, Measured};
-use super::usage::Watched;
-use super::{Arguments, campaign};
-use crate::cluster::Cluster;
+use self::calls::Calls;
+use self::report::Measured;
+use self::usage::Watched;
+use super::cluster::Cluster;
+use super::scratch::Scratch;
+use crate::bench::{Arguments, campaign};
 use crate::commands::Context;
 use crate::commands::shops::generate;
 use crate::ending::Ending;
 use crate::number::{counted, grouped};
 use crate::output::{Output, note};
 use crate::run::Interrupts;
-use crate::scratch::Scratch;
 use crate::stores::Stores;
+
+mod calls;
+mod report;
+mod usage;
 
 /// Measures on topics and in a schema of its own, which go away afterwards.
 ///
 /// # Errors
 ///
 /// With what could not be done, and why.
-pub(super) async fn run(
+pub(crate) async fn run(
     arguments: &Arguments,
     mut settings: Settings,
     output: Output,
@@ -97,7 +101,7 @@ async fn on(
     caller.end().await;
     // Memory at its highest, processor time in the first campaign.
     let usage = watched.used().into_iter().zip(times);
-    let usage = usage.map(|(last, first)| super::usage::Usage { time: first.time, ..last });
+    let usage = usage.map(|(last, first)| usage::Usage { time: first.time, ..last });
     let usage = usage.collect();
     cluster.stop().await?;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::usage::Usage;
 use crate::number::{counted, grouped, rate};
 use crate::output::{Output, facts, table};
-use crate::percentile::Sample;
+use crate::servers::percentile::Sample;
 
 /// What was measured, all in one run.
 pub(super) struct Measured {

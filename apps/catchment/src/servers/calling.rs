@@ -9,7 +9,7 @@ use catchment_bootstrap::settings::Settings;
 use catchment_domain::{Change, Reply, ShopId};
 use catchment_kafka::Caller;
 
-use crate::topics;
+use super::topics;
 
 /// A command waits for one reply at a time.
 const PENDING: usize = 1;

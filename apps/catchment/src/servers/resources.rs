@@ -1,4 +1,4 @@
-//! What processes use: memory and processor time, where the system tells (Linux's `/proc`).
+//! The processor time of processes, where the system tells (Linux's `/proc`).
 
 mod listener;
 
@@ -11,17 +11,6 @@ pub(crate) use self::listener::listening_on;
 /// A tick of the processor times in `/proc`: Linux shows them to programs as hundredths of a
 /// second, whatever the kernel counts in.
 const TICK: Duration = Duration::from_millis(10);
-
-/// The most memory that a process had, in bytes.
-pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
-    peak_of(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
-}
-
-fn peak_of(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1_024)
-}
 
 /// The processor time that a process took itself.
 pub(crate) fn own_time(pid: u32) -> Option<Duration> {
@@ -88,17 +77,10 @@ mod tests {
         assert_eq!(Stat::parse("17 (a) S 1"), None);
     }
 
-    #[test]
-    fn the_peak_is_read_in_bytes() {
-        assert_eq!(peak_of("VmPeak:\t 9 kB\nVmHWM:\t  2048 kB\nVmRSS: 1 kB\n"), Some(2_097_152));
-        assert_eq!(peak_of("Name:\tx\n"), None);
-    }
-
     #[cfg(target_os = "linux")]
     #[test]
-    fn this_process_takes_memory_and_time() {
+    fn this_process_takes_time() {
         let pid = std::process::id();
-        assert!(peak_memory(pid).is_some_and(|bytes| 100_000 < bytes));
         assert!(processor_time(pid).is_some());
     }
 }

@@ -12,12 +12,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use async_trait::async_trait;
 use catchment_bootstrap::settings::Settings;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use self::process::Process;
+use crate::workers::Workers;
 
 /// How long processes may take until they are ready.
 const READY: Duration = Duration::from_mins(1);
@@ -99,7 +101,7 @@ impl Cluster {
     }
 
     /// Returns only when a process ended by itself, with what it said.
-    pub(crate) async fn failure(&mut self) -> anyhow::Error {
+    pub(super) async fn failure(&mut self) -> anyhow::Error {
         while let Some(ended) = self.tasks.join_next().await {
             match ended {
                 Ok(Ok(())) => {}
@@ -141,6 +143,17 @@ impl Cluster {
     }
 }
 
+#[async_trait]
+impl Workers for Cluster {
+    async fn failure(&mut self) -> anyhow::Error {
+        Self::failure(self).await
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        Self::stop(self).await
+    }
+}
+
 /// What the processes need to know that the command line of this one may have changed.
 fn variables(settings: &Settings) -> [(&'static str, String); 7] {
     let Settings { database, kafka, log, .. } = settings;
@@ -151,6 +164,6 @@ fn variables(settings: &Settings) -> [(&'static str, String); 7] {
         ("CATCHMENT__KAFKA__REQUESTS_TOPIC", kafka.requests_topic.clone()),
         ("CATCHMENT__KAFKA__REPLIES_TOPIC", kafka.replies_topic.clone()),
         ("CATCHMENT__KAFKA__GROUP_ID", kafka.group_id.clone()),
-        ("CATCHMENT__LOG__LEVEL", log.filter.clone()),
+        ("CATCHMENT__LOG__LEVEL", log.filter.to_string()),
     ]
 }

@@ -12,7 +12,7 @@ use axum::routing::get;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::readiness::Readiness;
+use super::readiness::Readiness;
 
 /// The probes, bound to their address but not served yet.
 pub(crate) struct Probes(TcpListener);

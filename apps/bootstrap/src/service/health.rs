@@ -56,9 +56,9 @@ const fn reachable(address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use super::super::probes::Probes;
+    use super::super::readiness::Readiness;
     use super::*;
-    use crate::probes::Probes;
-    use crate::readiness::Readiness;
 
     #[tokio::test]
     async fn a_service_is_asked_over_its_own_probes() {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use catchment_bootstrap::settings::Settings;
 
-use crate::cluster::Cluster;
-use crate::resources::{listening_on, own_time, peak_memory, processor_time};
+use crate::memory::peak_memory;
+use crate::servers::cluster::Cluster;
+use crate::servers::resources::{listening_on, own_time, processor_time};
 
 /// The processes whose pids are known.
 pub(super) struct Watched(Vec<Process>);

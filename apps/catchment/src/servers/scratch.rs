@@ -9,10 +9,11 @@ use catchment_bootstrap::settings::{Database, Settings};
 use catchment_domain::Lanes;
 use catchment_kafka::KafkaCluster;
 
+use super::topics;
+use crate::commands::topics::Plan;
 use crate::ending::{WrongUsage, complain};
 use crate::random;
 use crate::stores;
-use crate::topics::{self, Plan};
 
 /// A requester leases one partition, and ad-hoc calls of this process read the other.
 const PLAN: Plan = Plan { reply_partitions: NonZeroU16::MIN.saturating_add(1), replication: None };

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use catchment_domain::{Change, Status};
 
-use crate::calling::Calling;
 use crate::commands::Context;
-use crate::percentile::Sample;
+use crate::servers::calling::Calling;
+use crate::servers::percentile::Sample;
 
 /// How long a call may take.
 const TIMEOUT: Duration = Duration::from_secs(30);

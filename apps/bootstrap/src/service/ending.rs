@@ -81,22 +81,6 @@ impl From<ServiceError> for ProcessError {
     }
 }
 
-/// An error and what is behind it, in one line. What an error says of its source is not said
-/// again.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let said = error.to_string();
-        if !line.ends_with(&said) {
-            line = format!("{line}: {said}");
-        }
-        source = error.source();
-    }
-    line
-}
-
 /// Says what went wrong, in one line whatever a library has to say. A stderr that takes
 /// nothing changes nothing.
 pub(crate) fn complain(role: &str, what: &impl Display) {

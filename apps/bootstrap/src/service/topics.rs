@@ -8,8 +8,9 @@ use catchment_kafka::{ClusterError, KafkaCluster, Reached, TopicProblem};
 use catchment_seaorm::{Reached as Stored, SeaOrmStore};
 use tokio::time::sleep;
 
-use crate::ending::{ProcessError, chain};
-use crate::kafka::refusal;
+use super::ending::ProcessError;
+use super::kafka::refusal;
+use crate::one_line::chain;
 
 /// How often the topics are looked at while they are worked with.
 const LOOK: Duration = Duration::from_secs(20);

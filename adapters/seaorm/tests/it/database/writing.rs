@@ -1,0 +1,28 @@
+//! Writes that fail.
+
+use catchment_domain::ports::{ShopRepository, StoreError};
+use catchment_domain::{Lane, Scope, ShopImport};
+
+use crate::scene::{ids_in, row, terms};
+use crate::world::World;
+
+/// A sequence that has no number left fails as a disk does that has no room left.
+#[tokio::test]
+async fn a_full_disk_leaves_everything_as_it_was() {
+    let world = World::new();
+    let store = world.open().await;
+    world
+        .execute(
+            "CREATE TABLE last (id INTEGER PRIMARY KEY AUTOINCREMENT);
+             INSERT INTO last VALUES (9223372036854775807);
+             CREATE TRIGGER full AFTER INSERT ON shop WHEN NEW.id LIKE '%9'
+             BEGIN INSERT INTO last DEFAULT VALUES; END",
+        )
+        .await;
+    let ids = ids_in(store.lanes(), Lane(0), 50);
+    let rows: Vec<ShopImport> = ids.iter().map(row).collect();
+    let full = store.import(&rows, terms(&store).await).await.unwrap_err();
+    let StoreError::Unavailable(source) = full else { panic!("{full:?}") };
+    assert!(source.to_string().ends_with("database or disk is full"), "{source}");
+    assert_eq!(store.count(&Scope::everything()).await.unwrap(), 0);
+}

@@ -1,0 +1,59 @@
+//! What a program says that was built without the feature `servers`.
+
+use std::time::Duration;
+
+use catchment_bootstrap::settings::Settings;
+use catchment_domain::{Change, Lanes, Reply, ShopId};
+
+use crate::commands::topics::Plan;
+use crate::ending::WrongUsage;
+
+const MISSING: WrongUsage = WrongUsage(
+    "this program was built without Kafka and PostgreSQL; build it with \
+     `cargo build --release -p catchment --features servers`",
+);
+
+pub(crate) async fn call(_: &Settings, _: ShopId, _: Change, _: Duration) -> anyhow::Result<Reply> {
+    Err(MISSING.into())
+}
+
+pub(crate) async fn create_topics(
+    _: &Settings,
+    _: Lanes,
+    _: Plan,
+) -> anyhow::Result<Vec<(String, bool)>> {
+    Err(MISSING.into())
+}
+
+pub(crate) async fn check_topics(_: &Settings, _: Lanes) -> anyhow::Result<()> {
+    Err(MISSING.into())
+}
+
+pub(crate) mod demo {
+    use super::MISSING;
+    use crate::Output;
+    use crate::demo::Arguments;
+    use crate::run::Interrupts;
+    use catchment_bootstrap::settings::Settings;
+
+    pub(crate) async fn run(
+        _: &Arguments,
+        _: Settings,
+        _: Output,
+        _: &mut Interrupts,
+    ) -> anyhow::Result<Option<u64>> {
+        Err(MISSING.into())
+    }
+}
+
+pub(crate) mod bench {
+    use super::MISSING;
+    use crate::Output;
+    use crate::bench::Arguments;
+    use crate::ending::Ending;
+    use catchment_bootstrap::settings::Settings;
+
+    pub(crate) async fn run(_: &Arguments, _: Settings, _: Output) -> anyhow::Result<Ending> {
+        Err(MISSING.into())
+    }
+}

@@ -1,0 +1,63 @@
+//! Everything that talks to Kafka and to the services there: single calls, topics, and the demo
+//! and the benchmark with requester and consumers as processes of their own.
+//!
+//! Only built with the feature `servers`; without it, `no_servers.rs` stands in its place.
+
+pub(crate) mod bench;
+mod calling;
+mod cluster;
+pub(crate) mod demo;
+mod percentile;
+mod resources;
+mod scratch;
+mod topics;
+
+use std::time::Duration;
+
+use catchment_bootstrap::settings::Settings;
+use catchment_domain::{Change, Lanes, Reply, ShopId};
+use catchment_kafka::Created;
+
+use self::calling::Calling;
+use crate::commands::topics::Plan;
+
+/// Asks one shop over Kafka. Returns the reply.
+///
+/// # Errors
+///
+/// When Kafka cannot be reached, or there is no reply in time.
+pub(crate) async fn call(
+    settings: &Settings,
+    shop: ShopId,
+    change: Change,
+    timeout: Duration,
+) -> anyhow::Result<Reply> {
+    let calling = Calling::start(settings).await?;
+    let reply = calling.call(shop, change, timeout).await;
+    calling.end().await;
+    reply
+}
+
+/// Makes the topics that are missing, and checks all of them. Returns each with whether it is
+/// new.
+///
+/// # Errors
+///
+/// When the brokers do not answer or refuse, or a topic that was there cannot be used.
+pub(crate) async fn create_topics(
+    settings: &Settings,
+    lanes: Lanes,
+    plan: Plan,
+) -> anyhow::Result<Vec<(String, bool)>> {
+    let created = topics::create(&topics::connect(settings).await?, lanes, plan).await?;
+    Ok(created.into_iter().map(|(topic, created)| (topic, created == Created::New)).collect())
+}
+
+/// Checks that requests and replies can travel.
+///
+/// # Errors
+///
+/// When the brokers do not answer, or a topic is missing or cannot be used.
+pub(crate) async fn check_topics(settings: &Settings, lanes: Lanes) -> anyhow::Result<()> {
+    topics::check(&topics::connect(settings).await?, lanes).await
+}

@@ -1,0 +1,5 @@
+DROP TABLE receipt;
+DROP TABLE lane_state;
+DROP TABLE shop_state;
+DROP TABLE shop;
+DROP TABLE installation;

@@ -1,0 +1,67 @@
+-- What applying requests needs.
+--
+-- installation: one row. It has the number of lanes that the database was made for, the newest
+--   revision that was given out, and the number of imports.
+-- shop: what shops are.
+-- shop_state: what is in force at them. It is a table of its own because a batch writes whole
+--   rows of neighbours, and the bytes written are its cost. "causes" is one value: a row per
+--   cause would halve the speed.
+-- lane_state: one row per lane of requests, with its owner and how far it was applied.
+-- receipt: one row per batch, because a row per shop would take a quarter of the speed. Its key
+--   has the epoch: a log that is new with its process begins again at position 0, but its
+--   epochs go on.
+--
+-- COLLATE "C" compares ids, categories and regions byte by byte, as the domain does, whatever
+-- language the database speaks.
+
+CREATE TABLE installation (
+    id integer NOT NULL PRIMARY KEY,
+    lanes integer NOT NULL,
+    revision bigint NOT NULL,
+    imports bigint NOT NULL
+);
+
+CREATE TABLE shop (
+    lane integer NOT NULL,
+    id varchar(128) COLLATE "C" NOT NULL,
+    name text NOT NULL,
+    category text COLLATE "C" NOT NULL,
+    region text COLLATE "C" NOT NULL,
+    latitude double precision NOT NULL,
+    longitude double precision NOT NULL,
+    PRIMARY KEY (lane, id)
+);
+
+CREATE TABLE shop_state (
+    lane integer NOT NULL,
+    id varchar(128) COLLATE "C" NOT NULL,
+    base_radius integer NOT NULL,
+    base_revision bigint NOT NULL,
+    base_effect smallint NOT NULL,
+    radius integer NOT NULL,
+    version bigint NOT NULL,
+    causes bytea,
+    PRIMARY KEY (lane, id)
+);
+
+CREATE TABLE lane_state (
+    lane integer NOT NULL PRIMARY KEY,
+    log_id varchar(32) NOT NULL,
+    log_lasting boolean NOT NULL,
+    epoch bigint NOT NULL,
+    applied_next bigint NOT NULL,
+    replied_next bigint NOT NULL,
+    last_id varchar(36),
+    expired_up_to bigint
+);
+
+CREATE TABLE receipt (
+    lane integer NOT NULL,
+    epoch bigint NOT NULL,
+    from_position bigint NOT NULL,
+    to_position bigint NOT NULL,
+    log_id varchar(32) NOT NULL,
+    stored_at bigint NOT NULL,
+    entries bytea NOT NULL,
+    PRIMARY KEY (lane, epoch, from_position)
+);
