@@ -1,5 +1,5 @@
-//! What a `SQLite` file adds to the contract: opening it, sharing it, and writing
-//! it where that fails.
+//! What a `SQLite` file adds to the contract: opening it, sharing it, and writing it where that
+//! fails.
 
 mod opening;
 mod sharing;

@@ -35,6 +35,7 @@ pub(crate) struct Arguments {
 
 /// How topics are to be made, besides that requests have a partition for each lane.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "servers"), expect(dead_code, reason = "no topics are made without"))]
 pub(crate) struct Plan {
     /// How many partitions replies have.
     pub(crate) reply_partitions: NonZeroU16,

@@ -16,7 +16,7 @@ async fn a_full_disk_leaves_everything_as_it_was() {
             "CREATE TABLE last (id INTEGER PRIMARY KEY AUTOINCREMENT);
              INSERT INTO last VALUES (9223372036854775807);
              CREATE TRIGGER full AFTER INSERT ON shop WHEN NEW.id LIKE '%9'
-             BEGIN INSERT INTO last DEFAULT VALUES; END",
+             BEGIN INSERT INTO last VALUES (NULL); END",
         )
         .await;
     let ids = ids_in(store.lanes(), Lane(0), 50);
