@@ -32,9 +32,11 @@ impl World {
 
     /// A schema without tables, and no topics.
     pub(crate) fn empty() -> Self {
+        // Where a server is missing, this fails before there is anything to remove again.
+        let (url, _) = (variable("CATCHMENT_TEST_POSTGRES"), servers());
         let name = format!("it_{}", Uuid::now_v7().simple());
         let world = Self { name, runtime: Runtime::new().unwrap() };
-        let (url, settings) = (variable("CATCHMENT_TEST_POSTGRES"), store_settings());
+        let settings = store_settings();
         let made = SeaOrmStore::create_schema(&url, &world.name, &settings);
         world.runtime.block_on(made).unwrap();
         world
