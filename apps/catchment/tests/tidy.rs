@@ -103,16 +103,19 @@ fn a_test_that_is_ignored_for_another_reason_is_found() {
     }
 }
 
-/// Whether a line ignores a test, and not because the test needs a server. No doc test does.
+/// Whether a line ignores a test for another reason than a server that it needs. A doc test
+/// needs none.
 fn is_ignored_otherwise(line: &str) -> bool {
-    let is_server = |attribute: &str| {
-        SERVERS.iter().any(|server| attribute.starts_with(&format!(" = \"needs {server}\"]")))
+    let is_server = |reason: &str| {
+        SERVERS.iter().any(|server| reason.starts_with(&format!(" = \"needs {server}\"]")))
     };
-    let attribute =
-        line.split_once(concat!("#[", "ignore")).is_some_and(|(_, rest)| !is_server(rest));
-    let condition = line.contains("#[cfg_attr(") && line.contains(", ignore");
-    let fence = line.split_once("```").is_some_and(|(_, language)| language.contains("ignore"));
-    attribute || condition || fence
+    let attribute = line.split_once(concat!("#[", "ignore"));
+    let line = line.trim_start();
+    let comment = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
+    let fence = comment.and_then(|comment| comment.trim_start().strip_prefix("```"));
+    attribute.is_some_and(|(_, reason)| !is_server(reason))
+        || line.starts_with("#[cfg_attr(") && line.contains(", ignore")
+        || fence.is_some_and(|language| language.contains("ignore"))
 }
 
 #[test]
