@@ -36,7 +36,7 @@ pub use catchment_request_reply::pending::Counters as CallCounters;
 pub use catchment_request_reply::requester::CallError;
 pub use catchment_request_reply::{
     Created, GroupEvent, GroupEvents, Membership, NotClosed, Reader, RoundTrip, RoundTripError,
-    Sender, Settings as ClientSettings, SettingsError, TopicsError,
+    Sender, Settings as ClientSettings, SettingsError, TopicsError, is_secret,
 };
 pub use cluster::{ClusterError, KafkaCluster, Reached, TopicPlan, TopicProblem};
 pub use counts::KafkaCounts;

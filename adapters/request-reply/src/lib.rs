@@ -53,7 +53,7 @@ pub use reader::{GroupEvent, GroupEvents, Reader, Record, Watermarks};
 pub use record::{Header, Incoming, Message, OwnedRecord, Timestamp};
 pub use round_trip::{RoundTrip, RoundTripError, Route, raw_round_trip};
 pub use sender::Sender;
-pub use settings::{Membership, Settings};
+pub use settings::{Membership, Settings, is_secret};
 pub use topics::{Created, NewTopic, Topics};
 
 /// The examples of the README are compiled, too.

@@ -16,7 +16,7 @@ use rdkafka::error::KafkaError;
 use crate::error::SettingsError;
 use properties::{CONSUMER, PRODUCER, reason_to_refuse};
 
-use properties::is_secret;
+pub use properties::is_secret;
 
 /// Memory for records that were read ahead and not taken yet, over all lanes.
 const READ_AHEAD_KILOBYTES: u32 = 64 * 1024;

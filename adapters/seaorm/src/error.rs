@@ -15,7 +15,10 @@ mod sqlite;
 
 /// What a failure of the database is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only a server fails so"))]
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "only PostgreSQL returns some of these")
+)]
 pub(crate) enum Failure {
     /// Somebody else's transaction is in the way: roll back and try again.
     Busy,

@@ -123,6 +123,9 @@ pub(crate) struct StoredShop<'a> {
     pub(crate) id: &'a ShopId,
     pub(crate) state: &'a ShopState,
     /// Whether it was not there.
-    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "a file replaces rows"))]
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "only PostgreSQL tells inserts from updates")
+    )]
     pub(crate) is_new: bool,
 }

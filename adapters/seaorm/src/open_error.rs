@@ -22,8 +22,8 @@ pub enum OpenError {
     Url { url: String },
     /// The program was built without `PostgreSQL`.
     #[error(
-        "`{database}` is on a server, and this program was built without PostgreSQL; \
-         build it with the feature `servers`"
+        "`{database}` is on a server, and this program was built without PostgreSQL: \
+         feature `postgres` of `catchment-seaorm`"
     )]
     NotBuilt { database: String },
     /// There is no such database, and none was to be created.
@@ -38,6 +38,12 @@ pub enum OpenError {
     /// An older version of this program made the tables.
     #[error("`{database}` was made by an older version; run `catchment database migrate`")]
     Older { database: String },
+    /// A version made the tables that did not keep which steps it took.
+    #[error(
+        "`{database}` was made by an early version, and this one cannot bring it up to date; \
+         name a new file, and import the shops again"
+    )]
+    Early { database: String },
     /// The file is something else than a database.
     #[error("`{database}` is no database, or a damaged one; name another file")]
     NotADatabase { database: String },

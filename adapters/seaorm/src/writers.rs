@@ -159,13 +159,14 @@ impl Transaction {
         self.held.as_ref().map(|held| &held.connection).ok_or(StoreError::Fenced)
     }
 
-    /// Stores everything. After an error of a server, nobody knows whether it did. A file is
-    /// written by this process, and `SQLite` reports an error only where the end of the
-    /// transaction was not written; so does a server whose disk is full.
+    /// Stores everything. After an error of a server, nobody knows whether it did, unless its
+    /// disk is full. After an error of a file, nobody sees the change; only a crash before the
+    /// next commit could bring it back.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         if let Err(error) = self.connection()?.execute_unprepared("COMMIT").await {
             let is_file = self.held.as_ref().is_some_and(|held| held.pool.server.is_none());
-            if is_file || Failure::of(&error) == Failure::Full {
+            let failure = Failure::of(&error);
+            if failure == Failure::Full || (is_file && failure != Failure::Lost) {
                 return Err(classify(error));
             }
             tracing::warn!(%error, "the answer to a commit was an error");

@@ -17,6 +17,6 @@ mod allocator;
 
 pub use clock::SystemClock;
 pub use held_up::HeldUp;
-pub use one_line::{chain, usage};
+pub use one_line::{chain, without_usage};
 #[cfg(feature = "servers")]
 pub use service::{ProcessError, Readiness, Role, Service, Shutdown, health, run};

@@ -17,7 +17,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 /// The message of clap without the usage text, which `--help` shows.
 #[must_use]
-pub fn usage(error: &clap::Error) -> String {
+pub fn without_usage(error: &clap::Error) -> String {
     let text = error.to_string();
     let said = text.split("\n\nUsage:").next().unwrap_or_default();
     let said = said.split("\n\nFor more information").next().unwrap_or_default();

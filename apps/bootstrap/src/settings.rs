@@ -22,6 +22,7 @@ pub use keys::Shown;
 pub use layers::Layers;
 
 use self::keys::Keys;
+use crate::telemetry;
 
 /// Every setting, checked.
 pub struct Settings {
@@ -135,8 +136,10 @@ impl Engine {
 
 impl Log {
     fn read(keys: &Keys) -> Result<Self, SettingsError> {
-        let explain = |error| format!("expected a level or a filter: {error}");
-        let filter = keys.parsed("log.level", explain)?;
+        const LEVEL: &str = "log.level";
+        let filter = telemetry::parse(keys.text(LEVEL)?).map_err(|error| {
+            keys.refuse(LEVEL, format_args!("expected a level or a filter: {error}"))
+        })?;
         let json = match keys.text("log.format")? {
             "json" => true,
             "text" => false,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, fmt};
@@ -12,7 +12,7 @@ use crate::settings::Log;
 /// Installs what the settings say; `RUST_LOG` wins over their filter where it is one.
 pub fn install(log: &Log) {
     let variable = std::env::var_os("RUST_LOG").and_then(|filter| filter.into_string().ok());
-    let filter = variable.and_then(|filter| filter.parse().ok());
+    let filter = variable.and_then(|filter| parse(&filter).ok());
     let filter = filter.unwrap_or_else(|| log.filter.clone());
     let lines = fmt::layer().with_writer(io::stderr);
     let lines = if log.json {
@@ -20,15 +20,21 @@ pub fn install(log: &Log) {
     } else {
         lines.with_target(false).with_ansi(false).boxed()
     };
-    Registry::default().with(lines.with_filter(at_least_warnings(filter))).init();
+    Registry::default().with(lines.with_filter(filter)).init();
 }
 
-/// The filter, with warnings of everything that it does not name.
-fn at_least_warnings(filter: Targets) -> Targets {
-    match filter.default_level() {
-        Some(_) => filter,
-        None => filter.with_default(LevelFilter::WARN),
-    }
+/// Reads a filter: a level for everything, levels for targets, or both, separated by commas.
+/// Without a level for everything, that is `warn`. Empty parts are ignored.
+///
+/// # Errors
+///
+/// When a part is no level and no `target=level`.
+pub(crate) fn parse(text: &str) -> Result<Targets, ParseError> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parts: Vec<&str> = parts.collect();
+    let filter = if parts.is_empty() { Targets::new() } else { parts.join(",").parse()? };
+    let has_level = parts.iter().any(|part| part.parse::<LevelFilter>().is_ok());
+    Ok(if has_level { filter } else { filter.with_default(LevelFilter::WARN) })
 }
 
 #[cfg(test)]
@@ -46,8 +52,11 @@ mod tests {
             ("elsewhere=trace", true, false),
             ("elsewhere=trace,info", true, true),
             ("catchment=debug", true, true),
+            ("", true, false),
+            ("info,", true, true),
+            (" elsewhere=trace , error ", false, false),
         ] {
-            let filter = at_least_warnings(text.parse().unwrap());
+            let filter = parse(text).unwrap();
             let enables = |level: &Level| filter.would_enable("catchment", level);
             assert_eq!((enables(&Level::WARN), enables(&Level::INFO)), (warns, informs), "{text}");
         }

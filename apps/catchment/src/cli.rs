@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use catchment_bootstrap::usage;
+use catchment_bootstrap::without_usage;
 use catchment_domain::{Limit, LimitError};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -115,7 +115,7 @@ impl Cli {
             ErrorKind::DisplayHelp
             | ErrorKind::DisplayVersion
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
-            _ => usage(&error),
+            _ => without_usage(&error),
         })
     }
 }

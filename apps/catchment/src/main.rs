@@ -18,7 +18,7 @@ mod city;
 mod number;
 mod output;
 mod random;
-mod memory;
+mod peak_memory;
 #[cfg_attr(not(feature = "servers"), path = "no_servers.rs")]
 mod servers;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::settings::{DatabaseUrl, Settings};
 use catchment_domain::{Change, Lanes, Reply, ShopId};
 
 use crate::commands::topics::Plan;
@@ -12,6 +12,10 @@ const MISSING: WrongUsage = WrongUsage(
     "this program was built without Kafka and PostgreSQL; build it with \
      `cargo build --release -p catchment --features servers`",
 );
+
+pub(crate) fn check_database(url: &DatabaseUrl) -> anyhow::Result<()> {
+    if url.is_postgres() { Err(MISSING.into()) } else { Ok(()) }
+}
 
 pub(crate) async fn call(_: &Settings, _: ShopId, _: Change, _: Duration) -> anyhow::Result<Reply> {
     Err(MISSING.into())

@@ -14,12 +14,22 @@ mod topics;
 
 use std::time::Duration;
 
-use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::settings::{DatabaseUrl, Settings};
 use catchment_domain::{Change, Lanes, Reply, ShopId};
 use catchment_kafka::Created;
 
 use self::calling::Calling;
 use crate::commands::topics::Plan;
+
+/// Checks that this program can open the database: it can open each.
+///
+/// # Errors
+///
+/// Never; a program without servers has some.
+#[expect(clippy::unnecessary_wraps, reason = "a program without servers returns errors")]
+pub(crate) fn check_database(_: &DatabaseUrl) -> anyhow::Result<()> {
+    Ok(())
+}
 
 /// Asks one shop over Kafka. Returns the reply.
 ///

@@ -14,6 +14,8 @@ use catchment_domain::ports::{
 use catchment_domain::{Lane, Receipt};
 use catchment_seaorm::{Migrated, SeaOrmStore, StoreSettings};
 
+use crate::servers;
+
 /// How many connections read beside those that write.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 /// How many write to a server side by side.
@@ -30,28 +32,29 @@ fn settings(database: &Database, create: bool) -> StoreSettings {
 ///
 /// When it cannot be used.
 pub(crate) async fn migrate(database: &Database, create: bool) -> anyhow::Result<Migrated> {
+    servers::check_database(&database.url)?;
     let migrated = SeaOrmStore::migrate(database.url.expose(), &settings(database, create)).await;
     migrated.context("could not bring the database up to date")
 }
 
-#[cfg(feature = "servers")]
 /// Makes an empty schema in a server's database.
 ///
 /// # Errors
 ///
 /// When there is one of that name, or the server refuses.
+#[cfg(feature = "servers")]
 pub(crate) async fn create_schema(database: &Database, name: &str) -> anyhow::Result<()> {
     let settings = settings(database, false);
     let made = SeaOrmStore::create_schema(database.url.expose(), name, &settings).await;
     made.with_context(|| format!("could not make the schema {name}"))
 }
 
-#[cfg(feature = "servers")]
 /// Drops a schema with all that is in it.
 ///
 /// # Errors
 ///
 /// When the server refuses.
+#[cfg(feature = "servers")]
 pub(crate) async fn drop_schema(database: &Database, name: &str) -> anyhow::Result<()> {
     let settings = settings(database, false);
     let dropped = SeaOrmStore::drop_schema(database.url.expose(), name, &settings).await;
@@ -64,6 +67,7 @@ pub(crate) async fn drop_schema(database: &Database, name: &str) -> anyhow::Resu
 ///
 /// When it cannot.
 pub(crate) async fn check(database: &Database) -> anyhow::Result<String> {
+    servers::check_database(&database.url)?;
     let checked = SeaOrmStore::check(database.url.expose(), &settings(database, false)).await;
     checked.context("the database cannot be used")
 }
@@ -100,6 +104,7 @@ impl Stores {
     }
 
     async fn connect(database: &Database, create: bool) -> anyhow::Result<Self> {
+        servers::check_database(&database.url)?;
         let settings = settings(database, create);
         let clock = Arc::clone(&settings.clock);
         let store = SeaOrmStore::connect(database.url.expose(), &settings).await;

@@ -6,7 +6,7 @@ use crate::engine::Engine;
 
 /// Who applies and answers requests: the engine of this process, or processes of their own.
 #[async_trait]
-pub(crate) trait Workers: Send {
+pub(crate) trait Workers: Send + Sync {
     /// Returns only when they cannot go on, with the reason.
     async fn failure(&mut self) -> anyhow::Error;
 

@@ -84,6 +84,7 @@ const SECRETS: [&str; 6] =
     ["password", "passphrase", "secret", "key.pem", "jaas", "oauthbearer.config"];
 
 /// Whether the value of this property must not be shown.
-pub(super) fn is_secret(key: &str) -> bool {
+#[must_use]
+pub fn is_secret(key: &str) -> bool {
     SECRETS.iter().any(|part| key.contains(part))
 }

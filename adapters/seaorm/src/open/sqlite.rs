@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use catchment_migrations::Migration;
+use catchment_migrations::{Migration, TABLE};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
@@ -138,6 +138,10 @@ impl<'a> Opening<'a> {
         let objects = self.number(connection, "SELECT count(*) FROM sqlite_schema").await?;
         let id = self.number(connection, "PRAGMA application_id").await?;
         if id == APPLICATION_ID {
+            let table = format!("SELECT count(*) FROM sqlite_schema WHERE name = '{TABLE}'");
+            if self.number(connection, &table).await? == 0 {
+                return Err(OpenError::Early { database: self.path() });
+            }
             return Applied::read(connection, &self.steps, self.path).await;
         }
         let is_new = id == 0 && objects == 0 && self.settings.create;

@@ -8,7 +8,7 @@ use clap::{Args, Command, FromArgMatches as _, Subcommand};
 
 use super::Role;
 use super::ending::EXIT_CODES;
-use crate::one_line::usage;
+use crate::one_line::without_usage;
 
 /// What the command line says.
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ impl Arguments {
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
-                _ => usage(&error),
+                _ => without_usage(&error),
             }
         })
     }

@@ -91,4 +91,17 @@ mod tests {
         }
         assert_eq!(shown("kafka.properties.sasl.username", "me"), "me");
     }
+
+    /// A build without Kafka has to know them, too.
+    #[cfg(feature = "servers")]
+    #[test]
+    fn the_client_of_kafka_has_the_same_secrets() {
+        for name in SECRETS {
+            let key = format!("some.{name}.of.it");
+            assert!(is_secret(&key) && catchment_kafka::is_secret(&key), "{key}");
+        }
+        for key in ["sasl.username", "client.id", "ssl.ca.location"] {
+            assert!(!is_secret(key) && !catchment_kafka::is_secret(key), "{key}");
+        }
+    }
 }

@@ -35,7 +35,10 @@ pub(crate) struct Arguments {
 
 /// How topics are to be made, besides that requests have a partition for each lane.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "servers"), expect(dead_code, reason = "no topics are made without"))]
+#[cfg_attr(
+    not(feature = "servers"),
+    expect(dead_code, reason = "read only with the feature `servers`")
+)]
 pub(crate) struct Plan {
     /// How many partitions replies have.
     pub(crate) reply_partitions: NonZeroU16,

@@ -83,6 +83,15 @@ async fn an_older_database_gets_the_steps_that_it_lacks_or_none() {
 }
 
 #[tokio::test]
+async fn a_database_that_kept_no_steps_is_of_an_early_version() {
+    let world = World::new();
+    world.open().await.close().await.unwrap();
+    world.execute("DROP TABLE catchment_migrations").await;
+    let expected = |error: &OpenError| matches!(error, OpenError::Early { .. });
+    check(&world, &world.settings(), expected).await;
+}
+
+#[tokio::test]
 async fn a_database_of_a_step_that_has_changed_since_is_left_alone() {
     let world = World::new();
     world.open().await.close().await.unwrap();

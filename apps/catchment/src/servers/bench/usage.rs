@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use catchment_bootstrap::settings::Settings;
 
-use crate::memory::peak_memory;
+use crate::peak_memory::peak_memory;
 use crate::servers::cluster::Cluster;
 use crate::servers::resources::{listening_on, own_time, processor_time};
 
