@@ -1,5 +1,7 @@
 //! What a program says that was built without the feature `servers`.
 
+#![expect(clippy::unused_async, reason = "the functions that these stand for wait")]
+
 use std::time::Duration;
 
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
