@@ -1,6 +1,5 @@
 //! The built command, from outside: what it prints, how it exits, and what it leaves behind.
 #![expect(clippy::unwrap_used, reason = "a step that a test builds on must work")]
-#![expect(clippy::print_stderr, reason = "a test without its data says so")]
 #![cfg_attr(
     feature = "servers",
     expect(clippy::indexing_slicing, clippy::panic, reason = "a step of a test must work")
