@@ -1,7 +1,7 @@
 //! Campaigns: the state machine of commands, and the rules by which replies are entered.
 //!
 //! `campaign/properties.rs` compares both with a naive ledger, `campaign/lists.rs` examines
-//! lists, tallies and the order of sending.
+//! lists and tallies.
 
 #![expect(clippy::unwrap_used, reason = "what is written in a test is known to be right")]
 #![expect(clippy::indexing_slicing, reason = "places are drawn from what is there")]

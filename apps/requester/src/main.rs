@@ -9,6 +9,7 @@ use catchment_bootstrap::database::{self, DATABASE};
 use catchment_bootstrap::kafka::{self, KAFKA};
 use catchment_bootstrap::settings::Settings;
 use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, random, topics};
+use catchment_domain::WindowLimits;
 use catchment_domain::ports::Holder;
 use catchment_domain::service::{LaneKeeper, RequesterPorts, RequesterTerms};
 use catchment_kafka::KafkaCluster;
@@ -45,7 +46,12 @@ async fn request(service: Service) -> Result<(), ProcessError> {
         clock: Arc::new(SystemClock),
     };
     let engine = settings.engine;
-    let terms = RequesterTerms { lease: engine.lease, look: engine.look, resend: engine.resend };
+    let terms = RequesterTerms {
+        lease: engine.lease,
+        look: engine.look,
+        resend: engine.resend,
+        limits: WindowLimits::new(settings.database.lanes),
+    };
     let keeper = LaneKeeper::new(Holder(random::uuid()), ports, terms);
     let work = Work::new(keeper, engine.look, readiness).run(shutdown);
     let worked = tokio::select! {

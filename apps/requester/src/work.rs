@@ -70,7 +70,7 @@ impl Work {
     }
 
     /// What comes between two steps.
-    async fn rest(&self, step: Step) {
+    async fn rest(&mut self, step: Step) {
         // Running out of time is the other good end of a rest.
         match step {
             Step::Worked => tokio::task::yield_now().await,
