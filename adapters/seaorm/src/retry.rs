@@ -6,9 +6,9 @@ use std::time::Duration;
 use catchment_domain::ports::{CommandError, StoreError};
 use sea_orm::DbErr;
 
-use crate::error::Failure;
+use crate::error::{Failure, InTheWay};
 
-/// How often a transaction is tried before the database counts as unavailable.
+/// How often a transaction is tried before its caller is told what is in its way.
 const ATTEMPTS: u32 = 4;
 
 /// Runs a whole transaction, and again a few times while others are in its way: those that
@@ -44,14 +44,16 @@ pub(crate) trait MayBeBusy {
 
 impl MayBeBusy for DbErr {
     fn is_busy(&self) -> bool {
-        Failure::of(self) == Failure::Busy
+        matches!(Failure::of(self), Failure::Busy | Failure::Locked | Failure::Duplicate)
     }
 }
 
 impl MayBeBusy for StoreError {
     fn is_busy(&self) -> bool {
         match self {
-            Self::Unavailable(source) => source.downcast_ref().is_some_and(DbErr::is_busy),
+            Self::Unavailable(error) => {
+                error.downcast_ref().is_some_and(|InTheWay { source, .. }| source.is_busy())
+            }
             Self::Fenced | Self::BadData { .. } | Self::Refused { .. } => false,
         }
     }
