@@ -43,7 +43,7 @@ fn causes(count: u64) -> Vec<ActiveCause> {
         } else {
             format!("{}%", 100 - revision).parse().unwrap()
         };
-        let origin = Origin::Campaign(campaign(revision));
+        let origin = Origin::Campaign(Revision(revision));
         ActiveCause { origin, kind: kind(name), rank: Rank(10), limit, effect: Effect::Applied }
     };
     (1..=count).zip(KINDS.iter().cycle()).map(cause).collect()

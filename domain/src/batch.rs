@@ -89,7 +89,7 @@ impl Batch {
         self.records
     }
 
-    /// The shops that the requests name, each once, in id order: the order of locks.
+    /// The shops that the requests name, each once, in id order.
     #[must_use]
     pub fn shops(&self) -> &[ShopId] {
         &self.shops

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, Lacking};
 use crate::correlation::{Attempt, Nonce, Phase};
 use crate::lane::ReplyLane;
 use crate::outcome::Code;
@@ -71,6 +71,7 @@ impl Draft {
             attempt: Attempt::FIRST,
             deadline: Deadline::of_attempt(now, mark, timeout),
             state: CampaignState::Sending { open: shops },
+            unreleased: 0,
         }
     }
 }
@@ -108,6 +109,9 @@ pub struct Campaign {
     pub deadline: Deadline,
     /// Where it is in its life.
     pub state: CampaignState,
+    /// How many releases were rejected or given up. Their shops may stay as the campaign wanted
+    /// them until a retry releases them: a campaign that has any is not cleanly ended.
+    pub unreleased: u32,
 }
 
 /// Where a campaign is in its life.
@@ -125,7 +129,8 @@ pub enum CampaignState {
         /// Activations and releases without an outcome; never zero.
         open: u32,
     },
-    /// Every shop has an outcome, and every one that may have been sent was released.
+    /// Every shop has an outcome, and every one that may have been sent was asked to be released:
+    /// see [`Campaign::unreleased`].
     Ended,
 }
 
@@ -288,8 +293,8 @@ impl Campaign {
                 }
             }
         }
-        self.state = CampaignState::Ended.with_open(open(chunks));
-        self
+        self.state = CampaignState::Ended;
+        self.counted(chunks)
     }
 
     /// Asks the shops again that were rejected, expired or failed.
@@ -306,8 +311,7 @@ impl Campaign {
             chunk.reopen(Phase::Activation);
         }
         self.deadline = self.deadline.max(deadline);
-        self.state = CampaignState::Settled.with_open(open(chunks));
-        Ok(self)
+        Ok(self.counted(chunks))
     }
 
     /// Releases the shops again whose release was rejected or failed; so what was given up
@@ -320,8 +324,7 @@ impl Campaign {
         for chunk in &mut *chunks {
             chunk.reopen(Phase::Release);
         }
-        self.state = CampaignState::Ended.with_open(open(chunks));
-        Ok(self)
+        Ok(self.counted(chunks))
     }
 
     fn next_attempt(&self) -> Result<Attempt, CampaignError> {
@@ -332,11 +335,28 @@ impl Campaign {
     }
 
     /// Closes what is open as failed.
-    fn give_up(mut self, chunks: &mut [Chunk]) -> Self {
+    fn give_up(self, chunks: &mut [Chunk]) -> Self {
         for chunk in &mut *chunks {
             chunk.give_up();
         }
-        self.state = self.state.with_open(0);
+        self.counted(chunks)
+    }
+
+    /// Counts again what its chunks lack.
+    fn counted(mut self, chunks: &[Chunk]) -> Self {
+        let lacking = || chunks.iter().map(Chunk::lacking);
+        self.state = self.state.with_open(lacking().map(|chunk| chunk.open).sum());
+        self.unreleased = lacking().map(|chunk| chunk.unreleased).sum();
+        self
+    }
+
+    /// The campaign once answers were entered in a chunk, which lacked `before` and lacks `now`.
+    #[must_use]
+    pub fn recorded(mut self, before: Lacking, now: Lacking) -> Self {
+        let open = self.state.open().saturating_add(now.open).saturating_sub(before.open);
+        self.state = self.state.with_open(open);
+        let unreleased = self.unreleased.saturating_add(now.unreleased);
+        self.unreleased = unreleased.saturating_sub(before.unreleased);
         self
     }
 
@@ -385,8 +405,4 @@ impl Campaign {
     pub const fn is_through(&self) -> bool {
         matches!(self.state, CampaignState::Settled | CampaignState::Ended)
     }
-}
-
-fn open(chunks: &[Chunk]) -> u32 {
-    chunks.iter().map(Chunk::open).sum()
 }

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use crate::radius::Limit;
-use crate::revision::CampaignRef;
+use crate::revision::Revision;
 use crate::time::Deadline;
 use crate::trigger::{Rank, TriggerKind};
 
@@ -13,8 +13,11 @@ use crate::trigger::{Rank, TriggerKind};
 /// nobody states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
-    /// A campaign.
-    Campaign(CampaignRef),
+    /// A campaign. In one database its revision is name enough: [`judge_batch`] lets no request
+    /// of a campaign through that has another id.
+    ///
+    /// [`judge_batch`]: crate::judge_batch
+    Campaign(Revision),
     /// A request without a campaign. A shop has one such cause per kind.
     Request,
 }
@@ -79,7 +82,7 @@ impl Causes {
     }
 
     /// The place of a campaign's cause: it has one at a shop, whatever its kind.
-    pub(crate) fn place_of(&self, campaign: CampaignRef) -> Option<usize> {
+    pub(crate) fn place_of(&self, campaign: Revision) -> Option<usize> {
         self.0.binary_search_by_key(&Origin::Campaign(campaign), |cause| cause.origin).ok()
     }
 
@@ -149,7 +152,7 @@ impl Extend<ActiveCause> for Causes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReleasedCause {
     /// The campaign that is over at this shop.
-    pub campaign: CampaignRef,
+    pub campaign: Revision,
     /// The newest deadline of its activation.
     pub deadline: Deadline,
     /// What its release did.

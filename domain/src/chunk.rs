@@ -202,6 +202,13 @@ impl Chunk {
         u32::try_from(slots.filter(|slot| **slot == Slot::Open).count()).unwrap_or(u32::MAX)
     }
 
+    /// What it lacks until the campaign is cleanly over here.
+    #[must_use]
+    pub fn lacking(&self) -> Lacking {
+        let unreleased = self.releases.iter().filter(|slot| slot.has_failed()).count();
+        Lacking { open: self.open(), unreleased: u32::try_from(unreleased).unwrap_or(u32::MAX) }
+    }
+
     /// Whether any of its activations may have been sent.
     #[must_use]
     pub const fn may_have_been_sent(&self) -> bool {
@@ -324,6 +331,15 @@ impl Chunk {
             self.details.push(Detail { phase, place: small_place, code, message });
         }
     }
+}
+
+/// What a chunk lacks until its campaign is cleanly over there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// Activations and releases without an outcome.
+    pub open: u32,
+    /// Releases that were rejected or given up.
+    pub unreleased: u32,
 }
 
 /// How many shops have which outcome in one phase.

@@ -6,7 +6,7 @@ use crate::cause::{ActiveCause, Effect, Origin, ReleasedCause};
 use crate::outcome::{Code, Outcome, Standing, Status};
 use crate::radius::Radius;
 use crate::request::{Change, Replaced, Request};
-use crate::revision::{CampaignRef, Revision};
+use crate::revision::Revision;
 use crate::shop::{Base, ShopState};
 use crate::time::{Deadline, Timestamp};
 use crate::trigger::{Policy, TriggerKind};
@@ -65,15 +65,15 @@ pub fn judge(
     let mut seat = Seat { shop, floor: policy.floor, time };
     match request.change {
         Change::Activate { campaign, kind, limit, deadline, replaces } => {
-            if let Some(known) = seat.meets(campaign) {
+            if let Some(known) = seat.meets(campaign.revision) {
                 return known;
             }
             let Some(rank) = policy.rank(kind) else { return seat.unknown_kind(kind) };
             let effect = Effect::Unchanged;
-            let origin = Origin::Campaign(campaign);
+            let origin = Origin::Campaign(campaign.revision);
             seat.activate(ActiveCause { origin, kind, rank, limit, effect }, deadline, replaces)
         }
-        Change::Release { campaign, deadline } => seat.release(campaign, deadline),
+        Change::Release { campaign, deadline } => seat.release(campaign.revision, deadline),
         Change::ActivateKind { kind, limit, deadline } => {
             let Some(rank) = policy.rank(kind) else { return seat.unknown_kind(kind) };
             let effect = Effect::Unchanged;
@@ -94,7 +94,7 @@ struct Seat<'a> {
 
 impl Seat<'_> {
     /// The answer to an activation whose cause is there.
-    fn meets(&self, campaign: CampaignRef) -> Option<Outcome> {
+    fn meets(&self, campaign: Revision) -> Option<Outcome> {
         if self.released(campaign).is_ok() {
             return Some(self.refused(Status::Superseded, Code::CampaignEnded));
         }
@@ -112,24 +112,25 @@ impl Seat<'_> {
         if self.time.is_passed(deadline) {
             return self.expired(deadline);
         }
+        let replaces = replaces.map(|older| (older.campaign.revision, older.deadline));
         let makes_room =
-            replaces.is_some_and(|older| self.shop.active.place_of(older.campaign).is_some());
+            replaces.is_some_and(|(older, _)| self.shop.active.place_of(older).is_some());
         if MAX_CAUSES <= self.shop.active.len() - usize::from(makes_room) {
             return self.refused(Status::Rejected, Code::TooManyCauses);
         }
         let before = self.begin_write();
         self.shop.active.insert(cause);
-        let released = replaces.filter(|older| self.leave(older.campaign, older.deadline));
+        let released = replaces.filter(|(older, deadline)| self.leave(*older, *deadline));
         let outcome = self.resolved(before);
         let effect = Effect::from_change(outcome.status == Status::Applied);
         self.shop.active.note_effect(cause.key(), effect);
-        if let Some(older) = released {
-            self.note_release(older.campaign, effect);
+        if let Some((older, _)) = released {
+            self.note_release(older, effect);
         }
         outcome
     }
 
-    fn release(&mut self, campaign: CampaignRef, deadline: Deadline) -> Outcome {
+    fn release(&mut self, campaign: Revision, deadline: Deadline) -> Outcome {
         if let Ok(index) = self.released(campaign)
             && let Some(released) = self.shop.released.get_mut(index)
         {
@@ -201,7 +202,7 @@ impl Seat<'_> {
 
     /// Ends a campaign here: its cause goes from active to released and never back.
     /// Returns whether it was released by this.
-    fn leave(&mut self, campaign: CampaignRef, deadline: Deadline) -> bool {
+    fn leave(&mut self, campaign: Revision, deadline: Deadline) -> bool {
         let active = self.shop.active.place_of(campaign);
         if let Some(index) = active {
             self.shop.active.remove(index);
@@ -227,7 +228,7 @@ impl Seat<'_> {
     }
 
     /// Keeps what the first release of a campaign did, for its repeats.
-    fn note_release(&mut self, campaign: CampaignRef, effect: Effect) {
+    fn note_release(&mut self, campaign: Revision, effect: Effect) {
         if let Ok(index) = self.released(campaign)
             && let Some(released) = self.shop.released.get_mut(index)
         {
@@ -235,7 +236,7 @@ impl Seat<'_> {
         }
     }
 
-    fn released(&self, campaign: CampaignRef) -> Result<usize, usize> {
+    fn released(&self, campaign: Revision) -> Result<usize, usize> {
         self.shop.released.binary_search_by_key(&campaign, |released| released.campaign)
     }
 

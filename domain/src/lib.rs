@@ -7,6 +7,7 @@
 //! 2. [`resolve`] says which of a shop's causes decides its radius: the precedence rule.
 //! 3. [`judge()`] applies one [`Request`] to one shop and returns the [`Outcome`] with its
 //!    reason; [`judge_batch`] does so for the requests of one [`Lane`] in their order.
+//!    An [`ImportBatch`] brings shops of one lane in.
 //! 4. [`Chunk::record`] enters replies in a campaign's ledger; [`Campaign::command`] ends and
 //!    retries it.
 //! 5. [`ports`] is what the world must provide, [`service`] what runs on it: a
@@ -27,6 +28,7 @@ mod request;
 mod outcome;
 mod judge;
 mod batch;
+mod import;
 mod scope;
 mod correlation;
 mod campaign;
@@ -38,8 +40,11 @@ pub mod service;
 pub use batch::{Batch, Loaded, LoadedShop, Receipt, ReceiptEntry, judge_batch};
 pub use campaign::{Campaign, CampaignError, CampaignState, Command, Draft};
 pub use cause::{ActiveCause, Causes, Effect, Origin, ReleasedCause};
-pub use chunk::{CHUNK_SHOPS, Chunk, Detail, ShopList, Slot, Tally, sending_order};
+pub use chunk::{CHUNK_SHOPS, Chunk, Detail, Lacking, ShopList, Slot, Tally, sending_order};
 pub use correlation::{Attempt, MAX_SHOPS, Nonce, Phase, Ticket};
+pub use import::{
+    ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Imported, ShopImport,
+};
 pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
 pub use lane::{Epoch, Lane, Lanes, LogIdentity, Position, ReplyLane};
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
@@ -49,8 +54,7 @@ pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, 
 pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};
 pub use scope::{Circle, Scope};
 pub use shop::{
-    Base, Location, LocationError, Profile, Shop, ShopCursor, ShopId, ShopIdError, ShopImport,
-    ShopState,
+    Base, Location, LocationError, Profile, Shop, ShopCursor, ShopId, ShopIdError, ShopState,
 };
 pub use time::{Deadline, Timestamp};
 pub use trigger::{Policy, Rank, TriggerKind, TriggerKindError, TriggerRule};

@@ -141,10 +141,11 @@ impl FromStr for Code {
     }
 }
 
-/// How a request left its shop.
+/// How a request or an import left its shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// The radius before; `None` in a repeat, which does not know it any more.
+    /// The radius before; `None` in a repeat, which does not know it any more, and at a shop that
+    /// an import added.
     pub before: Option<Radius>,
     /// The radius after.
     pub after: Radius,

@@ -20,5 +20,5 @@ pub use clock::Clock;
 pub use log::{LogError, ReplyLog, ReplyRecord, RequestLog, Stretch};
 pub use reply_lanes::{Holder, Lease, ReplyLanes};
 pub use shop_ledger::{Claim, Decide, ShopLedger};
-pub use shop_repository::{ImportTerms, Imported, ShopRepository};
+pub use shop_repository::ShopRepository;
 pub use store_error::{BoxError, StoreError};

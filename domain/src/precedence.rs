@@ -82,9 +82,7 @@ impl DecidedBy {
     #[must_use]
     pub const fn cause(cause: &ActiveCause) -> Self {
         match cause.origin {
-            Origin::Campaign(campaign) => {
-                Self::Campaign { revision: campaign.revision, kind: cause.kind }
-            }
+            Origin::Campaign(revision) => Self::Campaign { revision, kind: cause.kind },
             Origin::Request => Self::Request { kind: cause.kind },
         }
     }

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::cause::{Causes, Effect, ReleasedCause};
 use crate::lane::{Lane, Lanes};
+use crate::outcome::Standing;
 use crate::precedence::{Resolution, resolve};
 use crate::radius::Radius;
 use crate::revision::Revision;
@@ -175,21 +176,23 @@ impl ShopState {
     }
 
     /// Takes over what a file of shops says: a base radius, where it names one that is not
-    /// older than the present one; then resolves again.
+    /// older than the present one; then resolves again. Returns how that left the shop.
     ///
     /// Released causes stay: only the owner of the shop's lane may drop them.
-    pub fn import(&mut self, base: Option<Radius>, revision: Revision, floor: Radius) {
+    pub fn import(&mut self, base: Option<Radius>, revision: Revision, floor: Radius) -> Standing {
         if let Some(radius) = base
             && self.base.revision <= revision
         {
             self.base = Base { radius, revision, effect: Effect::Unchanged };
         }
         let before = self.radius;
-        self.radius = self.resolution(floor).radius;
-        if self.base.revision == revision && before != self.radius {
+        let Resolution { radius, decided_by } = self.resolution(floor);
+        self.radius = radius;
+        if self.base.revision == revision && before != radius {
             self.base.effect = Effect::Applied;
         }
         self.version += 1;
+        Standing { before: Some(before), after: radius, decided_by, version: self.version }
     }
 }
 
@@ -202,17 +205,6 @@ pub struct Shop {
     pub profile: Profile,
     /// What is in force there.
     pub state: ShopState,
-}
-
-/// A row of a file of shops.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ShopImport {
-    /// Its id.
-    pub id: ShopId,
-    /// What it is.
-    pub profile: Profile,
-    /// Its base radius, where the file names one.
-    pub base: Option<Radius>,
 }
 
 /// Where a list of shops goes on: behind this shop, in the order of lane and id.

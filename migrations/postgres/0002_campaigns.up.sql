@@ -26,7 +26,8 @@ CREATE TABLE campaign (
     attempt integer NOT NULL,
     deadline bigint NOT NULL,
     state varchar(8) NOT NULL,
-    open bigint NOT NULL
+    open bigint NOT NULL,
+    unreleased bigint NOT NULL
 );
 
 CREATE TABLE campaign_list (

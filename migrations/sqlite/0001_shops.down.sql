@@ -1,3 +1,4 @@
+DROP TABLE import_receipt;
 DROP TABLE receipt;
 DROP TABLE lane_state;
 DROP TABLE shop_state;

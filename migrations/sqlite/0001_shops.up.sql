@@ -1,15 +1,18 @@
 -- What applying requests needs.
 --
--- installation: one row. It has the number of lanes that the database was made for, the newest
---   revision that was given out, and the number of imports.
+-- installation: one row. It has the number of lanes that the database was made for, and the
+--   newest revision that was given out.
 -- shop: what shops are.
 -- shop_state: what is in force at them. It is a table of its own because a batch writes whole
 --   rows of neighbours, and the bytes written are its cost. "causes" is one value: a row per
 --   cause would halve the speed.
--- lane_state: one row per lane of requests, with its owner and how far it was applied.
+-- lane_state: one row per lane of requests, from the beginning, with its owner, how far it was
+--   applied, and how many imports wrote its shops. Every writer of a lane's shops takes this row
+--   first, so that the shops need no locks. "log_id" is empty until the lane is claimed.
 -- receipt: one row per batch, because a row per shop would take a quarter of the speed. Its key
 --   has the epoch: a log that is new with its process begins again at position 0, but its
 --   epochs go on.
+-- import_receipt: what an import did to the shops of a lane, one row per transaction.
 --
 -- WITHOUT ROWID stores the rows of shop and shop_state in the order of their key, so that the
 -- shops of a lane lie together. SQLite compares texts byte by byte, as the domain does.
@@ -17,8 +20,7 @@
 CREATE TABLE installation (
     id integer NOT NULL PRIMARY KEY,
     lanes integer NOT NULL,
-    revision integer NOT NULL,
-    imports integer NOT NULL
+    revision integer NOT NULL
 );
 
 CREATE TABLE shop (
@@ -46,13 +48,14 @@ CREATE TABLE shop_state (
 
 CREATE TABLE lane_state (
     lane integer NOT NULL PRIMARY KEY,
-    log_id varchar(32) NOT NULL,
+    log_id varchar(32),
     log_lasting boolean NOT NULL,
     epoch integer NOT NULL,
     applied_next integer NOT NULL,
     replied_next integer NOT NULL,
     last_id varchar(36),
-    expired_up_to integer
+    expired_up_to integer,
+    imports integer NOT NULL
 );
 
 CREATE TABLE receipt (
@@ -64,4 +67,13 @@ CREATE TABLE receipt (
     stored_at integer NOT NULL,
     entries blob NOT NULL,
     PRIMARY KEY (lane, epoch, from_position)
+);
+
+CREATE TABLE import_receipt (
+    lane integer NOT NULL,
+    number integer NOT NULL,
+    revision integer NOT NULL,
+    stored_at integer NOT NULL,
+    entries blob NOT NULL,
+    PRIMARY KEY (lane, number)
 );

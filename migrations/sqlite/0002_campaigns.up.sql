@@ -26,7 +26,8 @@ CREATE TABLE campaign (
     attempt integer NOT NULL,
     deadline integer NOT NULL,
     state varchar(8) NOT NULL,
-    open integer NOT NULL
+    open integer NOT NULL,
+    unreleased integer NOT NULL
 );
 
 CREATE TABLE campaign_list (

@@ -11,12 +11,13 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{AssertSqlSafe, Database, Pool, query_scalar, raw_sql};
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "installation",
     "shop",
     "shop_state",
     "lane_state",
     "receipt",
+    "import_receipt",
     "campaign",
     "campaign_list",
     "campaign_chunk",
@@ -33,11 +34,11 @@ where
     for _ in 0..2 {
         check_tables(&names().await, &[]);
         steps.run_to(1, pool).await.unwrap();
-        check_tables(&names().await, &TABLES[..5]);
+        check_tables(&names().await, &TABLES[..6]);
         steps.run(pool).await.unwrap();
         check_tables(&names().await, &TABLES);
         steps.undo(pool, 1).await.unwrap();
-        check_tables(&names().await, &TABLES[..5]);
+        check_tables(&names().await, &TABLES[..6]);
         steps.undo(pool, 0).await.unwrap();
     }
 }

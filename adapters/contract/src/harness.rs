@@ -48,6 +48,10 @@ pub trait StoreHarness: Send + Sync {
     /// the process.
     async fn reopened(&self) -> Option<Store>;
 
+    /// Lets the database learn how many rows it has, as it does by itself after a while: it may
+    /// go about a statement in another way then.
+    async fn analyze(&self);
+
     /// How long the database keeps receipts that are answered.
     fn receipts_kept(&self) -> Duration;
 }

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use catchment_domain::ports::ImportTerms;
 use catchment_domain::{
-    Batch, Campaign, CampaignId, Change, Deadline, Draft, Lane, Lanes, Limit, Loaded, Location,
-    LogIdentity, Nonce, Outcome, Policy, Profile, Radius, Rank, Revision, Scope, Shop, ShopId,
-    ShopImport, TriggerKind, TriggerRule, judge_batch,
+    Batch, Campaign, CampaignId, Change, Deadline, Draft, ImportBatch, ImportTerms, Lane, Lanes,
+    Limit, Loaded, Location, LogIdentity, Nonce, Outcome, Policy, Profile, Radius, Rank, Revision,
+    Scope, Shop, ShopId, ShopImport, TriggerKind, TriggerRule, judge_batch,
 };
 use uuid::Uuid;
 
-use crate::Store;
+use crate::{Store, StoreHarness};
 
 /// The base radius of every shop that names none.
 pub(crate) const BASE: u32 = 5_000;
@@ -85,8 +84,18 @@ pub(crate) fn terms(revision: Revision) -> ImportTerms {
 /// Brings rows in under a new revision, which is returned.
 pub(crate) async fn import(store: &Store, rows: &[ShopImport]) -> Revision {
     let revision = store.shops.take_revision().await.unwrap();
-    store.shops.import(rows, terms(revision)).await.unwrap();
+    for batch in ImportBatch::split(rows.to_vec(), store.shops.lanes()) {
+        store.shops.import(&batch, terms(revision)).await.unwrap();
+    }
     revision
+}
+
+/// So many shops of one lane that a database finds each by its key, and does not read them all.
+pub(crate) async fn crowd_in(harness: &dyn StoreHarness, lane: Lane) -> Vec<ShopId> {
+    const CROWD: usize = 10_000;
+    let ids = shops_in(&harness.store(), lane, CROWD).await;
+    harness.analyze().await;
+    ids
 }
 
 /// Adds so many shops of one lane, each with the usual base radius.

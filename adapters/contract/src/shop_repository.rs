@@ -1,123 +1,29 @@
 //! The promises of [`ShopRepository`](catchment_domain::ports::ShopRepository).
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+mod beside;
+mod importing;
 
-use catchment_domain::ports::{Imported, StoreError};
+use std::collections::BTreeSet;
+
 use catchment_domain::{
-    Change, Circle, Code, Lane, Location, Profile, RELEASED_KEPT, Revision, Scope, Shop,
-    ShopCursor, ShopId, ShopImport,
+    Circle, Lane, Location, Profile, Revision, Scope, Shop, ShopCursor, ShopId, ShopImport,
 };
 use tokio::task::JoinSet;
 
-use crate::owner::Owner;
-use crate::scene::{
-    BASE, campaign, ids_in, import, metres, narrow, radius, row, shop, shops_in, terms,
-};
+use crate::scene::{campaign, import, shop, shops_in};
 use crate::{Store, StoreHarness};
 
+pub use beside::{
+    import_beside_a_batch_loses_nothing, import_beside_a_zombie_loses_nothing,
+    import_beside_an_end_releases_every_shop, imports_at_once_add_each_shop_once,
+};
+pub use importing::{
+    import_adds_and_updates, import_can_be_repeated, import_is_atomic,
+    import_keeps_released_causes, import_leaves_a_receipt, import_older_base_does_not_count,
+    import_receipts_are_pruned,
+};
+
 const LANE: Lane = Lane(0);
-
-/// New shops begin at version 1; known ones keep what is in force and take over the rest.
-pub async fn import_adds_and_updates(harness: &dyn StoreHarness) {
-    let store = harness.store();
-    let ids = ids_in(store.shops.lanes(), LANE, 3);
-    let wide = ShopImport { base: Some(metres(8_000)), ..row(&ids[0]) };
-    let first = store.shops.import(&[wide, row(&ids[1])], terms(Revision(1))).await.unwrap();
-    assert_eq!(first, Imported { added: 2, updated: 0 });
-    let new = shop(&store, &ids[0]).await;
-    assert_eq!((new.state.radius, new.state.version), (metres(8_000), 1));
-    assert_eq!(radius(&store, &ids[1]).await, BASE);
-    Owner::of(&store, LANE).await.change(&ids[0], narrow("3km")).await;
-    let before = shop(&store, &ids[0]).await.state;
-    let mut renamed = ShopImport { base: Some(metres(2_000)), ..row(&ids[0]) };
-    renamed.profile.name.insert_str(0, "New ");
-    let rows = [renamed.clone(), row(&ids[1]), row(&ids[2])];
-    let second = store.shops.import(&rows, terms(Revision(2))).await.unwrap();
-    assert_eq!(second, Imported { added: 1, updated: 2 });
-    let after = shop(&store, &ids[0]).await;
-    assert_eq!((after.profile, after.state.active), (renamed.profile, before.active));
-    assert_eq!(after.state.base.radius, metres(2_000));
-    assert_eq!((after.state.radius, after.state.version), (metres(2_000), before.version + 1));
-    let unnamed = shop(&store, &ids[1]).await.state;
-    assert_eq!((unnamed.base.radius, unnamed.version), (metres(BASE), 2));
-}
-
-/// An import that meets a shop that cannot be read brings in nothing.
-pub async fn import_is_atomic(harness: &dyn StoreHarness) {
-    let store = harness.store();
-    let known = shops_in(&store, LANE, 1).await;
-    harness.corrupt(&known[0]).await;
-    let ids = ids_in(store.shops.lanes(), Lane(1), 2);
-    let rows = [row(&ids[0]), row(&known[0]), row(&ids[1])];
-    let result = store.shops.import(&rows, terms(Revision(9))).await;
-    assert!(matches!(result, Err(StoreError::BadData { .. })), "{result:?}");
-    assert_eq!(store.shops.get(&ids[0]).await.unwrap(), None);
-    assert_eq!(store.shops.get(&ids[1]).await.unwrap(), None);
-}
-
-/// Released causes stay, however old, until the lane's owner writes the shop.
-pub async fn import_keeps_released_causes(harness: &dyn StoreHarness) {
-    let store = harness.store();
-    let ids = shops_in(&store, LANE, 1).await;
-    let over = campaign(&store, &ids).await;
-    let mut owner = Owner::of(&store, LANE).await;
-    let release = Change::Release { campaign: over.name, deadline: over.deadline };
-    owner.change(&ids[0], release).await;
-    harness.advance(over.timeout + RELEASED_KEPT + Duration::from_secs(1));
-    import(&store, &[row(&ids[0])]).await;
-    let state = shop(&store, &ids[0]).await.state;
-    assert_eq!(state.released.len(), 1);
-    owner.change(&ids[0], narrow("3km")).await;
-    let state = shop(&store, &ids[0]).await.state;
-    assert_eq!(state.released, []);
-}
-
-/// Imports and batches over the same shops at once: none is lost.
-pub async fn import_does_not_lose_a_request(harness: &dyn StoreHarness) {
-    const EACH: u64 = 12;
-    let store = harness.store();
-    let ids = shops_in(&store, LANE, 3).await;
-    let mut owner = Owner::of(&store, LANE).await;
-    let (importer, rows) = (harness.store(), ids.iter().map(row).collect::<Vec<_>>());
-    let importing = tokio::spawn(async move {
-        for _ in 0..EACH {
-            import(&importer, &rows).await;
-            tokio::task::yield_now().await;
-        }
-    });
-    for number in 0..EACH {
-        let limit = format!("{}m", 1_000 + number);
-        let from = owner.claim.applied_next.0;
-        let records =
-            (from..).zip(&ids).map(|(at, id)| crate::owner::record(at, id, narrow(&limit)));
-        owner.apply(records.collect()).await;
-        tokio::task::yield_now().await;
-    }
-    importing.await.unwrap();
-    for id in &ids {
-        let state = shop(&store, id).await.state;
-        assert_eq!(state.version, 1 + 2 * EACH);
-        assert_eq!((state.radius, state.active.len()), (metres(1_011), 1));
-    }
-}
-
-/// A base radius with a lower revision stays out, from a file as from a request.
-pub async fn import_older_base_does_not_count(harness: &dyn StoreHarness) {
-    let store = harness.store();
-    let ids = shops_in(&store, LANE, 1).await;
-    let older = store.shops.take_revision().await.unwrap();
-    let newer = store.shops.take_revision().await.unwrap();
-    for (base, revision) in [(3_000, newer), (4_000, older)] {
-        let row = ShopImport { base: Some(metres(base)), ..row(&ids[0]) };
-        store.shops.import(&[row], terms(revision)).await.unwrap();
-    }
-    let base = shop(&store, &ids[0]).await.state.base;
-    assert_eq!((base.radius, base.revision), (metres(3_000), newer));
-    let late = Change::SetBase { revision: older, radius: metres(4_000), deadline: None };
-    let receipt = Owner::of(&store, LANE).await.change(&ids[0], late).await;
-    assert_eq!(receipt.entries[0].outcome.code, Some(Code::NewerBase));
-}
 
 /// Whoever takes revisions at once, and campaigns among them, each gets its own.
 pub async fn revisions_only_rise(harness: &dyn StoreHarness) {

@@ -47,7 +47,7 @@ impl MemoryStore {
     pub fn new(lanes: Lanes, clock: Arc<dyn Clock>, receipts_kept: Duration) -> Self {
         let tables = Mutex::new(Tables {
             shops: BTreeMap::new(),
-            lanes: BTreeMap::new(),
+            lanes: lanes.iter().map(|lane| (lane, LaneRow::new())).collect(),
             reply_lanes: BTreeMap::new(),
             campaigns: BTreeMap::new(),
             revision: Revision::NONE,
@@ -74,6 +74,7 @@ impl fmt::Debug for MemoryStore {
 struct Tables {
     /// In the order of lane and id.
     shops: BTreeMap<ShopCursor, ShopRow>,
+    /// Every lane there is.
     lanes: BTreeMap<Lane, LaneRow>,
     reply_lanes: BTreeMap<ReplyLane, ReplyLaneRow>,
     campaigns: BTreeMap<Revision, StoredCampaign>,
@@ -91,6 +92,11 @@ impl Tables {
         self.campaigns
             .get(&campaign.revision)
             .is_some_and(|stored| stored.campaign.name == campaign)
+    }
+
+    fn lane(&mut self, lane: Lane) -> Result<&mut LaneRow, StoreError> {
+        let what = format!("there is no lane {lane}");
+        self.lanes.get_mut(&lane).ok_or(StoreError::Refused { what })
     }
 
     fn load(&self, key: &ShopCursor) -> Result<LoadedShop, StoreError> {

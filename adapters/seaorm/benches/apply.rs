@@ -22,14 +22,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catchment_domain::ports::{
-    Answer, CampaignLedger, CampaignRepository, Clock, Holder, ImportTerms, Lease, ReplyLanes,
-    ShopLedger, ShopRepository,
+    Answer, CampaignLedger, CampaignRepository, Clock, Holder, Lease, ReplyLanes, ShopLedger,
+    ShopRepository,
 };
 use catchment_domain::{
-    Attempt, Batch, Campaign, CampaignId, Change, Command, Draft, Lane, Lanes, Location,
-    LogIdentity, Nonce, Outcome, Phase, Policy, Position, Profile, Radius, Rank, ReplyLane,
-    Request, RequestRecord, ReturnAddress, Scope, ShopId, ShopImport, Status, Ticket, Timestamp,
-    TriggerRule, judge_batch, sending_order,
+    Attempt, Batch, Campaign, CampaignId, Change, Command, Draft, ImportBatch, ImportTerms, Lane,
+    Lanes, Location, LogIdentity, Nonce, Outcome, Phase, Policy, Position, Profile, Radius, Rank,
+    ReplyLane, Request, RequestRecord, ReturnAddress, Scope, ShopId, ShopImport, Status, Ticket,
+    Timestamp, TriggerRule, judge_batch, sending_order,
 };
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use uuid::Uuid;
@@ -120,8 +120,8 @@ impl World {
         let terms = ImportTerms { revision, default_base: radius(5_000), floor: Radius::CLOSED };
         let started = Instant::now();
         let rows: Vec<ShopImport> = (0..count).map(row).collect();
-        for rows in rows.chunks(5_000) {
-            store.import(rows, terms).await.unwrap();
+        for batch in ImportBatch::split(rows.clone(), lanes) {
+            store.import(&batch, terms).await.unwrap();
         }
         println!("{} lanes: imported {count} in {:?}", lanes.count(), started.elapsed());
         let started = Instant::now();

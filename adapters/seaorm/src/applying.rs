@@ -1,7 +1,7 @@
 //! Applying a batch of requests, in one transaction.
 
 use catchment_domain::ports::{Decide, StoreError};
-use catchment_domain::{Batch, Receipt, Timestamp};
+use catchment_domain::{Batch, LoadedShop, Receipt};
 
 use crate::hot_path::Judged;
 use crate::store::SeaOrmStore;
@@ -14,29 +14,27 @@ impl SeaOrmStore {
         decide: Decide<'_>,
     ) -> Result<Receipt, StoreError> {
         let path = self.dialect.hot_path;
-        let ahead = path.read_ahead(self, batch).await;
-        let transaction = self.begin().await?;
-        let connection = transaction.connection()?;
-        let mut loaded = path.open(self, connection, batch, ahead).await?;
+        let (transaction, mut loaded) = path.begin_batch(self, batch).await?;
         let (now, mark) = (loaded.time.now, loaded.time.expired_up_to);
+        let version = |shop: &LoadedShop| shop.state.as_ref().map(|state| state.version);
+        let versions: Vec<Option<u64>> = loaded.shops.iter().map(version).collect();
         let receipt = Receipt::new(batch, decide(batch, &mut loaded));
-        let changed = batch.shops().iter().zip(&loaded.shops).filter(|(_, shop)| shop.changed);
+        let shops = batch.shops().iter().zip(&loaded.shops).zip(versions);
+        let changed = shops.filter(|((_, shop), _)| shop.changed);
+        let (changed, versions) = changed
+            .filter_map(|((id, shop), version)| Some(((id, shop.state.as_ref()?), version?)))
+            .unzip();
         let judged = Judged {
             batch,
-            changed: changed.filter_map(|(id, shop)| Some((id, shop.state.as_ref()?))).collect(),
+            changed,
+            versions,
             receipt: &receipt,
             now,
             mark: Some(loaded.time.expired_up_to).filter(|after| mark < *after),
             kept_from: self.kept_from(now),
         };
-        path.close(connection, &judged).await?;
+        path.store_batch(transaction.connection()?, &judged).await?;
         transaction.commit().await?;
         Ok(receipt)
-    }
-
-    /// The instant before which receipts were stored that are old enough to go.
-    fn kept_from(&self, now: Timestamp) -> Timestamp {
-        let kept = i64::try_from(self.settings.receipts_kept.as_millis());
-        Timestamp::from_millis(now.millis().saturating_sub(kept.unwrap_or(i64::MAX)))
     }
 }

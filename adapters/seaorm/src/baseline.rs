@@ -22,7 +22,8 @@ impl SeaOrmStore {
     /// shops of one lane, the lanes side by side: fence, read, update, receipt, commit. Returns
     /// how long the transactions took.
     ///
-    /// For benchmarks of a database at rest: it leaves receipts of no request behind.
+    /// For benchmarks of a database at rest whose lanes were claimed: it leaves receipts of no
+    /// request behind.
     ///
     /// # Errors
     ///

@@ -273,24 +273,23 @@ async fn record_campaign(
     recorded: &mut Recorded,
 ) -> Result<(), StoreError> {
     let revision = campaign.name.revision;
-    let mut open = i64::from(campaign.state.open());
+    let mut after = campaign.clone();
     let numbers: Vec<u32> = answers.keys().copied().collect();
     for mut chunk in campaign_rows::lock_chunks(connection, revision, &numbers).await? {
         let Some(answers) = answers.get(&chunk.number) else { continue };
-        let before = i64::from(chunk.open());
+        let before = chunk.lacking();
         let mut counted = 0;
         for answer in answers {
             counted += u32::from(chunk.record(&campaign, answer.ticket, &answer.outcome));
         }
-        recorded.open.push((revision, chunk.number, chunk.open()));
+        let now = chunk.lacking();
+        recorded.open.push((revision, chunk.number, now.open));
         if 0 < counted {
             recorded.counted += counted;
-            open += i64::from(chunk.open()) - before;
+            after = after.recorded(before, now);
             campaign_rows::update_chunk(connection, revision, &chunk).await?;
         }
     }
-    let open = u32::try_from(open).unwrap_or_default();
-    let after = Campaign { state: campaign.state.with_open(open), ..campaign.clone() };
     if after != campaign {
         campaign_rows::update(connection, &after).await?;
     }

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::entity::{campaign, campaign_chunk, campaign_list};
 use crate::error::{classify, stored};
+use crate::retry::check_written;
 
 /// One campaign.
 pub(crate) async fn find(
@@ -147,7 +148,8 @@ pub(crate) async fn update_chunk(
     revision: Revision,
     chunk: &Chunk,
 ) -> Result<(), StoreError> {
-    campaign_chunk::update(revision, chunk).exec(connection).await.map(drop).map_err(classify)
+    let updated = campaign_chunk::update(revision, chunk).exec(connection).await;
+    check_written("campaign_chunk", updated.map_err(classify)?.rows_affected, 1)
 }
 
 /// The shops of a chunk; none where there is no such chunk.

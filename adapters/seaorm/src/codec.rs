@@ -4,9 +4,11 @@
 pub(crate) mod causes;
 pub(crate) mod details;
 pub(crate) mod hex;
+pub(crate) mod import_receipt;
 pub(crate) mod json;
 pub(crate) mod receipt;
 pub(crate) mod slots;
+mod standings;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -44,4 +46,9 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
         Ok((value, [])) => Ok(value),
         _ => Err(CodecError::Unreadable),
     }
+}
+
+/// A value that must be there.
+fn taken<T>(value: Option<T>) -> Result<T, CodecError> {
+    value.ok_or(CodecError::Unreadable)
 }

@@ -39,6 +39,15 @@ macro_rules! statements {
             query.execute(connection).await.map(Into::into).map_err(driver_failed)
         }
 
+        pub(super) async fn query_unprepared(
+            connection: &mut $connection,
+            sql: &str,
+        ) -> Result<Vec<QueryResult>, DbErr> {
+            let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+            let rows = query.fetch_all(connection).await.map_err(driver_failed)?;
+            Ok(rows.into_iter().map(Into::into).collect())
+        }
+
         pub(super) async fn query_one(
             connection: &mut $connection,
             statement: Statement,
@@ -139,6 +148,20 @@ impl OwnConnection {
         self.in_time(driver, rows)
     }
 
+    /// Runs a constant statement of `PostgreSQL`, whose values may be arrays. Returns how many
+    /// rows it wrote.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn written(
+        &self,
+        sql: &'static str,
+        arguments: PgArguments,
+    ) -> Result<u64, DbErr> {
+        let mut driver = self.driver.lock().await;
+        let Some(Driver::Postgres(connection)) = driver.as_mut() else { return Err(closed()) };
+        let written = timeout(self.patience, postgres::written(connection, sql, arguments)).await;
+        self.in_time(driver, written)
+    }
+
     /// An answer, or the end of a connection that gave none in time, or leads to a standby: the
     /// next one may lead to the primary.
     fn in_time<T>(
@@ -183,6 +206,12 @@ impl OwnConnection {
     /// Takes steps of the schema, in the transaction that has begun.
     pub(crate) async fn migrate(&self, steps: &[Migration]) -> Result<(), DbErr> {
         run!(self, migrate, steps)
+    }
+
+    /// Runs statements in one message, and returns the rows of all of them. What stands in them
+    /// must be safe: they take no values.
+    pub(crate) async fn query_unprepared(&self, sql: &str) -> Result<Vec<QueryResult>, DbErr> {
+        run!(self, query_unprepared, sql)
     }
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod campaign;
 pub(crate) mod campaign_chunk;
 pub(crate) mod campaign_list;
+pub(crate) mod import_receipt;
 pub(crate) mod installation;
 pub(crate) mod lane_state;
 pub(crate) mod receipt;

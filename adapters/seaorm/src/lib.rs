@@ -11,19 +11,21 @@
 //! # Locks
 //!
 //! A file has one writer at a time. On a server, transactions run side by side at READ
-//! COMMITTED, and each locks the rows that it reads to write them. All take their locks in one
+//! COMMITTED, and each locks the rows that it reads to write them; the shops of a lane are locked
+//! by the lane's row, which everybody takes first who writes them. No statement waits for a lock
+//! within a join, because what it joins may be lost then (`hot_path`). All take their locks in one
 //! order, so that they wait for each other and never in a circle:
 //!
 //! 1. the reply lane: wholly to lease it, lightly (`FOR KEY SHARE`) to act under the lease;
 //! 2. campaigns, the oldest first: wholly to steer one, less (`FOR NO KEY UPDATE`) to record
 //!    answers, lightly to mark what is sent;
 //! 3. chunks of a campaign by their numbers;
-//! 4. the lane of requests;
-//! 5. shops by lane and id;
-//! 6. the installation, whose revision everybody takes.
+//! 4. the lane of requests, and with it its shops;
+//! 5. the installation, whose revision everybody takes.
 //!
 //! Whoever meets a foreign program's locks in another order is rolled back and tried again a
-//! few times (`retry`), and so is who adds a row that another transaction was adding.
+//! few times (`retry`). So is who adds a row that another transaction was adding, and who finds
+//! that a foreign program changed shops since they were read.
 //!
 //! # What survives
 //!

@@ -2,7 +2,7 @@
 
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{LogIdentity, Position, RequestId};
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::entity::{lane_state, reply_lane};
 use crate::error::{Row, classify};
@@ -28,7 +28,11 @@ impl SeaOrmStore {
     ///
     /// When they cannot be read.
     pub async fn requests_reached(&self) -> Result<Vec<Reached>, StoreError> {
-        let lanes = lane_state::Entity::find().all(&self.readers).await.map_err(classify)?;
+        let lanes = lane_state::Entity::find()
+            .filter(lane_state::Column::LogId.is_not_null())
+            .all(&self.readers)
+            .await
+            .map_err(classify)?;
         lanes.iter().map(of_requests).collect()
     }
 
@@ -47,7 +51,7 @@ fn of_requests(model: &lane_state::Model) -> Result<Reached, StoreError> {
     let row = Row { table: "lane_state", key: &format_args!("lane {}", model.lane) };
     let Claim { applied_next, last_id, .. } = Claim::try_from(model)?;
     Ok(Reached {
-        log: identity(&row, &model.log_id, model.log_lasting)?,
+        log: identity(&row, model.log_id.as_deref().unwrap_or_default(), model.log_lasting)?,
         lane: row.number("lane", model.lane.into())?,
         next: applied_next,
         last_id,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use catchment_domain::ports::{CommandError, StoreError};
 use sea_orm::DbErr;
+use thiserror::Error;
 
 use crate::error::Failure;
 
@@ -51,7 +52,9 @@ impl MayBeBusy for DbErr {
 impl MayBeBusy for StoreError {
     fn is_busy(&self) -> bool {
         match self {
-            Self::Unavailable(source) => source.downcast_ref().is_some_and(DbErr::is_busy),
+            Self::Unavailable(source) => {
+                source.is::<ChangedMeanwhile>() || source.downcast_ref().is_some_and(DbErr::is_busy)
+            }
             Self::Fenced | Self::BadData { .. } | Self::Refused { .. } => false,
         }
     }
@@ -64,4 +67,22 @@ impl MayBeBusy for CommandError {
             Self::Campaign(_) => false,
         }
     }
+}
+
+/// Rows that a transaction read were changed by another program before it wrote them. Nothing of
+/// ours does that: who writes them holds the row that stands for them.
+#[derive(Debug, Error)]
+#[error("another program changed rows of {0} between our reading and writing them")]
+pub(crate) struct ChangedMeanwhile(pub(crate) &'static str);
+
+/// Fails where not as many rows were written as were to be.
+pub(crate) fn check_written(
+    table: &'static str,
+    written: u64,
+    wanted: usize,
+) -> Result<(), StoreError> {
+    if written == wanted as u64 {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable(ChangedMeanwhile(table).into()))
 }

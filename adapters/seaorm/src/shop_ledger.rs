@@ -11,6 +11,7 @@ use sea_orm::{
 
 use crate::entity::{lane_state, receipt};
 use crate::error::{classify, stored};
+use crate::hot_path::no_lane;
 use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
@@ -36,10 +37,11 @@ impl ShopLedger for SeaOrmStore {
     ) -> Result<Vec<Receipt>, StoreError> {
         let state = lane_state::Entity::find_by_id(i32::from(lane.0)).one(&self.readers).await;
         // Positions mean something only in their own log.
-        let Some(state) = state.map_err(classify)? else { return Ok(Vec::new()) };
+        let log = state.map_err(classify)?.and_then(|state| state.log_id);
+        let Some(log) = log else { return Ok(Vec::new()) };
         let rows = receipt::Entity::find()
-            .filter(receipt::Column::Lane.eq(state.lane))
-            .filter(receipt::Column::LogId.eq(state.log_id))
+            .filter(receipt::Column::Lane.eq(i32::from(lane.0)))
+            .filter(receipt::Column::LogId.eq(log))
             .filter(receipt::Column::ToPosition.gt(stored(from.0)))
             .filter(receipt::Column::FromPosition.lt(stored(to.0)))
             .order_by_asc(receipt::Column::Epoch)
@@ -60,11 +62,10 @@ impl SeaOrmStore {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
         let known = lane_state::Entity::find_by_id(i32::from(lane.0)).lock_exclusive();
-        let claimed = match known.one(connection).await.map_err(classify)? {
-            None => new_lane(lane, log).insert(connection).await,
-            Some(known) => claim_again(known, lane, log)?.update(connection).await,
-        };
-        let claim = Claim::try_from(&claimed.map_err(classify)?)?;
+        let known = known.one(connection).await.map_err(classify)?;
+        let known = known.ok_or_else(|| no_lane(lane))?;
+        let claimed = claimed(known, lane, log)?.update(connection).await.map_err(classify)?;
+        let claim = Claim::try_from(&claimed)?;
         transaction.commit().await?;
         Ok(claim)
     }
@@ -100,25 +101,15 @@ fn replied_next(next: Position) -> Expr {
         .into()
 }
 
-fn new_lane(lane: Lane, log: LogIdentity) -> lane_state::ActiveModel {
-    lane_state::ActiveModel {
-        lane: ActiveValue::Set(lane.0.into()),
-        log_id: ActiveValue::Set(lane_state::log_text(log)),
-        log_lasting: ActiveValue::Set(log.lasting),
-        epoch: ActiveValue::Set(1),
-        applied_next: ActiveValue::Set(0),
-        replied_next: ActiveValue::Set(0),
-        last_id: ActiveValue::Set(None),
-        expired_up_to: ActiveValue::Set(None),
-    }
-}
-
-fn claim_again(
+/// A lane with its next owner. One with another log than before begins at its beginning, and
+/// keeps what was treated as passed; the log before must be gone with its process.
+fn claimed(
     known: lane_state::Model,
     lane: Lane,
     log: LogIdentity,
 ) -> Result<lane_state::ActiveModel, StoreError> {
-    let is_same = known.log_id == lane_state::log_text(log);
+    let log_id = Some(lane_state::log_text(log));
+    let is_same = known.log_id == log_id;
     if known.log_lasting && !is_same {
         return Err(StoreError::Refused {
             what: format!(
@@ -128,9 +119,14 @@ fn claim_again(
         });
     }
     let epoch = known.epoch + 1;
-    let expired_up_to = known.expired_up_to;
-    let mut claimed = if is_same { known.into_active_model() } else { new_lane(lane, log) };
+    let mut claimed = known.into_active_model();
     claimed.epoch = ActiveValue::Set(epoch);
-    claimed.expired_up_to = ActiveValue::Set(expired_up_to);
+    if !is_same {
+        claimed.log_id = ActiveValue::Set(log_id);
+        claimed.log_lasting = ActiveValue::Set(log.lasting);
+        claimed.applied_next = ActiveValue::Set(0);
+        claimed.replied_next = ActiveValue::Set(0);
+        claimed.last_id = ActiveValue::Set(None);
+    }
     Ok(claimed)
 }

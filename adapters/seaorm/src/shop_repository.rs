@@ -1,25 +1,26 @@
 //! Shops, for those who ask about them and bring them in.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
-use catchment_domain::ports::{ImportTerms, Imported, ShopRepository, StoreError};
+use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{
-    Lane, Lanes, Revision, Scope, Shop, ShopCursor, ShopId, ShopImport, ShopState,
+    ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes, Revision,
+    Scope, Shop, ShopCursor, ShopId,
 };
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{OnConflict, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
 
-use crate::connection::OwnConnection;
-use crate::entity::{installation, shop, shop_state};
-use crate::error::classify;
-use crate::hot_path::StoredShop;
+use crate::entity::{import_receipt, shop, shop_state};
+use crate::error::{classify, stored};
 use crate::pages::Pages;
-use crate::retry::while_busy;
+use crate::retry::{check_written, while_busy};
 use crate::store::{SeaOrmStore, next_revision};
 
-/// How many rows an insert has: seven values each, of the 32,766 that a statement may bind.
-const ROWS: usize = 1_000;
+/// How many receipts of imports go with one that is added, from the oldest, where they are old
+/// enough.
+const PRUNED: u64 = 8;
 
 #[async_trait]
 impl ShopRepository for SeaOrmStore {
@@ -84,57 +85,50 @@ impl ShopRepository for SeaOrmStore {
 
     async fn import(
         &self,
-        rows: &[ShopImport],
+        batch: &ImportBatch,
         terms: ImportTerms,
-    ) -> Result<Imported, StoreError> {
-        let mut by_lane = Rows::new();
-        for row in rows {
-            by_lane.entry(self.settings.lanes.lane_of(&row.id)).or_default().push(row);
-        }
-        for rows in by_lane.values_mut() {
-            rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        }
-        while_busy(|| self.try_import(&by_lane, terms)).await
+    ) -> Result<ImportReceipt, StoreError> {
+        while_busy(|| self.try_import(batch, terms)).await
     }
-}
 
-/// Rows by lane and id: the order in which everybody takes locks.
-type Rows<'a> = BTreeMap<Lane, Vec<&'a ShopImport>>;
-
-/// What is in force at a shop after the import of its row.
-fn import(known: Option<ShopState>, row: &ShopImport, terms: ImportTerms) -> ShopState {
-    match known {
-        None => ShopState::new(row.base.unwrap_or(terms.default_base), terms.revision),
-        Some(mut state) => {
-            state.import(row.base, terms.revision, terms.floor);
-            state
-        }
+    async fn import_receipts(
+        &self,
+        lane: Lane,
+        behind: ImportNumber,
+        limit: usize,
+    ) -> Result<Vec<ImportReceipt>, StoreError> {
+        let rows = import_receipt::Entity::find()
+            .filter(import_receipt::Column::Lane.eq(i32::from(lane.0)))
+            .filter(import_receipt::Column::Number.gt(stored(behind.0)))
+            .order_by_asc(import_receipt::Column::Number)
+            .limit(stored(limit as u64).cast_unsigned())
+            .all(&self.readers)
+            .await
+            .map_err(classify)?;
+        rows.into_iter().map(ImportReceipt::try_from).collect()
     }
 }
 
 /// Writes what shops are, those that are new too.
 async fn store_profiles(
     connection: &impl ConnectionTrait,
-    lane: Lane,
-    rows: &[&ShopImport],
+    batch: &ImportBatch,
 ) -> Result<(), StoreError> {
-    let profile = [
+    let mut renewed = OnConflict::columns([shop::Column::Lane, shop::Column::Id]);
+    renewed.update_columns([
         shop::Column::Name,
         shop::Column::Category,
         shop::Column::Region,
         shop::Column::Latitude,
         shop::Column::Longitude,
-    ];
-    for rows in rows.chunks(ROWS) {
-        let mut renewed = OnConflict::columns([shop::Column::Lane, shop::Column::Id]);
-        renewed.update_columns(profile);
-        shop::Entity::insert_many(rows.iter().map(|row| shop::active(lane, row)))
-            .on_conflict(renewed)
-            .exec_without_returning(connection)
-            .await
-            .map_err(classify)?;
-    }
-    Ok(())
+    ]);
+    let rows = batch.rows().iter().map(|row| shop::active(batch.lane(), row));
+    let written = shop::Entity::insert_many(rows)
+        .on_conflict(renewed)
+        .exec_without_returning(connection)
+        .await
+        .map_err(classify)?;
+    check_written("shop", written, batch.rows().len())
 }
 
 impl SeaOrmStore {
@@ -147,49 +141,56 @@ impl SeaOrmStore {
 
     async fn try_import(
         &self,
-        by_lane: &Rows<'_>,
+        batch: &ImportBatch,
         terms: ImportTerms,
-    ) -> Result<Imported, StoreError> {
-        let transaction = self.begin().await?;
+    ) -> Result<ImportReceipt, StoreError> {
+        let (path, lane) = (self.dialect.hot_path, batch.lane());
+        let (transaction, loaded) = path.begin_import(self, batch).await?;
         let connection = transaction.connection()?;
-        let mut imported = Imported::default();
-        for (lane, rows) in by_lane {
-            let (added, updated) = self.import_lane(connection, *lane, rows, terms).await?;
-            imported.added += added;
-            imported.updated += updated;
-        }
-        installation::Entity::update_many()
-            .col_expr(
-                installation::Column::Imports,
-                Expr::col(installation::Column::Imports).add(1),
-            )
-            .exec(connection)
-            .await
-            .map_err(classify)?;
+        let imported = batch.apply(loaded.states, terms);
+        let shops = batch.rows().iter().zip(&imported);
+        let states: Vec<_> = shops.clone().map(|(row, (state, _))| (&row.id, state)).collect();
+        path.store_states(connection, lane, &states).await?;
+        store_profiles(connection, batch).await?;
+        let entries = shops
+            .map(|(row, (_, standing))| ImportEntry { shop: row.id.clone(), standing: *standing });
+        let receipt = ImportReceipt {
+            lane,
+            number: loaded.number,
+            revision: terms.revision,
+            at: loaded.now,
+            entries: entries.collect(),
+        };
+        self.keep_import(connection, &receipt).await?;
         transaction.commit().await?;
-        Ok(imported)
+        Ok(receipt)
     }
 
-    /// Brings the rows of a lane in. Returns how many are new, and how many were there.
-    async fn import_lane(
+    /// Adds the receipt of an import, and deletes a few of its lane that are old enough.
+    async fn keep_import(
         &self,
-        connection: &OwnConnection,
-        lane: Lane,
-        rows: &[&ShopImport],
-        terms: ImportTerms,
-    ) -> Result<(u64, u64), StoreError> {
-        let path = self.dialect.hot_path;
-        let ids: Vec<ShopId> = rows.iter().map(|row| row.id.clone()).collect();
-        let known = path.load(connection, lane, &ids).await?;
-        let are_new: Vec<bool> = known.iter().map(Option::is_none).collect();
-        let states = rows.iter().zip(known).map(|(row, known)| import(known, row, terms));
-        let states: Vec<ShopState> = states.collect();
-        let shops = ids.iter().zip(&states).zip(&are_new);
-        let shops = shops.map(|((id, state), is_new)| StoredShop { id, state, is_new: *is_new });
-        path.store(connection, lane, &shops.collect::<Vec<_>>()).await?;
-        store_profiles(connection, lane, rows).await?;
-        let added = are_new.iter().filter(|is_new| **is_new).count() as u64;
-        Ok((added, rows.len() as u64 - added))
+        connection: &impl ConnectionTrait,
+        receipt: &ImportReceipt,
+    ) -> Result<(), StoreError> {
+        let row = import_receipt::active(receipt);
+        let added = import_receipt::Entity::insert(row).exec_without_returning(connection).await;
+        added.map_err(classify)?;
+        let lane = import_receipt::Column::Lane.eq(i32::from(receipt.lane.0));
+        let oldest = Query::select()
+            .column(import_receipt::Column::Number)
+            .from(import_receipt::Entity)
+            .and_where(lane.clone())
+            .order_by(import_receipt::Column::Number, Order::Asc)
+            .limit(PRUNED)
+            .to_owned();
+        import_receipt::Entity::delete_many()
+            .filter(lane)
+            .filter(import_receipt::Column::Number.in_subquery(oldest))
+            .filter(import_receipt::Column::StoredAt.lt(self.kept_from(receipt.at).millis()))
+            .exec(connection)
+            .await
+            .map(drop)
+            .map_err(classify)
     }
 
     async fn distinct(&self, column: shop::Column) -> Result<Vec<String>, StoreError> {

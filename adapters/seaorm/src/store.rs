@@ -7,7 +7,8 @@ use catchment_domain::ports::StoreError;
 use catchment_domain::{Deadline, Lanes, Revision, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect, Statement,
+    Value,
 };
 
 use crate::dialect::Dialect;
@@ -116,7 +117,15 @@ impl SeaOrmStore {
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
-        self.writers.begin().await
+        self.begin_with("").await.map(|(transaction, _)| transaction)
+    }
+
+    /// Begins with a statement, in one message: see [`Writers::begin_with`].
+    pub(crate) async fn begin_with(
+        &self,
+        first: &str,
+    ) -> Result<(Transaction, Vec<QueryResult>), StoreError> {
+        self.writers.begin_with(first).await
     }
 
     /// Now, by the database's clock.
@@ -128,6 +137,12 @@ impl SeaOrmStore {
         let row = connection.query_one_raw(statement(connection, clock, [])).await;
         let millis = row.and_then(|row| row.map_or(Ok(0), |row| row.try_get_by_index(0)));
         millis.map(Timestamp::from_millis).map_err(classify)
+    }
+
+    /// The instant before which receipts were stored that are old enough to go.
+    pub(crate) fn kept_from(&self, now: Timestamp) -> Timestamp {
+        let kept = i64::try_from(self.settings.receipts_kept.as_millis());
+        Timestamp::from_millis(now.millis().saturating_sub(kept.unwrap_or(i64::MAX)))
     }
 
     pub(crate) fn lanes(&self) -> Lanes {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
-use sea_orm::{ConnectionTrait, DbErr, RuntimeErr};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, RuntimeErr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::connection::OwnConnection;
@@ -42,7 +42,10 @@ impl Writers {
     /// Connections to a server, made when they are needed.
     #[cfg(feature = "postgres")]
     pub(crate) fn of_server(server: impl Connect + 'static, count: u32) -> Self {
-        Self::new(Vec::new(), count, "BEGIN", Some(Box::new(server)))
+        // Each statement sees what was committed before it began, whatever the server's default:
+        // what is read behind the lock of a lane is read as it is then.
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+        Self::new(Vec::new(), count, begin, Some(Box::new(server)))
     }
 
     fn new(
@@ -55,8 +58,14 @@ impl Writers {
         Self(Arc::new(Pool { idle: Mutex::new(idle), turns, count, begin, server }))
     }
 
-    /// Begins a write transaction. It is rolled back when it is dropped.
-    pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
+    /// Begins a write transaction, with a statement in the same message to the database, and
+    /// returns the rows of that. The statement takes no values, so everything that stands in it
+    /// must be safe; it may be empty. The transaction is rolled back when it is dropped.
+    pub(crate) async fn begin_with(
+        &self,
+        first: &str,
+    ) -> Result<(Transaction, Vec<QueryResult>), StoreError> {
+        let begin = format!("{}; {first}", self.0.begin);
         let turn = Arc::clone(&self.0.turns).acquire_owned().await;
         let mut turn = turn.map_err(|_| classify(closed()))?;
         loop {
@@ -69,15 +78,13 @@ impl Writers {
             // From here on it is rolled back, should the future be dropped half way.
             let held = Held { connection, turn, pool: Arc::clone(&self.0) };
             let mut transaction = Transaction { held: Some(held) };
-            match transaction.connection()?.execute_unprepared(self.0.begin).await {
-                Ok(_) => return Ok(transaction),
+            match transaction.connection()?.query_unprepared(&begin).await {
+                Ok(rows) => return Ok((transaction, rows)),
                 Err(error) => {
-                    // Nothing was begun that would have to be rolled back.
-                    let Some(held) = transaction.held.take() else { return Err(classify(error)) };
-                    if !(was_idle && Failure::of(&error) == Failure::Lost) {
-                        held.give_back_after(&error);
+                    let is_stale = was_idle && Failure::of(&error) == Failure::Lost;
+                    let Some(held) = transaction.held.take_if(|_| is_stale) else {
                         return Err(classify(error));
-                    }
+                    };
                     // The server ended it while it was idle; another one may be alive.
                     turn = held.turn;
                 }
@@ -122,14 +129,6 @@ impl Held {
         let Self { connection, turn, pool } = self;
         pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         drop(turn);
-    }
-
-    /// Lets the next writer have the connection, or another one where this is lost. A file's
-    /// connection is never lost.
-    fn give_back_after(self, error: &DbErr) {
-        if self.pool.server.is_none() || Failure::of(error) != Failure::Lost {
-            self.give_back();
-        }
     }
 
     async fn roll_back(self) {
@@ -202,9 +201,10 @@ mod tests {
     use std::num::NonZeroU16;
     use std::sync::Arc;
 
-    use catchment_domain::ports::{Clock, ImportTerms, ShopRepository};
+    use catchment_domain::ports::{Clock, ShopRepository};
     use catchment_domain::{
-        Lanes, Location, Profile, Radius, Revision, Scope, ShopImport, Timestamp,
+        ImportBatch, ImportTerms, Lanes, Location, Profile, Radius, Revision, Scope, ShopImport,
+        Timestamp,
     };
 
     use super::*;
@@ -239,19 +239,22 @@ mod tests {
         let lanes = Lanes(NonZeroU16::MIN);
         let settings = StoreSettings::new(lanes, Arc::new(StandingClock));
         let store = SeaOrmStore::connect(&url, &settings).await.unwrap();
-        let rows: Vec<ShopImport> = (0..500).map(row).collect();
+        let batch = |rows: u32| {
+            let batches = ImportBatch::split((0..rows).map(row).collect(), lanes);
+            batches.into_iter().next().unwrap()
+        };
         let (default_base, floor) = (Radius::CLOSED, Radius::CLOSED);
         let terms = ImportTerms { revision: Revision(1), default_base, floor };
-        store.import(&rows[..1], terms).await.unwrap();
+        store.import(&batch(1), terms).await.unwrap();
         limit_pages(&store, 1).await;
         for _ in 0..2 {
-            let full = store.import(&rows, terms).await.unwrap_err();
+            let full = store.import(&batch(500), terms).await.unwrap_err();
             let StoreError::Unavailable(source) = full else { panic!("{full:?}") };
             assert!(source.to_string().contains("full"), "{source}");
             assert_eq!(store.count(&Scope::everything()).await.unwrap(), 1);
         }
         limit_pages(&store, 1_000_000).await;
-        store.import(&rows, terms).await.unwrap();
+        store.import(&batch(500), terms).await.unwrap();
         assert_eq!(store.count(&Scope::everything()).await.unwrap(), 500);
     }
 }

@@ -45,8 +45,9 @@ pub(crate) fn finish(output: Output, finished: &Finished, goal: Goal) -> anyhow:
     if output.json {
         output.value(&summary(standing, *seconds))?;
     } else {
-        let Campaign { name, state, .. } = campaign;
+        let Campaign { name, .. } = campaign;
         let shops = counted(campaign.shops.into(), "shop");
+        let state = state_words(campaign);
         output.line(format_args!(
             "campaign {} is {state} ({shops}, {seconds:.1} s)",
             name.revision
@@ -90,9 +91,12 @@ fn judge(standing: &Standing, goal: Goal) -> Ending {
     } else {
         ""
     };
-    let phase = if goal == Goal::Ended { " --phase release" } else { "" };
+    let (did_not, phase) = match goal {
+        Goal::Settled => ("reach", ""),
+        Goal::Ended => ("release", " --phase release"),
+    };
     complain(&format!(
-        "campaign {revision} did not reach every shop: {}; \
+        "campaign {revision} did not {did_not} every shop: {}; \
          `catchment campaign outcomes {revision}{phase} --status {first}` shows them, \
          and `catchment campaign retry {revision}` asks them again{late}",
         counts.join(", ")
@@ -171,6 +175,14 @@ pub(crate) fn outcome_table(standing: &Standing) -> String {
     rows.trim_fmt()
 }
 
+/// Where a campaign is in its life. One that did not release every shop says so.
+pub(crate) fn state_words(campaign: &Campaign) -> String {
+    match campaign.unreleased {
+        0 => campaign.state.to_string(),
+        shops => format!("{}, {} not released", campaign.state, grouped(shops.into())),
+    }
+}
+
 /// A campaign for machines.
 pub(crate) fn campaign_view(campaign: &Campaign) -> Value {
     json!({
@@ -178,6 +190,7 @@ pub(crate) fn campaign_view(campaign: &Campaign) -> Value {
         "id": campaign.name.id.to_string(),
         "status": campaign.state.as_str(),
         "open": campaign.state.open(),
+        "unreleased": campaign.unreleased,
         "kind": campaign.kind.as_str(),
         "limit": campaign.limit.to_string(),
         "shops": campaign.shops,
@@ -233,6 +246,7 @@ mod tests {
             attempt: Attempt(1),
             deadline: Deadline::at(Timestamp::from_millis(1)),
             state,
+            unreleased: 0,
         };
         Standing { campaign, tallies }
     }

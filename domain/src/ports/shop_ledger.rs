@@ -36,7 +36,7 @@ pub struct Claim {
 /// - `claim_has_one_winner`: of any number of owners of one lane at once, only the newest
 ///   applies.
 /// - `apply_sees_the_batch_before_it`: of two batches of one owner at once, the later one has
-///   seen what the earlier one stored, or changes nothing.
+///   seen what the earlier one stored at every shop, or changes nothing.
 /// - `lanes_are_independent`: owners of different lanes do not disturb each other.
 /// - `apply_is_seen_by_all`: what was applied is seen by every later call.
 /// - `apply_keeps_what_was_decided`: what is read back is what judging left, to the last field.

@@ -1,31 +1,11 @@
 use async_trait::async_trait;
 
-use crate::lane::Lanes;
+use crate::import::{ImportBatch, ImportNumber, ImportReceipt, ImportTerms};
+use crate::lane::{Lane, Lanes};
 use crate::ports::StoreError;
-use crate::radius::Radius;
 use crate::revision::Revision;
 use crate::scope::Scope;
-use crate::shop::{Shop, ShopCursor, ShopId, ShopImport};
-
-/// What an import goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImportTerms {
-    /// The import's revision.
-    pub revision: Revision,
-    /// The base radius of a new shop for which the file names none.
-    pub default_base: Radius,
-    /// No cause but a closing one narrows a shop below this.
-    pub floor: Radius,
-}
-
-/// What an import did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Imported {
-    /// Shops that are new.
-    pub added: u64,
-    /// Shops that were there.
-    pub updated: u64,
-}
+use crate::shop::{Shop, ShopCursor, ShopId};
 
 /// The shops, for those who ask about them and bring them in.
 ///
@@ -33,10 +13,21 @@ pub struct Imported {
 ///
 /// - `import_adds_and_updates`: new shops are added with base radius and version 1, known ones
 ///   keep their causes, are resolved again, and get a new version.
-/// - `import_is_atomic`: all rows of a call are brought in, or none.
+/// - `import_is_atomic`: all rows of a batch are brought in and its receipt is stored, or nothing.
+/// - `import_leaves_a_receipt`: it says of each shop what the radius was before and after, what
+///   decided, and the version; the imports of a lane are numbered from 1, without gaps.
+/// - `import_receipts_are_pruned`: those that are old enough go with later imports of the lane.
 /// - `import_keeps_released_causes`: only the owner of a lane drops them.
-/// - `import_does_not_lose_a_request`: an import and a batch at once end as if one had run
-///   after the other.
+/// - `import_beside_a_batch_loses_nothing`: imports and the batches of a lane's owner, all over
+///   the same shops at once, end as if they had run one after the other, and no shop that is
+///   there counts as unknown.
+/// - `import_beside_a_zombie_loses_nothing`: nor while owners of the lane fence each other.
+/// - `import_beside_an_end_releases_every_shop`: a campaign that is ended meanwhile is over at
+///   every shop.
+/// - `imports_at_once_add_each_shop_once`: of imports of the same new shops at once, one adds
+///   each shop and the others update it; none fails.
+/// - `import_can_be_repeated`: an import that stopped half way has its full effect when it is
+///   done again.
 /// - `import_older_base_does_not_count`: a base radius of a lower revision stays out.
 /// - `revisions_only_rise`: each is given out once.
 /// - `list_pages_are_complete`: pages in the order of lane and id hold each shop once.
@@ -71,7 +62,18 @@ pub trait ShopRepository: Send + Sync + 'static {
     /// A revision that nobody else gets.
     async fn take_revision(&self) -> Result<Revision, StoreError>;
 
-    /// Adds or updates a few thousand shops, all or none. No two rows have one id.
-    async fn import(&self, rows: &[ShopImport], terms: ImportTerms)
-    -> Result<Imported, StoreError>;
+    /// Adds or updates the shops of a batch, all or none.
+    async fn import(
+        &self,
+        batch: &ImportBatch,
+        terms: ImportTerms,
+    ) -> Result<ImportReceipt, StoreError>;
+
+    /// The receipts of a lane's imports behind one, in their order, at most so many.
+    async fn import_receipts(
+        &self,
+        lane: Lane,
+        behind: ImportNumber,
+        limit: usize,
+    ) -> Result<Vec<ImportReceipt>, StoreError>;
 }

@@ -42,6 +42,7 @@ fn campaign(state: CampaignState) -> Campaign {
         attempt: Attempt(2),
         deadline: deadline(100),
         state,
+        unreleased: 0,
     }
 }
 
@@ -84,7 +85,10 @@ fn check(
     let [left] = chunks;
     assert_eq!(after.as_ref().map(|after| after.state).map_err(|error| *error), expected);
     match after {
-        Ok(after) => assert_eq!(left.open(), after.state.open()),
+        Ok(after) => {
+            let left = left.lacking();
+            assert_eq!((left.open, left.unreleased), (after.state.open(), after.unreleased));
+        }
         Err(_) => assert_eq!(&left, chunk, "a refused command changes nothing"),
     }
     left

@@ -171,9 +171,9 @@ fn check(
 fn prepare(there: Cause) -> impl Fn(&mut ShopState) {
     move |shop| match there {
         Cause::Absent => {}
-        Cause::Active => shop.active.insert(cause(Origin::Campaign(campaign(7)), "3km")),
+        Cause::Active => shop.active.insert(cause(Origin::Campaign(Revision(7)), "3km")),
         Cause::Released => shop.released.push(ReleasedCause {
-            campaign: campaign(7),
+            campaign: Revision(7),
             deadline: deadline(2_000),
             effect: Effect::Unchanged,
         }),

@@ -1,11 +1,10 @@
 //! The precedence rule: its list as a table, and its properties against a naive version.
 
 use catchment_domain::{
-    ActiveCause, CampaignId, CampaignRef, DecidedBy, Effect, Limit, Origin, Radius, Rank,
-    Resolution, Revision, TriggerKind, resolve,
+    ActiveCause, DecidedBy, Effect, Limit, Origin, Radius, Rank, Resolution, Revision, TriggerKind,
+    resolve,
 };
 use proptest::prelude::*;
-use uuid::Uuid;
 
 fn metres(metres: u32) -> Radius {
     Radius::try_from(metres).unwrap()
@@ -16,8 +15,7 @@ fn kind(name: &str) -> TriggerKind {
 }
 
 fn campaign(revision: u64, rank: u8, limit: &str) -> ActiveCause {
-    let id = CampaignId(Uuid::from_u128(revision.into()));
-    let origin = Origin::Campaign(CampaignRef { revision: Revision(revision), id });
+    let origin = Origin::Campaign(Revision(revision));
     let limit = limit.parse().unwrap();
     ActiveCause { origin, kind: kind("k"), rank: Rank(rank), limit, effect: Effect::Unchanged }
 }

@@ -8,7 +8,9 @@ use tokio::task::JoinSet;
 
 use super::LANE;
 use crate::owner::{Owner, id_at, record};
-use crate::scene::{lasting_log, narrow, narrow_by, passing_log, radius, shop, shops_in};
+use crate::scene::{
+    crowd_in, lasting_log, named, narrow, narrow_by, passing_log, radius, shop, shops_in,
+};
 use crate::{Store, StoreHarness};
 
 /// After a claim nothing of an older owner is written: no batch, and not that it answered.
@@ -71,16 +73,21 @@ async fn apply_until(until: u64, store: &Store, shop: &ShopId) {
     }
 }
 
-/// Two batches of one owner at once: the later one has seen the earlier one, or changes nothing.
+/// Two batches of one owner at once: the later one has seen the earlier one at every shop, or
+/// changes nothing.
 pub async fn apply_sees_the_batch_before_it(harness: &dyn StoreHarness) {
-    const ROUNDS: u64 = 50;
+    const ROUNDS: u64 = 30;
+    const SHOPS: u64 = 100;
+    let ids = crowd_in(harness, LANE).await;
     let store = harness.store();
-    let ids = shops_in(&store, LANE, 1).await;
     let mut owner = Owner::of(&store, LANE).await;
+    let records = |from: u64, to| {
+        let positions = from..from + SHOPS;
+        positions.zip(&ids).map(|(at, id)| record(at, id, narrow(to))).collect()
+    };
     for round in 0..ROUNDS {
-        let earlier = owner.batch(vec![record(2 * round, &ids[0], narrow("3km"))]);
-        let records = vec![record(2 * round + 1, &ids[0], narrow("2km"))];
-        let later = owner.batch_from(earlier.to(), records);
+        let earlier = owner.batch(records(2 * round * SHOPS, "3km"));
+        let later = owner.batch_from(earlier.to(), records((2 * round + 1) * SHOPS, "2km"));
         let (first, second) = tokio::join!(owner.try_apply(&earlier), owner.try_apply(&later));
         first.unwrap();
         match second {
@@ -89,7 +96,9 @@ pub async fn apply_sees_the_batch_before_it(harness: &dyn StoreHarness) {
             Err(error) => panic!("{error}"),
         }
         owner.claim.applied_next = later.to();
-        assert_eq!(shop(&store, &ids[0]).await.state.version, 3 + 2 * round);
+    }
+    for shop in store.shops.list(&named(&ids[..100]), None, 100).await.unwrap() {
+        assert_eq!(shop.state.version, 1 + 2 * ROUNDS, "{}", shop.id);
     }
 }
 

@@ -28,8 +28,10 @@ impl MemoryStore {
     /// Where a lane stands, for audits; `None` where it was never claimed.
     #[must_use]
     pub fn lane_state(&self, lane: Lane) -> Option<LaneState> {
-        self.tables().lanes.get(&lane).map(|row| LaneState {
-            log: row.log,
+        let tables = self.tables();
+        let row = tables.lanes.get(&lane)?;
+        Some(LaneState {
+            log: row.log?,
             epoch: row.epoch,
             applied_next: row.applied_next,
             replied_next: row.replied_next,

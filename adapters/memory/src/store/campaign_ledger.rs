@@ -143,14 +143,14 @@ impl StoredCampaign {
     fn record(&mut self, number: u32, answers: &[&Answer]) -> Option<(u32, u32)> {
         let Self { campaign, chunks, .. } = self;
         let chunk = chunks.get_mut(number as usize)?;
-        let before = chunk.open();
+        let before = chunk.lacking();
         let mut counted = 0;
         for answer in answers {
             counted += u32::from(chunk.record(campaign, answer.ticket, &answer.outcome));
         }
-        let open = chunk.open();
-        campaign.state = campaign.state.with_open(campaign.state.open() + open - before);
-        Some((counted, open))
+        let now = chunk.lacking();
+        *campaign = campaign.clone().recorded(before, now);
+        Some((counted, now.open))
     }
 }
 

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{
-    Batch, Deadline, Epoch, LogIdentity, Position, Receipt, RequestId, Timestamp,
+    Batch, Deadline, Epoch, ImportNumber, ImportReceipt, LogIdentity, Position, Receipt, RequestId,
+    Timestamp,
 };
 
 /// A lane.
 pub(super) struct LaneRow {
-    pub(super) log: LogIdentity,
+    /// `None` until it is claimed.
+    pub(super) log: Option<LogIdentity>,
     pub(super) epoch: Epoch,
     pub(super) applied_next: Position,
     pub(super) replied_next: Position,
@@ -18,6 +20,10 @@ pub(super) struct LaneRow {
     pub(super) expired_up_to: Deadline,
     /// In the order in which they were stored.
     pub(super) receipts: VecDeque<ReceiptRow>,
+    /// The newest import of its shops.
+    imports: ImportNumber,
+    /// In the order in which they were stored.
+    pub(super) import_receipts: VecDeque<ImportReceipt>,
 }
 
 /// A receipt.
@@ -30,24 +36,26 @@ pub(super) struct ReceiptRow {
 
 impl LaneRow {
     /// A lane that was never claimed.
-    pub(super) fn new(log: LogIdentity) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            log,
+            log: None,
             epoch: Epoch::default(),
             applied_next: Position::default(),
             replied_next: Position::default(),
             last_id: None,
             expired_up_to: Deadline::MIN,
             receipts: VecDeque::new(),
+            imports: ImportNumber::default(),
+            import_receipts: VecDeque::new(),
         }
     }
 
     /// Makes way for a new owner. A log that is not the one remembered begins at its
     /// beginning, unless the one remembered still exists.
     pub(super) fn claim(&mut self, log: LogIdentity) -> Result<Claim, StoreError> {
-        if self.log.id != log.id {
-            check_log_may_change(self.log)?;
-            self.log = log;
+        if self.log.is_none_or(|known| known.id != log.id) {
+            self.log.map_or(Ok(()), check_log_may_change)?;
+            self.log = Some(log);
             self.applied_next = Position::default();
             self.replied_next = Position::default();
             self.last_id = None;
@@ -75,16 +83,38 @@ impl LaneRow {
     }
 
     pub(super) fn keep(&mut self, receipt: Receipt, at: Timestamp) {
-        if !receipt.entries.is_empty() {
-            self.receipts.push_back(ReceiptRow { log: self.log, at, receipt });
+        if let Some(log) = self.log
+            && !receipt.entries.is_empty()
+        {
+            self.receipts.push_back(ReceiptRow { log, at, receipt });
         }
+    }
+
+    /// Counts an import of its shops.
+    pub(super) fn count_import(&mut self) -> ImportNumber {
+        self.imports.0 += 1;
+        self.imports
+    }
+
+    /// Keeps the receipt of an import, and drops those that are old enough.
+    pub(super) fn keep_import(&mut self, receipt: ImportReceipt, kept: Duration) {
+        let now = receipt.at;
+        self.import_receipts.push_back(receipt);
+        while self.import_receipts.front().is_some_and(|old| old.at.saturating_add(kept) < now) {
+            self.import_receipts.pop_front();
+        }
+    }
+
+    /// Whether a receipt belongs to a log that is gone.
+    pub(super) fn is_of_another_log(&self, row: &ReceiptRow) -> bool {
+        self.log.is_none_or(|log| log.id != row.log.id)
     }
 
     /// Drops the receipts that are answered and old enough. Those of a log that is gone have
     /// nobody left to answer.
     pub(super) fn prune(&mut self, now: Timestamp, kept: Duration) {
         while self.receipts.front().is_some_and(|row| {
-            let is_answered = row.log.id != self.log.id || row.receipt.to <= self.replied_next;
+            let is_answered = self.is_of_another_log(row) || row.receipt.to <= self.replied_next;
             is_answered && row.at.saturating_add(kept) < now
         }) {
             self.receipts.pop_front();

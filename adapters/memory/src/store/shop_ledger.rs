@@ -4,13 +4,12 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError};
 use catchment_domain::{Batch, Epoch, Lane, LaneTime, Loaded, LogIdentity, Position, Receipt};
 
-use super::lanes::LaneRow;
 use super::{MemoryStore, Tables};
 
 #[async_trait]
 impl ShopLedger for MemoryStore {
     async fn claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError> {
-        self.tables().lanes.entry(lane).or_insert_with(|| LaneRow::new(log)).claim(log)
+        self.tables().lane(lane)?.claim(log)
     }
 
     async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {
@@ -41,7 +40,7 @@ impl ShopLedger for MemoryStore {
     ) -> Result<Vec<Receipt>, StoreError> {
         let tables = self.tables();
         let Some(lane) = tables.lanes.get(&lane) else { return Ok(Vec::new()) };
-        let receipts = lane.receipts.iter().filter(|row| row.log.id == lane.log.id);
+        let receipts = lane.receipts.iter().filter(|row| !lane.is_of_another_log(row));
         let receipts = receipts.map(|row| &row.receipt);
         Ok(receipts.filter(|r| from < r.to && r.from < to).cloned().collect())
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use catchment_domain::ports::{ImportTerms, Imported, ShopRepository, StoreError};
+use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{
-    Lanes, Profile, Revision, Scope, Shop, ShopCursor, ShopId, ShopImport, ShopState,
+    ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes, Profile,
+    Revision, Scope, Shop, ShopCursor, ShopId,
 };
 
 use super::{MemoryStore, ShopRow, Tables};
@@ -52,22 +53,35 @@ impl ShopRepository for MemoryStore {
 
     async fn import(
         &self,
-        rows: &[ShopImport],
+        batch: &ImportBatch,
         terms: ImportTerms,
-    ) -> Result<Imported, StoreError> {
+    ) -> Result<ImportReceipt, StoreError> {
         let mut tables = self.tables();
-        for row in rows {
-            tables.load(&self.key(&row.id))?;
+        let (lane, at) = (batch.lane(), self.clock.now());
+        let known = batch.rows().iter().map(|row| tables.load(&self.key(&row.id)));
+        let known = known.map(|loaded| loaded.map(|shop| shop.state)).collect::<Result<_, _>>()?;
+        let number = tables.lane(lane)?.count_import();
+        let mut entries = Vec::with_capacity(batch.rows().len());
+        for (row, (state, standing)) in batch.rows().iter().zip(batch.apply(known, terms)) {
+            let stored = ShopRow { profile: row.profile.clone(), state, spoiled: false };
+            tables.shops.insert(self.key(&row.id), stored);
+            entries.push(ImportEntry { shop: row.id.clone(), standing });
         }
-        let mut imported = Imported::default();
-        for row in rows {
-            if tables.import(self.key(&row.id), row, terms) {
-                imported.added += 1;
-            } else {
-                imported.updated += 1;
-            }
-        }
-        Ok(imported)
+        let receipt = ImportReceipt { lane, number, revision: terms.revision, at, entries };
+        tables.lane(lane)?.keep_import(receipt.clone(), self.receipts_kept);
+        Ok(receipt)
+    }
+
+    async fn import_receipts(
+        &self,
+        lane: Lane,
+        behind: ImportNumber,
+        limit: usize,
+    ) -> Result<Vec<ImportReceipt>, StoreError> {
+        let tables = self.tables();
+        let receipts = tables.lanes.get(&lane).map(|lane| &lane.import_receipts);
+        let receipts = receipts.into_iter().flatten().filter(|receipt| behind < receipt.number);
+        Ok(receipts.take(limit).cloned().collect())
     }
 }
 
@@ -81,18 +95,5 @@ impl Tables {
     fn distinct(&self, word: impl Fn(&Profile) -> &String) -> Vec<String> {
         let words: BTreeSet<&String> = self.shops.values().map(|row| word(&row.profile)).collect();
         words.into_iter().cloned().collect()
-    }
-
-    /// Adds or updates a shop. Returns whether it is new.
-    fn import(&mut self, key: ShopCursor, row: &ShopImport, terms: ImportTerms) -> bool {
-        if let Some(known) = self.shops.get_mut(&key) {
-            known.profile = row.profile.clone();
-            known.state.import(row.base, terms.revision, terms.floor);
-            return false;
-        }
-        let base = row.base.unwrap_or(terms.default_base);
-        let state = ShopState::new(base, terms.revision);
-        self.shops.insert(key, ShopRow { profile: row.profile.clone(), state, spoiled: false });
-        true
     }
 }

@@ -59,6 +59,8 @@ impl StoreHarness for StoreInMemory {
         None
     }
 
+    async fn analyze(&self) {}
+
     fn receipts_kept(&self) -> Duration {
         RECEIPTS_KEPT
     }

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    CampaignRepository, ChannelError, Holder, ImportTerms, ReplyChannel, ReplyLog, RequestChannel,
-    RequestLog, ShopRepository,
+    CampaignRepository, ChannelError, Holder, ReplyChannel, ReplyLog, RequestChannel, RequestLog,
+    ShopRepository,
 };
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneKeeper, LaneRequester, Obstacle, RequesterPorts,
     RequesterTerms, Rules, ServiceError, Step,
 };
 use catchment_domain::{
-    CampaignId, Draft, Lane, Lanes, Location, LogIdentity, Nonce, Policy, Position, Profile,
-    Radius, Rank, ReplyLane, Request, ReturnAddress, Scope, ShopImport, Timestamp, TriggerRule,
+    CampaignId, Draft, ImportBatch, ImportTerms, Lane, Lanes, Location, LogIdentity, Nonce, Policy,
+    Position, Profile, Radius, Rank, ReplyLane, Request, ReturnAddress, Scope, ShopImport,
+    Timestamp, TriggerRule,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -41,7 +42,9 @@ impl Town {
         let revision = store.take_revision().await.unwrap();
         let default_base = Radius::try_from(5_000_u32).unwrap();
         let terms = ImportTerms { revision, default_base, floor: Radius::CLOSED };
-        store.import(&["one", "two"].map(shop), terms).await.unwrap();
+        for batch in ImportBatch::split(["one", "two"].map(shop).to_vec(), LANES) {
+            store.import(&batch, terms).await.unwrap();
+        }
         Self { clock, store, log: Arc::new(log()) }
     }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use catchment_domain::ports::{CampaignRepository, Holder, ImportTerms, ShopRepository};
+use catchment_domain::ports::{CampaignRepository, Holder, ShopRepository};
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules, Step,
 };
 use catchment_domain::{
-    CampaignId, CampaignState, Command, Draft, Lanes, Location, LogIdentity, Nonce, Policy,
-    Profile, Radius, Rank, ReplyLane, Scope, ShopImport, Status, TriggerRule,
+    CampaignId, CampaignState, Command, Draft, ImportBatch, ImportTerms, Lanes, Location,
+    LogIdentity, Nonce, Policy, Profile, Radius, Rank, ReplyLane, Scope, ShopImport, Status,
+    TriggerRule,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -58,7 +59,9 @@ impl Town {
             floor: Radius::CLOSED,
         };
         let rows: Vec<_> = (0..SHOPS).map(shop).collect();
-        store.import(&rows, terms).await.unwrap();
+        for batch in ImportBatch::split(rows, lanes) {
+            store.import(&batch, terms).await.unwrap();
+        }
         Self { store, consumers, requester }
     }
 

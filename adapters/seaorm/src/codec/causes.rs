@@ -1,42 +1,46 @@
-//! The causes of a shop.
+//! The causes of a shop, in few bytes: they are written with every request, and a shop that many
+//! campaigns overlap at has many. An active cause takes about seven, a released one about nine;
+//! what kinds are called stands there once.
 
 use catchment_domain::{
-    ActiveCause, CampaignId, CampaignRef, Deadline, Effect, Limit, Origin, Percent, Radius, Rank,
-    ReleasedCause, Revision, Timestamp,
+    ActiveCause, Deadline, Effect, Limit, Origin, Percent, Radius, Rank, ReleasedCause, Revision,
+    Timestamp, TriggerKind,
 };
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{CodecError, read, write};
 
 /// All causes of a shop, in the domain's order.
 #[derive(Serialize, Deserialize)]
 struct Causes<'a> {
+    /// What active causes have for kind and rank, each pair once.
     #[serde(borrow)]
-    active: Vec<Active<'a>>,
+    kinds: Vec<Kind<'a>>,
+    active: Vec<Active>,
     released: Vec<Released>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Active<'a> {
-    campaign: Option<Name>,
-    kind: &'a str,
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Kind<'a> {
+    name: &'a str,
     rank: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Active {
+    /// The campaign's revision, or [`Revision::NONE`], which no campaign has.
+    campaign: u64,
+    /// The place of its kind.
+    kind: u8,
     limit: StoredLimit,
     effect: u8,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Released {
-    campaign: Name,
+    campaign: u64,
     deadline: i64,
     effect: u8,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Name {
-    revision: u64,
-    id: [u8; 16],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,13 +55,13 @@ pub(crate) fn encode(active: &[ActiveCause], released: &[ReleasedCause]) -> Vec<
     if active.is_empty() && released.is_empty() {
         return Vec::new();
     }
+    let mut kinds = Vec::new();
     let active = active.iter().map(|cause| Active {
         campaign: match cause.origin {
-            Origin::Campaign(campaign) => Some(Name::from(campaign)),
-            Origin::Request => None,
+            Origin::Campaign(revision) => revision.0,
+            Origin::Request => Revision::NONE.0,
         },
-        kind: cause.kind.as_str(),
-        rank: cause.rank.0,
+        kind: place(&mut kinds, Kind { name: cause.kind.as_str(), rank: cause.rank.0 }),
         limit: match cause.limit {
             Limit::Closed => StoredLimit::Closed,
             Limit::Metres(metres) => StoredLimit::Metres(metres.radius().metres()),
@@ -65,12 +69,23 @@ pub(crate) fn encode(active: &[ActiveCause], released: &[ReleasedCause]) -> Vec<
         },
         effect: effect_number(cause.effect),
     });
+    let active = active.collect();
     let released = released.iter().map(|cause| Released {
-        campaign: cause.campaign.into(),
+        campaign: cause.campaign.0,
         deadline: cause.deadline.instant().millis(),
         effect: effect_number(cause.effect),
     });
-    write(&Causes { active: active.collect(), released: released.collect() })
+    write(&Causes { kinds, active, released: released.collect() })
+}
+
+/// The place of a kind among those that were met before, where it is put if it is new.
+fn place<'a>(kinds: &mut Vec<Kind<'a>>, kind: Kind<'a>) -> u8 {
+    let place = kinds.iter().position(|known| *known == kind).unwrap_or_else(|| {
+        kinds.push(kind);
+        kinds.len() - 1
+    });
+    // INVARIANT: a shop has at most 255 active causes.
+    u8::try_from(place).unwrap_or(u8::MAX)
 }
 
 /// The causes that [`encode`] wrote.
@@ -78,23 +93,34 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Vec<ActiveCause>, Vec<ReleasedCaus
     if bytes.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
-    let causes: Causes<'_> = read(bytes)?;
-    let active = causes.active.into_iter().map(ActiveCause::try_from).collect::<Result<_, _>>()?;
-    let released =
-        causes.released.into_iter().map(ReleasedCause::try_from).collect::<Result<_, _>>()?;
+    let Causes { kinds, active, released } = read(bytes)?;
+    let kinds: Vec<(TriggerKind, Rank)> =
+        kinds.into_iter().map(Kind::read).collect::<Result<_, _>>()?;
+    let active = active.into_iter().map(|cause| cause.read(&kinds)).collect::<Result<_, _>>()?;
+    let released = released.into_iter().map(ReleasedCause::try_from).collect::<Result<_, _>>()?;
     Ok((active, released))
 }
 
-impl TryFrom<Active<'_>> for ActiveCause {
-    type Error = CodecError;
+impl Kind<'_> {
+    fn read(self) -> Result<(TriggerKind, Rank), CodecError> {
+        let kind = self.name.parse().map_err(|_| CodecError::Value("a trigger kind"))?;
+        Ok((kind, Rank(self.rank)))
+    }
+}
 
-    fn try_from(stored: Active<'_>) -> Result<Self, CodecError> {
-        Ok(Self {
-            origin: stored.campaign.map_or(Origin::Request, |name| Origin::Campaign(name.into())),
-            kind: stored.kind.parse().map_err(|_| CodecError::Value("a trigger kind"))?,
-            rank: Rank(stored.rank),
-            limit: stored.limit.try_into()?,
-            effect: effect(stored.effect).ok_or(CodecError::Value("an effect"))?,
+impl Active {
+    fn read(self, kinds: &[(TriggerKind, Rank)]) -> Result<ActiveCause, CodecError> {
+        let kind = kinds.get(usize::from(self.kind)).copied();
+        let (kind, rank) = kind.ok_or(CodecError::Value("the place of a trigger kind"))?;
+        Ok(ActiveCause {
+            origin: match Revision(self.campaign) {
+                Revision::NONE => Origin::Request,
+                revision => Origin::Campaign(revision),
+            },
+            kind,
+            rank,
+            limit: self.limit.try_into()?,
+            effect: effect(self.effect).ok_or(CodecError::Value("an effect"))?,
         })
     }
 }
@@ -104,7 +130,7 @@ impl TryFrom<Released> for ReleasedCause {
 
     fn try_from(stored: Released) -> Result<Self, CodecError> {
         Ok(Self {
-            campaign: stored.campaign.into(),
+            campaign: Revision(stored.campaign),
             deadline: Deadline::at(Timestamp::from_millis(stored.deadline)),
             effect: effect(stored.effect).ok_or(CodecError::Value("an effect"))?,
         })
@@ -130,18 +156,6 @@ impl TryFrom<StoredLimit> for Limit {
     }
 }
 
-impl From<CampaignRef> for Name {
-    fn from(campaign: CampaignRef) -> Self {
-        Self { revision: campaign.revision.0, id: campaign.id.0.into_bytes() }
-    }
-}
-
-impl From<Name> for CampaignRef {
-    fn from(name: Name) -> Self {
-        Self { revision: Revision(name.revision), id: CampaignId(Uuid::from_bytes(name.id)) }
-    }
-}
-
 /// What took effect, as a number.
 pub(crate) const fn effect_number(effect: Effect) -> u8 {
     match effect {
@@ -163,26 +177,18 @@ pub(crate) const fn effect(number: u8) -> Option<Effect> {
 mod tests {
     use super::*;
 
-    fn campaign(revision: u64) -> CampaignRef {
-        CampaignRef {
-            revision: Revision(revision),
-            id: CampaignId(Uuid::from_u128(u128::MAX - u128::from(revision))),
-        }
-    }
-
     fn causes() -> (Vec<ActiveCause>, Vec<ReleasedCause>) {
-        let origins = [Origin::Campaign(campaign(1)), Origin::Campaign(campaign(300))];
-        let limits = ["closed", "1m", "50%"].map(|limit| limit.parse().unwrap());
-        let origins = origins.into_iter().chain([Origin::Request]);
-        let active = origins.zip(limits).map(|(origin, limit)| ActiveCause {
-            origin,
-            kind: "rider_shortage".parse().unwrap(),
-            rank: Rank(200),
-            limit,
-            effect: Effect::Applied,
+        let origins = [Origin::Campaign(Revision(1)), Origin::Campaign(Revision::MAX)];
+        let origins = origins.into_iter().chain([Origin::Request; 2]);
+        let limits = ["closed", "1m", "50%", "3km"].map(|limit| limit.parse().unwrap());
+        // A kind keeps the rank that it had, so it may have two.
+        let kinds = [("rider_shortage", 200), ("rider_shortage", 7), ("a", 7), ("b", 200)];
+        let active = origins.zip(limits).zip(kinds).map(|((origin, limit), (kind, rank))| {
+            let (kind, rank, effect) = (kind.parse().unwrap(), Rank(rank), Effect::Applied);
+            ActiveCause { origin, kind, rank, limit, effect }
         });
         let released = [i64::MIN, -1, i64::MAX].map(|millis| ReleasedCause {
-            campaign: campaign(7),
+            campaign: Revision(7),
             deadline: Deadline::at(Timestamp::from_millis(millis)),
             effect: Effect::Unchanged,
         });
@@ -196,6 +202,26 @@ mod tests {
         assert_eq!(decode(&encode(&active, &[])), Ok((active, Vec::new())));
         assert!(encode(&[], &[]).is_empty());
         assert_eq!(decode(&[]), Ok((Vec::new(), Vec::new())));
+    }
+
+    #[test]
+    fn a_cause_takes_few_bytes() {
+        let active = |revision| ActiveCause {
+            origin: Origin::Campaign(Revision(revision)),
+            kind: "rider_shortage".parse().unwrap(),
+            rank: Rank(200),
+            limit: "3km".parse().unwrap(),
+            effect: Effect::Applied,
+        };
+        let released = |revision| ReleasedCause {
+            campaign: Revision(revision),
+            deadline: Deadline::at(Timestamp::from_millis(1_800_000_000_000)),
+            effect: Effect::Applied,
+        };
+        let active: Vec<ActiveCause> = (1_000..1_020).map(active).collect();
+        let released: Vec<ReleasedCause> = (1_000..1_020).map(released).collect();
+        assert_eq!(encode(&active, &[]).len(), 20 + 20 * 7);
+        assert_eq!(encode(&[], &released).len(), 4 + 20 * 9);
     }
 
     #[test]

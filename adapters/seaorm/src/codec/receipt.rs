@@ -1,16 +1,13 @@
 //! Receipts, in columns: what most entries have is one small number, and what few have takes
 //! no room at the others. An entry of a campaign takes about nine bytes.
 
-use std::collections::HashMap;
-
-use catchment_domain::{
-    Code, DecidedBy, Outcome, Position, Radius, ReceiptEntry, RequestId, Revision, Standing,
-};
+use catchment_domain::{Code, Outcome, Position, ReceiptEntry, RequestId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::slots::{status, status_number};
-use super::{CodecError, read, write};
+use super::standings::{Standings, StandingsReader};
+use super::{CodecError, read, taken, write};
 
 /// The columns. Those with a value per entry first.
 #[derive(Default, Serialize, Deserialize)]
@@ -21,22 +18,10 @@ struct Columns<'a> {
     ids: Vec<i128>,
     /// The status, and which of the columns below have a value.
     tags: Vec<u8>,
-    afters: Vec<u32>,
-    deciders: Vec<u32>,
-    versions: Vec<u64>,
-    befores: Vec<u32>,
     #[serde(borrow)]
+    standings: Standings<'a>,
     codes: Vec<&'a str>,
     details: Vec<&'a str>,
-    /// What decided, each once: `deciders` are places in it.
-    decided_by: Vec<Decider<'a>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-enum Decider<'a> {
-    Base,
-    Campaign(u64, &'a str),
-    Request(&'a str),
 }
 
 const STATUS: u8 = 0b0000_0111;
@@ -49,7 +34,6 @@ const REPEAT: u8 = 0b1000_0000;
 /// The bytes of a receipt's entries.
 pub(crate) fn encode(from: Position, entries: &[ReceiptEntry]) -> Vec<u8> {
     let mut columns = Columns::default();
-    let mut places = HashMap::new();
     let (mut next, mut id) = (from, 0);
     for entry in entries {
         columns.gaps.push(entry.position.0.wrapping_sub(next.0));
@@ -57,29 +41,17 @@ pub(crate) fn encode(from: Position, entries: &[ReceiptEntry]) -> Vec<u8> {
         let bits = entry.id.0.as_u128();
         columns.ids.push(bits.wrapping_sub(id).cast_signed());
         id = bits;
-        columns.push_outcome(&entry.outcome, &mut places);
+        columns.push_outcome(&entry.outcome);
     }
     write(&columns)
 }
 
 impl<'a> Columns<'a> {
-    fn push_outcome(&mut self, outcome: &'a Outcome, places: &mut HashMap<Decider<'a>, u32>) {
+    fn push_outcome(&mut self, outcome: &'a Outcome) {
         let mut tag = status_number(outcome.status);
         if let Some(standing) = &outcome.standing {
-            tag |= STANDING;
-            self.afters.push(standing.after.metres());
-            self.versions.push(standing.version);
-            let decider = Decider::from(&standing.decided_by);
-            let place = *places.entry(decider).or_insert_with(|| {
-                self.decided_by.push(decider);
-                // INVARIANT: no more deciders than entries of a batch.
-                u32::try_from(self.decided_by.len() - 1).unwrap_or(u32::MAX)
-            });
-            self.deciders.push(place);
-            if let Some(before) = standing.before {
-                tag |= BEFORE;
-                self.befores.push(before.metres());
-            }
+            tag |= if standing.before.is_some() { STANDING | BEFORE } else { STANDING };
+            self.standings.push(standing);
         }
         if let Some(code) = outcome.code {
             tag |= CODE;
@@ -96,44 +68,13 @@ impl<'a> Columns<'a> {
     }
 }
 
-impl<'a> From<&'a DecidedBy> for Decider<'a> {
-    fn from(decided_by: &'a DecidedBy) -> Self {
-        match decided_by {
-            DecidedBy::Base => Self::Base,
-            DecidedBy::Campaign { revision, kind } => Self::Campaign(revision.0, kind.as_str()),
-            DecidedBy::Request { kind } => Self::Request(kind.as_str()),
-        }
-    }
-}
-
-impl TryFrom<Decider<'_>> for DecidedBy {
-    type Error = CodecError;
-
-    fn try_from(stored: Decider<'_>) -> Result<Self, CodecError> {
-        let kind = |name: &str| name.parse().map_err(|_| CodecError::Value("a trigger kind"));
-        Ok(match stored {
-            Decider::Base => Self::Base,
-            Decider::Campaign(revision, name) => {
-                Self::Campaign { revision: Revision(revision), kind: kind(name)? }
-            }
-            Decider::Request(name) => Self::Request { kind: kind(name)? },
-        })
-    }
-}
-
 /// The entries that [`encode`] wrote.
 pub(crate) fn decode(bytes: &[u8], from: Position) -> Result<Vec<ReceiptEntry>, CodecError> {
     let columns: Columns<'_> = read(bytes)?;
-    let decided_by: Vec<DecidedBy> =
-        columns.decided_by.into_iter().map(DecidedBy::try_from).collect::<Result<_, _>>()?;
     let mut rest = Rest {
-        afters: columns.afters.into_iter(),
-        deciders: columns.deciders.into_iter(),
-        versions: columns.versions.into_iter(),
-        befores: columns.befores.into_iter(),
+        standings: columns.standings.read()?,
         codes: columns.codes.into_iter(),
         details: columns.details.into_iter(),
-        decided_by: &decided_by,
     };
     if columns.gaps.len() != columns.tags.len() || columns.ids.len() != columns.tags.len() {
         return Err(CodecError::Unreadable);
@@ -152,40 +93,20 @@ pub(crate) fn decode(bytes: &[u8], from: Position) -> Result<Vec<ReceiptEntry>, 
 
 /// What is left of the columns that not every entry has.
 struct Rest<'a> {
-    afters: std::vec::IntoIter<u32>,
-    deciders: std::vec::IntoIter<u32>,
-    versions: std::vec::IntoIter<u64>,
-    befores: std::vec::IntoIter<u32>,
+    standings: StandingsReader,
     codes: std::vec::IntoIter<&'a str>,
     details: std::vec::IntoIter<&'a str>,
-    decided_by: &'a [DecidedBy],
 }
 
 impl Rest<'_> {
     fn outcome(&mut self, tag: u8) -> Result<Outcome, CodecError> {
         let has = |flag: u8| tag & flag != 0;
-        let standing = if has(STANDING) { Some(self.standing(has(BEFORE))?) } else { None };
+        let standing = if has(STANDING) { Some(self.standings.next(has(BEFORE))?) } else { None };
         let code = if has(CODE) { Some(code(self.codes.next())?) } else { None };
         let detail = if has(DETAIL) { Some(taken(self.details.next())?.into()) } else { None };
         let status = status(tag & STATUS)?;
         Ok(Outcome { status, code, detail, standing, repeat: has(REPEAT) })
     }
-
-    fn standing(&mut self, has_before: bool) -> Result<Standing, CodecError> {
-        let before = if has_before { Some(radius(self.befores.next())?) } else { None };
-        let after = radius(self.afters.next())?;
-        let decided_by = self.decided_by.get(taken(self.deciders.next())? as usize).copied();
-        let decided_by = decided_by.ok_or(CodecError::Value("what decided"))?;
-        Ok(Standing { before, after, decided_by, version: taken(self.versions.next())? })
-    }
-}
-
-fn taken<T>(value: Option<T>) -> Result<T, CodecError> {
-    value.ok_or(CodecError::Unreadable)
-}
-
-fn radius(metres: Option<u32>) -> Result<Radius, CodecError> {
-    Radius::try_from(taken(metres)?).map_err(|_| CodecError::Value("a radius"))
 }
 
 fn code(text: Option<&str>) -> Result<Code, CodecError> {
@@ -194,7 +115,9 @@ fn code(text: Option<&str>) -> Result<Code, CodecError> {
 
 #[cfg(test)]
 mod tests {
-    use catchment_domain::{Attempt, Nonce, Phase, Status, Ticket};
+    use catchment_domain::{
+        Attempt, DecidedBy, Nonce, Phase, Radius, Revision, Standing, Status, Ticket,
+    };
 
     use super::*;
 

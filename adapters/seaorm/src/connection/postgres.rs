@@ -19,6 +19,16 @@ pub(super) async fn rows(
     sqlx::query_with(sql, arguments).fetch_all(connection).await.map_err(driver_failed)
 }
 
+/// Runs a constant statement, whose values may be arrays. Returns how many rows it wrote.
+pub(super) async fn written(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    arguments: PgArguments,
+) -> Result<u64, DbErr> {
+    let done = sqlx::query_with(sql, arguments).execute(connection).await;
+    done.map(|done| done.rows_affected()).map_err(driver_failed)
+}
+
 fn push(arguments: &mut PgArguments, value: Value) -> Result<(), BoxDynError> {
     match value {
         Value::Bool(value) => arguments.add(value),

@@ -36,6 +36,7 @@ pub(crate) struct Model {
     pub(crate) deadline: i64,
     pub(crate) state: String,
     pub(crate) open: i64,
+    pub(crate) unreleased: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -72,6 +73,7 @@ impl TryFrom<Model> for Campaign {
             attempt: Attempt(row.number("attempt", model.attempt.into())?),
             deadline: deadline(model.deadline),
             state: state(&row, &model)?,
+            unreleased: row.number("unreleased", model.unreleased)?,
             reason: model.reason,
         })
     }
@@ -136,6 +138,7 @@ pub(crate) fn active(campaign: &Campaign) -> ActiveModel {
         deadline: ActiveValue::Set(campaign.deadline.instant().millis()),
         state: ActiveValue::Set(campaign.state.as_str().to_owned()),
         open: ActiveValue::Set(campaign.state.open().into()),
+        unreleased: ActiveValue::Set(campaign.unreleased.into()),
     }
 }
 

@@ -14,9 +14,6 @@ pub(crate) struct Model {
     pub(crate) lanes: i32,
     /// The newest revision that was given out.
     pub(crate) revision: i64,
-    /// How many imports there were. While it is the same, and a lane stands where it stood,
-    /// the lane's shops are as they were.
-    pub(crate) imports: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

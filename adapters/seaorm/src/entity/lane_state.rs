@@ -1,7 +1,9 @@
-//! Who owns a lane of requests, and how far it was applied and answered.
+//! Who owns a lane of requests, and how far it was applied and answered. Every lane has its row
+//! from the beginning; who writes shops of the lane takes it first.
 
 use catchment_domain::ports::{Claim, StoreError};
-use catchment_domain::{Deadline, Epoch, LogIdentity, Position, RequestId, Timestamp};
+use catchment_domain::{Deadline, Epoch, Lane, LogIdentity, Position, RequestId, Timestamp};
+use sea_orm::ActiveValue;
 use sea_orm::entity::prelude::*;
 
 use crate::error::Row;
@@ -11,13 +13,17 @@ use crate::error::Row;
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) lane: i32,
-    pub(crate) log_id: String,
+    /// The log that the positions belong to; `None` until the lane is claimed.
+    pub(crate) log_id: Option<String>,
     pub(crate) log_lasting: bool,
     pub(crate) epoch: i64,
     pub(crate) applied_next: i64,
     pub(crate) replied_next: i64,
     pub(crate) last_id: Option<String>,
     pub(crate) expired_up_to: Option<i64>,
+    /// How many imports wrote shops of the lane. While it is the same, and the lane stands where
+    /// it stood, its shops are as they were.
+    pub(crate) imports: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -40,6 +46,21 @@ impl TryFrom<&Model> for Claim {
             replied_next: Position(row.number("replied_next", model.replied_next)?),
             last_id,
         })
+    }
+}
+
+/// A lane that nobody claimed yet.
+pub(crate) fn unclaimed(lane: Lane) -> ActiveModel {
+    ActiveModel {
+        lane: ActiveValue::Set(lane.0.into()),
+        log_id: ActiveValue::Set(None),
+        log_lasting: ActiveValue::Set(false),
+        epoch: ActiveValue::Set(0),
+        applied_next: ActiveValue::Set(0),
+        replied_next: ActiveValue::Set(0),
+        last_id: ActiveValue::Set(None),
+        expired_up_to: ActiveValue::Set(None),
+        imports: ActiveValue::Set(0),
     }
 }
 

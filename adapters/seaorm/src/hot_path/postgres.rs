@@ -1,79 +1,76 @@
-//! `PostgreSQL`, where lanes are applied side by side. A batch takes four round trips: begin;
-//! fence, clock, campaigns and the locked shops; shops, receipt and what goes; commit.
+//! `PostgreSQL`, where lanes are applied side by side. A batch takes four round trips: begin and
+//! the lane; clock, campaigns and shops; shops, receipt and what goes; commit.
+//!
+//! Under READ COMMITTED a statement sees what was committed before it began, and not what was
+//! committed while it waited for a row. It then looks at that row again, and where it joins others
+//! it may lose it: `PostgreSQL` 18 loses every row that a nested loop over an index would have to
+//! find again. So nothing here waits for a row in the middle of a join:
+//!
+//! - The lane's row is taken by a statement of its own, which goes by the key of that one row.
+//! - Shops are read by a later statement, which locks nothing: nobody writes them meanwhile.
+//! - Writing them counts the rows. A program that is not ours may have changed some without the
+//!   lane's row; then the transaction is rolled back and tried again.
 
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Batch, CampaignId, CampaignRef, Lane, LaneTime, Loaded, LoadedShop, Revision, ShopId,
-    ShopState, Timestamp,
+    Batch, CampaignId, CampaignRef, ImportBatch, Lane, LaneTime, Loaded, LoadedShop, Revision,
+    ShopId, ShopState, Timestamp,
 };
 use sea_orm::sqlx::postgres::{PgArguments, PgRow};
 use sea_orm::sqlx::{self, Row as _};
+use sea_orm::{DbErr, QueryResult};
 
-use super::{Ahead, BARE_RECEIPT_BYTES, BareBatch, HotPath, Judged, NO_EPOCH, StoredShop};
+use super::{
+    BARE_RECEIPT_BYTES, BareBatch, HotPath, Judged, LoadedImport, NO_EPOCH, import_number, no_lane,
+};
 use crate::codec;
 use crate::connection::OwnConnection;
 use crate::entity::lane_state;
 use crate::error::{Row, classify, driver_failed, stored};
+use crate::retry::check_written;
 use crate::store::SeaOrmStore;
+use crate::writers::Transaction;
 use rows::{bind, bind_states};
 
 mod rows;
 
-/// Moves a lane that stands where its owner thinks, then locks the batch's shops. No row where
-/// the lane was not moved; nothing is locked then.
+/// Reads what is in force at shops of a lane, and campaigns. The shops come in any order, each
+/// column in the same; their ids as one text, one in a line. (Ids hold no line breaks.) A join
+/// with the ids would go down the index for each of them; this goes along it once.
 ///
-/// Binds lane, epoch, from, to, everything answered below, last id, ids, revisions.
-const OPEN: &str = "
-    WITH moved AS (
-        UPDATE lane_state
-        SET applied_next = $4,
-            replied_next = greatest(replied_next, least($5, $3)),
-            last_id = coalesce($6, last_id)
-        WHERE lane = $1 AND epoch = $2 AND applied_next = $3
-        RETURNING expired_up_to,
-                  floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
-    ), locked AS (
-        SELECT place, base_radius, base_revision, base_effect, radius, version, causes
-        FROM moved
-        CROSS JOIN unnest($7::text[]) WITH ORDINALITY AS wanted (id, place)
-        JOIN shop_state ON shop_state.lane = $1 AND shop_state.id = wanted.id
-        ORDER BY place
-        FOR UPDATE OF shop_state
-    ), shops AS (
-        SELECT array_agg(place) AS places, array_agg(base_radius) AS base_radius,
-               array_agg(base_revision) AS base_revision, array_agg(base_effect) AS base_effect,
-               array_agg(radius) AS radius, array_agg(version) AS version,
-               array_agg(causes) AS causes
-        FROM locked
-    ), known AS (
-        SELECT array_agg(revision) AS revisions, array_agg(id) AS ids
-        FROM campaign WHERE revision = ANY($8::bigint[])
-    )
-    SELECT expired_up_to, now, revisions, ids,
-           places, base_radius, base_revision, base_effect, radius, version, causes
-    FROM moved CROSS JOIN shops CROSS JOIN known";
+/// Binds lane, ids, revisions.
+const READ: &str = "
+    SELECT revisions, campaigns, ids, base_radius, base_revision, base_effect, radius, version,
+           causes
+    FROM (SELECT string_agg(id, chr(10)) AS ids, array_agg(base_radius) AS base_radius,
+                 array_agg(base_revision) AS base_revision,
+                 array_agg(base_effect) AS base_effect, array_agg(radius) AS radius,
+                 array_agg(version) AS version, array_agg(causes) AS causes
+          FROM shop_state WHERE lane = $1 AND id = ANY($2::text[])) AS shops
+    CROSS JOIN (SELECT array_agg(revision) AS revisions, array_agg(id) AS campaigns
+                FROM campaign WHERE revision = ANY($3::bigint[])) AS known";
 
 /// Stores a batch's shops and its receipt, and deletes a few receipts of the lane, from the
 /// oldest, that were stored before an instant and are below what is answered or of another log.
 /// Only the oldest are looked at: of them the rest are younger, so they stay too.
 ///
-/// Binds lane and the columns of the shops, then epoch, from, to, instant, entries or NULL, the
-/// new mark or NULL, and the instant before which receipts go.
-const CLOSE: &str = "
+/// Binds lane, the columns of the shops and the versions that were read of them, then epoch, from,
+/// to, instant, entries or NULL, the new mark or NULL, and the instant before which receipts go.
+const STORE_BATCH: &str = "
     WITH marked AS (
-        UPDATE lane_state SET expired_up_to = $14 WHERE lane = $1 AND $14 IS NOT NULL
+        UPDATE lane_state SET expired_up_to = $15 WHERE lane = $1 AND $15 IS NOT NULL
     ), added AS (
         INSERT INTO receipt (lane, epoch, from_position, to_position, log_id, stored_at, entries)
-        SELECT lane, $9, $10, $11, log_id, $12, $13 FROM lane_state
-        WHERE lane = $1 AND $13 IS NOT NULL
+        SELECT lane, $10, $11, $12, log_id, $13, $14 FROM lane_state
+        WHERE lane = $1 AND $14 IS NOT NULL
     ), pruned AS (
         DELETE FROM receipt WHERE (lane, epoch, from_position) IN (
             SELECT old.lane, old.epoch, old.from_position
             FROM (SELECT lane, epoch, from_position, to_position, log_id, stored_at
                   FROM receipt WHERE lane = $1 ORDER BY epoch, from_position LIMIT 8) AS old
             JOIN lane_state ON lane_state.lane = old.lane
-            WHERE old.stored_at < $15
+            WHERE old.stored_at < $16
               AND (old.to_position <= lane_state.replied_next
                    OR old.log_id <> lane_state.log_id))
     )
@@ -82,59 +79,23 @@ const CLOSE: &str = "
         base_effect = new.base_effect, radius = new.radius, version = new.version,
         causes = new.causes
     FROM unnest($2::text[], $3::int[], $4::bigint[], $5::smallint[], $6::int[], $7::bigint[],
-                $8::bytea[])
-         AS new (id, base_radius, base_revision, base_effect, radius, version, causes)
-    WHERE shop_state.lane = $1 AND shop_state.id = new.id";
+                $8::bytea[], $9::bigint[])
+         AS new (id, base_radius, base_revision, base_effect, radius, version, causes, was)
+    WHERE shop_state.lane = $1 AND shop_state.id = new.id AND shop_state.version = new.was";
 
-/// Moves nothing, but fences and locks as a batch does. Binds lane and ids.
-const OPEN_BARE: &str = "
-    WITH moved AS (
-        UPDATE lane_state SET applied_next = applied_next WHERE lane = $1 RETURNING lane
-    ), locked AS (
-        SELECT place, base_radius, base_revision, base_effect, radius, version, causes
-        FROM moved
-        CROSS JOIN unnest($2::text[]) WITH ORDINALITY AS wanted (id, place)
-        JOIN shop_state ON shop_state.lane = $1 AND shop_state.id = wanted.id
-        ORDER BY place
-        FOR UPDATE OF shop_state
-    )
-    SELECT array_agg(place), array_agg(base_radius), array_agg(base_revision),
-           array_agg(base_effect), array_agg(radius), array_agg(version), array_agg(causes)
-    FROM locked";
-
-/// Locks shops of a lane. Binds lane and ids.
-const LOAD: &str = "
-    WITH locked AS (
-        SELECT place, base_radius, base_revision, base_effect, radius, version, causes
-        FROM unnest($2::text[]) WITH ORDINALITY AS wanted (id, place)
-        JOIN shop_state ON shop_state.lane = $1 AND shop_state.id = wanted.id
-        ORDER BY place
-        FOR UPDATE OF shop_state
-    )
-    SELECT array_agg(place) AS places, array_agg(base_radius) AS base_radius,
-           array_agg(base_revision) AS base_revision, array_agg(base_effect) AS base_effect,
-           array_agg(radius) AS radius, array_agg(version) AS version,
-           array_agg(causes) AS causes
-    FROM locked";
-
-/// Stores what is in force at shops that are there. Binds lane and the columns of the shops.
-const UPDATE: &str = "
-    UPDATE shop_state
-    SET base_radius = new.base_radius, base_revision = new.base_revision,
-        base_effect = new.base_effect, radius = new.radius, version = new.version,
-        causes = new.causes
-    FROM unnest($2::text[], $3::int[], $4::bigint[], $5::smallint[], $6::int[], $7::bigint[],
-                $8::bytea[])
-         AS new (id, base_radius, base_revision, base_effect, radius, version, causes)
-    WHERE shop_state.lane = $1 AND shop_state.id = new.id";
-
-/// Adds shops. Binds lane and the columns of the shops.
-const INSERT: &str = "
+/// Stores what is in force at shops that were brought in, those that are new too: an import
+/// raises a version by one. Binds lane and the columns of the shops.
+const STORE_STATES: &str = "
     INSERT INTO shop_state
         (lane, id, base_radius, base_revision, base_effect, radius, version, causes)
     SELECT $1, new.*
     FROM unnest($2::text[], $3::int[], $4::bigint[], $5::smallint[], $6::int[], $7::bigint[],
-                $8::bytea[]) AS new";
+                $8::bytea[]) AS new
+    ON CONFLICT (lane, id) DO UPDATE
+    SET base_radius = excluded.base_radius, base_revision = excluded.base_revision,
+        base_effect = excluded.base_effect, radius = excluded.radius,
+        version = excluded.version, causes = excluded.causes
+    WHERE shop_state.version = excluded.version - 1";
 
 /// Batches and imports on a server.
 #[derive(Debug)]
@@ -142,31 +103,26 @@ pub(crate) struct PostgresPath;
 
 #[async_trait]
 impl HotPath for PostgresPath {
-    /// Nothing: other lanes do not wait for this one's transaction.
-    async fn read_ahead(&self, _: &SeaOrmStore, _: &Batch) -> Ahead {
-        Ahead::default()
-    }
-
-    async fn open(
+    async fn begin_batch(
         &self,
-        _: &SeaOrmStore,
-        connection: &OwnConnection,
+        store: &SeaOrmStore,
         batch: &Batch,
-        _: Ahead,
-    ) -> Result<Loaded, StoreError> {
-        let wanted = batch.campaigns();
-        let arguments = open_arguments(batch, &wanted).map_err(classify)?;
-        let opened = connection.rows(OPEN, arguments).await.map_err(classify)?;
-        let row = opened.first().ok_or(StoreError::Fenced)?;
+    ) -> Result<(Transaction, Loaded), StoreError> {
+        let (transaction, moved) = store.begin_with(&move_lane(batch)).await?;
+        let moved = moved.first().ok_or(StoreError::Fenced)?;
         let time = LaneTime {
-            now: Timestamp::from_millis(get(row, "now")?),
-            expired_up_to: lane_state::mark(get(row, "expired_up_to")?),
+            expired_up_to: lane_state::mark(moved.try_get_by_index(0).map_err(classify)?),
+            now: instant(moved)?,
         };
-        let shops = rows::states(row, batch.shops())?.into_iter().map(LoadedShop::new).collect();
-        Ok(Loaded { time, campaigns: known_campaigns(row, wanted)?, shops })
+        let wanted = batch.campaigns();
+        let read = read_arguments(batch.lane, batch.shops(), &wanted).map_err(classify)?;
+        let row = read_one(transaction.connection()?, read).await?;
+        let states = rows::states(&row, batch.shops())?;
+        let shops = states.into_iter().map(LoadedShop::new).collect();
+        Ok((transaction, Loaded { time, campaigns: known_campaigns(&row, wanted)?, shops }))
     }
 
-    async fn close(
+    async fn store_batch(
         &self,
         connection: &OwnConnection,
         judged: &Judged<'_>,
@@ -174,8 +130,10 @@ impl HotPath for PostgresPath {
         let Judged { batch, receipt, .. } = judged;
         let entries = (!receipt.entries.is_empty())
             .then(|| codec::receipt::encode(receipt.from, &receipt.entries));
+        let versions: Vec<i64> = judged.versions.iter().map(|version| stored(*version)).collect();
         let mut arguments = PgArguments::default();
         bind_states(&mut arguments, batch.lane, &judged.changed)
+            .and_then(|()| bind(&mut arguments, versions))
             .and_then(|()| bind(&mut arguments, stored(batch.epoch.0)))
             .and_then(|()| bind(&mut arguments, stored(receipt.from.0)))
             .and_then(|()| bind(&mut arguments, stored(receipt.to.0)))
@@ -184,36 +142,40 @@ impl HotPath for PostgresPath {
             .and_then(|()| bind(&mut arguments, judged.mark.map(|mark| mark.instant().millis())))
             .and_then(|()| bind(&mut arguments, judged.kept_from.millis()))
             .map_err(classify)?;
-        connection.rows(CLOSE, arguments).await.map(drop).map_err(classify)
+        let written = connection.written(STORE_BATCH, arguments).await.map_err(classify)?;
+        check_written("shop_state", written, judged.changed.len())
     }
 
-    async fn load(
+    async fn begin_import(
+        &self,
+        store: &SeaOrmStore,
+        batch: &ImportBatch,
+    ) -> Result<(Transaction, LoadedImport), StoreError> {
+        let lane = batch.lane();
+        let (transaction, counted) = store.begin_with(&count_import(lane)).await?;
+        let counted = counted.first().ok_or_else(|| no_lane(lane))?;
+        let number: i64 = counted.try_get_by_index(0).map_err(classify)?;
+        let ids: Vec<ShopId> = batch.rows().iter().map(|row| row.id.clone()).collect();
+        let read = read_arguments(lane, &ids, &[]).map_err(classify)?;
+        let row = read_one(transaction.connection()?, read).await?;
+        let loaded = LoadedImport {
+            number: import_number(lane, number)?,
+            now: instant(counted)?,
+            states: rows::states(&row, &ids)?,
+        };
+        Ok((transaction, loaded))
+    }
+
+    async fn store_states(
         &self,
         connection: &OwnConnection,
         lane: Lane,
-        ids: &[ShopId],
-    ) -> Result<Vec<Option<ShopState>>, StoreError> {
-        let arguments = load_arguments(lane, ids.iter()).map_err(classify)?;
-        let rows = connection.rows(LOAD, arguments).await.map_err(classify)?;
-        rows.first().map_or_else(|| Ok(vec![None; ids.len()]), |row| rows::states(row, ids))
-    }
-
-    async fn store(
-        &self,
-        connection: &OwnConnection,
-        lane: Lane,
-        shops: &[StoredShop<'_>],
+        shops: &[(&ShopId, &ShopState)],
     ) -> Result<(), StoreError> {
-        for (sql, is_new) in [(UPDATE, false), (INSERT, true)] {
-            let shops = shops.iter().filter(|shop| shop.is_new == is_new);
-            let shops: Vec<_> = shops.map(|shop| (shop.id, shop.state)).collect();
-            if !shops.is_empty() {
-                let mut arguments = PgArguments::default();
-                bind_states(&mut arguments, lane, &shops).map_err(classify)?;
-                connection.rows(sql, arguments).await.map_err(classify)?;
-            }
-        }
-        Ok(())
+        let mut arguments = PgArguments::default();
+        bind_states(&mut arguments, lane, shops).map_err(classify)?;
+        let written = connection.written(STORE_STATES, arguments).await.map_err(classify)?;
+        check_written("shop_state", written, shops.len())
     }
 
     fn bare_batch(
@@ -223,10 +185,13 @@ impl HotPath for PostgresPath {
         shops: &[(&ShopId, &ShopState)],
         number: i64,
     ) -> Result<BareBatch, StoreError> {
-        let read = load_arguments(lane, shops.iter().map(|(id, _)| *id)).map_err(classify)?;
+        let ids: Vec<ShopId> = shops.iter().map(|(id, _)| (*id).clone()).collect();
+        let read = read_arguments(lane, &ids, &[]).map_err(classify)?;
+        let versions: Vec<i64> = shops.iter().map(|(_, state)| stored(state.version) - 1).collect();
         let entries = vec![0_u8; shops.len() * BARE_RECEIPT_BYTES];
         let mut write = PgArguments::default();
         bind_states(&mut write, lane, shops)
+            .and_then(|()| bind(&mut write, versions))
             .and_then(|()| bind(&mut write, NO_EPOCH))
             .and_then(|()| bind(&mut write, number))
             .and_then(|()| bind(&mut write, number + 1))
@@ -236,37 +201,65 @@ impl HotPath for PostgresPath {
             .and_then(|()| bind(&mut write, 0_i64))
             .map_err(classify)?;
         Ok(Box::pin(async move {
-            let transaction = store.begin().await?;
+            let fence = format!("UPDATE lane_state SET imports = imports WHERE lane = {lane}");
+            let (transaction, _) = store.begin_with(&fence).await?;
             let connection = transaction.connection()?;
-            connection.rows(OPEN_BARE, read).await.map_err(classify)?;
-            connection.rows(CLOSE, write).await.map_err(classify)?;
+            connection.rows(READ, read).await.map_err(classify)?;
+            connection.rows(STORE_BATCH, write).await.map_err(classify)?;
             transaction.commit().await
         }))
     }
 }
 
-fn open_arguments(batch: &Batch, campaigns: &[CampaignRef]) -> Result<PgArguments, sea_orm::DbErr> {
-    let ids: Vec<&str> = batch.shops().iter().map(ShopId::as_str).collect();
-    let revisions: Vec<i64> = campaigns.iter().map(|name| stored(name.revision.0)).collect();
-    let mut arguments = PgArguments::default();
-    bind(&mut arguments, i32::from(batch.lane.0))?;
-    bind(&mut arguments, stored(batch.epoch.0))?;
-    bind(&mut arguments, stored(batch.from.0))?;
-    bind(&mut arguments, stored(batch.to().0))?;
-    bind(&mut arguments, stored(batch.replied.0))?;
-    bind(&mut arguments, batch.last_id().map(|id| id.to_string()))?;
-    bind(&mut arguments, ids)?;
-    bind(&mut arguments, revisions)?;
-    Ok(arguments)
+/// Moves a lane that stands where its owner thinks, and tells what it treated as passed, and the
+/// time. No row where it was not moved.
+fn move_lane(batch: &Batch) -> String {
+    let (lane, epoch, from) = (batch.lane, stored(batch.epoch.0), stored(batch.from.0));
+    let (to, replied) = (stored(batch.to().0), stored(batch.replied.0));
+    let last_id = batch.last_id().map_or_else(|| "NULL".to_owned(), |id| format!("'{}'", id.0));
+    format!(
+        "UPDATE lane_state
+         SET applied_next = {to},
+             replied_next = greatest(replied_next, least({replied}, {from})),
+             last_id = coalesce({last_id}, last_id)
+         WHERE lane = {lane} AND epoch = {epoch} AND applied_next = {from}
+         RETURNING expired_up_to, {NOW}"
+    )
 }
 
-fn load_arguments<'a>(
+/// Counts an import at a lane, and tells which one it is, and the time.
+fn count_import(lane: Lane) -> String {
+    format!(
+        "UPDATE lane_state SET imports = imports + 1 WHERE lane = {lane} RETURNING imports, {NOW}"
+    )
+}
+
+/// The database's clock, in milliseconds since 1970.
+const NOW: &str = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
+/// The clock beside a lane that was taken.
+fn instant(taken: &QueryResult) -> Result<Timestamp, StoreError> {
+    taken.try_get_by_index(1).map(Timestamp::from_millis).map_err(classify)
+}
+
+/// The one row of [`READ`].
+async fn read_one(connection: &OwnConnection, read: PgArguments) -> Result<PgRow, StoreError> {
+    let rows = connection.rows(READ, read).await.map_err(classify)?;
+    // A row of aggregates is always there.
+    let none = || DbErr::RecordNotFound(String::new());
+    rows.into_iter().next().ok_or_else(none).map_err(classify)
+}
+
+fn read_arguments(
     lane: Lane,
-    ids: impl Iterator<Item = &'a ShopId>,
-) -> Result<PgArguments, sea_orm::DbErr> {
+    shops: &[ShopId],
+    campaigns: &[CampaignRef],
+) -> Result<PgArguments, DbErr> {
+    let revisions: Vec<i64> = campaigns.iter().map(|name| stored(name.revision.0)).collect();
     let mut arguments = PgArguments::default();
     bind(&mut arguments, i32::from(lane.0))?;
-    bind(&mut arguments, ids.map(ShopId::as_str).collect::<Vec<_>>())?;
+    bind(&mut arguments, shops.iter().map(ShopId::as_str).collect::<Vec<_>>())?;
+    bind(&mut arguments, revisions)?;
     Ok(arguments)
 }
 
@@ -276,7 +269,7 @@ fn known_campaigns(
     mut wanted: Vec<CampaignRef>,
 ) -> Result<Vec<CampaignRef>, StoreError> {
     let revisions: Option<Vec<i64>> = get(row, "revisions")?;
-    let ids: Option<Vec<String>> = get(row, "ids")?;
+    let ids: Option<Vec<String>> = get(row, "campaigns")?;
     let mut known = Vec::new();
     for (revision, id) in revisions.into_iter().flatten().zip(ids.into_iter().flatten()) {
         let row = Row { table: "campaign", key: &format_args!("revision {revision}") };

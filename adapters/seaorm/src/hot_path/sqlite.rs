@@ -6,8 +6,8 @@ use std::iter;
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Batch, CampaignId, CampaignRef, Deadline, Lane, LaneTime, Loaded, LoadedShop, Revision, ShopId,
-    ShopState,
+    Batch, CampaignId, CampaignRef, Deadline, ImportBatch, Lane, LaneTime, Loaded, LoadedShop,
+    Revision, ShopId, ShopState,
 };
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -15,25 +15,31 @@ use sea_orm::{
 };
 
 use super::{
-    Ahead, BARE_RECEIPT_BYTES, BareBatch, HotPath, Judged, LoadedStates, NO_EPOCH, StoredShop,
+    BARE_RECEIPT_BYTES, BareBatch, HotPath, Judged, LoadedImport, NO_EPOCH, import_number, no_lane,
 };
 use crate::codec;
 use crate::connection::OwnConnection;
 use crate::entity::{campaign, lane_state};
 use crate::error::{Row, classify, stored};
 use crate::store::{SeaOrmStore, statement};
+use crate::writers::Transaction;
+use rows::LoadedStates;
 
 mod rows;
 
 /// Moves a lane that stands where its owner thinks; returns what it treated as passed, and how
-/// many imports there were. Binds lane, epoch, from, to, everything answered below, last id.
+/// many imports it had. Binds lane, epoch, from, to, everything answered below, last id.
 const MOVE_LANE: &str = "
     UPDATE lane_state
     SET applied_next = ?4,
         replied_next = max(replied_next, min(?5, ?3)),
         last_id = coalesce(?6, last_id)
     WHERE lane = ?1 AND epoch = ?2 AND applied_next = ?3
-    RETURNING expired_up_to, (SELECT imports FROM installation)";
+    RETURNING expired_up_to, imports";
+
+/// Counts an import at a lane, and returns which one it is. Binds the lane.
+const COUNT_IMPORT: &str =
+    "UPDATE lane_state SET imports = imports + 1 WHERE lane = ?1 RETURNING imports";
 
 /// Adds the receipt of a batch, of the log that its lane belongs to. Binds lane, epoch, from,
 /// to, instant, entries.
@@ -60,33 +66,29 @@ pub(crate) struct SqlitePath;
 
 #[async_trait]
 impl HotPath for SqlitePath {
-    /// While another lane's transaction is under way. What cannot be read is read again in the
-    /// transaction.
-    async fn read_ahead(&self, store: &SeaOrmStore, batch: &Batch) -> Ahead {
-        let campaigns = known_campaigns(&store.readers, batch.campaigns()).await.ok();
-        let states = rows::load(&store.readers, batch.lane, batch.shops()).await.ok();
-        Ahead { campaigns, states }
-    }
-
-    async fn open(
+    /// Reads ahead, while another lane's transaction is under way. What cannot be read then is
+    /// read in the transaction.
+    async fn begin_batch(
         &self,
         store: &SeaOrmStore,
-        connection: &OwnConnection,
         batch: &Batch,
-        ahead: Ahead,
-    ) -> Result<Loaded, StoreError> {
+    ) -> Result<(Transaction, Loaded), StoreError> {
+        let known = known_campaigns(&store.readers, batch.campaigns()).await.ok();
+        let ahead = rows::load(&store.readers, batch.lane, batch.shops()).await.ok();
+        let transaction = store.begin().await?;
+        let connection = transaction.connection()?;
         let (mark, imports) = move_lane(connection, batch).await?;
         let time = LaneTime { now: store.now(connection).await?, expired_up_to: mark };
-        let states = match ahead.states.filter(|ahead| ahead.is_still_true(batch, imports)) {
+        let states = match ahead.filter(|ahead| ahead.is_still_true(batch, imports)) {
             Some(ahead) => ahead.states,
             None => rows::load(connection, batch.lane, batch.shops()).await?.states,
         };
         let shops = states.into_iter().map(LoadedShop::new).collect();
-        let campaigns = load_campaigns(connection, batch, ahead.campaigns).await?;
-        Ok(Loaded { time, campaigns, shops })
+        let campaigns = load_campaigns(connection, batch, known).await?;
+        Ok((transaction, Loaded { time, campaigns, shops }))
     }
 
-    async fn close(
+    async fn store_batch(
         &self,
         connection: &OwnConnection,
         judged: &Judged<'_>,
@@ -100,24 +102,35 @@ impl HotPath for SqlitePath {
         connection.execute_raw(prune).await.map(drop).map_err(classify)
     }
 
-    async fn load(
+    async fn begin_import(
         &self,
-        connection: &OwnConnection,
-        lane: Lane,
-        ids: &[ShopId],
-    ) -> Result<Vec<Option<ShopState>>, StoreError> {
-        rows::load(connection, lane, ids).await.map(|loaded| loaded.states)
+        store: &SeaOrmStore,
+        batch: &ImportBatch,
+    ) -> Result<(Transaction, LoadedImport), StoreError> {
+        let transaction = store.begin().await?;
+        let connection = transaction.connection()?;
+        let lane = batch.lane();
+        let count = statement(connection, COUNT_IMPORT, [i32::from(lane.0).into()]);
+        let counted = connection.query_one_raw(count).await.map_err(classify)?;
+        let counted = counted.ok_or_else(|| no_lane(lane))?;
+        let number: i64 = counted.try_get_by_index(0).map_err(classify)?;
+        let ids: Vec<ShopId> = batch.rows().iter().map(|row| row.id.clone()).collect();
+        let loaded = LoadedImport {
+            number: import_number(lane, number)?,
+            now: store.now(connection).await?,
+            states: rows::load(connection, lane, &ids).await?.states,
+        };
+        Ok((transaction, loaded))
     }
 
-    /// Those that are new too: whole rows are replaced.
-    async fn store(
+    /// Whole rows are replaced, so those that are new need nothing else.
+    async fn store_states(
         &self,
         connection: &OwnConnection,
         lane: Lane,
-        shops: &[StoredShop<'_>],
+        shops: &[(&ShopId, &ShopState)],
     ) -> Result<(), StoreError> {
-        let shops: Vec<_> = shops.iter().map(|shop| (shop.id, shop.state)).collect();
-        rows::run_all(connection, rows::store_statements(connection, lane, &shops)).await
+        rows::run_all(connection, rows::store_statements(connection, lane, shops)).await
     }
 
     fn bare_batch(
@@ -182,11 +195,11 @@ impl LoadedStates {
     /// them: a lane that stands where it stood, as the move of the lane has made sure, had no
     /// batch, and as many imports as before are no import.
     fn is_still_true(&self, batch: &Batch, imports: i64) -> bool {
-        self.imports == imports && self.applied_next == Some(stored(batch.from.0))
+        self.imports == imports && self.applied_next == stored(batch.from.0)
     }
 }
 
-/// Moves the lane on. Returns what the lane treated as passed, and how many imports there were.
+/// Moves the lane on. Returns what the lane treated as passed, and how many imports it had.
 async fn move_lane(
     connection: &OwnConnection,
     batch: &Batch,

@@ -7,7 +7,7 @@ use catchment_migrations::{Migration, TABLE};
 use sea_orm::{ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait, QueryResult};
 
 use crate::connection::OwnConnection;
-use crate::entity::installation;
+use crate::entity::{installation, lane_state};
 use crate::open_error::OpenError;
 use crate::store::statement;
 
@@ -88,16 +88,18 @@ impl Applied {
     }
 }
 
-/// Writes what a new database was made for.
+/// Writes what a new database was made for, and a row for each of its lanes: whoever writes shops
+/// of a lane takes it, so it must be there.
 async fn install(connection: &impl ConnectionTrait, lanes: Lanes) -> Result<(), DbErr> {
     if installation::Entity::find_by_id(installation::ONLY).one(connection).await?.is_none() {
         let row = installation::ActiveModel {
             id: ActiveValue::Set(installation::ONLY),
             lanes: ActiveValue::Set(lanes.count().into()),
             revision: ActiveValue::Set(0),
-            imports: ActiveValue::Set(0),
         };
         row.insert(connection).await?;
+        let lanes = lanes.iter().map(lane_state::unclaimed);
+        lane_state::Entity::insert_many(lanes).exec_without_returning(connection).await?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Shops, and batches that narrow them.
 
-use catchment_domain::ports::{Claim, ImportTerms, ShopRepository};
+use catchment_domain::ports::{Claim, ShopRepository};
 use catchment_domain::{
-    Batch, Change, Lane, Lanes, Loaded, Location, LogIdentity, Outcome, Policy, Position, Profile,
-    Radius, Rank, Request, RequestId, RequestRecord, ReturnAddress, ShopId, ShopImport,
-    TriggerRule, judge_batch,
+    Batch, Change, ImportBatch, ImportTerms, Lane, Lanes, Loaded, Location, LogIdentity, Outcome,
+    Policy, Position, Profile, Radius, Rank, Request, RequestId, RequestRecord, ReturnAddress,
+    ShopId, ShopImport, TriggerRule, judge_batch,
 };
 use catchment_seaorm::SeaOrmStore;
 use uuid::Uuid;
@@ -32,8 +32,17 @@ pub(crate) async fn terms(store: &SeaOrmStore) -> ImportTerms {
 }
 
 pub(crate) async fn import(store: &SeaOrmStore, ids: &[ShopId]) {
-    let rows: Vec<ShopImport> = ids.iter().map(row).collect();
-    store.import(&rows, terms(store).await).await.unwrap();
+    let terms = terms(store).await;
+    for batch in ImportBatch::split(ids.iter().map(row).collect(), store.lanes()) {
+        store.import(&batch, terms).await.unwrap();
+    }
+}
+
+/// Rows of one lane, to be brought in together.
+pub(crate) fn together(store: &SeaOrmStore, rows: Vec<ShopImport>) -> ImportBatch {
+    let batches = ImportBatch::split(rows, store.lanes());
+    assert_eq!(batches.len(), 1);
+    batches.into_iter().next().unwrap()
 }
 
 pub(crate) fn batch(claim: &Claim, ids: &[ShopId]) -> Batch {

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use catchment_domain::ports::{CampaignRepository, ImportTerms, ShopRepository, Tallies};
+use catchment_domain::ports::{CampaignRepository, ShopRepository, Tallies};
 use catchment_domain::{
-    Campaign, CampaignId, CampaignState, Draft, Location, Nonce, Profile, Radius, Revision, Scope,
-    ShopImport, Status,
+    Campaign, CampaignId, CampaignState, Draft, ImportBatch, ImportTerms, Location, Nonce, Profile,
+    Radius, Revision, Scope, ShopImport, Status,
 };
 use catchment_seaorm::SeaOrmStore;
 use tokio::time::sleep;
@@ -25,9 +25,9 @@ impl World {
         self.runtime.block_on(async {
             let revision = store.take_revision().await.unwrap();
             let (default_base, floor) = (metres(5_000), metres(100));
-            for rows in rows.chunks(5_000) {
-                let terms = ImportTerms { revision, default_base, floor };
-                store.import(rows, terms).await.unwrap();
+            let terms = ImportTerms { revision, default_base, floor };
+            for batch in ImportBatch::split(rows, store.lanes()) {
+                store.import(&batch, terms).await.unwrap();
             }
         });
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use catchment_domain::{
-    CampaignRef, Change, Deadline, LaneTime, Limit, Origin, Policy, Rank, Replaced, Request,
-    RequestId, Revision, ShopState, Status, Timestamp, TriggerKind, TriggerRule, judge,
+    Change, Deadline, LaneTime, Limit, Origin, Policy, Rank, Replaced, Request, RequestId,
+    Revision, ShopState, Status, Timestamp, TriggerKind, TriggerRule, judge,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -156,7 +156,7 @@ fn check(plans: &[Plan], steps: &[Step], size: usize) -> Result<(), TestCaseErro
     Ok(())
 }
 
-fn campaigns(shop: &ShopState) -> BTreeSet<CampaignRef> {
+fn campaigns(shop: &ShopState) -> BTreeSet<Revision> {
     let active = shop.active.iter().filter_map(|cause| match cause.origin {
         Origin::Campaign(campaign) => Some(campaign),
         Origin::Request => None,
@@ -251,7 +251,7 @@ proptest! {
         plans in any_plans(), steps in any_steps()
     ) {
         let (mut shop, mut time) = fresh();
-        let mut over: BTreeSet<CampaignRef> = BTreeSet::new();
+        let mut over: BTreeSet<Revision> = BTreeSet::new();
         for (tick, _, draw) in steps {
             time.now = instant(tick);
             let (before, change) = (campaigns(&shop), draw.change(&plans));
@@ -260,7 +260,7 @@ proptest! {
             over.extend(before.difference(&now));
             over.extend(shop.released.iter().map(|released| released.campaign));
             if let Change::Release { campaign, .. } = change {
-                over.insert(campaign);
+                over.insert(campaign.revision);
             }
             prop_assert!(over.is_disjoint(&now), "{:?}", change);
         }

@@ -2,7 +2,7 @@
 
 use catchment_domain::{
     ActiveCause, Change, Code, Deadline, DecidedBy, Effect, Origin, Outcome, ReleasedCause,
-    Replaced, Status,
+    Replaced, Revision, Status,
 };
 
 use super::{Stand, activate, campaign, cause, deadline, instant, kind, limit, metres, release};
@@ -31,7 +31,7 @@ fn replace(revision: u64, text: &str, until: i64, (older, older_until): (u64, i6
 }
 
 fn released(stand: &Stand) -> Vec<(u64, Deadline)> {
-    stand.shop.released.iter().map(|r| (r.campaign.revision.0, r.deadline)).collect()
+    stand.shop.released.iter().map(|r| (r.campaign.0, r.deadline)).collect()
 }
 
 fn active(stand: &Stand) -> Vec<Origin> {
@@ -70,7 +70,7 @@ fn a_repeat_is_answered_with_its_first_status_and_the_present_standing() {
     let outcome: Outcome = stand.judge(activate(2, "3km", 10));
     let standing = outcome.standing.unwrap();
     assert_eq!((standing.before, standing.version), (None, 4));
-    let decided_by = DecidedBy::cause(&cause(Origin::Campaign(campaign(2)), "3km"));
+    let decided_by = DecidedBy::cause(&cause(Origin::Campaign(Revision(2)), "3km"));
     assert_eq!(standing.decided_by, decided_by);
 }
 
@@ -125,7 +125,7 @@ fn a_replacement_in_any_order_ends_at_the_new_campaign() {
             (activate(1, "3km", 10), Status::Superseded, Some(Code::CampaignEnded), 4_000, false),
         ],
     );
-    assert_eq!(active(&stand), [Origin::Campaign(campaign(2))]);
+    assert_eq!(active(&stand), [Origin::Campaign(Revision(2))]);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_replacement_that_does_not_take_effect_leaves_the_older_campaign_in_force() 
         prior.map(|change| stand.judge(change));
         stand.time.now = instant(now);
         check(&mut stand, &[(replace(2, "1km", 20, (1, 10)), status, code, 3_000, false)]);
-        assert_eq!(active(&stand), [Origin::Campaign(campaign(1))]);
+        assert_eq!(active(&stand), [Origin::Campaign(Revision(1))]);
     }
 }
 
@@ -226,7 +226,7 @@ fn a_released_cause_is_kept_for_an_hour_and_dropped_by_a_later_write_only() {
 #[test]
 fn a_late_copy_of_a_dropped_cause_is_expired_even_when_the_clock_steps_back() {
     let mut stand = Stand::new(5_000, 3);
-    let (campaign, effect) = (campaign(1), Effect::Applied);
+    let (campaign, effect) = (Revision(1), Effect::Applied);
     stand.shop.released.push(ReleasedCause { campaign, deadline: deadline(10), effect });
     stand.judge(activate(2, "2km", 6_000));
     assert_eq!((released(&stand), stand.time.expired_up_to), (vec![], deadline(10)));
@@ -293,7 +293,7 @@ fn a_cause_keeps_the_rank_that_its_kind_had() {
     let mut stand = Stand::new(0, -1);
     let overruled = ActiveCause {
         rank: catchment_domain::Rank(30),
-        ..cause(Origin::Campaign(campaign(1)), "3km")
+        ..cause(Origin::Campaign(Revision(1)), "3km")
     };
     stand.shop.active.insert(overruled);
     stand.shop.radius = metres(3_000);

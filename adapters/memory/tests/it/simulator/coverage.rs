@@ -61,6 +61,8 @@ situations! {
     KindWithoutCampaign "requests without a campaign",
     BaseSet "base radii set by request",
     Import "imports",
+    ImportWhileSending "imports of shops that a campaign waited for",
+    ImportWhileEnding "imports of shops that an end waited for",
     Rebuilt "replies rebuilt from receipts",
     RejectedThenApplied "rejected first and applied then",
     Echo "runs whose every message was sent again at the end",

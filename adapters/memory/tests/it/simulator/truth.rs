@@ -67,7 +67,9 @@ impl CampaignCheck<'_> {
         });
         witness.check(complete, "I4", || format!("#{revision}: the list is not complete"));
         let agree = (tallies.activation, tallies.release) == (activation, release)
-            && state.open() == activation.open + release.open;
+            && state.open() == activation.open + release.open
+            && self.campaign.unreleased
+                == release.of(Status::Rejected) + release.of(Status::Failed);
         witness.check(agree, "I4", || format!("#{revision}: {state:?}, {tallies:?}"));
         let closed = matches!(state, CampaignState::Settled | CampaignState::Ended);
         witness.check(closed || !self.at_rest, "I4", || format!("#{revision} is {state:?}"));
@@ -156,7 +158,7 @@ impl CampaignCheck<'_> {
     }
 
     fn cause<'w>(&self, witness: &'w Witness, outcome: &ShopOutcome) -> Option<&'w Cause> {
-        witness.shops.get(&outcome.shop)?.causes.get(&self.campaign.name)
+        witness.shops.get(&outcome.shop)?.causes.get(&self.revision())
     }
 
     fn verdict(&self, witness: &mut Witness, holds: bool, part: &str, outcome: &ShopOutcome) {

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use catchment_domain::ports::{ImportTerms, ShopRepository};
+use catchment_domain::ports::ShopRepository;
 use catchment_domain::service::{RequesterTerms, Rules};
 use catchment_domain::{
-    Lanes, Limit, Location, Policy, Profile, Radius, Rank, ShopId, ShopImport, Timestamp,
-    TriggerKind, TriggerRule,
+    ImportBatch, ImportTerms, Lanes, Limit, Location, Policy, Profile, Radius, Rank, ShopId,
+    ShopImport, Timestamp, TriggerKind, TriggerRule,
 };
 use catchment_memory::{ManualClock, MemoryStore};
 
@@ -84,8 +84,10 @@ impl World {
         let rows: Vec<ShopImport> =
             self.shops[..known].iter().map(|id| self.row(id, Some(5_000))).collect();
         let revision = ready(self.store.take_revision()).unwrap();
-        ready(self.store.import(&rows, terms(revision))).unwrap();
-        self.witness().imported(&rows, revision, &self.store.shops());
+        for batch in ImportBatch::split(rows, self.lanes) {
+            let receipt = ready(self.store.import(&batch, terms(revision))).unwrap();
+            self.witness().imported(batch.rows(), &receipt, &self.store.shops());
+        }
     }
 
     /// What a file of shops would say of a shop.

@@ -46,11 +46,11 @@ where
     arguments.add(value).map_err(|error| DbErr::Type(error.to_string()))
 }
 
-/// The states that were read of shops, in their order.
+/// The states that were read of shops, which stand in id order.
 pub(super) fn states(row: &PgRow, ids: &[ShopId]) -> Result<Vec<Option<ShopState>>, StoreError> {
     let mut states = vec![None; ids.len()];
-    // No shops are no arrays.
-    let Some(places) = get::<Option<Vec<i64>>>(row, "places")? else { return Ok(states) };
+    // No shops are no text and no arrays.
+    let Some(read) = get::<Option<&str>>(row, "ids")? else { return Ok(states) };
     let base_radius: Vec<i32> = get(row, "base_radius")?;
     let base_revision: Vec<i64> = get(row, "base_revision")?;
     let base_effect: Vec<i16> = get(row, "base_effect")?;
@@ -59,16 +59,11 @@ pub(super) fn states(row: &PgRow, ids: &[ShopId]) -> Result<Vec<Option<ShopState
     let causes: Vec<Option<Vec<u8>>> = get(row, "causes")?;
     let bases = base_radius.into_iter().zip(base_revision).zip(base_effect);
     let rest = radius.into_iter().zip(version).zip(causes);
-    for (place, (base, rest)) in places.into_iter().zip(bases.zip(rest)) {
+    for (id, (base, rest)) in read.lines().zip(bases.zip(rest)) {
         let (((base_radius, base_revision), base_effect), ((radius, version), causes)) =
             (base, rest);
-        // Places count from one.
-        let place = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
-        let Some((id, state)) =
-            place.and_then(|place| Some((ids.get(place)?, states.get_mut(place)?)))
-        else {
-            continue;
-        };
+        let place = ids.binary_search_by(|wanted| wanted.as_str().cmp(id)).ok();
+        let Some(state) = place.and_then(|place| states.get_mut(place)) else { continue };
         let columns = Columns {
             base_radius: base_radius.into(),
             base_revision,

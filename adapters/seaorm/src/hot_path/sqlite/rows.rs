@@ -12,7 +12,7 @@ use crate::codec::causes::{self, effect_number};
 use crate::codec::{hex, json};
 use crate::entity::shop_state::Columns;
 use crate::error::{Row, classify, stored};
-use crate::hot_path::LoadedStates;
+use crate::hot_path::no_lane;
 use crate::store::statement;
 
 /// How many rows a statement writes, from the most: few sizes, so that few statements are
@@ -22,8 +22,8 @@ const SIZES: [usize; 5] = [400, 100, 25, 5, 1];
 /// How many values a row has.
 const VALUES: usize = 8;
 
-/// Reads what is in force at shops of a lane: how many imports there were, where the lane
-/// stands, and one text: a line for each shop that is there, of its place, base radius,
+/// Reads what is in force at shops of a lane: how many imports it had, where it stands, and one
+/// text: a line for each shop that is there, of its place, base radius,
 /// base revision, base effect, radius, version and causes in hex, with blanks between. Binds the
 /// lane and a JSON array of ids.
 ///
@@ -31,12 +31,23 @@ const VALUES: usize = 8;
 /// as it is, where `%d` would make a number of anything.
 const LOAD_STATES: &str = "
     SELECT
-        (SELECT imports FROM installation),
+        (SELECT imports FROM lane_state WHERE lane = ?1),
         (SELECT applied_next FROM lane_state WHERE lane = ?1),
         group_concat(format('%s %s %s %s %s %s %s', wanted.key, base_radius, base_revision,
             base_effect, radius, version, hex(causes)), char(10))
     FROM json_each(?2) AS wanted
     CROSS JOIN shop_state ON shop_state.lane = ?1 AND shop_state.id = wanted.value";
+
+/// What is in force at shops of one lane, and when that was so.
+#[derive(Debug)]
+pub(crate) struct LoadedStates {
+    /// How many imports the lane had.
+    pub(crate) imports: i64,
+    /// Where the lane stood.
+    pub(crate) applied_next: i64,
+    /// What was in force, in the order of the ids; `None` where there is no such shop.
+    pub(crate) states: Vec<Option<ShopState>>,
+}
 
 /// Reads what is in force at shops of one lane, all at one moment.
 pub(crate) async fn load(
@@ -46,12 +57,14 @@ pub(crate) async fn load(
 ) -> Result<LoadedStates, StoreError> {
     let query = load_statement(connection, lane, ids);
     let row = connection.query_one_raw(query).await.map_err(classify)?;
-    let missing = || Row { table: "installation", key: &lane }.bad("imports", "no row was read");
-    let row = row.ok_or_else(missing)?;
+    let row = row.ok_or_else(|| no_lane(lane))?;
+    let imports: Option<i64> = row.try_get_by_index(0).map_err(classify)?;
+    let applied_next: Option<i64> = row.try_get_by_index(1).map_err(classify)?;
     let lines: Option<String> = row.try_get_by_index(2).map_err(classify)?;
+    let (imports, applied_next) = imports.zip(applied_next).ok_or_else(|| no_lane(lane))?;
     Ok(LoadedStates {
-        imports: row.try_get_by_index(0).map_err(classify)?,
-        applied_next: row.try_get_by_index(1).map_err(classify)?,
+        imports,
+        applied_next,
         states: states(lines.as_deref().unwrap_or_default(), ids)?,
     })
 }

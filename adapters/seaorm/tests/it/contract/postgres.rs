@@ -48,6 +48,10 @@ impl StoreHarness for Harness {
         Some(ports(self.server.open().await))
     }
 
+    async fn analyze(&self) {
+        self.server.execute("ANALYZE shop_state");
+    }
+
     fn receipts_kept(&self) -> Duration {
         Server::settings().receipts_kept
     }

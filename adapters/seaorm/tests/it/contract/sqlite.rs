@@ -49,6 +49,10 @@ impl StoreHarness for Harness {
         Some(ports(self.world.open().await))
     }
 
+    async fn analyze(&self) {
+        self.world.execute("ANALYZE").await;
+    }
+
     fn receipts_kept(&self) -> Duration {
         self.world.settings().receipts_kept
     }

@@ -9,7 +9,7 @@ use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use sea_orm::{ConnectionTrait, Database};
 use uuid::Uuid;
 
-use crate::scene::{LOG, batch, decide, ids_in, import, row, terms};
+use crate::scene::{LOG, batch, decide, ids_in, import, row, terms, together};
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -101,7 +101,8 @@ async fn places_on_the_map_are_stored_to_the_last_bit() {
         row.profile.location = Location::new(90.0 * share, -180.0 * share).unwrap();
         row.profile.name = format!("가게 \"{number}\"\\\n");
     }
-    store.import(&rows, terms(&store).await).await.unwrap();
+    let batch = together(&store, rows.clone());
+    store.import(&batch, terms(&store).await).await.unwrap();
     for row in rows {
         assert_eq!(store.get(&row.id).await.unwrap().unwrap().profile, row.profile);
     }

@@ -1,9 +1,9 @@
 //! Writes that fail.
 
 use catchment_domain::ports::{ShopRepository, StoreError};
-use catchment_domain::{Lane, Scope, ShopImport};
+use catchment_domain::{Lane, Scope};
 
-use crate::scene::{ids_in, row, terms};
+use crate::scene::{ids_in, row, terms, together};
 use crate::world::World;
 
 /// A sequence that has no number left fails as a disk does that has no room left.
@@ -20,8 +20,8 @@ async fn a_full_disk_leaves_everything_as_it_was() {
         )
         .await;
     let ids = ids_in(store.lanes(), Lane(0), 50);
-    let rows: Vec<ShopImport> = ids.iter().map(row).collect();
-    let full = store.import(&rows, terms(&store).await).await.unwrap_err();
+    let batch = together(&store, ids.iter().map(row).collect());
+    let full = store.import(&batch, terms(&store).await).await.unwrap_err();
     let StoreError::Unavailable(source) = full else { panic!("{full:?}") };
     assert!(source.to_string().ends_with("database or disk is full"), "{source}");
     assert_eq!(store.count(&Scope::everything()).await.unwrap(), 0);

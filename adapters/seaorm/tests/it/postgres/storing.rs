@@ -3,7 +3,7 @@
 use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{Lane, Scope, ShopId};
 
-use crate::scene::{ids_in, import, row, terms};
+use crate::scene::{ids_in, import, row, terms, together};
 use crate::server::Server;
 
 /// Whatever language the database speaks: capitals before small letters, byte by byte.
@@ -30,7 +30,7 @@ async fn a_text_that_cannot_be_stored_leaves_everything_as_it_was() {
     let store = server.open().await;
     let mut rows: Vec<_> = ids_in(store.lanes(), Lane(0), 3).iter().map(row).collect();
     rows[1].profile.name = "NUL \0 byte".to_owned();
-    let bad = store.import(&rows, terms(&store).await).await.unwrap_err();
+    let bad = store.import(&together(&store, rows), terms(&store).await).await.unwrap_err();
     assert!(matches!(bad, StoreError::BadData { .. }), "{bad:?}");
     assert_eq!(store.count(&Scope::everything()).await.unwrap(), 0);
 }

@@ -4,12 +4,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use catchment_domain::ports::{Holder, ReplyLanes, ShopLedger, ShopRepository, StoreError};
-use catchment_domain::{Batch, Lane, Loaded, Position, Radius, ReplyLane, ShopId, ShopImport};
+use catchment_domain::{Batch, Lane, Loaded, Position, ReplyLane, ShopId, Status};
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use uuid::Uuid;
 
-use crate::scene::{LOG, batch, decide, ids_in, import, row, terms};
+use crate::scene::{LOG, batch, decide, ids_in, import};
 use crate::server::Server;
 
 /// A server with some shops of a lane.
@@ -147,29 +147,35 @@ async fn a_lease_runs_out_by_the_servers_clock() {
     assert!(lease(2).await.is_some());
 }
 
-/// Imports at once that add the same shops: each shop is there once, with the newest base.
+/// A program that is not ours changes shops that a batch has read, and a batch waits for it. The
+/// batch is judged again by what is there then: no shop counts as unknown, and nothing of theirs is
+/// lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "needs PostgreSQL"]
-async fn imports_of_the_same_new_shops_agree() {
-    let server = Server::new().await;
-    let store = server.open().await;
-    let ids = ids_in(store.lanes(), Lane(0), 50);
-    let importing = (0..6).map(|_| {
-        let (store, ids) = (store.clone(), ids.clone());
-        tokio::spawn(async move {
-            let terms = terms(&store).await;
-            let base = Radius::try_from(terms.revision.0).unwrap();
-            let rows = ids.iter().map(|id| ShopImport { base: Some(base), ..row(id) });
-            store.import(&rows.collect::<Vec<_>>(), terms).await.unwrap()
-        })
-    });
-    let mut added = 0;
-    for imported in importing.collect::<Vec<_>>() {
-        added += imported.await.unwrap().added;
-    }
-    assert_eq!(added, 50);
-    for id in &ids {
-        let base = store.get(id).await.unwrap().unwrap().state.base;
-        assert_eq!((base.revision.0, base.radius.metres()), (6, 6));
+async fn what_a_stranger_changes_meanwhile_is_not_lost() {
+    let (server, store, ids) = world().await;
+    let other = stranger(&server).await;
+    other.execute_unprepared("BEGIN").await.unwrap();
+    let theirs: Vec<String> = ids.iter().step_by(2).map(|id| format!("'{id}'")).collect();
+    let change = format!(
+        "UPDATE shop_state SET base_radius = 900, radius = 900, version = version + 1
+         WHERE id IN ({})",
+        theirs.join(", ")
+    );
+    other.execute_unprepared(&change).await.unwrap();
+    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let batch = batch(&claim, &ids);
+    let judge = decide(store.lanes());
+    let foreign = async {
+        until_somebody_waits(&stranger(&server).await, &server).await;
+        other.execute_unprepared("COMMIT").await.unwrap();
+    };
+    let (applied, ()) = tokio::join!(store.apply(&batch, &judge), foreign);
+    let statuses = applied.unwrap().entries.into_iter().map(|entry| entry.outcome.status);
+    assert!(statuses.eq([Status::Unchanged, Status::Applied].into_iter().cycle().take(20)));
+    for (place, id) in ids.iter().enumerate() {
+        let state = store.get(id).await.unwrap().unwrap().state;
+        let (base, version) = if place % 2 == 0 { (900, 3) } else { (5_000, 2) };
+        assert_eq!((state.base.radius.metres(), state.version), (base, version), "{id}");
     }
 }

@@ -6,7 +6,7 @@ use crate::commands::Context;
 use crate::ending::Ending;
 use crate::number::grouped;
 use crate::output::table;
-use crate::report::{campaign_view, instant};
+use crate::report::{campaign_view, instant, state_words};
 
 pub(super) async fn run(context: &Context) -> anyhow::Result<Ending> {
     let campaigns = context.stores.campaigns.list().await.context("could not list campaigns")?;
@@ -19,7 +19,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<Ending> {
     for campaign in campaigns {
         rows.add_row([
             campaign.name.revision.to_string(),
-            campaign.state.to_string(),
+            state_words(&campaign),
             campaign.kind.to_string(),
             campaign.limit.to_string(),
             grouped(campaign.shops.into()),

@@ -9,7 +9,7 @@ use crate::commands::Context;
 use crate::ending::Ending;
 use crate::number::grouped;
 use crate::output::facts;
-use crate::report::{campaign_view, counts, instant, outcome_table};
+use crate::report::{campaign_view, counts, instant, outcome_table, state_words};
 use crate::watch::Standing;
 
 pub(super) async fn run(revision: Revision, context: &Context) -> anyhow::Result<Ending> {
@@ -33,7 +33,7 @@ pub(super) async fn run(revision: Revision, context: &Context) -> anyhow::Result
 fn describe(campaign: &Campaign) -> String {
     let mut rows = vec![
         ("campaign", format!("{} ({})", campaign.name.revision, campaign.name.id)),
-        ("status", campaign.state.to_string()),
+        ("status", state_words(campaign)),
         ("kind", campaign.kind.to_string()),
         ("limit", campaign.limit.to_string()),
         ("reason", campaign.reason.clone()),

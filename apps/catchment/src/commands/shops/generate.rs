@@ -1,8 +1,7 @@
 //! `catchment shops generate`: a made-up city into the database.
 
 use anyhow::Context as _;
-use catchment_domain::ShopCursor;
-use catchment_domain::ports::Imported;
+use catchment_domain::Imported;
 use clap::Args;
 
 use super::import::{CHUNK, report, store};
@@ -30,11 +29,9 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 
 /// Stores the first shops of the city of a seed.
 pub(crate) async fn generate(context: &Context, count: u32, seed: u64) -> anyhow::Result<Imported> {
-    let lanes = context.stores.shops.lanes();
     let mut city = City::new(seed).take(count as usize);
     let chunks = std::iter::from_fn(|| {
-        let mut chunk: Vec<_> = city.by_ref().take(CHUNK).collect();
-        chunk.sort_by_cached_key(|row| ShopCursor::behind(&row.id, lanes));
+        let chunk: Vec<_> = city.by_ref().take(CHUNK).collect();
         (!chunk.is_empty()).then_some(chunk)
     });
     store(context, chunks).await.context("could not generate shops")

@@ -1,8 +1,7 @@
 //! `catchment shops import`: a file of shops into the database.
 
 use anyhow::{Context as _, anyhow};
-use catchment_domain::ShopImport;
-use catchment_domain::ports::{ImportTerms, Imported};
+use catchment_domain::{ImportBatch, ImportTerms, Imported, ShopImport};
 use clap::Args;
 use serde_json::json;
 
@@ -11,7 +10,7 @@ use crate::ending::{Ending, complain};
 use crate::number::{counted, grouped};
 use crate::shop_file::{self, BadRows, Source};
 
-/// How many shops are stored together.
+/// How many rows are made ready at a time.
 pub(super) const CHUNK: usize = 5_000;
 
 const AFTER_HELP: &str = "\
@@ -20,7 +19,8 @@ The file has a header line that names its columns, in any order:
 lat and lon are degrees (WGS84), base_radius is metres or a distance such as 3km; without it a
 new shop gets the setting shops.default_base and a known one keeps its own. Other columns are
 ignored. A file compressed with gzip is read as it is.
-Nothing is stored unless every row is good; --skip-bad stores the good ones.";
+Nothing is stored unless every row is good; --skip-bad stores the good ones. Shops are stored a few
+hundred at a time; an import that failed half way says how many were stored, and can be repeated.";
 
 /// What `shops import` takes.
 #[derive(Debug, Args)]
@@ -49,7 +49,8 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(Ending::Done)
 }
 
-/// Stores rows a chunk at a time, all under one revision.
+/// Stores rows a batch at a time, all under one revision. What was stored before a failure stays,
+/// and an import that is repeated brings in the rest.
 pub(crate) async fn store(
     context: &Context,
     chunks: impl Iterator<Item = Vec<ShopImport>> + Send,
@@ -62,16 +63,22 @@ pub(crate) async fn store(
     };
     let mut total = Imported::default();
     for chunk in chunks {
-        let imported = shops.import(&chunk, terms).await.with_context(|| {
-            match total.added + total.updated {
-                0 => "nothing was stored".to_owned(),
-                stored => format!("only the first {} were stored", counted(stored, "shop")),
-            }
-        })?;
-        total.added += imported.added;
-        total.updated += imported.updated;
+        for batch in ImportBatch::split(chunk, shops.lanes()) {
+            let receipt = shops.import(&batch, terms).await.with_context(|| stored(total))?;
+            total += receipt.counts();
+        }
     }
     Ok(total)
+}
+
+/// What was stored before an import failed.
+fn stored(total: Imported) -> String {
+    match total.added + total.updated {
+        0 => "nothing was stored".to_owned(),
+        shops => {
+            format!("only {} were stored; the import can be repeated", counted(shops, "shop"))
+        }
+    }
 }
 
 /// A single bad row is said in the line of the error itself.

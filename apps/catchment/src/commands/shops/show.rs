@@ -53,7 +53,7 @@ async fn causes(shop: &Shop, context: &Context) -> anyhow::Result<Vec<Known>> {
     let mut causes = Vec::with_capacity(shop.state.active.len());
     for cause in &shop.state.active {
         let campaign = match cause.origin {
-            Origin::Campaign(campaign) => context.stores.campaigns.get(campaign.revision).await?,
+            Origin::Campaign(revision) => context.stores.campaigns.get(revision).await?,
             Origin::Request => None,
         };
         causes.push((*cause, campaign));
@@ -88,10 +88,10 @@ fn why(resolution: Resolution, base: Radius, causes: &[Known]) -> String {
     let bound = bound(resolution.radius, limit.of(base));
     match origin {
         Origin::Request => format!("{kind} {limit}{bound}, by a request without a campaign"),
-        Origin::Campaign(name) => {
+        Origin::Campaign(revision) => {
             let reason = campaign.as_ref().map(|campaign| quoted(&campaign.reason));
             let reason = reason.unwrap_or_default();
-            format!("{kind} {limit}{bound}, campaign {}{reason}", name.revision)
+            format!("{kind} {limit}{bound}, campaign {revision}{reason}")
         }
     }
 }
@@ -143,7 +143,7 @@ fn cause_view(shop: &Shop, (cause, campaign): &Known) -> Value {
         "limit": cause.limit.to_string(),
         "asks_for": cause.limit.of(shop.state.base.radius).metres(),
         "campaign": match cause.origin {
-            Origin::Campaign(campaign) => Some(campaign.revision.0),
+            Origin::Campaign(revision) => Some(revision.0),
             Origin::Request => None,
         },
         "status": campaign.as_ref().map(|campaign| campaign.state.as_str()),

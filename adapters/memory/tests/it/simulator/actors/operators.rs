@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use catchment_domain::ports::{CampaignRepository, Clock, ShopRepository};
+use catchment_domain::ports::{CampaignRepository, Clock, OutcomeFilter, ShopRepository};
 use catchment_domain::{
-    Campaign, CampaignId, CampaignState, Command, Draft, Limit, Nonce, Revision, Scope, ShopImport,
-    TriggerKind,
+    Campaign, CampaignId, CampaignState, Command, Draft, ImportBatch, Limit, Nonce, Phase,
+    Revision, Scope, ShopImport, Slot, TriggerKind,
 };
 use uuid::Uuid;
 
@@ -139,19 +139,41 @@ async fn command(world: &World, campaign: Revision, command: Command) {
     }
 }
 
-/// Brings some shops in: known ones, also with another base radius, and new ones.
+/// Brings some shops in, or all: known ones, also with another base radius, and new ones. What
+/// else there is to do is done between one batch and the next.
 pub(crate) async fn import(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     let dice = &world.dice;
     let revision = world.store.take_revision().await.unwrap();
     gate.sleep(Duration::from_millis(dice.below(100))).await;
-    let shops = world.shops.iter().filter(|_| dice.chance(4_000));
+    let share = *dice.pick(&[4_000, 10_000]);
+    let shops = world.shops.iter().filter(|_| dice.chance(share));
     let rows: Vec<ShopImport> = shops.map(|shop| world.row(shop, base(&world))).collect();
     for part in rows.chunks(3) {
-        world.store.import(part, terms(revision)).await.unwrap();
-        world.witness().imported(part, revision, &world.store.shops());
-        gate.after("import").await;
+        for batch in ImportBatch::split(part.to_vec(), world.lanes) {
+            let receipt = world.store.import(&batch, terms(revision)).await.unwrap();
+            world.witness().imported(batch.rows(), &receipt, &world.store.shops());
+            note_campaigns(&world, batch.rows()).await;
+            gate.after("import").await;
+        }
     }
     Exit::Done
+}
+
+/// Notes whether rows were brought in that a campaign was at work on.
+async fn note_campaigns(world: &World, rows: &[ShopImport]) {
+    for campaign in CampaignRepository::list(&*world.store).await.unwrap() {
+        let (phase, met) = match campaign.state {
+            CampaignState::Sending { .. } => (Phase::Activation, Met::ImportWhileSending),
+            CampaignState::Ending { .. } => (Phase::Release, Met::ImportWhileEnding),
+            CampaignState::Settled | CampaignState::Ended => continue,
+        };
+        let (revision, filter) = (campaign.name.revision, OutcomeFilter { phase, status: None });
+        let outcomes = world.store.outcomes(revision, filter, 0, usize::MAX).await.unwrap();
+        let mut open = outcomes.iter().filter(|outcome| outcome.slot == Slot::Open);
+        if open.any(|outcome| rows.iter().any(|row| row.id == outcome.shop)) {
+            world.witness().coverage.met(met);
+        }
+    }
 }
 
 fn base(world: &World) -> Option<u32> {

@@ -1,8 +1,6 @@
 //! Whether each answer says what its request did, and had the right to do (I1, I5).
 
-use catchment_domain::{
-    CampaignRef, Change, Code, Deadline, Lane, Radius, Request, Revision, Status,
-};
+use catchment_domain::{Change, Code, Deadline, Lane, Radius, Request, Revision, Status};
 
 use super::effects::Difference;
 use super::{Judged, Witness};
@@ -30,10 +28,10 @@ impl Witness {
         }
         match request.change {
             Change::Activate { campaign, .. } => {
-                self.check_activation(judged, request, campaign, changes);
+                self.check_activation(judged, request, campaign.revision, changes);
             }
             Change::Release { campaign, deadline } => {
-                self.check_release(lane, judged, request, (campaign, deadline), changes);
+                self.check_release(lane, judged, request, (campaign.revision, deadline), changes);
             }
             Change::ActivateKind { kind, limit, .. } => {
                 if is_effective(outcome.status) {
@@ -55,7 +53,7 @@ impl Witness {
         &mut self,
         judged: &Judged,
         request: &Request,
-        campaign: CampaignRef,
+        campaign: Revision,
         changes: &Difference,
     ) {
         let outcome = &judged.outcome;
@@ -87,7 +85,7 @@ impl Witness {
         lane: Lane,
         judged: &Judged,
         request: &Request,
-        (campaign, deadline): (CampaignRef, Deadline),
+        (campaign, deadline): (Revision, Deadline),
         changes: &Difference,
     ) {
         let outcome = &judged.outcome;

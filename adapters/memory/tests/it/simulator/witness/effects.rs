@@ -1,8 +1,7 @@
 //! What each request changed at its shop: which causes came, went and were dropped (I1, I2).
 
 use catchment_domain::{
-    CampaignRef, Change, Deadline, Lane, Origin, RELEASED_KEPT, Request, Revision, ShopState,
-    Status,
+    Change, Code, Deadline, Lane, Origin, RELEASED_KEPT, Request, Revision, ShopState, Status,
 };
 
 use super::shops::Cause;
@@ -11,12 +10,12 @@ use crate::simulator::coverage::Met;
 
 /// What a request changed at its shop.
 pub(super) struct Difference {
-    pub(super) entered: Vec<CampaignRef>,
-    pub(super) left: Vec<CampaignRef>,
+    pub(super) entered: Vec<Revision>,
+    pub(super) left: Vec<Revision>,
     /// Released causes that are new.
-    pub(super) ended: Vec<CampaignRef>,
+    pub(super) ended: Vec<Revision>,
     /// Released causes that are gone, with their deadlines.
-    pub(super) dropped: Vec<(CampaignRef, Deadline)>,
+    pub(super) dropped: Vec<(Revision, Deadline)>,
     pub(super) radius: bool,
 }
 
@@ -24,7 +23,7 @@ impl Difference {
     fn between(before: &ShopState, after: &ShopState) -> Self {
         let (active, released) = (active(before), released(before));
         let (active_after, released_after) = (self::active(after), self::released(after));
-        let without = |some: &[CampaignRef], others: &[CampaignRef]| {
+        let without = |some: &[Revision], others: &[Revision]| {
             some.iter().copied().filter(|one| !others.contains(one)).collect::<Vec<_>>()
         };
         let dropped = before.released.iter().filter(|r| !released_after.contains(&r.campaign));
@@ -38,7 +37,7 @@ impl Difference {
     }
 }
 
-pub(super) fn active(shop: &ShopState) -> Vec<CampaignRef> {
+pub(super) fn active(shop: &ShopState) -> Vec<Revision> {
     let campaign = |origin| match origin {
         Origin::Campaign(campaign) => Some(campaign),
         Origin::Request => None,
@@ -46,7 +45,7 @@ pub(super) fn active(shop: &ShopState) -> Vec<CampaignRef> {
     shop.active.iter().filter_map(|cause| campaign(cause.origin)).collect()
 }
 
-fn released(shop: &ShopState) -> Vec<CampaignRef> {
+fn released(shop: &ShopState) -> Vec<Revision> {
     shop.released.iter().map(|released| released.campaign).collect()
 }
 
@@ -63,6 +62,10 @@ impl Witness {
             self.check(outcome.status == Status::Rejected, "I5", || {
                 format!("{} is not there, and a request was {}", request.shop, outcome.status)
             });
+            let is_there = self.shops.contains_key(&request.shop);
+            self.check(!is_there || outcome.code != Some(Code::UnknownShop), "I5", || {
+                format!("{} is there, and counts as unknown", request.shop)
+            });
             return;
         };
         let at_home = self.places.lane_of(&request.shop) == lane;
@@ -73,6 +76,7 @@ impl Witness {
         self.check(known == Some(before), "I1", || {
             format!("{} was changed by nobody", request.shop)
         });
+        self.check_campaigns(request, outcome.code);
         let difference = Difference::between(before, after);
         self.check_status(judged, &difference);
         self.enter(lane, judged, request, &difference);
@@ -82,6 +86,14 @@ impl Witness {
         }
         self.check_radius(&request.shop);
         self.check_standing(judged, after);
+    }
+
+    /// A shop knows campaigns by their revisions, so no request of a forged one may come that far.
+    fn check_campaigns(&mut self, request: &Request, code: Option<Code>) {
+        let mut campaigns = request.change.campaigns();
+        let known = campaigns.all(|campaign| self.campaigns.contains(&campaign));
+        let refused = matches!(code, Some(Code::UnknownCampaign | Code::WrongLane));
+        self.check(known || refused, "I5", || format!("{:?} is forged", request.change));
     }
 
     /// The status says what became of the shop.
@@ -157,7 +169,7 @@ impl Witness {
         }
     }
 
-    pub(super) fn cause(&mut self, request: &Request, campaign: CampaignRef) -> &mut Cause {
+    pub(super) fn cause(&mut self, request: &Request, campaign: Revision) -> &mut Cause {
         let view = self.shops.get_mut(&request.shop).expect("the shop is known");
         view.causes.entry(campaign).or_default()
     }

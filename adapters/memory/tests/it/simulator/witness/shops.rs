@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use catchment_domain::{
-    CampaignRef, Change, DecidedBy, Limit, Radius, Request, Revision, Shop, ShopId, ShopImport,
-    ShopState, TriggerKind,
+    Change, DecidedBy, ImportReceipt, Limit, Radius, Request, Revision, Shop, ShopId, ShopImport,
+    ShopState, Standing, TriggerKind,
 };
 
 use super::Witness;
@@ -19,7 +19,7 @@ pub(crate) struct ShopView {
     pub(crate) state: ShopState,
     /// The base radius of the highest revision, and that revision.
     pub(super) base: (Revision, Radius),
-    pub(crate) causes: BTreeMap<CampaignRef, Cause>,
+    pub(crate) causes: BTreeMap<Revision, Cause>,
     /// The newest effective request without a campaign, by kind.
     pub(super) requests: BTreeMap<TriggerKind, Limit>,
 }
@@ -49,9 +49,9 @@ impl ShopView {
             KINDS.iter().find(|(name, _)| *name == kind.as_str()).map_or(0, |(_, rank)| *rank)
         };
         let campaigns = self.causes.iter().filter(|(_, cause)| cause.is_active());
-        let campaigns = campaigns.filter_map(|(name, cause)| {
+        let campaigns = campaigns.filter_map(|(revision, cause)| {
             let (kind, limit) = cause.wish?;
-            Some(Wish { campaign: Some(name.revision), kind, rank: rank(kind), limit })
+            Some(Wish { campaign: Some(*revision), kind, rank: rank(kind), limit })
         });
         let requests = self.requests.iter().map(|(kind, limit)| Wish {
             campaign: None,
@@ -66,15 +66,26 @@ impl Witness {
     /// Whether a request is the activation of a campaign that is over at its shop.
     pub(crate) fn is_over(&self, request: &Request) -> bool {
         let Change::Activate { campaign, .. } = request.change else { return false };
-        let cause = self.shops.get(&request.shop).and_then(|view| view.causes.get(&campaign));
+        let cause =
+            self.shops.get(&request.shop).and_then(|view| view.causes.get(&campaign.revision));
         cause.is_some_and(|cause| cause.release_seen || cause.released.is_some())
     }
 
     /// Shops were brought in or updated.
-    pub(crate) fn imported(&mut self, rows: &[ShopImport], revision: Revision, shops: &[Shop]) {
+    pub(crate) fn imported(
+        &mut self,
+        rows: &[ShopImport],
+        receipt: &ImportReceipt,
+        shops: &[Shop],
+    ) {
+        let revision = receipt.revision;
         self.coverage.met(Met::Import);
         self.note(|| format!("  import {revision} of {} shops", rows.len()));
-        for row in rows {
+        let named = receipt.entries.iter().map(|entry| &entry.shop);
+        self.check(named.eq(rows.iter().map(|row| &row.id)), "receipt", || {
+            format!("the receipt of import {revision} has other shops than its rows")
+        });
+        for (row, entry) in rows.iter().zip(&receipt.entries) {
             let shop = shops.iter().find(|shop| shop.id == row.id).expect("it was imported");
             let state = shop.state.clone();
             let view = self.shops.entry(row.id.clone()).or_insert_with(|| ShopView {
@@ -84,6 +95,8 @@ impl Witness {
                 requests: BTreeMap::new(),
             });
             let known = std::mem::replace(&mut view.state, state.clone());
+            let is_new = known.version == state.version;
+            let before = (!is_new).then_some(known.radius);
             if let Some(radius) = row.base {
                 view.base = view.base.max((revision, radius));
             }
@@ -94,6 +107,12 @@ impl Witness {
                 format!("an import changed the released causes of {}", row.id)
             });
             self.check_radius(&row.id);
+            let Standing { after, version, .. } = entry.standing;
+            let told = (entry.standing.before, after, version);
+            let found = (before, state.radius, state.version);
+            self.check(told == found, "receipt", || {
+                format!("an import left {} as {found:?}, and its receipt says {told:?}", row.id)
+            });
         }
     }
 

@@ -1,0 +1,197 @@
+//! Imports one after the other.
+
+use std::time::Duration;
+
+use catchment_domain::ports::StoreError;
+use catchment_domain::{
+    Change, Code, DecidedBy, ImportBatch, ImportEntry, ImportNumber, ImportReceipt, Imported, Lane,
+    RELEASED_KEPT, Revision, ShopId, ShopImport, Standing,
+};
+
+use super::LANE;
+use crate::owner::Owner;
+use crate::scene::{
+    BASE, campaign, ids_in, import, kind, metres, named, narrow, radius, row, shop, shops_in, terms,
+};
+use crate::{Store, StoreHarness};
+
+/// Brings rows of one lane in, all or none.
+async fn try_import(
+    store: &Store,
+    rows: &[ShopImport],
+    revision: Revision,
+) -> Result<ImportReceipt, StoreError> {
+    let batches = ImportBatch::split(rows.to_vec(), store.shops.lanes());
+    assert_eq!(batches.len(), 1, "the rows are of one lane");
+    store.shops.import(&batches[0], terms(revision)).await
+}
+
+/// The receipts of a lane's imports.
+async fn receipts(store: &Store, lane: Lane) -> Vec<ImportReceipt> {
+    store.shops.import_receipts(lane, ImportNumber::default(), 100).await.unwrap()
+}
+
+/// New shops begin at version 1; known ones keep what is in force and take over the rest.
+pub async fn import_adds_and_updates(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = ids_in(store.shops.lanes(), LANE, 3);
+    let wide = ShopImport { base: Some(metres(8_000)), ..row(&ids[0]) };
+    let first = try_import(&store, &[wide, row(&ids[1])], Revision(1)).await.unwrap();
+    assert_eq!(first.counts(), Imported { added: 2, updated: 0 });
+    let new = shop(&store, &ids[0]).await;
+    assert_eq!((new.state.radius, new.state.version), (metres(8_000), 1));
+    assert_eq!(radius(&store, &ids[1]).await, BASE);
+    Owner::of(&store, LANE).await.change(&ids[0], narrow("3km")).await;
+    let before = shop(&store, &ids[0]).await.state;
+    let mut renamed = ShopImport { base: Some(metres(2_000)), ..row(&ids[0]) };
+    renamed.profile.name.insert_str(0, "New ");
+    let rows = [renamed.clone(), row(&ids[1]), row(&ids[2])];
+    let second = try_import(&store, &rows, Revision(2)).await.unwrap();
+    assert_eq!(second.counts(), Imported { added: 1, updated: 2 });
+    let after = shop(&store, &ids[0]).await;
+    assert_eq!((after.profile, after.state.active), (renamed.profile, before.active));
+    assert_eq!(after.state.base.radius, metres(2_000));
+    assert_eq!((after.state.radius, after.state.version), (metres(2_000), before.version + 1));
+    let unnamed = shop(&store, &ids[1]).await.state;
+    assert_eq!((unnamed.base.radius, unnamed.version), (metres(BASE), 2));
+}
+
+/// A batch that meets a shop that cannot be read brings in nothing, and leaves no receipt.
+pub async fn import_is_atomic(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = ids_in(store.shops.lanes(), LANE, 3);
+    import(&store, &[row(&ids[1])]).await;
+    harness.corrupt(&ids[1]).await;
+    let rows: Vec<ShopImport> = ids.iter().map(row).collect();
+    let result = try_import(&store, &rows, Revision(9)).await;
+    assert!(matches!(result, Err(StoreError::BadData { .. })), "{result:?}");
+    assert_eq!(store.shops.get(&ids[0]).await.unwrap(), None);
+    assert_eq!(store.shops.get(&ids[2]).await.unwrap(), None);
+    assert_eq!(receipts(&store, LANE).await.len(), 1);
+    // Nor is it counted.
+    let next = try_import(&store, &rows[..1], Revision(10)).await.unwrap();
+    assert_eq!(next.number, ImportNumber(2));
+}
+
+/// A receipt says how each shop was left; each lane counts its own imports.
+pub async fn import_leaves_a_receipt(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = ids_in(store.shops.lanes(), LANE, 2);
+    assert_eq!(receipts(&store, LANE).await, []);
+    let wide = ShopImport { base: Some(metres(8_000)), ..row(&ids[0]) };
+    let first = try_import(&store, &[wide], Revision(1)).await.unwrap();
+    Owner::of(&store, LANE).await.change(&ids[0], narrow("3km")).await;
+    harness.advance(Duration::from_secs(7));
+    let narrower = ShopImport { base: Some(metres(2_000)), ..row(&ids[0]) };
+    let second = try_import(&store, &[narrower, row(&ids[1])], Revision(3)).await.unwrap();
+    let request = DecidedBy::Request { kind: kind("rider_shortage") };
+    let left = |shop: &ShopId, before: Option<u32>, after, decided_by, version| {
+        let (before, after) = (before.map(metres), metres(after));
+        ImportEntry {
+            shop: shop.clone(),
+            standing: Standing { before, after, decided_by, version },
+        }
+    };
+    let added = ImportReceipt {
+        lane: LANE,
+        number: ImportNumber(1),
+        revision: Revision(1),
+        at: first.at,
+        entries: vec![left(&ids[0], None, 8_000, DecidedBy::Base, 1)],
+    };
+    let updated = ImportReceipt {
+        lane: LANE,
+        number: ImportNumber(2),
+        revision: Revision(3),
+        at: harness.now(),
+        entries: vec![
+            left(&ids[0], Some(3_000), 2_000, request, 3),
+            left(&ids[1], None, BASE, DecidedBy::Base, 1),
+        ],
+    };
+    assert_eq!((first, second), (added.clone(), updated.clone()));
+    let elsewhere = ids_in(store.shops.lanes(), Lane(1), 1);
+    let other = try_import(&store, &[row(&elsewhere[0])], Revision(3)).await.unwrap();
+    assert_eq!((other.lane, other.number), (Lane(1), ImportNumber(1)));
+    for store in [Some(store), harness.reopened().await].into_iter().flatten() {
+        assert_eq!(receipts(&store, LANE).await, [added.clone(), updated.clone()]);
+        let page = |behind, limit| store.shops.import_receipts(LANE, ImportNumber(behind), limit);
+        assert_eq!(page(0, 1).await.unwrap(), [added.clone()]);
+        assert_eq!(page(1, usize::MAX).await.unwrap(), [updated.clone()]);
+        assert_eq!(page(2, 1).await.unwrap(), []);
+    }
+}
+
+/// Old receipts go with later imports, a few with each; others stay.
+pub async fn import_receipts_are_pruned(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = ids_in(store.shops.lanes(), LANE, 1);
+    for _ in 0..3 {
+        import(&store, &[row(&ids[0])]).await;
+    }
+    harness.advance(harness.receipts_kept());
+    import(&store, &[row(&ids[0])]).await;
+    assert_eq!(receipts(&store, LANE).await.len(), 4, "they are as old as they may be");
+    harness.advance(Duration::from_secs(1));
+    for _ in 0..3 {
+        import(&store, &[row(&ids[0])]).await;
+    }
+    let numbers: Vec<u64> = receipts(&store, LANE).await.iter().map(|r| r.number.0).collect();
+    assert_eq!(numbers, [4, 5, 6, 7]);
+}
+
+/// Released causes stay, however old, until the lane's owner writes the shop.
+pub async fn import_keeps_released_causes(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let over = campaign(&store, &ids).await;
+    let mut owner = Owner::of(&store, LANE).await;
+    let release = Change::Release { campaign: over.name, deadline: over.deadline };
+    owner.change(&ids[0], release).await;
+    harness.advance(over.timeout + RELEASED_KEPT + Duration::from_secs(1));
+    import(&store, &[row(&ids[0])]).await;
+    let state = shop(&store, &ids[0]).await.state;
+    assert_eq!(state.released.len(), 1);
+    owner.change(&ids[0], narrow("3km")).await;
+    let state = shop(&store, &ids[0]).await.state;
+    assert_eq!(state.released, []);
+}
+
+/// What was stored before an import stopped is brought in once more, and then the rest.
+pub async fn import_can_be_repeated(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let lanes = store.shops.lanes();
+    let ids: Vec<ShopId> = lanes.iter().flat_map(|lane| ids_in(lanes, lane, 3)).collect();
+    let rows = ids.iter().map(|id| ShopImport { base: Some(metres(8_000)), ..row(id) });
+    let batches = ImportBatch::split(rows.collect(), lanes);
+    let first = store.shops.take_revision().await.unwrap();
+    for batch in &batches[..batches.len() / 2] {
+        store.shops.import(batch, terms(first)).await.unwrap();
+    }
+    let second = store.shops.take_revision().await.unwrap();
+    for batch in &batches {
+        store.shops.import(batch, terms(second)).await.unwrap();
+    }
+    let shops = store.shops.list(&named(&ids), None, 1_000).await.unwrap();
+    assert_eq!(shops.len(), ids.len());
+    for shop in shops {
+        assert_eq!((shop.state.radius, shop.state.base.radius), (metres(8_000), metres(8_000)));
+    }
+}
+
+/// A base radius with a lower revision stays out, from a file as from a request.
+pub async fn import_older_base_does_not_count(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let older = store.shops.take_revision().await.unwrap();
+    let newer = store.shops.take_revision().await.unwrap();
+    for (base, revision) in [(3_000, newer), (4_000, older)] {
+        let row = ShopImport { base: Some(metres(base)), ..row(&ids[0]) };
+        try_import(&store, &[row], revision).await.unwrap();
+    }
+    let base = shop(&store, &ids[0]).await.state.base;
+    assert_eq!((base.radius, base.revision), (metres(3_000), newer));
+    let late = Change::SetBase { revision: older, radius: metres(4_000), deadline: None };
+    let receipt = Owner::of(&store, LANE).await.change(&ids[0], late).await;
+    assert_eq!(receipt.entries[0].outcome.code, Some(Code::NewerBase));
+}
