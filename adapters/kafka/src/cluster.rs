@@ -11,7 +11,7 @@ use catchment_domain::ports::Clock;
 use catchment_request_reply::profile::{DeadLetter, RequestStyle};
 use catchment_request_reply::requester::{Reply, Requester, RequesterSettings, StartError};
 use catchment_request_reply::{
-    Created, GroupEvents, Incoming, NewTopic, ReadError, Reader, Sender, SettingsError, Topics,
+    Created, GroupEvents, Incoming, Lookout, NewTopic, ReadError, Reader, Sender, SettingsError, Topics,
     TopicsError,
 };
 use thiserror::Error;
@@ -20,6 +20,7 @@ use crate::allowed::AllowedTopics;
 use crate::caller::Caller;
 use crate::counts::{Counters, KafkaCounts};
 use crate::identity::identity;
+use crate::lookout::KafkaLookout;
 use crate::reply_channel::{DeadLetters, KafkaReplyChannel, Routes};
 use crate::reply_log::KafkaReplyLog;
 use crate::request_channel::KafkaRequestChannel;
@@ -195,6 +196,17 @@ impl KafkaCluster {
         let entry = move |incoming: &Incoming<'_>| intake.entry(incoming);
         let (reader, events) = Reader::group(&self.settings.client, topic, entry)?;
         Ok((KafkaRequestLog::new(identity(&self.id, topic), reader, originals), events))
+    }
+
+    /// The request lanes, as those see them who do not read them.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong.
+    pub fn lookout(&self) -> Result<KafkaLookout, SettingsError> {
+        let topic = &self.settings.requests_topic;
+        let lookout = Lookout::new(&self.settings.client, topic)?;
+        Ok(KafkaLookout::new(identity(&self.id, topic), lookout))
     }
 
     /// Where replies to the requests of a log are sent.

@@ -7,6 +7,7 @@
 //! - [`KafkaReplyChannel`] and [`KafkaReplyLog`]: replies, sent and read. The channel answers
 //!   any kind of peer in its own headers, and dead-letters what cannot be dealt with.
 //! - [`Caller`]: one request, and what becomes of it.
+//! - [`KafkaLookout`]: the request lanes from outside, for those who do not read them.
 //!
 //! The order of deeds is the domain's: an outcome is stored, its reply is acknowledged, and
 //! only then is the offset committed, as a hint. What travels is known to `wire` alone.
@@ -22,6 +23,7 @@ mod counts;
 mod document;
 mod error;
 mod identity;
+mod lookout;
 mod now_and_then;
 mod originals;
 mod reply_channel;
@@ -36,10 +38,11 @@ pub use catchment_request_reply::pending::Counters as CallCounters;
 pub use catchment_request_reply::requester::CallError;
 pub use catchment_request_reply::{
     Created, GroupEvent, GroupEvents, Membership, NotClosed, Reader, RoundTrip, RoundTripError,
-    Sender, Settings as ClientSettings, SettingsError, TopicsError, is_secret,
+    Sender, Settings as ClientSettings, SettingsError, TopicsError, Trouble, is_secret,
 };
 pub use cluster::{ClusterError, KafkaCluster, Reached, TopicPlan, TopicProblem};
 pub use counts::KafkaCounts;
+pub use lookout::{KafkaLookout, Waiting};
 pub use reply_channel::KafkaReplyChannel;
 pub use reply_log::KafkaReplyLog;
 pub use request_channel::KafkaRequestChannel;

@@ -8,7 +8,8 @@
 //! - [`profile`] knows the headers of every kind of peer, and is the only place that does.
 //! - [`pending`] tells replies to calls from late, duplicate and foreign ones.
 //! - [`Sender`] returns when everything is acknowledged, [`Reader`] reads from positions that
-//!   somebody else keeps, and [`Topics`] looks at topics and makes them.
+//!   somebody else keeps, [`Lookout`] says what others have not read, and [`Topics`] looks at
+//!   topics and makes them.
 //!
 //! What is pure (profiles, the table of calls, windows of records, who owns a partition) stands
 //! apart from what talks to a broker, takes instants as arguments, and is tested against naive
@@ -41,15 +42,18 @@ mod assignment;
 mod buffer;
 mod client_log;
 mod error;
+mod lookout;
 mod reader;
 mod record;
 mod round_trip;
 mod sender;
 mod settings;
+mod side;
 mod topics;
 
 pub use error::{NotClosed, ReadError, Refusal, SendError, SettingsError, TopicsError};
-pub use reader::{GroupEvent, GroupEvents, Reader, Record, Watermarks};
+pub use lookout::{Lookout, Member, Unread};
+pub use reader::{GroupEvent, GroupEvents, Reader, Record, Trouble, Watermarks};
 pub use record::{Header, Incoming, Message, OwnedRecord, Timestamp};
 pub use round_trip::{RoundTrip, RoundTripError, Route, raw_round_trip};
 pub use sender::Sender;

@@ -10,32 +10,38 @@
 //! assigned, and is told of it by [`GroupEvent`]s; an assignment has no position until its lane
 //! reads. A broker that is away shows as reads that bring nothing, or as
 //! [`ReadError::Unavailable`] where it must be asked; the client comes back by itself.
+//! Whatever keeps a partition from being read is logged once, and [`Reader::trouble`] tells it
+//! as long as it lasts.
 
 mod client;
 mod event;
 mod group;
 mod incoming;
 mod lane;
-mod side;
+mod look;
 mod signal;
 mod silence;
+mod trouble;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::consumer::{CommitMode, Consumer};
-use tracing::{debug, warn};
+use tracing::debug;
 
 pub use crate::buffer::Record;
 use crate::error::{NotClosed, ReadError, SettingsError};
 use crate::record::{Incoming, OwnedRecord};
 use crate::settings::Settings;
-use client::Client;
+use crate::side::{Isolation, SideClient};
+use client::{Client, has_no_leader};
 pub use event::{GroupEvent, GroupEvents};
 use group::Context;
+pub(crate) use incoming::incoming;
 use lane::{Lane, Pulled};
-use side::SideClient;
+use look::Ends;
+pub use trouble::Trouble;
 
 /// How long to leave a partition alone that has no leader.
 const LEADER_PAUSE: Duration = Duration::from_millis(50);
@@ -124,7 +130,8 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
             client: Client::new(&config, context, settings.request_timeout)?,
             lanes: Mutex::default(),
             parse,
-            side: SideClient::new(config),
+            // Whatever is fetched was read before, so no transaction can take it back.
+            side: SideClient::new(config, Isolation::Uncommitted),
             request_timeout: settings.request_timeout,
             silence: settings.silence,
         })))
@@ -158,7 +165,6 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
                 self.seek(&lane, partition, from).await?;
                 Ok(Vec::new())
             }
-            Pulled::Trouble(error) => Err(self.0.client.unavailable(&error)),
         }
     }
 
@@ -179,6 +185,21 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
         }
     }
 
+    /// What keeps a partition from being read, as far as is known: what the client says of it,
+    /// such as that the topic is not to be read by this user, or a transaction that stays open.
+    #[must_use]
+    pub fn trouble(&self, partition: i32) -> Option<Trouble> {
+        let lane = self.lanes().get(&partition).map(Arc::clone)?;
+        self.0.client.check(partition).ok()?;
+        lane.trouble()
+    }
+
+    /// What keeps the client as a whole from reading, or its group from taking it in.
+    #[must_use]
+    pub fn group_trouble(&self) -> Option<Trouble> {
+        self.0.client.context.trouble()
+    }
+
     /// Says that nobody needs the records below `next` any more.
     pub fn release(&self, partition: i32, next: i64) {
         self.lane(partition).release(next);
@@ -190,18 +211,7 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     ///
     /// When no broker answers.
     pub async fn watermarks(&self, partition: i32) -> Result<Watermarks, ReadError> {
-        let within = self.0.request_timeout;
-        let asking = async {
-            loop {
-                let asked = self.blocking(move |shared| shared.client.watermarks(partition));
-                match asked.await? {
-                    Some(watermarks) => return Ok(watermarks),
-                    None => tokio::time::sleep(LEADER_PAUSE).await,
-                }
-            }
-        };
-        let asked = tokio::time::timeout(within, asking).await;
-        asked.unwrap_or_else(|_| self.unavailable(format!("no answer within {within:?}")))
+        self.ask_leader(move |shared| shared.client.watermarks(partition)).await
     }
 
     /// One record as it stands in the log, `None` where there is none (any more). Whoever reads
@@ -217,7 +227,8 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     ) -> Result<Option<OwnedRecord>, ReadError> {
         self.blocking(move |Shared { client, side, request_timeout, .. }| {
             client.consumer()?;
-            let fetched = side.fetch(&client.at(partition, offset)?, offset, *request_timeout);
+            let topic = &client.context.topic;
+            let fetched = side.fetch(topic, (partition, offset), *request_timeout);
             fetched.map_err(|error| client.unavailable(&error))
         })
         .await
@@ -311,10 +322,6 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
                 lane.signal.disturb();
                 true
             }
-            Pulled::Trouble(error) => {
-                debug!(kafka.topic = self.topic(), kafka.partition = partition, "{error}");
-                true
-            }
         }
     }
 
@@ -328,35 +335,59 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
         }
     }
 
-    /// The watchdog of a lane: one that is silent although the log goes on is sought again.
-    ///
-    /// The marks of transactions at the end of a partition look the same and do no harm; such
-    /// a lane is looked at less and less often.
+    /// The watchdog of a lane: one that is silent although the log goes on is sought again, and
+    /// what holds the log back is told.
     async fn look_after(&self, lane: &Lane<M>, partition: i32) {
         let next = lane.next();
-        let Ok(Watermarks { high, .. }) = self.watermarks(partition).await else { return };
-        if next < high && lane.next() == next {
-            warn!(
-                kafka.topic = self.topic(),
-                kafka.partition = partition,
-                position = next,
-                end = high,
-                "records are there and do not come: the partition is sought again"
-            );
-            lane.be_patient();
-            lane.signal.disturb();
+        match self.ends(partition, next).await {
+            Ok(ends) => lane.note_look(next, Ok(ends)),
+            Err(ReadError::Unavailable { cause, .. }) => lane.note_look(next, Err(cause)),
+            // Whoever reads is told.
+            Err(_) => {}
         }
+    }
+
+    /// Where a partition ends for a lane whose next offset is `next`.
+    ///
+    /// The newest record is asked for first: where those that may be read end before it even
+    /// afterwards, a transaction is open.
+    async fn ends(&self, partition: i32, next: i64) -> Result<Ends, ReadError> {
+        let newest = self.ask_leader(move |shared| shared.newest(partition)).await?;
+        if newest <= next {
+            return Ok(Ends { stable: newest, newest });
+        }
+        Ok(Ends { stable: self.watermarks(partition).await?.high, newest })
     }
 
     fn lane(&self, partition: i32) -> Arc<Lane<M>> {
         let signal = || self.0.client.context.signals.of(partition);
-        let new = || Arc::new(Lane::new(signal(), self.0.silence));
+        let place = (self.topic(), partition);
+        let new = || Arc::new(Lane::new(place, signal(), self.0.silence));
         let mut lanes = self.lanes();
         Arc::clone(lanes.entry(partition).or_insert_with(new))
     }
 
     fn lanes(&self) -> std::sync::MutexGuard<'_, HashMap<i32, Arc<Lane<M>>>> {
         self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the leader of a partition, for as long as a question may take: there may be none just
+    /// now.
+    async fn ask_leader<T: Send + 'static>(
+        &self,
+        ask: impl Fn(&Shared<M>) -> Result<Option<T>, ReadError> + Copy + Send + Sync + 'static,
+    ) -> Result<T, ReadError> {
+        let within = self.0.request_timeout;
+        let asking = async {
+            loop {
+                match self.blocking(ask).await? {
+                    Some(answer) => return Ok(answer),
+                    None => tokio::time::sleep(LEADER_PAUSE).await,
+                }
+            }
+        };
+        let asked = tokio::time::timeout(within, asking).await;
+        asked.unwrap_or_else(|_| self.unavailable(format!("no answer within {within:?}")))
     }
 
     /// The client answers questions only while its caller waits, which a task must not.
@@ -371,6 +402,17 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
 }
 
 impl<M> Shared<M> {
+    /// One past a partition's last record; `None` where it has no leader just now. Blocks.
+    fn newest(&self, partition: i32) -> Result<Option<i64>, ReadError> {
+        self.client.consumer()?;
+        let topic = &self.client.context.topic;
+        match self.side.end(topic, partition, self.request_timeout) {
+            Ok(newest) => Ok(Some(newest)),
+            Err(error) if has_no_leader(&error) => Ok(None),
+            Err(error) => Err(self.client.unavailable(&error)),
+        }
+    }
+
     fn commit(&self, partition: i32, next: i64, mode: CommitMode) -> Result<(), ReadError> {
         let consumer = self.client.consumer()?;
         let committed = consumer.commit(&self.client.at(partition, next)?, mode);

@@ -18,7 +18,7 @@ mod flight;
 mod partitions;
 mod refusal;
 
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -29,7 +29,7 @@ use rdkafka::producer::{
     BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig, ThreadedProducer,
 };
 use tokio::sync::{Semaphore, watch};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::client_log;
 use crate::error::{NotClosed, Refusal, SendError, SettingsError};
@@ -63,6 +63,8 @@ struct Shared {
     ended: watch::Sender<bool>,
     topics: KnownTopics,
     request_timeout: Duration,
+    /// Why messages are not delivered at present, as it was logged.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Sender {
@@ -82,6 +84,7 @@ impl Sender {
             ended: watch::Sender::new(false),
             topics: KnownTopics::default(),
             request_timeout: settings.request_timeout,
+            trouble: Mutex::default(),
         })))
     }
 
@@ -106,8 +109,14 @@ impl Sender {
         self.0.budget.check(messages)?;
         let client = self.0.client();
         let sent = self.send_by(&client, messages).await;
-        if let Err(SendError::Undelivered { .. }) = sent {
-            self.0.replace(&client);
+        match &sent {
+            Ok(()) if messages.is_empty() => {}
+            Ok(()) => self.0.note_delivered(),
+            Err(SendError::Undelivered { cause }) => {
+                self.0.note_undelivered(cause);
+                self.0.replace(&client);
+            }
+            Err(_) => {}
         }
         sent
     }
@@ -191,6 +200,22 @@ impl Shared {
         Arc::clone(&self.client.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Says that messages are not delivered, once for each cause.
+    fn note_undelivered(&self, cause: &str) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.as_deref() != Some(cause) {
+            warn!(cause, "messages are not delivered");
+            *trouble = Some(cause.to_owned());
+        }
+    }
+
+    /// Says that messages are delivered, where they were not before.
+    fn note_delivered(&self) {
+        if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+            info!("messages are delivered again");
+        }
+    }
+
     /// Replaces a client that could not deliver, unless that was done already or the sender was
     /// closed. What is still with the old one fails, and gives its credit back.
     fn replace(&self, used: &Arc<Client>) {
@@ -200,7 +225,7 @@ impl Shared {
         }
         match client(&self.config) {
             Ok(fresh) => {
-                warn!("messages were not delivered: going on with a new client");
+                info!("going on with a new client");
                 let old = std::mem::replace(&mut *current, Arc::new(fresh));
                 // Ending a client waits for its threads.
                 tokio::task::spawn_blocking(move || {
@@ -252,13 +277,28 @@ fn headers(message: &Message) -> Option<OwnedHeaders> {
 #[derive(Default)]
 struct Deliveries {
     fatal: OnceLock<String>,
+    /// The last that was heard of lost connections.
+    connection: Mutex<Option<String>>,
 }
 
 impl Deliveries {
     fn failure(&self, topic: &str, error: &KafkaError) -> SendError {
         match self.fatal.get() {
             Some(cause) => SendError::Fatal { cause: cause.clone() },
-            None => unsent(topic, error),
+            None => self.explained(unsent(topic, error), error),
+        }
+    }
+
+    /// A message that waited for too long does not say for what.
+    fn explained(&self, failure: SendError, error: &KafkaError) -> SendError {
+        let heard = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        match (failure, &*heard) {
+            (SendError::Undelivered { cause }, Some(heard))
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageTimedOut) =>
+            {
+                SendError::Undelivered { cause: format!("{cause}; last heard was: {heard}") }
+            }
+            (failure, _) => failure,
         }
     }
 }
@@ -271,6 +311,9 @@ impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
         if client_log::is_fatal(&error, reason) {
             let _ = self.fatal.set(reason.to_owned());
+        } else if client_log::is_of_a_connection(&error) {
+            let mut heard = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            *heard = client_log::take_reason().or_else(|| heard.take());
         }
     }
 }

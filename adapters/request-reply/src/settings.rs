@@ -238,6 +238,7 @@ mod tests {
         for (key, value) in [
             ("enable.auto.commit", "true"),
             ("auto.offset.reset", "latest"),
+            ("isolation.level", "read_uncommitted"),
             ("request.required.acks", "1"),
             ("partitioner", "random"),
             ("bootstrap.servers", "elsewhere:9092"),

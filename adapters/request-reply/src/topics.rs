@@ -1,12 +1,13 @@
 //! Looks at topics, makes and deletes them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as ClientTopic, TopicReplication};
-use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use tokio::time::Instant;
 
@@ -40,10 +41,17 @@ pub enum Created {
     AlreadyThere,
 }
 
-/// Looks at topics, makes and deletes them. Clones share one client.
+/// How long the lines and errors that a question has caused are taken from its client.
+const LISTEN: Duration = Duration::from_millis(5);
+
+/// Looks at topics, makes and deletes them. Clones share their clients.
 #[derive(Clone)]
 pub struct Topics {
-    client: Arc<AdminClient<Quiet>>,
+    /// What is asked. It says why there is no answer, which the other one keeps to itself.
+    asked: Arc<BaseProducer<Quiet>>,
+    /// What makes and deletes, once that is wanted.
+    admin: Arc<Mutex<Option<Arc<AdminClient<Quiet>>>>>,
+    config: ClientConfig,
     brokers: Arc<str>,
     within: Duration,
 }
@@ -57,7 +65,9 @@ impl Topics {
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let config = settings.producer_config()?;
         Ok(Self {
-            client: Arc::new(AdminClient::from_config_and_context(&config, Quiet)?),
+            asked: Arc::new(BaseProducer::from_config_and_context(&config, Quiet)?),
+            admin: Arc::default(),
+            config,
             brokers: settings.bootstrap_servers.as_str().into(),
             within: settings.request_timeout,
         })
@@ -70,8 +80,10 @@ impl Topics {
     /// When no broker answers in time.
     pub async fn cluster_id(&self) -> Result<String, TopicsError> {
         let within = self.within;
-        let asked = self.blocking(move |client| client.inner().fetch_cluster_id(within)).await?;
-        asked.ok_or_else(|| self.unavailable(format!("no cluster id within {within:?}")))
+        self.ask(move |client| {
+            client.fetch_cluster_id(within).ok_or(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut))
+        })
+        .await
     }
 
     /// How many partitions a topic has, `None` where there is no such topic.
@@ -81,9 +93,7 @@ impl Topics {
     /// When no broker answers in time.
     pub async fn partitions(&self, topic: &str) -> Result<Option<i32>, TopicsError> {
         let (name, within) = (topic.to_owned(), self.within);
-        self.blocking(move |client| ask_partitions(client.inner(), &name, within))
-            .await?
-            .map_err(|error| self.unavailable(error.to_string()))
+        self.ask(move |client| ask_partitions(client, &name, within)).await
     }
 
     /// Makes a topic that is not there, and returns once it can be used.
@@ -99,7 +109,7 @@ impl Topics {
             replication,
             config: topic.properties.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
         };
-        let results = self.client.create_topics([&wanted], &self.options()).await;
+        let results = self.admin()?.create_topics([&wanted], &self.options()).await;
         match self.only(&topic.name, results)? {
             Ok(_) => {
                 self.usable(topic).await?;
@@ -116,7 +126,7 @@ impl Topics {
     ///
     /// When the brokers refuse it or do not answer in time.
     pub async fn delete(&self, topic: &str) -> Result<(), TopicsError> {
-        let results = self.client.delete_topics(&[topic], &self.options()).await;
+        let results = self.admin()?.delete_topics(&[topic], &self.options()).await;
         match self.only(topic, results)? {
             Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => Ok(()),
             Err((_, code)) => Err(refused(topic, code)),
@@ -137,7 +147,7 @@ impl Topics {
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(topic, partition, Offset::Offset(before));
         added.map_err(|error| refused(topic, error))?;
-        let deleted = self.client.delete_records(&list, &self.options()).await;
+        let deleted = self.admin()?.delete_records(&list, &self.options()).await;
         let deleted = deleted.map_err(|error| self.unavailable(error.to_string()))?;
         deleted
             .elements()
@@ -174,14 +184,35 @@ impl Topics {
         }
     }
 
-    /// The client asks brokers only while its caller waits, which a task must not.
-    async fn blocking<T: Send + 'static>(
+    fn admin(&self) -> Result<Arc<AdminClient<Quiet>>, TopicsError> {
+        let mut admin = self.admin.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(admin) = &*admin {
+            return Ok(Arc::clone(admin));
+        }
+        let made = AdminClient::from_config_and_context(&self.config, Quiet);
+        let made = Arc::new(made.map_err(|error| self.unavailable(error.to_string()))?);
+        Ok(Arc::clone(admin.insert(made)))
+    }
+
+    /// The client asks brokers only while its caller waits, which a task must not. Why there is
+    /// no answer is what the client says meanwhile.
+    async fn ask<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&AdminClient<Quiet>) -> T + Send + 'static,
+        ask: impl FnOnce(&Client<Quiet>) -> KafkaResult<T> + Send + 'static,
     ) -> Result<T, TopicsError> {
-        let client = Arc::clone(&self.client);
-        let asked = tokio::task::spawn_blocking(move || ask(&client)).await;
-        asked.map_err(|error| self.unavailable(error.to_string()))
+        let client = Arc::clone(&self.asked);
+        let asked = tokio::task::spawn_blocking(move || {
+            let answer = ask(client.client());
+            let _ = client_log::take_reason();
+            client.poll(LISTEN);
+            let reason = client_log::take_reason();
+            answer.map_err(|error| {
+                let reason = reason.filter(|_| client_log::is_of_a_connection(&error));
+                reason.unwrap_or_else(|| error.to_string())
+            })
+        });
+        let answer = asked.await.unwrap_or_else(|error| Err(error.to_string()));
+        answer.map_err(|cause| self.unavailable(cause))
     }
 
     fn unavailable(&self, cause: String) -> TopicsError {
@@ -210,4 +241,10 @@ impl ClientContext for Quiet {
     fn error(&self, error: KafkaError, reason: &str) {
         client_log::is_fatal(&error, reason);
     }
+}
+
+impl ProducerContext for Quiet {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }

@@ -8,6 +8,7 @@ use catchment_domain::ports::StoreError;
 use catchment_migrations::MigrateError;
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
+use thiserror::Error;
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -22,6 +23,12 @@ mod sqlite;
 pub(crate) enum Failure {
     /// Somebody else's transaction is in the way: roll back and try again.
     Busy,
+    /// Somebody else's session keeps rows locked for longer than we wait.
+    Locked,
+    /// A row that was to be added is there already.
+    Duplicate,
+    /// A statement was cancelled: it took too long, or somebody ended it.
+    Cancelled,
     /// There is no connection to the server, or the server ended it.
     Lost,
     /// This server only reads, and another one may write.
@@ -55,6 +62,8 @@ impl Failure {
                 RuntimeErr::Internal(_) => Self::Other,
             },
             DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => Self::BadValue,
+            // A pool waits for the server as long as it is told to.
+            DbErr::ConnectionAcquire(_) => Self::Lost,
             _ => Self::Other,
         }
     }
@@ -85,26 +94,68 @@ impl Failure {
     }
 }
 
+/// What can be done about a failure, and the words that say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Remedy {
+    /// Try again later: this is in the way.
+    TryAgain(&'static str),
+    /// Leave out what carries the value.
+    LeaveOut,
+    /// A human must look: this is wrong, and this is to be done.
+    Look(&'static str),
+}
+
+impl Failure {
+    /// What can be done about it.
+    const fn remedy(self) -> Remedy {
+        use Remedy::{LeaveOut, Look, TryAgain};
+        match self {
+            Self::Busy => TryAgain("another transaction is in the way"),
+            Self::Locked => {
+                TryAgain("another session keeps rows locked for longer than `database.lock_timeout`")
+            }
+            Self::Duplicate => TryAgain("a row that was to be added is there already"),
+            Self::Cancelled => TryAgain(
+                "a statement was cancelled: it took longer than `database.statement_timeout`, \
+                 or somebody ended it",
+            ),
+            Self::Lost => TryAgain("the database is unavailable"),
+            Self::Standby => TryAgain("the server of the database only reads: it may be a standby"),
+            Self::Full => TryAgain("the disk of the database is full"),
+            Self::CannotOpen => TryAgain("the file of the database cannot be opened"),
+            Self::NoDatabase => TryAgain("the server has no database of this name"),
+            Self::Other => TryAgain("the database could not do it"),
+            Self::BadValue => LeaveOut,
+            Self::ReadOnly => Look("the database cannot be written; check the rights of it"),
+            Self::Damaged => Look("the database is damaged; restore it from a backup"),
+            Self::Schema => {
+                Look("the database lacks a table or column; run `catchment database migrate`")
+            }
+            Self::Denied => {
+                Look("the database lets this user in no more; check user and password")
+            }
+        }
+    }
+}
+
+/// What is in the way of a statement, and may be gone later.
+#[derive(Debug, Error)]
+#[error("{what}")]
+pub(crate) struct InTheWay {
+    what: &'static str,
+    pub(crate) source: DbErr,
+}
+
 /// What a caller is told of a failure.
 pub(crate) fn classify(error: DbErr) -> StoreError {
-    let advice = match Failure::of(&error) {
-        Failure::BadValue => return StoreError::BadData { what: error.to_string() },
-        Failure::Busy
-        | Failure::Lost
-        | Failure::Standby
-        | Failure::Full
-        | Failure::CannotOpen
-        | Failure::NoDatabase
-        | Failure::Other => {
-            tracing::info!(%error, "the database is unavailable");
-            return StoreError::Unavailable(error.into());
+    match Failure::of(&error).remedy() {
+        Remedy::TryAgain(what) => {
+            tracing::debug!(%error, what);
+            StoreError::Unavailable(InTheWay { what, source: error }.into())
         }
-        Failure::ReadOnly => "the database cannot be written; check the rights of it",
-        Failure::Damaged => "the database is damaged; restore it from a backup",
-        Failure::Schema => "the database lacks a table or column; run `catchment database migrate`",
-        Failure::Denied => "the database lets this user in no more; check user and password",
-    };
-    StoreError::Refused { what: format!("{advice}: {error}") }
+        Remedy::LeaveOut => StoreError::BadData { what: error.to_string() },
+        Remedy::Look(advice) => StoreError::Refused { what: format!("{advice}: {error}") },
+    }
 }
 
 /// The driver's error as `SeaORM`'s.
@@ -168,4 +219,49 @@ impl Row<'_> {
 /// and versions count what happened, so that none comes near 2^63.
 pub(crate) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unavailable_is_said_only_of_what_is() {
+        use Failure as F;
+        let all = [
+            F::Busy,
+            F::Locked,
+            F::Duplicate,
+            F::Cancelled,
+            F::Lost,
+            F::Standby,
+            F::Full,
+            F::ReadOnly,
+            F::CannotOpen,
+            F::Damaged,
+            F::Schema,
+            F::Denied,
+            F::NoDatabase,
+            F::BadValue,
+            F::Other,
+        ];
+        let words = |failure: Failure| match failure.remedy() {
+            Remedy::TryAgain(words) | Remedy::Look(words) => words,
+            Remedy::LeaveOut => "",
+        };
+        for failure in all {
+            let said = words(failure).contains("unavailable");
+            assert_eq!(said, failure == F::Lost, "{failure:?}");
+            let others = all.into_iter().filter(|other| *other != failure);
+            assert!(others.map(words).all(|other| other != words(failure)), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_way_comes_with_what_the_driver_said() {
+        let pool = DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout);
+        let StoreError::Unavailable(source) = classify(pool.clone()) else { panic!("try again") };
+        assert_eq!(source.to_string(), "the database is unavailable");
+        assert_eq!(source.source().map(ToString::to_string), Some(pool.to_string()));
+    }
 }

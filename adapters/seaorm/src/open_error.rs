@@ -119,7 +119,7 @@ impl OpenError {
     pub(crate) fn of(database: &str, error: DbErr) -> Self {
         let database = database.to_owned();
         match Failure::of(&error) {
-            Failure::Busy => Self::Locked { database },
+            Failure::Busy | Failure::Locked => Self::Locked { database },
             Failure::Full => Self::Full { database },
             Failure::ReadOnly | Failure::Standby => Self::ReadOnly { database },
             Failure::CannotOpen => Self::CannotOpen { database },
@@ -127,9 +127,11 @@ impl OpenError {
             Failure::Denied => Self::Denied { database },
             Failure::NoDatabase => Self::Unknown { database },
             Failure::Schema => Self::Foreign { database },
-            Failure::Lost | Failure::BadValue | Failure::Other => {
-                Self::Unavailable { database, source: error.into() }
-            }
+            Failure::Lost
+            | Failure::Duplicate
+            | Failure::Cancelled
+            | Failure::BadValue
+            | Failure::Other => Self::Unavailable { database, source: error.into() },
         }
     }
 }

@@ -7,9 +7,9 @@ use catchment_domain::ports::{CommandError, StoreError};
 use sea_orm::DbErr;
 use thiserror::Error;
 
-use crate::error::Failure;
+use crate::error::{Failure, InTheWay};
 
-/// How often a transaction is tried before the database counts as unavailable.
+/// How often a transaction is tried before its caller is told what is in its way.
 const ATTEMPTS: u32 = 4;
 
 /// Runs a whole transaction, and again a few times while others are in its way: those that
@@ -45,7 +45,7 @@ pub(crate) trait MayBeBusy {
 
 impl MayBeBusy for DbErr {
     fn is_busy(&self) -> bool {
-        Failure::of(self) == Failure::Busy
+        matches!(Failure::of(self), Failure::Busy | Failure::Locked | Failure::Duplicate)
     }
 }
 
@@ -53,7 +53,8 @@ impl MayBeBusy for StoreError {
     fn is_busy(&self) -> bool {
         match self {
             Self::Unavailable(source) => {
-                source.is::<ChangedMeanwhile>() || source.downcast_ref().is_some_and(DbErr::is_busy)
+                source.is::<ChangedMeanwhile>()
+                    || source.downcast_ref().is_some_and(|it: &InTheWay| it.source.is_busy())
             }
             Self::Fenced | Self::BadData { .. } | Self::Refused { .. } => false,
         }

@@ -19,4 +19,4 @@ pub use clock::SystemClock;
 pub use held_up::HeldUp;
 pub use one_line::{chain, without_usage};
 #[cfg(feature = "servers")]
-pub use service::{ProcessError, Readiness, Role, Service, Shutdown, health, run};
+pub use service::{ProcessError, Readiness, Role, Service, Shutdown, health, reasons, run};

@@ -23,6 +23,7 @@ pub mod health;
 pub mod kafka;
 mod probes;
 mod readiness;
+pub mod reasons;
 mod shutdown;
 pub mod topics;
 

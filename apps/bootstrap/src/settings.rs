@@ -40,6 +40,8 @@ pub struct Settings {
     pub engine: Engine,
     /// Where the probes are served; `None` = nowhere.
     pub probes: Option<SocketAddr>,
+    /// After how long a lane that has work and does not move is told of.
+    pub stalled_after: Duration,
     /// How long work that is under way may take at the end.
     pub drain: Duration,
     /// Whether the end of the standard input asks the process to stop.
@@ -93,6 +95,7 @@ impl Settings {
             timeout: keys.duration("campaigns.timeout")?,
             engine: Engine::read(&keys)?,
             probes: probes(&keys)?,
+            stalled_after: keys.duration("probes.stalled_after")?,
             drain: keys.duration("shutdown.drain")?,
             ends_with_stdin: keys.flag("shutdown.with_stdin")?,
             log: Log::read(&keys)?,

@@ -7,9 +7,12 @@ use std::time::Duration;
 use catchment_bootstrap::{HeldUp, ProcessError, chain};
 use catchment_domain::Lane;
 use catchment_domain::service::{ConsumerPorts, LaneConsumer, Rules, ServiceError, Step};
+use catchment_kafka::{KafkaRequestLog, Trouble};
 use tokio::sync::watch;
 use tokio::task::{self, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+
+use crate::progress::Progress;
 
 /// How long a lane waits for the log before it looks around by itself.
 const NAP: Duration = Duration::from_secs(1);
@@ -19,6 +22,9 @@ const NAP: Duration = Duration::from_secs(1);
 pub(crate) struct Lanes {
     ports: ConsumerPorts,
     rules: Arc<Rules>,
+    /// Says what keeps a lane from being read.
+    log: KafkaRequestLog,
+    progress: Progress,
     stops: BTreeMap<Lane, watch::Sender<bool>>,
     names: BTreeMap<task::Id, Lane>,
     tasks: JoinSet<Result<(), ServiceError>>,
@@ -28,22 +34,49 @@ pub(crate) struct Lanes {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) lane: Lane,
-    /// Whether it was stopped, or a human must look at the lane, or its task broke off.
-    pub(crate) result: Result<(), ProcessError>,
+    pub(crate) end: End,
+}
+
+/// Why the work on a lane ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It was stopped.
+    Stopped,
+    /// A human must look at the lane, or its task broke off.
+    Broken(ProcessError),
+    /// Nothing can be read or sent any more, in no lane.
+    Closed(ProcessError),
+}
+
+impl From<ServiceError> for End {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Closed => Self::Closed(error.into()),
+            error => Self::Broken(error.into()),
+        }
+    }
 }
 
 impl Lanes {
-    pub(crate) fn new(ports: ConsumerPorts, rules: Rules) -> Self {
+    pub(crate) fn new(
+        (ports, log): (ConsumerPorts, KafkaRequestLog),
+        rules: Rules,
+        progress: Progress,
+    ) -> Self {
         let rules = Arc::new(rules);
         let (stops, names) = (BTreeMap::new(), BTreeMap::new());
-        Self { ports, rules, stops, names, tasks: JoinSet::new() }
+        Self { ports, rules, log, progress, stops, names, tasks: JoinSet::new() }
     }
 
     pub(crate) fn start(&mut self, lane: Lane) {
         let consumer = LaneConsumer::new(lane, self.ports.clone(), Arc::clone(&self.rules));
         let (stop, stopped) = watch::channel(false);
         self.stops.insert(lane, stop);
-        let task = self.tasks.spawn(work(lane, consumer, stopped));
+        self.progress.begin(lane, Instant::now());
+        let (log, progress) = (self.log.clone(), self.progress.clone());
+        let (name, held_up) = (format!("lane {lane}"), HeldUp::default());
+        let watched = Watched { lane, name, log, progress, held_up, is_going: false };
+        let task = self.tasks.spawn(work(consumer, watched, stopped));
         self.names.insert(task.id(), lane);
     }
 
@@ -57,17 +90,17 @@ impl Lanes {
     /// Returns once the work on a lane has ended; while there is none, never.
     pub(crate) async fn ended(&mut self) -> Ended {
         loop {
-            let (id, result) = match self.tasks.join_next_with_id().await {
+            let (id, end) = match self.tasks.join_next_with_id().await {
                 None => std::future::pending().await,
-                Some(Ok((id, result))) => (id, result.map_err(Into::into)),
+                Some(Ok((id, worked))) => (id, worked.map_or_else(Into::into, |()| End::Stopped)),
                 Some(Err(error)) => {
-                    let what = format!("the work on a lane broke off: {error}");
-                    (error.id(), Err(ProcessError::Internal(what)))
+                    let what = format!("the work on the lane broke off: {error}");
+                    (error.id(), End::Broken(ProcessError::Internal(what)))
                 }
             };
             if let Some(lane) = self.names.remove(&id) {
                 self.stops.remove(&lane);
-                return Ended { lane, result };
+                return Ended { lane, end };
             }
         }
     }
@@ -75,22 +108,57 @@ impl Lanes {
 
 /// Turns a consumer until it is stopped.
 async fn work(
-    lane: Lane,
     mut consumer: LaneConsumer,
+    mut watched: Watched,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), ServiceError> {
-    let mut held_up = HeldUp::default();
-    let name = format!("lane {lane}");
     while !*stopped.borrow() {
         let step = consumer.step().await?;
-        held_up.note(&name, &step);
+        watched.note(&step);
         rest(step, &consumer, &mut stopped).await;
     }
     // Whoever owns the lane next answers again what this could not store as answered.
     if let Err(error) = consumer.finish().await {
-        tracing::info!(lane = lane.0, error = chain(&error), "the last replies may come twice");
+        let lane = watched.lane.0;
+        tracing::info!(lane, error = chain(&error), "the last replies may come twice");
     }
     Ok(())
+}
+
+/// A lane, and what others are told of it.
+struct Watched {
+    lane: Lane,
+    /// What it is called in log lines.
+    name: String,
+    log: KafkaRequestLog,
+    progress: Progress,
+    held_up: HeldUp,
+    /// The step before went well.
+    is_going: bool,
+}
+
+impl Watched {
+    /// Takes a step into account. A lane moves with the second step in a row that goes well, for
+    /// the first one may have claimed it and no more; one that has nothing to do may have
+    /// something that cannot be read.
+    fn note(&mut self, step: &Step) {
+        self.held_up.note(&self.name, step);
+        let now = Instant::now();
+        let trouble = match step {
+            Step::Worked => None,
+            Step::Idle => self.log.reader().trouble(self.lane.0.into()).map(|trouble| {
+                let Trouble { cause, since } = trouble;
+                (cause, since.into())
+            }),
+            Step::Pause { obstacle, .. } => Some((chain(obstacle), now)),
+        };
+        let was_going = std::mem::replace(&mut self.is_going, trouble.is_none());
+        match trouble {
+            Some((cause, since)) => self.progress.held_up(self.lane, cause, since),
+            None if was_going => self.progress.moved(self.lane, now),
+            None => {}
+        }
+    }
 }
 
 /// What comes between two steps.

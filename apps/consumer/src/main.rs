@@ -3,6 +3,7 @@
 mod counts;
 mod lanes;
 mod member;
+mod progress;
 mod roster;
 
 use std::process::ExitCode;
@@ -18,12 +19,13 @@ use catchment_kafka::KafkaCluster;
 use catchment_seaorm::SeaOrmStore;
 
 use crate::lanes::Lanes;
-use crate::member::{GROUP, Member};
+use crate::member::{GROUP, Member, watch_group};
+use crate::progress::{LANES, Progress};
 
 const ROLE: Role = Role {
     name: "consumer",
     about: "Applies requests from Kafka to the shops of a PostgreSQL database, and answers them.",
-    conditions: &[DATABASE, KAFKA, GROUP],
+    conditions: &[DATABASE, KAFKA, GROUP, LANES],
 };
 
 fn main() -> ExitCode {
@@ -44,9 +46,14 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
         replies: Arc::new(cluster.reply_channel(&sender, &log, Arc::new(SystemClock))),
         log: Arc::new(log.clone()),
     };
-    let Settings { policy, database, engine, drain, .. } = settings;
+    let Settings { policy, database, engine, drain, stalled_after, .. } = settings;
     let rules = Rules { policy, lanes: database.lanes, batch: engine.batch };
-    let member = Member::new((log, events), Lanes::new(ports, rules), readiness);
+    let progress = Progress::default();
+    tokio::spawn(watch_group(log.clone(), readiness.clone()));
+    tokio::spawn(progress.clone().watch(readiness.clone(), stalled_after));
+    let lanes = Lanes::new((ports, log.clone()), rules, progress.clone());
+    let lanes = (lanes, database.lanes.count());
+    let member = Member::new((log, events), lanes, progress, readiness);
     let worked = member.run(shutdown, drain).await;
     kafka::close(&sender).await;
     database::close(&store).await;

@@ -1,13 +1,15 @@
 //! The member of the group of consumers: what the group says becomes work on lanes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_bootstrap::{ProcessError, Readiness, Shutdown};
 use catchment_domain::Lane;
 use catchment_kafka::{GroupEvent, GroupEvents, KafkaRequestLog};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use crate::lanes::{Ended, Lanes};
+use crate::lanes::{End, Ended, Lanes};
+use crate::progress::Progress;
 use crate::roster::{Effect, Roster};
 
 /// The name of what holds while this process is a member of the group.
@@ -16,25 +18,37 @@ pub(crate) const GROUP: &str = "group";
 /// What leaving the group is given even when the steps in hand took all the time there was.
 const LEAST_TO_CLOSE: Duration = Duration::from_millis(200);
 
+/// How often the group is asked what keeps this process out.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a lane is left alone at which a human must look.
+const SET_ASIDE: Duration = Duration::from_mins(1);
+
 /// A member of the group, at work on the lanes that it is assigned.
 pub(crate) struct Member {
     log: KafkaRequestLog,
     events: GroupEvents,
     roster: Roster,
     lanes: Lanes,
+    progress: Progress,
+    /// When each lane that is set aside is tried again.
+    set_aside: BTreeMap<Lane, Instant>,
     readiness: Readiness,
 }
 
 impl Member {
+    /// A member that has no lanes yet, of which there are `count`.
     pub(crate) fn new(
         (log, events): (KafkaRequestLog, GroupEvents),
-        lanes: Lanes,
+        (lanes, count): (Lanes, u16),
+        progress: Progress,
         readiness: Readiness,
     ) -> Self {
-        Self { log, events, roster: Roster::default(), lanes, readiness }
+        let (roster, set_aside) = (Roster::new(count.into()), BTreeMap::new());
+        Self { log, events, roster, lanes, progress, set_aside, readiness }
     }
 
-    /// Works until the process is to stop, or a lane needs a human. Either way the steps in
+    /// Works until the process is to stop, or no lane can be worked on. Either way the steps in
     /// hand are finished, within `drain`, and the group is left.
     pub(crate) async fn run(
         mut self,
@@ -53,19 +67,16 @@ impl Member {
     /// Returns only when it cannot go on.
     async fn work(&mut self) -> ProcessError {
         loop {
-            tokio::select! {
-                event = self.events.recv() => {
-                    if let Err(error) = self.react(event) {
-                        return error;
-                    }
+            let done = tokio::select! {
+                event = self.events.recv() => self.react(event),
+                ended = self.lanes.ended() => self.take_in(ended),
+                () = due(&self.set_aside) => {
+                    self.try_again();
+                    Ok(())
                 }
-                Ended { lane, result } = self.lanes.ended() => {
-                    let effects = self.roster.ended(lane);
-                    self.carry_out(effects);
-                    if let Err(error) = result {
-                        return error;
-                    }
-                }
+            };
+            if let Err(error) = done {
+                return error;
             }
         }
     }
@@ -92,15 +103,53 @@ impl Member {
                         return;
                     }
                 }
-                Ended { lane, result } = self.lanes.ended() => {
-                    if let Err(error) = result {
-                        tracing::error!(lane = lane.0, %error, "a human must look");
+                ended = self.lanes.ended() => {
+                    if let Err(error) = self.take_in(ended) {
+                        tracing::warn!(%error, "while leaving");
                     }
-                    let effects = self.roster.ended(lane);
-                    self.carry_out(effects);
                 }
             }
         }
+    }
+
+    /// Takes the end of the work on a lane into account.
+    fn take_in(&mut self, Ended { lane, end }: Ended) -> Result<(), ProcessError> {
+        if self.progress.has_moved() {
+            self.roster.moved();
+        }
+        let (effects, error) = match end {
+            End::Stopped => (self.roster.ended(lane), None),
+            End::Closed(error) => (self.roster.ended(lane), Some(error)),
+            End::Broken(error) => {
+                let effects = self.roster.broke(lane);
+                let is_hopeless = effects.contains(&Effect::GiveUp);
+                self.say_broken(lane, &error);
+                (effects, is_hopeless.then_some(error))
+            }
+        };
+        self.carry_out(effects);
+        error.map_or(Ok(()), Err)
+    }
+
+    /// Says that a human must look at a lane, each time that it was tried.
+    fn say_broken(&self, lane: Lane, error: &ProcessError) {
+        let cause = error.to_string();
+        let again_in_s = SET_ASIDE.as_secs();
+        tracing::error!(
+            lane = lane.0,
+            cause,
+            again_in_s,
+            "a human must look at a lane: it is set aside, and the others go on"
+        );
+        self.progress.set_aside(lane, cause);
+    }
+
+    /// Begins anew on the lanes that were set aside for long enough.
+    fn try_again(&mut self) {
+        let now = Instant::now();
+        let due = self.set_aside.extract_if(.., |_, at| *at <= now);
+        let effects = due.filter_map(|(lane, _)| self.roster.try_again(lane)).collect();
+        self.carry_out(effects);
     }
 
     /// Does what the group says.
@@ -136,8 +185,33 @@ impl Member {
                 Effect::Drained(lane, generation) => {
                     self.log.reader().drained(lane.0.into(), generation);
                 }
+                Effect::SetAside(lane) => {
+                    self.set_aside.insert(lane, Instant::now() + SET_ASIDE);
+                }
+                // Whoever hears of it ends the process.
+                Effect::GiveUp => {}
             }
         }
+        self.set_aside.retain(|lane, _| self.roster.has(*lane));
+        self.progress.keep(|lane| self.roster.has(lane));
+    }
+}
+
+/// Returns once a lane that was set aside is to be tried again; while there is none, never.
+async fn due(set_aside: &BTreeMap<Lane, Instant>) {
+    match set_aside.values().min() {
+        Some(at) => sleep_until(*at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Keeps telling what keeps this process out of the group, while it is not a member.
+pub(crate) async fn watch_group(log: KafkaRequestLog, readiness: Readiness) {
+    loop {
+        if let Some(trouble) = log.reader().group_trouble() {
+            readiness.explain(GROUP, trouble.cause);
+        }
+        sleep(LOOK).await;
     }
 }
 

@@ -16,12 +16,18 @@ pub(crate) enum Effect {
     Stop(Lane),
     /// Tell the group that a revoked lane is done with.
     Drained(Lane, Generation),
+    /// Leave a lane alone for a while at which a human must look, and then try it again.
+    SetAside(Lane),
+    /// End the process: no lane there is can be worked on, and none ever could.
+    GiveUp,
 }
 
-/// How a lane stands that is worked on.
+/// How a lane of this member stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Post {
     Working,
+    /// A human must look at it. It stays this member's: another one would fare no better.
+    SetAside,
     /// The step in hand is the last one.
     Ending {
         /// The revocation that waits for it.
@@ -31,16 +37,25 @@ enum Post {
     },
 }
 
-/// The lanes that are worked on. A lane has one worker at most: one that comes back while its
-/// last step is under way is begun anew behind it.
-#[derive(Debug, Default)]
+/// The lanes of this member. A lane has one worker at most: one that comes back while its last
+/// step is under way is begun anew behind it.
+#[derive(Debug)]
 pub(crate) struct Roster {
     posts: BTreeMap<Lane, Post>,
+    /// How many lanes there are, with those of other members.
+    lanes: usize,
+    /// A lane has moved since the process began.
+    has_moved: bool,
     /// No work is begun any more.
     leaving: bool,
 }
 
 impl Roster {
+    /// A member without a lane yet, where there are so many.
+    pub(crate) const fn new(lanes: usize) -> Self {
+        Self { posts: BTreeMap::new(), lanes, has_moved: false, leaving: false }
+    }
+
     /// The lane is this member's; one that leaves leaves it to the next member.
     pub(crate) fn assigned(&mut self, lane: Lane) -> Option<Effect> {
         if self.leaving {
@@ -51,7 +66,7 @@ impl Roster {
                 self.posts.insert(lane, Post::Working);
                 Some(Effect::Start(lane))
             }
-            Some(Post::Working) => None,
+            Some(Post::Working | Post::SetAside) => None,
             Some(Post::Ending { again, .. }) => {
                 *again = true;
                 None
@@ -77,8 +92,13 @@ impl Roster {
     }
 
     fn end(&mut self, lane: Lane, generation: Option<Generation>) -> Option<Effect> {
+        let drained = || generation.map(|generation| Effect::Drained(lane, generation));
         match self.posts.get_mut(&lane) {
-            None => generation.map(|generation| Effect::Drained(lane, generation)),
+            None => drained(),
+            Some(Post::SetAside) => {
+                self.posts.remove(&lane);
+                drained()
+            }
             Some(post @ Post::Working) => {
                 *post = Post::Ending { revoked: generation, again: false };
                 Some(Effect::Stop(lane))
@@ -94,7 +114,7 @@ impl Roster {
     /// The work on a lane has ended.
     pub(crate) fn ended(&mut self, lane: Lane) -> Vec<Effect> {
         match self.posts.remove(&lane) {
-            None | Some(Post::Working) => Vec::new(),
+            None | Some(Post::Working | Post::SetAside) => Vec::new(),
             Some(Post::Ending { revoked, again }) => {
                 let drained = revoked.map(|generation| Effect::Drained(lane, generation));
                 let started = again.then(|| self.assigned(lane)).flatten();
@@ -103,7 +123,45 @@ impl Roster {
         }
     }
 
-    /// Whether no lane is worked on.
+    /// The work on a lane has ended, because a human must look at the lane.
+    ///
+    /// 1. A lane that goes to another member, or is lost, goes.
+    /// 2. Any other is set aside, and the others go on.
+    /// 3. Where that are all lanes there are, and none has moved since the process began, the
+    ///    process gives up: what it was started with does not fit.
+    pub(crate) fn broke(&mut self, lane: Lane) -> Vec<Effect> {
+        match self.posts.get_mut(&lane) {
+            Some(post @ Post::Working) => *post = Post::SetAside,
+            None | Some(Post::Ending { .. } | Post::SetAside) => return self.ended(lane),
+        }
+        let is_hopeless = !self.has_moved
+            && self.posts.len() == self.lanes
+            && self.posts.values().all(|post| *post == Post::SetAside);
+        vec![if is_hopeless { Effect::GiveUp } else { Effect::SetAside(lane) }]
+    }
+
+    /// A lane that was set aside was left alone for long enough.
+    pub(crate) fn try_again(&mut self, lane: Lane) -> Option<Effect> {
+        match self.posts.get_mut(&lane) {
+            Some(post @ Post::SetAside) => {
+                *post = Post::Working;
+                Some(Effect::Start(lane))
+            }
+            None | Some(Post::Working | Post::Ending { .. }) => None,
+        }
+    }
+
+    /// A lane has moved.
+    pub(crate) const fn moved(&mut self) {
+        self.has_moved = true;
+    }
+
+    /// Whether the lane is this member's.
+    pub(crate) fn has(&self, lane: Lane) -> bool {
+        self.posts.contains_key(&lane)
+    }
+
+    /// Whether no lane is this member's.
     pub(crate) fn is_empty(&self) -> bool {
         self.posts.is_empty()
     }
@@ -116,10 +174,16 @@ mod tests {
     const LANE: Lane = Lane(3);
     const START: Option<Effect> = Some(Effect::Start(LANE));
     const STOP: Option<Effect> = Some(Effect::Stop(LANE));
+    const DRAINED: Option<Effect> = Some(Effect::Drained(LANE, 1));
+
+    /// Where there are two lanes.
+    fn roster() -> Roster {
+        Roster::new(2)
+    }
 
     #[test]
     fn a_lane_is_worked_on_from_its_assignment_to_its_revocation() {
-        let mut roster = Roster::default();
+        let mut roster = roster();
         assert_eq!(roster.assigned(LANE), START);
         assert_eq!(roster.revoked(LANE, 1), STOP);
         assert_eq!(roster.ended(LANE), [Effect::Drained(LANE, 1)]);
@@ -128,14 +192,14 @@ mod tests {
 
     #[test]
     fn an_assignment_that_says_nothing_new_changes_nothing() {
-        let mut roster = Roster::default();
+        let mut roster = roster();
         assert_eq!(roster.assigned(LANE), START);
         assert_eq!(roster.assigned(LANE), None);
     }
 
     #[test]
     fn only_what_is_revoked_ends() {
-        let mut roster = Roster::default();
+        let mut roster = roster();
         roster.assigned(LANE);
         roster.assigned(Lane(4));
         assert_eq!(roster.revoked(LANE, 1), STOP);
@@ -146,14 +210,14 @@ mod tests {
 
     #[test]
     fn a_lane_that_is_not_worked_on_is_drained_at_once() {
-        let mut roster = Roster::default();
+        let mut roster = roster();
         assert_eq!(roster.revoked(LANE, 7), Some(Effect::Drained(LANE, 7)));
         assert_eq!(roster.lost(LANE), None);
     }
 
     #[test]
     fn a_lane_that_comes_back_while_it_drains_is_begun_behind_the_step_in_hand() {
-        let mut roster = Roster::default();
+        let mut roster = roster();
         roster.assigned(LANE);
         roster.revoked(LANE, 1);
         assert_eq!(roster.assigned(LANE), None);
@@ -163,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_lane_that_comes_and_goes_again_while_it_drains_is_not_begun() {
-        let mut roster = Roster::default();
+        let mut roster = roster();
         roster.assigned(LANE);
         roster.revoked(LANE, 1);
         roster.assigned(LANE);
@@ -173,7 +237,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_a_lane_that_was_lost() {
-        let mut roster = Roster::default();
+        let mut roster = roster();
         roster.assigned(LANE);
         assert_eq!(roster.lost(LANE), STOP);
         assert_eq!(roster.ended(LANE), []);
@@ -181,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_lane_that_is_lost_while_it_drains_still_says_that_it_is_done() {
-        let mut roster = Roster::default();
+        let mut roster = roster();
         roster.assigned(LANE);
         roster.revoked(LANE, 1);
         assert_eq!(roster.lost(LANE), None);
@@ -190,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_member_that_leaves_begins_nothing_new() {
-        let mut roster = Roster::default();
+        let mut roster = roster();
         roster.assigned(LANE);
         assert_eq!(roster.leave(), [Effect::Stop(LANE)]);
         assert_eq!(roster.assigned(LANE), None);
@@ -202,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_lane_that_came_back_before_the_member_leaves_is_not_begun() {
-        let mut roster = Roster::default();
+        let mut roster = roster();
         roster.assigned(LANE);
         roster.revoked(LANE, 1);
         roster.assigned(LANE);
@@ -213,9 +277,95 @@ mod tests {
 
     #[test]
     fn work_that_ended_by_itself_is_not_begun_anew() {
-        let mut roster = Roster::default();
+        let mut roster = roster();
         roster.assigned(LANE);
         assert_eq!(roster.ended(LANE), []);
         assert!(roster.is_empty());
+    }
+
+    #[test]
+    fn a_lane_at_which_a_human_must_look_is_set_aside_alone_and_tried_again() {
+        let mut roster = roster();
+        roster.assigned(LANE);
+        roster.assigned(Lane(4));
+        assert_eq!(roster.broke(LANE), [Effect::SetAside(LANE)]);
+        assert_eq!(roster.assigned(LANE), None, "nothing new");
+        assert_eq!(roster.try_again(LANE), START);
+        assert_eq!(roster.try_again(LANE), None, "it is worked on already");
+        assert_eq!(roster.broke(LANE), [Effect::SetAside(LANE)]);
+        assert_eq!(roster.try_again(Lane(4)), None, "it never was set aside");
+    }
+
+    /// What becomes of a lane that is set aside.
+    fn check(event: impl Fn(&mut Roster) -> Option<Effect>, effect: Option<Effect>, stays: bool) {
+        let mut roster = roster();
+        roster.assigned(LANE);
+        roster.broke(LANE);
+        assert_eq!(event(&mut roster), effect);
+        assert_eq!(roster.has(LANE), stays);
+        assert_eq!(roster.try_again(LANE), if stays { START } else { None });
+    }
+
+    #[test]
+    fn a_lane_that_is_set_aside_stays_until_the_group_takes_it() {
+        check(|roster| roster.assigned(LANE), None, true);
+        check(|roster| roster.revoked(Lane(4), 1), Some(Effect::Drained(Lane(4), 1)), true);
+        check(|roster| roster.revoked(LANE, 1), DRAINED, false);
+        check(|roster| roster.lost(LANE), None, false);
+        check(|roster| roster.leave().pop(), None, false);
+    }
+
+    #[test]
+    fn a_lane_that_comes_back_is_tried_at_once() {
+        let mut roster = roster();
+        roster.assigned(LANE);
+        roster.broke(LANE);
+        roster.revoked(LANE, 1);
+        assert_eq!(roster.assigned(LANE), START);
+    }
+
+    #[test]
+    fn a_lane_that_breaks_while_it_drains_goes() {
+        let mut roster = roster();
+        roster.assigned(LANE);
+        roster.revoked(LANE, 1);
+        assert_eq!(roster.broke(LANE), [Effect::Drained(LANE, 1)]);
+        assert!(!roster.has(LANE));
+        roster.assigned(LANE);
+        roster.revoked(LANE, 2);
+        roster.assigned(LANE);
+        assert_eq!(roster.broke(LANE), [Effect::Drained(LANE, 2), Effect::Start(LANE)]);
+    }
+
+    #[test]
+    fn the_process_gives_up_where_no_lane_there_is_ever_moved() {
+        for (others, has_moved, effect) in [
+            (1, false, Effect::GiveUp),
+            (1, true, Effect::SetAside(LANE)),
+            // Another member has the second one, and would get this one, too.
+            (0, false, Effect::SetAside(LANE)),
+        ] {
+            let mut roster = roster();
+            for other in (4..).take(others) {
+                roster.assigned(Lane(other));
+                assert_eq!(roster.broke(Lane(other)), [Effect::SetAside(Lane(other))]);
+            }
+            if has_moved {
+                roster.moved();
+            }
+            roster.assigned(LANE);
+            assert_eq!(roster.broke(LANE), [effect]);
+        }
+    }
+
+    #[test]
+    fn the_process_goes_on_while_a_lane_is_worked_on() {
+        let mut roster = roster();
+        roster.assigned(LANE);
+        roster.assigned(Lane(4));
+        assert_eq!(roster.broke(LANE), [Effect::SetAside(LANE)]);
+        roster.try_again(LANE);
+        assert_eq!(roster.broke(Lane(4)), [Effect::SetAside(Lane(4))]);
+        assert_eq!(roster.broke(LANE), [Effect::GiveUp]);
     }
 }

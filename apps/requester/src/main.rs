@@ -1,5 +1,7 @@
 //! Runs campaigns over Kafka.
 
+mod request_lanes;
+mod standstill;
 mod work;
 
 use std::process::ExitCode;
@@ -15,12 +17,13 @@ use catchment_domain::service::{LaneKeeper, RequesterPorts, RequesterTerms};
 use catchment_kafka::KafkaCluster;
 use catchment_seaorm::SeaOrmStore;
 
-use crate::work::{LANE, Work};
+use crate::request_lanes::{REQUEST_LANES, RequestLanes};
+use crate::work::{CAMPAIGNS, LANE, Work};
 
 const ROLE: Role = Role {
     name: "requester",
     about: "Runs the campaigns of a PostgreSQL database over Kafka.",
-    conditions: &[DATABASE, KAFKA, LANE],
+    conditions: &[DATABASE, KAFKA, LANE, CAMPAIGNS, REQUEST_LANES],
 };
 
 /// How many connections write: replies are recorded, and campaigns looked up, one by one.
@@ -45,16 +48,22 @@ async fn request(service: Service) -> Result<(), ProcessError> {
         replies: Arc::new(replies.clone()),
         clock: Arc::new(SystemClock),
     };
+    let lookout = cluster.lookout().map_err(|error| kafka::unusable(&error))?;
+    let (lanes, stalled_after) = (settings.database.lanes, settings.stalled_after);
+    let request_lanes = RequestLanes::new(store.clone(), lookout.clone(), lanes, stalled_after);
+    tokio::spawn(request_lanes.watch(readiness.clone()));
     let engine = settings.engine;
     let terms = RequesterTerms { lease: engine.lease, look: engine.look, resend: engine.resend };
     let keeper = LaneKeeper::new(Holder(random::uuid()), ports, terms);
-    let work = Work::new(keeper, engine.look, readiness).run(shutdown);
+    let patience = (engine.look, stalled_after);
+    let work = Work::new((keeper, replies.clone()), patience, readiness).run(shutdown);
     let worked = tokio::select! {
         worked = work => worked,
         // Its leases run out by themselves, and nobody may go on with them as it is.
-        error = topics::watch(&cluster, settings.database.lanes, &store) => Err(error),
+        error = topics::watch(&cluster, lanes, &store) => Err(error),
     };
     kafka::close_reader(replies.reader()).await;
+    kafka::close_lookout(&lookout).await;
     kafka::close(&sender).await;
     database::close(&store).await;
     worked

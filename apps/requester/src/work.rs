@@ -2,12 +2,20 @@
 
 use std::time::Duration;
 
-use catchment_bootstrap::{HeldUp, ProcessError, Readiness, Shutdown, chain};
+use catchment_bootstrap::{HeldUp, ProcessError, Readiness, Shutdown, chain, reasons};
 use catchment_domain::service::{LaneKeeper, Obstacle, Step};
-use tokio::time::{sleep_until, timeout};
+use catchment_kafka::KafkaReplyLog;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::standstill::Standstill;
 
 /// The name of what holds while this process has a reply lane of its own.
 pub(crate) const LANE: &str = "reply lane";
+/// The name of what holds while the campaigns of its reply lanes are not held up.
+pub(crate) const CAMPAIGNS: &str = "campaigns";
+
+/// How often it is said whether the campaigns are held up.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long giving the leases back may take: they run out by themselves.
 const TO_SURRENDER: Duration = Duration::from_millis(300);
@@ -17,13 +25,25 @@ pub(crate) struct Work {
     keeper: LaneKeeper,
     /// How long it waits for replies before it looks for campaigns.
     nap: Duration,
+    /// How long it may be held up.
+    stalled_after: Duration,
+    /// Says what keeps a reply lane from being read.
+    replies: KafkaReplyLog,
     readiness: Readiness,
     held_up: HeldUp,
+    standstill: Standstill,
+    told_at: Option<Instant>,
 }
 
 impl Work {
-    pub(crate) fn new(keeper: LaneKeeper, nap: Duration, readiness: Readiness) -> Self {
-        Self { keeper, nap, readiness, held_up: HeldUp::default() }
+    pub(crate) fn new(
+        (keeper, replies): (LaneKeeper, KafkaReplyLog),
+        (nap, stalled_after): (Duration, Duration),
+        readiness: Readiness,
+    ) -> Self {
+        let (held_up, standstill) = (HeldUp::default(), Standstill::default());
+        let told_at = None;
+        Self { keeper, nap, stalled_after, replies, readiness, held_up, standstill, told_at }
     }
 
     /// Works until the process is to stop; then sends nothing more, records what is under way,
@@ -79,9 +99,10 @@ impl Work {
         }
     }
 
-    /// Says whether there is a lane.
+    /// Says whether there is a lane, and whether the campaigns are held up.
     fn say(&mut self, step: &Step) {
         self.held_up.note("requester", step);
+        self.tell(step, Instant::now());
         match (self.keeper.own(), step) {
             (Some(_), _) => self.readiness.met(LANE),
             (None, Step::Pause { obstacle: Obstacle::LeasedByAnother, .. }) => {
@@ -89,6 +110,39 @@ impl Work {
             }
             (None, _) => self.readiness.unmet(LANE, "none yet"),
         }
+    }
+
+    fn tell(&mut self, step: &Step, now: Instant) {
+        if let Step::Pause { after, obstacle } = step {
+            let since = match obstacle {
+                // Which is the rule where there are more requesters than lanes.
+                Obstacle::LeasedByAnother => None,
+                Obstacle::SetAside { .. } => now.checked_sub(self.stalled_after),
+                Obstacle::Fenced | Obstacle::Unavailable(_) => Some(now),
+            };
+            if let Some(since) = since {
+                self.standstill.meets(chain(obstacle), (since, *after), now);
+            }
+        }
+        if self.told_at.is_some_and(|at| now < at + LOOK) {
+            return;
+        }
+        self.told_at = Some(now);
+        let held_up = self.standstill.lasts(self.stalled_after, now).map(ToOwned::to_owned);
+        match reasons::join(held_up.into_iter().chain(self.unread(now))) {
+            None => self.readiness.met(CAMPAIGNS),
+            Some(reason) => self.readiness.unmet(CAMPAIGNS, reason),
+        }
+    }
+
+    /// What has kept its reply lanes from being read for too long.
+    fn unread(&self, now: Instant) -> Vec<String> {
+        let troubles = self.keeper.leased().filter_map(|lane| {
+            let trouble = self.replies.reader().trouble(lane.0.into())?;
+            let lasts = self.stalled_after <= now.saturating_duration_since(trouble.since.into());
+            lasts.then(|| format!("reply lane {lane}: {}", trouble.cause))
+        });
+        troubles.collect()
     }
 }
 

@@ -6,9 +6,10 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Why a store could not do its work, by what the caller can do about it.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// Try again later. Nothing was changed.
-    #[error("the database is unavailable")]
-    Unavailable(#[source] BoxError),
+    /// Try again later: what is in the way, in the store's own words, may be gone then. Nothing
+    /// was changed.
+    #[error(transparent)]
+    Unavailable(BoxError),
     /// Claim or lease again: another owner took over, or the answer to a commit was lost, so
     /// that it is not known whether the change was stored.
     #[error("the owner was fenced, or a commit's answer was lost")]

@@ -141,9 +141,12 @@ mod tests {
 
     #[test]
     fn an_obstacle_says_everything_that_the_failure_said() {
-        let store = StoreError::Unavailable("connection refused".into());
+        let store = StoreError::Unavailable("the disk is full".into());
         let (_, obstacle) = pause(&mut Failures::default(), store.into());
-        assert_eq!(obstacle.to_string(), "the database is unavailable");
+        assert_eq!(obstacle.to_string(), "the disk is full");
+        let log = LogError::Unavailable("connection refused".into());
+        let (_, obstacle) = pause(&mut Failures::default(), Trouble::of_log(3, log));
+        assert_eq!(obstacle.to_string(), "the log is unavailable");
         let source = obstacle.source().map(ToString::to_string);
         assert_eq!(source.as_deref(), Some("connection refused"));
     }

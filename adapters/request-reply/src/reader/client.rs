@@ -239,7 +239,7 @@ impl Drop for Client {
     }
 }
 
-fn has_no_leader(error: &KafkaError) -> bool {
+pub(super) fn has_no_leader(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
@@ -285,10 +285,8 @@ fn poll_until(consumer: &KafkaConsumer, stop: &AtomicBool) {
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                 context.fail(&error.to_string());
             }
-            // What concerns a partition is told to whoever reads it; connections mend.
-            Some(Err(error)) => {
-                debug!(kafka.topic = context.topic, "{error}");
-            }
+            // What concerns a partition is told to whoever reads it.
+            Some(Err(error)) => context.note_trouble(&error),
         }
     }
 }

@@ -32,6 +32,7 @@ use tracing::{debug, error, info, warn};
 
 use super::GroupEvent;
 use super::signal::Signals;
+use super::trouble::{self, Present, Source, Trouble};
 use crate::assignment::Assignment;
 use crate::client_log;
 use crate::settings::{Membership, Settings};
@@ -48,6 +49,7 @@ pub(super) struct Context {
     pub(super) fatal: OnceLock<String>,
     pub(super) assignment: Mutex<Assignment>,
     pub(super) drained: Condvar,
+    trouble: Mutex<Present>,
 }
 
 impl Context {
@@ -66,6 +68,7 @@ impl Context {
             fatal: OnceLock::new(),
             assignment: Mutex::default(),
             drained: Condvar::new(),
+            trouble: Mutex::default(),
         }
     }
 
@@ -83,6 +86,32 @@ impl Context {
         }
     }
 
+    /// What keeps the client as a whole from its work, or its group from taking it in, if so.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.present().get().cloned()
+    }
+
+    /// The client says that it cannot go on for now.
+    pub(super) fn note_trouble(&self, error: &KafkaError) {
+        let cause = trouble::cause(error);
+        if client_log::is_of_a_connection(error) {
+            debug!(kafka.topic = self.topic, "{cause}");
+        } else if self.present().begin(Source::Client, &cause, Instant::now()) {
+            warn!(kafka.topic = self.topic, cause, "cannot be worked on");
+        }
+    }
+
+    /// The group has answered.
+    fn note_answer(&self) {
+        if self.present().end() {
+            info!(kafka.topic = self.topic, "is worked on again");
+        }
+    }
+
+    fn present(&self) -> MutexGuard<'_, Present> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell(&self, event: GroupEvent) {
         let Some(events) = &self.events else { return };
         if let Err(mpsc::error::TrySendError::Full(_)) = events.try_send(event) {
@@ -94,6 +123,7 @@ impl Context {
         let mut assignment = self.assignment();
         let (generation, stale) = assignment.assigned(&partitions);
         info!(kafka.topic = self.topic, ?partitions, generation, "partitions assigned");
+        self.note_answer();
         if !stale.is_empty() {
             self.noted(consumer.incremental_unassign(&self.list(&stale)));
         }
@@ -240,8 +270,9 @@ impl ConsumerContext for Context {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
-        if let Err(error) = result {
-            debug!(kafka.topic = self.topic, "offset not committed: {error}");
+        match result {
+            Ok(()) => self.note_answer(),
+            Err(error) => debug!(kafka.topic = self.topic, "offset not committed: {error}"),
         }
     }
 }

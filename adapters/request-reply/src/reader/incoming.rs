@@ -9,7 +9,7 @@ use tracing::warn;
 use crate::record::{Incoming, Timestamp};
 
 /// Borrows a record from the client.
-pub(super) fn incoming<'a>(message: &'a BorrowedMessage<'_>) -> Incoming<'a> {
+pub(crate) fn incoming<'a>(message: &'a BorrowedMessage<'_>) -> Incoming<'a> {
     Incoming {
         topic: message.topic(),
         partition: message.partition(),

@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tracing::{debug, info, warn};
 
 use super::Parse;
 use super::group::Context;
 use super::incoming::incoming;
+use super::look::{Ends, Looks, Verdict};
 use super::signal::Signal;
 use super::silence::Silence;
+use super::trouble::{self, Present, Source, Trouble};
 use crate::buffer::{Buffer, Capacity, Record};
 
 /// The most records of a lane that were taken from the client and not released.
@@ -22,6 +25,8 @@ pub(super) type Queue = PartitionQueue<Context>;
 
 /// One partition as it is read.
 pub(super) struct Lane<M> {
+    topic: String,
+    partition: i32,
     pub(super) signal: Arc<Signal>,
     /// One reader at a time; others wait.
     pub(super) turn: tokio::sync::Mutex<()>,
@@ -33,6 +38,8 @@ struct State<M> {
     queue: Option<Queue>,
     buffer: Buffer<M>,
     silence: Silence,
+    looks: Looks,
+    trouble: Present,
 }
 
 /// What a look into the client's queue has brought.
@@ -41,16 +48,24 @@ pub(super) enum Pulled {
     Records,
     /// The position is not in the log (any more): it must be sought.
     OutOfRange,
-    /// What the client says of the partition.
-    Trouble(KafkaError),
 }
 
 impl<M: Clone> Lane<M> {
     /// A lane that is not read yet, and may be silent for so long.
-    pub(super) fn new(signal: Arc<Signal>, patience: Duration) -> Self {
-        let silence = Silence::new(patience, Instant::now());
-        let state = State { queue: None, buffer: Buffer::new(0, CAPACITY), silence };
-        Self { signal, turn: tokio::sync::Mutex::new(()), state: Mutex::new(state) }
+    pub(super) fn new(
+        (topic, partition): (&str, i32),
+        signal: Arc<Signal>,
+        patience: Duration,
+    ) -> Self {
+        let state = State {
+            queue: None,
+            buffer: Buffer::new(0, CAPACITY),
+            silence: Silence::new(patience, Instant::now()),
+            looks: Looks::default(),
+            trouble: Present::default(),
+        };
+        let (turn, state) = (tokio::sync::Mutex::new(()), Mutex::new(state));
+        Self { topic: topic.to_owned(), partition, signal, turn, state }
     }
 
     /// Whether reading from here goes on with what comes from the client.
@@ -67,6 +82,9 @@ impl<M: Clone> Lane<M> {
     /// Goes on at another position.
     pub(super) fn restart(&self, queue: Queue, from: i64) {
         let mut state = self.state();
+        if state.buffer.next() != from {
+            state.looks = Looks::default();
+        }
         state.queue = Some(queue);
         state.buffer = Buffer::new(from, CAPACITY);
         state.silence.begins(Instant::now());
@@ -74,9 +92,12 @@ impl<M: Clone> Lane<M> {
 
     /// Takes records from the client until a reader at `from` has `want` of them, or there are
     /// no more for now. Never waits.
+    ///
+    /// What keeps it from reading is noted and does not end the reading: the client goes on
+    /// trying, and is made to begin anew, so that it says what comes of it.
     pub(super) fn pull(&self, from: i64, want: usize, parse: &Parse<M>) -> Pulled {
         let mut state = self.state();
-        let State { queue: Some(queue), buffer, silence } = &mut *state else {
+        let State { queue: Some(queue), buffer, silence, looks, trouble } = &mut *state else {
             return Pulled::OutOfRange;
         };
         while buffer.count_from(from) < want && 0 < buffer.room(from) {
@@ -87,9 +108,24 @@ impl<M: Clone> Lane<M> {
                     let message = parse(&record);
                     buffer.push(from, Record { offset: record.offset, message }, record.size());
                     silence.ends(Instant::now());
+                    *looks = Looks::default();
+                    self.say_over(trouble.end());
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    looks.reach_end();
+                    self.say_over(trouble.end());
                 }
                 Some(Err(error)) if is_out_of_range(&error) => return Pulled::OutOfRange,
-                Some(Err(error)) => return Pulled::Trouble(error),
+                Some(Err(error)) if trouble::is_of_a_commit(&error) => {
+                    debug!(kafka.topic = self.topic, kafka.partition = self.partition, "{error}");
+                }
+                Some(Err(error)) => {
+                    let cause = trouble::cause(&error);
+                    if trouble.begin(Source::Client, &cause, Instant::now()) {
+                        self.say(&cause);
+                        self.signal.disturb();
+                    }
+                }
             }
         }
         self.signal.next.store(buffer.next(), Ordering::Release);
@@ -125,9 +161,56 @@ impl<M: Clone> Lane<M> {
         self.state().silence.begins(Instant::now());
     }
 
-    /// A lane that was silent for good reason is looked at less often.
-    pub(super) fn be_patient(&self) {
-        self.state().silence.last_longer();
+    /// What keeps the lane from being read, if so.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.state().trouble.get().cloned()
+    }
+
+    /// Takes into account what a look at the silent lane has found: where its partition ends, or
+    /// why that is not known.
+    pub(super) fn note_look(&self, next: i64, found: Result<Ends, String>) {
+        let mut state = self.state();
+        let State { buffer, silence, looks, trouble, .. } = &mut *state;
+        if buffer.next() != next {
+            return;
+        }
+        if trouble.is_of_client() {
+            // Of an error that lasts it says no more, so it is made to begin anew.
+            self.signal.disturb();
+            return;
+        }
+        let now = Instant::now();
+        let (cause, since) = match found.map(|ends| (looks.judge(next, ends, now), ends.stable)) {
+            Ok((Verdict::Fine, _)) => return self.say_over(trouble.end_of_look()),
+            Ok((Verdict::Seek, _)) => {
+                self.signal.disturb();
+                return;
+            }
+            Ok((Verdict::Stuck, end)) => {
+                silence.last_longer();
+                self.signal.disturb();
+                (format!("records from {next} to {end} are there and do not come"), now)
+            }
+            Ok((Verdict::Open(since), end)) => {
+                (format!("a transaction that is open holds back the records from {end} on"), since)
+            }
+            Err(cause) => (cause, now),
+        };
+        if trouble.begin(Source::Look, &cause, since) {
+            self.say(&cause);
+        }
+    }
+
+    fn say(&self, cause: &str) {
+        let Self { topic, partition, .. } = self;
+        warn!(kafka.topic = topic, kafka.partition = partition, cause, "cannot be read on");
+    }
+
+    fn say_over(&self, is_over: bool) {
+        if is_over {
+            let Self { topic, partition, .. } = self;
+            info!(kafka.topic = topic, kafka.partition = partition, "is read again");
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State<M>> {

@@ -26,10 +26,13 @@ pub(super) const PRODUCER: [(&str, &str); 16] = [
 ];
 
 /// What every reader is told.
-pub(super) const CONSUMER: [(&str, &str); 14] = [
+pub(super) const CONSUMER: [(&str, &str); 16] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
+    ("isolation.level", "read_committed"),
+    // Tells a partition that has no more records from one that cannot be read.
+    ("enable.partition.eof", "true"),
     // The max-poll bug of the new protocol is fatal until librdkafka 2.15.
     ("group.protocol", "classic"),
     ("allow.auto.create.topics", "false"),
@@ -50,9 +53,10 @@ pub(super) const CONSUMER: [(&str, &str); 14] = [
 
 const OWN_SETTING: &str = "it has a setting of its own";
 const POSITIONS: &str = "positions are kept by whoever reads, and nothing is skipped silently";
+const COMMITTED: &str = "records of transactions that were aborted would be applied";
 const DURABLE: &str = "a message counts as sent when every replica in sync has it, once";
 
-const RESERVED: [(&str, &str); 19] = [
+const RESERVED: [(&str, &str); 20] = [
     ("bootstrap.servers", OWN_SETTING),
     ("metadata.broker.list", OWN_SETTING),
     ("group.id", OWN_SETTING),
@@ -64,6 +68,7 @@ const RESERVED: [(&str, &str); 19] = [
     ("enable.auto.offset.store", POSITIONS),
     ("auto.offset.reset", POSITIONS),
     ("enable.partition.eof", POSITIONS),
+    ("isolation.level", COMMITTED),
     ("acks", DURABLE),
     ("request.required.acks", DURABLE),
     ("enable.idempotence", DURABLE),

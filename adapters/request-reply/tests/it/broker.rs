@@ -2,6 +2,7 @@
 
 mod fixture;
 mod group;
+mod held_up;
 mod outage;
 mod reader;
 mod replier;

@@ -8,7 +8,10 @@ use super::Failure;
 /// looked for it, for every row is looked for before it is added: the next attempt finds it.
 pub(super) fn failure(code: &str) -> Failure {
     match code {
-        "40001" | "40P01" | "55P03" | "23505" => Failure::Busy,
+        "40001" | "40P01" => Failure::Busy,
+        "55P03" => Failure::Locked,
+        "23505" => Failure::Duplicate,
+        "57014" => Failure::Cancelled,
         // Too many connections; shutting down, crashed, starting up; idle for too long.
         "53300" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Failure::Lost,
         "53100" => Failure::Full,
@@ -17,6 +20,7 @@ pub(super) fn failure(code: &str) -> Failure {
         "42501" => Failure::ReadOnly,
         "42P01" | "42703" | "42883" | "3F000" => Failure::Schema,
         "3D000" => Failure::NoDatabase,
+        "XX001" | "XX002" => Failure::Damaged,
         _ => match code.get(..2) {
             Some("08") => Failure::Lost,
             Some("22" | "23") => Failure::BadValue,
@@ -34,7 +38,10 @@ mod tests {
     fn codes_say_what_to_do() {
         for (code, expected) in [
             ("40P01", Failure::Busy),
-            ("23505", Failure::Busy),
+            ("55P03", Failure::Locked),
+            ("23505", Failure::Duplicate),
+            ("57014", Failure::Cancelled),
+            ("25006", Failure::Standby),
             ("57P01", Failure::Lost),
             ("08006", Failure::Lost),
             ("53100", Failure::Full),
@@ -45,7 +52,7 @@ mod tests {
             ("3D000", Failure::NoDatabase),
             ("22021", Failure::BadValue),
             ("23514", Failure::BadValue),
-            ("57014", Failure::Other),
+            ("XX002", Failure::Damaged),
             ("XX", Failure::Other),
             ("", Failure::Other),
         ] {

@@ -7,8 +7,12 @@ use super::Failure;
 /// constant.
 pub(super) const fn failure(code: i32) -> Failure {
     const NO_ROOM_FOR_THE_INDEX_OF_THE_LOG: i32 = 4874;
-    if code == NO_ROOM_FOR_THE_INDEX_OF_THE_LOG {
-        return Failure::Full;
+    const PRIMARY_KEY: i32 = 1555;
+    const UNIQUE: i32 = 2067;
+    match code {
+        NO_ROOM_FOR_THE_INDEX_OF_THE_LOG => return Failure::Full,
+        PRIMARY_KEY | UNIQUE => return Failure::Duplicate,
+        _ => {}
     }
     match code & 0xff {
         5 | 6 => Failure::Busy,

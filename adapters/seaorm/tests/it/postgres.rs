@@ -5,3 +5,4 @@ mod losing;
 mod opening;
 mod storing;
 mod waiting;
+mod words;

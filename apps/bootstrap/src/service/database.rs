@@ -62,7 +62,7 @@ pub async fn watch(store: SeaOrmStore, readiness: Readiness) {
         // No campaign has this revision: the question is cheap, and the answer of no interest.
         match timeout(PATIENCE, store.get(Revision::NONE)).await {
             Ok(Ok(_)) => readiness.met(DATABASE),
-            Ok(Err(error)) => readiness.unmet(DATABASE, error.to_string()),
+            Ok(Err(error)) => readiness.unmet(DATABASE, chain(&error)),
             Err(_) => readiness.unmet(DATABASE, "no answer"),
         }
         sleep(LOOK).await;

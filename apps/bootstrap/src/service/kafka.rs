@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use catchment_domain::Lanes;
 use catchment_kafka::{
-    ClientSettings, ClusterError, KafkaCluster, KafkaSettings, Membership, Reader, Sender,
+    ClientSettings, ClusterError, KafkaCluster, KafkaLookout, KafkaSettings, Membership, Reader,
+    Sender,
 };
 use tokio::time::{Instant, sleep};
 
@@ -93,18 +94,21 @@ async fn attempt(settings: &Settings) -> Result<KafkaCluster, ClusterError> {
 
 /// Keeps telling whether a broker answers.
 pub async fn watch(cluster: KafkaCluster, readiness: Readiness) {
+    let mut is_away = false;
     loop {
-        tell(&cluster.reach().await, &readiness);
+        tell(&cluster.reach().await, &readiness, &mut is_away);
         sleep(LOOK).await;
     }
 }
 
-/// Says the same for every cause: one that changes is no news.
-fn tell(reached: &Result<(), ClusterError>, readiness: &Readiness) {
+/// Keeps to the first cause while no broker answers: each broker has one of its own.
+fn tell(reached: &Result<(), ClusterError>, readiness: &Readiness, is_away: &mut bool) {
     match reached {
         Ok(()) => readiness.met(KAFKA),
-        Err(_) => readiness.unmet(KAFKA, "no broker answers"),
+        Err(error) if !*is_away => readiness.unmet(KAFKA, error.to_string()),
+        Err(_) => {}
     }
+    *is_away = reached.is_err();
 }
 
 /// How the process ends for what the cluster says.
@@ -140,6 +144,11 @@ pub async fn close_reader<M: Clone + Send + Sync + 'static>(reader: &Reader<M>) 
     }
 }
 
+/// Ends what looks at the request lanes.
+pub async fn close_lookout(lookout: &KafkaLookout) {
+    lookout.close(TO_CLOSE).await;
+}
+
 #[cfg(test)]
 mod tests {
     use catchment_kafka::TopicsError;
@@ -149,15 +158,21 @@ mod tests {
     #[test]
     fn a_service_is_ready_while_a_broker_answers() {
         let readiness = Readiness::new(&[KAFKA]);
-        tell(&Ok(()), &readiness);
-        assert!(readiness.reasons().is_empty());
-        for cause in ["timed out", "broker transport failure"] {
-            let (brokers, cause) = ("kafka:9092".to_owned(), cause.to_owned());
-            let away = ClusterError::Unavailable(TopicsError::Unavailable { brokers, cause });
-            tell(&Err(away), &readiness);
-            assert_eq!(readiness.reasons(), ["kafka: no broker answers"]);
+        let mut is_away = false;
+        let mut reach = |cause: Option<&str>| {
+            let reached = cause.map_or(Ok(()), |cause| {
+                let (brokers, cause) = ("kafka:9092".to_owned(), cause.to_owned());
+                Err(ClusterError::Unavailable(TopicsError::Unavailable { brokers, cause }))
+            });
+            tell(&reached, &readiness, &mut is_away);
+            readiness.reasons()
+        };
+        assert!(reach(None).is_empty());
+        for cause in ["Connection refused", "timed out"] {
+            let expected = "kafka: the brokers `kafka:9092` did not answer: Connection refused";
+            assert_eq!(reach(Some(cause)), [expected]);
         }
-        tell(&Ok(()), &readiness);
-        assert!(readiness.reasons().is_empty());
+        assert!(reach(None).is_empty());
+        assert_eq!(reach(Some("timed out")).len(), 1);
     }
 }

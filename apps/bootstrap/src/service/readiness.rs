@@ -34,13 +34,21 @@ impl Readiness {
         self.set(condition, Some(why.into()));
     }
 
+    /// Says why a condition does not hold, where it does not.
+    pub fn explain(&self, condition: &'static str, why: impl Into<String>) {
+        let is_unmet = self.state().conditions.get(condition).is_some_and(Option::is_some);
+        if is_unmet {
+            self.unmet(condition, why);
+        }
+    }
+
     fn set(&self, condition: &'static str, why: Option<String>) {
         let before = self.state().conditions.insert(condition, why.clone());
         if before.as_ref() == Some(&why) {
             return;
         }
         if let Some(why) = why {
-            tracing::info!(condition, why, "not ready");
+            tracing::warn!(condition, why, "not ready");
         } else {
             tracing::info!(condition, "ready");
         }
@@ -79,7 +87,11 @@ mod tests {
         assert!(readiness.reasons().is_empty());
         readiness.unmet("kafka", "not a member of the group");
         assert_eq!(readiness.reasons(), ["kafka: not a member of the group"]);
+        readiness.explain("kafka", "not allowed");
+        assert_eq!(readiness.reasons(), ["kafka: not allowed"]);
         readiness.met("kafka");
+        readiness.explain("kafka", "not allowed");
+        assert!(readiness.reasons().is_empty(), "it holds, whatever was wrong before");
         readiness.drain();
         assert_eq!(readiness.reasons(), ["draining"]);
     }

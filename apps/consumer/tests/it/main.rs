@@ -6,6 +6,7 @@ mod counterpart;
 mod life;
 mod process;
 mod refusals;
+mod standstill;
 mod world;
 
 use std::path::Path;

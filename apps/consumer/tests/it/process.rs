@@ -58,6 +58,19 @@ impl Process {
         }
     }
 
+    /// Waits until it is not ready, and says so in these words.
+    pub(crate) fn wait_until_it_says(&mut self, words: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.health().is_some_and(|health| !health.is_ready && health.text.contains(words)) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let said = self.stderr.take().unwrap().join().unwrap();
+                panic!("ended with {status} before it said `{words}`: {said}");
+            }
+            assert!(Instant::now() < until, "it does not say `{words}`: {:?}", self.health());
+            thread::yield_now();
+        }
+    }
+
     /// What `/readyz` says; `None` while nobody answers.
     fn health(&self) -> Option<health::Health> {
         health::ask(self.probes).ok()

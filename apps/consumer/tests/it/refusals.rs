@@ -74,6 +74,17 @@ fn a_database_that_is_a_file() {
 }
 
 #[test]
+fn records_of_aborted_transactions() {
+    for table in ["CONSUMER", "PROPERTIES"] {
+        let mut command = alone();
+        command.env(format!("CATCHMENT__KAFKA__{table}__ISOLATION_LEVEL"), "read_uncommitted");
+        let expected = "bad settings: section `kafka`: `isolation.level` must not be set: records \
+                        of transactions that were aborted would be applied";
+        assert_eq!(check(command, 64), expected);
+    }
+}
+
+#[test]
 #[ignore = "needs Kafka and PostgreSQL"]
 fn a_database_without_tables() {
     let world = World::empty();

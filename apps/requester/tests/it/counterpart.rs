@@ -32,6 +32,35 @@ impl World {
     }
 }
 
+/// A member of the consumers' group that is no consumer.
+pub(crate) struct Stranger {
+    log: KafkaRequestLog,
+    _events: GroupEvents,
+}
+
+impl World {
+    /// Lets a stranger join the consumers' group, and waits until it is given the lanes.
+    pub(crate) fn stranger(&self, name: &str) -> Stranger {
+        let mut settings = self.kafka();
+        settings.client.properties.insert("client.id".to_owned(), name.to_owned());
+        let joined = async {
+            let cluster = KafkaCluster::connect(settings).await.unwrap();
+            let (log, mut events) = cluster.join().unwrap();
+            events.recv().await.unwrap();
+            Stranger { log, _events: events }
+        };
+        self.runtime.block_on(joined)
+    }
+}
+
+impl Stranger {
+    /// Leaves the group.
+    pub(crate) fn leave(self, world: &World) {
+        let left = self.log.reader().close(Duration::from_secs(10));
+        world.runtime.block_on(left).unwrap();
+    }
+}
+
 /// Starts a task for each lane: there is no other member that any could go to.
 async fn work(
     store: SeaOrmStore,

@@ -9,6 +9,7 @@ mod life;
 mod process;
 #[path = "../../../consumer/tests/it/refusals.rs"]
 mod refusals;
+mod standstill;
 #[path = "../../../consumer/tests/it/world.rs"]
 mod world;
 

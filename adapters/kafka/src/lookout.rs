@@ -1,0 +1,81 @@
+//! The request lanes, as those see them who do not read them.
+
+use std::time::Duration;
+
+use catchment_domain::{Lane, Lanes, LogIdentity, Position};
+use catchment_request_reply::{Lookout, Unread};
+
+use crate::cluster::ClusterError;
+use crate::error::{offset, position};
+
+/// The request lanes, as those see them who do not read them: how far they go, and whose it is
+/// to read them.
+#[derive(Clone, Debug)]
+pub struct KafkaLookout {
+    identity: LogIdentity,
+    lookout: Lookout,
+}
+
+/// What stands in a lane and was not applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Records; and the member of the group who has the lane, as far as the brokers tell.
+    Records {
+        /// Its `client.id` and its address.
+        holder: Option<String>,
+    },
+    /// Nothing that may be read yet, because a transaction is open.
+    OpenTransaction {
+        /// Where it begins.
+        from: Position,
+    },
+    /// Nothing but the marks of transactions.
+    Nothing,
+}
+
+impl KafkaLookout {
+    pub(crate) const fn new(identity: LogIdentity, lookout: Lookout) -> Self {
+        Self { identity, lookout }
+    }
+
+    /// Which log this is.
+    #[must_use]
+    pub const fn identity(&self) -> LogIdentity {
+        self.identity
+    }
+
+    /// One past the last record of each lane; a lane that nobody can tell of is left out.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers.
+    pub async fn ends(&self, lanes: Lanes) -> Result<Vec<(Lane, Position)>, ClusterError> {
+        let ends = self.lookout.ends(0..lanes.count().into()).await?;
+        let lane = |(partition, end)| Some((Lane(u16::try_from(partition).ok()?), position(end)));
+        Ok(ends.into_iter().filter_map(lane).collect())
+    }
+
+    /// What waits in a lane from a position on.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers.
+    pub async fn waiting(&self, lane: Lane, from: Position) -> Result<Waiting, ClusterError> {
+        let partition = lane.0.into();
+        Ok(match self.lookout.unread(partition, offset(from)).await? {
+            Unread::Records => {
+                // That they do not say it is no reason to say nothing.
+                let holder = self.lookout.holder(partition).await.ok().flatten();
+                let holder = holder.map(|member| format!("`{}` at {}", member.client, member.host));
+                Waiting::Records { holder }
+            }
+            Unread::OpenTransaction { from } => Waiting::OpenTransaction { from: position(from) },
+            Unread::Nothing => Waiting::Nothing,
+        })
+    }
+
+    /// Ends the clients, and waits for that no longer than it is told.
+    pub async fn close(&self, within: Duration) {
+        self.lookout.close(within).await;
+    }
+}

@@ -1,0 +1,128 @@
+//! One lane that stands still among others, and what the consumer says of it.
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use catchment_bootstrap::SystemClock;
+use catchment_domain::ports::{CampaignRepository, Claim, ShopLedger, ShopRepository};
+use catchment_domain::{
+    Batch, CampaignState, Lane, Loaded, Position, RequestId, Revision, Scope,
+};
+use catchment_seaorm::{SeaOrmStore, StoreSettings};
+use uuid::Uuid;
+
+use crate::process::Process;
+use crate::program;
+use crate::world::{World, lanes};
+
+const SHOPS: u32 = 400;
+/// How long a campaign may take before a test fails.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// The lane that stands still.
+const LANE: Lane = Lane(2);
+
+/// A consumer that tells of a lane that does not move for two seconds.
+fn consumer(world: &World) -> Process {
+    let mut command = world.command(program());
+    command.env("CATCHMENT__PROBES__STALLED_AFTER", "2s");
+    command.env("CATCHMENT__DATABASE__LOCK_TIMEOUT", "500ms");
+    let mut consumer = Process::start(command);
+    consumer.wait_until_ready();
+    consumer
+}
+
+/// Another owner of the lane, and its first batch: no request, up to here.
+fn another_owner(world: &World, store: &SeaOrmStore, up_to: Position) -> Batch {
+    let log = world.runtime.block_on(world.cluster()).lookout().unwrap().identity();
+    let claim = world.runtime.block_on(store.claim(LANE, log));
+    let Claim { epoch, applied_next, replied_next, .. } = claim.unwrap();
+    let batch = Batch::new((LANE, epoch), applied_next, replied_next, Vec::new());
+    batch.up_to((up_to, RequestId(Uuid::now_v7())))
+}
+
+/// Waits until every shop of a campaign has an outcome, but for those of the lane.
+fn wait_until_others_are_done(world: &World, store: &SeaOrmStore, campaign: Revision) {
+    let shops = world.runtime.block_on(store.list(&Scope::everything(), None, SHOPS as usize));
+    let shops = shops.unwrap();
+    let there = shops.iter().filter(|shop| lanes().lane_of(&shop.id) == LANE).count();
+    let expected = CampaignState::Sending { open: u32::try_from(there).unwrap() };
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let found = world.runtime.block_on(CampaignRepository::get(store, campaign));
+        let state = found.unwrap().unwrap().state;
+        if state == expected {
+            return;
+        }
+        assert!(Instant::now() < until, "{state:?} instead of {expected:?}");
+        thread::yield_now();
+    }
+}
+
+/// A store whose transactions may do nothing for long.
+fn patient_store(world: &World) -> SeaOrmStore {
+    let usual = StoreSettings::new(lanes(), Arc::new(SystemClock));
+    let settings = StoreSettings { idle_in_transaction_session_timeout: PATIENCE, ..usual };
+    world.runtime.block_on(SeaOrmStore::connect(&world.database(), &settings)).unwrap()
+}
+
+#[test]
+#[ignore = "needs Kafka and PostgreSQL"]
+fn a_lane_at_which_a_human_must_look_is_set_aside_and_the_others_go_on() {
+    let world = World::new();
+    let store = world.store();
+    world.import(&store, SHOPS);
+    let _requester = world.request(&store);
+    let mut consumer = consumer(&world);
+    // As if the topic had been longer once: somebody applied what is not there.
+    let beyond = another_owner(&world, &store, Position(5_000));
+    let nothing = |_: &Batch, _: &mut Loaded| Vec::new();
+    world.runtime.block_on(store.apply(&beyond, &nothing)).unwrap();
+    let campaign = world.begin_campaign(&store);
+    consumer.wait_until_it_says(
+        "lanes: lane 2 is set aside, and a human must look: lane 2: the log ends",
+    );
+    wait_until_others_are_done(&world, &store, campaign);
+    consumer.signal("TERM");
+    let ended = consumer.ended();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    let lines: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("ERROR")).collect();
+    let [line] = lines.as_slice() else { panic!("{}", ended.stderr) };
+    assert!(line.contains("a human must look at a lane") && line.contains("lane=2"), "{line}");
+}
+
+#[test]
+#[ignore = "needs Kafka and PostgreSQL"]
+fn rows_that_somebody_else_keeps_locked_are_named_and_hold_up_their_lane_alone() {
+    let world = World::new();
+    let store = world.store();
+    world.import(&store, SHOPS);
+    let _requester = world.request(&store);
+    let mut consumer = consumer(&world);
+    let first = world.begin_campaign(&store);
+    world.wait_until_settled(&store, first);
+    let (locked, is_locked) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let other = patient_store(&world);
+    let batch = another_owner(&world, &other, Position(5_000));
+    let locking = world.runtime.spawn(async move {
+        let hold = move |_: &Batch, _: &mut Loaded| {
+            locked.send(()).unwrap();
+            // Until the test is over with it; the transaction is then rolled back.
+            let _ = tokio::task::block_in_place(|| released.lock().unwrap().recv());
+            panic!("it is over");
+        };
+        other.apply(&batch, &hold).await
+    });
+    is_locked.recv().unwrap();
+    let campaign = world.begin_campaign(&store);
+    consumer.wait_until_it_says(
+        "lanes: lane 2 does not move: another session keeps rows locked for longer than",
+    );
+    wait_until_others_are_done(&world, &store, campaign);
+    drop(release);
+    assert!(world.runtime.block_on(locking).is_err(), "it broke off");
+    consumer.wait_until_ready();
+    world.wait_until_settled(&store, campaign);
+}

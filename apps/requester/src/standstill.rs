@@ -1,0 +1,93 @@
+//! What has held the work on reply lanes up for long.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The longest pause of a lane that goes away by itself. Other lanes take their steps meanwhile.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What holds the work up, and since when. One lane may be held up beside others that are not, so
+/// a step without an obstacle says nothing of it until a pause later.
+#[derive(Debug, Default)]
+pub(crate) struct Standstill(Option<HeldUp>);
+
+#[derive(Debug)]
+struct HeldUp {
+    since: Instant,
+    /// It is over unless it is named again by then.
+    until: Instant,
+    cause: String,
+}
+
+impl Standstill {
+    /// Takes an obstacle into account, which has been there since then and will be tried again
+    /// after a pause.
+    pub(crate) fn meets(
+        &mut self,
+        cause: String,
+        (since, pause): (Instant, Duration),
+        now: Instant,
+    ) {
+        self.ends(now);
+        let since = self.0.as_ref().map_or(since, |held_up| held_up.since.min(since));
+        let until = now + pause.max(LONGEST_PAUSE) + LONGEST_PAUSE;
+        self.0 = Some(HeldUp { since, until, cause });
+    }
+
+    /// What has held the work up for so long.
+    pub(crate) fn lasts(&mut self, patience: Duration, now: Instant) -> Option<&str> {
+        self.ends(now);
+        let held_up = self.0.as_ref()?;
+        let lasts = patience <= now.saturating_duration_since(held_up.since);
+        lasts.then_some(held_up.cause.as_str())
+    }
+
+    fn ends(&mut self, now: Instant) {
+        self.0.take_if(|held_up| held_up.until <= now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn what_is_met_again_and_again_lasts() {
+        let (mut standstill, start) = (Standstill::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(standstill.lasts(PATIENCE, at(0)), None);
+        for seconds in (0..30).step_by(5) {
+            let now = at(seconds);
+            standstill.meets(format!("full since {seconds}"), (now, Duration::ZERO), now);
+            assert_eq!(standstill.lasts(PATIENCE, at(seconds)), None);
+        }
+        standstill.meets("full".to_owned(), (at(30), Duration::ZERO), at(30));
+        assert_eq!(standstill.lasts(PATIENCE, at(30)), Some("full"));
+        assert_eq!(standstill.lasts(PATIENCE, at(39)), Some("full"));
+        assert_eq!(standstill.lasts(PATIENCE, at(40)), None, "it was not met again");
+    }
+
+    #[test]
+    fn what_is_met_now_and_then_does_not_last() {
+        let (mut standstill, start) = (Standstill::default(), Instant::now());
+        for seconds in (0..300).step_by(11) {
+            let now = start + Duration::from_secs(seconds);
+            standstill.meets("busy".to_owned(), (now, Duration::ZERO), now);
+            assert_eq!(standstill.lasts(PATIENCE, now), None);
+        }
+    }
+
+    #[test]
+    fn what_was_there_for_long_before_it_was_met_lasts_at_once_and_over_a_long_pause() {
+        let (mut standstill, start) = (Standstill::default(), Instant::now());
+        let (now, minute) = (start + PATIENCE, Duration::from_mins(1));
+        standstill.meets("a human must look".to_owned(), (start, minute), now);
+        for later in [now, now + minute] {
+            assert_eq!(standstill.lasts(PATIENCE, later), Some("a human must look"));
+        }
+        assert_eq!(standstill.lasts(PATIENCE, now + minute + LONGEST_PAUSE), None);
+    }
+}
