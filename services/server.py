@@ -75,14 +75,22 @@ class Server:
             raise Broken(f"{command[0]} failed; {self.log} ends with:\n{tail(self.log)}")
 
     def stop(self):
+        """Stops the server, and kills it where it takes too long."""
+        self.end_all(self.stop_signal, signal.SIGKILL)
+
+    def kill(self):
+        """Ends the server as a crash does."""
+        self.end_all(signal.SIGKILL)
+
+    def end_all(self, *signs):
         for pid in self.pids():
             with contextlib.suppress(ProcessLookupError):
-                self.end(os.pidfd_open(pid), pid)
+                self.end(os.pidfd_open(pid), pid, signs)
 
-    def end(self, process, pid):
+    def end(self, process, pid, signs):
         """Ends one process, which the descriptor names even when its number is given away."""
         try:
-            for sign in (self.stop_signal, signal.SIGKILL):
+            for sign in signs:
                 if not self.is_mine(command_line(pid)):
                     return
                 signal.pidfd_send_signal(process, sign)

@@ -384,23 +384,3 @@ impl Tally {
         Status::ALL.into_iter().map(|status| (status, self.of(status))).filter(|(_, n)| 0 < *n)
     }
 }
-
-/// The order in which chunks are sent: the lanes in turn, so that all of them are busy, and
-/// within a lane in the order of its shops, so that neighbouring rows are written together.
-///
-/// `backwards` turns the whole order around.
-#[must_use]
-pub fn sending_order(chunks: &[(u32, Lane)], backwards: bool) -> Vec<u32> {
-    let mut turns: Vec<(usize, Lane, u32)> = Vec::with_capacity(chunks.len());
-    let mut seen: std::collections::BTreeMap<Lane, usize> = std::collections::BTreeMap::new();
-    for (number, lane) in chunks {
-        let turn = seen.entry(*lane).or_default();
-        turns.push((*turn, *lane, *number));
-        *turn += 1;
-    }
-    turns.sort_unstable();
-    if backwards {
-        turns.reverse();
-    }
-    turns.into_iter().map(|(_, _, number)| number).collect()
-}

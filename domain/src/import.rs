@@ -89,18 +89,16 @@ impl ImportBatch {
         known: Vec<Option<ShopState>>,
         terms: ImportTerms,
     ) -> Vec<(ShopState, Standing)> {
-        let import = |(row, known): (&ShopImport, Option<ShopState>)| match known {
-            Some(mut state) => {
-                let standing = state.import(row.base, terms.revision, terms.floor);
-                (state, standing)
-            }
-            None => {
+        let import = |(row, known): (&ShopImport, Option<ShopState>)| {
+            let Some(mut state) = known else {
                 let base = row.base.unwrap_or(terms.default_base);
                 let state = ShopState::new(base, terms.revision);
                 let (after, version) = (state.radius, state.version);
                 let decided_by = DecidedBy::Base;
-                (state, Standing { before: None, after, decided_by, version })
-            }
+                return (state, Standing { before: None, after, decided_by, version });
+            };
+            let standing = state.import(row.base, terms.revision, terms.floor);
+            (state, standing)
         };
         self.rows.iter().zip(known).map(import).collect()
     }
@@ -204,8 +202,8 @@ mod tests {
         assert!(batches.iter().all(|batch| batch.rows().len() <= ImportBatch::MAX_SHOPS));
         assert!(batches.len() <= 3 + 3_000 / ImportBatch::MAX_SHOPS);
         // 3,000 x 7 comes back to shop-0.
-        let first =
-            batches.iter().flat_map(|batch| batch.rows()).find(|row| row.id.as_str() == "shop-0");
+        let mut rows = batches.iter().flat_map(ImportBatch::rows);
+        let first = rows.find(|row| row.id.as_str() == "shop-0");
         assert_eq!(first.and_then(|row| row.base), Some(metres(0)));
     }
 

@@ -40,7 +40,7 @@ pub mod service;
 pub use batch::{Batch, Loaded, LoadedShop, Receipt, ReceiptEntry, judge_batch};
 pub use campaign::{Campaign, CampaignError, CampaignState, Command, Draft};
 pub use cause::{ActiveCause, Causes, Effect, Origin, ReleasedCause};
-pub use chunk::{CHUNK_SHOPS, Chunk, Detail, Lacking, ShopList, Slot, Tally, sending_order};
+pub use chunk::{CHUNK_SHOPS, Chunk, Detail, Lacking, ShopList, Slot, Tally};
 pub use correlation::{Attempt, MAX_SHOPS, Nonce, Phase, Ticket};
 pub use import::{
     ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Imported, ShopImport,
@@ -58,4 +58,4 @@ pub use shop::{
 };
 pub use time::{Deadline, Timestamp};
 pub use trigger::{Policy, Rank, TriggerKind, TriggerKindError, TriggerRule};
-pub use window::Window;
+pub use window::{Window, WindowLimits};

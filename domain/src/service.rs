@@ -5,20 +5,22 @@
 //! A step that is dropped at any await loses nothing: what became of the work in hand is found
 //! out by the next one.
 
-mod both;
+mod campaign_lists;
 mod lane_consumer;
 mod lane_keeper;
 mod lane_requester;
 mod leased;
 mod pacing;
+mod send_calls;
 mod sending;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::lane::{Lane, Position, ReplyLane};
-use crate::ports::{BoxError, LogError, StoreError};
+use crate::ports::{BoxError, ChannelError, LogError, StoreError};
 
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
 pub use lane_keeper::LaneKeeper;
@@ -52,6 +54,14 @@ pub enum Obstacle {
     /// What a port said.
     #[error(transparent)]
     Unavailable(BoxError),
+    /// A request lane takes no requests. The others go on.
+    #[error("requests cannot be sent in lane {lane}, and the other lanes go on")]
+    Unsent {
+        /// The lane.
+        lane: Lane,
+        /// Why.
+        source: Arc<ChannelError>,
+    },
     /// The campaigns of a lane that was adopted stand still until a human has looked.
     #[error("reply lane {lane} is set aside, and a human must look")]
     SetAside {

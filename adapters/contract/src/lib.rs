@@ -179,6 +179,7 @@ macro_rules! log_suite {
                 requests_keep_their_order,
                 requests_are_read_as_sent,
                 full_channel_waits,
+                full_lane_holds_up_no_other,
             }
             request_log {
                 reading_is_repeatable,

@@ -88,6 +88,18 @@ pub async fn full_channel_waits(harness: &dyn LogHarness) {
     assert_eq!(ids(&all), expected);
 }
 
+/// While a send waits for room in its lane, one for another lane goes through.
+pub async fn full_lane_holds_up_no_other(harness: &dyn LogHarness) {
+    let (log, lanes) = (harness.log(), harness.lanes());
+    let Some(capacity) = harness.capabilities().capacity else { return };
+    let mut waiting = pin!(send(&log, requests(0, capacity + 1, &shop_in(lanes, Lane(0)))));
+    let waits = poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_pending())).await;
+    assert!(waits, "there is no room for all of it");
+    send(&log, requests(1_000, capacity, &shop_in(lanes, Lane(1)))).await;
+    let expected: Vec<_> = (1_000..).take(capacity).map(id).collect();
+    assert_eq!(ids(&read(&log, Lane(1), 0).await), expected);
+}
+
 /// All changes that there are, with and without what they may lack.
 fn every_change() -> Vec<Change> {
     let deadline = Deadline::at(Timestamp::from_millis(-1));

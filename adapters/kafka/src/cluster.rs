@@ -11,8 +11,8 @@ use catchment_domain::ports::Clock;
 use catchment_request_reply::profile::{DeadLetter, RequestStyle};
 use catchment_request_reply::requester::{Reply, Requester, RequesterSettings, StartError};
 use catchment_request_reply::{
-    Created, GroupEvents, Incoming, Lookout, NewTopic, ReadError, Reader, Sender, SettingsError, Topics,
-    TopicsError,
+    Created, GroupEvents, Incoming, Lookout, NewTopic, ReadError, Reader, Sender, SettingsError,
+    Topics, TopicsError,
 };
 use thiserror::Error;
 

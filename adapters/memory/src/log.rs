@@ -21,8 +21,8 @@ use track::Track;
 /// Request lanes and reply lanes in memory: channel and log, in both directions.
 ///
 /// A request lane holds a stated number of records. [`RequestChannel::send`] waits while a
-/// lane is full; what the consumer releases makes room. That cannot deadlock: the consumer
-/// waits for nobody. It needs room in the reply lanes only, and those take what comes. They
+/// lane is full; what the consumer releases makes room. Other calls, for other lanes, go through
+/// meanwhile. That cannot deadlock: the consumer waits for nobody. It needs room in the reply lanes only, and those take what comes. They
 /// stay small all the same, because a requester has a bounded number of requests under way,
 /// and each has one reply. A `send` that is given up while it waits leaves a first part of its
 /// requests in their lanes, as a broker would.

@@ -81,7 +81,9 @@ impl Topics {
     pub async fn cluster_id(&self) -> Result<String, TopicsError> {
         let within = self.within;
         self.ask(move |client| {
-            client.fetch_cluster_id(within).ok_or(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut))
+            client
+                .fetch_cluster_id(within)
+                .ok_or(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut))
         })
         .await
     }
@@ -112,7 +114,7 @@ impl Topics {
         let results = self.admin()?.create_topics([&wanted], &self.options()).await;
         match self.only(&topic.name, results)? {
             Ok(_) => {
-                self.usable(topic).await?;
+                self.wait_for(&topic.name, Some(topic.partitions)).await?;
                 Ok(Created::New)
             }
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(Created::AlreadyThere),
@@ -120,7 +122,7 @@ impl Topics {
         }
     }
 
-    /// Deletes a topic; one that is not there is no error.
+    /// Deletes a topic, and returns once it is gone. One that is not there is no error.
     ///
     /// # Errors
     ///
@@ -128,7 +130,9 @@ impl Topics {
     pub async fn delete(&self, topic: &str) -> Result<(), TopicsError> {
         let results = self.admin()?.delete_topics(&[topic], &self.options()).await;
         match self.only(topic, results)? {
-            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => Ok(()),
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {
+                self.wait_for(topic, None).await
+            }
             Err((_, code)) => Err(refused(topic, code)),
         }
     }
@@ -156,13 +160,15 @@ impl Topics {
             .map_err(|error| refused(topic, error))
     }
 
-    /// Every broker knows a topic a little after the controller does.
-    async fn usable(&self, topic: &NewTopic) -> Result<(), TopicsError> {
+    /// Waits until a topic has so many partitions, or is gone: every broker knows it a little
+    /// after the controller does.
+    async fn wait_for(&self, topic: &str, partitions: Option<i32>) -> Result<(), TopicsError> {
         let deadline = Instant::now() + self.within;
-        while self.partitions(&topic.name).await? != Some(topic.partitions) {
+        while self.partitions(topic).await? != partitions {
             if deadline < Instant::now() {
-                let within = self.within;
-                return Err(self.unavailable(format!("not usable within {within:?}")));
+                let change = if partitions.is_some() { "usable" } else { "gone" };
+                let cause = format!("topic `{topic}` was not {change} within {:?}", self.within);
+                return Err(self.unavailable(cause));
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
@@ -230,12 +236,12 @@ fn refused(topic: &str, cause: impl std::fmt::Display) -> TopicsError {
     TopicsError::Refused { topic: topic.to_owned(), cause: cause.to_string() }
 }
 
-/// A client that has nothing to report but log lines.
+/// A client whose answers say what went wrong, so that its log lines are for debugging.
 struct Quiet;
 
 impl ClientContext for Quiet {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client_log::line(level, facility, message);
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        client_log::line(RDKafkaLogLevel::Debug, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -29,7 +29,7 @@ use catchment_domain::{
     Attempt, Batch, Campaign, CampaignId, Change, Command, Draft, ImportBatch, ImportTerms, Lane,
     Lanes, Location, LogIdentity, Nonce, Outcome, Phase, Policy, Position, Profile, Radius, Rank,
     ReplyLane, Request, RequestRecord, ReturnAddress, Scope, ShopId, ShopImport, Status, Ticket,
-    Timestamp, TriggerRule, judge_batch, sending_order,
+    Timestamp, TriggerRule, judge_batch,
 };
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use uuid::Uuid;
@@ -219,10 +219,15 @@ impl World {
         self.store.mark_sent(&lease, revision, part, &numbers).await.unwrap();
         // In the order in which batches are answered: chunk by chunk, the lanes in turn; and
         // as bad as it gets, from 64 chunks at once.
-        let turns: Vec<_> = chunks.iter().map(|chunk| (chunk.number, chunk.lane)).collect();
-        let in_order = sending_order(&turns, false).into_iter().flat_map(|number| {
-            let chunk = chunks[number as usize];
-            (chunk.first..chunk.first + chunk.shops).map(move |index| (number, index))
+        let mut turns: BTreeMap<Lane, u32> = BTreeMap::new();
+        let mut in_turns = chunks.clone();
+        in_turns.sort_by_cached_key(|chunk| {
+            let turn = turns.entry(chunk.lane).or_default();
+            *turn += 1;
+            *turn
+        });
+        let in_order = in_turns.into_iter().flat_map(|chunk| {
+            (chunk.first..chunk.first + chunk.shops).map(move |index| (chunk.number, index))
         });
         self.record(&lease, campaign, Phase::Activation, in_order.collect()).await;
         self.store.command(revision, Command::End).await.unwrap();

@@ -111,9 +111,9 @@ impl Failure {
         use Remedy::{LeaveOut, Look, TryAgain};
         match self {
             Self::Busy => TryAgain("another transaction is in the way"),
-            Self::Locked => {
-                TryAgain("another session keeps rows locked for longer than `database.lock_timeout`")
-            }
+            Self::Locked => TryAgain(
+                "another session keeps rows locked for longer than `database.lock_timeout`",
+            ),
             Self::Duplicate => TryAgain("a row that was to be added is there already"),
             Self::Cancelled => TryAgain(
                 "a statement was cancelled: it took longer than `database.statement_timeout`, \
@@ -131,9 +131,7 @@ impl Failure {
             Self::Schema => {
                 Look("the database lacks a table or column; run `catchment database migrate`")
             }
-            Self::Denied => {
-                Look("the database lets this user in no more; check user and password")
-            }
+            Self::Denied => Look("the database lets this user in no more; check user and password"),
         }
     }
 }

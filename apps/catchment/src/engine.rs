@@ -16,7 +16,7 @@ use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules,
     ServiceError, Step,
 };
-use catchment_domain::{LogIdentity, ReplyLane, Window};
+use catchment_domain::{LogIdentity, ReplyLane, WindowLimits};
 use catchment_memory::MemoryLog;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -97,8 +97,9 @@ impl Engine {
     pub(crate) fn start(settings: &Settings, stores: &Stores, lock: EngineLock) -> Self {
         let lanes = stores.shops.lanes();
         let identity = LogIdentity { id: random::log_id(), lasting: false };
-        // The window bounds what is under way, so a lane is never full for long.
-        let log = Arc::new(MemoryLog::new(lanes, 1, Window::MAX as usize, identity));
+        // What is under way in a lane is bounded, so it is full only of what was sent again.
+        let limits = WindowLimits::new(lanes);
+        let log = Arc::new(MemoryLog::new(lanes, 1, limits.lane as usize, identity));
         let (phase, phases) = watch::channel(Phase::Running);
         let mut tasks = JoinSet::new();
 
@@ -122,8 +123,12 @@ impl Engine {
             replies: log,
             clock: Arc::clone(&stores.clock),
         };
-        let terms =
-            RequesterTerms { lease: engine.lease, look: engine.look, resend: engine.resend };
+        let terms = RequesterTerms {
+            lease: engine.lease,
+            look: engine.look,
+            resend: engine.resend,
+            limits,
+        };
         let requester = LaneRequester::new(REPLY_LANE, HOLDER, ports, terms);
         let (report, status) = watch::channel(EngineStatus { in_flight: 0, has_open: true });
         tasks.spawn(request(requester, report, phases));

@@ -12,6 +12,7 @@ use catchment_bootstrap::service::kafka::{self, KAFKA};
 use catchment_bootstrap::service::topics;
 use catchment_bootstrap::settings::Settings;
 use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, random};
+use catchment_domain::WindowLimits;
 use catchment_domain::ports::Holder;
 use catchment_domain::service::{LaneKeeper, RequesterPorts, RequesterTerms};
 use catchment_kafka::KafkaCluster;
@@ -53,7 +54,12 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     let request_lanes = RequestLanes::new(store.clone(), lookout.clone(), lanes, stalled_after);
     tokio::spawn(request_lanes.watch(readiness.clone()));
     let engine = settings.engine;
-    let terms = RequesterTerms { lease: engine.lease, look: engine.look, resend: engine.resend };
+    let terms = RequesterTerms {
+        lease: engine.lease,
+        look: engine.look,
+        resend: engine.resend,
+        limits: WindowLimits::new(settings.database.lanes),
+    };
     let keeper = LaneKeeper::new(Holder(random::uuid()), ports, terms);
     let patience = (engine.look, stalled_after);
     let work = Work::new((keeper, replies.clone()), patience, readiness).run(shutdown);

@@ -90,7 +90,7 @@ impl Work {
     }
 
     /// What comes between two steps.
-    async fn rest(&self, step: Step) {
+    async fn rest(&mut self, step: Step) {
         // Running out of time is the other good end of a rest.
         match step {
             Step::Worked => tokio::task::yield_now().await,
@@ -118,7 +118,7 @@ impl Work {
                 // Which is the rule where there are more requesters than lanes.
                 Obstacle::LeasedByAnother => None,
                 Obstacle::SetAside { .. } => now.checked_sub(self.stalled_after),
-                Obstacle::Fenced | Obstacle::Unavailable(_) => Some(now),
+                Obstacle::Fenced | Obstacle::Unavailable(_) | Obstacle::Unsent { .. } => Some(now),
             };
             if let Some(since) = since {
                 self.standstill.meets(chain(obstacle), (since, *after), now);

@@ -24,13 +24,14 @@ pub enum ChannelError {
 ///   sent, in the lane that murmur2 of its id chooses.
 /// - `requests_are_read_as_sent`: id, shop, change and return address.
 /// - `full_channel_waits`: a channel without room takes more once there is room.
+/// - `full_lane_holds_up_no_other`: while a call waits for room in its lane, calls for other lanes
+///   go through.
 #[async_trait]
 pub trait RequestChannel: Send + Sync + 'static {
-    /// Sends requests whose replies go to `address`, and returns once they are in their lanes.
+    /// Sends requests whose replies go to `address`, and returns once they are in their lanes: so
+    /// a call for several lanes waits for the slowest of them.
     ///
-    /// A call that takes longer than the lease of the reply lane lets it run out: then the lane
-    /// may go to another requester, which sends what is open again, and causes make that
-    /// harmless. While nobody else asked for the lane, the lease is renewed behind the call.
+    /// A call that is dropped on its way leaves any part of its requests in their lanes.
     async fn send(
         &self,
         requests: Vec<Request>,

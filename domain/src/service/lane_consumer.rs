@@ -127,6 +127,8 @@ impl LaneConsumer {
     async fn claim(&mut self) -> Result<Step, Trouble> {
         let claim = self.ports.ledger.claim(self.lane, self.ports.log.identity()).await?;
         self.check_log(&claim).await?;
+        // An owner before may have stored that it answered, and not come to say so to the log.
+        self.ports.log.release(self.lane, claim.replied_next).await;
         self.owned = Some(Owned {
             epoch: claim.epoch,
             applied_next: claim.applied_next,

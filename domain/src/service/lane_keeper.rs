@@ -74,10 +74,11 @@ impl LaneKeeper {
         Ok(round.end(self.awake(now).is_empty()))
     }
 
-    /// Returns once there may be a reply in one of the lanes.
-    pub async fn wait(&self) {
+    /// Goes on with what is being sent, and returns once there may be a reply in one of the lanes,
+    /// or more to send.
+    pub async fn wait(&mut self) {
         let now = self.ports.clock.now();
-        let leased = self.lanes.values().filter(|kept| kept.requester.has_lease());
+        let leased = self.lanes.values_mut().filter(|kept| kept.requester.has_lease());
         let awake = leased.filter(|kept| Pause::is_over(kept.pause, now));
         let mut waits: Vec<_> = awake.map(|kept| Box::pin(kept.requester.wait())).collect();
         poll_fn(|context| {
@@ -229,7 +230,10 @@ impl LaneKeeper {
             Err(error) => return Ok(self.set_aside(lane, now, error).await),
         };
         kept.pause = match &step {
-            Step::Worked | Step::Idle => None,
+            // Where one request lane takes nothing, replies still come and others are sent to.
+            Step::Worked | Step::Idle | Step::Pause { obstacle: Obstacle::Unsent { .. }, .. } => {
+                None
+            }
             Step::Pause { after, .. } => Some(Pause::new(now, *after)),
         };
         if matches!(step, Step::Pause { obstacle: Obstacle::LeasedByAnother, .. }) {
@@ -271,11 +275,13 @@ impl Round {
         }
     }
 
-    /// How to go on; a pause counts only where `all_pause`.
+    /// How to go on; a pause counts only where `all_pause`, or where the lane that says so goes on
+    /// meanwhile.
     fn end(self, all_pause: bool) -> Step {
         match self.obstacle {
             Some((after, obstacle)) => {
-                let after = if self.worked || !all_pause { Duration::ZERO } else { after };
+                let is_wait = all_pause || matches!(obstacle, Obstacle::Unsent { .. });
+                let after = if self.worked || !is_wait { Duration::ZERO } else { after };
                 Step::Pause { after, obstacle }
             }
             None if self.worked => Step::Worked,

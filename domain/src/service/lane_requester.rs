@@ -3,25 +3,29 @@
 //! The order of deeds is: store that a chunk may be sent, send it; store outcomes together
 //! with the position of the replies. So a crash between any two of them loses nothing: what
 //! has no outcome is sent again, and causes make that harmless.
+//!
+//! Each request lane is sent to by calls of its own, which go on beside everything else. So
+//! neither a lane that takes no requests nor one that does not answer holds up the others.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::campaign::Campaign;
 use crate::correlation::Ticket;
-use crate::lane::{Position, ReplyLane};
+use crate::lane::{Lane, Position, ReplyLane};
 use crate::ports::{
-    Answer, CampaignLedger, Clock, Holder, LogError, ReplyLanes, ReplyLog, ReplyRecord,
-    RequestChannel, StoreError,
+    Answer, CampaignLedger, ChannelError, Clock, Holder, LogError, ReplyLanes, ReplyLog,
+    ReplyRecord, RequestChannel, StoreError,
 };
-use crate::request::Request;
 use crate::revision::Revision;
-use crate::service::both::both;
-use crate::service::leased::Leased;
+use crate::service::leased::{Leased, Outgoing, Part};
 use crate::service::pacing::{Failures, Trouble, is_due};
-use crate::service::sending::{Due, Sending};
+use crate::service::send_calls::SendCalls;
+use crate::service::sending::Sending;
 use crate::service::{Obstacle, ServiceError, Step};
 use crate::time::Timestamp;
+use crate::window::WindowLimits;
 
 /// The most replies that are recorded at once.
 const REPLIES: usize = 8_192;
@@ -42,15 +46,17 @@ pub struct RequesterPorts {
     pub clock: Arc<dyn Clock>,
 }
 
-/// How often a requester does what.
+/// How often a requester does what, and how much of it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequesterTerms {
     /// How long a lease is in force; it is renewed after a third of that.
     pub lease: Duration,
     /// How often campaigns are looked up.
     pub look: Duration,
-    /// The silence after which open requests are sent again.
+    /// The silence of a lane after which open requests are sent again.
     pub resend: Duration,
+    /// How many requests of a reply lane may be under way.
+    pub limits: WindowLimits,
 }
 
 /// Runs the campaigns of one reply lane while it has the lease.
@@ -58,6 +64,7 @@ pub struct RequesterTerms {
 pub struct LaneRequester {
     desk: Desk,
     leased: Option<Leased>,
+    calls: SendCalls,
     failures: Failures,
 }
 
@@ -80,11 +87,15 @@ impl LaneRequester {
         terms: RequesterTerms,
     ) -> Self {
         let desk = Desk { lane, holder, ports, terms, stopping: false };
-        Self { desk, leased: None, failures: Failures::default() }
+        let (calls, failures) = (SendCalls::default(), Failures::default());
+        Self { desk, leased: None, calls, failures }
     }
 
     /// Gets or renews the lease, looks for campaigns, records replies, and sends while there
     /// is room in the window.
+    ///
+    /// Where requests cannot be sent in some lane, every step says so until they can; the others
+    /// go on.
     ///
     /// # Errors
     ///
@@ -94,8 +105,10 @@ impl LaneRequester {
             // A lease alone is no success: what failed by it before may fail again.
             None => return self.lease().await,
             Some(leased) => {
-                leased.begin_step();
-                let done = self.desk.run(leased).await;
+                if leased.begin_step() {
+                    self.calls.clear();
+                }
+                let done = self.desk.run(leased, &mut self.calls).await;
                 leased.end_step();
                 done
             }
@@ -108,6 +121,7 @@ impl LaneRequester {
             Err(trouble) => {
                 if matches!(trouble, Trouble::Fenced) {
                     self.leased = None;
+                    self.calls.clear();
                 }
                 self.pause(trouble)
             }
@@ -137,10 +151,11 @@ impl LaneRequester {
         })
     }
 
-    /// Returns once there may be a reply.
-    pub async fn wait(&self) {
+    /// Goes on with what is being sent, and returns once there may be a reply or more to send.
+    pub async fn wait(&mut self) {
         if let Some(leased) = &self.leased {
-            self.desk.ports.replies.wait(self.desk.lane, leased.lease.position).await;
+            let reply = self.desk.ports.replies.wait(self.desk.lane, leased.lease.position);
+            self.calls.until_one_ends_or(reply).await;
         }
     }
 
@@ -158,7 +173,7 @@ impl LaneRequester {
     /// How many requests are under way.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.leased.as_ref().map_or(0, Leased::in_flight)
+        self.leased.as_ref().map_or(0, |leased| leased.window.under_way())
     }
 
     /// Whether a campaign of the lane has open slots, as far as is known.
@@ -173,6 +188,7 @@ impl LaneRequester {
     ///
     /// When the store could not be told: then the next one waits.
     pub async fn surrender(&mut self) -> Result<(), StoreError> {
+        self.calls.clear();
         match self.leased.take() {
             Some(leased) => self.desk.ports.reply_lanes.surrender(&leased.lease).await,
             None => Ok(()),
@@ -189,51 +205,47 @@ impl Desk {
         let end = end.map_err(|error| Trouble::of_log(self.lane.0, error))?;
         let reply_lanes = &self.ports.reply_lanes;
         let lease = reply_lanes.lease(self.lane, self.holder, (log, end), self.terms.lease).await?;
-        Ok(lease.map(|lease| Leased::new(lease, end, now)))
+        Ok(lease.map(|lease| Leased::new(lease, end, self.terms.limits, now)))
     }
 
-    async fn run(&self, leased: &mut Leased) -> Result<Step, Trouble> {
+    async fn run(&self, leased: &mut Leased, calls: &mut SendCalls) -> Result<Step, Trouble> {
         let now = self.ports.clock.now();
         if is_due(Some(leased.renewed_at), self.terms.lease / 3, now) {
             self.ports.reply_lanes.renew(&leased.lease, self.terms.lease).await?;
             leased.renewed_at = now;
         }
+        leased.window.pass_time(now);
         if is_due(leased.looked_at, self.terms.look, now) {
             self.look(leased, now).await?;
+            leased.send_late_again(self.terms.resend, calls, now);
         }
-        let mut taken = Vec::new();
+        let sent = self.send(leased, calls, now).await;
         // The requests travel while the replies to those before are recorded.
-        let (sent, received) = match self.take(leased, &mut taken, now).await {
-            Ok(requests) => both(self.dispatch(requests), self.receive(leased, now)).await,
-            Err(trouble) => (Err(trouble), Ok(false)),
-        };
-        if sent.is_err() {
-            for (revision, chunks) in taken.iter().rev() {
-                leased.put_back(*revision, chunks);
+        let received = calls.beside(self.receive(leased, now)).await;
+        let has_ended = Self::end_calls(leased, calls, now)?;
+        let (has_sent, has_recorded) = (sent?, received?);
+        leased.is_caught_up |= !has_recorded || leased.end <= leased.lease.position;
+        let has_worked = has_sent || has_recorded || has_ended;
+        Ok(match calls.obstacle() {
+            Some(obstacle) => {
+                let after = if has_worked { Duration::ZERO } else { self.terms.look };
+                Step::Pause { after, obstacle }
             }
-        }
-        sent?;
-        let recorded = received?;
-        leased.is_caught_up |= !recorded || leased.end <= leased.lease.position;
-        Ok(if recorded || !taken.is_empty() { Step::Worked } else { Step::Idle })
+            None if has_worked => Step::Worked,
+            None => Step::Idle,
+        })
     }
 
     /// Looks up which campaigns there are and how they stand.
     async fn look(&self, leased: &mut Leased, now: Timestamp) -> Result<(), Trouble> {
         let campaigns = self.ports.ledger.open(&leased.lease).await?;
         leased.looked_at = Some(now);
-        leased.sending.retain(|revision, _| {
-            campaigns.iter().any(|campaign| campaign.name.revision == *revision)
-        });
+        let open: BTreeSet<Revision> = campaigns.iter().map(|c| c.name.revision).collect();
+        leased.forget_others(&open);
         for campaign in campaigns {
             let revision = campaign.name.revision;
             match leased.sending.get_mut(&revision) {
-                Some(sending) if sending.is_still(&campaign) => {
-                    sending.campaign = campaign;
-                    if is_due(Some(sending.moved_at), self.terms.resend, now) {
-                        sending.send_again(now);
-                    }
-                }
+                Some(sending) if sending.is_still(&campaign) => sending.campaign = campaign,
                 _ => self.take_up(leased, campaign, now).await?,
             }
         }
@@ -249,6 +261,7 @@ impl Desk {
     ) -> Result<(), Trouble> {
         let revision = campaign.name.revision;
         let chunks = self.ports.ledger.chunks(revision).await?;
+        leased.forget(revision);
         leased.sending.insert(revision, Sending::new(campaign, &chunks, now));
         leased.keep(revision, chunks);
         Ok(())
@@ -261,9 +274,7 @@ impl Desk {
             Ok(records) => records,
             Err(error @ LogError::Truncated { first, .. }) => {
                 self.record(leased, first, &[], now).await?;
-                for sending in leased.sending.values_mut() {
-                    sending.send_again(now);
-                }
+                leased.send_all_again(now);
                 // Going on is all right, but nobody should overlook it.
                 return Err(Trouble::Unavailable(error.into()));
             }
@@ -286,13 +297,13 @@ impl Desk {
         for reply in records.into_iter().filter_map(|record| record.reply) {
             let Some(ticket) = Ticket::read(reply.id) else { continue };
             let revision = ticket.revision;
-            if !leased.books.knows(revision) {
+            if !leased.lists.knows(revision) {
                 let chunks = self.ports.ledger.chunks(revision).await?;
                 leased.keep(revision, chunks);
             }
-            let Some(number) = leased.books.chunk_of(ticket) else { continue };
+            let Some(number) = leased.lists.chunk_of(ticket) else { continue };
             self.open_lists(leased, revision, &[number]).await?;
-            let answer = leased.books.answer(ticket, number, reply);
+            let answer = leased.lists.answer(ticket, number, reply);
             answers.extend(answer.map(|answer| (revision, answer)));
         }
         Ok(answers)
@@ -305,11 +316,11 @@ impl Desk {
         revision: Revision,
         numbers: &[u32],
     ) -> Result<(), Trouble> {
-        let is_missing = |number: &u32| leased.books.shops(revision, *number).is_none();
+        let is_missing = |number: &u32| leased.lists.shops(revision, *number).is_none();
         let missing: Vec<u32> = numbers.iter().copied().filter(is_missing).collect();
         if !missing.is_empty() {
             let lists = self.ports.ledger.lists(revision, &missing).await?;
-            leased.books.keep_shops(revision, lists);
+            leased.lists.keep_shops(revision, lists);
         }
         Ok(())
     }
@@ -328,63 +339,87 @@ impl Desk {
         Ok(())
     }
 
-    /// Takes chunks of the campaigns in turn while there is room, and returns their requests:
-    /// sent in one go, for waiting for each chunk to arrive would cost a round trip a chunk.
-    /// Nothing is sent before what was answered before the lease was recorded.
-    async fn take(
+    /// Chooses what is sent now, stores that it may be sent, and begins to send it: each lane by
+    /// a call of its own. Nothing is sent before what was answered before the lease was recorded.
+    /// Returns whether anything was chosen.
+    async fn send(
         &self,
         leased: &mut Leased,
-        taken: &mut Vec<(Revision, Vec<Due>)>,
+        calls: &mut SendCalls,
         now: Timestamp,
-    ) -> Result<Vec<Request>, Trouble> {
-        let mut requests = Vec::new();
+    ) -> Result<bool, Trouble> {
         if self.stopping || !leased.is_caught_up {
-            return Ok(requests);
+            return Ok(false);
         }
-        while let Some((revision, chunks)) = leased.next() {
-            let numbers: Vec<u32> = chunks.iter().map(|due| due.number).collect();
-            taken.push((revision, chunks));
-            requests.extend(self.prepare(leased, revision, &numbers, now).await?);
+        let parts = leased.choose(|lane| calls.is_free(lane, now), now);
+        let mut of_campaign: BTreeMap<Revision, Vec<Part>> = BTreeMap::new();
+        for part in &parts {
+            of_campaign.entry(part.revision).or_default().push(*part);
         }
-        Ok(requests)
+        let (mut outgoing, mut failure) = (BTreeMap::new(), None);
+        for (revision, parts) in of_campaign {
+            if failure.is_none() {
+                let marked = self.mark(leased, revision, &parts, &mut outgoing, now).await;
+                failure = marked.err();
+            }
+            if failure.is_some() {
+                leased.put_back(&parts);
+            }
+        }
+        for (lane, Outgoing { requests, chunks }) in outgoing {
+            let channel = Arc::clone(&self.ports.requests);
+            let address = self.ports.replies.address(self.lane);
+            let call = async move { channel.send(requests, &address).await };
+            calls.begin(lane, chunks, Box::pin(call));
+        }
+        failure.map_or(Ok(!parts.is_empty()), Err)
     }
 
-    async fn dispatch(&self, requests: Vec<Request>) -> Result<(), Trouble> {
-        if requests.is_empty() {
-            return Ok(());
-        }
-        let address = self.ports.replies.address(self.lane);
-        self.ports.requests.send(requests, &address).await?;
-        Ok(())
-    }
-
-    /// Stores that chunks may have been sent, and returns their requests.
-    async fn prepare(
+    /// Stores that the chunks of a campaign's parts may have been sent, and makes their requests.
+    async fn mark(
         &self,
         leased: &mut Leased,
         revision: Revision,
-        numbers: &[u32],
+        parts: &[Part],
+        outgoing: &mut BTreeMap<Lane, Outgoing>,
         now: Timestamp,
-    ) -> Result<Vec<Request>, Trouble> {
-        let Some(sending) = leased.sending.get(&revision) else { return Ok(Vec::new()) };
+    ) -> Result<(), Trouble> {
+        let Some(sending) = leased.sending.get(&revision) else { return Ok(()) };
+        let numbers: Vec<u32> = parts.iter().map(|part| part.due.number).collect();
         let (lease, part) = (&leased.lease, sending.part());
-        let chunks = self.ports.ledger.mark_sent(lease, revision, part, numbers).await?;
+        let chunks = self.ports.ledger.mark_sent(lease, revision, part, &numbers).await?;
         if chunks.is_empty() {
             // The campaign moved on: look it up again before anything else is sent.
-            leased.sending.remove(&revision);
+            leased.forget(revision);
             leased.looked_at = None;
-            return Ok(Vec::new());
+            return Ok(());
         }
-        self.open_lists(leased, revision, numbers).await?;
-        let Leased { sending, books, .. } = leased;
-        let Some(sending) = sending.get_mut(&revision) else { return Ok(Vec::new()) };
-        sending.moved_at = now;
-        let mut requests = Vec::new();
-        for chunk in &chunks {
-            sending.under_way.insert(chunk.number, chunk.open());
-            let shops = books.shops(revision, chunk.number);
-            requests.extend(shops.into_iter().flat_map(|shops| sending.requests(chunk, shops)));
+        self.open_lists(leased, revision, &numbers).await?;
+        leased.begin(parts, &chunks, outgoing, now);
+        Ok(())
+    }
+
+    /// Takes account of the calls that have returned. Returns whether there were any.
+    fn end_calls(
+        leased: &mut Leased,
+        calls: &mut SendCalls,
+        now: Timestamp,
+    ) -> Result<bool, Trouble> {
+        let ended = calls.take_ended();
+        let has_ended = !ended.is_empty();
+        for call in ended {
+            match call.result {
+                Ok(()) => {
+                    calls.succeeded(call.lane);
+                    leased.arrived(call.lane, &call.chunks, now);
+                }
+                Err(ChannelError::Closed) => return Err(Trouble::Fatal(ServiceError::Closed)),
+                Err(error @ ChannelError::Unknown(_)) => {
+                    calls.failed(call.lane, error, now);
+                    leased.send_chunks_again(&call.chunks);
+                }
+            }
         }
-        Ok(requests)
+        Ok(has_ended)
     }
 }

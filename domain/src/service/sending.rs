@@ -3,50 +3,86 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::campaign::{Campaign, CampaignState};
-use crate::chunk::{Chunk, ShopList, Slot, sending_order};
+use crate::chunk::{Chunk, ShopList, Slot};
 use crate::correlation::{Attempt, Phase, Ticket};
-use crate::outcome::Reply;
-use crate::ports::{Answer, ChunkSummary};
+use crate::lane::Lane;
+use crate::ports::ChunkSummary;
 use crate::request::{Change, Request};
 use crate::revision::Revision;
 use crate::time::Timestamp;
 
-/// The most chunks that are taken at once, so that no call of a port grows without bound.
-const MAX_TAKEN: usize = 256;
-
-/// A chunk to be sent.
+/// A chunk to be sent, or what is left of one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Due {
     pub(crate) number: u32,
-    /// About how many requests it makes.
-    open: u32,
+    pub(crate) lane: Lane,
+    /// Everything below this place was sent.
+    from: usize,
+    /// About how many requests it makes; never zero.
+    pub(crate) open: u32,
+    /// It may have been sent before.
+    again: bool,
+}
+
+/// Which campaign goes first in a lane: the one that ranks lowest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Precedence {
+    /// What may have been sent before goes first, so that a lane which does not answer is not
+    /// sent more and more different requests.
+    is_new: bool,
+    /// Then the campaign whose last turn is longest ago, or that had none yet.
+    last_turn: u64,
+    /// Then the older one.
+    revision: Revision,
 }
 
 /// A campaign under way.
 pub(crate) struct Sending {
     pub(crate) campaign: Campaign,
+    /// How it stands in each request lane.
+    lanes: BTreeMap<Lane, InLane>,
+    /// Chunks of which requests were sent, and which have open slots.
+    under_way: BTreeMap<u32, UnderWay>,
+}
+
+/// How a campaign stands in a request lane.
+struct InLane {
     /// Chunks to be sent, in their order.
     queue: VecDeque<Due>,
-    /// Chunks that were sent, and how many of their slots are open.
-    pub(crate) under_way: BTreeMap<u32, u32>,
-    /// When it was last sent or answered.
-    pub(crate) moved_at: Timestamp,
+    /// The number of its last turn: a higher one is later, 0 is none.
+    last_turn: u64,
+    /// When something of it was last sent or answered.
+    moved_at: Timestamp,
+}
+
+/// What was sent of a chunk.
+#[derive(Clone, Copy)]
+struct UnderWay {
+    lane: Lane,
+    /// How many requests have no answer.
+    requests: u32,
+    /// How many slots are open.
+    open: u32,
+    /// How many of them no request was sent for.
+    unsent: u32,
 }
 
 impl Sending {
-    /// A campaign whose open chunks are all to be sent.
+    /// A campaign whose open chunks are all to be sent: in each lane in the order of its shops,
+    /// so that neighbouring rows are written together.
     ///
     /// Every other campaign goes through its list backwards, so that two that start together
     /// do not queue at the same shops.
     pub(crate) fn new(campaign: Campaign, chunks: &[ChunkSummary], now: Timestamp) -> Self {
-        let open: BTreeMap<u32, &ChunkSummary> =
-            chunks.iter().filter(|c| 0 < c.open).map(|c| (c.number, c)).collect();
-        let lanes: Vec<_> = open.values().map(|c| (c.number, c.lane)).collect();
-        let backwards = campaign.name.revision.0.is_multiple_of(2);
-        let order = sending_order(&lanes, backwards).into_iter();
-        let queue =
-            order.filter_map(|n| Some(Due { number: n, open: open.get(&n)?.open })).collect();
-        Self { campaign, queue, under_way: BTreeMap::new(), moved_at: now }
+        let is_backwards = is_backwards(&campaign);
+        let mut lanes: BTreeMap<Lane, InLane> = BTreeMap::new();
+        for chunk in chunks.iter().filter(|chunk| 0 < chunk.open) {
+            let ChunkSummary { number, lane, open, .. } = *chunk;
+            let due = Due { number, lane, from: 0, open, again: false };
+            let queue = &mut lanes.entry(lane).or_insert_with(|| InLane::new(now)).queue;
+            if is_backwards { queue.push_front(due) } else { queue.push_back(due) }
+        }
+        Self { campaign, lanes, under_way: BTreeMap::new() }
     }
 
     /// The phase and attempt that are sent now.
@@ -66,49 +102,91 @@ impl Sending {
             && campaign.may_send_activations() == other.may_send_activations()
     }
 
-    /// How many requests are under way.
-    pub(crate) fn in_flight(&self) -> u32 {
-        self.under_way.values().sum()
+    /// Whether anything of it may be sent now. A campaign that was replaced waits for its end.
+    const fn may_send(&self) -> bool {
+        matches!(self.part().0, Phase::Release) || self.campaign.may_send_activations()
     }
 
-    /// Whether a chunk may be sent now. A campaign that was replaced waits for its end.
-    pub(crate) fn may_send(&self) -> bool {
-        let allowed = self.part().0 == Phase::Release || self.campaign.may_send_activations();
-        allowed && !self.queue.is_empty()
+    /// The lanes in which it has something to send.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = Lane> + '_ {
+        let lanes = self.lanes.iter().filter(|(_, in_lane)| !in_lane.queue.is_empty());
+        lanes.filter(|_| self.may_send()).map(|(lane, _)| *lane)
     }
 
-    /// Takes chunks for about `room` requests from the queue; at least one.
-    pub(crate) fn take(&mut self, room: u32) -> Vec<Due> {
-        let (mut taken, mut requests) = (Vec::new(), 0);
-        while (taken.is_empty() || requests < room && taken.len() < MAX_TAKEN)
-            && let Some(due) = self.queue.pop_front()
+    /// The next chunk of a lane, and how it stands beside those of other campaigns.
+    pub(crate) fn next(&self, lane: Lane) -> Option<(Precedence, Due)> {
+        let in_lane = self.lanes.get(&lane).filter(|_| self.may_send())?;
+        let due = *in_lane.queue.front()?;
+        let revision = self.campaign.name.revision;
+        let (is_new, last_turn) = (!due.again, in_lane.last_turn);
+        Some((Precedence { is_new, last_turn, revision }, due))
+    }
+
+    /// Takes the next chunk of a lane from its queue.
+    pub(crate) fn take(&mut self, lane: Lane, turn: u64) {
+        if let Some(in_lane) = self.lanes.get_mut(&lane) {
+            in_lane.queue.pop_front();
+            in_lane.last_turn = turn;
+        }
+    }
+
+    /// Puts a chunk back that was taken.
+    pub(crate) fn put_back(&mut self, due: Due) {
+        if let Some(in_lane) = self.lanes.get_mut(&due.lane) {
+            in_lane.queue.push_front(due);
+        }
+    }
+
+    /// Makes at most `most` requests of a chunk that was taken, and takes them for under way;
+    /// what is left of the chunk comes next in its lane. A chunk whose `shops` are not there is
+    /// tried again with what is sent again.
+    pub(crate) fn begin(
+        &mut self,
+        due: Due,
+        most: u32,
+        (chunk, shops): (&Chunk, Option<&ShopList>),
+        now: Timestamp,
+    ) -> Vec<Request> {
+        let (phase, _) = self.part();
+        let mut requests = Vec::new();
+        let mut rest = None;
+        let shops = shops.into_iter().flat_map(ShopList::iter);
+        let slots = (0..).zip(chunk.first..).zip(chunk.slots(phase).iter().zip(shops));
+        for ((place, index), (_, shop)) in
+            slots.filter(|((place, _), (slot, _))| due.from <= *place && **slot == Slot::Open)
         {
-            requests += due.open;
-            taken.push(due);
+            if most as usize <= requests.len() {
+                rest = Some(place);
+                break;
+            }
+            requests.extend(self.request(index, shop));
         }
-        taken
+        let unsent = rest.map_or(0, |from| {
+            let open = open_from(chunk.slots(phase), from);
+            self.put_back(Due { from, open, ..due });
+            open_from(chunk.activations(), from) + open_from(chunk.releases(), from)
+        });
+        // INVARIANT: a chunk has at most 2,000 shops.
+        let count = u32::try_from(requests.len()).unwrap_or(u32::MAX);
+        let before = self.under_way.get(&due.number).map_or(0, |before| before.requests);
+        let (lane, open) = (due.lane, chunk.open());
+        let under_way = UnderWay { lane, requests: before.saturating_add(count), open, unsent };
+        if 0 < open {
+            self.under_way.insert(due.number, under_way);
+        }
+        self.moved(lane, now);
+        requests
     }
 
-    /// Puts chunks back that could not be sent.
-    pub(crate) fn put_back(&mut self, chunks: &[Due]) {
-        for due in chunks.iter().rev() {
-            self.under_way.remove(&due.number);
-            self.queue.push_front(*due);
+    /// Something of it was sent or answered in a lane.
+    pub(crate) fn moved(&mut self, lane: Lane, now: Timestamp) {
+        if let Some(in_lane) = self.lanes.get_mut(&lane) {
+            in_lane.moved_at = now;
         }
     }
 
-    /// Takes everything that is open for sent anew: a request or its reply may be lost, and
-    /// must not hold its place in the window for ever.
-    pub(crate) fn send_again(&mut self, now: Timestamp) {
-        self.moved_at = now;
-        let under_way = std::mem::take(&mut self.under_way);
-        let open = under_way.into_iter().filter(|(_, open)| 0 < *open);
-        let open: Vec<Due> = open.map(|(number, open)| Due { number, open }).collect();
-        self.put_back(&open);
-    }
-
-    /// The requests for the open slots of a chunk.
-    pub(crate) fn requests(&self, chunk: &Chunk, shops: &ShopList) -> Vec<Request> {
+    /// The request for the shop at a place of the list.
+    fn request(&self, index: u32, shop: &str) -> Option<Request> {
         let (phase, attempt) = self.part();
         let campaign = &self.campaign;
         let change = match phase {
@@ -123,91 +201,89 @@ impl Sending {
                 Change::Release { campaign: campaign.name, deadline: campaign.deadline }
             }
         };
-        let request = |(index, (slot, shop)): (u32, (&Slot, &str))| {
-            let open = *slot == Slot::Open;
-            let shop = if open { shop.parse().ok()? } else { return None };
-            let (revision, nonce) = (campaign.name.revision, campaign.nonce);
-            let id = Ticket { revision, phase, attempt, index, nonce }.id();
-            Some(Request { id, shop, change })
-        };
-        (chunk.first..)
-            .zip(chunk.slots(phase).iter().zip(shops.iter()))
-            .filter_map(request)
-            .collect()
-    }
-}
-
-/// The lists of campaigns whose replies may still come.
-#[derive(Default)]
-pub(crate) struct Books {
-    books: BTreeMap<Revision, Book>,
-}
-
-#[derive(Default)]
-struct Book {
-    chunks: Vec<ChunkSummary>,
-    shops: BTreeMap<u32, ShopList>,
-}
-
-impl Books {
-    /// How many campaigns' lists are kept, beyond those that are under way.
-    const MAX: usize = 64;
-
-    pub(crate) fn knows(&self, revision: Revision) -> bool {
-        self.books.contains_key(&revision)
+        let (revision, nonce) = (campaign.name.revision, campaign.nonce);
+        let id = Ticket { revision, phase, attempt, index, nonce }.id();
+        Some(Request { id, shop: shop.parse().ok()?, change })
     }
 
-    /// Keeps the chunks of a campaign; none for one that is not there, so that it is not
-    /// looked up for each of its replies. Too many push one out that is not `needed`.
-    pub(crate) fn keep(
+    /// So many slots of a chunk are open now. Returns how many of its requests were answered,
+    /// and their lane; `None` for replies that came twice: they are no sign that the open ones
+    /// are on their way.
+    pub(crate) fn answered(
         &mut self,
-        revision: Revision,
-        chunks: Vec<ChunkSummary>,
-        needed: impl Fn(&Revision) -> bool,
-    ) {
-        if Self::MAX <= self.books.len()
-            && let Some(oldest) = self.books.keys().copied().find(|known| !needed(known))
-        {
-            self.books.remove(&oldest);
+        number: u32,
+        open: u32,
+        now: Timestamp,
+    ) -> Option<(Lane, u32)> {
+        let under_way = self.under_way.get_mut(&number)?;
+        let UnderWay { lane, requests, unsent, .. } = *under_way;
+        let left = open.saturating_sub(unsent).min(requests);
+        *under_way = UnderWay { requests: left, open, ..*under_way };
+        if open == 0 {
+            self.under_way.remove(&number);
         }
-        self.books.insert(revision, Book { chunks, shops: BTreeMap::new() });
-    }
-
-    pub(crate) fn shops(&self, revision: Revision, number: u32) -> Option<&ShopList> {
-        self.books.get(&revision)?.shops.get(&number)
-    }
-
-    pub(crate) fn keep_shops(&mut self, revision: Revision, lists: Vec<(u32, ShopList)>) {
-        if let Some(book) = self.books.get_mut(&revision) {
-            book.shops.extend(lists);
+        let answered = requests - left;
+        if answered == 0 {
+            return None;
         }
+        self.moved(lane, now);
+        Some((lane, answered))
     }
 
-    /// Drops a list that is not expected to be needed any more.
-    pub(crate) fn drop_shops(&mut self, revision: Revision, number: u32) {
-        if let Some(book) = self.books.get_mut(&revision) {
-            book.shops.remove(&number);
+    /// How many requests are under way, by lane.
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = (Lane, u32)> + '_ {
+        self.under_way.values().map(|under_way| (under_way.lane, under_way.requests))
+    }
+
+    /// Takes everything for sent anew that is open in the lanes that are `late`, when something
+    /// of it was last sent or answered: a request or its reply may be lost, and must not hold
+    /// its place in the window for ever. Leaves out what `is_being_sent`. Returns how many
+    /// requests are not waited for any more, by lane.
+    pub(crate) fn send_again(
+        &mut self,
+        late: impl Fn(Timestamp) -> bool,
+        is_being_sent: impl Fn(u32) -> bool,
+        now: Timestamp,
+    ) -> Vec<(Lane, u32)> {
+        let mut again = Vec::new();
+        for (lane, in_lane) in &mut self.lanes {
+            if late(in_lane.moved_at) {
+                in_lane.moved_at = now;
+                again.push(*lane);
+            }
         }
+        let under_way = self.under_way.iter().filter(|(_, chunk)| again.contains(&chunk.lane));
+        let numbers = under_way.map(|(number, _)| *number).filter(|number| !is_being_sent(*number));
+        let mut numbers: Vec<u32> = numbers.collect();
+        if !is_backwards(&self.campaign) {
+            numbers.reverse();
+        }
+        numbers.into_iter().filter_map(|number| self.send_chunk_again(number)).collect()
     }
 
-    /// The number of the chunk that holds a place of a campaign's list.
-    pub(crate) fn chunk_of(&self, ticket: Ticket) -> Option<u32> {
-        let chunks = &self.books.get(&ticket.revision)?.chunks;
-        let behind = chunks.partition_point(|chunk| chunk.first <= ticket.index);
-        let chunk = chunks.get(behind.checked_sub(1)?)?;
-        (ticket.index - chunk.first < chunk.shops).then_some(chunk.number)
+    /// Takes a chunk for sent anew, before everything else of its lane. Returns how many requests
+    /// are not waited for any more.
+    pub(crate) fn send_chunk_again(&mut self, number: u32) -> Option<(Lane, u32)> {
+        let UnderWay { lane, requests, open, .. } = self.under_way.remove(&number)?;
+        let queue = &mut self.lanes.get_mut(&lane)?.queue;
+        queue.retain(|due| due.number != number);
+        queue.push_front(Due { number, lane, from: 0, open, again: true });
+        Some((lane, requests))
     }
+}
 
-    /// The answer that a reply gives, where it is for the shop at that place of the list.
-    pub(crate) fn answer(&self, ticket: Ticket, chunk: u32, reply: Reply) -> Option<Answer> {
-        let book = self.books.get(&ticket.revision)?;
-        let first = book.chunks.get(chunk as usize)?.first;
-        let place = ticket.index.checked_sub(first)? as usize;
-        let shop = reply.shop?;
-        book.shops.get(&chunk)?.is(place, &shop).then_some(Answer {
-            chunk,
-            ticket,
-            outcome: reply.outcome,
-        })
+impl InLane {
+    const fn new(now: Timestamp) -> Self {
+        Self { queue: VecDeque::new(), last_turn: 0, moved_at: now }
     }
+}
+
+const fn is_backwards(campaign: &Campaign) -> bool {
+    campaign.name.revision.0.is_multiple_of(2)
+}
+
+/// How many slots are open from a place on.
+fn open_from(slots: &[Slot], from: usize) -> u32 {
+    let open = slots.iter().skip(from).filter(|slot| **slot == Slot::Open).count();
+    u32::try_from(open).unwrap_or(u32::MAX)
 }

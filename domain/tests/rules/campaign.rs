@@ -1,7 +1,7 @@
 //! Campaigns: the state machine of commands, and the rules by which replies are entered.
 //!
 //! `campaign/properties.rs` compares both with a naive ledger, `campaign/lists.rs` examines
-//! lists, tallies and the order of sending.
+//! lists and tallies.
 
 mod lists;
 mod properties;

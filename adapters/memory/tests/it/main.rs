@@ -8,6 +8,7 @@
 #![expect(clippy::indexing_slicing, reason = "indices come from the simulator itself")]
 
 mod contract;
+mod lanes;
 mod requester;
 mod services;
 mod simulator;

@@ -1,22 +1,22 @@
-//! What a requester does about replies that come twice, a channel that is away, and a lane that
-//! it cannot read.
+//! What a requester does about replies that come twice, a ledger that is away, and a lane that it
+//! cannot read.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    CampaignRepository, ChannelError, Holder, ReplyChannel, ReplyLog, RequestChannel, RequestLog,
-    ShopRepository,
+    Answer, CampaignLedger, CampaignRepository, ChunkSummary, Holder, Lease, Recorded,
+    ReplyChannel, ReplyLog, RequestLog, ShopRepository, StoreError,
 };
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneKeeper, LaneRequester, Obstacle, RequesterPorts,
     RequesterTerms, Rules, ServiceError, Step,
 };
 use catchment_domain::{
-    CampaignId, Draft, ImportBatch, ImportTerms, Lane, Lanes, Location, LogIdentity, Nonce, Policy,
-    Position, Profile, Radius, Rank, ReplyLane, Request, ReturnAddress, Scope, ShopImport,
-    Timestamp, TriggerRule,
+    Attempt, Campaign, CampaignId, Chunk, Draft, ImportBatch, ImportTerms, Lane, Lanes, Location,
+    LogIdentity, Nonce, Phase, Policy, Position, Profile, Radius, Rank, ReplyLane, Revision, Scope,
+    ShopImport, ShopList, Timestamp, TriggerRule, WindowLimits,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -24,8 +24,12 @@ use uuid::Uuid;
 const LANE: Lane = Lane(0);
 const LANES: Lanes = Lanes(std::num::NonZeroU16::MIN);
 const RESEND: Duration = Duration::from_secs(1);
-const TERMS: RequesterTerms =
-    RequesterTerms { lease: Duration::from_secs(6), look: Duration::ZERO, resend: RESEND };
+const TERMS: RequesterTerms = RequesterTerms {
+    lease: Duration::from_secs(6),
+    look: Duration::ZERO,
+    resend: RESEND,
+    limits: WindowLimits::new(LANES),
+};
 
 /// Two shops in one lane, and two reply lanes.
 struct Town {
@@ -98,13 +102,44 @@ impl Town {
     }
 }
 
-/// A channel that cannot be reached.
+/// A ledger that cannot be reached.
 struct Away;
 
+fn away() -> StoreError {
+    StoreError::Unavailable("away".into())
+}
+
 #[async_trait]
-impl RequestChannel for Away {
-    async fn send(&self, _: Vec<Request>, _: &ReturnAddress) -> Result<(), ChannelError> {
-        Err(ChannelError::Unknown("away".into()))
+impl CampaignLedger for Away {
+    async fn open(&self, _: &Lease) -> Result<Vec<Campaign>, StoreError> {
+        Err(away())
+    }
+
+    async fn chunks(&self, _: Revision) -> Result<Vec<ChunkSummary>, StoreError> {
+        Err(away())
+    }
+
+    async fn lists(&self, _: Revision, _: &[u32]) -> Result<Vec<(u32, ShopList)>, StoreError> {
+        Err(away())
+    }
+
+    async fn mark_sent(
+        &self,
+        _: &Lease,
+        _: Revision,
+        _: (Phase, Attempt),
+        _: &[u32],
+    ) -> Result<Vec<Chunk>, StoreError> {
+        Err(away())
+    }
+
+    async fn record(
+        &self,
+        _: &Lease,
+        _: Position,
+        _: &[(Revision, Answer)],
+    ) -> Result<Recorded, StoreError> {
+        Err(away())
     }
 }
 
@@ -197,8 +232,7 @@ async fn an_adopted_lane_that_cannot_be_read_is_set_aside_and_the_others_go_on()
 #[tokio::test]
 async fn no_pause_is_so_long_that_the_lease_runs_out() {
     let town = Town::new().await;
-    town.start(1).await;
-    let ports = RequesterPorts { requests: Arc::new(Away), ..town.ports() };
+    let ports = RequesterPorts { ledger: Arc::new(Away), ..town.ports() };
     let mut requester = LaneRequester::new(ReplyLane(1), Holder(Uuid::nil()), ports, TERMS);
     let mut longest = Duration::ZERO;
     for _ in 0..10 {

@@ -10,7 +10,7 @@ use catchment_domain::service::{
 use catchment_domain::{
     CampaignId, CampaignState, Command, Draft, ImportBatch, ImportTerms, Lanes, Location,
     LogIdentity, Nonce, Policy, Profile, Radius, Rank, ReplyLane, Scope, ShopImport, Status,
-    TriggerRule,
+    TriggerRule, WindowLimits,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -50,7 +50,12 @@ impl Town {
             clock,
         };
         let second = Duration::from_secs(1);
-        let terms = RequesterTerms { lease: 10 * second, look: Duration::ZERO, resend: second };
+        let terms = RequesterTerms {
+            lease: 10 * second,
+            look: Duration::ZERO,
+            resend: second,
+            limits: WindowLimits::new(lanes),
+        };
         let requester = LaneRequester::new(ReplyLane(0), Holder(Uuid::nil()), ports, terms);
         let revision = store.take_revision().await.unwrap();
         let terms = ImportTerms {
@@ -78,7 +83,7 @@ impl Town {
         }
     }
 
-    async fn start(&self, limit: &str) -> catchment_domain::Campaign {
+    async fn start(&mut self, limit: &str) -> catchment_domain::Campaign {
         let draft = Draft {
             kind: "rider_shortage".parse().unwrap(),
             limit: limit.parse().unwrap(),

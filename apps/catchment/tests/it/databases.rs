@@ -81,20 +81,25 @@ fn a_database_that_is_not_there_is_made_by_an_import_alone() {
 fn a_disk_that_takes_no_more_stops_an_import_and_harms_nothing() {
     let app = TestApp::empty();
     app.run(&["shops", "generate", "--count", "200"]).done();
-    let before = app.state();
+    let generate = ["shops", "generate", "--count", "20000", "--seed", "2"];
     // The signal that comes with the failure would end the command, unless it is ignored.
     let limited = "trap '' XFSZ; ulimit -f 1000; exec \"$@\"";
     let ran = Command::new("sh")
         .args(["-c", limited, "sh"])
         .arg(program())
-        .args(["shops", "generate", "--count", "20000", "--seed", "2"])
+        .args(generate)
         .current_dir(app.path(""))
         .env_clear()
         .output();
     let ran = Ran::from(ran.unwrap());
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
     let line = ran.stderr.lines().last().unwrap();
-    let expected = "catchment: could not generate shops: nothing was stored: ";
-    assert!(line.starts_with(expected) && line.ends_with("disk I/O error"), "{ran:?}");
-    assert_eq!(app.state(), before);
+    let count = line.strip_prefix("catchment: could not generate shops: only ").unwrap();
+    let (count, rest) = count.split_once(" shops were stored; ").unwrap();
+    assert!(rest.starts_with("the import can be repeated: "), "{ran:?}");
+    assert!(rest.ends_with("disk I/O error"), "{ran:?}");
+    assert!((201..20_000).contains(&count.replace(',', "").parse().unwrap()), "{ran:?}");
+    app.run(&generate).done();
+    let exported = app.run(&["shops", "export"]);
+    assert_eq!(exported.done().lines().count(), 1 + 20_000, "a header, and every shop once");
 }

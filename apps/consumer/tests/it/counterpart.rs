@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_bootstrap::SystemClock;
+use catchment_domain::WindowLimits;
 use catchment_domain::ports::Holder;
 use catchment_domain::service::{LaneKeeper, RequesterPorts, RequesterTerms, Step};
 use catchment_seaorm::SeaOrmStore;
@@ -11,13 +12,18 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::world::{World, lanes};
 
-const TERMS: RequesterTerms = RequesterTerms {
-    lease: Duration::from_secs(5),
-    look: Duration::from_millis(50),
-    resend: Duration::from_secs(30),
-};
+const LOOK: Duration = Duration::from_millis(50);
+
+fn terms() -> RequesterTerms {
+    RequesterTerms {
+        lease: Duration::from_secs(5),
+        look: LOOK,
+        resend: Duration::from_secs(30),
+        limits: WindowLimits::new(lanes()),
+    }
+}
 
 impl World {
     /// Runs campaigns in the background, until what is returned is dropped.
@@ -33,7 +39,7 @@ impl World {
                 clock: Arc::new(SystemClock),
             }
         });
-        let keeper = LaneKeeper::new(Holder(Uuid::now_v7()), ports, TERMS);
+        let keeper = LaneKeeper::new(Holder(Uuid::now_v7()), ports, terms());
         let mut running = JoinSet::new();
         running.spawn_on(turn(keeper), self.runtime.handle());
         running
@@ -45,7 +51,7 @@ async fn turn(mut keeper: LaneKeeper) {
         match keeper.step().await.unwrap() {
             Step::Worked => {}
             // Running out of time is the other good end of a wait.
-            Step::Idle => drop(timeout(TERMS.look, keeper.wait()).await),
+            Step::Idle => drop(timeout(LOOK, keeper.wait()).await),
             Step::Pause { after, .. } => sleep(after).await,
         }
     }

@@ -35,6 +35,7 @@ fn an_unreachable_broker() {
     let nobody = free_address();
     let mut command = world.command(program());
     command.env("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", nobody.to_string());
+    command.env("CATCHMENT__KAFKA__CONNECT_TIMEOUT", "2s");
     let expected = format!("could not work with Kafka: the brokers `{nobody}` did not answer: ");
     let line = check(command, 69);
     assert!(line.starts_with(&expected), "{line}");

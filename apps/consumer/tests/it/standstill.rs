@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use catchment_bootstrap::SystemClock;
 use catchment_domain::ports::{CampaignRepository, Claim, ShopLedger, ShopRepository};
-use catchment_domain::{
-    Batch, CampaignState, Lane, Loaded, Position, RequestId, Revision, Scope,
-};
+use catchment_domain::{Batch, CampaignState, Lane, Loaded, Position, RequestId, Revision, Scope};
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use uuid::Uuid;
 
@@ -43,7 +41,9 @@ fn another_owner(world: &World, store: &SeaOrmStore, up_to: Position) -> Batch {
 
 /// Waits until every shop of a campaign has an outcome, but for those of the lane.
 fn wait_until_others_are_done(world: &World, store: &SeaOrmStore, campaign: Revision) {
-    let shops = world.runtime.block_on(store.list(&Scope::everything(), None, SHOPS as usize));
+    let everything = Scope::everything();
+    let page = ShopRepository::list(store, &everything, None, SHOPS as usize);
+    let shops = world.runtime.block_on(page);
     let shops = shops.unwrap();
     let there = shops.iter().filter(|shop| lanes().lane_of(&shop.id) == LANE).count();
     let expected = CampaignState::Sending { open: u32::try_from(there).unwrap() };

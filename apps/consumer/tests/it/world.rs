@@ -96,9 +96,9 @@ impl World {
         for (key, value) in [
             ("DATABASE__URL", self.database().as_str()),
             ("DATABASE__LANES", &LANES.to_string()),
-            ("DATABASE__CONNECT_TIMEOUT", "2s"),
+            ("DATABASE__CONNECT_TIMEOUT", "10s"),
             ("KAFKA__BOOTSTRAP_SERVERS", &servers()),
-            ("KAFKA__CONNECT_TIMEOUT", "2s"),
+            ("KAFKA__CONNECT_TIMEOUT", "10s"),
             ("KAFKA__GROUP_ID", &self.name),
             ("KAFKA__REQUESTS_TOPIC", &kafka.requests_topic),
             ("KAFKA__REPLIES_TOPIC", &kafka.replies_topic),

@@ -10,18 +10,18 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use catchment_domain::Lane;
 use catchment_domain::ports::Holder;
 use catchment_domain::service::{LaneConsumer, LaneKeeper, ServiceError, Step};
+use catchment_domain::{Lane, WindowLimits};
 use uuid::Uuid;
 
 use crate::simulator::coverage::Met;
 use crate::simulator::gate::Gate;
 use crate::simulator::gated::Ports;
-use crate::simulator::world::{REQUESTER_TERMS, World};
+use crate::simulator::world::World;
 
 pub(crate) use clients::{call, copy, deliver_everything_again, forge, lose_replies};
-pub(crate) use operators::{end_everything, import, operate, release_again};
+pub(crate) use operators::{end_everything, import, operate, release_again, start_over};
 
 /// How long a process waits that has nothing to do.
 const IDLE: Duration = Duration::from_millis(50);
@@ -77,15 +77,28 @@ pub(crate) async fn consume(world: Arc<World>, gate: Arc<Gate>, lane: Lane) -> E
     Exit::Done
 }
 
+/// No more requests are under way than may be.
+fn check_window(world: &World, keeper: &LaneKeeper) {
+    let (leased, in_flight) = (keeper.leased().count(), keeper.in_flight());
+    let WindowLimits { total, reserve, .. } = world.params.limits;
+    let most = total * u32::try_from(leased).unwrap();
+    let mut witness = world.witness();
+    if 1 < leased {
+        witness.coverage.met(Met::TwoReplyLanes);
+    }
+    if leased == 1 && total - reserve <= in_flight {
+        witness.coverage.met(Met::FullWindow);
+    }
+    witness.check(in_flight <= most, "I8", || format!("{in_flight} requests are under way"));
+}
+
 pub(crate) async fn request(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     let holder = Holder(Uuid::from_u128(world.dice.number128()));
     let ports = Ports::new(&world, &gate).requester(&world.process_clock);
-    let mut keeper = LaneKeeper::new(holder, ports, REQUESTER_TERMS);
+    let mut keeper = LaneKeeper::new(holder, ports, world.requester_terms());
     loop {
         let Some(step) = perhaps_dropped(&world, keeper.step()).await else { continue };
-        if 1 < keeper.leased().count() {
-            world.witness().coverage.met(Met::TwoReplyLanes);
-        }
+        check_window(&world, &keeper);
         if let Err(exit) = rest(&gate, step).await {
             return exit;
         }

@@ -28,6 +28,8 @@ situations! {
     ClockForward "clock steps forward",
     ClockBack "clock steps back",
     Truncated "replies lost with their lane",
+    StandsStill "lanes that stood still while the others went on",
+    FullWindow "steps with all requests under way that may be",
     Copy "copies of older messages",
     Forgery "forged replies",
     Campaign "campaigns",

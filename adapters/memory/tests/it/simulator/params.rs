@@ -3,12 +3,18 @@
 //! Each run leaves some kinds of faults out, so that others meet in ways that they would not
 //! if everything went wrong all the time.
 
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use catchment_domain::{Lanes, WindowLimits};
+
 use crate::simulator::dice::Dice;
 
 /// The shape of a run.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 pub(crate) struct Params {
-    pub(crate) lanes: u16,
+    pub(crate) lanes: Lanes,
     pub(crate) reply_lanes: u16,
     /// At times more than there are reply lanes.
     pub(crate) requesters: u64,
@@ -17,6 +23,12 @@ pub(crate) struct Params {
     pub(crate) shops: u64,
     /// The most requests of a batch.
     pub(crate) batch: usize,
+    /// How many requests may be under way: often fewer than are open.
+    pub(crate) limits: WindowLimits,
+    /// The silence after which open requests are sent again.
+    pub(crate) resend: Duration,
+    /// When the faults have stopped, a lane stands still for long.
+    pub(crate) one_stands_still: bool,
     /// Positions of the log rise by this.
     pub(crate) gap: u64,
     /// The log goes with its processes: the embedded default.
@@ -64,13 +76,20 @@ impl Params {
     pub(crate) fn draw(dice: &Dice) -> Self {
         let some = |high: u64| if dice.chance(3_500) { 0 } else { dice.between(1, high) };
         let passing = dice.chance(4_000);
+        let one_stands_still = dice.chance(3_000);
+        let lanes = Lanes(NonZeroU16::new(u16::try_from(dice.between(2, 3)).unwrap()).unwrap());
+        let few = one_stands_still || dice.chance(4_000);
         Self {
-            lanes: u16::try_from(dice.between(2, 3)).unwrap(),
+            lanes,
             reply_lanes: u16::try_from(dice.between(2, 3)).unwrap(),
             requesters: dice.between(2, 3),
             one_stays_dead: dice.chance(5_000),
             shops: dice.between(6, 12),
             batch: usize::try_from(dice.between(1, 8)).unwrap(),
+            limits: if few { few_requests(lanes, dice) } else { WindowLimits::new(lanes) },
+            // While a lane stands still, the others must be done before anything is sent again.
+            resend: Duration::from_secs(if one_stands_still { 10 } else { 1 }),
+            one_stands_still,
             gap: dice.between(1, 3),
             passing,
             forgetful: passing || dice.chance(3_000),
@@ -81,7 +100,8 @@ impl Params {
                 crash: some(120),
                 freeze: some(120),
                 fail: some(400),
-                clock: some(80),
+                // A lease may stay in force for as long as a clock steps back.
+                clock: if one_stands_still { 0 } else { some(80) },
                 blackout: some(25),
                 stop: some(30),
                 dropped: some(300),
@@ -93,4 +113,11 @@ impl Params {
             },
         }
     }
+}
+
+/// Limits that allow fewer requests than a campaign has, and one lane all that is not reserved.
+fn few_requests(lanes: Lanes, dice: &Dice) -> WindowLimits {
+    let reserve = u32::from(lanes.count());
+    let lane = u32::try_from(dice.between(1, 6)).unwrap();
+    WindowLimits { lanes, total: reserve + lane, lane, reserve }
 }

@@ -1,5 +1,6 @@
 //! One run: a scheduler that goes on with any process it likes, and what goes wrong meanwhile.
 
+mod standstill;
 mod trouble;
 
 use std::sync::Arc;
@@ -73,6 +74,10 @@ impl Simulation {
         }
         self.end_trouble();
         self.come_to_rest("after the faults")?;
+        if self.world.params.one_stands_still {
+            self.let_one_stand_still()?;
+            self.come_to_rest("after a lane stood still")?;
+        }
         // What ends by itself ends, and so does everything else.
         self.let_pass(Duration::from_mins(1));
         self.come_to_rest("after the campaigns' own end")?;

@@ -1,8 +1,11 @@
 //! Whether the ledger tells the truth (I4, I5), and whether everything is done (I3, I9).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use catchment_domain::ports::{CampaignRepository, Clock, OutcomeFilter, ShopOutcome, Tallies};
 use catchment_domain::{
-    Campaign, CampaignState, Code, Phase, ReplyLane, Revision, Slot, Status, Tally,
+    Campaign, CampaignState, Code, Lane, Phase, ReplyLane, RequestId, Revision, Slot, Status,
+    Tally, Ticket,
 };
 
 use crate::simulator::coverage::Met;
@@ -291,4 +294,40 @@ pub(crate) fn unrest(world: &World) -> Option<String> {
     };
     let undone = campaigns(world).into_iter().find(|campaign| !is_done(campaign));
     undone.map(|campaign| format!("campaign {campaign:?}"))
+}
+
+/// A campaign that has an open slot outside of a lane.
+pub(crate) fn open_elsewhere(world: &World, lane: Lane) -> Option<String> {
+    let is_elsewhere = |outcome: &&ShopOutcome| world.lanes.lane_of(&outcome.shop) != lane;
+    campaigns(world).into_iter().find_map(|campaign| {
+        let revision = campaign.name.revision;
+        let outcomes = ready(world.store.outcomes(revision, filter(Phase::Activation), 0, ALL));
+        let outcomes = outcomes.unwrap();
+        let open = outcomes.iter().filter(is_elsewhere).find(|o| o.slot == Slot::Open)?;
+        Some(format!("{} of campaign {revision} is open", open.shop))
+    })
+}
+
+/// No more requests of a reply lane wait to be applied than may be under way, in all lanes or in
+/// one. That holds where nothing went wrong since nothing was under way.
+pub(crate) fn check_waiting(world: &World, lane: Lane) {
+    let limits = world.params.limits;
+    let of_campaign: BTreeMap<Revision, Option<ReplyLane>> =
+        campaigns(world).iter().map(|c| (c.name.revision, c.reply_lane)).collect();
+    let mut witness = world.witness();
+    for reply_lane in (0..world.params.reply_lanes).map(ReplyLane) {
+        let is_of_lane = |id: &RequestId| {
+            let revision = Ticket::read(*id).map(|ticket| ticket.revision);
+            let reply_lane_of = revision.and_then(|revision| of_campaign.get(&revision));
+            reply_lane_of == Some(&Some(reply_lane))
+        };
+        let waiting = |lane: Lane| witness.waiting(lane).filter(is_of_lane).collect();
+        let by_lane: Vec<BTreeSet<RequestId>> = world.lanes.iter().map(waiting).collect();
+        let in_lane = by_lane[usize::from(lane.0)].len();
+        let in_all: usize = by_lane.iter().map(BTreeSet::len).sum();
+        let holds = in_lane <= limits.lane as usize && in_all <= limits.total as usize;
+        witness.check(holds, "I8", || {
+            format!("{in_all} requests of reply lane {reply_lane} wait, {in_lane} in lane {lane}")
+        });
+    }
 }

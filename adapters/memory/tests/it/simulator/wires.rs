@@ -17,9 +17,9 @@ use catchment_memory::MemoryLog;
 use crate::simulator::dice::Dice;
 use crate::simulator::params::Params;
 
-/// How many records a lane takes: so few that it is full at times, where what was answered
-/// makes room.
-const SMALL: usize = 24;
+/// How many records a lane takes: so few that it is full at times, or soon where it stands still,
+/// where what was answered makes room.
+const SMALL: [usize; 2] = [2, 24];
 
 pub(crate) struct Wires {
     /// How many logs there were before.
@@ -74,7 +74,8 @@ impl Wires {
         let stranger = |lane| shops.iter().find(|shop| lanes.lane_of(shop) != lane).cloned();
         let id = if params.passing { dice.number128() } else { 17 };
         let identity = LogIdentity { id, lasting: !params.passing };
-        let capacity = if params.forgetful && dice.chance(5_000) { SMALL } else { 1 << 20 };
+        let capacity =
+            if params.forgetful && dice.chance(5_000) { *dice.pick(&SMALL) } else { 1 << 20 };
         Self {
             number,
             identity,

@@ -62,7 +62,7 @@ impl Witness {
         Self {
             places,
             coverage: Coverage::default(),
-            lanes: (0..params.lanes).map(|_| LaneView::default()).collect(),
+            lanes: params.lanes.iter().map(|_| LaneView::default()).collect(),
             reply_lanes: (0..params.reply_lanes).map(|_| ReplyLaneView::default()).collect(),
             shops: BTreeMap::new(),
             campaigns: BTreeSet::new(),

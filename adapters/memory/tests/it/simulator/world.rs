@@ -1,6 +1,5 @@
 //! What outlives every process: the database, its clock, and what the witness saw.
 
-use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -52,7 +51,7 @@ impl World {
     pub(crate) fn new(seed: u64, traced: bool) -> Arc<Self> {
         let dice = Dice::new(seed);
         let params = Params::draw(&dice);
-        let lanes = Lanes(NonZeroU16::new(params.lanes).unwrap());
+        let lanes = params.lanes;
         let clock = || Arc::new(ManualClock::new(Timestamp::from_millis(START)));
         let (store_clock, process_clock) = (clock(), clock());
         let for_ever = Duration::from_secs(1 << 32);
@@ -115,6 +114,13 @@ impl World {
         self.witness().log_begins_anew();
     }
 
+    /// How requesters pace themselves.
+    pub(crate) const fn requester_terms(&self) -> RequesterTerms {
+        let Params { limits, resend, .. } = self.params;
+        let (lease, look) = (Duration::from_secs(2), Duration::from_millis(100));
+        RequesterTerms { lease, look, resend, limits }
+    }
+
     pub(crate) fn witness(&self) -> MutexGuard<'_, Witness> {
         self.witness.lock().unwrap()
     }
@@ -154,12 +160,6 @@ pub(crate) fn terms(revision: catchment_domain::Revision) -> ImportTerms {
         floor: Radius::try_from(FLOOR).unwrap(),
     }
 }
-
-pub(crate) const REQUESTER_TERMS: RequesterTerms = RequesterTerms {
-    lease: Duration::from_secs(2),
-    look: Duration::from_millis(100),
-    resend: Duration::from_secs(1),
-};
 
 pub(crate) fn kind(name: &str) -> TriggerKind {
     name.parse().unwrap()

@@ -23,6 +23,8 @@ async fn a_full_disk_leaves_everything_as_it_was() {
     let batch = together(&store, ids.iter().map(row).collect());
     let full = store.import(&batch, terms(&store).await).await.unwrap_err();
     let StoreError::Unavailable(source) = full else { panic!("{full:?}") };
-    assert!(source.to_string().ends_with("database or disk is full"), "{source}");
+    assert_eq!(source.to_string(), "the disk of the database is full");
+    let cause = std::error::Error::source(&*source).map(ToString::to_string);
+    assert!(cause.is_some_and(|cause| cause.ends_with("database or disk is full")), "{source:?}");
     assert_eq!(store.count(&Scope::everything()).await.unwrap(), 0);
 }

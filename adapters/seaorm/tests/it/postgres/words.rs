@@ -36,10 +36,7 @@ async fn what_goes_away_by_itself_is_called_by_its_name() {
         ("23505", "a row that was to be added is there already"),
         ("25006", "the server of the database only reads: it may be a standby"),
         ("40P01", "another transaction is in the way"),
-        (
-            "55P03",
-            "another session keeps rows locked for longer than `database.lock_timeout`",
-        ),
+        ("55P03", "another session keeps rows locked for longer than `database.lock_timeout`"),
         ("57P01", "the database is unavailable"),
         ("53200", "the database could not do it"),
     ] {

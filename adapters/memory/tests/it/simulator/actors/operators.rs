@@ -68,22 +68,37 @@ pub(crate) async fn release_again(world: &World) {
 
 async fn start(world: &World, campaigns: &[Campaign]) {
     let dice = &world.dice;
-    let replaced =
+    let replaces =
         (!campaigns.is_empty() && dice.chance(3_500)).then(|| dice.pick(campaigns).name.revision);
     let until = dice
         .chance(2_500)
         .then(|| world.store_clock.now().saturating_add(Duration::from_millis(dice.below(3_000))));
-    let draft = Draft {
+    let timeout = *dice.pick(&[1, 30, 200, 1_000, 5_000, 60_000, 600_000]);
+    let timeout = Duration::from_millis(timeout);
+    add(world, Draft { timeout, until, replaces, ..draft(world, scope(world)) }).await;
+}
+
+/// Starts a campaign over a scope, with time enough.
+pub(crate) async fn start_over(world: &World, scope: Scope) {
+    add(world, draft(world, scope)).await;
+}
+
+fn draft(world: &World, scope: Scope) -> Draft {
+    let dice = &world.dice;
+    Draft {
         kind: any_kind(world),
         limit: any_limit(world),
-        scope: scope(world),
+        scope,
         reason: String::new(),
-        timeout: Duration::from_millis(*dice.pick(&[1, 30, 200, 1_000, 5_000, 60_000, 600_000])),
-        until,
-        replaces: replaced,
+        timeout: Duration::from_mins(10),
+        until: None,
+        replaces: None,
         id: CampaignId(Uuid::from_u128(dice.number128())),
         nonce: Nonce::from_random(dice.number()),
-    };
+    }
+}
+
+async fn add(world: &World, draft: Draft) {
     let added = world.store.add(&draft).await;
     let mut witness = world.witness();
     if let Ok(campaign) = &added {

@@ -101,6 +101,12 @@ impl Witness {
         position
     }
 
+    /// The requests that stand in a lane and were not applied.
+    pub(crate) fn waiting(&self, lane: Lane) -> impl Iterator<Item = RequestId> + '_ {
+        let view = &self.lanes[usize::from(lane.0)];
+        view.log.iter().skip(view.applied.len()).map(|(_, id)| *id)
+    }
+
     pub(crate) fn claimed(&mut self, lane: Lane, claim: &Claim) {
         self.note(|| format!("  lane {lane} claimed: {claim:?}"));
         self.mix(&[3, u64::from(lane.0), claim.epoch.0]);
