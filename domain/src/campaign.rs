@@ -342,6 +342,14 @@ impl Campaign {
         self.counted(chunks)
     }
 
+    /// The campaign once outcomes of its chunks, which are all of them, were lost and opened
+    /// again: counted anew, in a new attempt, by which its requester notices.
+    #[must_use]
+    pub fn mended(mut self, chunks: &[Chunk]) -> Self {
+        self.attempt = self.next_attempt().unwrap_or(self.attempt);
+        self.counted(chunks)
+    }
+
     /// Counts again what its chunks lack.
     fn counted(mut self, chunks: &[Chunk]) -> Self {
         let lacking = || chunks.iter().map(Chunk::lacking);

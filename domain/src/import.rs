@@ -64,6 +64,16 @@ impl ImportBatch {
         batches
     }
 
+    /// The same rows in two batches; `None` where there is one row.
+    #[must_use]
+    pub fn halves(&self) -> Option<[Self; 2]> {
+        if self.rows.len() < 2 {
+            return None;
+        }
+        let (first, second) = self.rows.split_at(self.rows.len() / 2);
+        Some([first, second].map(|rows| Self { lane: self.lane, rows: rows.to_vec() }))
+    }
+
     /// The lane of its shops.
     #[must_use]
     pub const fn lane(&self) -> Lane {

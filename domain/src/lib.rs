@@ -10,7 +10,9 @@
 //!    An [`ImportBatch`] brings shops of one lane in.
 //! 4. [`Chunk::record`] enters replies in a campaign's ledger; [`Campaign::command`] ends and
 //!    retries it.
-//! 5. [`ports`] is what the world must provide, [`service`] what runs on it: a
+//! 5. One [`Damage`] is left out and named; [`rebuild_chunk`] and [`rebuild_state`] mend what is
+//!    known from elsewhere.
+//! 6. [`ports`] is what the world must provide, [`service`] what runs on it: a
 //!    [`LaneConsumer`](service::LaneConsumer) applies and answers, a
 //!    [`LaneRequester`](service::LaneRequester) sends and records.
 //!
@@ -34,6 +36,8 @@ mod correlation;
 mod campaign;
 mod chunk;
 mod window;
+mod damage;
+mod repair;
 pub mod ports;
 pub mod service;
 
@@ -42,6 +46,7 @@ pub use campaign::{Campaign, CampaignError, CampaignState, Command, Draft};
 pub use cause::{ActiveCause, Causes, Effect, Origin, ReleasedCause};
 pub use chunk::{CHUNK_SHOPS, Chunk, Detail, Lacking, ShopList, Slot, Tally};
 pub use correlation::{Attempt, MAX_SHOPS, Nonce, Phase, Ticket};
+pub use damage::{Damage, Found, StoredItem};
 pub use import::{
     ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Imported, ShopImport,
 };
@@ -50,6 +55,10 @@ pub use lane::{Epoch, Lane, Lanes, LogIdentity, Position, ReplyLane};
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};
 pub use radius::{Limit, LimitError, OpenRadius, Percent, Radius, RadiusError};
+pub use repair::{
+    ChunkRemains, Mended, Repair, RepairTerms, StateRemains, Trace, Unmendable, rebuild_chunk,
+    rebuild_state,
+};
 pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, ReturnAddress};
 pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};
 pub use scope::{Circle, Scope};

@@ -6,6 +6,7 @@ mod campaign_repository;
 mod channel;
 mod clock;
 mod log;
+mod repairs;
 mod reply_lanes;
 mod shop_ledger;
 mod shop_repository;
@@ -18,6 +19,7 @@ pub use campaign_repository::{
 pub use channel::{ChannelError, ReplyChannel, RequestChannel};
 pub use clock::Clock;
 pub use log::{LogError, ReplyLog, ReplyRecord, RequestLog, Stretch};
+pub use repairs::Repairs;
 pub use reply_lanes::{Holder, Lease, ReplyLanes};
 pub use shop_ledger::{Claim, Decide, ShopLedger};
 pub use shop_repository::ShopRepository;

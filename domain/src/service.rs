@@ -6,11 +6,13 @@
 //! out by the next one.
 
 mod campaign_lists;
+mod damages;
 mod lane_consumer;
 mod lane_keeper;
 mod lane_requester;
 mod leased;
 mod pacing;
+mod repair;
 mod send_calls;
 mod sending;
 
@@ -25,6 +27,7 @@ use crate::ports::{BoxError, ChannelError, LogError, StoreError};
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
 pub use lane_keeper::LaneKeeper;
 pub use lane_requester::{LaneRequester, RequesterPorts, RequesterTerms};
+pub use repair::{Finding, repair};
 
 /// How to go on after a step.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use catchment_domain::Phase::{Activation, Release};
 use catchment_domain::Status::{Applied, Expired, Rejected, Superseded, Unchanged};
 use catchment_domain::ports::{Answer, OutcomeFilter, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Code, Command, Draft, Lane, Nonce, Position, ShopId,
-    Slot, Status,
+    Attempt, Campaign, CampaignState, Chunk, Code, Command, Damage, Draft, Lane, Nonce, Position,
+    ShopId, Slot, Status, StoredItem,
 };
 
 use crate::requester::{LEASE, Requester, answer};
@@ -47,7 +47,7 @@ pub async fn open_ends_what_is_over(harness: &dyn StoreHarness) {
     let open = requester.open().await;
     // Two shops may have been sent: two activations and two releases are open.
     assert_eq!(open[0].state, CampaignState::Ending { open: 4 });
-    let tallies = store.campaigns.tallies(timed.name.revision).await.unwrap();
+    let tallies = store.campaigns.tallies(timed.name.revision).await.unwrap().found;
     assert_eq!((tallies.activation.of(Superseded), tallies.release.open), (1, 2));
 }
 
@@ -81,7 +81,7 @@ pub async fn mark_sent_comes_before_an_end(harness: &dyn StoreHarness) {
     let sent = campaign(&store, &two_chunks(&store).await).await;
     let requester = Requester::of(&store, 0, 1).await;
     requester.open().await;
-    let later = requester.try_mark(&sent, (Activation, Attempt(2)), &[0]).await.unwrap();
+    let later = requester.try_mark(&sent, (Activation, Attempt(2)), &[0]).await.unwrap().found;
     assert_eq!(later, [], "that attempt is not the present one");
     let early = requester.mark(&sent, Release, &[0]).await;
     assert_eq!(early, [], "the campaign is not ending");
@@ -114,7 +114,7 @@ pub async fn mark_sent_and_an_end_agree(harness: &dyn StoreHarness) {
             tokio::spawn(async move { other.campaigns.command(revision, Command::End).await });
         let marked = requester.mark(&sent, Activation, &[0, 1]).await;
         let ended = end.await.unwrap().unwrap();
-        let releases = store.campaigns.tallies(revision).await.unwrap().release.open;
+        let releases = store.campaigns.tallies(revision).await.unwrap().found.release.open;
         assert_eq!(releases, if marked.is_empty() { 0 } else { 3 });
         assert_eq!(ended.state.open(), releases * 2);
     }
@@ -268,10 +268,98 @@ pub async fn record_and_an_end_agree(harness: &dyn StoreHarness) {
             tokio::spawn(async move { other.campaigns.command(revision, Command::End).await });
         record_all(&mut requester, &sent, [Applied, Unchanged, Rejected]).await;
         end.await.unwrap().unwrap();
-        let tallies = store.campaigns.tallies(revision).await.unwrap();
+        let tallies = store.campaigns.tallies(revision).await.unwrap().found;
         assert_eq!((tallies.activation.open, tallies.release.open), (0, 3));
         assert_eq!(get(&store, &sent).await.state, CampaignState::Ending { open: 3 });
     }
+}
+
+/// A campaign that cannot be read is named with each look; the others of the lane go on, and it
+/// goes on itself as soon as it can be read.
+pub async fn damaged_campaign_stands_alone(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    let [bad, good] = [campaign(&store, &ids).await, campaign(&store, &ids).await];
+    let mut requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    requester.mark(&bad, Activation, &[0, 1]).await;
+    let item = StoredItem::Campaign(bad.name.revision);
+    harness.damage(&item).await;
+    let late = campaign(&store, &ids).await;
+    let opened = store.campaign_ledger.open(&requester.lease).await.unwrap();
+    let open: Vec<_> = opened.found.iter().map(|campaign| campaign.name).collect();
+    assert_eq!(open, [good.name, late.name]);
+    check_named(&opened.damaged, &[&item]);
+    let part = (Activation, bad.attempt);
+    let marked = requester.try_mark(&bad, part, &[0]).await.unwrap();
+    assert_eq!(marked.found, []);
+    check_named(&marked.damaged, &[&item]);
+    requester.mark(&good, Activation, &[0, 1]).await;
+    let recorded = requester.record(&bad, &[answer(&bad, Activation, (0, 0), Applied)]).await;
+    assert_eq!(recorded.counted, 0);
+    check_named(&recorded.damaged, &[&item]);
+    record_all(&mut requester, &good, [Applied, Applied, Applied]).await;
+    assert_eq!(get(&store, &good).await.state, CampaignState::Settled);
+    // Somebody must name it.
+    store.reply_lanes.surrender(&requester.lease).await.unwrap();
+    assert_eq!(store.reply_lanes.orphans().await.unwrap(), [requester.lease.lane]);
+}
+
+/// Outcomes that cannot be read are named; the other chunks of the campaign go on, and the lane
+/// moves on behind answers to these.
+pub async fn damaged_outcomes_stand_alone(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    let until = Some(harness.now().saturating_add(Duration::from_secs(30)));
+    let sent = store.campaigns.add(&Draft { until, ..draft(named(&ids)) }).await.unwrap();
+    let mut requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    let item = StoredItem::Outcomes(sent.name.revision, 0);
+    harness.damage(&item).await;
+    let part = (Activation, sent.attempt);
+    let marked = requester.try_mark(&sent, part, &[0, 1]).await.unwrap();
+    assert_eq!(marked.found.iter().map(|chunk| chunk.number).collect::<Vec<_>>(), [1]);
+    check_named(&marked.damaged, &[&item]);
+    let answers = [(0, 0), (0, 1), (1, 2)].map(|at| answer(&sent, Activation, at, Applied));
+    let recorded = requester.record(&sent, &answers).await;
+    assert_eq!((recorded.counted, recorded.open), (1, vec![(sent.name.revision, 1, 0)]));
+    check_named(&recorded.damaged, &[&item]);
+    assert_eq!(get(&store, &sent).await.state, CampaignState::Sending { open: 2 });
+    // Nobody knows what of it would have to be released.
+    harness.advance(Duration::from_secs(31));
+    let opened = store.campaign_ledger.open(&requester.lease).await.unwrap();
+    let states: Vec<_> = opened.found.iter().map(|campaign| campaign.state).collect();
+    assert_eq!(states, [CampaignState::Sending { open: 2 }]);
+    check_named(&opened.damaged, &[&item]);
+    store.reply_lanes.surrender(&requester.lease).await.unwrap();
+    let next = Requester::of(&store, 0, 2).await;
+    assert_eq!(next.lease.position, Position(3));
+}
+
+/// Shops that cannot be read are named, and those of other chunks are told.
+pub async fn damaged_list_stands_alone(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    let sent = campaign(&store, &ids).await;
+    let item = StoredItem::List(sent.name.revision, 0);
+    harness.damage(&item).await;
+    let lists = store.campaign_ledger.lists(sent.name.revision, &[0, 1]).await.unwrap();
+    let sizes: Vec<_> = lists.found.iter().map(|(number, list)| (*number, list.len())).collect();
+    assert_eq!(sizes, [(1, 1)]);
+    check_named(&lists.damaged, &[&item]);
+    // What was answered counts all the same: an end needs no list.
+    let mut requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    requester.mark(&sent, Activation, &[0, 1]).await;
+    record_all(&mut requester, &sent, [Applied, Applied, Applied]).await;
+    let ending = store.campaigns.command(sent.name.revision, Command::End).await.unwrap();
+    assert_eq!(ending.state, CampaignState::Ending { open: 3 });
+}
+
+/// These items are named, each with what is wrong.
+fn check_named(damages: &[Damage], items: &[&StoredItem]) {
+    assert_eq!(damages.iter().map(|damage| &damage.item).collect::<Vec<_>>(), items);
+    assert!(damages.iter().all(|damage| !damage.what.is_empty()));
 }
 
 /// Every way to ask about a campaign tells what was recorded.
@@ -291,13 +379,13 @@ pub async fn record_is_seen_by_all(harness: &dyn StoreHarness) {
     assert_eq!(recorded.campaigns.iter().map(|c| c.state).collect::<Vec<_>>(), [state]);
     for store in [Some(store), harness.reopened().await].into_iter().flatten() {
         assert_eq!(get(&store, &sent).await.state, state);
-        assert_eq!(store.campaigns.list().await.unwrap(), [get(&store, &sent).await]);
-        let tally = store.campaigns.tallies(revision).await.unwrap().activation;
+        assert_eq!(store.campaigns.list().await.unwrap().found, [get(&store, &sent).await]);
+        let tally = store.campaigns.tallies(revision).await.unwrap().found.activation;
         assert_eq!((tally.open, tally.of(Applied), tally.of(Rejected)), (1, 1, 1));
-        let chunks = store.campaign_ledger.chunks(revision).await.unwrap();
+        let chunks = store.campaign_ledger.chunks(revision).await.unwrap().found;
         assert_eq!(chunks.iter().map(|chunk| chunk.open).collect::<Vec<_>>(), [1, 0]);
         let filter = OutcomeFilter { phase: Activation, status: None };
-        let outcomes = store.campaigns.outcomes(revision, filter, 0, 9).await.unwrap();
+        let outcomes = store.campaigns.outcomes(revision, filter, 0, 9).await.unwrap().found;
         let slots: Vec<Slot> = outcomes.iter().map(|outcome| outcome.slot).collect();
         assert_eq!(slots, [Slot::Closed(Applied), Slot::Open, Slot::Closed(Rejected)]);
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::slice;
 use std::time::Duration;
 
-use catchment_domain::ports::{CommandError, OutcomeFilter, ShopOutcome};
+use catchment_domain::ports::{CommandError, OutcomeFilter, ShopOutcome, StoreError};
 use catchment_domain::{
     Attempt, CHUNK_SHOPS, Campaign, CampaignError, CampaignState, Code, Command, Deadline, Draft,
-    Lane, Phase, Replaced, Revision, Scope, ShopId, Slot, Status,
+    Lane, Phase, Replaced, Revision, Scope, ShopId, Slot, Status, StoredItem,
 };
 use tokio::task::JoinSet;
 
@@ -76,7 +76,7 @@ pub async fn add_empty_scope_is_refused(harness: &dyn StoreHarness) {
         let refused = store.campaigns.add(&draft).await;
         assert!(matches!(refused, Err(CommandError::Campaign(CampaignError::EmptyScope))));
     }
-    assert_eq!(store.campaigns.list().await.unwrap(), [old]);
+    assert_eq!(store.campaigns.list().await.unwrap().found, [old]);
 }
 
 /// A clock that stepped back does not make a campaign, or a retry, late from the start.
@@ -159,7 +159,7 @@ pub async fn command_goes_by_the_rules(harness: &dyn StoreHarness) {
     }
     let ended = store.campaigns.command(revision, Command::GiveUp).await.unwrap();
     assert_eq!((ended.state, get(&store, &added).await), (CampaignState::Ended, ended));
-    let tallies = store.campaigns.tallies(revision).await.unwrap();
+    let tallies = store.campaigns.tallies(revision).await.unwrap().found;
     assert_eq!(tallies.activation.of(Status::Failed), 2);
     assert_eq!(tallies.release.of(Status::Failed), 2);
     for command in [Command::End, Command::GiveUp] {
@@ -209,6 +209,49 @@ pub async fn outcomes_are_complete(harness: &dyn StoreHarness) {
     assert_eq!(releases.len(), 7);
 }
 
+/// What is damaged is named by every way to ask, and the rest is told.
+pub async fn damage_is_named_and_left_out(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let lanes = store.shops.lanes();
+    let mut ids = Vec::new();
+    for lane in lanes.iter().take(3) {
+        ids.extend(shops_in(&store, lane, 2).await);
+    }
+    let [one, other] = [campaign(&store, &ids).await, campaign(&store, &ids).await];
+    let revision = one.name.revision;
+    let items = [StoredItem::Outcomes(revision, 0), StoredItem::List(revision, 1)];
+    for item in &items {
+        harness.damage(item).await;
+    }
+    let tallies = store.campaigns.tallies(revision).await.unwrap();
+    assert_eq!(tallies.found.activation.open, 4);
+    assert_eq!(tallies.damaged.iter().map(|d| &d.item).collect::<Vec<_>>(), [&items[0]]);
+    let outcomes = store.campaigns.outcomes(revision, ACTIVATIONS, 0, 100).await.unwrap();
+    let places: Vec<u32> = outcomes.found.iter().map(|outcome| outcome.index).collect();
+    assert_eq!(places, [4, 5]);
+    let named: Vec<StoredItem> = outcomes.damaged.into_iter().map(|d| d.item).collect();
+    assert_eq!(named, items);
+    check_damaged(&store, revision).await;
+
+    let item = StoredItem::Campaign(other.name.revision);
+    harness.damage(&item).await;
+    let listed = store.campaigns.list().await.unwrap();
+    assert_eq!(listed.found, [one]);
+    assert_eq!(listed.damaged.into_iter().map(|d| d.item).collect::<Vec<_>>(), [item]);
+    let got = store.campaigns.get(other.name.revision).await;
+    assert!(matches!(got, Err(StoreError::BadData { .. })), "{got:?}");
+    check_damaged(&store, other.name.revision).await;
+}
+
+/// A damaged campaign is not commanded.
+async fn check_damaged(store: &Store, revision: Revision) {
+    for command in [Command::End, Command::GiveUp] {
+        let result = store.campaigns.command(revision, command).await;
+        let is_bad = matches!(result, Err(CommandError::Store(StoreError::BadData { .. })));
+        assert!(is_bad, "{result:?}");
+    }
+}
+
 /// All pages of a campaign's outcomes.
 async fn pages(
     store: &Store,
@@ -219,7 +262,7 @@ async fn pages(
     let (mut outcomes, mut from) = (Vec::new(), 0);
     loop {
         let revision = campaign.name.revision;
-        let page = store.campaigns.outcomes(revision, filter, from, limit).await.unwrap();
+        let page = store.campaigns.outcomes(revision, filter, from, limit).await.unwrap().found;
         assert!(page.len() <= limit && page.iter().all(|outcome| from <= outcome.index));
         let Some(last) = page.last() else { return outcomes };
         from = last.index + 1;
@@ -240,9 +283,9 @@ async fn list_of(store: &Store, campaign: &Campaign) -> Vec<ShopId> {
 /// Lane, first place and number of shops of each chunk; their lists have as many.
 async fn in_chunks(store: &Store, campaign: &Campaign) -> Vec<(Lane, u32, u32)> {
     let revision = campaign.name.revision;
-    let chunks = store.campaign_ledger.chunks(revision).await.unwrap();
+    let chunks = store.campaign_ledger.chunks(revision).await.unwrap().found;
     let numbers: Vec<u32> = (0..=9).collect();
-    let lists = store.campaign_ledger.lists(revision, &numbers).await.unwrap();
+    let lists = store.campaign_ledger.lists(revision, &numbers).await.unwrap().found;
     let sizes: BTreeMap<u32, usize> = lists.iter().map(|(n, list)| (*n, list.len())).collect();
     assert!(chunks.iter().all(|chunk| chunk.open == chunk.shops));
     assert!(sizes.into_iter().eq((0..).zip(chunks.iter().map(|chunk| chunk.shops as usize))));
@@ -266,7 +309,7 @@ async fn check_released_again(store: &Store, ended: &Campaign) {
     let again = store.campaigns.command(revision, Command::Retry).await.unwrap();
     assert_eq!((again.state, again.attempt), (CampaignState::Ending { open: 2 }, Attempt(3)));
     assert_eq!(again.deadline, before.deadline);
-    let tallies = store.campaigns.tallies(revision).await.unwrap();
+    let tallies = store.campaigns.tallies(revision).await.unwrap().found;
     assert_eq!((tallies.activation.of(Status::Failed), tallies.release.open), (2, 2));
     let mut requester = Requester::of(store, 0, 1).await;
     assert_eq!(requester.open().await, slice::from_ref(&again));

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    CampaignLedger, CampaignRepository, ReplyChannel, ReplyLanes, ReplyLog, RequestChannel,
-    RequestLog, ShopLedger, ShopRepository,
+    CampaignLedger, CampaignRepository, Repairs, ReplyChannel, ReplyLanes, ReplyLog,
+    RequestChannel, RequestLog, ShopLedger, ShopRepository,
 };
-use catchment_domain::{Lane, Lanes, Position, ReplyLane, RequestId, ShopId, Timestamp};
+use catchment_domain::{
+    Lane, Lanes, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
+};
 
 /// The storage ports of one database.
 #[derive(Clone)]
@@ -24,6 +26,8 @@ pub struct Store {
     pub campaign_ledger: Arc<dyn CampaignLedger>,
     /// Who reads which reply lane.
     pub reply_lanes: Arc<dyn ReplyLanes>,
+    /// What is damaged.
+    pub repairs: Arc<dyn Repairs>,
 }
 
 /// An empty database of its own for each test.
@@ -43,6 +47,13 @@ pub trait StoreHarness: Send + Sync {
 
     /// Makes the stored causes of a shop unreadable.
     async fn corrupt(&self, shop: &ShopId);
+
+    /// Makes a stored item unreadable.
+    async fn damage(&self, item: &StoredItem);
+
+    /// Deletes a stored item, and nothing that belongs to it. Returns whether that can be: what a
+    /// store keeps in one piece is lost in one piece.
+    async fn lose(&self, item: &StoredItem) -> bool;
 
     /// The same database, opened anew as by another process; `None` where nothing outlives
     /// the process.

@@ -48,6 +48,7 @@ mod script;
 pub mod campaign_ledger;
 pub mod campaign_repository;
 pub mod recovery;
+pub mod repairs;
 pub mod reply_channel;
 pub mod reply_lanes;
 pub mod reply_log;
@@ -97,6 +98,7 @@ macro_rules! store_suite {
                 lasting_log_is_remembered,
                 passing_log_starts_anew,
                 bad_data_is_named,
+                orphan_is_no_unknown_shop,
                 unknown_campaigns_are_not_loaded,
             }
             shop_repository {
@@ -110,10 +112,12 @@ macro_rules! store_suite {
                 import_beside_an_end_releases_every_shop,
                 imports_at_once_add_each_shop_once,
                 import_can_be_repeated,
+                import_completes_orphans,
                 import_older_base_does_not_count,
                 revisions_only_rise,
                 list_pages_are_complete,
                 list_and_count_agree_with_the_scope,
+                damage_is_named_and_left_out,
                 regions_and_categories_are_listed,
             }
             campaign_repository {
@@ -126,6 +130,7 @@ macro_rules! store_suite {
                 add_replaces_once,
                 command_goes_by_the_rules,
                 outcomes_are_complete,
+                damage_is_named_and_left_out,
             }
             campaign_ledger {
                 open_takes_campaigns_of_nobody,
@@ -140,6 +145,9 @@ macro_rules! store_suite {
                 lanes_keep_to_their_campaigns,
                 record_goes_by_the_rules,
                 record_and_an_end_agree,
+                damaged_campaign_stands_alone,
+                damaged_outcomes_stand_alone,
+                damaged_list_stands_alone,
                 record_is_seen_by_all,
             }
             reply_lanes {
@@ -151,6 +159,14 @@ macro_rules! store_suite {
                 lease_of_another_lasting_log_is_refused,
                 surrendered_lease_is_fenced,
                 orphans_have_open_campaigns_and_no_lease,
+            }
+            repairs {
+                damage_is_found,
+                mended_outcomes_are_asked_for_again,
+                mended_state_is_what_was_in_force,
+                mending_twice_does_nothing_more,
+                dry_run_changes_nothing,
+                what_cannot_be_mended_is_named,
             }
             recovery {
                 crash_before_a_commit_applies_once,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use catchment_domain::ports::{Answer, Holder, Lease, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, Chunk, Outcome, Phase, Position, ReplyLane, Status, Ticket,
+    Attempt, Campaign, Chunk, Found, Outcome, Phase, Position, ReplyLane, Status, Ticket,
 };
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ impl Requester {
 
     /// The campaigns that are open in the lane.
     pub(crate) async fn open(&self) -> Vec<Campaign> {
-        self.store.campaign_ledger.open(&self.lease).await.unwrap()
+        self.store.campaign_ledger.open(&self.lease).await.unwrap().found
     }
 
     pub(crate) async fn try_mark(
@@ -38,7 +38,7 @@ impl Requester {
         campaign: &Campaign,
         part: (Phase, Attempt),
         numbers: &[u32],
-    ) -> Result<Vec<Chunk>, StoreError> {
+    ) -> Result<Found<Vec<Chunk>>, StoreError> {
         let revision = campaign.name.revision;
         self.store.campaign_ledger.mark_sent(&self.lease, revision, part, numbers).await
     }
@@ -50,7 +50,7 @@ impl Requester {
         phase: Phase,
         numbers: &[u32],
     ) -> Vec<Chunk> {
-        self.try_mark(campaign, (phase, campaign.attempt), numbers).await.unwrap()
+        self.try_mark(campaign, (phase, campaign.attempt), numbers).await.unwrap().found
     }
 
     pub(crate) async fn try_record(

@@ -5,8 +5,10 @@ mod importing;
 
 use std::collections::BTreeSet;
 
+use catchment_domain::ports::StoreError;
 use catchment_domain::{
     Circle, Lane, Location, Profile, Revision, Scope, Shop, ShopCursor, ShopId, ShopImport,
+    StoredItem,
 };
 use tokio::task::JoinSet;
 
@@ -18,7 +20,7 @@ pub use beside::{
     import_beside_an_end_releases_every_shop, imports_at_once_add_each_shop_once,
 };
 pub use importing::{
-    import_adds_and_updates, import_can_be_repeated, import_is_atomic,
+    import_adds_and_updates, import_can_be_repeated, import_completes_orphans, import_is_atomic,
     import_keeps_released_causes, import_leaves_a_receipt, import_older_base_does_not_count,
     import_receipts_are_pruned,
 };
@@ -61,7 +63,8 @@ pub async fn list_pages_are_complete(harness: &dyn StoreHarness) {
     for limit in [1, 3, 5, 100] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let page = store.shops.list(&Scope::everything(), after.as_ref(), limit).await.unwrap();
+            let page =
+                store.shops.list(&Scope::everything(), after.as_ref(), limit).await.unwrap().found;
             assert!(page.len() <= limit);
             let Some(last) = page.last() else { break };
             after = Some(ShopCursor::behind(&last.id, lanes));
@@ -102,9 +105,38 @@ pub async fn list_and_count_agree_with_the_scope(harness: &dyn StoreHarness) {
     ] {
         let inside = |shop: &&Shop| scope.contains(&shop.id, &shop.profile);
         let expected: Vec<Shop> = everything.iter().filter(inside).cloned().collect();
-        assert_eq!(store.shops.list(&scope, None, 1_000).await.unwrap(), expected, "{scope:?}");
+        assert_eq!(
+            store.shops.list(&scope, None, 1_000).await.unwrap().found,
+            expected,
+            "{scope:?}"
+        );
         assert_eq!(store.shops.count(&scope).await.unwrap(), expected.len() as u64, "{scope:?}");
     }
+}
+
+/// Pages of any size hold every shop that can be read, and name the others once.
+pub async fn damage_is_named_and_left_out(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 6).await;
+    let items = [0, 2, 5].map(|place: usize| StoredItem::State(ids[place].to_string()));
+    for item in &items {
+        harness.damage(item).await;
+    }
+    for limit in [1, 2, 3, 100] {
+        let (mut seen, mut named, mut after) = (Vec::new(), Vec::new(), None);
+        loop {
+            let page = store.shops.list(&Scope::everything(), after.as_ref(), limit).await.unwrap();
+            named.extend(page.damaged.into_iter().map(|damage| damage.item));
+            let Some(last) = page.found.last() else { break };
+            after = Some(ShopCursor::behind(&last.id, store.shops.lanes()));
+            seen.extend(page.found.into_iter().map(|shop| shop.id));
+        }
+        assert_eq!(seen, [1, 3, 4].map(|place: usize| ids[place].clone()), "pages of {limit}");
+        named.dedup();
+        assert_eq!(named, items, "pages of {limit}");
+    }
+    let got = store.shops.get(&ids[0]).await;
+    assert!(matches!(got, Err(StoreError::BadData { .. })), "{got:?}");
 }
 
 /// Regions and categories are those of the shops as they are now, each once, in order.

@@ -8,6 +8,7 @@ mod campaign_ledger;
 mod campaign_repository;
 mod campaigns;
 mod lanes;
+mod repairs;
 mod reply_lanes;
 mod shop_ledger;
 mod shop_repository;

@@ -213,7 +213,7 @@ impl World {
         let lease = lease.await.unwrap().unwrap();
         self.store.open(&lease).await.unwrap();
         let revision = campaign.name.revision;
-        let chunks = self.store.chunks(revision).await.unwrap();
+        let chunks = self.store.chunks(revision).await.unwrap().found;
         let numbers: Vec<u32> = chunks.iter().map(|chunk| chunk.number).collect();
         let part = (Phase::Activation, Attempt::FIRST);
         self.store.mark_sent(&lease, revision, part, &numbers).await.unwrap();

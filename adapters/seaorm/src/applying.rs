@@ -2,7 +2,10 @@
 
 use catchment_domain::ports::{Decide, StoreError};
 use catchment_domain::{Batch, LoadedShop, Receipt};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
+use crate::entity::shop;
+use crate::error::classify;
 use crate::hot_path::Judged;
 use crate::store::SeaOrmStore;
 
@@ -15,6 +18,7 @@ impl SeaOrmStore {
     ) -> Result<Receipt, StoreError> {
         let path = self.dialect.hot_path;
         let (transaction, mut loaded) = path.begin_batch(self, batch).await?;
+        check_orphans(transaction.connection()?, batch, &loaded.shops).await?;
         let (now, mark) = (loaded.time.now, loaded.time.expired_up_to);
         let version = |shop: &LoadedShop| shop.state.as_ref().map(|state| state.version);
         let versions: Vec<Option<u64>> = loaded.shops.iter().map(version).collect();
@@ -37,4 +41,29 @@ impl SeaOrmStore {
         transaction.commit().await?;
         Ok(receipt)
     }
+}
+
+/// Fails where a shop of the batch is there, and nothing is stored of what is in force at it: it is
+/// no unknown shop.
+async fn check_orphans(
+    connection: &impl ConnectionTrait,
+    batch: &Batch,
+    loaded: &[LoadedShop],
+) -> Result<(), StoreError> {
+    let shops = batch.shops().iter().zip(loaded);
+    let unknown = shops.filter(|(_, shop)| shop.state.is_none()).map(|(id, _)| id.as_str());
+    let unknown: Vec<&str> = unknown.collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let orphan: Option<String> = shop::Entity::find()
+        .select_only()
+        .column(shop::Column::Id)
+        .filter(shop::Column::Lane.eq(i32::from(batch.lane.0)))
+        .filter(shop::Column::Id.is_in(unknown))
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(classify)?;
+    orphan.map_or(Ok(()), |id| Err(shop::no_state(&id)))
 }

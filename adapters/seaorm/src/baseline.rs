@@ -65,6 +65,7 @@ impl SeaOrmStore {
             let scope = Scope { ids: Some(ids.iter().cloned().collect()), ..Scope::everything() };
             let shops = ShopRepository::list(self, &scope, None, usize::MAX).await?;
             let raised: Vec<(ShopId, ShopState)> = shops
+                .found
                 .into_iter()
                 .map(|shop| (shop.id, ShopState { version: shop.state.version + 1, ..shop.state }))
                 .collect();

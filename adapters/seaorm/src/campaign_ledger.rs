@@ -5,12 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Phase, Position, Revision, ShopList, Timestamp,
+    Attempt, Campaign, CampaignState, Chunk, Damage, Found, Phase, Position, Revision, ShopList,
+    StoredItem, Timestamp,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
+};
 
 use crate::campaign_rows;
+use crate::damaged::{outcomes_of, read_each};
 use crate::entity::{campaign, campaign_chunk, reply_lane};
 use crate::error::{classify, stored};
 use crate::reply_lanes::{check_held, held, lock_held};
@@ -19,12 +24,12 @@ use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl CampaignLedger for SeaOrmStore {
-    async fn open(&self, lease: &Lease) -> Result<Vec<Campaign>, StoreError> {
+    async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
         while_busy(|| self.try_open(lease)).await
     }
 
-    async fn chunks(&self, revision: Revision) -> Result<Vec<ChunkSummary>, StoreError> {
-        let rows = campaign_chunk::Entity::find()
+    async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
+        let query = campaign_chunk::Entity::find()
             .select_only()
             .columns([
                 campaign_chunk::Column::Revision,
@@ -36,18 +41,16 @@ impl CampaignLedger for SeaOrmStore {
             ])
             .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
             .order_by_asc(campaign_chunk::Column::Number)
-            .into_model::<campaign_chunk::SummaryRow>()
-            .all(&self.readers)
-            .await
-            .map_err(classify)?;
-        rows.into_iter().map(ChunkSummary::try_from).collect()
+            .build(self.readers.get_database_backend());
+        let read = |row: campaign_chunk::SummaryRow| ChunkSummary::try_from(row);
+        read_each(&self.readers, query, outcomes_of, read).await
     }
 
     async fn lists(
         &self,
         revision: Revision,
         numbers: &[u32],
-    ) -> Result<Vec<(u32, ShopList)>, StoreError> {
+    ) -> Result<Found<Vec<(u32, ShopList)>>, StoreError> {
         campaign_rows::lists(&self.readers, revision, numbers).await
     }
 
@@ -57,7 +60,7 @@ impl CampaignLedger for SeaOrmStore {
         revision: Revision,
         part: (Phase, Attempt),
         numbers: &[u32],
-    ) -> Result<Vec<Chunk>, StoreError> {
+    ) -> Result<Found<Vec<Chunk>>, StoreError> {
         while_busy(|| self.try_mark_sent(lease, revision, part, numbers)).await
     }
 
@@ -76,31 +79,38 @@ impl CampaignLedger for SeaOrmStore {
 type Answers<'a> = BTreeMap<Revision, BTreeMap<u32, Vec<&'a Answer>>>;
 
 impl SeaOrmStore {
-    async fn try_open(&self, lease: &Lease) -> Result<Vec<Campaign>, StoreError> {
+    async fn try_open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
         check_held(&self.readers, lease).await?;
-        let campaigns = campaigns_of(&self.readers, lease).await?;
+        let seen = campaigns_of(&self.readers, lease).await?;
         let now = self.now(&self.readers).await?;
-        let is_quiet = campaigns.iter().all(|campaign| {
+        let is_quiet = seen.found.iter().all(|campaign| {
             let may_be_over = campaign.replaced_by.is_some() || campaign.is_over(now);
             campaign.reply_lane.is_some() && (campaign.state.is_ending_or_ended() || !may_be_over)
         });
         if is_quiet {
-            return Ok(open_ones(campaigns));
+            return Ok(open_ones(seen));
         }
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
         lock_held(connection, lease).await?;
         let now = self.now(connection).await?;
-        let mut campaigns = take_and_lock(connection, lease).await?;
+        let Found { found: mut campaigns, mut damaged } = take_and_lock(connection, lease).await?;
         // The end of one may let the one that it replaced end, so this goes on until nothing
         // is over any more.
-        while let Some(over) = next_over(&campaigns, lease, now) {
-            let ended = end(connection, over.clone(), &campaigns).await?;
-            campaigns.insert(ended.name.revision, ended);
+        let mut set_aside = BTreeSet::new();
+        while let Some(over) = next_over(&campaigns, &set_aside, lease, now) {
+            let revision = over.name.revision;
+            match end(connection, over.clone(), &campaigns).await? {
+                Ok(ended) => drop(campaigns.insert(revision, ended)),
+                Err(damages) => {
+                    damaged.extend(damages);
+                    set_aside.insert(revision);
+                }
+            }
         }
         transaction.commit().await?;
         let of_lane = campaigns.into_values().filter(|c| c.reply_lane == Some(lease.lane));
-        Ok(open_ones(of_lane.collect()))
+        Ok(open_ones(Found { found: of_lane.collect(), damaged }))
     }
 
     async fn try_mark_sent(
@@ -109,17 +119,20 @@ impl SeaOrmStore {
         revision: Revision,
         (phase, attempt): (Phase, Attempt),
         numbers: &[u32],
-    ) -> Result<Vec<Chunk>, StoreError> {
+    ) -> Result<Found<Vec<Chunk>>, StoreError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
         lock_held(connection, lease).await?;
-        let campaign = campaign_rows::lock_one(connection, revision, LockType::KeyShare).await?;
+        let Found { found: campaign, damaged } =
+            campaign_rows::lock_one(connection, revision, LockType::KeyShare).await?;
         if !campaign.is_some_and(|campaign| may_send(&campaign, lease, (phase, attempt))) {
-            return Ok(Vec::new());
+            return Ok(Found { found: Vec::new(), damaged });
         }
         let mut chunks = campaign_rows::lock_chunks(connection, revision, numbers).await?;
+        let item = |number| StoredItem::Outcomes(revision, number);
+        campaign_rows::name_missing(&mut chunks, numbers, (|chunk: &Chunk| chunk.number, item));
         if phase == Phase::Activation {
-            for chunk in chunks.iter_mut().filter(|chunk| chunk.sent != Some(attempt)) {
+            for chunk in chunks.found.iter_mut().filter(|chunk| chunk.sent != Some(attempt)) {
                 chunk.sent = Some(attempt);
                 campaign_rows::update_chunk(connection, revision, chunk).await?;
             }
@@ -145,8 +158,9 @@ impl SeaOrmStore {
             return Err(StoreError::Fenced);
         }
         let revisions: BTreeSet<Revision> = answers.keys().copied().collect();
-        let campaigns = campaign_rows::lock(connection, &revisions, LockType::NoKeyUpdate).await?;
-        let mut recorded = Recorded::default();
+        let Found { found: campaigns, damaged } =
+            campaign_rows::lock(connection, &revisions, LockType::NoKeyUpdate).await?;
+        let mut recorded = Recorded { damaged, ..Recorded::default() };
         for (revision, campaign) in campaigns {
             if campaign.reply_lane == Some(lease.lane)
                 && let Some(answers) = answers.get(&revision)
@@ -169,16 +183,11 @@ fn risen(to: i64) -> Expr {
 async fn campaigns_of(
     connection: &impl ConnectionTrait,
     lease: &Lease,
-) -> Result<Vec<Campaign>, StoreError> {
+) -> Result<Found<Vec<Campaign>>, StoreError> {
     let lane = i32::from(lease.lane.0);
-    let models = campaign::Entity::find()
-        .filter(campaign::Column::State.ne(CampaignState::Ended.as_str()))
-        .filter(campaign::Column::ReplyLane.eq(lane).or(campaign::Column::ReplyLane.is_null()))
-        .order_by_asc(campaign::Column::Revision)
-        .all(connection)
-        .await
-        .map_err(classify)?;
-    models.into_iter().map(Campaign::try_from).collect()
+    let of_lane = campaign::Column::ReplyLane.eq(lane).or(campaign::Column::ReplyLane.is_null());
+    let unfinished = campaign::Column::State.ne(CampaignState::Ended.as_str());
+    campaign_rows::all(connection, Condition::all().add(unfinished).add(of_lane)).await
 }
 
 /// Takes the campaigns of nobody. Returns those of the lane, and what replaced them, all
@@ -186,11 +195,14 @@ async fn campaigns_of(
 async fn take_and_lock(
     connection: &impl ConnectionTrait,
     lease: &Lease,
-) -> Result<BTreeMap<Revision, Campaign>, StoreError> {
-    let seen = campaigns_of(connection, lease).await?;
+) -> Result<Found<BTreeMap<Revision, Campaign>>, StoreError> {
+    let Found { found: seen, damaged } = campaigns_of(connection, lease).await?;
     let revisions = seen.iter().flat_map(|c| [Some(c.name.revision), c.replaced_by]).flatten();
     let how = LockType::Update;
-    let mut campaigns = campaign_rows::lock(connection, &revisions.collect(), how).await?;
+    // One that is damaged was seen to be, unless it is a successor in another lane, which is
+    // named there.
+    let locked = campaign_rows::lock(connection, &revisions.collect(), how).await?;
+    let mut campaigns = locked.found;
     let seen: BTreeSet<Revision> = seen.iter().map(|campaign| campaign.name.revision).collect();
     for campaign in campaigns.values_mut() {
         // What replaced one of them may be one of nobody that was added since.
@@ -199,32 +211,39 @@ async fn take_and_lock(
             campaign_rows::update(connection, campaign).await?;
         }
     }
-    Ok(campaigns)
+    Ok(Found { found: campaigns, damaged })
 }
 
-/// A campaign of the lane that it is time to end.
+/// A campaign of the lane that it is time to end, other than those that cannot be.
 fn next_over<'a>(
     campaigns: &'a BTreeMap<Revision, Campaign>,
+    set_aside: &BTreeSet<Revision>,
     lease: &Lease,
     now: Timestamp,
 ) -> Option<&'a Campaign> {
-    let mut of_lane = campaigns.values().filter(|c| c.reply_lane == Some(lease.lane));
+    let mut of_lane = campaigns.values().filter(|campaign| {
+        campaign.reply_lane == Some(lease.lane) && !set_aside.contains(&campaign.name.revision)
+    });
     of_lane.find(|campaign| campaign_rows::is_to_be_ended(campaign, campaigns, now))
 }
 
-fn open_ones(mut campaigns: Vec<Campaign>) -> Vec<Campaign> {
-    campaigns.retain(|campaign| 0 < campaign.state.open());
+fn open_ones(mut campaigns: Found<Vec<Campaign>>) -> Found<Vec<Campaign>> {
+    campaigns.found.retain(|campaign| 0 < campaign.state.open());
     campaigns
 }
 
-/// Ends a campaign; one that was replaced, for what its successor left.
+/// Ends a campaign; one that was replaced, for what its successor left. One with damaged outcomes
+/// is not ended: nobody knows what would have to be released.
 async fn end(
     connection: &impl ConnectionTrait,
     campaign: Campaign,
     campaigns: &BTreeMap<Revision, Campaign>,
-) -> Result<Campaign, StoreError> {
+) -> Result<Result<Campaign, Vec<Damage>>, StoreError> {
     let revision = campaign.name.revision;
-    let before = campaign_rows::chunks(connection, revision).await?;
+    let Found { found: before, damaged } = campaign_rows::chunks(connection, revision).await?;
+    if !damaged.is_empty() {
+        return Ok(Err(damaged));
+    }
     let mut after = before.clone();
     let successor = campaign.replaced_by.and_then(|by| campaigns.get(&by));
     let successor = successor.filter(|by| by.is_through());
@@ -234,8 +253,9 @@ async fn end(
             let affected = campaign_rows::affected(connection, by.name.revision).await?;
             let mut lists = BTreeMap::new();
             for chunk in &before {
-                let list = campaign_rows::list(connection, revision, chunk.number).await?;
-                lists.insert(chunk.number, list);
+                // Where it cannot be read, too many are released, which does no harm.
+                let list = campaign_rows::lists(connection, revision, &[chunk.number]).await?;
+                lists.extend(list.found);
             }
             campaign.end(&mut after, |chunk, place| {
                 let shop = lists.get(&chunk.number).and_then(|list| list.get(place));
@@ -245,7 +265,7 @@ async fn end(
     };
     campaign_rows::update_chunks(connection, revision, &before, &after).await?;
     campaign_rows::update(connection, &ended).await?;
-    Ok(ended)
+    Ok(Ok(ended))
 }
 
 /// Whether this part of a campaign may be sent by this requester.
@@ -275,7 +295,10 @@ async fn record_campaign(
     let revision = campaign.name.revision;
     let mut after = campaign.clone();
     let numbers: Vec<u32> = answers.keys().copied().collect();
-    for mut chunk in campaign_rows::lock_chunks(connection, revision, &numbers).await? {
+    let Found { found: chunks, damaged } =
+        campaign_rows::lock_chunks(connection, revision, &numbers).await?;
+    recorded.damaged.extend(damaged);
+    for mut chunk in chunks {
         let Some(answers) = answers.get(&chunk.number) else { continue };
         let before = chunk.lacking();
         let mut counted = 0;

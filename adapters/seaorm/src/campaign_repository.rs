@@ -5,16 +5,17 @@ use catchment_domain::ports::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
 };
 use catchment_domain::{
-    CHUNK_SHOPS, Campaign, CampaignError, Chunk, Command, Deadline, Draft, Lane, MAX_SHOPS,
-    Revision, Scope, ShopCursor, ShopId, ShopList, Slot,
+    CHUNK_SHOPS, Campaign, CampaignError, Chunk, Command, Damage, Deadline, Draft, Found, Lane,
+    MAX_SHOPS, Revision, Scope, ShopCursor, ShopId, ShopList, Slot,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    QueryOrder,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
-use crate::campaign_rows;
+use crate::campaign_rows::{self, undamaged};
+use crate::damaged::{outcomes_of, read_row};
 use crate::entity::{campaign, campaign_chunk, campaign_list};
 use crate::error::{classify, stored};
 use crate::retry::while_busy;
@@ -39,13 +40,8 @@ impl CampaignRepository for SeaOrmStore {
         campaign_rows::find(&self.readers, revision).await
     }
 
-    async fn list(&self) -> Result<Vec<Campaign>, StoreError> {
-        let models = campaign::Entity::find()
-            .order_by_asc(campaign::Column::Revision)
-            .all(&self.readers)
-            .await
-            .map_err(classify)?;
-        models.into_iter().map(Campaign::try_from).collect()
+    async fn list(&self) -> Result<Found<Vec<Campaign>>, StoreError> {
+        campaign_rows::all(&self.readers, Condition::all()).await
     }
 
     async fn command(
@@ -56,13 +52,15 @@ impl CampaignRepository for SeaOrmStore {
         while_busy(|| self.try_command(revision, command)).await
     }
 
-    async fn tallies(&self, revision: Revision) -> Result<Tallies, StoreError> {
+    async fn tallies(&self, revision: Revision) -> Result<Found<Tallies>, StoreError> {
         let mut tallies = Tallies::default();
-        for chunk in campaign_rows::chunks(&self.readers, revision).await? {
+        let Found { found: chunks, damaged } =
+            campaign_rows::chunks(&self.readers, revision).await?;
+        for chunk in chunks {
             tallies.activation.add(chunk.activations());
             tallies.release.add(chunk.releases());
         }
-        Ok(tallies)
+        Ok(Found { found: tallies, damaged })
     }
 
     async fn outcomes(
@@ -71,15 +69,26 @@ impl CampaignRepository for SeaOrmStore {
         filter: OutcomeFilter,
         from: u32,
         limit: usize,
-    ) -> Result<Vec<ShopOutcome>, StoreError> {
-        let mut outcomes = Vec::new();
-        let mut next = self.chunk_behind(revision, from).await?;
-        while let Some(chunk) = next.filter(|_| outcomes.len() < limit) {
-            let list = campaign_rows::list(&self.readers, revision, chunk.number).await?;
-            push_outcomes(&mut outcomes, &chunk, &list, filter, from)?;
-            next = self.chunk_behind(revision, end(&chunk)).await?;
+    ) -> Result<Found<Vec<ShopOutcome>>, StoreError> {
+        let mut outcomes: Found<Vec<ShopOutcome>> = Found::default();
+        let mut last = -1;
+        while outcomes.found.len() < limit
+            && let Some((number, chunk)) = self.chunk_behind(revision, last, from).await?
+        {
+            last = number;
+            match chunk {
+                Ok(chunk) => {
+                    let numbers = [chunk.number];
+                    let lists = campaign_rows::lists(&self.readers, revision, &numbers).await?;
+                    for (_, list) in &lists.found {
+                        push_outcomes(&mut outcomes.found, &chunk, list, filter, from)?;
+                    }
+                    outcomes.damaged.extend(lists.damaged);
+                }
+                Err(damage) => outcomes.damaged.push(damage),
+            }
         }
-        outcomes.truncate(limit);
+        outcomes.found.truncate(limit);
         Ok(outcomes)
     }
 }
@@ -90,7 +99,7 @@ async fn replaceable(
     revision: Revision,
 ) -> Result<Campaign, CommandError> {
     let old = campaign_rows::lock_one(connection, revision, LockType::Update).await?;
-    let old = old.ok_or(CampaignError::Unknown(revision))?;
+    let old = undamaged(old)?.ok_or(CampaignError::Unknown(revision))?;
     old.check_replaceable()?;
     Ok(old)
 }
@@ -178,8 +187,8 @@ impl SeaOrmStore {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
         let campaign = campaign_rows::lock_one(connection, revision, LockType::Update).await?;
-        let campaign = campaign.ok_or(CampaignError::Unknown(revision))?;
-        let before = campaign_rows::chunks(connection, revision).await?;
+        let campaign = undamaged(campaign)?.ok_or(CampaignError::Unknown(revision))?;
+        let before = undamaged(campaign_rows::chunks(connection, revision).await?)?;
         let mut after = before.clone();
         let now = self.now(connection).await?;
         let mark = highest_mark(connection).await?;
@@ -206,22 +215,28 @@ impl SeaOrmStore {
         Ok(plan)
     }
 
-    /// The first chunk that has a place at or behind `from`.
+    /// The first chunk behind another that has a place at or behind `from`, with its number.
     async fn chunk_behind(
         &self,
         revision: Revision,
+        last: i64,
         from: u32,
-    ) -> Result<Option<Chunk>, StoreError> {
+    ) -> Result<Option<(i64, Result<Chunk, Damage>)>, StoreError> {
         let end =
             Expr::col(campaign_chunk::Column::First).add(Expr::col(campaign_chunk::Column::Shops));
-        let model = campaign_chunk::Entity::find()
+        let query = campaign_chunk::Entity::find()
             .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
+            .filter(campaign_chunk::Column::Number.gt(last))
             .filter(end.gt(i64::from(from)))
             .order_by_asc(campaign_chunk::Column::Number)
-            .one(&self.readers)
-            .await
-            .map_err(classify)?;
-        model.as_ref().map(Chunk::try_from).transpose()
+            .limit(1)
+            .build(self.readers.get_database_backend());
+        let Some(row) = self.readers.query_one_raw(query).await.map_err(classify)? else {
+            return Ok(None);
+        };
+        let number = row.try_get("", "number").map_err(classify)?;
+        let read = |model: campaign_chunk::Model| Chunk::try_from(&model);
+        Ok(Some((number, read_row(&row, outcomes_of, read)?)))
     }
 }
 

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Batch, Deadline, ImportBatch, ImportNumber, Lane, Loaded, Receipt, ShopId, ShopState, Timestamp,
+    Batch, Deadline, ImportNumber, Lane, Loaded, Receipt, ShopId, ShopState, Timestamp,
 };
 
 use crate::connection::OwnConnection;
@@ -44,15 +44,24 @@ pub(crate) trait HotPath: Debug + Send + Sync {
         judged: &Judged<'_>,
     ) -> Result<(), StoreError>;
 
-    /// Begins the transaction of an import, and returns what is in force at its shops.
+    /// Begins the transaction of an import, or of a repair.
     ///
     /// Counts the import at the lane, which moves no position. From then on nobody else writes
     /// the lane's shops.
     async fn begin_import(
         &self,
         store: &SeaOrmStore,
-        batch: &ImportBatch,
-    ) -> Result<(Transaction, LoadedImport), StoreError>;
+        lane: Lane,
+    ) -> Result<(Transaction, CountedImport), StoreError>;
+
+    /// Reads what is in force at shops of a lane, which stand in id order; `None` where nothing
+    /// is stored of that.
+    async fn load_states(
+        &self,
+        connection: &OwnConnection,
+        lane: Lane,
+        shops: &[ShopId],
+    ) -> Result<Vec<Option<ShopState>>, StoreError>;
 
     /// Stores what is in force at shops of a lane that were brought in, those that are new too.
     async fn store_states(
@@ -93,15 +102,13 @@ pub(crate) const NO_EPOCH: i64 = -1;
 /// About as many bytes as the receipt of a request takes.
 const BARE_RECEIPT_BYTES: usize = 9;
 
-/// What an import is done by.
-#[derive(Debug)]
-pub(crate) struct LoadedImport {
+/// An import that was counted at its lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CountedImport {
     /// Which import of the lane it is.
     pub(crate) number: ImportNumber,
     /// Now, by the database's clock.
     pub(crate) now: Timestamp,
-    /// What is in force, in the order of the rows; `None` where there is no such shop.
-    pub(crate) states: Vec<Option<ShopState>>,
 }
 
 /// A batch that was judged.

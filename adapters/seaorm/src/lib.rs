@@ -1,7 +1,7 @@
 //! The domain's storage ports on a relational database, by `SeaORM`: a `SQLite` file, or a
 //! `PostgreSQL` server.
 //!
-//! [`SeaOrmStore`] is all five of them. Read in this order: `open` (what makes a database ours),
+//! [`SeaOrmStore`] is all six of them. Read in this order: `open` (what makes a database ours),
 //! `writers` (write transactions), `entity` (the tables), `codec` (what stands in their blobs),
 //! then one file per port. What a batch of requests does to the database is constant SQL, in
 //! `hot_path`; everything else goes by entities. What databases do each in its own way stands
@@ -49,6 +49,7 @@ mod campaign_repository;
 mod campaign_rows;
 mod codec;
 mod connection;
+mod damaged;
 mod dialect;
 mod entity;
 mod error;
@@ -58,6 +59,7 @@ mod open_error;
 mod pages;
 mod reached;
 mod readers;
+mod repairs;
 mod reply_lanes;
 mod retry;
 mod scan;

@@ -5,12 +5,12 @@ use std::iter::Peekable;
 use std::vec;
 
 use catchment_domain::ports::StoreError;
-use catchment_domain::{Lane, Lanes, Scope, Shop, ShopCursor};
+use catchment_domain::{Damage, Lanes, Profile, Scope, Shop, ShopCursor, ShopId};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::entity::{shop, shop_state};
-use crate::error::{Row, classify};
+use crate::error::classify;
 use crate::store::SeaOrmStore;
 
 /// How many rows are read at once.
@@ -25,7 +25,7 @@ pub(crate) struct Pages<'a> {
 /// What was not read yet.
 enum Rest {
     /// Everything behind a shop.
-    Behind(Option<ShopCursor>),
+    Behind(Option<(i32, String)>),
     /// These, as far as they are there.
     Named(Peekable<vec::IntoIter<ShopCursor>>),
     Nothing,
@@ -34,7 +34,9 @@ enum Rest {
 impl<'a> Pages<'a> {
     pub(crate) fn new(scope: &'a Scope, lanes: Lanes, after: Option<&ShopCursor>) -> Self {
         let rest = match &scope.ids {
-            None => Rest::Behind(after.cloned()),
+            None => Rest::Behind(
+                after.map(|after| (i32::from(after.lane.0), after.id.as_str().to_owned())),
+            ),
             Some(ids) => {
                 let named = ids.iter().map(|id| ShopCursor::behind(id, lanes));
                 let mut named: Vec<_> = named.filter(|named| Some(named) > after).collect();
@@ -45,12 +47,13 @@ impl<'a> Pages<'a> {
         Self { scope, rest }
     }
 
-    /// The next page, filtered by the scope; `None` behind the last.
+    /// The next page, filtered by the scope, with what is damaged of it and may be in the scope;
+    /// `None` behind the last.
     pub(crate) async fn next(
         &mut self,
         store: &SeaOrmStore,
         wanted: usize,
-    ) -> Result<Option<Vec<Shop>>, StoreError> {
+    ) -> Result<Option<Vec<Result<Shop, Damage>>>, StoreError> {
         let (rest, page) = match &mut self.rest {
             Rest::Nothing => return Ok(None),
             Rest::Behind(after) => {
@@ -71,16 +74,16 @@ impl<'a> Pages<'a> {
             .all(&store.readers)
             .await
             .map_err(classify)?;
-        if let Rest::Behind(_) = self.rest {
+        if let Rest::Behind(_) = &self.rest {
             let is_full = models.len() as u64 == page;
             self.rest = match models.last().filter(|_| is_full) {
-                Some((last, _)) => Rest::Behind(Some(cursor(last)?)),
+                Some((last, _)) => Rest::Behind(Some((last.lane, last.id.clone()))),
                 None => Rest::Nothing,
             };
         }
-        let mut shops = models.into_iter().map(shop::shop).collect::<Result<Vec<_>, _>>()?;
-        shops.retain(|shop| self.scope.contains(&shop.id, &shop.profile));
-        Ok(Some(shops))
+        let is_wanted = |id: &ShopId, profile: &Profile| self.scope.contains(id, profile);
+        let shops = models.into_iter().map(|model| shop::shop(model, is_wanted));
+        shops.filter_map(Result::transpose).collect::<Result<_, _>>().map(Some)
     }
 }
 
@@ -93,16 +96,10 @@ fn page_size(scope: &Scope, wanted: usize) -> u64 {
     }
 }
 
-fn cursor(model: &shop::Model) -> Result<ShopCursor, StoreError> {
-    let row = Row { table: "shop", key: &format_args!("shop `{}`", model.id) };
-    let lane = Lane(row.number("lane", model.lane.into())?);
-    Ok(ShopCursor { lane, id: row.text("id", &model.id)? })
-}
-
 /// As one comparison of two columns, which the key finds at once; two joined by OR would go
 /// through the lane from its start for each page.
-fn behind(after: &ShopCursor) -> Condition {
-    let last = [Expr::val(i32::from(after.lane.0)), Expr::val(after.id.as_str())];
+fn behind((lane, id): &(i32, String)) -> Condition {
+    let last = [Expr::val(*lane), Expr::val(id.as_str())];
     let key =
         [shop::Column::Lane, shop::Column::Id].map(|column| Expr::col((shop::Entity, column)));
     Condition::all().add(Expr::tuple(key).gt(Expr::tuple(last)))

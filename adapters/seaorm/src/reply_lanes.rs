@@ -40,11 +40,12 @@ impl ReplyLanes for SeaOrmStore {
 
     async fn orphans(&self) -> Result<Vec<ReplyLane>, StoreError> {
         let now = self.now(&self.readers).await?;
-        let campaigns = campaign_rows::unfinished(&self.readers).await?;
+        let (campaigns, of_damaged) = campaign_rows::unfinished(&self.readers).await?;
         let unfinished = campaigns.values().filter(|campaign| {
             0 < campaign.state.open() || campaign_rows::is_to_be_ended(campaign, &campaigns, now)
         });
         let mut lanes: BTreeSet<ReplyLane> = unfinished.filter_map(|c| c.reply_lane).collect();
+        lanes.extend(of_damaged);
         let leased = reply_lane::Entity::find()
             .filter(reply_lane::Column::Holder.is_not_null())
             .filter(reply_lane::Column::LeasedUntil.gt(now.millis()))

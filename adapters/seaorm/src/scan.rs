@@ -79,7 +79,9 @@ impl SeaOrmStore {
                 let Some(lines) = lines.flatten() else { break };
                 let table = Row { table: "shop", key: &format_args!("the shops behind `{last}`") };
                 for id in lines.lines() {
-                    show(lane, table.text("id", id)?);
+                    if let Some(id) = shop_id(&table, id)? {
+                        show(lane, id);
+                    }
                 }
                 lines.lines().next_back().unwrap_or_default().clone_into(&mut last);
             }
@@ -98,9 +100,22 @@ fn show_if_in_scope(
     let location = row.value("latitude", Location::new(latitude, longitude))?;
     // A scope does not look at names.
     let profile = Profile { name: String::new(), category, region, location };
-    let id: ShopId = row.text("id", &id)?;
-    if scope.contains(&id, &profile) {
+    if let Some(id) = shop_id(&row, &id)?
+        && scope.contains(&id, &profile)
+    {
         show(Lane(lane), id);
     }
     Ok(())
+}
+
+/// An id; none where it is no shop's. Such a row can be asked nothing, and must not keep a
+/// campaign from the others.
+fn shop_id(row: &Row<'_>, id: &str) -> Result<Option<ShopId>, StoreError> {
+    match row.text("id", id) {
+        Err(StoreError::BadData { what }) => {
+            tracing::error!(what, "a row of a shop is left out: `catchment repair` names it");
+            Ok(None)
+        }
+        id => id.map(Some),
+    }
 }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{
-    ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes, Revision,
-    Scope, Shop, ShopCursor, ShopId,
+    Damage, Found, ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes,
+    Revision, Scope, Shop, ShopCursor, ShopId,
 };
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
@@ -35,7 +35,8 @@ impl ShopRepository for SeaOrmStore {
             .one(&self.readers)
             .await
             .map_err(classify)?;
-        found.map(shop::shop).transpose()
+        let shop = found.map(|found| shop::shop(found, |_, _| true)).transpose()?.flatten();
+        shop.transpose().map_err(|Damage { what, .. }| StoreError::BadData { what })
     }
 
     async fn list(
@@ -43,16 +44,26 @@ impl ShopRepository for SeaOrmStore {
         scope: &Scope,
         after: Option<&ShopCursor>,
         limit: usize,
-    ) -> Result<Vec<Shop>, StoreError> {
-        let mut shops: Vec<Shop> = Vec::new();
+    ) -> Result<Found<Vec<Shop>>, StoreError> {
+        let mut shops = Vec::new();
         let mut pages = Pages::new(scope, self.settings.lanes, after);
-        while shops.len() < limit
-            && let Some(page) = pages.next(self, limit - shops.len()).await?
+        let mut wanted = limit;
+        while 0 < wanted
+            && let Some(page) = pages.next(self, wanted).await?
         {
+            wanted -= page.iter().filter(|shop| shop.is_ok()).count().min(wanted);
             shops.extend(page);
         }
-        shops.truncate(limit);
-        Ok(shops)
+        let mut found: Found<Vec<Shop>> = Found::default();
+        for shop in shops {
+            match shop {
+                // What is damaged behind the last shop is named with the next page.
+                _ if found.found.len() == limit => break,
+                Ok(shop) => found.found.push(shop),
+                Err(damage) => found.damaged.push(damage),
+            }
+        }
+        Ok(found)
     }
 
     async fn count(&self, scope: &Scope) -> Result<u64, StoreError> {
@@ -145,9 +156,11 @@ impl SeaOrmStore {
         terms: ImportTerms,
     ) -> Result<ImportReceipt, StoreError> {
         let (path, lane) = (self.dialect.hot_path, batch.lane());
-        let (transaction, loaded) = path.begin_import(self, batch).await?;
+        let (transaction, counted) = path.begin_import(self, lane).await?;
         let connection = transaction.connection()?;
-        let imported = batch.apply(loaded.states, terms);
+        let ids: Vec<ShopId> = batch.rows().iter().map(|row| row.id.clone()).collect();
+        let states = path.load_states(connection, lane, &ids).await?;
+        let imported = batch.apply(states, terms);
         let shops = batch.rows().iter().zip(&imported);
         let states: Vec<_> = shops.clone().map(|(row, (state, _))| (&row.id, state)).collect();
         path.store_states(connection, lane, &states).await?;
@@ -156,9 +169,9 @@ impl SeaOrmStore {
             .map(|(row, (_, standing))| ImportEntry { shop: row.id.clone(), standing: *standing });
         let receipt = ImportReceipt {
             lane,
-            number: loaded.number,
+            number: counted.number,
             revision: terms.revision,
-            at: loaded.now,
+            at: counted.now,
             entries: entries.collect(),
         };
         self.keep_import(connection, &receipt).await?;
@@ -167,7 +180,7 @@ impl SeaOrmStore {
     }
 
     /// Adds the receipt of an import, and deletes a few of its lane that are old enough.
-    async fn keep_import(
+    pub(crate) async fn keep_import(
         &self,
         connection: &impl ConnectionTrait,
         receipt: &ImportReceipt,

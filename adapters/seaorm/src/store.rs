@@ -99,6 +99,20 @@ impl SeaOrmStore {
         open::postgres::drop_schema(url, name, settings).await
     }
 
+    /// Runs statements on a server as another program would, for trials of what that does to ours.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses them.
+    #[cfg(feature = "postgres")]
+    pub async fn execute_as_another(
+        url: &str,
+        sql: &str,
+        settings: &StoreSettings,
+    ) -> Result<(), OpenError> {
+        open::postgres::execute(url, sql, settings).await
+    }
+
     /// The file of the database, the same however the URL spells it; a server has none.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {

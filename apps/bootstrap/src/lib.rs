@@ -10,6 +10,7 @@ mod clock;
 #[cfg(feature = "servers")]
 pub mod service;
 mod held_up;
+mod said_damage;
 mod one_line;
 pub mod duration;
 pub mod nearest;
@@ -18,5 +19,6 @@ mod allocator;
 pub use clock::SystemClock;
 pub use held_up::HeldUp;
 pub use one_line::{chain, without_usage};
+pub use said_damage::SaidDamage;
 #[cfg(feature = "servers")]
 pub use service::{ProcessError, Readiness, Role, Service, Shutdown, health, reasons, run};

@@ -7,7 +7,7 @@ use catchment_domain::{Limit, LimitError};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::commands::{audit, call, campaign, config, database, shops, topics};
+use crate::commands::{audit, call, campaign, config, database, repair, shops, topics};
 use crate::{bench, demo};
 
 const AFTER_HELP: &str = "\
@@ -16,7 +16,8 @@ CATCHMENT__CAMPAIGNS__TIMEOUT=10m, and options; `catchment config check` shows t
 
 Exit codes:
     0  done; for a campaign: every shop is as it was asked for
-    1  failed; for a campaign also: shops were rejected, expired or given up
+    1  failed; for a campaign also: shops were rejected, expired or given up; for a report or
+       a repair also: something is damaged
     2  wrong usage
    64  bad settings
   130  interrupted; what was begun is stored, and `catchment campaign watch N` goes on with it
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     Call(call::Arguments),
     /// Compares the outcomes of campaigns with the receipts.
     Audit(audit::Arguments),
+    /// Mends what is damaged in the database, and names what cannot be mended.
+    Repair(repair::Arguments),
     /// Measures how fast this machine is.
     #[command(subcommand)]
     Bench(bench::Command),

@@ -5,6 +5,7 @@ pub(crate) mod call;
 pub(crate) mod campaign;
 pub(crate) mod config;
 pub(crate) mod database;
+pub(crate) mod repair;
 pub(crate) mod shops;
 pub(crate) mod topics;
 mod triggers;
@@ -58,6 +59,13 @@ pub(crate) async fn run(
             let stores = Stores::open_existing(database).await?;
             let context = Context { settings, stores, output };
             let result = audit::run(&arguments, &context).await;
+            context.stores.close().await;
+            result
+        }
+        Command::Repair(arguments) => {
+            let stores = Stores::open_existing(database).await?;
+            let context = Context { settings, stores, output };
+            let result = repair::run(arguments, &context).await;
             context.stores.close().await;
             result
         }

@@ -140,7 +140,7 @@ pub(crate) async fn play<W: Workers>(
 /// The act before the first: the city opens.
 async fn opening(arguments: &Arguments, context: &Context) -> anyhow::Result<ActView> {
     let start = std::time::Instant::now();
-    let imported = generate(context, arguments.shops(), arguments.seed).await?;
+    let imported = generate(context, arguments.shops(), arguments.seed).await?.imported;
     let seconds = start.elapsed().as_secs_f64();
     if !context.output.json {
         let shops = counted(imported.added, "shop");

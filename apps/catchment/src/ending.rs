@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use catchment_bootstrap::settings::SettingsError;
+use catchment_domain::ports::{CommandError, StoreError};
 use thiserror::Error;
 
 use crate::output::note;
@@ -38,7 +39,12 @@ pub(crate) fn conclude(result: anyhow::Result<Ending>) -> ExitCode {
         // Whoever read the output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("{error:#}"));
+            let advice = if is_damage(&error) {
+                "; `catchment repair` mends what can be mended"
+            } else {
+                ""
+            };
+            complain(&format!("{error:#}{advice}"));
             if error.is::<SettingsError>() {
                 ExitCode::from(BAD_SETTINGS)
             } else if error.is::<WrongUsage>() {
@@ -53,6 +59,19 @@ pub(crate) fn conclude(result: anyhow::Result<Ending>) -> ExitCode {
 /// Says what went wrong, in one line whatever a library has to say.
 pub(crate) fn complain(text: &str) {
     note(format_args!("catchment: {}", text.split_whitespace().collect::<Vec<_>>().join(" ")));
+}
+
+/// Whether something stored cannot be read.
+fn is_damage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        // An error of a command shows what is behind it as its own.
+        let in_command = cause.downcast_ref().and_then(|error: &CommandError| match error {
+            CommandError::Store(error) => Some(error),
+            CommandError::Campaign(_) => None,
+        });
+        let store = cause.downcast_ref().or(in_command);
+        matches!(store, Some(StoreError::BadData { .. }))
+    })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

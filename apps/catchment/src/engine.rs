@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use catchment_bootstrap::chain;
 use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::{SaidDamage, chain};
 use catchment_domain::ports::Holder;
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules,
@@ -72,7 +72,7 @@ impl EngineLock {
 pub(crate) struct EngineStatus {
     /// Requests without an answer.
     pub(crate) in_flight: u32,
-    /// Whether any campaign has open slots.
+    /// Whether any campaign has open slots, other than such as are damaged.
     pub(crate) has_open: bool,
 }
 
@@ -188,6 +188,7 @@ async fn request(
     report: watch::Sender<EngineStatus>,
     mut phase: watch::Receiver<Phase>,
 ) -> Result<(), ServiceError> {
+    let mut said = SaidDamage::default();
     loop {
         let now = *phase.borrow_and_update();
         match now {
@@ -196,6 +197,7 @@ async fn request(
             Phase::Stopped => break,
         }
         let step = requester.step().await?;
+        said.note(requester.damaged());
         let status =
             EngineStatus { in_flight: requester.in_flight(), has_open: requester.has_open() };
         report.send_replace(status);

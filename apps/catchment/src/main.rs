@@ -11,6 +11,7 @@ mod watch;
 mod demo;
 mod bench;
 mod report;
+mod left_out;
 mod scope;
 mod forecast;
 mod shop_file;

@@ -56,7 +56,13 @@ pub(crate) fn finish(output: Output, finished: &Finished, goal: Goal) -> anyhow:
     }
     let revision = campaign.name.revision;
     match wait {
-        Wait::Through => return Ok(judge(standing, goal)),
+        Wait::Through => {
+            let ending = judge(standing, goal);
+            return Ok(match standing.left_out.conclude() {
+                Ending::Done => ending,
+                left_out => left_out,
+            });
+        }
         Wait::Stopped => complain(&format!(
             "interrupted: what was sent is stored; `catchment campaign watch {revision}` goes on"
         )),
@@ -226,6 +232,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::left_out::LeftOut;
 
     fn standing(state: CampaignState, slots: &[Slot]) -> Standing {
         let mut tallies = Tallies::default();
@@ -248,7 +255,7 @@ mod tests {
             state,
             unreleased: 0,
         };
-        Standing { campaign, tallies }
+        Standing { campaign, tallies, left_out: LeftOut::default() }
     }
 
     #[test]

@@ -8,8 +8,9 @@ mod stall;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use catchment_domain::{Campaign, CampaignError, Revision};
+use anyhow::{Context as _, anyhow};
+use catchment_domain::ports::OutcomeFilter;
+use catchment_domain::{Campaign, CampaignError, Phase, Revision, Status};
 
 pub(crate) use self::interrupts::Interrupts;
 use self::stall::Stall;
@@ -94,6 +95,7 @@ impl Drive<'_> {
         for look in 0_u32.. {
             let campaign = self.look(look).await?;
             if stall.is_noticed(campaign.state.open(), Instant::now()) {
+                self.check_damage().await?;
                 self.bar.say(stall::why(&campaign, self.context.stores.is_embedded()));
             }
             if self.is_done(&campaign).await? {
@@ -124,6 +126,18 @@ impl Drive<'_> {
         }
         let campaign = stores.campaigns.get(self.revision).await?;
         Ok(campaign.ok_or(CampaignError::Unknown(self.revision))?)
+    }
+
+    /// Fails where a part of the campaign cannot be read: it is not finished as it is.
+    async fn check_damage(&self) -> anyhow::Result<()> {
+        // Every chunk is looked at for an outcome that hardly any shop has.
+        let filter = OutcomeFilter { phase: Phase::Activation, status: Some(Status::Failed) };
+        let campaigns = &self.context.stores.campaigns;
+        let outcomes = campaigns.outcomes(self.revision, filter, 0, usize::MAX).await?;
+        match outcomes.damaged.first() {
+            None => Ok(()),
+            Some(damage) => Err(anyhow!("{damage}; `catchment repair` mends what can be mended")),
+        }
     }
 
     async fn is_done(&self, campaign: &Campaign) -> anyhow::Result<bool> {

@@ -9,7 +9,8 @@ use anyhow::Context as _;
 use catchment_bootstrap::database::store_settings;
 use catchment_bootstrap::settings::Database;
 use catchment_domain::ports::{
-    CampaignLedger, CampaignRepository, Clock, ReplyLanes, ShopLedger, ShopRepository, StoreError,
+    CampaignLedger, CampaignRepository, Clock, Repairs, ReplyLanes, ShopLedger, ShopRepository,
+    StoreError,
 };
 use catchment_domain::{Lane, Receipt};
 use catchment_seaorm::{Migrated, SeaOrmStore, StoreSettings};
@@ -80,6 +81,7 @@ pub(crate) struct Stores {
     pub(crate) ledger: Arc<dyn ShopLedger>,
     pub(crate) campaign_ledger: Arc<dyn CampaignLedger>,
     pub(crate) reply_lanes: Arc<dyn ReplyLanes>,
+    pub(crate) repairs: Arc<dyn Repairs>,
     pub(crate) clock: Arc<dyn Clock>,
     store: Arc<SeaOrmStore>,
 }
@@ -115,6 +117,7 @@ impl Stores {
             ledger: Arc::<SeaOrmStore>::clone(&store),
             campaign_ledger: Arc::<SeaOrmStore>::clone(&store),
             reply_lanes: Arc::<SeaOrmStore>::clone(&store),
+            repairs: Arc::<SeaOrmStore>::clone(&store),
             clock,
             store,
         })

@@ -8,6 +8,8 @@ use catchment_domain::{Campaign, CampaignError, CampaignState, Revision, Tally, 
 
 pub(crate) use bar::Bar;
 
+use crate::left_out::LeftOut;
+
 /// Where a campaign is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goal {
@@ -33,7 +35,10 @@ impl Goal {
 #[derive(Clone, Debug)]
 pub(crate) struct Standing {
     pub(crate) campaign: Campaign,
+    /// Without what is damaged.
     pub(crate) tallies: Tallies,
+    /// Outcomes that cannot be read.
+    pub(crate) left_out: LeftOut,
 }
 
 impl Standing {
@@ -49,7 +54,7 @@ impl Standing {
         let campaign = campaigns.get(revision).await?;
         let campaign = campaign.ok_or(CampaignError::Unknown(revision))?;
         let tallies = campaigns.tallies(revision).await.context("could not count its outcomes")?;
-        Ok(Self { campaign, tallies })
+        Ok(Self { campaign, tallies: tallies.found, left_out: tallies.damaged.into() })
     }
 
     /// The outcomes that lead to the goal.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catchment_bootstrap::{HeldUp, ProcessError, Readiness, Shutdown, chain, reasons};
+use catchment_bootstrap::{HeldUp, ProcessError, Readiness, SaidDamage, Shutdown, chain, reasons};
 use catchment_domain::service::{LaneKeeper, Obstacle, Step};
 use catchment_kafka::KafkaReplyLog;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -32,6 +32,7 @@ pub(crate) struct Work {
     readiness: Readiness,
     held_up: HeldUp,
     standstill: Standstill,
+    damage: SaidDamage,
     told_at: Option<Instant>,
 }
 
@@ -41,9 +42,17 @@ impl Work {
         (nap, stalled_after): (Duration, Duration),
         readiness: Readiness,
     ) -> Self {
-        let (held_up, standstill) = (HeldUp::default(), Standstill::default());
-        let told_at = None;
-        Self { keeper, nap, stalled_after, replies, readiness, held_up, standstill, told_at }
+        Self {
+            keeper,
+            nap,
+            stalled_after,
+            replies,
+            readiness,
+            held_up: HeldUp::default(),
+            standstill: Standstill::default(),
+            damage: SaidDamage::default(),
+            told_at: None,
+        }
     }
 
     /// Works until the process is to stop; then sends nothing more, records what is under way,
@@ -102,6 +111,7 @@ impl Work {
     /// Says whether there is a lane, and whether the campaigns are held up.
     fn say(&mut self, step: &Step) {
         self.held_up.note("requester", step);
+        self.damage.note(self.keeper.damaged());
         self.tell(step, Instant::now());
         match (self.keeper.own(), step) {
             (Some(_), _) => self.readiness.met(LANE),
@@ -129,7 +139,8 @@ impl Work {
         }
         self.told_at = Some(now);
         let held_up = self.standstill.lasts(self.stalled_after, now).map(ToOwned::to_owned);
-        match reasons::join(held_up.into_iter().chain(self.unread(now))) {
+        let damaged = self.keeper.damaged().map(|damage| format!("left out: {damage}"));
+        match reasons::join(held_up.into_iter().chain(self.unread(now)).chain(damaged)) {
             None => self.readiness.met(CAMPAIGNS),
             Some(reason) => self.readiness.unmet(CAMPAIGNS, reason),
         }

@@ -3,6 +3,7 @@ use async_trait::async_trait;
 use crate::campaign::Campaign;
 use crate::chunk::{Chunk, ShopList};
 use crate::correlation::{Attempt, Phase, Ticket};
+use crate::damage::{Damage, Found};
 use crate::lane::{Lane, Position};
 use crate::outcome::Outcome;
 use crate::ports::{Lease, StoreError};
@@ -43,6 +44,8 @@ pub struct Recorded {
     pub campaigns: Vec<Campaign>,
     /// For each chunk that was touched (campaign, number), how many slots are open now.
     pub open: Vec<(Revision, u32, u32)>,
+    /// What was damaged, so that answers did not count.
+    pub damaged: Vec<Damage>,
 }
 
 /// The campaigns of one reply lane and their outcomes, for the requester that leases it.
@@ -68,22 +71,27 @@ pub struct Recorded {
 /// - `record_goes_by_the_rules`: answers count as [`Chunk::record`] says, and a campaign
 ///   without open slots is settled or ended.
 /// - `record_and_an_end_agree`: when they come at once, neither undoes the other.
+/// - `damaged_campaign_stands_alone`: it is named, nothing of it is marked or recorded, and the
+///   other campaigns of the lane go on.
+/// - `damaged_outcomes_stand_alone`: those of a chunk are named, nothing of it is marked or
+///   recorded, and the other chunks go on. Its campaign is not ended meanwhile.
+/// - `damaged_list_stands_alone`: the shops of a chunk are named, and the other chunks go on.
 /// - `record_is_seen_by_all`: tallies, outcomes and summaries agree with what was recorded.
 #[async_trait]
 pub trait CampaignLedger: Send + Sync + 'static {
     /// Takes the campaigns of nobody, ends what is over, and returns the campaigns of the lane
     /// that have open slots, the oldest first.
-    async fn open(&self, lease: &Lease) -> Result<Vec<Campaign>, StoreError>;
+    async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError>;
 
     /// The chunks of a campaign in the order of their numbers; none for one that is not there.
-    async fn chunks(&self, revision: Revision) -> Result<Vec<ChunkSummary>, StoreError>;
+    async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError>;
 
     /// The shops of chunks, in any order; without those that are not there.
     async fn lists(
         &self,
         revision: Revision,
         numbers: &[u32],
-    ) -> Result<Vec<(u32, ShopList)>, StoreError>;
+    ) -> Result<Found<Vec<(u32, ShopList)>>, StoreError>;
 
     /// Stores that these chunks may have been sent, and returns them, in any order, as they
     /// stand in that moment; none, and nothing is stored, where the campaign is not in this phase and
@@ -94,7 +102,7 @@ pub trait CampaignLedger: Send + Sync + 'static {
         revision: Revision,
         part: (Phase, Attempt),
         numbers: &[u32],
-    ) -> Result<Vec<Chunk>, StoreError>;
+    ) -> Result<Found<Vec<Chunk>>, StoreError>;
 
     /// Enters answers, in the order in which they were read, and moves the lane's position.
     async fn record(

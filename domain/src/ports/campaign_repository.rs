@@ -4,6 +4,7 @@ use thiserror::Error;
 use crate::campaign::{Campaign, CampaignError, Command, Draft};
 use crate::chunk::{Slot, Tally};
 use crate::correlation::Phase;
+use crate::damage::Found;
 use crate::outcome::{Code, Status};
 use crate::ports::StoreError;
 use crate::revision::Revision;
@@ -71,6 +72,8 @@ pub struct ShopOutcome {
 /// - `command_goes_by_the_rules`: commands do what [`Campaign::command`] says, and nothing
 ///   where it refuses.
 /// - `outcomes_are_complete`: pages hold each shop of the list once, in its order.
+/// - `damage_is_named_and_left_out`: `list`, `tallies` and `outcomes` hold everything else. A
+///   damaged campaign, or one with damaged outcomes, is not commanded.
 #[async_trait]
 pub trait CampaignRepository: Send + Sync + 'static {
     /// Stores a campaign with its frozen list.
@@ -80,14 +83,14 @@ pub trait CampaignRepository: Send + Sync + 'static {
     async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError>;
 
     /// All campaigns, the oldest first.
-    async fn list(&self) -> Result<Vec<Campaign>, StoreError>;
+    async fn list(&self) -> Result<Found<Vec<Campaign>>, StoreError>;
 
     /// Does what an operator wants.
     async fn command(&self, revision: Revision, command: Command)
     -> Result<Campaign, CommandError>;
 
     /// How many shops have which outcome.
-    async fn tallies(&self, revision: Revision) -> Result<Tallies, StoreError>;
+    async fn tallies(&self, revision: Revision) -> Result<Found<Tallies>, StoreError>;
 
     /// Up to `limit` outcomes from place `from` of the list on, in its order.
     async fn outcomes(
@@ -96,5 +99,5 @@ pub trait CampaignRepository: Send + Sync + 'static {
         filter: OutcomeFilter,
         from: u32,
         limit: usize,
-    ) -> Result<Vec<ShopOutcome>, StoreError>;
+    ) -> Result<Found<Vec<ShopOutcome>>, StoreError>;
 }

@@ -38,7 +38,8 @@ pub struct Lease {
 ///   other is [`StoreError::Refused`].
 /// - `surrendered_lease_is_fenced`: whatever is done by a lease that was given back is
 ///   [`StoreError::Fenced`].
-/// - `orphans_have_open_campaigns_and_no_lease`: lanes with something to do, and nobody to do it.
+/// - `orphans_have_open_campaigns_and_no_lease`: lanes with something to do, and nobody to do it;
+///   a damaged campaign is something to do: its requester names it.
 #[async_trait]
 pub trait ReplyLanes: Send + Sync + 'static {
     /// Leases a lane for so long; `None` while another's lease is in force. `end` is where a

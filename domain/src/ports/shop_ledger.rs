@@ -53,6 +53,7 @@ pub struct Claim {
 ///   and keeps what was treated as passed.
 /// - `bad_data_is_named`: a batch that meets data that cannot be read changes nothing and is
 ///   [`StoreError::BadData`].
+/// - `orphan_is_no_unknown_shop`: a shop of which nothing is stored but what it is, is bad data.
 /// - `unknown_campaigns_are_not_loaded`: only campaigns that are stored count as known.
 #[async_trait]
 pub trait ShopLedger: Send + Sync + 'static {

@@ -1,5 +1,6 @@
 use async_trait::async_trait;
 
+use crate::damage::Found;
 use crate::import::{ImportBatch, ImportNumber, ImportReceipt, ImportTerms};
 use crate::lane::{Lane, Lanes};
 use crate::ports::StoreError;
@@ -28,11 +29,14 @@ use crate::shop::{Shop, ShopCursor, ShopId};
 ///   each shop and the others update it; none fails.
 /// - `import_can_be_repeated`: an import that stopped half way has its full effect when it is
 ///   done again.
+/// - `import_completes_orphans`: a shop of which only one half is stored gets the other: what it
+///   is, with what is in force there as it was; or what is in force, with nothing that limits it.
 /// - `import_older_base_does_not_count`: a base radius of a lower revision stays out.
 /// - `revisions_only_rise`: each is given out once.
 /// - `list_pages_are_complete`: pages in the order of lane and id hold each shop once.
 /// - `list_and_count_agree_with_the_scope`: they hold exactly the shops that
 ///   [`Scope::contains`].
+/// - `damage_is_named_and_left_out`: pages hold every other shop once, and `get` names the damage.
 /// - `regions_and_categories_are_listed`: each once, in order.
 #[async_trait]
 pub trait ShopRepository: Send + Sync + 'static {
@@ -48,7 +52,7 @@ pub trait ShopRepository: Send + Sync + 'static {
         scope: &Scope,
         after: Option<&ShopCursor>,
         limit: usize,
-    ) -> Result<Vec<Shop>, StoreError>;
+    ) -> Result<Found<Vec<Shop>>, StoreError>;
 
     /// How many shops a scope has.
     async fn count(&self, scope: &Scope) -> Result<u64, StoreError>;

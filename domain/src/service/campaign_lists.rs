@@ -1,6 +1,6 @@
 //! The lists of campaigns, as far as they are in memory. All of it can be read again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chunk::ShopList;
 use crate::correlation::Ticket;
@@ -19,6 +19,8 @@ pub(crate) struct CampaignLists {
 struct CampaignList {
     chunks: Vec<ChunkSummary>,
     shops: BTreeMap<u32, ShopList>,
+    /// The chunks whose shops cannot be read, so that they are not read for each reply.
+    damaged: BTreeSet<u32>,
 }
 
 impl CampaignLists {
@@ -42,7 +44,7 @@ impl CampaignLists {
         {
             self.campaigns.remove(&oldest);
         }
-        self.campaigns.insert(revision, CampaignList { chunks, shops: BTreeMap::new() });
+        self.campaigns.insert(revision, CampaignList { chunks, ..CampaignList::default() });
     }
 
     pub(crate) fn shops(&self, revision: Revision, number: u32) -> Option<&ShopList> {
@@ -53,6 +55,23 @@ impl CampaignLists {
         if let Some(list) = self.campaigns.get_mut(&revision) {
             list.shops.extend(lists);
         }
+    }
+
+    /// Whether the shops of a chunk could not be read.
+    pub(crate) fn is_damaged(&self, revision: Revision, number: u32) -> bool {
+        self.campaigns.get(&revision).is_some_and(|list| list.damaged.contains(&number))
+    }
+
+    /// The shops of a chunk cannot be read.
+    pub(crate) fn damaged(&mut self, revision: Revision, number: u32) {
+        if let Some(list) = self.campaigns.get_mut(&revision) {
+            list.damaged.insert(number);
+        }
+    }
+
+    /// What could not be read is read again when it is needed.
+    pub(crate) fn try_again(&mut self) {
+        self.campaigns.values_mut().for_each(|list| list.damaged.clear());
     }
 
     /// Drops a list that is not expected to be needed any more.
@@ -73,7 +92,7 @@ impl CampaignLists {
     /// The answer that a reply gives, where it is for the shop at that place of the list.
     pub(crate) fn answer(&self, ticket: Ticket, chunk: u32, reply: Reply) -> Option<Answer> {
         let list = self.campaigns.get(&ticket.revision)?;
-        let first = list.chunks.get(chunk as usize)?.first;
+        let first = list.chunks.iter().find(|summary| summary.number == chunk)?.first;
         let place = ticket.index.checked_sub(first)? as usize;
         let shop = reply.shop?;
         list.shops.get(&chunk)?.is(place, &shop).then_some(Answer {

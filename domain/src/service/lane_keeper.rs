@@ -9,6 +9,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::damage::Damage;
 use crate::lane::ReplyLane;
 use crate::ports::{Holder, StoreError};
 use crate::service::pacing::{Failures, Pause, Trouble};
@@ -116,6 +117,12 @@ impl LaneKeeper {
     #[must_use]
     pub fn has_open(&self) -> bool {
         self.own.is_none() || self.lanes.values().any(|kept| kept.requester.has_open())
+    }
+
+    /// What is damaged of the campaigns of its lanes, as far as is known. It is left out, and
+    /// tried again after a while.
+    pub fn damaged(&self) -> impl Iterator<Item = &Damage> {
+        self.lanes.values().flat_map(|kept| kept.requester.damaged())
     }
 
     /// Gives every lease back, so that the next requesters need not wait until they run out.
@@ -241,7 +248,10 @@ impl LaneKeeper {
             if self.own.take_if(|own| *own == lane).is_some() {
                 self.look = None;
             }
-        } else if self.own != Some(lane) && kept.requester.has_lease() && !kept.requester.has_open()
+        } else if self.own != Some(lane)
+            && kept.requester.has_lease()
+            && !kept.requester.has_open()
+            && !kept.requester.has_damage()
         {
             let surrendered = kept.requester.surrender().await;
             self.lanes.remove(&lane);

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::campaign::Campaign;
 use crate::correlation::Ticket;
+use crate::damage::{Damage, Found};
 use crate::lane::{Lane, Position, ReplyLane};
 use crate::ports::{
     Answer, CampaignLedger, ChannelError, Clock, Holder, LogError, ReplyLanes, ReplyLog,
@@ -176,10 +177,25 @@ impl LaneRequester {
         self.leased.as_ref().map_or(0, |leased| leased.window.under_way())
     }
 
-    /// Whether a campaign of the lane has open slots, as far as is known.
+    /// Whether a campaign of the lane has open slots, as far as is known, other than such as are
+    /// damaged.
     #[must_use]
     pub fn has_open(&self) -> bool {
-        self.leased.as_ref().is_none_or(|l| l.looked_at.is_none() || !l.sending.is_empty())
+        self.leased.as_ref().is_none_or(|leased| {
+            leased.looked_at.is_none() || leased.sending.values().any(|s| !s.is_set_aside())
+        })
+    }
+
+    /// What is damaged of the lane's campaigns, as far as is known. It is left out, and tried
+    /// again after a while.
+    pub fn damaged(&self) -> impl Iterator<Item = &Damage> {
+        self.leased.iter().flat_map(|leased| leased.damages.iter())
+    }
+
+    /// Whether anything is damaged of the lane's campaigns, as far as is known.
+    #[must_use]
+    pub fn has_damage(&self) -> bool {
+        self.leased.as_ref().is_some_and(|leased| !leased.damages.is_empty())
     }
 
     /// Gives the lease back, so that the next requester need not wait until it runs out.
@@ -238,10 +254,12 @@ impl Desk {
 
     /// Looks up which campaigns there are and how they stand.
     async fn look(&self, leased: &mut Leased, now: Timestamp) -> Result<(), Trouble> {
-        let campaigns = self.ports.ledger.open(&leased.lease).await?;
+        let Found { found: campaigns, damaged } = self.ports.ledger.open(&leased.lease).await?;
         leased.looked_at = Some(now);
         let open: BTreeSet<Revision> = campaigns.iter().map(|c| c.name.revision).collect();
         leased.forget_others(&open);
+        leased.damages.looked(damaged, &open);
+        leased.try_damaged_again(now);
         for campaign in campaigns {
             let revision = campaign.name.revision;
             match leased.sending.get_mut(&revision) {
@@ -260,10 +278,12 @@ impl Desk {
         now: Timestamp,
     ) -> Result<(), Trouble> {
         let revision = campaign.name.revision;
-        let chunks = self.ports.ledger.chunks(revision).await?;
+        let Found { found: chunks, damaged } = self.ports.ledger.chunks(revision).await?;
         leased.forget(revision);
+        leased.damages.forget(revision);
         leased.sending.insert(revision, Sending::new(campaign, &chunks, now));
         leased.keep(revision, chunks);
+        damaged.into_iter().for_each(|damage| leased.meet(damage));
         Ok(())
     }
 
@@ -299,7 +319,7 @@ impl Desk {
             let revision = ticket.revision;
             if !leased.lists.knows(revision) {
                 let chunks = self.ports.ledger.chunks(revision).await?;
-                leased.keep(revision, chunks);
+                leased.keep(revision, chunks.found);
             }
             let Some(number) = leased.lists.chunk_of(ticket) else { continue };
             self.open_lists(leased, revision, &[number]).await?;
@@ -316,11 +336,20 @@ impl Desk {
         revision: Revision,
         numbers: &[u32],
     ) -> Result<(), Trouble> {
-        let is_missing = |number: &u32| leased.lists.shops(revision, *number).is_none();
+        let lists = &leased.lists;
+        let is_missing = |number: &u32| {
+            lists.shops(revision, *number).is_none() && !lists.is_damaged(revision, *number)
+        };
         let missing: Vec<u32> = numbers.iter().copied().filter(is_missing).collect();
         if !missing.is_empty() {
-            let lists = self.ports.ledger.lists(revision, &missing).await?;
-            leased.lists.keep_shops(revision, lists);
+            let Found { found, damaged } = self.ports.ledger.lists(revision, &missing).await?;
+            leased.lists.keep_shops(revision, found);
+            for damage in damaged {
+                if let Some((revision, number)) = damage.item.chunk() {
+                    leased.lists.damaged(revision, number);
+                }
+                leased.meet(damage);
+            }
         }
         Ok(())
     }
@@ -376,6 +405,8 @@ impl Desk {
     }
 
     /// Stores that the chunks of a campaign's parts may have been sent, and makes their requests.
+    /// Damaged ones are set aside; one whose shops cannot be read is not marked, for it is not
+    /// sent.
     async fn mark(
         &self,
         leased: &mut Leased,
@@ -384,18 +415,30 @@ impl Desk {
         outgoing: &mut BTreeMap<Lane, Outgoing>,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let Some(sending) = leased.sending.get(&revision) else { return Ok(()) };
         let numbers: Vec<u32> = parts.iter().map(|part| part.due.number).collect();
+        self.open_lists(leased, revision, &numbers).await?;
+        let Some(sending) = leased.sending.get(&revision) else { return Ok(()) };
+        let is_listed = |number: &u32| leased.lists.shops(revision, *number).is_some();
+        let listed: Vec<u32> = numbers.into_iter().filter(is_listed).collect();
+        if listed.is_empty() {
+            parts.iter().for_each(|part| leased.set_aside(part));
+            return Ok(());
+        }
         let (lease, part) = (&leased.lease, sending.part());
-        let chunks = self.ports.ledger.mark_sent(lease, revision, part, &numbers).await?;
-        if chunks.is_empty() {
+        let marked = self.ports.ledger.mark_sent(lease, revision, part, &listed).await?;
+        let Found { found: chunks, damaged } = marked;
+        if chunks.is_empty() && damaged.iter().all(|damage| damage.item.chunk().is_none()) {
             // The campaign moved on: look it up again before anything else is sent.
             leased.forget(revision);
             leased.looked_at = None;
             return Ok(());
         }
-        self.open_lists(leased, revision, &numbers).await?;
-        leased.begin(parts, &chunks, outgoing, now);
+        let is_marked = |part: &&Part| chunks.iter().any(|c| c.number == part.due.number);
+        let (marked, aside): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(is_marked);
+        aside.into_iter().for_each(|part| leased.set_aside(part));
+        damaged.into_iter().for_each(|damage| leased.meet(damage));
+        let marked: Vec<Part> = marked.into_iter().copied().collect();
+        leased.begin(&marked, &chunks, outgoing, now);
         Ok(())
     }
 

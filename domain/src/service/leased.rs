@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::chunk::Chunk;
+use crate::damage::Damage;
 use crate::lane::{Lane, Position};
 use crate::ports::{ChunkSummary, Lease, Recorded};
 use crate::request::Request;
 use crate::revision::Revision;
 use crate::service::campaign_lists::CampaignLists;
+use crate::service::damages::Damages;
 use crate::service::pacing::is_due;
 use crate::service::send_calls::{SendCalls, SentChunk};
 use crate::service::sending::{Due, Sending};
@@ -31,6 +33,7 @@ pub(crate) struct Leased {
     pub(crate) window: Window,
     pub(crate) sending: BTreeMap<Revision, Sending>,
     pub(crate) lists: CampaignLists,
+    pub(crate) damages: Damages,
     /// How many parts were chosen.
     turns: u64,
     /// The number of each lane's last turn: a higher one is later.
@@ -66,6 +69,7 @@ impl Leased {
             window: Window::new(limits, now),
             sending: BTreeMap::new(),
             lists: CampaignLists::default(),
+            damages: Damages::default(),
             turns: 0,
             last_turns: BTreeMap::new(),
             in_step: false,
@@ -148,6 +152,32 @@ impl Leased {
         }
     }
 
+    /// Sets the chunk of a part aside, which is damaged.
+    pub(crate) fn set_aside(&mut self, part: &Part) {
+        let sending = self.sending.get_mut(&part.revision);
+        if let Some((lane, requests)) = sending.and_then(|s| s.set_aside(part.due)) {
+            self.window.forgotten(lane, requests);
+        }
+    }
+
+    /// A chunk is damaged: what was sent of it is not waited for.
+    pub(crate) fn meet(&mut self, damage: Damage) {
+        let Some((revision, number)) = damage.item.chunk() else { return };
+        let Some(sending) = self.sending.get_mut(&revision) else { return };
+        if let Some((lane, requests)) = sending.set_sent_aside(number) {
+            self.window.forgotten(lane, requests);
+        }
+        self.damages.meet(damage);
+    }
+
+    /// Tries again what is set aside, where it is time for that.
+    pub(crate) fn try_damaged_again(&mut self, now: Timestamp) {
+        if self.damages.is_retried(now) {
+            self.lists.try_again();
+            self.sending.values_mut().for_each(Sending::try_again);
+        }
+    }
+
     /// Makes the requests of parts whose chunks were marked as sent, and takes them for under
     /// way.
     pub(crate) fn begin(
@@ -163,6 +193,7 @@ impl Leased {
             let Some(sending) = self.sending.get_mut(revision) else { continue };
             let shops = self.lists.shops(*revision, due.number);
             let requests = sending.begin(*due, *most, (chunk, shops), now);
+            self.damages.mended(*revision, due.number);
             if requests.is_empty() {
                 self.lists.drop_shops(*revision, due.number);
                 continue;
@@ -246,8 +277,10 @@ impl Leased {
             }
             if open == 0 {
                 self.lists.drop_shops(revision, number);
+                self.damages.mended(revision, number);
             }
         }
+        recorded.damaged.into_iter().for_each(|damage| self.meet(damage));
         for campaign in recorded.campaigns {
             if campaign.state.open() == 0 {
                 self.forget(campaign.name.revision);

@@ -43,6 +43,8 @@ pub(crate) struct Sending {
     lanes: BTreeMap<Lane, InLane>,
     /// Chunks of which requests were sent, and which have open slots.
     under_way: BTreeMap<u32, UnderWay>,
+    /// Chunks that are damaged, each as it is to be sent once it was mended.
+    aside: BTreeMap<u32, Due>,
 }
 
 /// How a campaign stands in a request lane.
@@ -82,7 +84,7 @@ impl Sending {
             let queue = &mut lanes.entry(lane).or_insert_with(|| InLane::new(now)).queue;
             if is_backwards { queue.push_front(due) } else { queue.push_back(due) }
         }
-        Self { campaign, lanes, under_way: BTreeMap::new() }
+        Self { campaign, lanes, under_way: BTreeMap::new(), aside: BTreeMap::new() }
     }
 
     /// The phase and attempt that are sent now.
@@ -135,6 +137,39 @@ impl Sending {
         if let Some(in_lane) = self.lanes.get_mut(&due.lane) {
             in_lane.queue.push_front(due);
         }
+    }
+
+    /// Sets a damaged chunk aside that was taken from its queue. Returns how many requests are not
+    /// waited for any more.
+    pub(crate) fn set_aside(&mut self, due: Due) -> Option<(Lane, u32)> {
+        self.aside.insert(due.number, Due { from: 0, again: true, ..due });
+        let UnderWay { lane, requests, .. } = self.under_way.remove(&due.number)?;
+        Some((lane, requests))
+    }
+
+    /// Sets a damaged chunk aside of which requests were sent. Returns how many of them are not
+    /// waited for any more.
+    pub(crate) fn set_sent_aside(&mut self, number: u32) -> Option<(Lane, u32)> {
+        let UnderWay { lane, open, .. } = *self.under_way.get(&number)?;
+        if let Some(in_lane) = self.lanes.get_mut(&lane) {
+            in_lane.queue.retain(|due| due.number != number);
+        }
+        self.set_aside(Due { number, lane, from: 0, open, again: true })
+    }
+
+    /// Queues again what was set aside, behind everything else.
+    pub(crate) fn try_again(&mut self) {
+        for (_, due) in std::mem::take(&mut self.aside) {
+            if let Some(in_lane) = self.lanes.get_mut(&due.lane) {
+                in_lane.queue.push_back(due);
+            }
+        }
+    }
+
+    /// Whether nothing of it can be done but what was set aside.
+    pub(crate) fn is_set_aside(&self) -> bool {
+        let is_queued = self.lanes.values().any(|in_lane| !in_lane.queue.is_empty());
+        !self.aside.is_empty() && self.under_way.is_empty() && !is_queued
     }
 
     /// Makes at most `most` requests of a chunk that was taken, and takes them for under way;

@@ -7,5 +7,6 @@ mod batch;
 mod campaign;
 mod judge;
 mod precedence;
+mod repair;
 mod scope;
 mod window;

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
     Batch, Campaign, CampaignId, CampaignRef, Change, Code, Loaded, Position, Replaced, Revision,
-    ShopImport,
+    ShopImport, StoredItem,
 };
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::StoreHarness;
 use crate::owner::{Owner, id_at, record};
 use crate::scene::{
     BASE, activate, by_the_rules, campaign, import, kind, lasting_log, limit, metres, named,
-    narrow, radius, row, shop, shops_in,
+    narrow, radius, row, shop, shops_in, stranger_in,
 };
 
 /// A batch that fails in its last shop has changed neither shop, lane nor receipts.
@@ -129,6 +129,27 @@ pub async fn bad_data_is_named(harness: &dyn StoreHarness) {
     assert_eq!(radius(&store, &ids[1]).await, 3_000);
 }
 
+/// A shop that has lost what is in force there is told from one that never was, and stands in the
+/// way of nobody else.
+pub async fn orphan_is_no_unknown_shop(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let mut owner = Owner::of(&store, LANE).await;
+    let stranger = stranger_in(store.shops.lanes(), LANE);
+    let receipt = owner.change(&stranger, narrow("3km")).await;
+    assert_eq!(receipt.entries[0].outcome.code, Some(Code::UnknownShop));
+    if !harness.lose(&StoredItem::State(ids[0].to_string())).await {
+        return;
+    }
+    let at = owner.claim.applied_next.0;
+    match owner.try_apply(&owner.batch(vec![record(at, &ids[0], narrow("3km"))])).await {
+        Err(StoreError::BadData { what }) => assert!(what.contains(ids[0].as_str()), "{what}"),
+        other => panic!("{other:?}"),
+    }
+    owner.change(&ids[1], narrow("3km")).await;
+    assert_eq!(radius(&store, &ids[1]).await, 3_000);
+}
+
 /// A campaign counts as known by revision and id together.
 pub async fn unknown_campaigns_are_not_loaded(harness: &dyn StoreHarness) {
     let store = harness.store();
@@ -179,7 +200,7 @@ pub async fn apply_keeps_what_was_decided(harness: &dyn StoreHarness) {
         };
         store.ledger.apply(&batch, &decide).await.unwrap();
         owner.claim.applied_next = batch.to();
-        let stored = store.shops.list(&named(&ids), None, 5_000).await.unwrap();
+        let stored = store.shops.list(&named(&ids), None, 5_000).await.unwrap().found;
         let stored: Vec<_> = stored.into_iter().map(|shop| Some(shop.state)).collect();
         let judged: Vec<_> = judged.into_inner().unwrap().into_iter().map(|s| s.state).collect();
         assert_eq!(judged.len(), 2_000);

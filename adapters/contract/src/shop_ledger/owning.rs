@@ -97,7 +97,7 @@ pub async fn apply_sees_the_batch_before_it(harness: &dyn StoreHarness) {
         }
         owner.claim.applied_next = later.to();
     }
-    for shop in store.shops.list(&named(&ids[..100]), None, 100).await.unwrap() {
+    for shop in store.shops.list(&named(&ids[..100]), None, 100).await.unwrap().found {
         assert_eq!(shop.state.version, 1 + 2 * ROUNDS, "{}", shop.id);
     }
 }

@@ -84,7 +84,7 @@ pub async fn import_beside_a_batch_loses_nothing(harness: &dyn StoreHarness) {
     }
     let imports = importer.stop().await;
     assert!(0 < imports);
-    for shop in store.shops.list(&named(&ids), None, SHOPS).await.unwrap() {
+    for shop in store.shops.list(&named(&ids), None, SHOPS).await.unwrap().found {
         assert_eq!(shop.state.version, 1 + BATCHES + imports);
         assert_eq!((shop.state.radius, shop.state.active.len()), (metres(1_039), 1));
     }
@@ -107,7 +107,7 @@ pub async fn import_beside_a_zombie_loses_nothing(harness: &dyn StoreHarness) {
     let receipts = Owner::of(&store, LANE).await.receipts().await;
     assert_eq!(receipts.len() as u64, BATCHES);
     receipts.iter().for_each(check_all_took_effect);
-    for shop in store.shops.list(&named(&ids), None, SHOPS).await.unwrap() {
+    for shop in store.shops.list(&named(&ids), None, SHOPS).await.unwrap().found {
         assert_eq!(shop.state.version, 1 + BATCHES + imports);
     }
 }
@@ -145,7 +145,7 @@ pub async fn import_beside_an_end_releases_every_shop(harness: &dyn StoreHarness
         assert_eq!((ended.state, ended.unreleased), (CampaignState::Ended, 0));
     }
     importer.stop().await;
-    for shop in store.shops.list(&named(&ids), None, SHOPS).await.unwrap() {
+    for shop in store.shops.list(&named(&ids), None, SHOPS).await.unwrap().found {
         assert_eq!((shop.state.radius, shop.state.active.len()), (metres(BASE), 0));
     }
 }
@@ -203,7 +203,7 @@ pub async fn imports_at_once_add_each_shop_once(harness: &dyn StoreHarness) {
         let shops = ids.len() as u64;
         assert_eq!((added, updated), (shops, (IMPORTS - 1) * shops));
         let newest = imported.iter().map(|(revision, _)| *revision).max().unwrap();
-        for shop in store.shops.list(&named(ids), None, ids.len()).await.unwrap() {
+        for shop in store.shops.list(&named(ids), None, ids.len()).await.unwrap().found {
             assert_eq!((shop.state.base.revision, shop.state.version), (newest, IMPORTS));
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
     Change, Code, DecidedBy, ImportBatch, ImportEntry, ImportNumber, ImportReceipt, Imported, Lane,
-    RELEASED_KEPT, Revision, ShopId, ShopImport, Standing,
+    RELEASED_KEPT, Revision, ShopId, ShopImport, Standing, StoredItem,
 };
 
 use super::LANE;
@@ -158,6 +158,26 @@ pub async fn import_keeps_released_causes(harness: &dyn StoreHarness) {
     assert_eq!(state.released, []);
 }
 
+/// Each half of a shop comes back, and the other one is what it was.
+pub async fn import_completes_orphans(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    Owner::of(&store, LANE).await.change(&ids[0], narrow("3km")).await;
+    let before = shop(&store, &ids[0]).await;
+    let lost = [StoredItem::Profile(ids[0].to_string()), StoredItem::State(ids[1].to_string())];
+    for item in &lost {
+        if !harness.lose(item).await {
+            return;
+        }
+    }
+    assert_eq!(store.shops.get(&ids[0]).await.unwrap(), None);
+    import(&store, &ids.iter().map(row).collect::<Vec<_>>()).await;
+    let after = shop(&store, &ids[0]).await;
+    assert_eq!((after.profile, after.state.active), (before.profile, before.state.active));
+    assert_eq!(after.state.radius, metres(3_000));
+    assert_eq!(radius(&store, &ids[1]).await, BASE);
+}
+
 /// What was stored before an import stopped is brought in once more, and then the rest.
 pub async fn import_can_be_repeated(harness: &dyn StoreHarness) {
     let store = harness.store();
@@ -173,7 +193,7 @@ pub async fn import_can_be_repeated(harness: &dyn StoreHarness) {
     for batch in &batches {
         store.shops.import(batch, terms(second)).await.unwrap();
     }
-    let shops = store.shops.list(&named(&ids), None, 1_000).await.unwrap();
+    let shops = store.shops.list(&named(&ids), None, 1_000).await.unwrap().found;
     assert_eq!(shops.len(), ids.len());
     for shop in shops {
         assert_eq!((shop.state.radius, shop.state.base.radius), (metres(8_000), metres(8_000)));

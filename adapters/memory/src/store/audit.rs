@@ -69,6 +69,34 @@ impl MemoryStore {
         self.tables().is_leased(lane, self.clock.now())
     }
 
+    /// Makes a campaign unreadable, but for its chunks.
+    pub fn spoil_campaign(&self, revision: Revision) {
+        if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
+            stored.is_spoiled = true;
+        }
+    }
+
+    /// Makes the outcomes of a chunk unreadable.
+    pub fn spoil_outcomes(&self, revision: Revision, number: u32) {
+        if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
+            stored.spoiled.insert(number);
+        }
+    }
+
+    /// Makes the shops of a chunk unreadable.
+    pub fn spoil_list(&self, revision: Revision, number: u32) {
+        if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
+            stored.spoiled_lists.insert(number);
+        }
+    }
+
+    /// Makes the shops of a chunk readable again, as a backup that is restored would.
+    pub fn unspoil_list(&self, revision: Revision, number: u32) {
+        if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
+            stored.spoiled_lists.remove(&number);
+        }
+    }
+
     /// Makes what is stored of a shop unreadable, as a damaged disk would. Every call that
     /// needs it is then [`StoreError::BadData`](catchment_domain::ports::StoreError).
     pub fn spoil(&self, id: &ShopId) {

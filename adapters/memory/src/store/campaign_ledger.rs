@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Phase, Position, ReplyLane, Revision, ShopList,
-    Timestamp,
+    Attempt, Campaign, CampaignState, Chunk, Damage, Found, Phase, Position, ReplyLane, Revision,
+    ShopList, Timestamp,
 };
 
 use super::campaigns::StoredCampaign;
@@ -14,34 +14,46 @@ use super::{MemoryStore, Tables};
 
 #[async_trait]
 impl CampaignLedger for MemoryStore {
-    async fn open(&self, lease: &Lease) -> Result<Vec<Campaign>, StoreError> {
+    async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
         let mut tables = self.tables();
         let now = self.clock.now();
         tables.leased(lease)?;
-        for stored in tables.campaigns.values_mut() {
+        for stored in tables.campaigns.values_mut().filter(|stored| !stored.is_spoiled) {
             stored.campaign.reply_lane.get_or_insert(lease.lane);
         }
-        tables.end_what_is_over(lease.lane, now);
-        let campaigns = tables.campaigns.values().map(|stored| &stored.campaign);
+        let mut damaged = tables.end_what_is_over(lease.lane, now);
+        let of_lane = tables.campaigns.values().filter(|stored| {
+            stored.campaign.reply_lane.is_none_or(|lane| lane == lease.lane)
+                && stored.campaign.state != CampaignState::Ended
+        });
+        damaged.extend(of_lane.filter_map(|stored| stored.read().err()));
+        let campaigns = tables.campaigns.values().filter_map(|stored| stored.read().ok());
         let open = campaigns.filter(|campaign| is_open_in(campaign, lease.lane));
-        Ok(open.cloned().collect())
+        Ok(Found { found: open.cloned().collect(), damaged })
     }
 
-    async fn chunks(&self, revision: Revision) -> Result<Vec<ChunkSummary>, StoreError> {
+    async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
         let tables = self.tables();
         let chunks = tables.campaigns.get(&revision).map(|stored| &stored.chunks);
-        Ok(chunks.into_iter().flatten().map(summary).collect())
+        Ok(Found::whole(chunks.into_iter().flatten().map(summary).collect()))
     }
 
     async fn lists(
         &self,
         revision: Revision,
         numbers: &[u32],
-    ) -> Result<Vec<(u32, ShopList)>, StoreError> {
+    ) -> Result<Found<Vec<(u32, ShopList)>>, StoreError> {
         let tables = self.tables();
         let stored = tables.campaigns.get(&revision);
-        let list = |number: &u32| Some((*number, stored?.chunk(*number)?.0.clone()));
-        Ok(numbers.iter().filter_map(list).collect())
+        let mut lists: Found<Vec<(u32, ShopList)>> = Found::default();
+        for number in numbers {
+            match stored.and_then(|stored| stored.list(*number)) {
+                Some(Ok(list)) => lists.found.push((*number, list.clone())),
+                Some(Err(damage)) => lists.damaged.push(damage),
+                None => {}
+            }
+        }
+        Ok(lists)
     }
 
     async fn mark_sent(
@@ -50,21 +62,30 @@ impl CampaignLedger for MemoryStore {
         revision: Revision,
         (phase, attempt): (Phase, Attempt),
         numbers: &[u32],
-    ) -> Result<Vec<Chunk>, StoreError> {
+    ) -> Result<Found<Vec<Chunk>>, StoreError> {
         let mut tables = self.tables();
         tables.leased(lease)?;
-        let stored = tables.campaigns.get_mut(&revision);
-        let stored = stored.filter(|stored| {
-            stored.campaign.reply_lane == Some(lease.lane)
-                && may_send(&stored.campaign, phase, attempt)
-        });
-        let Some(StoredCampaign { chunks, .. }) = stored else { return Ok(Vec::new()) };
-        let mut marked = Vec::with_capacity(numbers.len());
-        for chunk in chunks.iter_mut().filter(|chunk| numbers.contains(&chunk.number)) {
+        let mut marked: Found<Vec<Chunk>> = Found::default();
+        let Some(stored) = tables.campaigns.get_mut(&revision) else { return Ok(marked) };
+        if let Err(damage) = stored.read() {
+            marked.damaged.push(damage);
+            return Ok(marked);
+        }
+        let is_of_lane = stored.campaign.reply_lane == Some(lease.lane);
+        if !is_of_lane || !may_send(&stored.campaign, phase, attempt) {
+            return Ok(marked);
+        }
+        let named = stored.chunks.iter().filter(|chunk| numbers.contains(&chunk.number));
+        marked.damaged = named.filter_map(|chunk| stored.outcomes(chunk).err()).collect();
+        let StoredCampaign { chunks, spoiled, .. } = stored;
+        let is_marked = |chunk: &&mut Chunk| {
+            numbers.contains(&chunk.number) && !spoiled.contains(&chunk.number)
+        };
+        for chunk in chunks.iter_mut().filter(is_marked) {
             if phase == Phase::Activation {
                 chunk.sent = Some(attempt);
             }
-            marked.push(chunk.clone());
+            marked.found.push(chunk.clone());
         }
         Ok(marked)
     }
@@ -86,13 +107,16 @@ impl CampaignLedger for MemoryStore {
         for ((revision, number), answers) in by_chunk {
             let stored = tables.campaigns.get_mut(&revision);
             let stored = stored.filter(|stored| stored.campaign.reply_lane == Some(lease.lane));
-            let Some((counted, open)) = stored.and_then(|stored| stored.record(number, &answers))
-            else {
-                continue;
-            };
-            recorded.counted += counted;
-            recorded.open.push((revision, number, open));
+            match stored.and_then(|stored| stored.record(number, &answers)) {
+                None => {}
+                Some(Err(damage)) => recorded.damaged.push(damage),
+                Some(Ok((counted, open))) => {
+                    recorded.counted += counted;
+                    recorded.open.push((revision, number, open));
+                }
+            }
         }
+        recorded.damaged.dedup();
         let touched: BTreeSet<Revision> = recorded.open.iter().map(|(r, _, _)| *r).collect();
         let touched = touched.iter().filter_map(|revision| tables.campaigns.get(revision));
         recorded.campaigns = touched.map(|stored| stored.campaign.clone()).collect();
@@ -103,16 +127,22 @@ impl CampaignLedger for MemoryStore {
 impl Tables {
     /// Ends the campaigns of a lane whose time is over, and those that were replaced once
     /// their successors are through. The newest first, so that a chain of them ends in one go.
-    fn end_what_is_over(&mut self, lane: ReplyLane, now: Timestamp) {
-        let of_lane = self.campaigns.values().rev().map(|stored| &stored.campaign);
+    /// Returns what is damaged of those that cannot be ended for that.
+    fn end_what_is_over(&mut self, lane: ReplyLane, now: Timestamp) -> Vec<Damage> {
+        let mut damaged = Vec::new();
+        let of_lane = self.campaigns.values().rev().filter_map(|stored| stored.read().ok());
         let of_lane = of_lane.filter(|campaign| campaign.reply_lane == Some(lane));
         let revisions: Vec<Revision> = of_lane.map(|campaign| campaign.name.revision).collect();
         for revision in revisions {
             let Some(took_over) = self.took_over(revision, now) else { continue };
-            if let Some(stored) = self.campaigns.get_mut(&revision) {
+            let Some(stored) = self.campaigns.get_mut(&revision) else { continue };
+            let damages = stored.chunks.iter().filter_map(|chunk| stored.outcomes(chunk).err());
+            damaged.extend(damages);
+            if stored.whole().is_ok() {
                 stored.end(&took_over);
             }
         }
+        damaged
     }
 
     /// The shops of a campaign that is to be ended where another took its place; `None` while
@@ -133,14 +163,18 @@ impl Tables {
     }
 
     fn successor(&self, campaign: &Campaign) -> Option<&StoredCampaign> {
-        campaign.replaced_by.and_then(|by| self.campaigns.get(&by))
+        campaign.replaced_by.and_then(|by| self.campaigns.get(&by)).filter(|by| !by.is_spoiled)
     }
 }
 
 impl StoredCampaign {
     /// Enters answers in a chunk. Returns how many counted and how many slots are open then;
     /// `None` where there is no such chunk.
-    fn record(&mut self, number: u32, answers: &[&Answer]) -> Option<(u32, u32)> {
+    fn record(&mut self, number: u32, answers: &[&Answer]) -> Option<Result<(u32, u32), Damage>> {
+        let damaged = self.chunks.get(number as usize).map(|chunk| self.outcomes(chunk).err())?;
+        if let Some(damage) = self.read().err().or(damaged) {
+            return Some(Err(damage));
+        }
         let Self { campaign, chunks, .. } = self;
         let chunk = chunks.get_mut(number as usize)?;
         let before = chunk.lacking();
@@ -150,7 +184,7 @@ impl StoredCampaign {
         }
         let now = chunk.lacking();
         *campaign = campaign.clone().recorded(before, now);
-        Some((counted, now.open))
+        Some(Ok((counted, now.open)))
     }
 }
 

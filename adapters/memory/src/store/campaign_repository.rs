@@ -5,8 +5,8 @@ use catchment_domain::ports::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
 };
 use catchment_domain::{
-    Campaign, CampaignError, Chunk, Command, Deadline, Draft, MAX_SHOPS, Phase, Revision,
-    ShopCursor, ShopList, Slot, Status,
+    Campaign, CampaignError, Chunk, Command, Damage, Deadline, Draft, Found, MAX_SHOPS, Phase,
+    Revision, ShopCursor, ShopList, Slot, Status,
 };
 
 use super::campaigns::StoredCampaign;
@@ -30,11 +30,20 @@ impl CampaignRepository for MemoryStore {
     }
 
     async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError> {
-        Ok(self.tables().campaigns.get(&revision).map(|stored| stored.campaign.clone()))
+        let tables = self.tables();
+        let campaign = tables.campaigns.get(&revision).map(|stored| stored.read().cloned());
+        campaign.transpose().map_err(|Damage { what, .. }| StoreError::BadData { what })
     }
 
-    async fn list(&self) -> Result<Vec<Campaign>, StoreError> {
-        Ok(self.tables().campaigns.values().map(|stored| stored.campaign.clone()).collect())
+    async fn list(&self) -> Result<Found<Vec<Campaign>>, StoreError> {
+        let mut campaigns: Found<Vec<Campaign>> = Found::default();
+        for stored in self.tables().campaigns.values() {
+            match stored.read() {
+                Ok(campaign) => campaigns.found.push(campaign.clone()),
+                Err(damage) => campaigns.damaged.push(damage),
+            }
+        }
+        Ok(campaigns)
     }
 
     async fn command(
@@ -45,9 +54,10 @@ impl CampaignRepository for MemoryStore {
         let mut tables = self.tables();
         let now = self.clock.now();
         let stored = tables.campaigns.get(&revision).ok_or(CampaignError::Unknown(revision))?;
-        let deadline = Deadline::of_attempt(now, tables.mark(), stored.campaign.timeout);
+        let campaign = stored.whole()?.clone();
+        let deadline = Deadline::of_attempt(now, tables.mark(), campaign.timeout);
         let mut chunks = stored.chunks.clone();
-        let campaign = stored.campaign.clone().command(command, &mut chunks, deadline)?;
+        let campaign = campaign.command(command, &mut chunks, deadline)?;
         if let Some(stored) = tables.campaigns.get_mut(&revision) {
             stored.campaign = campaign.clone();
             stored.chunks = chunks;
@@ -55,11 +65,14 @@ impl CampaignRepository for MemoryStore {
         Ok(campaign)
     }
 
-    async fn tallies(&self, revision: Revision) -> Result<Tallies, StoreError> {
+    async fn tallies(&self, revision: Revision) -> Result<Found<Tallies>, StoreError> {
         let tables = self.tables();
-        let tallies = tables.campaigns.get(&revision).map(|stored| Tallies {
-            activation: stored.tally(Chunk::activations),
-            release: stored.tally(Chunk::releases),
+        let tallies = tables.campaigns.get(&revision).map(|stored| Found {
+            found: Tallies {
+                activation: stored.tally(Chunk::activations),
+                release: stored.tally(Chunk::releases),
+            },
+            damaged: stored.chunks.iter().filter_map(|c| stored.outcomes(c).err()).collect(),
         });
         Ok(tallies.unwrap_or_default())
     }
@@ -70,16 +83,29 @@ impl CampaignRepository for MemoryStore {
         filter: OutcomeFilter,
         from: u32,
         limit: usize,
-    ) -> Result<Vec<ShopOutcome>, StoreError> {
+    ) -> Result<Found<Vec<ShopOutcome>>, StoreError> {
         let tables = self.tables();
-        let Some(stored) = tables.campaigns.get(&revision) else { return Ok(Vec::new()) };
-        let chunks = stored.lists.iter().zip(&stored.chunks);
-        let behind =
-            chunks.filter(|(list, chunk)| (from as usize) < chunk.first as usize + list.len());
-        let outcomes = behind.flat_map(|(list, chunk)| outcomes(list, chunk, filter.phase));
-        let outcomes =
-            outcomes.filter(|outcome| from <= outcome.index && holds(filter.status, outcome.slot));
-        Ok(outcomes.take(limit).collect())
+        let mut page: Found<Vec<ShopOutcome>> = Found::default();
+        let Some(stored) = tables.campaigns.get(&revision) else { return Ok(page) };
+        let behind = stored.chunks.iter();
+        let behind = behind.filter(|chunk| (from as usize) < chunk.first as usize + chunk.len());
+        for chunk in behind {
+            if limit <= page.found.len() {
+                break;
+            }
+            match (stored.list(chunk.number), stored.outcomes(chunk)) {
+                (Some(Ok(list)), Ok(chunk)) => {
+                    let outcomes = outcomes(list, chunk, filter.phase).filter(|outcome| {
+                        from <= outcome.index && holds(filter.status, outcome.slot)
+                    });
+                    page.found.extend(outcomes);
+                }
+                (_, Err(damage)) | (Some(Err(damage)), Ok(_)) => page.damaged.push(damage),
+                (None, Ok(_)) => {}
+            }
+        }
+        page.found.truncate(limit);
+        Ok(page)
     }
 }
 
@@ -104,10 +130,11 @@ fn check_size(shops: usize) -> Result<u32, CampaignError> {
 }
 
 impl Tables {
-    fn replaceable(&self, old: Revision) -> Result<Campaign, CampaignError> {
+    fn replaceable(&self, old: Revision) -> Result<Campaign, CommandError> {
         let stored = self.campaigns.get(&old).ok_or(CampaignError::Unknown(old))?;
-        stored.campaign.check_replaceable()?;
-        Ok(stored.campaign.clone())
+        let campaign = stored.read().map_err(|Damage { what, .. }| StoreError::BadData { what })?;
+        campaign.check_replaceable()?;
+        Ok(campaign.clone())
     }
 }
 

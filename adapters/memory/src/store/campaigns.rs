@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    CHUNK_SHOPS, Campaign, Chunk, Deadline, ShopCursor, ShopList, Slot, Status, Tally,
+    CHUNK_SHOPS, Campaign, Chunk, Damage, Deadline, ShopCursor, ShopList, Slot, Status, StoredItem,
+    Tally,
 };
 
 use super::Tables;
@@ -14,6 +16,17 @@ pub(super) struct StoredCampaign {
     /// The shops of each chunk.
     pub(super) lists: Vec<ShopList>,
     pub(super) chunks: Vec<Chunk>,
+    /// Whether the campaign cannot be read.
+    pub(super) is_spoiled: bool,
+    /// The chunks whose outcomes cannot be read.
+    pub(super) spoiled: BTreeSet<u32>,
+    /// The chunks whose shops cannot be read.
+    pub(super) spoiled_lists: BTreeSet<u32>,
+}
+
+/// An item that was made unreadable.
+pub(super) fn damage(item: StoredItem) -> Damage {
+    Damage { what: format!("{item} cannot be read"), item }
 }
 
 impl StoredCampaign {
@@ -31,17 +44,41 @@ impl StoredCampaign {
                 first += u32::try_from(part.len()).unwrap_or(u32::MAX);
             }
         }
-        Self { campaign, lists, chunks }
+        let (spoiled, spoiled_lists) = (BTreeSet::new(), BTreeSet::new());
+        Self { campaign, lists, chunks, is_spoiled: false, spoiled, spoiled_lists }
     }
 
-    pub(super) fn chunk(&self, number: u32) -> Option<(&ShopList, &Chunk)> {
-        let number = number as usize;
-        Some((self.lists.get(number)?, self.chunks.get(number)?))
+    /// The campaign, where it can be read.
+    pub(super) fn read(&self) -> Result<&Campaign, Damage> {
+        let item = StoredItem::Campaign(self.campaign.name.revision);
+        if self.is_spoiled { Err(damage(item)) } else { Ok(&self.campaign) }
+    }
+
+    /// The shops of a chunk, where they can be read; `None` where there is no such chunk.
+    pub(super) fn list(&self, number: u32) -> Option<Result<&ShopList, Damage>> {
+        let list = self.lists.get(number as usize)?;
+        let item = StoredItem::List(self.campaign.name.revision, number);
+        Some(if self.spoiled_lists.contains(&number) { Err(damage(item)) } else { Ok(list) })
+    }
+
+    /// The outcomes of a chunk, where they can be read.
+    pub(super) fn outcomes<'a>(&self, chunk: &'a Chunk) -> Result<&'a Chunk, Damage> {
+        let item = StoredItem::Outcomes(self.campaign.name.revision, chunk.number);
+        if self.spoiled.contains(&chunk.number) { Err(damage(item)) } else { Ok(chunk) }
+    }
+
+    /// Fails where the campaign, or the outcomes of any chunk, cannot be read.
+    pub(super) fn whole(&self) -> Result<&Campaign, StoreError> {
+        let chunks = self.chunks.iter().filter_map(|chunk| self.outcomes(chunk).err());
+        match self.read().err().into_iter().chain(chunks).next() {
+            None => Ok(&self.campaign),
+            Some(Damage { what, .. }) => Err(StoreError::BadData { what }),
+        }
     }
 
     /// Ends it for what is left, except at the shops that `took_over` names.
     pub(super) fn end(&mut self, took_over: &BTreeSet<String>) {
-        let Self { campaign, lists, chunks } = self;
+        let Self { campaign, lists, chunks, .. } = self;
         let is_replaced = |chunk: &Chunk, place: usize| {
             let list = lists.get(chunk.number as usize);
             list.and_then(|list| list.get(place)).is_some_and(|shop| took_over.contains(shop))
@@ -60,7 +97,8 @@ impl StoredCampaign {
 
     pub(super) fn tally<'a>(&'a self, slots: impl Fn(&'a Chunk) -> &'a [Slot]) -> Tally {
         let mut tally = Tally::default();
-        self.chunks.iter().for_each(|chunk| tally.add(slots(chunk)));
+        let chunks = self.chunks.iter().filter(|chunk| self.outcomes(chunk).is_ok());
+        chunks.for_each(|chunk| tally.add(slots(chunk)));
         tally
     }
 }

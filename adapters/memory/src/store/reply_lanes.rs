@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
-use catchment_domain::{Epoch, LogIdentity, Position, ReplyLane, Timestamp};
+use catchment_domain::{CampaignState, Epoch, LogIdentity, Position, ReplyLane, Timestamp};
 
 use super::lanes::check_log_may_change;
 use super::{MemoryStore, Tables};
@@ -92,10 +92,13 @@ impl ReplyLanes for MemoryStore {
     async fn orphans(&self) -> Result<Vec<ReplyLane>, StoreError> {
         let tables = self.tables();
         let now = self.clock.now();
-        let unfinished = tables.campaigns.values().map(|stored| &stored.campaign);
-        let unfinished = unfinished
-            .filter(|campaign| 0 < campaign.state.open() || tables.is_to_be_ended(campaign, now));
-        let lanes: BTreeSet<ReplyLane> = unfinished.filter_map(|c| c.reply_lane).collect();
+        let unfinished = tables.campaigns.values().filter(|stored| {
+            let campaign = &stored.campaign;
+            let is_damaged = stored.is_spoiled && campaign.state != CampaignState::Ended;
+            is_damaged || 0 < campaign.state.open() || tables.is_to_be_ended(campaign, now)
+        });
+        let lanes = unfinished.filter_map(|stored| stored.campaign.reply_lane);
+        let lanes: BTreeSet<ReplyLane> = lanes.collect();
         Ok(lanes.into_iter().filter(|lane| !tables.is_leased(*lane, now)).collect())
     }
 }

@@ -6,8 +6,8 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{
-    ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes, Profile,
-    Revision, Scope, Shop, ShopCursor, ShopId,
+    Damage, Found, ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes,
+    Profile, Revision, Scope, Shop, ShopCursor, ShopId, StoredItem,
 };
 
 use super::{MemoryStore, ShopRow, Tables};
@@ -27,12 +27,25 @@ impl ShopRepository for MemoryStore {
         scope: &Scope,
         after: Option<&ShopCursor>,
         limit: usize,
-    ) -> Result<Vec<Shop>, StoreError> {
+    ) -> Result<Found<Vec<Shop>>, StoreError> {
         let tables = self.tables();
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         let shops = tables.shops.range::<ShopCursor, _>((after, Bound::Unbounded));
         let shops = shops.filter(|(key, row)| scope.contains(&key.id, &row.profile));
-        shops.take(limit).map(|(key, row)| row.shop(&key.id)).collect()
+        let mut page: Found<Vec<Shop>> = Found::default();
+        for (key, row) in shops {
+            if page.found.len() == limit {
+                break;
+            }
+            match row.shop(&key.id) {
+                Ok(shop) => page.found.push(shop),
+                Err(StoreError::BadData { what }) => {
+                    page.damaged.push(Damage { item: StoredItem::State(key.id.to_string()), what });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(page)
     }
 
     async fn count(&self, scope: &Scope) -> Result<u64, StoreError> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use catchment_contract::{Capabilities, Log, LogHarness, Store, StoreHarness};
 use catchment_domain::ports::{Clock, ReplyLog, RequestLog};
 use catchment_domain::{
-    Lane, Lanes, LogIdentity, Position, ReplyLane, RequestId, ShopId, Timestamp,
+    Lane, Lanes, LogIdentity, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 
@@ -36,6 +36,7 @@ impl StoreHarness for StoreInMemory {
             campaigns: Arc::<MemoryStore>::clone(&self.store),
             campaign_ledger: Arc::<MemoryStore>::clone(&self.store),
             reply_lanes: Arc::<MemoryStore>::clone(&self.store),
+            repairs: Arc::<MemoryStore>::clone(&self.store),
         }
     }
 
@@ -53,6 +54,23 @@ impl StoreHarness for StoreInMemory {
 
     async fn corrupt(&self, shop: &ShopId) {
         self.store.spoil(shop);
+    }
+
+    async fn damage(&self, item: &StoredItem) {
+        match item {
+            StoredItem::Campaign(revision) => self.store.spoil_campaign(*revision),
+            StoredItem::List(revision, number) => self.store.spoil_list(*revision, *number),
+            StoredItem::Outcomes(revision, number) => {
+                self.store.spoil_outcomes(*revision, *number);
+            }
+            StoredItem::Profile(shop) | StoredItem::State(shop) => {
+                self.store.spoil(&shop.parse().unwrap());
+            }
+        }
+    }
+
+    async fn lose(&self, _: &StoredItem) -> bool {
+        false
     }
 
     async fn reopened(&self) -> Option<Store> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    Answer, CampaignLedger, CampaignRepository, ChunkSummary, Holder, Lease, Recorded,
+    Answer, CampaignLedger, CampaignRepository, ChunkSummary, Holder, Lease, Recorded, Repairs,
     ReplyChannel, ReplyLog, RequestLog, ShopRepository, StoreError,
 };
 use catchment_domain::service::{
@@ -14,9 +14,10 @@ use catchment_domain::service::{
     RequesterTerms, Rules, ServiceError, Step,
 };
 use catchment_domain::{
-    Attempt, Campaign, CampaignId, Chunk, Draft, ImportBatch, ImportTerms, Lane, Lanes, Location,
-    LogIdentity, Nonce, Phase, Policy, Position, Profile, Radius, Rank, ReplyLane, Revision, Scope,
-    ShopImport, ShopList, Timestamp, TriggerRule, WindowLimits,
+    Attempt, Campaign, CampaignId, CampaignState, Chunk, Draft, Found, ImportBatch, ImportTerms,
+    Lane, Lanes, Location, LogIdentity, Nonce, Phase, Policy, Position, Profile, Radius, Rank,
+    Repair, RepairTerms, ReplyLane, Revision, Scope, ShopImport, ShopList, StoredItem, Timestamp,
+    TriggerRule, WindowLimits,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -111,15 +112,19 @@ fn away() -> StoreError {
 
 #[async_trait]
 impl CampaignLedger for Away {
-    async fn open(&self, _: &Lease) -> Result<Vec<Campaign>, StoreError> {
+    async fn open(&self, _: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
         Err(away())
     }
 
-    async fn chunks(&self, _: Revision) -> Result<Vec<ChunkSummary>, StoreError> {
+    async fn chunks(&self, _: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
         Err(away())
     }
 
-    async fn lists(&self, _: Revision, _: &[u32]) -> Result<Vec<(u32, ShopList)>, StoreError> {
+    async fn lists(
+        &self,
+        _: Revision,
+        _: &[u32],
+    ) -> Result<Found<Vec<(u32, ShopList)>>, StoreError> {
         Err(away())
     }
 
@@ -129,7 +134,7 @@ impl CampaignLedger for Away {
         _: Revision,
         _: (Phase, Attempt),
         _: &[u32],
-    ) -> Result<Vec<Chunk>, StoreError> {
+    ) -> Result<Found<Vec<Chunk>>, StoreError> {
         Err(away())
     }
 
@@ -243,4 +248,105 @@ async fn no_pause_is_so_long_that_the_lease_runs_out() {
     }
     assert_eq!(longest, TERMS.lease / 3);
     assert!(requester.has_lease());
+}
+
+/// What a requester names.
+fn named(requester: &LaneRequester) -> Vec<StoredItem> {
+    requester.damaged().map(|damage| damage.item.clone()).collect()
+}
+
+/// The revision of the newest campaign.
+async fn newest(town: &Town) -> Revision {
+    let campaigns = CampaignRepository::list(&*town.store).await.unwrap().found;
+    campaigns.last().unwrap().name.revision
+}
+
+async fn state(town: &Town, revision: Revision) -> CampaignState {
+    let campaign = CampaignRepository::get(&*town.store, revision).await.unwrap();
+    campaign.unwrap().state
+}
+
+/// Lets requester and consumer work until neither has anything to do.
+async fn work(requester: &mut LaneRequester, consumer: &mut LaneConsumer) {
+    for _ in 0..50 {
+        requester.step().await.unwrap();
+        consumer.step().await.unwrap();
+    }
+}
+
+fn repair_terms() -> RepairTerms {
+    let default_base = Radius::try_from(5_000_u32).unwrap();
+    RepairTerms { policy: policy(), default_base, dry_run: false }
+}
+
+#[tokio::test]
+async fn damage_of_a_campaign_is_named_and_the_others_go_on_until_it_is_mended() {
+    type Spoil = fn(&MemoryStore, Revision);
+    let damages: [(fn(Revision) -> StoredItem, Spoil); 2] = [
+        (|revision| StoredItem::Outcomes(revision, 0), |store, it| store.spoil_outcomes(it, 0)),
+        (|revision| StoredItem::List(revision, 0), |store, it| store.spoil_list(it, 0)),
+    ];
+    for (item, spoil) in damages {
+        let town = Town::new().await;
+        let (mut requester, mut consumer) = (town.requester(ReplyLane(1)), town.consumer());
+        town.start(1).await;
+        let bad = newest(&town).await;
+        spoil(&town.store, bad);
+        town.start(2).await;
+        let good = newest(&town).await;
+        work(&mut requester, &mut consumer).await;
+        assert_eq!(named(&requester), [item(bad)]);
+        assert_eq!(state(&town, good).await, CampaignState::Settled);
+        assert_eq!(state(&town, bad).await, CampaignState::Sending { open: 2 });
+        assert!(!requester.has_open() && requester.has_damage());
+        assert_eq!(requester.in_flight(), 0);
+        // Looked at again, and still damaged.
+        town.clock.advance(Duration::from_secs(1));
+        work(&mut requester, &mut consumer).await;
+        assert_eq!(named(&requester), [item(bad)]);
+        if let StoredItem::Outcomes(..) = item(bad) {
+            let repairs = town.store.mend_outcomes(bad, &[0], &repair_terms()).await.unwrap();
+            assert!(matches!(repairs[..], [Repair::Mended(_)]), "{repairs:?}");
+        } else {
+            town.store.unspoil_list(bad, 0);
+        }
+        town.clock.advance(Duration::from_secs(1));
+        work(&mut requester, &mut consumer).await;
+        assert_eq!(named(&requester), []);
+        assert_eq!(state(&town, bad).await, CampaignState::Settled);
+    }
+}
+
+#[tokio::test]
+async fn outcomes_that_are_damaged_after_their_requests_were_sent_hold_nothing_up() {
+    let town = Town::new().await;
+    let mut requester = town.requester(ReplyLane(1));
+    town.half_answered(&mut requester).await;
+    let bad = newest(&town).await;
+    town.store.spoil_outcomes(bad, 0);
+    assert_eq!(requester.in_flight(), 2);
+    rest(&mut requester).await;
+    assert_eq!((named(&requester), requester.in_flight()), (vec![StoredItem::Outcomes(bad, 0)], 0));
+    town.store.mend_outcomes(bad, &[0], &repair_terms()).await.unwrap();
+    town.clock.advance(Duration::from_secs(1));
+    work(&mut requester, &mut town.consumer()).await;
+    assert_eq!((named(&requester), state(&town, bad).await), (vec![], CampaignState::Settled));
+}
+
+#[tokio::test]
+async fn a_damaged_campaign_of_a_lane_that_nobody_leases_is_adopted_and_named() {
+    let town = Town::new().await;
+    let mut requester = town.requester(ReplyLane(1));
+    town.half_answered(&mut requester).await;
+    requester.surrender().await.unwrap();
+    let bad = newest(&town).await;
+    town.store.spoil_campaign(bad);
+    let mut keeper = LaneKeeper::new(Holder(Uuid::max()), town.ports(), TERMS);
+    for _ in 0..20 {
+        keeper.step().await.unwrap();
+        town.clock.advance(TERMS.lease / 3);
+    }
+    let items: Vec<StoredItem> = keeper.damaged().map(|damage| damage.item.clone()).collect();
+    assert_eq!(items, [StoredItem::Campaign(bad)]);
+    assert_eq!(keeper.own(), Some(ReplyLane(0)));
 }

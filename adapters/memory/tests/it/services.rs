@@ -124,14 +124,15 @@ async fn every_shop_is_narrowed_and_widened_again_and_has_an_outcome_of_each() {
     for revision in [wide, narrow] {
         let campaign = CampaignRepository::get(&*town.store, revision).await.unwrap().unwrap();
         assert_eq!(campaign.state, CampaignState::Settled);
-        assert_eq!(town.store.tallies(revision).await.unwrap().activation.answered(), SHOPS);
+        assert_eq!(town.store.tallies(revision).await.unwrap().found.activation.answered(), SHOPS);
     }
     let radii = |town: &Town| {
         let store = Arc::clone(&town.store);
         async move {
             let shops = ShopRepository::list(&*store, &Scope::everything(), None, SHOPS as usize)
                 .await
-                .unwrap();
+                .unwrap()
+                .found;
             let mut radii: Vec<_> = shops.iter().map(|s| s.state.radius.metres()).collect();
             radii.dedup();
             (shops.len(), radii)
@@ -142,7 +143,7 @@ async fn every_shop_is_narrowed_and_widened_again_and_has_an_outcome_of_each() {
     town.store.command(narrow, Command::End).await.unwrap();
     town.rest().await;
     assert_eq!(radii(&town).await, (SHOPS as usize, vec![3_000]));
-    let tallies = town.store.tallies(narrow).await.unwrap();
+    let tallies = town.store.tallies(narrow).await.unwrap().found;
     assert_eq!(tallies.release.of(Status::Applied), SHOPS);
 
     town.store.command(wide, Command::End).await.unwrap();

@@ -14,6 +14,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Slot>, CodecError> {
     bytes.iter().map(|byte| slot(*byte)).collect()
 }
 
+/// The same, one by one: `None` where a byte is none of a slot.
+pub(crate) fn decode_each(bytes: &[u8]) -> Vec<Option<Slot>> {
+    bytes.iter().map(|byte| slot(*byte).ok()).collect()
+}
+
 /// The byte of a slot. None of these ever means something else.
 const fn number(slot: Slot) -> u8 {
     match slot {
@@ -67,5 +72,6 @@ mod tests {
         assert_eq!(encode(&slots), [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(decode(&encode(&slots)), Ok(slots));
         assert_eq!(decode(&[1, 8]), Err(CodecError::Value("a status")));
+        assert_eq!(decode_each(&[1, 8]), [Some(Slot::Open), None]);
     }
 }

@@ -1,7 +1,7 @@
 //! The ledger of a chunk of a campaign's shops.
 
 use catchment_domain::ports::{ChunkSummary, StoreError};
-use catchment_domain::{Attempt, Chunk, Lane, Revision};
+use catchment_domain::{Attempt, Chunk, ChunkRemains, Detail, Lane, Phase, Revision, Slot};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue, FromQueryResult, QueryFilter, UpdateMany};
 
@@ -50,7 +50,7 @@ impl TryFrom<&Model> for Chunk {
             None => None,
         };
         let details = model.details.as_deref().unwrap_or_default();
-        Ok(Self::restore(
+        let chunk = Self::restore(
             (
                 row.number("number", model.number)?,
                 Lane(row.number("lane", model.lane.into())?),
@@ -60,7 +60,33 @@ impl TryFrom<&Model> for Chunk {
             activations,
             releases,
             row.value("details", codec::details::decode(details))?,
-        ))
+        );
+        if model.open != i64::from(chunk.open()) {
+            return Err(row.bad("open", format_args!("`{}` slots are not open", model.open)));
+        }
+        Ok(chunk)
+    }
+}
+
+impl Model {
+    /// What can be read of the outcomes of so many shops.
+    pub(crate) fn remains(&self, shops: usize) -> ChunkRemains {
+        let slots = |bytes: &[u8]| {
+            // Which shop a byte is of is known only where there is one for each.
+            if bytes.len() == shops { codec::slots::decode_each(bytes) } else { Vec::new() }
+        };
+        let (activations, releases) = (slots(&self.activations), slots(&self.releases));
+        let details = self.details.as_deref().map(codec::details::decode);
+        let is_of_closed = |detail: &Detail| {
+            let slots = match detail.phase {
+                Phase::Activation => &activations,
+                Phase::Release => &releases,
+            };
+            matches!(slots.get(usize::from(detail.place)), Some(Some(Slot::Closed(_))))
+        };
+        let details = details.and_then(Result::ok).unwrap_or_default();
+        let details = details.into_iter().filter(is_of_closed).collect();
+        ChunkRemains { is_unsent: self.sent.is_none(), activations, releases, details }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Shops: what they are. What is in force at them is in [`super::shop_state`].
 
 use catchment_domain::ports::StoreError;
-use catchment_domain::{Lane, Location, Profile, Shop, ShopImport};
+use catchment_domain::{
+    Damage, Lane, Location, Profile, Shop, ShopId, ShopImport, ShopState, StoredItem,
+};
 use sea_orm::ActiveValue;
 use sea_orm::entity::prelude::*;
 
@@ -40,21 +42,42 @@ impl Related<shop_state::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A shop, with the row of what is in force there.
-pub(crate) fn shop((model, state): (Model, Option<shop_state::Model>)) -> Result<Shop, StoreError> {
+/// What is wrong with a shop that has no row of what is in force there.
+pub(crate) fn no_state(id: &str) -> StoreError {
+    Row { table: "shop", key: &format_args!("shop `{id}`") }.bad("id", "no row in shop_state")
+}
+
+/// A shop, with the row of what is in force there; `None` where it is none of those that are
+/// wanted. One of which nobody knows that may be.
+pub(crate) fn shop(
+    (model, state): (Model, Option<shop_state::Model>),
+    is_wanted: impl Fn(&ShopId, &Profile) -> bool,
+) -> Result<Option<Result<Shop, Damage>>, StoreError> {
+    let name = model.id.clone();
+    let (id, profile) = match profile(model) {
+        Err(StoreError::BadData { what }) => {
+            return Ok(Some(Err(Damage { item: StoredItem::Profile(name), what })));
+        }
+        profile => profile?,
+    };
+    if !is_wanted(&id, &profile) {
+        return Ok(None);
+    }
+    match state.ok_or_else(|| no_state(&name)).and_then(ShopState::try_from) {
+        Err(StoreError::BadData { what }) => {
+            Ok(Some(Err(Damage { item: StoredItem::State(name), what })))
+        }
+        state => Ok(Some(Ok(Shop { id, profile, state: state? }))),
+    }
+}
+
+/// What a shop is.
+fn profile(model: Model) -> Result<(ShopId, Profile), StoreError> {
     let row = Row { table: "shop", key: &format_args!("shop `{}`", model.id) };
-    let state = state.ok_or_else(|| row.bad("id", "the shop has no row in shop_state"))?;
     let location = row.value("latitude", Location::new(model.latitude, model.longitude))?;
-    Ok(Shop {
-        id: row.text("id", &model.id)?,
-        profile: Profile {
-            name: model.name,
-            category: model.category,
-            region: model.region,
-            location,
-        },
-        state: state.try_into()?,
-    })
+    let id = row.text("id", &model.id)?;
+    let Model { name, category, region, .. } = model;
+    Ok((id, Profile { name, category, region, location }))
 }
 
 /// The row of a shop that is brought in.

@@ -2,7 +2,7 @@
 //! requests writes few pages.
 
 use catchment_domain::ports::StoreError;
-use catchment_domain::{Base, Radius, Revision, ShopState};
+use catchment_domain::{Base, Radius, Revision, ShopState, StateRemains};
 use sea_orm::entity::prelude::*;
 
 use crate::codec::causes;
@@ -42,6 +42,21 @@ impl TryFrom<Model> for ShopState {
             version: model.version,
         };
         columns.state(&row, model.causes.as_deref().unwrap_or_default())
+    }
+}
+
+impl Model {
+    /// What can be read of it beside its causes.
+    pub(crate) fn remains(&self) -> StateRemains {
+        let radius = |metres: i32| u64::try_from(metres).ok()?.try_into().ok();
+        let effect = u8::try_from(self.base_effect).ok().and_then(causes::effect);
+        let revision = u64::try_from(self.base_revision).ok().map(Revision);
+        let base = radius(self.base_radius).zip(revision).zip(effect);
+        StateRemains {
+            base: base.map(|((radius, revision), effect)| Base { radius, revision, effect }),
+            radius: radius(self.radius),
+            version: u64::try_from(self.version).ok(),
+        }
     }
 }
 

@@ -14,15 +14,15 @@
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Batch, CampaignId, CampaignRef, ImportBatch, Lane, LaneTime, Loaded, LoadedShop, Revision,
-    ShopId, ShopState, Timestamp,
+    Batch, CampaignId, CampaignRef, Lane, LaneTime, Loaded, LoadedShop, Revision, ShopId,
+    ShopState, Timestamp,
 };
 use sea_orm::sqlx::postgres::{PgArguments, PgRow};
 use sea_orm::sqlx::{self, Row as _};
 use sea_orm::{DbErr, QueryResult};
 
 use super::{
-    BARE_RECEIPT_BYTES, BareBatch, HotPath, Judged, LoadedImport, NO_EPOCH, import_number, no_lane,
+    BARE_RECEIPT_BYTES, BareBatch, CountedImport, HotPath, Judged, NO_EPOCH, import_number, no_lane,
 };
 use crate::codec;
 use crate::connection::OwnConnection;
@@ -149,21 +149,24 @@ impl HotPath for PostgresPath {
     async fn begin_import(
         &self,
         store: &SeaOrmStore,
-        batch: &ImportBatch,
-    ) -> Result<(Transaction, LoadedImport), StoreError> {
-        let lane = batch.lane();
+        lane: Lane,
+    ) -> Result<(Transaction, CountedImport), StoreError> {
         let (transaction, counted) = store.begin_with(&count_import(lane)).await?;
         let counted = counted.first().ok_or_else(|| no_lane(lane))?;
         let number: i64 = counted.try_get_by_index(0).map_err(classify)?;
-        let ids: Vec<ShopId> = batch.rows().iter().map(|row| row.id.clone()).collect();
-        let read = read_arguments(lane, &ids, &[]).map_err(classify)?;
-        let row = read_one(transaction.connection()?, read).await?;
-        let loaded = LoadedImport {
-            number: import_number(lane, number)?,
-            now: instant(counted)?,
-            states: rows::states(&row, &ids)?,
-        };
-        Ok((transaction, loaded))
+        let counted =
+            CountedImport { number: import_number(lane, number)?, now: instant(counted)? };
+        Ok((transaction, counted))
+    }
+
+    async fn load_states(
+        &self,
+        connection: &OwnConnection,
+        lane: Lane,
+        shops: &[ShopId],
+    ) -> Result<Vec<Option<ShopState>>, StoreError> {
+        let read = read_arguments(lane, shops, &[]).map_err(classify)?;
+        rows::states(&read_one(connection, read).await?, shops)
     }
 
     async fn store_states(

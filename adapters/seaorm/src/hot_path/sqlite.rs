@@ -6,8 +6,8 @@ use std::iter;
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Batch, CampaignId, CampaignRef, Deadline, ImportBatch, Lane, LaneTime, Loaded, LoadedShop,
-    Revision, ShopId, ShopState,
+    Batch, CampaignId, CampaignRef, Deadline, Lane, LaneTime, Loaded, LoadedShop, Revision, ShopId,
+    ShopState,
 };
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -15,7 +15,7 @@ use sea_orm::{
 };
 
 use super::{
-    BARE_RECEIPT_BYTES, BareBatch, HotPath, Judged, LoadedImport, NO_EPOCH, import_number, no_lane,
+    BARE_RECEIPT_BYTES, BareBatch, CountedImport, HotPath, Judged, NO_EPOCH, import_number, no_lane,
 };
 use crate::codec;
 use crate::connection::OwnConnection;
@@ -105,22 +105,26 @@ impl HotPath for SqlitePath {
     async fn begin_import(
         &self,
         store: &SeaOrmStore,
-        batch: &ImportBatch,
-    ) -> Result<(Transaction, LoadedImport), StoreError> {
+        lane: Lane,
+    ) -> Result<(Transaction, CountedImport), StoreError> {
         let transaction = store.begin().await?;
         let connection = transaction.connection()?;
-        let lane = batch.lane();
         let count = statement(connection, COUNT_IMPORT, [i32::from(lane.0).into()]);
         let counted = connection.query_one_raw(count).await.map_err(classify)?;
         let counted = counted.ok_or_else(|| no_lane(lane))?;
         let number: i64 = counted.try_get_by_index(0).map_err(classify)?;
-        let ids: Vec<ShopId> = batch.rows().iter().map(|row| row.id.clone()).collect();
-        let loaded = LoadedImport {
-            number: import_number(lane, number)?,
-            now: store.now(connection).await?,
-            states: rows::load(connection, lane, &ids).await?.states,
-        };
-        Ok((transaction, loaded))
+        let number = import_number(lane, number)?;
+        let counted = CountedImport { number, now: store.now(connection).await? };
+        Ok((transaction, counted))
+    }
+
+    async fn load_states(
+        &self,
+        connection: &OwnConnection,
+        lane: Lane,
+        shops: &[ShopId],
+    ) -> Result<Vec<Option<ShopState>>, StoreError> {
+        Ok(rows::load(connection, lane, shops).await?.states)
     }
 
     /// Whole rows are replaced, so those that are new need nothing else.

@@ -113,6 +113,15 @@ pub(crate) async fn drop_schema(
     Server::new(url, settings)?.execute(&format!("DROP SCHEMA {} CASCADE", quoted(name))).await
 }
 
+/// Runs statements on a connection of its own.
+pub(crate) async fn execute(
+    url: &str,
+    sql: &str,
+    settings: &StoreSettings,
+) -> Result<(), OpenError> {
+    Server::new(url, settings)?.execute(sql).await
+}
+
 /// Connects once.
 pub(crate) async fn connect(
     options: &PgConnectOptions,

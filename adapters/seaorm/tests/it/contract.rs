@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_contract::Store;
+use catchment_domain::StoredItem;
 use catchment_seaorm::SeaOrmStore;
 
 fn ports(store: SeaOrmStore) -> Store {
@@ -17,11 +18,52 @@ fn ports(store: SeaOrmStore) -> Store {
         ledger: Arc::<SeaOrmStore>::clone(&store),
         campaigns: Arc::<SeaOrmStore>::clone(&store),
         campaign_ledger: Arc::<SeaOrmStore>::clone(&store),
-        reply_lanes: store,
+        reply_lanes: Arc::<SeaOrmStore>::clone(&store),
+        repairs: store,
     }
 }
 
 /// A duration as a clock's step.
 fn millis(duration: Duration) -> i64 {
     duration.as_millis().try_into().unwrap()
+}
+
+/// The statement that makes an item unreadable; `no_blob` is how the database writes a byte that
+/// no blob begins with.
+fn damaging(item: &StoredItem, no_blob: &str) -> String {
+    match item {
+        StoredItem::Campaign(revision) => {
+            format!("UPDATE campaign SET limited_to = 'nowhere' WHERE revision = {revision}")
+        }
+        StoredItem::List(revision, number) => format!(
+            "UPDATE campaign_list SET ids = ' ' WHERE revision = {revision} AND number = {number}"
+        ),
+        StoredItem::Outcomes(revision, number) => format!(
+            "UPDATE campaign_chunk SET activations = {no_blob}, releases = {no_blob} \
+             WHERE revision = {revision} AND number = {number}"
+        ),
+        StoredItem::Profile(shop) => {
+            format!("UPDATE shop SET latitude = 200 WHERE id = '{shop}'")
+        }
+        StoredItem::State(shop) => {
+            format!("UPDATE shop_state SET causes = {no_blob} WHERE id = '{shop}'")
+        }
+    }
+}
+
+/// The statement that deletes an item.
+fn losing(item: &StoredItem) -> String {
+    match item {
+        StoredItem::Campaign(revision) => {
+            format!("DELETE FROM campaign WHERE revision = {revision}")
+        }
+        StoredItem::List(revision, number) => {
+            format!("DELETE FROM campaign_list WHERE revision = {revision} AND number = {number}")
+        }
+        StoredItem::Outcomes(revision, number) => {
+            format!("DELETE FROM campaign_chunk WHERE revision = {revision} AND number = {number}")
+        }
+        StoredItem::Profile(shop) => format!("DELETE FROM shop WHERE id = '{shop}'"),
+        StoredItem::State(shop) => format!("DELETE FROM shop_state WHERE id = '{shop}'"),
+    }
 }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use catchment_domain::ports::OutcomeFilter;
-use catchment_domain::{Campaign, Phase, Revision, Slot, Status, Ticket};
+use catchment_domain::{Campaign, Damage, Phase, Revision, Slot, Status, Ticket};
 use clap::Args;
 use serde_json::json;
 
 use crate::commands::Context;
 use crate::ending::Ending;
+use crate::left_out::LeftOut;
 use crate::number::{counted, grouped};
 
 /// How many outcomes are compared at a time.
@@ -48,7 +49,8 @@ struct Findings {
 ///
 /// When a campaign is not there, or the database cannot be read.
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
-    let mut campaigns = context.stores.campaigns.list().await?;
+    let listed = context.stores.campaigns.list().await?;
+    let (mut campaigns, mut left_out) = (listed.found, LeftOut::from(listed.damaged));
     for wanted in &arguments.campaigns {
         if !campaigns.iter().any(|campaign| campaign.name.revision == *wanted) {
             return Err(catchment_domain::CampaignError::Unknown(*wanted).into());
@@ -62,12 +64,14 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     for campaign in &campaigns {
         for phase in [Phase::Activation, Phase::Release] {
             let proofs = proofs.get(&(campaign.name.revision, phase));
-            compare(campaign, phase, proofs.map_or(&[], Vec::as_slice), context, &mut findings)
-                .await?;
+            let proofs = proofs.map_or(&[][..], Vec::as_slice);
+            let damaged = compare((campaign, phase), proofs, context, &mut findings).await?;
+            left_out.add(damaged);
         }
     }
     report(&findings, campaigns.len(), context)?;
-    Ok(if findings.wrong.is_empty() { Ending::Done } else { Ending::Incomplete })
+    let ending = left_out.conclude();
+    Ok(if findings.wrong.is_empty() { ending } else { Ending::Incomplete })
 }
 
 type Proofs = HashMap<(Revision, Phase), Vec<Proof>>;
@@ -135,19 +139,22 @@ impl Proof {
     }
 }
 
+/// Compares the outcomes of a phase. Returns what is damaged of them.
 async fn compare(
-    campaign: &Campaign,
-    phase: Phase,
+    (campaign, phase): (&Campaign, Phase),
     proofs: &[Proof],
     context: &Context,
     findings: &mut Findings,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Damage>> {
+    let mut damaged = Vec::new();
     let revision = campaign.name.revision;
     let filter = OutcomeFilter { phase, status: None };
     let mut from = 0;
     loop {
         let page = context.stores.campaigns.outcomes(revision, filter, from, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        damaged.extend(page.damaged);
+        let page = page.found;
+        let Some(last) = page.last() else { return Ok(damaged) };
         from = last.index + 1;
         for outcome in page {
             if outcome.slot == Slot::Open {

@@ -112,7 +112,7 @@ async fn cast(stage: &Stage<'_>) -> anyhow::Result<Cast> {
     let mut cast = Cast { ids: Vec::new(), regions: BTreeMap::new() };
     let mut after = None;
     loop {
-        let page = stage.stores.shops.list(&Scope::everything(), after.as_ref(), PAGE).await?;
+        let page = stage.stores.shops.list(&Scope::everything(), after.as_ref(), PAGE).await?.found;
         let Some(last) = page.last() else { return Ok(cast) };
         after = Some(ShopCursor::behind(&last.id, stage.stores.shops.lanes()));
         for shop in page {
@@ -236,7 +236,7 @@ async fn finish(
     }
     let seconds = start.elapsed().as_secs_f64();
     for (campaign, tally) in &mut rows {
-        let tallies = stage.stores.campaigns.tallies(campaign.name.revision).await?;
+        let tallies = stage.stores.campaigns.tallies(campaign.name.revision).await?.found;
         *tally = match phase {
             Phase::Activation => tallies.activation,
             Phase::Release => tallies.release,
@@ -267,7 +267,7 @@ async fn compare(stage: &Stage<'_>, wishes: &[Wish]) -> anyhow::Result<u64> {
     let mut wrong = 0;
     let mut after = None;
     loop {
-        let page = stage.stores.shops.list(&Scope::everything(), after.as_ref(), PAGE).await?;
+        let page = stage.stores.shops.list(&Scope::everything(), after.as_ref(), PAGE).await?.found;
         let Some(last) = page.last() else { return Ok(wrong) };
         after = Some(ShopCursor::behind(&last.id, stage.stores.shops.lanes()));
         for shop in &page {

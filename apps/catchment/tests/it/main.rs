@@ -17,6 +17,7 @@ mod mistakes;
 #[cfg(not(feature = "servers"))]
 mod no_servers;
 mod processes;
+mod repairs;
 #[cfg(feature = "servers")]
 mod services;
 mod settings;

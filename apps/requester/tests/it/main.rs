@@ -4,6 +4,7 @@
 #[path = "../../../consumer/tests/it/campaign.rs"]
 mod campaign;
 mod counterpart;
+mod damage;
 mod life;
 #[path = "../../../consumer/tests/it/process.rs"]
 mod process;

@@ -19,9 +19,9 @@ const ALL: usize = 1_000;
 /// Checks what the ledger says of a campaign: at any moment, or when everything is at rest.
 pub(crate) fn check_campaign(world: &World, campaign: &Campaign, at_rest: bool) {
     let slots = |phase| ready(world.store.outcomes(campaign.name.revision, filter(phase), 0, ALL));
-    let activations = slots(Phase::Activation).unwrap();
-    let releases = slots(Phase::Release).unwrap();
-    let tallies = ready(world.store.tallies(campaign.name.revision)).unwrap();
+    let activations = slots(Phase::Activation).unwrap().found;
+    let releases = slots(Phase::Release).unwrap().found;
+    let tallies = ready(world.store.tallies(campaign.name.revision)).unwrap().found;
     let all_read = campaign.reply_lane.is_none_or(|lane| is_read(world, lane));
     let mut witness = world.witness();
     let check = CampaignCheck { campaign, at_rest, all_read };
@@ -208,7 +208,7 @@ pub(crate) fn check_end(world: &World) {
 }
 
 fn campaigns(world: &World) -> Vec<Campaign> {
-    ready(CampaignRepository::list(&*world.store)).unwrap()
+    ready(CampaignRepository::list(&*world.store)).unwrap().found
 }
 
 /// The shops are as the witness saw them last, and at the radius that they must have.
@@ -302,7 +302,7 @@ pub(crate) fn open_elsewhere(world: &World, lane: Lane) -> Option<String> {
     campaigns(world).into_iter().find_map(|campaign| {
         let revision = campaign.name.revision;
         let outcomes = ready(world.store.outcomes(revision, filter(Phase::Activation), 0, ALL));
-        let outcomes = outcomes.unwrap();
+        let outcomes = outcomes.unwrap().found;
         let open = outcomes.iter().filter(is_elsewhere).find(|o| o.slot == Slot::Open)?;
         Some(format!("{} of campaign {revision} is open", open.shop))
     })

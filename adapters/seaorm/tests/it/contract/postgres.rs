@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use catchment_contract::{Store, StoreHarness};
-use catchment_domain::{ShopId, Timestamp};
+use catchment_domain::{ShopId, StoredItem, Timestamp};
 use catchment_seaorm::SeaOrmStore;
 
-use crate::contract::{millis, ports};
+use crate::contract::{damaging, losing, millis, ports};
 use crate::server::Server;
 
 /// A schema of its own.
@@ -40,8 +40,16 @@ impl StoreHarness for Harness {
     }
 
     async fn corrupt(&self, shop: &ShopId) {
-        let sql = format!("UPDATE shop_state SET causes = '\\xff' WHERE id = '{shop}'");
-        self.server.execute(&sql);
+        self.damage(&StoredItem::State(shop.to_string())).await;
+    }
+
+    async fn damage(&self, item: &StoredItem) {
+        self.server.execute(&damaging(item, "'\\xff'"));
+    }
+
+    async fn lose(&self, item: &StoredItem) -> bool {
+        self.server.execute(&losing(item));
+        true
     }
 
     async fn reopened(&self) -> Option<Store> {

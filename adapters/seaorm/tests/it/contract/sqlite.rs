@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use catchment_contract::{Store, StoreHarness};
 use catchment_domain::ports::Clock;
-use catchment_domain::{ShopId, Timestamp};
+use catchment_domain::{ShopId, StoredItem, Timestamp};
 use catchment_seaorm::SeaOrmStore;
 
-use crate::contract::{millis, ports};
+use crate::contract::{damaging, losing, millis, ports};
 use crate::world::World;
 
 /// A database of its own.
@@ -41,8 +41,16 @@ impl StoreHarness for Harness {
     }
 
     async fn corrupt(&self, shop: &ShopId) {
-        let sql = format!("UPDATE shop_state SET causes = x'ff' WHERE id = '{shop}'");
-        self.world.execute(&sql).await;
+        self.damage(&StoredItem::State(shop.to_string())).await;
+    }
+
+    async fn damage(&self, item: &StoredItem) {
+        self.world.execute(&damaging(item, "x'ff'")).await;
+    }
+
+    async fn lose(&self, item: &StoredItem) -> bool {
+        self.world.execute(&losing(item)).await;
+        true
     }
 
     async fn reopened(&self) -> Option<Store> {

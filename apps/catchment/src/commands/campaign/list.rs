@@ -4,15 +4,17 @@ use anyhow::Context as _;
 
 use crate::commands::Context;
 use crate::ending::Ending;
+use crate::left_out::LeftOut;
 use crate::number::grouped;
 use crate::output::table;
 use crate::report::{campaign_view, instant, state_words};
 
 pub(super) async fn run(context: &Context) -> anyhow::Result<Ending> {
     let campaigns = context.stores.campaigns.list().await.context("could not list campaigns")?;
+    let (campaigns, left_out) = (campaigns.found, LeftOut::from(campaigns.damaged));
     if context.output.json {
         campaigns.iter().try_for_each(|campaign| context.output.value(&campaign_view(campaign)))?;
-        return Ok(Ending::Done);
+        return Ok(left_out.conclude());
     }
     let mut rows =
         table(&[">campaign", "status", "kind", ">limit", ">shops", ">open", "created", "reason"]);
@@ -29,5 +31,5 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<Ending> {
         ]);
     }
     context.output.line(rows.trim_fmt())?;
-    Ok(Ending::Done)
+    Ok(left_out.conclude())
 }

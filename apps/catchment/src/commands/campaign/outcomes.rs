@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::commands::Context;
 use crate::ending::{Ending, WrongUsage};
+use crate::left_out::LeftOut;
 use crate::output::{note, table};
 use crate::shop_file::create;
 
@@ -80,7 +81,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         Format::Ndjson => print_ndjson(&mut pages, context).await,
     }
     .with_context(attempt)?;
-    Ok(Ending::Done)
+    Ok(pages.left_out.conclude())
 }
 
 /// The format that is asked for, where the options agree.
@@ -103,6 +104,7 @@ struct Pages<'a> {
     wanted: Option<Slot>,
     from: u32,
     left: usize,
+    left_out: LeftOut,
 }
 
 impl<'a> Pages<'a> {
@@ -123,6 +125,7 @@ impl<'a> Pages<'a> {
             wanted: arguments.status,
             from: 0,
             left: arguments.limit.unwrap_or(most),
+            left_out: LeftOut::default(),
         }
     }
 
@@ -130,7 +133,9 @@ impl<'a> Pages<'a> {
     async fn next(&mut self) -> anyhow::Result<Vec<ShopOutcome>> {
         let campaigns = &self.context.stores.campaigns;
         while 0 < self.left {
-            let mut page = campaigns.outcomes(self.revision, self.filter, self.from, PAGE).await?;
+            let page = campaigns.outcomes(self.revision, self.filter, self.from, PAGE).await?;
+            self.left_out.add(page.damaged);
+            let mut page = page.found;
             let Some(last) = page.last() else { break };
             self.from = last.index + 1;
             page.retain(|outcome| self.wanted.is_none_or(|slot| outcome.slot == slot));

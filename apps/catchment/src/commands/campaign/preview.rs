@@ -69,6 +69,7 @@ async fn asked_by(revision: Revision, context: &Context) -> anyhow::Result<BTree
     let mut from = 0;
     loop {
         let page = context.stores.campaigns.outcomes(revision, filter, from, PAGE).await?;
+        let page = page.found;
         let Some(last) = page.last() else { return Ok(shops) };
         from = last.index + 1;
         let narrowed = |outcome: &ShopOutcome| match outcome.slot {

@@ -23,11 +23,11 @@ pub(super) async fn run(revision: Revision, context: &Context) -> anyhow::Result
             fields.insert("releases".to_owned(), json!(counts(&tallies.release)));
         }
         context.output.value(&value)?;
-        return Ok(Ending::Done);
+        return Ok(standing.left_out.conclude());
     }
     context.output.line(describe(&standing.campaign))?;
     context.output.line(format_args!("\n{}", outcome_table(&standing)))?;
-    Ok(Ending::Done)
+    Ok(standing.left_out.conclude())
 }
 
 fn describe(campaign: &Campaign) -> String {

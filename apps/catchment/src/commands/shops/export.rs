@@ -40,7 +40,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
             }
         }
         file.flush().with_context(attempt)?;
-        return Ok(Ending::Done);
+        return Ok(pages.left_out.conclude());
     }
     let mut file = csv::Writer::from_writer(file);
     file.write_record(EXPORTED).with_context(attempt)?;
@@ -50,7 +50,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         }
     }
     file.flush().with_context(attempt)?;
-    Ok(Ending::Done)
+    Ok(pages.left_out.conclude())
 }
 
 /// A row in the order of [`EXPORTED`].

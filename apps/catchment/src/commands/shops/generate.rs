@@ -1,10 +1,9 @@
 //! `catchment shops generate`: a made-up city into the database.
 
 use anyhow::Context as _;
-use catchment_domain::Imported;
 use clap::Args;
 
-use super::import::{CHUNK, report, store};
+use super::import::{CHUNK, Stored, report, store};
 use crate::city::City;
 use crate::commands::Context;
 use crate::ending::Ending;
@@ -22,13 +21,13 @@ pub(crate) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
-    let imported = generate(context, arguments.count, arguments.seed).await?;
-    report(context, imported, &BadRows::default())?;
-    Ok(Ending::Done)
+    let stored = generate(context, arguments.count, arguments.seed).await?;
+    report(context, stored.imported, &BadRows::default())?;
+    Ok(stored.left_out.conclude())
 }
 
 /// Stores the first shops of the city of a seed.
-pub(crate) async fn generate(context: &Context, count: u32, seed: u64) -> anyhow::Result<Imported> {
+pub(crate) async fn generate(context: &Context, count: u32, seed: u64) -> anyhow::Result<Stored> {
     let mut city = City::new(seed).take(count as usize);
     let chunks = std::iter::from_fn(|| {
         let chunk: Vec<_> = city.by_ref().take(CHUNK).collect();

@@ -1,12 +1,14 @@
 //! `catchment shops import`: a file of shops into the database.
 
 use anyhow::{Context as _, anyhow};
-use catchment_domain::{ImportBatch, ImportTerms, Imported, ShopImport};
+use catchment_domain::ports::StoreError;
+use catchment_domain::{Damage, ImportBatch, ImportTerms, Imported, ShopImport, StoredItem};
 use clap::Args;
 use serde_json::json;
 
 use crate::commands::Context;
 use crate::ending::{Ending, complain};
+use crate::left_out::LeftOut;
 use crate::number::{counted, grouped};
 use crate::shop_file::{self, BadRows, Source};
 
@@ -44,31 +46,54 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         return refuse(&bad, rows.len()).with_context(attempt);
     }
     tell(&bad, &format!("{source}: left out"));
-    let imported = store(context, rows.chunks(CHUNK)).await.with_context(attempt)?;
-    report(context, imported, &bad)?;
-    Ok(Ending::Done)
+    let stored = store(context, rows.chunks(CHUNK)).await.with_context(attempt)?;
+    report(context, stored.imported, &bad)?;
+    Ok(stored.left_out.conclude())
+}
+
+/// What became of rows.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    pub(crate) imported: Imported,
+    /// Rows of shops of which something is damaged.
+    pub(crate) left_out: LeftOut,
 }
 
 /// Stores rows a batch at a time, all under one revision. What was stored before a failure stays,
-/// and an import that is repeated brings in the rest.
+/// and an import that is repeated brings in the rest. A row that meets damage is left out.
 pub(crate) async fn store(
     context: &Context,
     chunks: impl Iterator<Item = Vec<ShopImport>> + Send,
-) -> anyhow::Result<Imported> {
+) -> anyhow::Result<Stored> {
     let shops = &context.stores.shops;
     let terms = ImportTerms {
         revision: shops.take_revision().await.context("nothing was stored")?,
         default_base: context.settings.default_base,
         floor: context.settings.policy.floor,
     };
-    let mut total = Imported::default();
+    let mut total = Stored::default();
     for chunk in chunks {
-        for batch in ImportBatch::split(chunk, shops.lanes()) {
-            let receipt = shops.import(&batch, terms).await.with_context(|| stored(total))?;
-            total += receipt.counts();
+        let mut batches = ImportBatch::split(chunk, shops.lanes());
+        batches.reverse();
+        while let Some(batch) = batches.pop() {
+            match shops.import(&batch, terms).await {
+                Ok(receipt) => total.imported += receipt.counts(),
+                // Down to the row that meets the damage.
+                Err(StoreError::BadData { what }) => match batch.halves() {
+                    Some(halves) => batches.extend(halves),
+                    None => total.left_out.add(vec![damage(&batch, what)]),
+                },
+                Err(error) => return Err(error).with_context(|| stored(total.imported)),
+            }
         }
     }
     Ok(total)
+}
+
+/// What a batch of one row met.
+fn damage(batch: &ImportBatch, what: String) -> Damage {
+    let shop = batch.rows().first().map(|row| row.id.to_string());
+    Damage { item: StoredItem::State(shop.unwrap_or_default()), what }
 }
 
 /// What was stored before an import failed.

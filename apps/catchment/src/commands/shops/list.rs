@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::commands::Context;
 use crate::ending::Ending;
+use crate::left_out::LeftOut;
 use crate::number::counted;
 use crate::output::{note, table};
 use crate::scope::FilterArguments;
@@ -47,7 +48,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
             note(format_args!("and {}: --limit shows more", counted(more, "other shop")));
         }
     }
-    Ok(Ending::Done)
+    Ok(pages.left_out.conclude())
 }
 
 /// The shops of a scope, a page at a time.
@@ -56,12 +57,14 @@ pub(in crate::commands) struct Pages<'a> {
     scope: Scope,
     after: Option<ShopCursor>,
     left: usize,
+    /// What was left out until now.
+    pub(in crate::commands) left_out: LeftOut,
 }
 
 impl<'a> Pages<'a> {
     /// At most `limit` shops.
-    pub(in crate::commands) const fn new(context: &'a Context, scope: Scope, limit: usize) -> Self {
-        Self { context, scope, after: None, left: limit }
+    pub(in crate::commands) fn new(context: &'a Context, scope: Scope, limit: usize) -> Self {
+        Self { context, scope, after: None, left: limit, left_out: LeftOut::default() }
     }
 
     /// The next page, until there is none.
@@ -72,6 +75,8 @@ impl<'a> Pages<'a> {
             return Ok(None);
         }
         let page = shops.list(&self.scope, self.after.as_ref(), limit).await?;
+        self.left_out.add(page.damaged);
+        let page = page.found;
         let Some(last) = page.last() else { return Ok(None) };
         self.after = Some(ShopCursor::behind(&last.id, shops.lanes()));
         self.left -= page.len();

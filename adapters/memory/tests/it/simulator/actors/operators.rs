@@ -22,7 +22,7 @@ const LIMITS: [&str; 7] = ["closed", "300m", "1km", "2km", "3km", "50%", "90%"];
 pub(crate) async fn operate(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     for _ in 0..world.params.actions {
         gate.sleep(Duration::from_millis(world.dice.below(400))).await;
-        let campaigns = CampaignRepository::list(&*world.store).await.unwrap();
+        let campaigns = CampaignRepository::list(&*world.store).await.unwrap().found;
         gate.after("list").await;
         if campaigns.is_empty() || world.dice.chance(3_500) {
             start(&world, &campaigns).await;
@@ -52,7 +52,7 @@ fn any_command(world: &World, campaign: &Campaign) -> Command {
 
 /// Ends everything that can be ended.
 pub(crate) async fn end_everything(world: &World) {
-    for campaign in CampaignRepository::list(&*world.store).await.unwrap() {
+    for campaign in CampaignRepository::list(&*world.store).await.unwrap().found {
         if !campaign.state.is_ending_or_ended() {
             command(world, campaign.name.revision, Command::End).await;
         }
@@ -61,7 +61,7 @@ pub(crate) async fn end_everything(world: &World) {
 
 /// Releases again what was not released.
 pub(crate) async fn release_again(world: &World) {
-    for campaign in CampaignRepository::list(&*world.store).await.unwrap() {
+    for campaign in CampaignRepository::list(&*world.store).await.unwrap().found {
         command(world, campaign.name.revision, Command::Retry).await;
     }
 }
@@ -176,14 +176,14 @@ pub(crate) async fn import(world: Arc<World>, gate: Arc<Gate>) -> Exit {
 
 /// Notes whether rows were brought in that a campaign was at work on.
 async fn note_campaigns(world: &World, rows: &[ShopImport]) {
-    for campaign in CampaignRepository::list(&*world.store).await.unwrap() {
+    for campaign in CampaignRepository::list(&*world.store).await.unwrap().found {
         let (phase, met) = match campaign.state {
             CampaignState::Sending { .. } => (Phase::Activation, Met::ImportWhileSending),
             CampaignState::Ending { .. } => (Phase::Release, Met::ImportWhileEnding),
             CampaignState::Settled | CampaignState::Ended => continue,
         };
         let (revision, filter) = (campaign.name.revision, OutcomeFilter { phase, status: None });
-        let outcomes = world.store.outcomes(revision, filter, 0, usize::MAX).await.unwrap();
+        let outcomes = world.store.outcomes(revision, filter, 0, usize::MAX).await.unwrap().found;
         let mut open = outcomes.iter().filter(|outcome| outcome.slot == Slot::Open);
         if open.any(|outcome| rows.iter().any(|row| row.id == outcome.shop)) {
             world.witness().coverage.met(met);

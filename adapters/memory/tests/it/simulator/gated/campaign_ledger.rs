@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use catchment_domain::ports::{
     Answer, CampaignLedger, CampaignRepository, ChunkSummary, Lease, Recorded, StoreError,
 };
-use catchment_domain::{Attempt, Campaign, Chunk, Phase, Position, Revision, ShopList};
+use catchment_domain::{Attempt, Campaign, Chunk, Found, Phase, Position, Revision, ShopList};
 use catchment_memory::MemoryStore;
 
 use super::Gated;
@@ -13,12 +13,12 @@ use crate::simulator::truth;
 
 #[async_trait]
 impl CampaignLedger for Gated<MemoryStore> {
-    async fn open(&self, lease: &Lease) -> Result<Vec<Campaign>, StoreError> {
+    async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
         self.gate.before("open").await.unavailable()?;
-        let before = CampaignRepository::list(&*self.inner).await?;
+        let before = CampaignRepository::list(&*self.inner).await?.found;
         let campaigns = self.inner.open(lease).await;
         if campaigns.is_ok() {
-            let after = CampaignRepository::list(&*self.inner).await?;
+            let after = CampaignRepository::list(&*self.inner).await?.found;
             let ended = before.iter().zip(&after).filter(|(before, after)| {
                 let ended = !before.state.is_ending_or_ended() && after.state.is_ending_or_ended();
                 ended && after.replaced_by.is_none()
@@ -31,7 +31,7 @@ impl CampaignLedger for Gated<MemoryStore> {
         campaigns
     }
 
-    async fn chunks(&self, revision: Revision) -> Result<Vec<ChunkSummary>, StoreError> {
+    async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
         self.gate.before("chunks").await.unavailable()?;
         let chunks = self.inner.chunks(revision).await;
         self.gate.after("chunks").await.unavailable()?;
@@ -42,7 +42,7 @@ impl CampaignLedger for Gated<MemoryStore> {
         &self,
         revision: Revision,
         numbers: &[u32],
-    ) -> Result<Vec<(u32, ShopList)>, StoreError> {
+    ) -> Result<Found<Vec<(u32, ShopList)>>, StoreError> {
         self.gate.before("lists").await.unavailable()?;
         let lists = self.inner.lists(revision, numbers).await;
         self.gate.after("lists").await.unavailable()?;
@@ -55,10 +55,10 @@ impl CampaignLedger for Gated<MemoryStore> {
         revision: Revision,
         part: (Phase, Attempt),
         numbers: &[u32],
-    ) -> Result<Vec<Chunk>, StoreError> {
+    ) -> Result<Found<Vec<Chunk>>, StoreError> {
         self.gate.before("mark_sent").await.unavailable()?;
         let chunks = self.inner.mark_sent(lease, revision, part, numbers).await;
-        if chunks.as_ref().is_ok_and(|chunks| !chunks.is_empty()) {
+        if chunks.as_ref().is_ok_and(|chunks| !chunks.found.is_empty()) {
             self.world.witness().wrote_by_lease("mark_sent", lease);
         }
         self.note_fence(matches!(chunks, Err(StoreError::Fenced)));

@@ -1,0 +1,305 @@
+//! The promises of [`Repairs`](catchment_domain::ports::Repairs).
+
+use std::collections::BTreeSet;
+
+use catchment_domain::Phase::{Activation, Release};
+use catchment_domain::Status::{Applied, Superseded, Unchanged};
+use catchment_domain::{
+    Attempt, Campaign, CampaignState, Change, Code, Command, Draft, ImportNumber, Lane, Mended,
+    Phase, Repair, RepairTerms, Replaced, Revision, ShopId, ShopState, Status, StoredItem, Ticket,
+    Unmendable,
+};
+
+use crate::owner::{Owner, record};
+use crate::requester::{Requester, answer};
+use crate::scene::{
+    BASE, campaign, draft, import, limit, metres, named, policy, row, shop, shops_in,
+};
+use crate::{Store, StoreHarness};
+
+const LANE: Lane = Lane(0);
+
+fn terms(dry_run: bool) -> RepairTerms {
+    RepairTerms { policy: policy(), default_base: metres(BASE), dry_run }
+}
+
+/// The damaged items, in order.
+async fn found(store: &Store) -> Vec<StoredItem> {
+    let damages = store.repairs.find().await.unwrap();
+    assert!(damages.is_sorted() && damages.iter().all(|damage| !damage.what.is_empty()));
+    damages.into_iter().map(|damage| damage.item).collect()
+}
+
+/// Mends what is in force at a shop.
+async fn mend(store: &Store, shop: &ShopId, dry_run: bool) -> Repair {
+    let (shops, terms) = ([shop.clone()], terms(dry_run));
+    let repairs = store.repairs.mend_states(LANE, &shops, &terms).await.unwrap();
+    let [repair] = <[Repair; 1]>::try_from(repairs).unwrap();
+    repair
+}
+
+/// Damaged and lost halves are named, each once, and nothing else is.
+pub async fn damage_is_found(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 4).await;
+    let (one, other) = (campaign(&store, &ids).await, campaign(&store, &ids).await);
+    assert_eq!(found(&store).await, []);
+    let (one, other) = (one.name.revision, other.name.revision);
+    let mut expected: BTreeSet<StoredItem> = [
+        StoredItem::Campaign(one),
+        StoredItem::List(one, 0),
+        StoredItem::Outcomes(other, 0),
+        StoredItem::State(ids[1].to_string()),
+    ]
+    .into();
+    for item in &expected {
+        harness.damage(item).await;
+    }
+    let lost = [
+        StoredItem::Outcomes(one, 0),
+        StoredItem::List(other, 0),
+        StoredItem::Profile(ids[2].to_string()),
+        StoredItem::State(ids[3].to_string()),
+    ];
+    for item in lost {
+        if harness.lose(&item).await {
+            expected.insert(item);
+        }
+    }
+    assert_eq!(found(&store).await, expected.into_iter().collect::<Vec<_>>());
+}
+
+/// What is lost of a settled or an ended campaign is open again, and whoever runs it brings it to
+/// the same end.
+pub async fn mended_outcomes_are_asked_for_again(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let begun = campaign(&store, &ids).await;
+    let revision = begun.name.revision;
+    let item = StoredItem::Outcomes(revision, 0);
+    let mut requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    for (phase, state) in [(Activation, CampaignState::Settled), (Release, CampaignState::Ended)] {
+        if phase == Release {
+            store.campaigns.command(revision, Command::End).await.unwrap();
+        }
+        answer_all(&store, &mut requester, revision, phase).await;
+        assert_eq!(get(&store, revision).await.state, state);
+        harness.damage(&item).await;
+        assert_eq!(requester.open().await, []);
+        assert_eq!(store.campaigns.tallies(revision).await.unwrap().damaged.len(), 1);
+        let before = get(&store, revision).await;
+        let repairs = store.repairs.mend_outcomes(revision, &[0], &terms(false)).await.unwrap();
+        let [Repair::Mended(Mended::Outcomes { open })] = repairs[..] else {
+            panic!("{repairs:?}")
+        };
+        assert!(2 <= open, "{open}");
+        let mended = get(&store, revision).await;
+        assert_eq!((mended.state.open(), mended.deadline), (open, before.deadline));
+        assert_eq!(mended.attempt, Attempt(before.attempt.0 + 1));
+        assert_eq!(requester.open().await, [mended]);
+        answer_all(&store, &mut requester, revision, phase).await;
+        assert_eq!(get(&store, revision).await.state, state);
+        assert_eq!(found(&store).await, []);
+    }
+    if harness.lose(&item).await {
+        let repairs = store.repairs.mend_outcomes(revision, &[0], &terms(false)).await.unwrap();
+        assert!(matches!(repairs[..], [Repair::Mended(_)]), "{repairs:?}");
+        answer_all(&store, &mut requester, revision, Release).await;
+        let tallies = store.campaigns.tallies(revision).await.unwrap().found;
+        assert_eq!((tallies.activation.of(Superseded), tallies.release.answered()), (2, 2));
+    }
+}
+
+/// Sends a phase of a campaign of one chunk of two shops, and answers it.
+async fn answer_all(store: &Store, requester: &mut Requester, revision: Revision, phase: Phase) {
+    let campaign = get(store, revision).await;
+    assert_eq!(requester.mark(&campaign, phase, &[0]).await.len(), 1);
+    let answers = [0, 1].map(|index| answer(&campaign, phase, (0, index), Unchanged));
+    requester.record(&campaign, &answers).await;
+}
+
+/// A shop is what it was before its causes were lost, but for requests without a campaign; late
+/// copies of requests find what they would have found.
+pub async fn mended_state_is_what_was_in_force(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let id = &ids[0];
+    let mut played = Play::new(&store, id).await;
+    // Its release took effect, and no reply was recorded: only receipts tell.
+    let over = played.begin("1km", None).await;
+    let release = Change::Release { campaign: over.name, deadline: over.deadline };
+    played.apply(&over, Release, release).await;
+    let kept = played.begin("3km", None).await;
+    played.reply(&kept, Applied).await;
+    let replaced = played.begin("2km", None).await;
+    let successor = played.begin("2500m", Some(&replaced)).await;
+    let before = shop(&store, id).await.state;
+    assert_eq!((before.active.len(), before.released.len()), (2, 2));
+    let receipts = imports(&store).await;
+    harness.corrupt(id).await;
+    let (repair, after) = (mend(&store, id, false).await, shop(&store, id).await.state);
+    let Repair::Mended(Mended::State { causes, standing, is_base_lost }) = repair else {
+        panic!("{repair:?}");
+    };
+    assert_eq!((causes, is_base_lost), (2, false));
+    assert_eq!((standing.before, standing.after), (Some(before.radius), before.radius));
+    assert_eq!((standing.version, after.version), (before.version + 1, before.version + 1));
+    assert_eq!(ShopState { version: before.version, ..after.clone() }, before);
+    let receipt = store.shops.import_receipts(LANE, ImportNumber(receipts), 9).await.unwrap();
+    assert_eq!((receipt.len(), receipt[0].entries.len()), (1, 1));
+    assert_eq!(receipt[0].entries[0].standing, standing);
+    let late = played.activate(&over, None).await;
+    assert_eq!((late.0, late.1), (Superseded, Some(Code::CampaignEnded)));
+    assert_eq!(played.activate(&successor, None).await.0, Applied);
+    if harness.lose(&StoredItem::State(id.to_string())).await {
+        let repair = mend(&store, id, false).await;
+        let Repair::Mended(Mended::State { is_base_lost: true, .. }) = repair else {
+            panic!("{repair:?}");
+        };
+        let mended = shop(&store, id).await.state;
+        assert_eq!((mended.active, mended.radius), (before.active, before.radius));
+        assert!(after.version < mended.version);
+        // Whatever an import says of the base radius counts.
+        let mut wide = row(id);
+        wide.base = Some(metres(9_000));
+        import(&store, &[wide]).await;
+        assert_eq!(shop(&store, id).await.state.base.radius, metres(9_000));
+    }
+}
+
+/// Campaigns over one shop, whose requests are applied as a consumer does.
+struct Play<'a> {
+    store: &'a Store,
+    shop: &'a ShopId,
+    owner: Owner,
+    requester: Requester,
+}
+
+impl<'a> Play<'a> {
+    async fn new(store: &'a Store, shop: &'a ShopId) -> Self {
+        let (owner, requester) = (Owner::of(store, LANE).await, Requester::of(store, 0, 1).await);
+        Self { store, shop, owner, requester }
+    }
+
+    /// Starts a campaign, and applies it at the shop.
+    async fn begin(&mut self, to: &str, replaces: Option<&Campaign>) -> Campaign {
+        let revision = replaces.map(|old| old.name.revision);
+        let scope = named(std::slice::from_ref(self.shop));
+        let draft = Draft { limit: limit(to), replaces: revision, ..draft(scope) };
+        let campaign = self.store.campaigns.add(&draft).await.unwrap();
+        self.requester.open().await;
+        self.requester.mark(&campaign, Activation, &[0]).await;
+        self.activate(&campaign, replaces).await;
+        campaign
+    }
+
+    async fn activate(
+        &mut self,
+        campaign: &Campaign,
+        replaces: Option<&Campaign>,
+    ) -> (Status, Option<Code>) {
+        let Campaign { name, kind, limit, deadline, .. } = *campaign;
+        let replaces = replaces.map(|old| Replaced { campaign: old.name, deadline: old.deadline });
+        let change = Change::Activate { campaign: name, kind, limit, deadline, replaces };
+        self.apply(campaign, Activation, change).await
+    }
+
+    /// Applies a request of a campaign, under the id that its requester gives it.
+    async fn apply(
+        &mut self,
+        campaign: &Campaign,
+        phase: Phase,
+        change: Change,
+    ) -> (Status, Option<Code>) {
+        let (revision, nonce, attempt) = (campaign.name.revision, campaign.nonce, campaign.attempt);
+        let id = Ticket { revision, phase, attempt, index: 0, nonce }.id();
+        let mut request = record(self.owner.claim.applied_next.0, self.shop, change);
+        request.id = id;
+        if let Ok(request) = &mut request.request {
+            request.id = id;
+        }
+        let receipt = self.owner.apply(vec![request]).await;
+        let outcome = &receipt.entries[0].outcome;
+        (outcome.status, outcome.code)
+    }
+
+    /// The reply to the activation arrives.
+    async fn reply(&mut self, campaign: &Campaign, status: Status) {
+        let answer = answer(campaign, Activation, (0, 0), status);
+        self.requester.record(campaign, &[answer]).await;
+    }
+}
+
+async fn imports(store: &Store) -> u64 {
+    let receipts = store.shops.import_receipts(LANE, ImportNumber(0), 99).await.unwrap();
+    receipts.last().map_or(0, |receipt| receipt.number.0)
+}
+
+/// What was mended, and what never was damaged, is left as it is.
+pub async fn mending_twice_does_nothing_more(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let begun = campaign(&store, &ids).await;
+    let revision = begun.name.revision;
+    harness.damage(&StoredItem::Outcomes(revision, 0)).await;
+    harness.corrupt(&ids[0]).await;
+    assert!(matches!(mend(&store, &ids[0], false).await, Repair::Mended(_)));
+    store.repairs.mend_outcomes(revision, &[0], &terms(false)).await.unwrap();
+    let (campaign, receipts) = (get(&store, revision).await, imports(&store).await);
+    let states = [shop(&store, &ids[0]).await, shop(&store, &ids[1]).await];
+    for _ in 0..2 {
+        let repairs = store.repairs.mend_outcomes(revision, &[0], &terms(false)).await.unwrap();
+        assert_eq!(repairs, [Repair::NotNeeded]);
+        for id in &ids {
+            assert_eq!(mend(&store, id, false).await, Repair::NotNeeded);
+        }
+    }
+    assert_eq!(get(&store, revision).await, campaign);
+    assert_eq!([shop(&store, &ids[0]).await, shop(&store, &ids[1]).await], states);
+    assert_eq!(imports(&store).await, receipts);
+}
+
+/// What would be done is said, and everything stays damaged.
+pub async fn dry_run_changes_nothing(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let begun = campaign(&store, &ids).await;
+    let revision = begun.name.revision;
+    harness.damage(&StoredItem::Outcomes(revision, 0)).await;
+    harness.corrupt(&ids[0]).await;
+    let (before, receipts) = (found(&store).await, imports(&store).await);
+    let dry = mend(&store, &ids[0], true).await;
+    let dry_outcomes = store.repairs.mend_outcomes(revision, &[0], &terms(true)).await.unwrap();
+    assert_eq!(found(&store).await, before);
+    assert_eq!((get(&store, revision).await, imports(&store).await), (begun, receipts));
+    assert_eq!(mend(&store, &ids[0], false).await, dry);
+    let wet = store.repairs.mend_outcomes(revision, &[0], &terms(false)).await.unwrap();
+    assert_eq!(wet, dry_outcomes);
+}
+
+/// What only a human can bring back is left, with the reason.
+pub async fn what_cannot_be_mended_is_named(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let unlisted = campaign(&store, &ids).await.name.revision;
+    harness.damage(&StoredItem::List(unlisted, 0)).await;
+    harness.damage(&StoredItem::Outcomes(unlisted, 0)).await;
+    let unnamed = campaign(&store, &ids).await.name.revision;
+    harness.damage(&StoredItem::Outcomes(unnamed, 0)).await;
+    harness.damage(&StoredItem::Campaign(unnamed)).await;
+    harness.corrupt(&ids[0]).await;
+    let before = found(&store).await;
+    let terms = terms(false);
+    let repairs = store.repairs.mend_outcomes(unlisted, &[0], &terms).await.unwrap();
+    assert_eq!(repairs, [Repair::Impossible(Unmendable::OfList)]);
+    let of_campaign = Repair::Impossible(Unmendable::OfCampaign(unnamed));
+    let repairs = store.repairs.mend_outcomes(unnamed, &[0], &terms).await.unwrap();
+    assert_eq!(repairs, [of_campaign]);
+    assert_eq!(mend(&store, &ids[0], false).await, of_campaign);
+    assert_eq!(found(&store).await, before);
+}
+
+async fn get(store: &Store, revision: Revision) -> Campaign {
+    store.campaigns.get(revision).await.unwrap().unwrap()
+}

@@ -1,0 +1,74 @@
+//! Rows that are read one by one, so that one that cannot be read stands alone.
+
+use catchment_domain::ports::StoreError;
+use catchment_domain::{Damage, Found, Revision, StoredItem};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement};
+
+use crate::error::classify;
+
+/// Says which item a row holds, by its key.
+pub(crate) type ItemOf = fn(&QueryResult) -> Result<StoredItem, StoreError>;
+
+/// Reads what a statement returns, row by row.
+pub(crate) async fn read_each<M: FromQueryResult, T>(
+    connection: &impl ConnectionTrait,
+    statement: Statement,
+    item_of: ItemOf,
+    read: impl Fn(M) -> Result<T, StoreError> + Send,
+) -> Result<Found<Vec<T>>, StoreError> {
+    let rows = connection.query_all_raw(statement).await.map_err(classify)?;
+    let mut found = Found::whole(Vec::with_capacity(rows.len()));
+    for row in rows {
+        match read_row(&row, item_of, &read)? {
+            Ok(value) => found.found.push(value),
+            Err(damage) => found.damaged.push(damage),
+        }
+    }
+    Ok(found)
+}
+
+/// Reads a row, or says what is wrong with it.
+pub(crate) fn read_row<M: FromQueryResult, T>(
+    row: &QueryResult,
+    item_of: ItemOf,
+    read: impl Fn(M) -> Result<T, StoreError>,
+) -> Result<Result<T, Damage>, StoreError> {
+    let model = M::from_query_result(row, "").map_err(classify);
+    let model = match model {
+        Err(StoreError::BadData { what }) => {
+            let item = item_of(row)?;
+            return Ok(Err(Damage { what: format!("{item}: {what}"), item }));
+        }
+        model => model?,
+    };
+    match read(model) {
+        Err(StoreError::BadData { what }) => Ok(Err(Damage { item: item_of(row)?, what })),
+        read => read.map(Ok),
+    }
+}
+
+/// A row of the table of campaigns.
+pub(crate) fn campaign_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
+    revision_of(row).map(StoredItem::Campaign)
+}
+
+/// A row of the table of chunks.
+pub(crate) fn outcomes_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
+    Ok(StoredItem::Outcomes(revision_of(row)?, number_of(row)?))
+}
+
+/// A row of the table of lists.
+pub(crate) fn list_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
+    Ok(StoredItem::List(revision_of(row)?, number_of(row)?))
+}
+
+/// A number that is none of ours names no other row either.
+fn revision_of(row: &QueryResult) -> Result<Revision, StoreError> {
+    let revision: i64 = row.try_get("", "revision").map_err(classify)?;
+    Ok(Revision(revision.cast_unsigned()))
+}
+
+fn number_of(row: &QueryResult) -> Result<u32, StoreError> {
+    let number: i64 = row.try_get("", "number").map_err(classify)?;
+    Ok(u32::try_from(number).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,98 @@
+//! `catchment repair`: mends what is damaged, and names what cannot be mended.
+
+use anyhow::Context as _;
+use catchment_domain::service::{Finding, repair};
+use catchment_domain::{Mended, RepairTerms};
+use clap::Args;
+use serde_json::json;
+
+use crate::commands::Context;
+use crate::ending::Ending;
+use crate::number::{counted, grouped};
+
+const AFTER_HELP: &str = "\
+It reads everything once, and may run beside a running system.
+  outcomes of a chunk   the shops whose outcomes are lost are asked again, and answer what they did
+  state of a shop       rebuilt from the campaigns that are in force there; limits by requests
+                        without a campaign are lost
+  anything else         is named, with what to do
+Whoever runs a campaign goes on with it by itself once it can be read.";
+
+/// What `repair` takes.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// Says what would be done, and changes nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Repairs, and says what was done and what is left to do.
+///
+/// # Errors
+///
+/// When the database cannot be read or written.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Ending> {
+    let Context { settings, stores, output } = context;
+    let dry_run = arguments.dry_run;
+    let (policy, default_base) = (settings.policy.clone(), settings.default_base);
+    let terms = RepairTerms { policy, default_base, dry_run };
+    let lanes = stores.shops.lanes();
+    let findings = repair(&*stores.repairs, lanes, &terms).await;
+    let findings = findings.context("could not repair")?;
+    let left = findings.iter().filter(|finding| finding.result.is_err()).count() as u64;
+    let mended = findings.len() as u64 - left;
+    for finding in &findings {
+        if output.json {
+            let (mended, advice) = match &finding.result {
+                Ok(how) => (Some(say(how)), None),
+                Err(why) => (None, Some(why.to_string())),
+            };
+            output.value(&json!({
+                "item": finding.damage.item.to_string(),
+                "damage": finding.damage.what,
+                "mended": mended,
+                "left": advice,
+            }))?;
+        } else {
+            output.line(line(finding, dry_run))?;
+        }
+    }
+    if output.json {
+        output.value(&json!({ "dry_run": dry_run, "mended": mended, "left": left }))?;
+    } else if findings.is_empty() {
+        output.line("nothing is damaged")?;
+    } else {
+        let items = counted(mended, "item");
+        let done = if dry_run { "could be mended" } else { "mended" };
+        output.line(format_args!("{items} {done}, {} left", grouped(left)))?;
+    }
+    let is_whole = left == 0 && (mended == 0 || !dry_run);
+    Ok(if is_whole { Ending::Done } else { Ending::Incomplete })
+}
+
+fn line(finding: &Finding, dry_run: bool) -> String {
+    let Finding { damage, result } = finding;
+    match result {
+        Ok(how) if dry_run => format!("could be mended: {damage}: {}", say(how)),
+        Ok(how) => format!("mended: {damage}: {}", say(how)),
+        Err(why) => format!("left: {damage}: {why}"),
+    }
+}
+
+fn say(mended: &Mended) -> String {
+    match mended {
+        Mended::Outcomes { open } => {
+            format!("{} asked for again", counted((*open).into(), "outcome"))
+        }
+        Mended::State { causes, standing, is_base_lost } => {
+            let causes = counted(*causes as u64, "cause");
+            let base = if *is_base_lost {
+                "; its base radius is the default one: import the shop to set it"
+            } else {
+                ""
+            };
+            format!("radius {} by {causes} in force{base}", standing.after)
+        }
+    }
+}

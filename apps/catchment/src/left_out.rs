@@ -1,0 +1,43 @@
+//! What a report leaves out because it is damaged.
+
+use std::collections::BTreeSet;
+
+use catchment_domain::Damage;
+
+use crate::ending::{Ending, complain};
+
+/// How many are named at most.
+const NAMED: usize = 20;
+
+/// What was left out, each item once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LeftOut(BTreeSet<Damage>);
+
+impl LeftOut {
+    /// Adds what one page left out.
+    pub(crate) fn add(&mut self, damaged: Vec<Damage>) {
+        self.0.extend(damaged);
+    }
+
+    /// Names it, and says how a command ends that did everything else.
+    pub(crate) fn conclude(&self) -> Ending {
+        for damage in self.0.iter().take(NAMED) {
+            complain(&format!("left out: {damage}"));
+        }
+        if self.0.is_empty() {
+            return Ending::Done;
+        }
+        let more = self.0.len().saturating_sub(NAMED);
+        if 0 < more {
+            complain(&format!("left out: {more} more"));
+        }
+        complain("`catchment repair` mends what can be mended");
+        Ending::Incomplete
+    }
+}
+
+impl From<Vec<Damage>> for LeftOut {
+    fn from(damaged: Vec<Damage>) -> Self {
+        Self(damaged.into_iter().collect())
+    }
+}

@@ -1,0 +1,91 @@
+//! Damage: what is stored and cannot be read. One damaged item is left out and named, and the
+//! rest goes on.
+
+use std::fmt;
+
+use crate::revision::Revision;
+
+/// What was found, without what is damaged of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found<T> {
+    /// What can be read.
+    pub found: T,
+    /// What cannot.
+    pub damaged: Vec<Damage>,
+}
+
+impl<T> Found<T> {
+    /// Nothing of it is damaged.
+    #[must_use]
+    pub const fn whole(found: T) -> Self {
+        Self { found, damaged: Vec::new() }
+    }
+}
+
+/// A stored item that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Damage {
+    /// Which item.
+    pub item: StoredItem,
+    /// Where it is stored and what is wrong with it, in the store's words.
+    pub what: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+/// What is stored, read and damaged as one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StoredItem {
+    /// A campaign without its chunks.
+    Campaign(Revision),
+    /// The shops of one chunk of a campaign.
+    List(Revision, u32),
+    /// The outcomes of one chunk of a campaign.
+    Outcomes(Revision, u32),
+    /// What a shop is. Named as text, because the id may be what is damaged.
+    Profile(String),
+    /// What is in force at a shop.
+    State(String),
+}
+
+impl StoredItem {
+    /// The campaign that it belongs to.
+    #[must_use]
+    pub const fn campaign(&self) -> Option<Revision> {
+        match self {
+            Self::Campaign(revision) | Self::List(revision, _) | Self::Outcomes(revision, _) => {
+                Some(*revision)
+            }
+            Self::Profile(_) | Self::State(_) => None,
+        }
+    }
+
+    /// The chunk that it belongs to.
+    #[must_use]
+    pub const fn chunk(&self) -> Option<(Revision, u32)> {
+        match self {
+            Self::List(revision, number) | Self::Outcomes(revision, number) => {
+                Some((*revision, *number))
+            }
+            Self::Campaign(_) | Self::Profile(_) | Self::State(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for StoredItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Campaign(revision) => write!(f, "campaign {revision}"),
+            Self::List(revision, chunk) => write!(f, "campaign {revision}, shops of chunk {chunk}"),
+            Self::Outcomes(revision, chunk) => {
+                write!(f, "campaign {revision}, outcomes of chunk {chunk}")
+            }
+            Self::Profile(shop) => write!(f, "shop {shop}"),
+            Self::State(shop) => write!(f, "state of shop {shop}"),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+use async_trait::async_trait;
+
+use crate::damage::Damage;
+use crate::lane::Lane;
+use crate::ports::StoreError;
+use crate::repair::{Repair, RepairTerms};
+use crate::revision::Revision;
+use crate::shop::ShopId;
+
+/// What is damaged, and mending it. Everything may be done beside running services.
+///
+/// # Promises
+///
+/// - `damage_is_found`: each damaged item once, in order, and each half of a shop or chunk whose
+///   other half is not there.
+/// - `mended_outcomes_are_asked_for_again`: what is lost of a chunk is open as
+///   [`rebuild_chunk`](crate::rebuild_chunk) says, its campaign is counted anew, and finishes.
+/// - `mended_state_is_what_was_in_force`: a shop is what
+///   [`rebuild_state`](crate::rebuild_state) says, with a receipt like that of an import.
+/// - `mending_twice_does_nothing_more`: what can be read is left as it is.
+/// - `dry_run_changes_nothing`: and says the same.
+/// - `what_cannot_be_mended_is_named`: a campaign, the shops of a chunk, and what a shop is.
+#[async_trait]
+pub trait Repairs: Send + Sync + 'static {
+    /// Everything that is damaged. What is changed meanwhile may be named, too.
+    async fn find(&self) -> Result<Vec<Damage>, StoreError>;
+
+    /// Mends the outcomes of chunks of a campaign.
+    async fn mend_outcomes(
+        &self,
+        campaign: Revision,
+        chunks: &[u32],
+        terms: &RepairTerms,
+    ) -> Result<Vec<Repair>, StoreError>;
+
+    /// Mends what is in force at shops of a lane, and says what became of each, in their order.
+    async fn mend_states(
+        &self,
+        lane: Lane,
+        shops: &[ShopId],
+        terms: &RepairTerms,
+    ) -> Result<Vec<Repair>, StoreError>;
+}

@@ -1,0 +1,278 @@
+//! Mending what cannot be read: what is known from elsewhere takes its place.
+
+use thiserror::Error;
+
+use crate::batch::ReceiptEntry;
+use crate::campaign::Campaign;
+use crate::cause::{ActiveCause, Causes, Effect, Origin, ReleasedCause};
+use crate::chunk::{Chunk, Detail, Slot};
+use crate::correlation::{Phase, Ticket};
+use crate::lane::Lane;
+use crate::outcome::{Outcome, Standing, Status};
+use crate::radius::Radius;
+use crate::revision::Revision;
+use crate::shop::{Base, ShopState};
+use crate::time::Deadline;
+use crate::trigger::{Policy, TriggerKind};
+
+/// What a repair goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepairTerms {
+    /// The rules of every decision.
+    pub policy: Policy,
+    /// The base radius of a shop whose own is lost. The next import that names one replaces it.
+    pub default_base: Radius,
+    /// Only says what would be done.
+    pub dry_run: bool,
+}
+
+/// What became of a damaged item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// It was mended, or would have been.
+    Mended(Mended),
+    /// It can be read by now.
+    NotNeeded,
+    /// It cannot be mended.
+    Impossible(Unmendable),
+}
+
+/// How an item was mended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mended {
+    /// So many activations and releases of a chunk are open, and are asked for again.
+    Outcomes {
+        /// How many.
+        open: u32,
+    },
+    /// What is in force at a shop was rebuilt.
+    State {
+        /// How many causes are in force.
+        causes: usize,
+        /// How it was left.
+        standing: Standing,
+        /// Its base radius was lost, and is the default one.
+        is_base_lost: bool,
+    },
+}
+
+/// Why an item cannot be mended, by what a human can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unmendable {
+    /// Nothing else tells what it was.
+    #[error("nothing else tells what it was: restore the row from a backup")]
+    Campaign,
+    /// Its campaign is not there or cannot be read.
+    #[error("campaign {0} cannot be read: restore its row from a backup first")]
+    OfCampaign(Revision),
+    /// Nothing else tells which shops they were.
+    #[error(
+        "nothing else tells which shops they were: restore the row from a backup, or give its \
+         open shops up by `catchment campaign give-up {0}`"
+    )]
+    List(Revision),
+    /// Which shops the chunk holds is not known.
+    #[error("the shops of the chunk cannot be read either: restore that row from a backup first")]
+    OfList,
+    /// Only its import knows what the shop is.
+    #[error("only its import knows what the shop is: import it again")]
+    Profile,
+    /// A campaign is in force there whose kind has no rank.
+    #[error("the settings lack the trigger kind `{0}`, which is in force there: add it first")]
+    Kind(TriggerKind),
+    /// No shop can have this id.
+    #[error("no shop can have this id: delete the row")]
+    Id,
+}
+
+/// What can be read of the outcomes of a chunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChunkRemains {
+    /// None of its requests was ever sent, for certain.
+    pub is_unsent: bool,
+    /// The outcomes of the activations by place, `None` where they cannot be read.
+    pub activations: Vec<Option<Slot>>,
+    /// The outcomes of the releases by place, `None` where they cannot be read.
+    pub releases: Vec<Option<Slot>>,
+    /// Why slots were closed other than by plain success, as far as that can be read.
+    pub details: Vec<Detail>,
+}
+
+/// The outcomes of a chunk of which only a part can be read. What is lost is asked for again:
+/// causes make a request harmless that comes twice, and its reply tells what it did.
+///
+/// 1. What can be read stays.
+/// 2. A lost release is open where the campaign is ending or ended, and idle where it is not.
+/// 3. A lost activation is open; one beside a release that has an outcome is superseded.
+/// 4. In a chunk that was never sent, a lost release is idle, and a lost activation of a campaign
+///    that is ending or ended is superseded.
+#[must_use]
+pub fn rebuild_chunk(
+    campaign: &Campaign,
+    (number, lane, first): (u32, Lane, u32),
+    shops: usize,
+    remains: ChunkRemains,
+) -> Chunk {
+    let is_over = campaign.state.is_ending_or_ended();
+    let ChunkRemains { is_unsent, activations, releases, details } = remains;
+    let read = |slots: &[Option<Slot>], place: usize| slots.get(place).copied().flatten();
+    let lost_release = if is_over && !is_unsent { Slot::Open } else { Slot::Idle };
+    let lost_activation =
+        if is_over && is_unsent { Slot::Closed(Status::Superseded) } else { Slot::Open };
+    let rebuild = |place| {
+        let release = read(&releases, place).unwrap_or(lost_release);
+        let beside = match release {
+            Slot::Closed(_) => Slot::Closed(Status::Superseded),
+            Slot::Idle | Slot::Open => lost_activation,
+        };
+        (read(&activations, place).unwrap_or(beside), release)
+    };
+    let (activations, releases) = (0..shops).map(rebuild).unzip();
+    let sent = (!is_unsent).then_some(campaign.attempt);
+    Chunk::restore((number, lane, first), sent, activations, releases, details)
+}
+
+/// What is known of one campaign at one shop.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// The campaign.
+    pub campaign: Campaign,
+    /// The shop's place in its list.
+    pub index: u32,
+    /// What its ledger says of the activation and of the release, as far as that can be read.
+    slots: [Option<Slot>; 2],
+    /// What receipts prove of both.
+    proved: [Option<Effect>; 2],
+    /// The highest version of the shop that a receipt names.
+    version: u64,
+}
+
+impl Trace {
+    /// What the ledger says; receipts are shown to it one by one.
+    #[must_use]
+    pub const fn new(
+        campaign: Campaign,
+        index: u32,
+        activation: Option<Slot>,
+        release: Option<Slot>,
+    ) -> Self {
+        Self { campaign, index, slots: [activation, release], proved: [None; 2], version: 0 }
+    }
+
+    /// What stands in its place in the ids of its requests.
+    #[must_use]
+    pub const fn key(&self) -> (Revision, u32) {
+        (self.campaign.name.revision, self.index)
+    }
+
+    /// Takes the outcome of a request into account, where it is one to this shop for this
+    /// campaign.
+    pub fn see(&mut self, entry: &ReceiptEntry) {
+        let Some(ticket) = Ticket::read(entry.id) else { return };
+        let Campaign { name, nonce, .. } = &self.campaign;
+        if (ticket.revision, ticket.nonce, ticket.index) != (name.revision, *nonce, self.index) {
+            return;
+        }
+        let Outcome { status, standing, .. } = &entry.outcome;
+        let version = standing.map_or(0, |standing| standing.version);
+        self.version = self.version.max(version);
+        let proved = match ticket.phase {
+            Phase::Activation => self.proved.first_mut(),
+            Phase::Release => self.proved.last_mut(),
+        };
+        if let Some(proved) = proved {
+            *proved = proved.or(effect(*status));
+        }
+    }
+
+    /// What a phase did, where it took effect: receipts tell it first, replies later.
+    fn effect(&self, phase: Phase) -> Option<Effect> {
+        let place = usize::from(phase == Phase::Release);
+        let proved = self.proved.get(place).copied().flatten();
+        proved.or_else(|| match self.slots.get(place).copied().flatten() {
+            Some(Slot::Closed(status)) => effect(status),
+            Some(Slot::Idle | Slot::Open) | None => None,
+        })
+    }
+}
+
+const fn effect(status: Status) -> Option<Effect> {
+    match status {
+        Status::Applied => Some(Effect::Applied),
+        Status::Unchanged => Some(Effect::Unchanged),
+        Status::Superseded | Status::Rejected | Status::Expired | Status::Failed => None,
+    }
+}
+
+/// What can be read of what is in force at a shop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateRemains {
+    /// Its base radius.
+    pub base: Option<Base>,
+    /// Its radius.
+    pub radius: Option<Radius>,
+    /// Its version.
+    pub version: Option<u64>,
+}
+
+/// What is in force at a shop whose causes cannot be read, from the campaigns that know it.
+///
+/// 1. A campaign has a released cause there where its release took effect, or the activation of
+///    the campaign that replaced it. It needs none where its deadline is not above `mark`: up to
+///    there no late request takes effect.
+/// 2. Otherwise, a campaign whose activation took effect has an active cause, with its limit and
+///    the rank that its kind has now.
+/// 3. A base radius that is lost is the default one, and any import that names one is newer.
+/// 4. The version is higher than every one that is known, and the radius is resolved again.
+///
+/// Causes of requests without a campaign are lost.
+///
+/// # Errors
+///
+/// When a kind is in force there that the rules do not have, so that nobody knows its rank.
+pub fn rebuild_state(
+    remains: StateRemains,
+    traces: &[Trace],
+    terms: &RepairTerms,
+    mark: Deadline,
+) -> Result<(ShopState, Standing), Unmendable> {
+    let RepairTerms { policy, default_base, .. } = terms;
+    let lost = Base { radius: *default_base, revision: Revision::NONE, effect: Effect::Unchanged };
+    let known = traces.iter().map(|trace| trace.version).max().unwrap_or_default();
+    let mut state = ShopState {
+        base: remains.base.unwrap_or(lost),
+        radius: *default_base,
+        version: known.max(remains.version.unwrap_or_default()) + 1,
+        active: Causes::NONE,
+        released: Vec::new(),
+    };
+    for trace in traces {
+        let campaign = &trace.campaign;
+        let replaced = campaign.replaced_by.and_then(|by| {
+            let successor = traces.iter().find(|other| other.campaign.name.revision == by);
+            successor?.effect(Phase::Activation)
+        });
+        let revision = campaign.name.revision;
+        if let Some(effect) = trace.effect(Phase::Release).or(replaced) {
+            let deadline = campaign.deadline;
+            if mark < deadline {
+                state.released.push(ReleasedCause { campaign: revision, deadline, effect });
+            }
+        } else if let Some(effect) = trace.effect(Phase::Activation) {
+            let Campaign { kind, limit, .. } = *campaign;
+            let rank = policy.rank(kind).ok_or(Unmendable::Kind(kind))?;
+            let origin = Origin::Campaign(revision);
+            state.active.extend([ActiveCause { origin, kind, rank, limit, effect }]);
+        }
+    }
+    state.released.sort_by_key(|released| released.campaign);
+    let resolution = state.resolution(policy.floor);
+    state.radius = resolution.radius;
+    let standing = Standing {
+        before: remains.radius,
+        after: resolution.radius,
+        decided_by: resolution.decided_by,
+        version: state.version,
+    };
+    Ok((state, standing))
+}
