@@ -84,7 +84,7 @@ impl World {
     /// Waits until every shop of a campaign has an outcome, and expects it to be in force at each.
     pub(crate) fn wait_until_settled(&self, store: &SeaOrmStore, revision: Revision) {
         self.wait_until(store, revision, |campaign| campaign.state == CampaignState::Settled);
-        let tallies = self.runtime.block_on(store.tallies(revision)).unwrap();
+        let tallies = self.runtime.block_on(store.tallies(revision)).unwrap().found;
         let shops = self.campaign(store, revision).shops;
         let Tallies { activation, .. } = tallies;
         assert_eq!(activation.of(Status::Applied) + activation.of(Status::Unchanged), shops);

@@ -44,7 +44,7 @@ fn wait_until_others_are_done(world: &World, store: &SeaOrmStore, campaign: Revi
     let everything = Scope::everything();
     let page = ShopRepository::list(store, &everything, None, SHOPS as usize);
     let shops = world.runtime.block_on(page);
-    let shops = shops.unwrap();
+    let shops = shops.unwrap().found;
     let there = shops.iter().filter(|shop| lanes().lane_of(&shop.id) == LANE).count();
     let expected = CampaignState::Sending { open: u32::try_from(there).unwrap() };
     let until = Instant::now() + PATIENCE;
