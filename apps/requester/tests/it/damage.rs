@@ -32,7 +32,8 @@ impl World {
     /// Runs statements on the database as another program would.
     fn execute(&self, sql: &str) {
         let settings = StoreSettings::new(lanes(), Arc::new(SystemClock));
-        let executed = SeaOrmStore::execute_as_another(&self.database(), sql, &settings);
+        let url = self.database();
+        let executed = SeaOrmStore::execute_as_another(&url, sql, &settings);
         self.runtime.block_on(executed).unwrap();
     }
 }
