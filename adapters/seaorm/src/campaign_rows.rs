@@ -37,13 +37,12 @@ pub(crate) async fn unfinished(
     let rows = connection.query_all_raw(unfinished).await.map_err(classify)?;
     let (mut campaigns, mut of_damaged) = (BTreeMap::new(), BTreeSet::new());
     for row in rows {
-        match read_row(&row, campaign_of, read_campaign)? {
-            Ok(campaign) => drop(campaigns.insert(campaign.name.revision, campaign)),
-            Err(_) => {
-                let lane: Option<i32> = row.try_get("", "reply_lane").unwrap_or_default();
-                let lane = lane.and_then(|lane| u16::try_from(lane).ok());
-                of_damaged.extend(lane.map(ReplyLane));
-            }
+        if let Ok(campaign) = read_row(&row, campaign_of, read_campaign)? {
+            campaigns.insert(campaign.name.revision, campaign);
+        } else {
+            let lane: Option<i32> = row.try_get("", "reply_lane").unwrap_or_default();
+            let lane = lane.and_then(|lane| u16::try_from(lane).ok());
+            of_damaged.extend(lane.map(ReplyLane));
         }
     }
     let successors = campaigns.values().filter_map(|campaign: &Campaign| campaign.replaced_by);
@@ -141,11 +140,7 @@ pub(crate) async fn chunks(
         .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
         .order_by_asc(campaign_chunk::Column::Number)
         .build(connection.get_database_backend());
-    read_each(connection, query, outcomes_of, read_chunk).await
-}
-
-fn read_chunk(model: campaign_chunk::Model) -> Result<Chunk, StoreError> {
-    Chunk::try_from(&model)
+    read_each(connection, query, outcomes_of, |model| Chunk::try_from(&model)).await
 }
 
 /// Locks those of a campaign's chunks that have these numbers, and returns them in their order.
@@ -160,7 +155,7 @@ pub(crate) async fn lock_chunks(
         .order_by_asc(campaign_chunk::Column::Number)
         .lock_exclusive()
         .build(connection.get_database_backend());
-    read_each(connection, query, outcomes_of, read_chunk).await
+    read_each(connection, query, outcomes_of, |model| Chunk::try_from(&model)).await
 }
 
 /// Names those rows of chunks that are not there.

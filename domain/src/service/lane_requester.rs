@@ -283,7 +283,9 @@ impl Desk {
         leased.damages.forget(revision);
         leased.sending.insert(revision, Sending::new(campaign, &chunks, now));
         leased.keep(revision, chunks);
-        damaged.into_iter().for_each(|damage| leased.meet(damage));
+        for damage in damaged {
+            leased.meet(damage);
+        }
         Ok(())
     }
 
@@ -421,7 +423,9 @@ impl Desk {
         let is_listed = |number: &u32| leased.lists.shops(revision, *number).is_some();
         let listed: Vec<u32> = numbers.into_iter().filter(is_listed).collect();
         if listed.is_empty() {
-            parts.iter().for_each(|part| leased.set_aside(part));
+            for part in parts {
+                leased.set_aside(part);
+            }
             return Ok(());
         }
         let (lease, part) = (&leased.lease, sending.part());
@@ -435,8 +439,12 @@ impl Desk {
         }
         let is_marked = |part: &&Part| chunks.iter().any(|c| c.number == part.due.number);
         let (marked, aside): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(is_marked);
-        aside.into_iter().for_each(|part| leased.set_aside(part));
-        damaged.into_iter().for_each(|damage| leased.meet(damage));
+        for part in aside {
+            leased.set_aside(part);
+        }
+        for damage in damaged {
+            leased.meet(damage);
+        }
         let marked: Vec<Part> = marked.into_iter().copied().collect();
         leased.begin(&marked, &chunks, outgoing, now);
         Ok(())

@@ -136,8 +136,7 @@ impl Tables {
         for revision in revisions {
             let Some(took_over) = self.took_over(revision, now) else { continue };
             let Some(stored) = self.campaigns.get_mut(&revision) else { continue };
-            let damages = stored.chunks.iter().filter_map(|chunk| stored.outcomes(chunk).err());
-            damaged.extend(damages);
+            damaged.extend(stored.chunks.iter().filter_map(|chunk| stored.outcomes(chunk).err()));
             if stored.whole().is_ok() {
                 stored.end(&took_over);
             }

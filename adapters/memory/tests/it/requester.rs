@@ -281,8 +281,9 @@ fn repair_terms() -> RepairTerms {
 
 #[tokio::test]
 async fn damage_of_a_campaign_is_named_and_the_others_go_on_until_it_is_mended() {
+    type Name = fn(Revision) -> StoredItem;
     type Spoil = fn(&MemoryStore, Revision);
-    let damages: [(fn(Revision) -> StoredItem, Spoil); 2] = [
+    let damages: [(Name, Spoil); 2] = [
         (|revision| StoredItem::Outcomes(revision, 0), |store, it| store.spoil_outcomes(it, 0)),
         (|revision| StoredItem::List(revision, 0), |store, it| store.spoil_list(it, 0)),
     ];

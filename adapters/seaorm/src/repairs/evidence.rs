@@ -1,5 +1,6 @@
 //! What the ledgers of campaigns and the receipts of a lane tell of shops.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use catchment_domain::ports::StoreError;
@@ -27,10 +28,8 @@ const PAGE: u64 = 100;
 struct Place {
     revision: Revision,
     number: u32,
-    /// In its chunk.
-    place: usize,
-    /// In the whole list.
-    index: u32,
+    in_chunk: usize,
+    in_list: u32,
 }
 
 /// What is known of some shops of a lane.
@@ -69,12 +68,12 @@ impl Evidence {
             let firsts = firsts(store, revision, &lengths).await?;
             for (number, list) in &lists.found {
                 let Some(first) = firsts.get(number) else { continue };
-                for (place, id) in list.iter().enumerate() {
+                for (in_chunk, id) in list.iter().enumerate() {
                     let shop = wanted.get(id);
                     if let Some(places) = shop.and_then(|shop| places.get_mut(*shop)) {
-                        let index = first + u32::try_from(place).unwrap_or(u32::MAX);
+                        let in_list = first + u32::try_from(in_chunk).unwrap_or(u32::MAX);
                         let revision = Revision(revision.cast_unsigned());
-                        places.push(Place { revision, number: *number, place, index });
+                        places.push(Place { revision, number: *number, in_chunk, in_list });
                     }
                 }
             }
@@ -183,26 +182,26 @@ impl Ledgers {
     async fn trace(
         &mut self,
         connection: &OwnConnection,
-        Place { revision, number, place, index }: Place,
+        Place { revision, number, in_chunk, in_list }: Place,
     ) -> Result<Result<Trace, Unmendable>, StoreError> {
-        if !self.campaigns.contains_key(&revision) {
-            let found = campaign_rows::all(
-                connection,
-                Condition::all().add(campaign::Column::Revision.eq(stored(revision.0))),
-            );
-            self.campaigns.insert(revision, found.await?.found.pop());
-        }
-        let Some(Some(campaign)) = self.campaigns.get(&revision) else {
+        let campaign = match self.campaigns.entry(revision) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let wanted = campaign::Column::Revision.eq(stored(revision.0));
+                let found = campaign_rows::all(connection, Condition::all().add(wanted));
+                unknown.insert(found.await?.found.pop())
+            }
+        };
+        let Some(campaign) = campaign else {
             return Ok(Err(Unmendable::OfCampaign(revision)));
         };
-        if !self.chunks.contains_key(&(revision, number)) {
-            self.chunks.insert((revision, number), remains(connection, revision, number).await?);
-        }
-        let remains = self.chunks.get(&(revision, number));
-        let slot = |slots: &[Option<Slot>]| slots.get(place).copied().flatten();
-        let activation = remains.and_then(|remains| slot(&remains.activations));
-        let release = remains.and_then(|remains| slot(&remains.releases));
-        Ok(Ok(Trace::new(campaign.clone(), index, activation, release)))
+        let remains = match self.chunks.entry((revision, number)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(remains(connection, revision, number).await?),
+        };
+        let slot = |slots: &[Option<Slot>]| slots.get(in_chunk).copied().flatten();
+        let (activation, release) = (slot(&remains.activations), slot(&remains.releases));
+        Ok(Ok(Trace::new(campaign.clone(), in_list, activation, release)))
     }
 }
 
