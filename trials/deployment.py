@@ -10,6 +10,7 @@ import uuid
 from urllib.parse import urlsplit
 
 import psycopg
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 LANES = 12
@@ -147,12 +148,16 @@ class Deployment:
     # States
 
     def owners(self):
-        """The consumer of each lane that has one."""
-        groups = self.admin.describe_consumer_groups([self.name], request_timeout=10)
-        members = groups[self.name].result().members
+        """The consumer of each lane that has one, as far as Kafka knows."""
+        described = self.admin.describe_consumer_groups([self.name], request_timeout=10)
+        try:
+            group = described[self.name].result()
+        except KafkaException:
+            # Its coordinator is not there yet.
+            return {}
         return {
             partition.partition: member.client_id
-            for member in members
+            for member in group.members
             for partition in member.assignment.topic_partitions
         }
 
