@@ -1,43 +1,49 @@
 //! Sends messages, and says when all of them have arrived.
 //!
-//! A call's messages are handed to the client in *flights* of a bounded size. A flight carries
-//! its credit along: the delivery report of its last message drops it, which gives the credit
-//! back and, with the last flight of the call, ends the call. So a call costs one allocation
-//! per flight, no counter can be wrong, and a caller that stops waiting leaves nothing behind.
+//! A call's messages are handed to the client in *parts* of a bounded size. A part takes credit,
+//! and the delivery report of its last message gives the credit back and, with the last part of
+//! the call, ends the call. So a call costs one allocation per part, no counter can be wrong, and
+//! a caller that stops waiting leaves nothing behind.
 //!
 //! Credit stays below what the client buffers, because the client frees a message only after
-//! its report was heard. What it refuses nevertheless is offered again a little later.
+//! its report was heard. What it refuses nevertheless is offered again a little later. Calls
+//! share the credit so that those to partitions that take no messages leave room for the others.
 //!
-//! A client that could not deliver is replaced by a new one. librdkafka 2.12.1 forgets every
-//! broker that is missing from an answer to its question for metadata, also those that it was
-//! given (`rd_kafka_metadata_decommission_unavailable_brokers`): a broker that was frozen and
-//! answers before it is part of its own cluster again names none, and such a client never asks
-//! anybody again.
+//! A partition that takes no messages fails its own calls and no other. Only a client that is
+//! itself at fault is replaced by a new one. librdkafka 2.12.1 forgets every broker that is
+//! missing from an answer to its question for metadata, also those that it was given
+//! (`rd_kafka_metadata_decommission_unavailable_brokers`): a broker that was frozen and answers
+//! before it is part of its own cluster again names none, and such a client never asks anybody
+//! again. So when a message waited for too long, the client is made to ask about its partition.
 
-mod flight;
+mod credit;
+mod deliveries;
+mod fault;
+mod part;
 mod partitions;
 mod refusal;
+mod trouble;
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header as ClientHeader, Message as ClientMessage, OwnedHeaders};
-use rdkafka::producer::{
-    BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig, ThreadedProducer,
-};
-use tokio::sync::{Semaphore, watch};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::{Header as ClientHeader, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, PurgeConfig, ThreadedProducer};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::client_log;
 use crate::error::{NotClosed, Refusal, SendError, SettingsError};
 use crate::record::Message;
 use crate::settings::Settings;
-use flight::{Budget, Cut, Flight, flights};
+use credit::{Credit, Share};
+use deliveries::Deliveries;
+use fault::{Answer, Doubt};
+use part::{Budget, Completion, Delivery, Failure, Part, completion, parts};
 use partitions::{KnownTopics, Partitions};
 use refusal::unsent;
+use trouble::{NOT_CHOSEN, Troubles};
 
 pub(crate) use partitions::ask as ask_partitions;
 
@@ -58,13 +64,15 @@ struct Shared {
     config: ClientConfig,
     budget: Budget,
     /// Closed, once no more messages are taken.
-    credit: Arc<Semaphore>,
+    credit: Credit,
     /// True, once no more reports will come.
     ended: watch::Sender<bool>,
     topics: KnownTopics,
     request_timeout: Duration,
-    /// Why messages are not delivered at present, as it was logged.
-    trouble: Mutex<Option<String>>,
+    /// The partitions that take no messages at present, as it was logged.
+    troubles: Arc<Troubles>,
+    /// Whether the client is at fault is found out by one call at a time.
+    fault_check: tokio::sync::Mutex<()>,
 }
 
 impl Sender {
@@ -76,15 +84,17 @@ impl Sender {
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let config = settings.producer_config()?;
         let budget = Budget::of(&config)?;
+        let troubles = Arc::default();
         Ok(Self(Arc::new(Shared {
-            client: RwLock::new(Arc::new(client(&config)?)),
+            client: RwLock::new(Arc::new(client(&config, &troubles)?)),
             config,
-            credit: Arc::new(Semaphore::new(budget.credit)),
+            credit: Credit::new(budget.credit),
             budget,
             ended: watch::Sender::new(false),
             topics: KnownTopics::default(),
             request_timeout: settings.request_timeout,
-            trouble: Mutex::default(),
+            troubles,
+            fault_check: tokio::sync::Mutex::default(),
         })))
     }
 
@@ -108,32 +118,28 @@ impl Sender {
     async fn send_all(&self, messages: &[Message]) -> Result<(), SendError> {
         self.0.budget.check(messages)?;
         let client = self.0.client();
-        let sent = self.send_by(&client, messages).await;
-        match &sent {
-            Ok(()) if messages.is_empty() => {}
-            Ok(()) => self.0.note_delivered(),
-            Err(SendError::Undelivered { cause }) => {
-                self.0.note_undelivered(cause);
-                self.0.replace(&client);
-            }
-            Err(_) => {}
+        let delivered = client.context().delivered();
+        let sent = self.send_parts(messages).await;
+        if let Err(Failure { doubt: Some(doubt), .. }) = &sent {
+            self.0.look_for_fault(&client, doubt, delivered).await;
         }
-        sent
+        sent.map_err(|failure| failure.error)
     }
 
-    async fn send_by(&self, client: &Client, messages: &[Message]) -> Result<(), SendError> {
+    async fn send_parts(&self, messages: &[Message]) -> Result<(), Failure> {
         let mut ended = self.0.ended.subscribe();
-        let (landing, mut landed) = flight::landing();
-        for flight in flights(messages, &self.0.budget) {
+        let (completion, mut completed) = completion();
+        let share = self.0.credit.share();
+        for part in parts(messages, &self.0.budget) {
             tokio::select! {
-                boarded = self.board(client, &flight, &landing) => boarded?,
-                Some(failure) = landed.recv() => return Err(failure),
+                enqueued = self.enqueue_part(&part, &share, &completion) => enqueued?,
+                Some(failure) = completed.recv() => return Err(failure),
             }
         }
-        drop(landing);
+        drop(completion);
         tokio::select! {
-            failure = landed.recv() => failure.map_or(Ok(()), Err),
-            _ = ended.wait_for(|ended| *ended) => Err(SendError::Closed),
+            failure = completed.recv() => failure.map_or(Ok(()), Err),
+            _ = ended.wait_for(|ended| *ended) => Err(SendError::Closed.into()),
         }
     }
 
@@ -176,18 +182,20 @@ impl Sender {
         if matches!(flushed, Ok(Ok(true))) { Ok(()) } else { Err(NotClosed { within }) }
     }
 
-    /// Hands messages to the client as one flight, once there is credit for it.
-    async fn board(
+    /// Hands a part to the client, once there is credit for it.
+    async fn enqueue_part(
         &self,
-        client: &Client,
-        cut: &Cut<'_>,
-        landing: &flight::Landing,
-    ) -> Result<(), SendError> {
-        let credit = Arc::clone(&self.0.credit).acquire_many_owned(cut.cost).await;
+        part: &Part<'_>,
+        share: &Share,
+        completion: &Completion,
+    ) -> Result<(), Failure> {
+        let credit = self.0.credit.take(share, part.cost).await;
         let credit = credit.map_err(|_| SendError::Closed)?;
-        let flight = Arc::new(Flight::new(credit, landing));
-        for message in cut.messages {
-            while !enqueue(client, message, &flight)? {
+        let delivery = Arc::new(Delivery::new(credit, completion));
+        // It may have been replaced while there was no credit.
+        let client = self.0.client();
+        for message in part.messages {
+            while !enqueue(&client, message, &delivery)? {
                 tokio::time::sleep(FULL_PAUSE).await;
             }
         }
@@ -200,30 +208,42 @@ impl Shared {
         Arc::clone(&self.client.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Says that messages are not delivered, once for each cause.
-    fn note_undelivered(&self, cause: &str) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        if trouble.as_deref() != Some(cause) {
-            warn!(cause, "messages are not delivered");
-            *trouble = Some(cause.to_owned());
+    /// Replaces a client where it is at fault. It had delivered so many messages when the call
+    /// began that brought the doubt.
+    async fn look_for_fault(&self, used: &Arc<Client>, doubt: &Doubt, before: u64) {
+        let _turn = self.fault_check.lock().await;
+        if !Arc::ptr_eq(&self.client(), used) || self.credit.is_closed() {
+            return;
+        }
+        let is_at_fault = match doubt {
+            Doubt::Waited(topic, partition) => {
+                let answer = self.ask(used, topic, *partition).await;
+                fault::is_of_client(answer, before < used.context().delivered())
+            }
+            Doubt::Epoch => true,
+        };
+        if is_at_fault {
+            self.replace(used);
         }
     }
 
-    /// Says that messages are delivered, where they were not before.
-    fn note_delivered(&self) {
-        if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
-            info!("messages are delivered again");
-        }
+    /// Lets a client ask who leads a partition.
+    async fn ask(&self, client: &Arc<Client>, topic: &str, partition: i32) -> Answer {
+        let (client, topic, within) = (Arc::clone(client), topic.to_owned(), self.request_timeout);
+        let asked = tokio::task::spawn_blocking(move || {
+            fault::ask(client.client(), (&topic, partition), within)
+        });
+        asked.await.unwrap_or(Answer::Nothing)
     }
 
-    /// Replaces a client that could not deliver, unless that was done already or the sender was
+    /// Replaces a client that is at fault, unless that was done already or the sender was
     /// closed. What is still with the old one fails, and gives its credit back.
     fn replace(&self, used: &Arc<Client>) {
         let mut current = self.client.write().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&current, used) || self.credit.is_closed() {
             return;
         }
-        match client(&self.config) {
+        match client(&self.config, &self.troubles) {
             Ok(fresh) => {
                 info!("going on with a new client");
                 let old = std::mem::replace(&mut *current, Arc::new(fresh));
@@ -238,29 +258,33 @@ impl Shared {
 }
 
 /// Says whether the client had room for the message.
-fn enqueue(client: &Client, message: &Message, flight: &Arc<Flight>) -> Result<bool, SendError> {
-    let mut record = BaseRecord::with_opaque_to(&message.topic, Arc::clone(flight));
+fn enqueue(client: &Client, message: &Message, delivery: &Arc<Delivery>) -> Result<bool, Failure> {
+    let mut record = BaseRecord::with_opaque_to(&message.topic, Arc::clone(delivery));
     record.partition = message.partition;
     record.key = message.key.as_ref();
     record.payload = message.value.as_ref();
     record.headers = headers(message);
     match client.send(record) {
         Ok(()) => Ok(true),
-        Err((error, _)) => match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::QueueFull) => Ok(false),
-            _ => Err(client.context().failure(&message.topic, &error)),
-        },
+        Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+            Ok(false)
+        }
+        Err((error, _)) => {
+            let partition = message.partition.unwrap_or(NOT_CHOSEN);
+            Err(client.context().failure((&message.topic, partition), &error))
+        }
     }
 }
 
 impl std::fmt::Debug for Sender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sender").field("credit", &self.0.credit.available_permits()).finish()
+        f.debug_struct("Sender").field("credit", &self.0.credit.left()).finish()
     }
 }
 
-fn client(config: &ClientConfig) -> Result<Client, SettingsError> {
-    Ok(ThreadedProducer::from_config_and_context(config, Deliveries::default())?)
+fn client(config: &ClientConfig, troubles: &Arc<Troubles>) -> Result<Client, SettingsError> {
+    let deliveries = Deliveries::new(Arc::clone(troubles));
+    Ok(ThreadedProducer::from_config_and_context(config, deliveries)?)
 }
 
 fn headers(message: &Message) -> Option<OwnedHeaders> {
@@ -273,70 +297,16 @@ fn headers(message: &Message) -> Option<OwnedHeaders> {
     }))
 }
 
-/// Hears what became of messages, on the client's thread.
-#[derive(Default)]
-struct Deliveries {
-    fatal: OnceLock<String>,
-    /// The last that was heard of lost connections.
-    connection: Mutex<Option<String>>,
-}
-
-impl Deliveries {
-    fn failure(&self, topic: &str, error: &KafkaError) -> SendError {
-        match self.fatal.get() {
-            Some(cause) => SendError::Fatal { cause: cause.clone() },
-            None => self.explained(unsent(topic, error), error),
-        }
-    }
-
-    /// A message that waited for too long does not say for what.
-    fn explained(&self, failure: SendError, error: &KafkaError) -> SendError {
-        let heard = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        match (failure, &*heard) {
-            (SendError::Undelivered { cause }, Some(heard))
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageTimedOut) =>
-            {
-                SendError::Undelivered { cause: format!("{cause}; last heard was: {heard}") }
-            }
-            (failure, _) => failure,
-        }
-    }
-}
-
-impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client_log::line(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        if client_log::is_fatal(&error, reason) {
-            let _ = self.fatal.set(reason.to_owned());
-        } else if client_log::is_of_a_connection(&error) {
-            let mut heard = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            *heard = client_log::take_reason().or_else(|| heard.take());
-        }
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Arc<Flight>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, flight: Arc<Flight>) {
-        if let Err((error, message)) = result {
-            flight.fail(self.failure(message.topic(), error));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_that_could_not_deliver_is_replaced() {
+    async fn a_client_that_no_broker_answers_is_replaced() {
         // Nobody listens on the port of `tcpmux`.
         let mut settings = Settings::new("127.0.0.1:1", "group");
         settings.producer.insert("delivery.timeout.ms".to_owned(), "50".to_owned());
+        settings.request_timeout = Duration::from_millis(50);
         let sender = Sender::new(&settings).unwrap();
         let first = sender.0.client();
         let key = Some(b"key".to_vec());

@@ -8,6 +8,7 @@
 )]
 
 mod broker;
+mod leaderless;
 mod pending;
 mod profile;
 mod requester;

@@ -1,16 +1,15 @@
-//! How messages are cut into flights, what a flight costs, and how it lands.
+//! How messages are cut into parts, what a part costs, and how its delivery is reported.
 
 use rdkafka::ClientConfig;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
+use super::credit::{Taken, reserve_of, share_of};
+use super::fault::Doubt;
 use crate::error::{SendError, SettingsError};
 use crate::record::Message;
 
-/// The most messages of a flight.
-const FLIGHT_MESSAGES: usize = 256;
-
-/// The most bytes of a flight, unless it is a single message.
-const FLIGHT_BYTES: usize = 256 * 1024;
+/// The most messages of a part.
+const PART_MESSAGES: usize = 256;
 
 /// What may be under way at once, in bytes; each message costs a little more than it carries,
 /// so that the client's limit of messages is kept, too.
@@ -53,55 +52,71 @@ impl Budget {
 }
 
 /// Messages that are handed to the client together.
-pub(super) struct Cut<'a> {
+pub(super) struct Part<'a> {
     pub(super) messages: &'a [Message],
     pub(super) cost: u32,
 }
 
-/// Cuts messages into flights, in order; each costs no more than all the credit there is.
-pub(super) fn flights<'a>(
+/// Cuts messages into parts, in order. Each costs no more than a call's share of the credit,
+/// unless it is a single message, and none more than the reserve.
+pub(super) fn parts<'a>(
     mut messages: &'a [Message],
     budget: &Budget,
-) -> impl Iterator<Item = Cut<'a>> {
+) -> impl Iterator<Item = Part<'a>> {
+    let (share, reserve) = (share_of(budget.credit), reserve_of(budget.credit));
     std::iter::from_fn(move || {
         let mut cost = 0;
         let mut taken = 0;
-        for message in messages.iter().take(FLIGHT_MESSAGES) {
+        for message in messages.iter().take(PART_MESSAGES) {
             let with = cost + budget.cost(message);
-            if 0 < taken && FLIGHT_BYTES.min(budget.credit) < with {
+            if 0 < taken && share < with {
                 break;
             }
             (cost, taken) = (with, taken + 1);
         }
-        let (flight, rest) = messages.split_at_checked(taken)?;
+        let (part, rest) = messages.split_at_checked(taken)?;
         messages = rest;
-        let cost = u32::try_from(cost.min(budget.credit)).unwrap_or(u32::MAX);
-        (0 < taken).then_some(Cut { messages: flight, cost })
+        let cost = u32::try_from(cost.min(reserve)).unwrap_or(u32::MAX);
+        (0 < taken).then_some(Part { messages: part, cost })
     })
 }
 
-/// Where the flights of one call report; the call waits until the last of them is gone.
-pub(super) type Landing = mpsc::Sender<SendError>;
+/// Why a call failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: SendError,
+    /// Whether the client works is doubtful, where this says why.
+    pub(super) doubt: Option<Doubt>,
+}
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Self {
+        Self { error, doubt: None }
+    }
+}
+
+/// Where the parts of one call report. The call is complete once the last of them is gone.
+pub(super) type Completion = mpsc::Sender<Failure>;
 
 /// One failure is kept, the first.
-pub(super) fn landing() -> (Landing, mpsc::Receiver<SendError>) {
+pub(super) fn completion() -> (Completion, mpsc::Receiver<Failure>) {
     mpsc::channel(1)
 }
 
-/// Messages under way. It has landed when the last message lets go of it.
-pub(super) struct Flight {
-    _credit: OwnedSemaphorePermit,
-    landing: Landing,
+/// The delivery of a part. It has ended when the report of the last message drops it.
+pub(super) struct Delivery {
+    _credit: Taken,
+    completion: Completion,
 }
 
-impl Flight {
-    pub(super) fn new(credit: OwnedSemaphorePermit, landing: &Landing) -> Self {
-        Self { _credit: credit, landing: landing.clone() }
+impl Delivery {
+    pub(super) fn new(credit: Taken, completion: &Completion) -> Self {
+        Self { _credit: credit, completion: completion.clone() }
     }
 
     /// Says why a message failed, unless another did before or nobody waits any more.
-    pub(super) fn fail(&self, failure: SendError) {
-        let _ = self.landing.try_send(failure);
+    pub(super) fn fail(&self, failure: Failure) {
+        let _ = self.completion.try_send(failure);
     }
 }
 
@@ -147,18 +162,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn prop_flights_are_all_messages_in_order_within_the_credit(
+        fn prop_parts_are_all_messages_in_order_within_the_credit(
             sizes in prop::collection::vec(0_usize..400_000, 0..600),
             kilobytes in 1_usize..4096,
         ) {
             let budget = budget(&[("queue.buffering.max.kbytes", &kilobytes.to_string())]);
             let messages: Vec<_> = sizes.iter().map(|size| message(*size)).collect();
             let mut seen = Vec::new();
-            for flight in flights(&messages, &budget) {
-                prop_assert!(!flight.messages.is_empty());
-                prop_assert!(flight.messages.len() <= FLIGHT_MESSAGES);
-                prop_assert!(flight.cost as usize <= budget.credit);
-                seen.extend(flight.messages.iter().map(Message::size));
+            for part in parts(&messages, &budget) {
+                prop_assert!(!part.messages.is_empty());
+                prop_assert!(part.messages.len() <= PART_MESSAGES);
+                prop_assert!(part.cost as usize <= reserve_of(budget.credit));
+                let is_of_a_share = part.cost as usize <= share_of(budget.credit);
+                prop_assert!(is_of_a_share || part.messages.len() == 1);
+                seen.extend(part.messages.iter().map(Message::size));
             }
             prop_assert_eq!(seen, sizes);
         }
