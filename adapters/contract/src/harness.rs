@@ -107,6 +107,7 @@ pub trait LogHarness: Send + Sync {
 /// In what logs may differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// How many records a request lane takes before it is full; `None` where nothing waits.
+    /// How many records a request lane takes before it is full; `None` where lanes are never full.
+    /// An adapter whose lanes take nothing for another reason tests that by itself.
     pub capacity: Option<usize>,
 }

@@ -88,7 +88,8 @@ pub async fn full_channel_waits(harness: &dyn LogHarness) {
     assert_eq!(ids(&all), expected);
 }
 
-/// While a send waits for room in its lane, one for another lane goes through.
+/// While a send waits for room in its lane, one for another lane goes through. There is nothing to
+/// see where lanes are never full.
 pub async fn full_lane_holds_up_no_other(harness: &dyn LogHarness) {
     let (log, lanes) = (harness.log(), harness.lanes());
     let Some(capacity) = harness.capabilities().capacity else { return };

@@ -39,8 +39,8 @@ impl Caller {
 
     /// Asks for a change at a shop, and waits so long for its outcome.
     ///
-    /// Each call is a request of its own, with a `UUIDv7`. Whoever waits no more is not told
-    /// whether it took effect; a deadline in the change bounds how long it may.
+    /// Each call is a request of its own, with a `UUIDv7`. A caller that stops waiting cannot know
+    /// whether the request took effect. A deadline in the change bounds how long it may.
     ///
     /// # Errors
     ///

@@ -4,8 +4,10 @@
 //! with the position of the replies. So a crash between any two of them loses nothing: what
 //! has no outcome is sent again, and causes make that harmless.
 //!
-//! Each request lane is sent to by calls of its own, which go on beside everything else. So
-//! neither a lane that takes no requests nor one that does not answer holds up the others.
+//! Each request lane is sent to by calls of its own. They go on while replies are read and
+//! recorded, and while the requester waits; they stand still while it looks up campaigns, renews
+//! its lease or stores what it is about to send. So neither a lane that takes no requests nor a
+//! lane that does not answer holds up the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -16,9 +16,9 @@ use crate::stores::Stores;
 /// What to do with the topics.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Makes those that are missing, and checks those that are there.
+    /// Makes the topics that are missing, and checks the existing ones.
     Create(Arguments),
-    /// Says whether those that are there can be used, and changes nothing.
+    /// Checks that the existing topics have the right settings, and changes nothing.
     Check,
 }
 

@@ -88,7 +88,8 @@ impl Scratch {
         Ok(trip.context("could not send raw messages there and back")?.elapsed)
     }
 
-    /// Removes them. What could not be removed is said, and harms nobody.
+    /// Removes the schema and the topics. Logs what could not be removed. A leftover schema or
+    /// topic is harmless: every run makes its own.
     pub(crate) async fn remove(self) {
         let (schema, topics, raw) = tokio::join!(
             stores::drop_schema(&self.database, &self.schema),
