@@ -65,13 +65,21 @@ pub enum Obstacle {
         /// Why.
         source: Arc<ChannelError>,
     },
-    /// The campaigns of a lane that was adopted stand still until a human has looked.
+    /// The campaigns of a reply lane stand still until a human has looked.
     #[error("reply lane {lane} is set aside, and a human must look")]
     SetAside {
         /// The lane.
         lane: ReplyLane,
         /// Why.
-        source: Box<ServiceError>,
+        source: Arc<ServiceError>,
+    },
+    /// Replies are gone. Their requests are sent again, so no outcome is.
+    #[error("reply lane {lane} lost replies, and what has no outcome is sent again")]
+    RepliesLost {
+        /// The lane.
+        lane: ReplyLane,
+        /// What is gone of it.
+        source: LogError,
     },
 }
 

@@ -158,6 +158,7 @@ macro_rules! store_suite {
                 lease_of_a_passing_log_starts_anew,
                 lease_of_another_lasting_log_is_refused,
                 surrendered_lease_is_fenced,
+                lane_that_lost_its_end_goes_back,
                 orphans_have_open_campaigns_and_no_lease,
             }
             repairs {

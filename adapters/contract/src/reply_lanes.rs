@@ -113,6 +113,23 @@ pub async fn lease_of_another_lasting_log_is_refused(harness: &dyn StoreHarness)
     assert_eq!((next.epoch.0, next.position), (first.epoch.0 + 1, Position(5)));
 }
 
+/// Where a log lost its end, replies are read on from there by whoever has the lane.
+pub async fn lane_that_lost_its_end_goes_back(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let first = ask(&store, 1).await.unwrap();
+    store.campaign_ledger.record(&first, Position(7), &[]).await.unwrap();
+    store.reply_lanes.go_back(&first, Position(3)).await.unwrap();
+    store.reply_lanes.renew(&first, LEASE).await.unwrap();
+    harness.advance(LEASE + MOMENT);
+    let second = ask(&store, 2).await.unwrap();
+    assert_eq!(second.position, Position(3));
+    let late = store.reply_lanes.go_back(&first, Position(1)).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    store.campaign_ledger.record(&second, Position(5), &[]).await.unwrap();
+    store.reply_lanes.surrender(&second).await.unwrap();
+    assert_eq!(ask(&store, 3).await.unwrap().position, Position(5));
+}
+
 /// Who gave a lease back has no right left, even while nobody else asks for the lane.
 pub async fn surrendered_lease_is_fenced(harness: &dyn StoreHarness) {
     let store = harness.store();
@@ -125,6 +142,7 @@ pub async fn surrendered_lease_is_fenced(harness: &dyn StoreHarness) {
     let ledger = &store.campaign_ledger;
     let results = [
         store.reply_lanes.renew(&lease, LEASE).await,
+        store.reply_lanes.go_back(&lease, Position(0)).await,
         store.reply_lanes.surrender(&lease).await,
         ledger.open(&lease).await.map(drop),
         ledger.mark_sent(&lease, sent.name.revision, part, &[0]).await.map(drop),

@@ -34,6 +34,10 @@ impl ReplyLanes for SeaOrmStore {
         while_busy(|| self.try_renew(lease, duration)).await
     }
 
+    async fn go_back(&self, lease: &Lease, end: Position) -> Result<(), StoreError> {
+        while_busy(|| self.try_go_back(lease, end)).await
+    }
+
     async fn surrender(&self, lease: &Lease) -> Result<(), StoreError> {
         while_busy(|| self.try_surrender(lease)).await
     }
@@ -100,6 +104,14 @@ impl SeaOrmStore {
         let until = self.now(connection).await?.saturating_add(duration).millis();
         let renewed = held(lease).col_expr(reply_lane::Column::LeasedUntil, Expr::value(until));
         update_lease(connection, renewed).await?;
+        transaction.commit().await
+    }
+
+    async fn try_go_back(&self, lease: &Lease, end: Position) -> Result<(), StoreError> {
+        let transaction = self.begin().await?;
+        let position = Expr::value(stored(end.0));
+        let gone_back = held(lease).col_expr(reply_lane::Column::Position, position);
+        update_lease(transaction.connection()?, gone_back).await?;
         transaction.commit().await
     }
 

@@ -23,11 +23,18 @@ enum News<'a> {
 
 impl HeldUp {
     /// Takes a step into account: says what holds the work up when that is something new that
-    /// lasts, and when it is over. What a human must look at is said each time.
+    /// lasts, and when it is over. What a human must look at, and what was lost, is said each time.
     pub fn note(&mut self, work: &str, step: &Step) {
-        if let Step::Pause { obstacle: obstacle @ Obstacle::SetAside { .. }, .. } = step {
-            tracing::error!(work, obstacle = chain(obstacle), "going on with the others");
-            return;
+        match step {
+            Step::Pause { obstacle: obstacle @ Obstacle::SetAside { .. }, .. } => {
+                tracing::error!(work, obstacle = chain(obstacle), "going on with the others");
+                return;
+            }
+            Step::Pause { obstacle: obstacle @ Obstacle::RepliesLost { .. }, .. } => {
+                tracing::warn!(work, obstacle = chain(obstacle), "going on");
+                return;
+            }
+            Step::Pause { .. } | Step::Worked | Step::Idle => {}
         }
         let obstacle = match step {
             Step::Pause { obstacle, .. } => Some(chain(obstacle)),

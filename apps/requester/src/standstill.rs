@@ -21,16 +21,10 @@ struct HeldUp {
 }
 
 impl Standstill {
-    /// Takes an obstacle into account, which has been there since then and will be tried again
-    /// after a pause.
-    pub(crate) fn meets(
-        &mut self,
-        cause: String,
-        (since, pause): (Instant, Duration),
-        now: Instant,
-    ) {
+    /// Takes an obstacle into account, which will be tried again after a pause.
+    pub(crate) fn meets(&mut self, cause: String, pause: Duration, now: Instant) {
         self.ends(now);
-        let since = self.0.as_ref().map_or(since, |held_up| held_up.since.min(since));
+        let since = self.0.as_ref().map_or(now, |held_up| held_up.since);
         let until = now + pause.max(LONGEST_PAUSE) + LONGEST_PAUSE;
         self.0 = Some(HeldUp { since, until, cause });
     }
@@ -61,10 +55,10 @@ mod tests {
         assert_eq!(standstill.lasts(PATIENCE, at(0)), None);
         for seconds in (0..30).step_by(5) {
             let now = at(seconds);
-            standstill.meets(format!("full since {seconds}"), (now, Duration::ZERO), now);
+            standstill.meets(format!("full since {seconds}"), Duration::ZERO, now);
             assert_eq!(standstill.lasts(PATIENCE, at(seconds)), None);
         }
-        standstill.meets("full".to_owned(), (at(30), Duration::ZERO), at(30));
+        standstill.meets("full".to_owned(), Duration::ZERO, at(30));
         assert_eq!(standstill.lasts(PATIENCE, at(30)), Some("full"));
         assert_eq!(standstill.lasts(PATIENCE, at(39)), Some("full"));
         assert_eq!(standstill.lasts(PATIENCE, at(40)), None, "it was not met again");
@@ -75,19 +69,19 @@ mod tests {
         let (mut standstill, start) = (Standstill::default(), Instant::now());
         for seconds in (0..300).step_by(11) {
             let now = start + Duration::from_secs(seconds);
-            standstill.meets("busy".to_owned(), (now, Duration::ZERO), now);
+            standstill.meets("busy".to_owned(), Duration::ZERO, now);
             assert_eq!(standstill.lasts(PATIENCE, now), None);
         }
     }
 
     #[test]
-    fn what_was_there_for_long_before_it_was_met_lasts_at_once_and_over_a_long_pause() {
+    fn what_is_met_again_only_after_a_long_pause_lasts_over_it() {
         let (mut standstill, start) = (Standstill::default(), Instant::now());
-        let (now, minute) = (start + PATIENCE, Duration::from_mins(1));
-        standstill.meets("a human must look".to_owned(), (start, minute), now);
-        for later in [now, now + minute] {
-            assert_eq!(standstill.lasts(PATIENCE, later), Some("a human must look"));
+        let minute = Duration::from_mins(1);
+        standstill.meets("away".to_owned(), minute, start);
+        for later in [start + PATIENCE, start + minute] {
+            assert_eq!(standstill.lasts(PATIENCE, later), Some("away"));
         }
-        assert_eq!(standstill.lasts(PATIENCE, now + minute + LONGEST_PAUSE), None);
+        assert_eq!(standstill.lasts(PATIENCE, start + minute + LONGEST_PAUSE * 2), None);
     }
 }

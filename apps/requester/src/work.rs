@@ -100,7 +100,7 @@ impl Work {
 
     /// What comes between two steps.
     async fn rest(&mut self, step: Step) {
-        // Running out of time is the other good end of a rest.
+        // A timeout is fine: the caller checks again.
         match step {
             Step::Worked => tokio::task::yield_now().await,
             Step::Idle => drop(timeout(self.nap, self.keeper.wait()).await),
@@ -124,14 +124,16 @@ impl Work {
 
     fn tell(&mut self, step: &Step, now: Instant) {
         if let Step::Pause { after, obstacle } = step {
-            let since = match obstacle {
+            match obstacle {
                 // Which is the rule where there are more requesters than lanes.
-                Obstacle::LeasedByAnother => None,
-                Obstacle::SetAside { .. } => now.checked_sub(self.stalled_after),
-                Obstacle::Fenced | Obstacle::Unavailable(_) | Obstacle::Unsent { .. } => Some(now),
-            };
-            if let Some(since) = since {
-                self.standstill.meets(chain(obstacle), (since, *after), now);
+                Obstacle::LeasedByAnother
+                // The lanes that are set aside are named below.
+                | Obstacle::SetAside { .. }
+                // It is over already.
+                | Obstacle::RepliesLost { .. } => {}
+                Obstacle::Fenced | Obstacle::Unavailable(_) | Obstacle::Unsent { .. } => {
+                    self.standstill.meets(chain(obstacle), *after, now);
+                }
             }
         }
         if self.told_at.is_some_and(|at| now < at + LOOK) {
@@ -139,8 +141,12 @@ impl Work {
         }
         self.told_at = Some(now);
         let held_up = self.standstill.lasts(self.stalled_after, now).map(ToOwned::to_owned);
+        let set_aside = self.keeper.lanes_set_aside().map(|(lane, why)| {
+            format!("reply lane {lane} is set aside, and a human must look: {}", chain(why))
+        });
         let damaged = self.keeper.damaged().map(|damage| format!("left out: {damage}"));
-        match reasons::join(held_up.into_iter().chain(self.unread(now)).chain(damaged)) {
+        let reasons = held_up.into_iter().chain(self.unread(now)).chain(set_aside).chain(damaged);
+        match reasons::join(reasons) {
             None => self.readiness.met(CAMPAIGNS),
             Some(reason) => self.readiness.unmet(CAMPAIGNS, reason),
         }

@@ -38,6 +38,7 @@ pub struct Lease {
 ///   other is [`StoreError::Refused`].
 /// - `surrendered_lease_is_fenced`: whatever is done by a lease that was given back is
 ///   [`StoreError::Fenced`].
+/// - `lane_that_lost_its_end_goes_back`: whoever has the lane next reads on from there, too.
 /// - `orphans_have_open_campaigns_and_no_lease`: lanes with something to do, and nobody to do it;
 ///   a damaged campaign is something to do: its requester names it.
 #[async_trait]
@@ -54,6 +55,9 @@ pub trait ReplyLanes: Send + Sync + 'static {
 
     /// Has the lease for so long from now on.
     async fn renew(&self, lease: &Lease, duration: Duration) -> Result<(), StoreError>;
+
+    /// Stores that the lane is read on from its log's end, which lies before the stored position.
+    async fn go_back(&self, lease: &Lease, end: Position) -> Result<(), StoreError>;
 
     /// Gives the lease back.
     async fn surrender(&self, lease: &Lease) -> Result<(), StoreError>;

@@ -2,10 +2,12 @@
 //!
 //! The first free lane becomes its own, so that new campaigns and single calls have somewhere
 //! to be answered. A lane with something to do that nobody leases any more is adopted, and given
-//! back once nothing is open there.
+//! back once nothing is open there. A lane at which a human must look is set aside, be it its own
+//! or not: the others go on, and another lane becomes its own.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -34,8 +36,8 @@ pub struct LaneKeeper {
 struct Kept {
     requester: LaneRequester,
     pause: Option<Pause>,
-    /// A human must look at what stands there.
-    is_set_aside: bool,
+    /// Why a human must look at what stands there; until a step goes well.
+    set_aside: Option<Arc<ServiceError>>,
 }
 
 /// How long a lane is left alone at which a human must look.
@@ -62,7 +64,8 @@ impl LaneKeeper {
     ///
     /// # Errors
     ///
-    /// When a human must look at the lane of its own, or nothing can be read or sent any more.
+    /// When a human must look at every lane that there is, or nothing can be read or sent any
+    /// more.
     pub async fn step(&mut self) -> Result<Step, ServiceError> {
         let now = self.ports.clock.now();
         let mut round = Round::default();
@@ -125,6 +128,12 @@ impl LaneKeeper {
         self.lanes.values().flat_map(|kept| kept.requester.damaged())
     }
 
+    /// The lanes at which a human must look, and why. They are tried again after a while.
+    pub fn lanes_set_aside(&self) -> impl Iterator<Item = (ReplyLane, &ServiceError)> {
+        let lanes = self.lanes.iter();
+        lanes.filter_map(|(lane, kept)| Some((*lane, kept.set_aside.as_deref()?)))
+    }
+
     /// Gives every lease back, so that the next requesters need not wait until they run out.
     ///
     /// # Errors
@@ -148,7 +157,7 @@ impl LaneKeeper {
     /// Looks for a lane of its own, or for orphans.
     async fn look(&mut self, now: Timestamp) -> Result<Step, ServiceError> {
         let found = match self.own {
-            None => self.find_own().await?,
+            None => self.find_own(now).await?,
             Some(_) => self.find_orphans().await?,
         };
         self.look = match &found {
@@ -160,7 +169,7 @@ impl LaneKeeper {
     }
 
     /// Takes the first lane that nobody leases; one that it adopted is as good.
-    async fn find_own(&mut self) -> Result<Step, ServiceError> {
+    async fn find_own(&mut self, now: Timestamp) -> Result<Step, ServiceError> {
         let adopted = self.leased().find(|lane| !self.is_set_aside(*lane));
         if adopted.is_some() {
             self.own = adopted;
@@ -170,13 +179,14 @@ impl LaneKeeper {
         let lanes: Vec<_> = lanes.filter(|lane| !self.is_set_aside(*lane)).collect();
         for lane in lanes {
             let mut kept = self.keep(lane);
-            match kept.requester.step().await? {
-                Step::Pause { obstacle: Obstacle::LeasedByAnother, .. } => {}
-                Step::Pause { obstacle, .. } => {
+            match kept.requester.step().await {
+                Err(error) => return self.set_aside(lane, now, error).await,
+                Ok(Step::Pause { obstacle: Obstacle::LeasedByAnother, .. }) => {}
+                Ok(Step::Pause { obstacle, .. }) => {
                     let after = self.failures.pause();
                     return Ok(Step::Pause { after, obstacle });
                 }
-                Step::Worked | Step::Idle => {
+                Ok(Step::Worked | Step::Idle) => {
                     self.failures.forget();
                     self.own = Some(lane);
                     self.lanes.insert(lane, kept);
@@ -205,37 +215,55 @@ impl LaneKeeper {
 
     fn keep(&self, lane: ReplyLane) -> Kept {
         let requester = LaneRequester::new(lane, self.holder, self.ports.clone(), self.terms);
-        Kept { requester, pause: None, is_set_aside: false }
+        Kept { requester, pause: None, set_aside: None }
     }
 
     fn is_set_aside(&self, lane: ReplyLane) -> bool {
-        self.lanes.get(&lane).is_some_and(|kept| kept.is_set_aside)
+        self.lanes.get(&lane).is_some_and(|kept| kept.set_aside.is_some())
     }
 
-    /// Gives a lane that it adopted back and leaves it alone for a while: what is wrong there
-    /// must not hold up the others.
-    async fn set_aside(&mut self, lane: ReplyLane, now: Timestamp, why: ServiceError) -> Step {
+    /// Gives a lane back and leaves it alone for a while: what is wrong there must not hold up the
+    /// others. Where it was its own, another one is looked for at once.
+    async fn set_aside(
+        &mut self,
+        lane: ReplyLane,
+        now: Timestamp,
+        why: ServiceError,
+    ) -> Result<Step, ServiceError> {
+        let mut others = (0..self.ports.replies.lanes()).map(ReplyLane).filter(|l| *l != lane);
+        let is_last = others.all(|other| self.is_set_aside(other));
+        if is_last || matches!(why, ServiceError::Closed) {
+            return Err(why);
+        }
+        let source = Arc::new(why);
         let mut kept = self.keep(lane);
-        kept.is_set_aside = true;
+        kept.set_aside = Some(Arc::clone(&source));
         kept.pause = Some(Pause::new(now, SET_ASIDE));
         if let Some(mut before) = self.lanes.insert(lane, kept) {
             // A lease that cannot be given back runs out.
             let _ = before.requester.surrender().await;
         }
-        let obstacle = Obstacle::SetAside { lane, source: Box::new(why) };
-        Step::Pause { after: SET_ASIDE, obstacle }
+        self.own.take_if(|own| *own == lane);
+        let after = if self.own.is_none() { Duration::ZERO } else { SET_ASIDE };
+        if self.own.is_none() {
+            self.look = None;
+        }
+        Ok(Step::Pause { after, obstacle: Obstacle::SetAside { lane, source } })
     }
 
     /// Lets one lane take a step. A lane that went to another is forgotten, and one that was
     /// adopted is given back once nothing is open there.
     async fn turn(&mut self, lane: ReplyLane, now: Timestamp) -> Result<Step, ServiceError> {
         let Some(kept) = self.lanes.get_mut(&lane) else { return Ok(Step::Idle) };
+        let had_lease = kept.requester.has_lease();
         let step = match kept.requester.step().await {
             Ok(step) => step,
-            Err(error @ ServiceError::Closed) => return Err(error),
-            Err(error) if self.own == Some(lane) => return Err(error),
-            Err(error) => return Ok(self.set_aside(lane, now, error).await),
+            Err(error) => return self.set_aside(lane, now, error).await,
         };
+        // A lease alone is no success: what failed by it before may fail again.
+        if had_lease && !matches!(step, Step::Pause { .. }) {
+            kept.set_aside = None;
+        }
         kept.pause = match &step {
             // Where one request lane takes nothing, replies still come and others are sent to.
             Step::Worked | Step::Idle | Step::Pause { obstacle: Obstacle::Unsent { .. }, .. } => {
@@ -275,10 +303,11 @@ impl Round {
         match step {
             Step::Worked => self.worked = true,
             Step::Idle => {}
-            // What a human must look at must not be hidden behind what goes away by itself.
-            Step::Pause { after, obstacle: obstacle @ Obstacle::SetAside { .. } } => {
-                self.obstacle = Some((after, obstacle));
-            }
+            // What is said once must not be hidden behind what goes away by itself.
+            Step::Pause {
+                after,
+                obstacle: obstacle @ (Obstacle::SetAside { .. } | Obstacle::RepliesLost { .. }),
+            } => self.obstacle = Some((after, obstacle)),
             Step::Pause { after, obstacle } => {
                 self.obstacle.get_or_insert((after, obstacle));
             }

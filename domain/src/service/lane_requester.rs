@@ -296,11 +296,18 @@ impl Desk {
         let position = leased.lease.position;
         let records = match self.ports.replies.read(self.lane, position, REPLIES).await {
             Ok(records) => records,
-            Err(error @ LogError::Truncated { first, .. }) => {
+            // Going on is all right, but nobody should overlook it.
+            Err(lost @ LogError::Truncated { first, .. }) => {
                 self.record(leased, first, &[], now).await?;
                 leased.send_all_again(now);
-                // Going on is all right, but nobody should overlook it.
-                return Err(Trouble::Unavailable(error.into()));
+                return Err(Trouble::RepliesLost(self.lane, lost));
+            }
+            // What comes from now on stands before the position. What stood there was recorded.
+            Err(lost @ LogError::Beyond { end, .. }) => {
+                self.ports.reply_lanes.go_back(&leased.lease, end).await?;
+                leased.lease.position = end;
+                leased.send_all_again(now);
+                return Err(Trouble::RepliesLost(self.lane, lost));
             }
             Err(error) => return Err(Trouble::of_log(self.lane.0, error)),
         };

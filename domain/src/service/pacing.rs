@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::lane::ReplyLane;
 use crate::ports::{BoxError, ChannelError, LogError, StoreError};
 use crate::service::{Obstacle, ServiceError, Step};
 use crate::time::Timestamp;
@@ -12,6 +13,8 @@ pub(crate) enum Trouble {
     Fenced,
     /// Try again.
     Unavailable(BoxError),
+    /// Go on: what has no outcome is sent again.
+    RepliesLost(ReplyLane, LogError),
     /// Leave out what carries it.
     BadData(String),
     /// A human must look.
@@ -66,6 +69,7 @@ impl Failures {
         let obstacle = match trouble {
             Trouble::Fenced => Obstacle::Fenced,
             Trouble::Unavailable(error) => Obstacle::Unavailable(error),
+            Trouble::RepliesLost(lane, source) => Obstacle::RepliesLost { lane, source },
             Trouble::BadData(what) => return Err(ServiceError::Refused { what }),
             Trouble::Fatal(error) => return Err(error),
         };

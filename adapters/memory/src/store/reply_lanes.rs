@@ -84,6 +84,11 @@ impl ReplyLanes for MemoryStore {
         Ok(())
     }
 
+    async fn go_back(&self, lease: &Lease, end: Position) -> Result<(), StoreError> {
+        self.tables().leased(lease)?.position = end;
+        Ok(())
+    }
+
     async fn surrender(&self, lease: &Lease) -> Result<(), StoreError> {
         self.tables().leased(lease)?.holder = None;
         Ok(())

@@ -196,27 +196,61 @@ async fn a_reply_that_comes_twice_does_not_postpone_what_is_sent_again() {
     assert_eq!(sent.requests.len(), 1, "{sent:?}");
 }
 
+/// Steps until something stands in the way that does not go away by itself.
+async fn obstacle(keeper: &mut LaneKeeper, town: &Town) -> Obstacle {
+    loop {
+        match keeper.step().await.unwrap() {
+            Step::Pause { obstacle: Obstacle::LeasedByAnother, .. } => {}
+            Step::Pause { obstacle, .. } => return obstacle,
+            Step::Worked | Step::Idle => {}
+        }
+        town.clock.advance(TERMS.lease / 3);
+    }
+}
+
+/// Another log that says to last: the lanes that were read of the one before are refused.
+fn other_log() -> Arc<MemoryLog> {
+    Arc::new(MemoryLog::new(LANES, 2, 100, LogIdentity { id: 2, lasting: true }))
+}
+
 #[tokio::test]
-async fn an_adopted_lane_that_cannot_be_read_is_set_aside_and_the_others_go_on() {
+async fn replies_that_were_lost_are_asked_for_again() {
     let mut town = Town::new().await;
     let mut requester = town.requester(ReplyLane(1));
     town.half_answered(&mut requester).await;
     rest(&mut requester).await;
     requester.surrender().await.unwrap();
+    let campaign = newest(&town).await;
 
     // It is shorter now than what was read of it.
     town.log = Arc::new(log());
     let mut keeper = LaneKeeper::new(Holder(Uuid::max()), town.ports(), TERMS);
-    let obstacle = loop {
-        if let Step::Pause { obstacle, .. } = keeper.step().await.unwrap() {
-            break obstacle;
-        }
+    let lost = obstacle(&mut keeper, &town).await;
+    assert!(matches!(lost, Obstacle::RepliesLost { lane: ReplyLane(1), .. }), "{lost:?}");
+    let sent = loop {
+        keeper.step().await.unwrap();
         town.clock.advance(TERMS.lease / 3);
+        let sent = RequestLog::read(&*town.log, LANE, Position(0), 10).await.unwrap();
+        if !sent.requests.is_empty() {
+            break sent.requests;
+        }
     };
-    let Obstacle::SetAside { lane: ReplyLane(1), source } = obstacle else {
-        panic!("{obstacle:?}");
-    };
-    assert!(matches!(*source, ServiceError::Log { .. }), "{source:?}");
+    assert_eq!(sent.len(), 1, "what has no outcome yet: {sent:?}");
+    assert!(matches!(state(&town, campaign).await, CampaignState::Sending { open: 1 }));
+}
+
+#[tokio::test]
+async fn a_reply_lane_that_is_refused_is_set_aside_and_the_others_go_on() {
+    let mut town = Town::new().await;
+    let mut requester = town.requester(ReplyLane(1));
+    town.half_answered(&mut requester).await;
+    requester.surrender().await.unwrap();
+    town.log = other_log();
+    let mut keeper = LaneKeeper::new(Holder(Uuid::max()), town.ports(), TERMS);
+    let refused = obstacle(&mut keeper, &town).await;
+    let Obstacle::SetAside { lane: ReplyLane(1), source } = refused else { panic!("{refused:?}") };
+    assert!(matches!(*source, ServiceError::Refused { .. }), "{source:?}");
+    assert_eq!(keeper.lanes_set_aside().map(|(lane, _)| lane).collect::<Vec<_>>(), [ReplyLane(1)]);
     town.start(2).await;
     while keeper.in_flight() == 0 {
         keeper.step().await.unwrap();
@@ -225,13 +259,40 @@ async fn an_adopted_lane_that_cannot_be_read_is_set_aside_and_the_others_go_on()
 
     // It is looked at again, and said again.
     town.clock.advance(Duration::from_mins(1));
-    let obstacle = loop {
-        if let Step::Pause { obstacle, .. } = keeper.step().await.unwrap() {
-            break obstacle;
-        }
-    };
-    assert!(matches!(obstacle, Obstacle::SetAside { .. }), "{obstacle:?}");
+    let refused = obstacle(&mut keeper, &town).await;
+    assert!(matches!(refused, Obstacle::SetAside { .. }), "{refused:?}");
     assert_eq!(keeper.own(), Some(ReplyLane(0)));
+}
+
+#[tokio::test]
+async fn another_reply_lane_becomes_its_own_where_the_first_one_is_refused() {
+    let mut town = Town::new().await;
+    let mut requester = town.requester(ReplyLane(0));
+    requester.step().await.unwrap();
+    requester.surrender().await.unwrap();
+    town.log = other_log();
+    let mut keeper = LaneKeeper::new(Holder(Uuid::max()), town.ports(), TERMS);
+    let step = keeper.step().await.unwrap();
+    let Step::Pause { after: Duration::ZERO, obstacle: Obstacle::SetAside { .. } } = step else {
+        panic!("{step:?}");
+    };
+    keeper.step().await.unwrap();
+    assert_eq!(keeper.own(), Some(ReplyLane(1)));
+}
+
+#[tokio::test]
+async fn a_requester_ends_where_every_reply_lane_is_refused() {
+    let mut town = Town::new().await;
+    for lane in [ReplyLane(0), ReplyLane(1)] {
+        let mut requester = town.requester(lane);
+        requester.step().await.unwrap();
+        requester.surrender().await.unwrap();
+    }
+    town.log = other_log();
+    let mut keeper = LaneKeeper::new(Holder(Uuid::max()), town.ports(), TERMS);
+    keeper.step().await.unwrap();
+    let ended = keeper.step().await;
+    assert!(matches!(ended, Err(ServiceError::Refused { .. })), "{ended:?}");
 }
 
 #[tokio::test]

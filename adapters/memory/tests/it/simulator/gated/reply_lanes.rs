@@ -39,6 +39,16 @@ impl ReplyLanes for Gated<MemoryStore> {
         renewed
     }
 
+    async fn go_back(&self, lease: &Lease, end: Position) -> Result<(), StoreError> {
+        self.gate.before("go back").await.unavailable()?;
+        let gone_back = self.inner.go_back(lease, end).await;
+        if gone_back.is_ok() {
+            self.world.witness().wrote_by_lease("go back", lease);
+        }
+        self.gate.after("go back").await.lost()?;
+        gone_back
+    }
+
     async fn surrender(&self, lease: &Lease) -> Result<(), StoreError> {
         self.gate.before("surrender").await.unavailable()?;
         let surrendered = self.inner.surrender(lease).await;
