@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[derive(Clone, Debug)]
-    enum Deed {
+    enum Change {
         Assign(Vec<i32>),
         Revoke(Vec<i32>),
         Lose(Vec<i32>),
@@ -291,16 +291,16 @@ mod tests {
         GiveAway,
     }
 
-    fn deed() -> impl Strategy<Value = Deed> {
+    fn change() -> impl Strategy<Value = Change> {
         let some = || prop::collection::btree_set(0..5, 0..4).prop_map(Vec::from_iter);
         prop_oneof![
-            3 => some().prop_map(Deed::Assign),
-            2 => some().prop_map(Deed::Revoke),
-            1 => some().prop_map(Deed::Lose),
-            4 => (0..5).prop_map(Deed::Start),
-            1 => (0..5).prop_map(Deed::StartInVain),
-            3 => ((0..5), 0_u64..3).prop_map(|(partition, ago)| Deed::Drain(partition, ago)),
-            2 => Just(Deed::GiveAway),
+            3 => some().prop_map(Change::Assign),
+            2 => some().prop_map(Change::Revoke),
+            1 => some().prop_map(Change::Lose),
+            4 => (0..5).prop_map(Change::Start),
+            1 => (0..5).prop_map(Change::StartInVain),
+            3 => ((0..5), 0_u64..3).prop_map(|(partition, ago)| Change::Drain(partition, ago)),
+            2 => Just(Change::GiveAway),
         ]
     }
 
@@ -329,24 +329,24 @@ mod tests {
         /// The client is given each partition once and gives it up once; what may be read is
         /// never draining; generations only rise.
         #[test]
-        fn prop_the_client_always_agrees(deeds in prop::collection::vec(deed(), 1..100)) {
+        fn prop_the_client_always_agrees(changes in prop::collection::vec(change(), 1..100)) {
             let mut assignment = Assignment::default();
             let mut client = Client::default();
-            for deed in deeds {
+            for change in changes {
                 let before = assignment.generation;
-                match deed {
-                    Deed::Assign(some) => client.remove(assignment.assigned(&some).1),
-                    Deed::Revoke(some) => { assignment.revoked(&some); }
-                    Deed::Lose(some) => client.remove(assignment.lost(&some).1),
-                    Deed::Start(one) => client.start(one, assignment.started(one)),
-                    Deed::StartInVain(one) => {
+                match change {
+                    Change::Assign(some) => client.remove(assignment.assigned(&some).1),
+                    Change::Revoke(some) => { assignment.revoked(&some); }
+                    Change::Lose(some) => client.remove(assignment.lost(&some).1),
+                    Change::Start(one) => client.start(one, assignment.started(one)),
+                    Change::StartInVain(one) => {
                         if assignment.started(one) != Effect::Refuse {
                             client.0.remove(&one);
                             assignment.not_started(one);
                         }
                     }
-                    Deed::Drain(one, ago) => assignment.drained(one, before.saturating_sub(ago)),
-                    Deed::GiveAway => {
+                    Change::Drain(one, ago) => assignment.drained(one, before.saturating_sub(ago)),
+                    Change::GiveAway => {
                         client.remove(assignment.given_away());
                         prop_assert!(!assignment.is_draining());
                     }

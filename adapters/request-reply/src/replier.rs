@@ -3,7 +3,7 @@
 //! A replier is a member of a group. Each partition that it is assigned has a lane, a task of
 //! its own, which reads a batch, lets the handler work on it, sends the replies, and moves on.
 //!
-//! The order of deeds: handle, replies acknowledged, and only then the group's offset is
+//! The order is fixed: handle, replies acknowledged, and only then the group's offset is
 //! committed. So a request may be handled twice, after a crash or when a lane did not finish in
 //! time, and none is left unanswered. Positions are the group's committed offsets; where there
 //! is none yet, a lane begins at the first record that is there.

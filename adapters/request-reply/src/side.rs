@@ -138,7 +138,7 @@ fn first(consumer: &BaseConsumer<Quiet>, deadline: Instant) -> KafkaResult<First
         match consumer.poll(left) {
             Some(Ok(message)) => return Ok(First::Record(incoming(&message).to_owned())),
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(First::End),
-            Some(Err(error)) if is_gone(&error) => return Ok(First::Gone),
+            Some(Err(error)) if is_out_of_range(&error) => return Ok(First::Gone),
             // Connections mend.
             Some(Err(_)) | None if !left.is_zero() => {}
             Some(Err(error)) => return Err(error),
@@ -147,7 +147,8 @@ fn first(consumer: &BaseConsumer<Quiet>, deadline: Instant) -> KafkaResult<First
     }
 }
 
-fn is_gone(error: &KafkaError) -> bool {
+/// Whether the position that was asked for is not in the log, or not any more.
+pub(crate) fn is_out_of_range(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)

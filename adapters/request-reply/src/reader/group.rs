@@ -8,7 +8,7 @@
 //! - partitions may be added and removed at any later time, from any thread
 //!   (`rd_kafka_assign0` asks the client's own thread, which never waits for ours);
 //! - removing what the client does not have, and adding what it has, are errors that change
-//!   nothing (`rd_kafka_assignment_subtract`, `_add`): hence [`Assignment`] keeps the books;
+//!   nothing (`rd_kafka_assignment_subtract`, `_add`): hence [`Assignment`] keeps account of them;
 //! - with an eager protocol the incremental calls are refused, and without a group both work
 //!   (`rd_kafka_cgrp_handle_assign_op`).
 //!

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use tracing::{debug, info, warn};
 
 use super::Parse;
@@ -16,6 +16,7 @@ use super::signal::Signal;
 use super::silence::Silence;
 use super::trouble::{self, Present, Source, Trouble};
 use crate::buffer::{Buffer, Capacity, Record};
+use crate::side::is_out_of_range;
 
 /// The most records of a lane that were taken from the client and not released.
 const CAPACITY: Capacity = Capacity::of(10_000);
@@ -216,11 +217,4 @@ impl<M: Clone> Lane<M> {
     fn state(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn is_out_of_range(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
-    )
 }

@@ -5,4 +5,4 @@ mod broker;
 mod calls;
 mod peer;
 mod repliers;
-mod scene;
+mod setup;

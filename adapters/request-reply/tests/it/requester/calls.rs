@@ -9,20 +9,20 @@ use catchment_request_reply::{Header, ReadError, Reader, Sender, Settings};
 
 use crate::requester::broker::{SOON, settings, settings_of_nobody, soon};
 use crate::requester::peer::reply;
-use crate::requester::scene::{Scene, ask_and_echo, call, deadline, request};
+use crate::requester::setup::{Setup, ask_and_echo, call, deadline, request};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn a_call_is_answered_in_every_style() {
-    let mut scene = Scene::with_reply_partitions("styles", 2).await;
+    let mut setup = Setup::with_reply_partitions("styles", 2).await;
     for correlation in [CorrelationForm::Text, CorrelationForm::Raw] {
         for partition in [PartitionForm::Binary, PartitionForm::Decimal] {
             let style = RequestStyle { correlation, partition };
-            let own = RequesterSettings { style, partition: 1, ..scene.settings() };
+            let own = RequesterSettings { style, partition: 1, ..setup.settings() };
             let requester = soon(Requester::start(&settings(), own)).await.unwrap();
             let answer = call(&requester, request("hello"));
-            let asked = scene.peer.request().await;
-            scene.peer.echo(&[asked]).await;
+            let asked = setup.peer.request().await;
+            setup.peer.echo(&[asked]).await;
             let reply = soon(answer).await.unwrap().unwrap();
             assert_eq!(
                 (reply.key(), reply.value()),
@@ -31,57 +31,57 @@ async fn a_call_is_answered_in_every_style() {
             );
         }
     }
-    scene.end().await;
+    setup.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn a_request_keeps_its_own_headers_beside_ours() {
-    let mut scene = Scene::new("headers").await;
-    let requester = scene.requester().await;
+    let mut setup = Setup::new("headers").await;
+    let requester = setup.requester().await;
     let mut asking = request("hello");
     asking.headers.push(Header::new("shop", "7"));
     let id = asking.id;
     let answer = call(&requester, asking);
-    let asked = scene.peer.request().await;
+    let asked = setup.peer.request().await;
     let asked_with = asked.as_incoming();
     assert_eq!(asked_with.header("shop"), Some(&b"7"[..]));
     assert_eq!(asked_with.header("REPLY_CORRELATION_ID"), Some(id.to_string().as_bytes()));
     assert_eq!(asked_with.header("kafka_replyPartition"), None);
-    scene.peer.echo(&[asked]).await;
+    setup.peer.echo(&[asked]).await;
     assert_eq!(soon(answer).await.unwrap().unwrap().correlation_id().unwrap().uuid(), Some(id));
-    scene.end().await;
+    setup.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn a_call_without_a_reply_ends_at_its_deadline_and_the_reply_is_late() {
-    let mut scene = Scene::new("late").await;
-    let requester = scene.requester().await;
+    let mut setup = Setup::new("late").await;
+    let requester = setup.requester().await;
     let deadline = Instant::now() + Duration::from_millis(200);
     let error = soon(requester.call(request("slow"), deadline)).await.unwrap_err();
     assert!(deadline <= Instant::now());
     assert_eq!(error, CallError::TimedOut);
     assert!(error.to_string().contains("may still take effect"));
-    let slow = scene.peer.request().await;
-    scene.peer.echo(&[slow]).await;
-    ask_and_echo(&requester, &mut scene.peer).await;
+    let slow = setup.peer.request().await;
+    setup.peer.echo(&[slow]).await;
+    ask_and_echo(&requester, &mut setup.peer).await;
     assert_eq!(
         requester.counters(),
         Counters { answered: 1, timed_out: 1, late: 1, ..Counters::default() }
     );
-    scene.end().await;
+    setup.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn replies_that_answer_nothing_are_counted_by_what_they_are() {
-    let mut scene = Scene::new("counted").await;
-    let requester = scene.requester().await;
+    let mut setup = Setup::new("counted").await;
+    let requester = setup.requester().await;
     let answer = call(&requester, request("hello"));
-    let asked = scene.peer.request().await;
+    let asked = setup.peer.request().await;
     let answered = reply(&asked, None);
-    scene.peer.reply(answered.clone()).await;
+    setup.peer.reply(answered.clone()).await;
     soon(answer).await.unwrap().unwrap();
 
     let mut foreign = answered.clone();
@@ -89,71 +89,71 @@ async fn replies_that_answer_nothing_are_counted_by_what_they_are() {
     let mut unmatched = answered.clone();
     unmatched.headers.clear();
     for message in [answered, foreign, unmatched] {
-        scene.peer.reply(message).await;
+        setup.peer.reply(message).await;
     }
-    ask_and_echo(&requester, &mut scene.peer).await;
+    ask_and_echo(&requester, &mut setup.peer).await;
     let expected =
         Counters { answered: 2, duplicate: 1, foreign: 1, unmatched: 1, ..Counters::default() };
     assert_eq!(requester.counters(), expected);
-    scene.end().await;
+    setup.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn a_failure_of_the_replier_and_a_reply_without_value_are_no_success() {
-    let mut scene = Scene::new("failures").await;
+    let mut setup = Setup::new("failures").await;
     let style = RequestStyle { partition: PartitionForm::Decimal, ..RequestStyle::default() };
-    let own = RequesterSettings { style, ..scene.settings() };
+    let own = RequesterSettings { style, ..setup.settings() };
     let requester = soon(Requester::start(&settings(), own)).await.unwrap();
 
     let answer = call(&requester, request("fail"));
-    let asked = scene.peer.request().await;
+    let asked = setup.peer.request().await;
     let failed = reply(&asked, Some(r#"{"message":"boom"}"#));
     assert_eq!(failed.value, None, "a NestJS client looks at the header alone");
-    scene.peer.reply(failed).await;
+    setup.peer.reply(failed).await;
     let error = soon(answer).await.unwrap().unwrap_err();
     assert_eq!(error, CallError::Failed { message: r#"{"message":"boom"}"#.to_owned() });
 
     let answer = call(&requester, request("null"));
-    let asked = scene.peer.request().await;
+    let asked = setup.peer.request().await;
     let mut null = reply(&asked, None);
     null.value = None;
-    scene.peer.reply(null).await;
+    setup.peer.reply(null).await;
     assert_eq!(soon(answer).await.unwrap().unwrap_err(), CallError::Malformed);
-    scene.end().await;
+    setup.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn a_full_table_refuses_at_once_and_a_dropped_call_makes_room() {
-    let mut scene = Scene::new("full").await;
-    let one = RequesterSettings { pending: 1, ..scene.settings() };
+    let mut setup = Setup::new("full").await;
+    let one = RequesterSettings { pending: 1, ..setup.settings() };
     let requester = soon(Requester::start(&settings(), one)).await.unwrap();
     let first = call(&requester, request("first"));
-    scene.peer.request().await;
+    setup.peer.request().await;
     let refused = requester.call(request("second"), deadline()).await.unwrap_err();
     assert_eq!(refused, CallError::NotPending(NotPending::Full { capacity: 1 }));
 
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     assert_eq!(requester.pending(), 0);
-    ask_and_echo(&requester, &mut scene.peer).await;
-    scene.end().await;
+    ask_and_echo(&requester, &mut setup.peer).await;
+    setup.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn closing_fails_what_waits_at_once_and_every_later_call() {
-    let mut scene = Scene::new("closing").await;
-    let (requester, batches) = scene.batches(Start::End).await;
+    let mut setup = Setup::new("closing").await;
+    let (requester, batches) = setup.batches(Start::End).await;
     let waiting = call(&requester, request("waits"));
-    scene.peer.request().await;
+    setup.peer.request().await;
     soon(requester.close(SOON)).await.unwrap();
     assert_eq!(soon(waiting).await.unwrap().unwrap_err(), CallError::Closed);
     assert_eq!(requester.call(request("x"), deadline()).await.unwrap_err(), CallError::Closed);
     soon(batches.wait(batches.position())).await;
     assert_eq!(batches.read(batches.position(), 10), Err(ReadError::Closed));
-    scene.end().await;
+    setup.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -167,17 +167,17 @@ async fn a_requester_does_not_start_without_a_broker() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn a_request_that_cannot_be_delivered_fails_before_the_deadline() {
-    let scene = Scene::new("undelivered").await;
+    let setup = Setup::new("undelivered").await;
     let mut nobody = settings_of_nobody();
     nobody.producer.insert("delivery.timeout.ms".to_owned(), "500".to_owned());
     let sender = Sender::new(&nobody).unwrap();
-    let reader = Reader::manual(&settings(), &scene.replies, Reply::parse).unwrap();
+    let reader = Reader::manual(&settings(), &setup.replies, Reply::parse).unwrap();
     let (requester, _batches) =
-        soon(Requester::on_clients(sender, reader, scene.settings())).await.unwrap();
+        soon(Requester::on_clients(sender, reader, setup.settings())).await.unwrap();
     let deadline = deadline();
     let error = soon(requester.call(request("lost"), deadline)).await.unwrap_err();
     assert!(matches!(error, CallError::Undelivered(_)), "{error:?}");
     assert!(Instant::now() < deadline);
     assert_eq!(requester.pending(), 0);
-    scene.end().await;
+    setup.end().await;
 }

@@ -11,7 +11,7 @@ use catchment_request_reply::requester::{CallError, Request, Requester, Requeste
 use catchment_request_reply::{Header, Incoming, Message, OwnedRecord, Reader, Sender};
 
 use crate::requester::broker::{SOON, settings, soon};
-use crate::requester::scene::{Scene, call, deadline, request};
+use crate::requester::setup::{Setup, call, deadline, request};
 
 /// Says everything in upper case, but will not be shouted at.
 struct Louder;
@@ -34,14 +34,14 @@ impl Handler for Louder {
     }
 }
 
-fn replier(scene: &Scene) -> Replier {
-    let allowed = AllowedTopics::new([&scene.replies]);
-    let of = ReplierSettings { allowed, ..ReplierSettings::new(&*scene.requests) };
+fn replier(setup: &Setup) -> Replier {
+    let allowed = AllowedTopics::new([&setup.replies]);
+    let of = ReplierSettings { allowed, ..ReplierSettings::new(&*setup.requests) };
     Replier::start(&settings(), of, Louder).unwrap()
 }
 
-async fn requester(scene: &Scene, style: RequestStyle) -> Requester {
-    let of = RequesterSettings { style, partition: 1, ..scene.settings() };
+async fn requester(setup: &Setup, style: RequestStyle) -> Requester {
+    let of = RequesterSettings { style, partition: 1, ..setup.settings() };
     soon(Requester::start(&settings(), of)).await.unwrap()
 }
 
@@ -51,9 +51,9 @@ const LOUD: &str =
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn our_replier_answers_our_requester_in_its_partition() {
-    let scene = Scene::with_reply_partitions("own", 2).await;
-    let replier = replier(&scene);
-    let requester = requester(&scene, RequestStyle::OWN).await;
+    let setup = Setup::with_reply_partitions("own", 2).await;
+    let replier = replier(&setup);
+    let requester = requester(&setup, RequestStyle::OWN).await;
     let calls: Vec<_> =
         (0..50).map(|n| call(&requester, Request::new(format!("{n}"), format!("a{n}")))).collect();
     for (n, answer) in calls.into_iter().enumerate() {
@@ -66,16 +66,16 @@ async fn our_replier_answers_our_requester_in_its_partition() {
     assert_eq!(failed.value(), LOUD.as_bytes());
     soon(requester.close(SOON)).await.unwrap();
     soon(replier.close(SOON)).await.unwrap();
-    scene.end().await;
+    setup.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn our_replier_answers_nest_with_a_header_for_failures() {
-    let scene = Scene::with_reply_partitions("nest", 2).await;
-    let replier = replier(&scene);
+    let setup = Setup::with_reply_partitions("nest", 2).await;
+    let replier = replier(&setup);
     let style = RequestStyle { partition: PartitionForm::Decimal, ..RequestStyle::default() };
-    let requester = requester(&scene, style).await;
+    let requester = requester(&setup, style).await;
     assert_eq!(soon(requester.call(request("a"), deadline())).await.unwrap().value(), b"A");
     let failed = soon(requester.call(request("LOUD"), deadline())).await.unwrap_err();
     assert_eq!(failed, CallError::Failed { message: LOUD.to_owned() });
@@ -87,29 +87,29 @@ async fn our_replier_answers_nest_with_a_header_for_failures() {
     );
     soon(requester.close(SOON)).await.unwrap();
     soon(replier.close(SOON)).await.unwrap();
-    scene.end().await;
+    setup.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn our_replier_answers_smallrye_under_its_own_names() {
-    let scene = Scene::with_reply_partitions("smallrye", 2).await;
-    let replier = replier(&scene);
+    let setup = Setup::with_reply_partitions("smallrye", 2).await;
+    let replier = replier(&setup);
     let sender = Sender::new(&settings()).unwrap();
     let asking = Message {
-        topic: Arc::from(&*scene.requests),
+        topic: Arc::from(&*setup.requests),
         partition: None,
         key: Some(b"key".to_vec()),
         value: Some(b"hello".to_vec()),
         headers: vec![
             Header::new("REPLY_CORRELATION_ID", [0x30, 0xba, 0xd1, 0xae]),
-            Header::new("REPLY_TOPIC", &*scene.replies),
+            Header::new("REPLY_TOPIC", &*setup.replies),
             Header::new("REPLY_PARTITION", [0, 0, 0, 1]),
         ],
     };
     soon(sender.send(&[asking])).await.unwrap();
     let read = |record: &Incoming<'_>| record.to_owned();
-    let reader: Reader<OwnedRecord> = Reader::manual(&settings(), &scene.replies, read).unwrap();
+    let reader: Reader<OwnedRecord> = Reader::manual(&settings(), &setup.replies, read).unwrap();
     let reply = loop {
         soon(reader.wait(1, 0)).await;
         if let Some(record) = soon(reader.read(1, 0, 1)).await.unwrap().pop() {
@@ -119,5 +119,5 @@ async fn our_replier_answers_smallrye_under_its_own_names() {
     assert_eq!(reply.value.as_deref(), Some(&b"HELLO"[..]));
     assert_eq!(reply.headers, [Header::new("REPLY_CORRELATION_ID", [0x30, 0xba, 0xd1, 0xae])]);
     soon(replier.close(SOON)).await.unwrap();
-    scene.end().await;
+    setup.end().await;
 }

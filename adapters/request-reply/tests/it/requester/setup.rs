@@ -11,13 +11,13 @@ use crate::requester::broker::{SOON, delete, new_topic, settings, soon};
 use crate::requester::peer::Peer;
 
 /// A requester's topics, and a replier at the other end.
-pub(crate) struct Scene {
+pub(crate) struct Setup {
     pub(crate) requests: String,
     pub(crate) replies: String,
     pub(crate) peer: Peer,
 }
 
-impl Scene {
+impl Setup {
     pub(crate) async fn new(name: &str) -> Self {
         Self::with_reply_partitions(name, 1).await
     }
