@@ -343,15 +343,22 @@ impl Campaign {
     }
 
     /// The campaign once outcomes of its chunks, which are all of them, were lost and opened
-    /// again: counted anew, in a new attempt, by which its requester notices.
+    /// again, or where its counts did not fit them: counted anew, in a new attempt, by which its
+    /// requester notices.
     #[must_use]
     pub fn mended(mut self, chunks: &[Chunk]) -> Self {
         self.attempt = self.next_attempt().unwrap_or(self.attempt);
         self.counted(chunks)
     }
 
+    /// Whether another reading of the same campaign has the same counts.
+    #[must_use]
+    pub fn has_counts_of(&self, other: &Self) -> bool {
+        (self.state, self.unreleased) == (other.state, other.unreleased)
+    }
+
     /// Counts again what its chunks lack.
-    fn counted(mut self, chunks: &[Chunk]) -> Self {
+    pub(crate) fn counted(mut self, chunks: &[Chunk]) -> Self {
         let lacking = || chunks.iter().map(Chunk::lacking);
         self.state = self.state.with_open(lacking().map(|chunk| chunk.open).sum());
         self.unreleased = lacking().map(|chunk| chunk.unreleased).sum();

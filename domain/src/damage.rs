@@ -42,6 +42,8 @@ impl fmt::Display for Damage {
 pub enum StoredItem {
     /// A campaign without its chunks.
     Campaign(Revision),
+    /// The counts of a campaign, which can be read, and do not fit its chunks.
+    Counts(Revision),
     /// The shops of one chunk of a campaign.
     List(Revision, u32),
     /// The outcomes of one chunk of a campaign.
@@ -57,9 +59,10 @@ impl StoredItem {
     #[must_use]
     pub const fn campaign(&self) -> Option<Revision> {
         match self {
-            Self::Campaign(revision) | Self::List(revision, _) | Self::Outcomes(revision, _) => {
-                Some(*revision)
-            }
+            Self::Campaign(revision)
+            | Self::Counts(revision)
+            | Self::List(revision, _)
+            | Self::Outcomes(revision, _) => Some(*revision),
             Self::Profile(_) | Self::State(_) => None,
         }
     }
@@ -71,7 +74,7 @@ impl StoredItem {
             Self::List(revision, number) | Self::Outcomes(revision, number) => {
                 Some((*revision, *number))
             }
-            Self::Campaign(_) | Self::Profile(_) | Self::State(_) => None,
+            Self::Campaign(_) | Self::Counts(_) | Self::Profile(_) | Self::State(_) => None,
         }
     }
 }
@@ -80,6 +83,7 @@ impl fmt::Display for StoredItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Campaign(revision) => write!(f, "campaign {revision}"),
+            Self::Counts(revision) => write!(f, "campaign {revision}, counts"),
             Self::List(revision, chunk) => write!(f, "campaign {revision}, shops of chunk {chunk}"),
             Self::Outcomes(revision, chunk) => {
                 write!(f, "campaign {revision}, outcomes of chunk {chunk}")

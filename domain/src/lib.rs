@@ -56,7 +56,8 @@ pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};
 pub use radius::{Limit, LimitError, OpenRadius, Percent, Radius, RadiusError};
 pub use repair::{
-    ChunkRemains, Mended, Repair, RepairTerms, StateRemains, Trace, Unmendable, rebuild_chunk,
+    ChunkOutline, ChunkRemains, Mended, Repair, RepairTerms, StateRemains, Trace, Unmendable,
+    check_campaign, first_places, is_lane_listed, may_have_left_a_cause, rebuild_chunk,
     rebuild_state,
 };
 pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, ReturnAddress};

@@ -1,5 +1,10 @@
 //! Mending what cannot be read: what is known from elsewhere takes its place.
 
+mod consistency;
+mod listing;
+
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::batch::ReceiptEntry;
@@ -14,6 +19,9 @@ use crate::revision::Revision;
 use crate::shop::{Base, ShopState};
 use crate::time::Deadline;
 use crate::trigger::{Policy, TriggerKind};
+
+pub use consistency::check_campaign;
+pub use listing::{ChunkOutline, first_places, is_lane_listed, may_have_left_a_cause};
 
 /// What a repair goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +53,13 @@ pub enum Mended {
         /// How many.
         open: u32,
     },
+    /// A campaign was counted anew.
+    Counts {
+        /// How many activations and releases have no outcome.
+        open: u32,
+        /// How many releases were rejected or given up.
+        unreleased: u32,
+    },
     /// What is in force at a shop was rebuilt.
     State {
         /// How many causes are in force.
@@ -71,9 +86,11 @@ pub enum Unmendable {
          open shops up by `catchment campaign give-up {0}`"
     )]
     List(Revision),
-    /// Which shops the chunk holds is not known.
-    #[error("the shops of the chunk cannot be read either: restore that row from a backup first")]
-    OfList,
+    /// Which shops some chunk of a campaign holds, or where they stand in its list, is not known.
+    #[error(
+        "the shops of a chunk of campaign {0} cannot be read: restore them from a backup first"
+    )]
+    OfList(Revision),
     /// Only its import knows what the shop is.
     #[error("only its import knows what the shop is: import it again")]
     Profile,
@@ -103,7 +120,8 @@ pub struct ChunkRemains {
 ///
 /// 1. What can be read stays.
 /// 2. A lost release is open where the campaign is ending or ended, and idle where it is not.
-/// 3. A lost activation is open; one beside a release that has an outcome is superseded.
+/// 3. A lost activation is open. It is superseded beside a release that has an outcome, and where
+///    the campaign is ending or ended beside one that is idle: such a shop is not asked any more.
 /// 4. In a chunk that was never sent, a lost release is idle, and a lost activation of a campaign
 ///    that is ending or ended is superseded.
 #[must_use]
@@ -117,15 +135,16 @@ pub fn rebuild_chunk(
     let ChunkRemains { is_unsent, activations, releases, details } = remains;
     let read = |slots: &[Option<Slot>], place: usize| slots.get(place).copied().flatten();
     let lost_release = if is_over && !is_unsent { Slot::Open } else { Slot::Idle };
-    let lost_activation =
-        if is_over && is_unsent { Slot::Closed(Status::Superseded) } else { Slot::Open };
     let rebuild = |place| {
         let release = read(&releases, place).unwrap_or(lost_release);
-        let beside = match release {
-            Slot::Closed(_) => Slot::Closed(Status::Superseded),
-            Slot::Idle | Slot::Open => lost_activation,
+        let is_superseded = match release {
+            Slot::Closed(_) => true,
+            Slot::Idle => is_over,
+            Slot::Open => is_over && is_unsent,
         };
-        (read(&activations, place).unwrap_or(beside), release)
+        let lost_activation =
+            if is_superseded { Slot::Closed(Status::Superseded) } else { Slot::Open };
+        (read(&activations, place).unwrap_or(lost_activation), release)
     };
     let (activations, releases) = (0..shops).map(rebuild).unzip();
     let sent = (!is_unsent).then_some(campaign.attempt);
@@ -135,10 +154,9 @@ pub fn rebuild_chunk(
 /// What is known of one campaign at one shop.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    /// The campaign.
-    pub campaign: Campaign,
+    campaign: Arc<Campaign>,
     /// The shop's place in its list.
-    pub index: u32,
+    index: u32,
     /// What its ledger says of the activation and of the release, as far as that can be read.
     slots: [Option<Slot>; 2],
     /// What receipts prove of both.
@@ -148,20 +166,21 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// What the ledger says; receipts are shown to it one by one.
+    /// Nothing yet of a shop that stands at this place of the campaign's list.
     #[must_use]
-    pub const fn new(
-        campaign: Campaign,
-        index: u32,
-        activation: Option<Slot>,
-        release: Option<Slot>,
-    ) -> Self {
-        Self { campaign, index, slots: [activation, release], proved: [None; 2], version: 0 }
+    pub const fn new(campaign: Arc<Campaign>, index: u32) -> Self {
+        Self { campaign, index, slots: [None; 2], proved: [None; 2], version: 0 }
+    }
+
+    /// Takes what the ledger says into account. An outcome moves from a receipt to the ledger, so
+    /// who reads both beside running services reads the receipts first.
+    pub const fn set_slots(&mut self, activation: Option<Slot>, release: Option<Slot>) {
+        self.slots = [activation, release];
     }
 
     /// What stands in its place in the ids of its requests.
     #[must_use]
-    pub const fn key(&self) -> (Revision, u32) {
+    pub fn key(&self) -> (Revision, u32) {
         (self.campaign.name.revision, self.index)
     }
 
@@ -169,7 +188,7 @@ impl Trace {
     /// campaign.
     pub fn see(&mut self, entry: &ReceiptEntry) {
         let Some(ticket) = Ticket::read(entry.id) else { return };
-        let Campaign { name, nonce, .. } = &self.campaign;
+        let Campaign { name, nonce, .. } = &*self.campaign;
         if (ticket.revision, ticket.nonce, ticket.index) != (name.revision, *nonce, self.index) {
             return;
         }
@@ -259,7 +278,7 @@ pub fn rebuild_state(
                 state.released.push(ReleasedCause { campaign: revision, deadline, effect });
             }
         } else if let Some(effect) = trace.effect(Phase::Activation) {
-            let Campaign { kind, limit, .. } = *campaign;
+            let Campaign { kind, limit, .. } = **campaign;
             let rank = policy.rank(kind).ok_or(Unmendable::Kind(kind))?;
             let origin = Origin::Campaign(revision);
             state.active.extend([ActiveCause { origin, kind, rank, limit, effect }]);

@@ -1,9 +1,10 @@
 //! The promises of [`Repairs`](catchment_domain::ports::Repairs).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use catchment_domain::Phase::{Activation, Release};
-use catchment_domain::Status::{Applied, Superseded, Unchanged};
+use catchment_domain::Status::{Applied, Expired, Superseded, Unchanged};
 use catchment_domain::{
     Attempt, Campaign, CampaignState, Change, Code, Command, Draft, ImportNumber, Lane, Mended,
     Phase, Repair, RepairTerms, Replaced, Revision, ShopId, ShopState, Status, StoredItem, Ticket,
@@ -13,7 +14,7 @@ use catchment_domain::{
 use crate::owner::{Owner, record};
 use crate::requester::{Requester, answer};
 use crate::scene::{
-    BASE, campaign, draft, import, limit, metres, named, policy, row, shop, shops_in,
+    BASE, campaign, draft, import, limit, metres, named, narrow_by, policy, row, shop, shops_in,
 };
 use crate::{Store, StoreHarness};
 
@@ -33,7 +34,7 @@ async fn found(store: &Store) -> Vec<StoredItem> {
 /// Mends what is in force at a shop.
 async fn mend(store: &Store, shop: &ShopId, dry_run: bool) -> Repair {
     let (shops, terms) = ([shop.clone()], terms(dry_run));
-    let repairs = store.repairs.mend_states(LANE, &shops, &terms).await.unwrap();
+    let repairs = store.repairs.mend_states(&shops, &terms).await.unwrap();
     let [repair] = <[Repair; 1]>::try_from(repairs).unwrap();
     repair
 }
@@ -43,12 +44,14 @@ pub async fn damage_is_found(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 4).await;
     let (one, other) = (campaign(&store, &ids).await, campaign(&store, &ids).await);
+    let counted = campaign(&store, &ids).await.name.revision;
     assert_eq!(found(&store).await, []);
     let (one, other) = (one.name.revision, other.name.revision);
     let mut expected: BTreeSet<StoredItem> = [
         StoredItem::Campaign(one),
         StoredItem::List(one, 0),
         StoredItem::Outcomes(other, 0),
+        StoredItem::Counts(counted),
         StoredItem::State(ids[1].to_string()),
     ]
     .into();
@@ -117,6 +120,51 @@ async fn answer_all(store: &Store, requester: &mut Requester, revision: Revision
     assert_eq!(requester.mark(&campaign, phase, &[0]).await.len(), 1);
     let answers = [0, 1].map(|index| answer(&campaign, phase, (0, index), Unchanged));
     requester.record(&campaign, &answers).await;
+}
+
+/// A campaign whose counts are those of another day is counted anew: one that seemed settled asks
+/// for the rest, and one that seemed open is settled.
+pub async fn counts_are_made_anew(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let revision = campaign(&store, &ids).await.name.revision;
+    let item = StoredItem::Counts(revision);
+    let mut requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    for phase in [Activation, Release] {
+        if phase == Release {
+            store.campaigns.command(revision, Command::End).await.unwrap();
+        }
+        for open in [2, 0] {
+            let before = get(&store, revision).await;
+            harness.damage(&item).await;
+            let damaged = get(&store, revision).await;
+            assert_ne!(damaged.state, before.state);
+            assert_eq!(found(&store).await, [item.clone()]);
+            let expected = Repair::Mended(Mended::Counts { open, unreleased: 0 });
+            for dry_run in [true, false] {
+                assert_eq!(get(&store, revision).await, damaged);
+                let repair = store.repairs.mend_counts(revision, &terms(dry_run)).await.unwrap();
+                assert_eq!(repair, expected);
+            }
+            let attempt = Attempt(before.attempt.0 + 1);
+            let mended = get(&store, revision).await;
+            assert_eq!(mended, Campaign { attempt, ..before });
+            assert_eq!(found(&store).await, []);
+            if open == 0 {
+                assert_eq!(requester.open().await, []);
+            } else {
+                assert_eq!(requester.open().await, [mended]);
+                answer_all(&store, &mut requester, revision, phase).await;
+            }
+        }
+    }
+    assert_eq!(get(&store, revision).await.state, CampaignState::Ended);
+    let again = store.repairs.mend_counts(revision, &terms(false)).await.unwrap();
+    assert_eq!(again, Repair::NotNeeded);
+    harness.damage(&StoredItem::Campaign(revision)).await;
+    let unread = store.repairs.mend_counts(revision, &terms(false)).await.unwrap();
+    assert_eq!(unread, Repair::Impossible(Unmendable::OfCampaign(revision)));
 }
 
 /// A shop is what it was before its causes were lost, but for requests without a campaign; late
@@ -236,6 +284,48 @@ async fn imports(store: &Store) -> u64 {
     receipts.last().map_or(0, |receipt| receipt.number.0)
 }
 
+/// Whether the list is damaged or lost: the limit of its campaign may be in force at every shop of
+/// its lane whose causes are lost, until the campaign has ended and no late copy counts.
+pub async fn shop_of_an_unknown_list_is_left(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 3).await;
+    let elsewhere = &shops_in(&store, Lane(1), 1).await[0];
+    for is_lost in [false, true] {
+        let mut played = Play::new(&store, &ids[0]).await;
+        let mut kept = played.begin("3km", None).await;
+        played.reply(&kept, Applied).await;
+        let list = StoredItem::List(kept.name.revision, 0);
+        if is_lost && !harness.lose(&list).await {
+            return;
+        }
+        harness.damage(&list).await;
+        let left = Repair::Impossible(Unmendable::OfList(kept.name.revision));
+        for id in [&ids[0], &ids[1], elsewhere] {
+            harness.corrupt(id).await;
+        }
+        for id in &ids[..2] {
+            assert_eq!(mend(&store, id, false).await, left);
+        }
+        assert!(matches!(mend(&store, elsewhere, false).await, Repair::Mended(_)));
+        kept = store.campaigns.command(kept.name.revision, Command::End).await.unwrap();
+        let released = answer(&kept, Release, (0, 0), Applied);
+        played.requester.record(&kept, &[released]).await;
+        assert_eq!(get(&store, kept.name.revision).await.state, CampaignState::Ended);
+        assert_eq!(mend(&store, &ids[0], false).await, left, "a late copy may still come");
+        harness.advance(Duration::from_hours(1));
+        let late = narrow_by("1km", kept.deadline);
+        let receipt = played.owner.change(&ids[2], late).await;
+        assert_eq!(receipt.entries[0].outcome.status, Expired);
+        for id in &ids[..2] {
+            let repair = mend(&store, id, false).await;
+            assert!(
+                matches!(repair, Repair::Mended(Mended::State { causes: 0, .. })),
+                "{repair:?}"
+            );
+        }
+    }
+}
+
 /// What was mended, and what never was damaged, is left as it is.
 pub async fn mending_twice_does_nothing_more(harness: &dyn StoreHarness) {
     let store = harness.store();
@@ -285,6 +375,7 @@ pub async fn what_cannot_be_mended_is_named(harness: &dyn StoreHarness) {
     let unlisted = campaign(&store, &ids).await.name.revision;
     harness.damage(&StoredItem::List(unlisted, 0)).await;
     harness.damage(&StoredItem::Outcomes(unlisted, 0)).await;
+    let ids = shops_in(&store, Lane(1), 1).await;
     let unnamed = campaign(&store, &ids).await.name.revision;
     harness.damage(&StoredItem::Outcomes(unnamed, 0)).await;
     harness.damage(&StoredItem::Campaign(unnamed)).await;
@@ -292,7 +383,7 @@ pub async fn what_cannot_be_mended_is_named(harness: &dyn StoreHarness) {
     let before = found(&store).await;
     let terms = terms(false);
     let repairs = store.repairs.mend_outcomes(unlisted, &[0], &terms).await.unwrap();
-    assert_eq!(repairs, [Repair::Impossible(Unmendable::OfList)]);
+    assert_eq!(repairs, [Repair::Impossible(Unmendable::OfList(unlisted))]);
     let of_campaign = Repair::Impossible(Unmendable::OfCampaign(unnamed));
     let repairs = store.repairs.mend_outcomes(unnamed, &[0], &terms).await.unwrap();
     assert_eq!(repairs, [of_campaign]);

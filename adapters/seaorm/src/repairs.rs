@@ -3,14 +3,14 @@
 mod evidence;
 mod finding;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Repairs, StoreError};
 use catchment_domain::{
-    Campaign, Chunk, ChunkRemains, Damage, Found, ImportEntry, ImportReceipt, Lane, Mended, Repair,
-    RepairTerms, Revision, ShopId, ShopList, ShopState, StateRemains, Unmendable, rebuild_chunk,
-    rebuild_state,
+    Campaign, Chunk, ChunkOutline, ChunkRemains, Damage, Deadline, ImportEntry, ImportReceipt,
+    Lane, Lanes, Mended, Repair, RepairTerms, Revision, ShopId, ShopState, StateRemains,
+    Unmendable, first_places, rebuild_chunk, rebuild_state,
 };
 use sea_orm::sea_query::LockType;
 use sea_orm::{
@@ -18,13 +18,20 @@ use sea_orm::{
     QuerySelect, QueryTrait,
 };
 
-use self::evidence::Evidence;
+use self::evidence::{Evidence, LaneEvidence, outline_of};
 use crate::campaign_rows;
 use crate::connection::OwnConnection;
-use crate::entity::{campaign_chunk, campaign_list, shop, shop_state};
+use crate::entity::{campaign_chunk, campaign_list, lane_state, shop, shop_state};
 use crate::error::{classify, stored};
+use crate::hot_path::no_lane;
 use crate::retry::while_busy;
 use crate::store::{SeaOrmStore, next_revision};
+
+/// For how many shops evidence is held at a time. All lists are read once for as many.
+const KNOWN: usize = 10_000;
+
+/// How many shops are mended in one transaction: the lane's owner waits for it.
+const PART: usize = 100;
 
 #[async_trait]
 impl Repairs for SeaOrmStore {
@@ -41,13 +48,41 @@ impl Repairs for SeaOrmStore {
         while_busy(|| self.try_mend_outcomes(campaign, chunks, terms)).await
     }
 
+    async fn mend_counts(
+        &self,
+        campaign: Revision,
+        terms: &RepairTerms,
+    ) -> Result<Repair, StoreError> {
+        while_busy(|| self.try_mend_counts(campaign, terms)).await
+    }
+
     async fn mend_states(
         &self,
-        lane: Lane,
         shops: &[ShopId],
         terms: &RepairTerms,
     ) -> Result<Vec<Repair>, StoreError> {
-        while_busy(|| self.try_mend_states(lane, shops, terms)).await
+        let mut by_lane: Vec<(Lane, ShopId)> =
+            shops.iter().map(|id| (self.lanes().lane_of(id), id.clone())).collect();
+        by_lane.sort_unstable();
+        let mut repairs: HashMap<ShopId, Repair> = HashMap::with_capacity(shops.len());
+        for known in by_lane.chunks(KNOWN) {
+            let ids: Vec<ShopId> = known.iter().map(|(_, id)| id.clone()).collect();
+            let evidence = Evidence::plan(self, &ids).await?;
+            let mut ids = &ids[..];
+            for of_lane in known.chunk_by(|one, next| one.0 == next.0) {
+                let (here, rest) = ids.split_at(of_lane.len());
+                ids = rest;
+                let Some((lane, _)) = of_lane.first() else { continue };
+                let evidence = evidence.of_lane(self, *lane, here).await?;
+                for part in here.chunks(PART) {
+                    let mended =
+                        while_busy(|| self.try_mend_states(*lane, part, &evidence, terms)).await?;
+                    repairs.extend(part.iter().cloned().zip(mended));
+                }
+            }
+        }
+        let repair = |id| repairs.get(id).copied().unwrap_or(Repair::NotNeeded);
+        Ok(shops.iter().map(repair).collect())
     }
 }
 
@@ -60,15 +95,13 @@ impl SeaOrmStore {
     ) -> Result<Vec<Repair>, StoreError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
-        let campaign = campaign_rows::lock_one(connection, revision, LockType::Update).await?;
-        let Some(campaign) = campaign.found else {
+        let Some(mut ledger) = Ledger::lock(connection, revision, self.lanes()).await? else {
             let why = Unmendable::OfCampaign(revision);
             return Ok(vec![Repair::Impossible(why); numbers.len()]);
         };
-        let mut ledger = Ledger::lock(connection, campaign).await?;
         let mut repairs = Vec::with_capacity(numbers.len());
         for number in numbers {
-            let repair = ledger.mend(*number, self.lanes());
+            let repair = ledger.mend(*number);
             if let Repair::Mended(_) = repair
                 && let Some(chunk) = ledger.chunks.get(number)
             {
@@ -83,25 +116,49 @@ impl SeaOrmStore {
         Ok(repairs)
     }
 
+    async fn try_mend_counts(
+        &self,
+        revision: Revision,
+        terms: &RepairTerms,
+    ) -> Result<Repair, StoreError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let Some(ledger) = Ledger::lock(connection, revision, self.lanes()).await? else {
+            return Ok(Repair::Impossible(Unmendable::OfCampaign(revision)));
+        };
+        let counted = ledger.counted();
+        if counted.has_counts_of(&ledger.campaign) {
+            return Ok(Repair::NotNeeded);
+        }
+        if !terms.dry_run {
+            campaign_rows::update(connection, &counted).await?;
+            transaction.commit().await?;
+        }
+        let (open, unreleased) = (counted.state.open(), counted.unreleased);
+        Ok(Repair::Mended(Mended::Counts { open, unreleased }))
+    }
+
+    /// Mends shops of a lane with its row in hand. Each of them is read again: what can be read
+    /// by now is left as it is.
     async fn try_mend_states(
         &self,
         lane: Lane,
         shops: &[ShopId],
+        evidence: &LaneEvidence,
         terms: &RepairTerms,
     ) -> Result<Vec<Repair>, StoreError> {
         let path = self.dialect.hot_path;
-        let mut evidence = Evidence::plan(self, lane, shops).await?;
         let (transaction, counted) = path.begin_import(self, lane).await?;
         let connection = transaction.connection()?;
-        let mark = evidence.complete(connection).await?;
+        let mark = mark(connection, lane).await?;
         let (mut repairs, mut mended) = (Vec::with_capacity(shops.len()), Vec::new());
         for id in shops {
             let Some(remains) = damaged_state(connection, lane, id).await? else {
                 repairs.push(Repair::NotNeeded);
                 continue;
             };
-            let rebuilt =
-                evidence.traces(id).and_then(|traces| rebuild_state(remains, traces, terms, mark));
+            let traces = evidence.traces(id, mark);
+            let rebuilt = traces.and_then(|traces| rebuild_state(remains, traces, terms, mark));
             repairs.push(match rebuilt {
                 Err(why) => Repair::Impossible(why),
                 Ok((state, standing)) => {
@@ -119,7 +176,6 @@ impl SeaOrmStore {
             let deleted = shop_state::Entity::delete_by_id(key).exec(connection).await;
             deleted.map_err(classify)?;
         }
-        mended.sort_by_key(|(id, ..)| *id);
         let states: Vec<(&ShopId, &ShopState)> =
             mended.iter().map(|(id, state, _)| (*id, state)).collect();
         path.store_states(connection, lane, &states).await?;
@@ -139,6 +195,18 @@ impl SeaOrmStore {
     }
 }
 
+/// The highest deadline that a lane treated as passed. Where that cannot be read, the lowest that
+/// there is: then every released cause is kept.
+async fn mark(connection: &OwnConnection, lane: Lane) -> Result<Deadline, StoreError> {
+    let query = lane_state::Entity::find_by_id(i32::from(lane.0))
+        .select_only()
+        .column(lane_state::Column::ExpiredUpTo)
+        .build(connection.get_database_backend());
+    let row = connection.query_one_raw(query).await.map_err(classify)?;
+    let row = row.ok_or_else(|| no_lane(lane))?;
+    Ok(lane_state::mark(row.try_get("", "expired_up_to").unwrap_or_default()))
+}
+
 /// What can be read of what is in force at a shop; `None` where all of it can, or where there is
 /// no such shop.
 async fn damaged_state(
@@ -150,7 +218,8 @@ async fn damaged_state(
     let query = shop_state::Entity::find_by_id(key.clone());
     let query = query.build(connection.get_database_backend());
     let Some(row) = connection.query_one_raw(query).await.map_err(classify)? else {
-        let shop = shop::Entity::find_by_id(key).one(connection).await.map_err(classify)?;
+        let shop = shop::Entity::find_by_id(key).build(connection.get_database_backend());
+        let shop = connection.query_one_raw(shop).await.map_err(classify)?;
         return Ok(shop.map(|_| StateRemains::default()));
     };
     let Ok(model) = shop_state::Model::from_query_result(&row, "") else {
@@ -180,12 +249,18 @@ struct Ledger {
     chunks: BTreeMap<u32, Chunk>,
     /// What is stored of those that cannot be read.
     damaged: BTreeMap<u32, campaign_chunk::Model>,
-    lists: BTreeMap<u32, ShopList>,
+    outlines: BTreeMap<u32, ChunkOutline>,
 }
 
 impl Ledger {
-    async fn lock(connection: &OwnConnection, campaign: Campaign) -> Result<Self, StoreError> {
-        let revision = campaign.name.revision;
+    /// Locks a campaign; `None` where it is not there or cannot be read.
+    async fn lock(
+        connection: &OwnConnection,
+        revision: Revision,
+        lanes: Lanes,
+    ) -> Result<Option<Self>, StoreError> {
+        let campaign = campaign_rows::lock_one(connection, revision, LockType::Update).await?;
+        let Some(campaign) = campaign.found else { return Ok(None) };
         let of_campaign = campaign_chunk::Column::Revision.eq(stored(revision.0));
         let query = campaign_chunk::Entity::find()
             .filter(of_campaign)
@@ -193,53 +268,49 @@ impl Ledger {
             .lock_exclusive()
             .build(connection.get_database_backend());
         let (mut chunks, mut damaged) = (BTreeMap::new(), BTreeMap::new());
+        let mut outlines: BTreeMap<u32, ChunkOutline> = BTreeMap::new();
         for row in connection.query_all_raw(query).await.map_err(classify)? {
-            // A row of which not even the types are right holds nothing that could be used.
+            let number = row.try_get::<i64>("", "number").ok();
+            let Some(number) = number.and_then(|number| u32::try_from(number).ok()) else {
+                continue;
+            };
+            outlines.insert(number, outline_of(&row));
+            // A row of which not even the types are right holds no outcome that could be used.
             let Ok(model) = campaign_chunk::Model::from_query_result(&row, "") else { continue };
-            let Ok(number) = u32::try_from(model.number) else { continue };
             match Chunk::try_from(&model) {
                 Ok(chunk) => drop(chunks.insert(number, chunk)),
                 Err(_) => drop(damaged.insert(number, model)),
             }
         }
         let of_campaign = campaign_list::Column::Revision.eq(stored(revision.0));
-        let Found { found: lists, .. } = campaign_rows::read_lists(
-            connection,
-            campaign_list::Entity::find().filter(of_campaign),
-        )
-        .await?;
-        Ok(Self { campaign, chunks, damaged, lists: lists.into_iter().collect() })
+        let lists = campaign_list::Entity::find().filter(of_campaign);
+        for (number, list) in campaign_rows::read_lists(connection, lists).await?.found {
+            let outline = outlines.entry(number).or_default();
+            *outline = outline.with_list(&list, lanes);
+        }
+        Ok(Some(Self { campaign, chunks, damaged, outlines }))
     }
 
     /// Mends a chunk in memory.
-    fn mend(&mut self, number: u32, lanes: catchment_domain::Lanes) -> Repair {
+    fn mend(&mut self, number: u32) -> Repair {
+        let impossible = Repair::Impossible(Unmendable::OfList(self.campaign.name.revision));
+        let Some(first) = first_places(&self.outlines).get(&number).copied() else {
+            return impossible;
+        };
         if self.chunks.contains_key(&number) {
             return Repair::NotNeeded;
         }
+        let outline = self.outlines.get(&number).copied().unwrap_or_default();
+        let (Some(shops), Some(lane)) = (outline.listed, outline.lane) else {
+            return impossible;
+        };
+        let shops = shops as usize;
         let model = self.damaged.get(&number);
-        let list = self.lists.get(&number);
-        let first_shop = list.and_then(|list| list.get(0)?.parse().ok());
-        let (Some(list), Some(first_shop)) = (list, first_shop) else {
-            return Repair::Impossible(Unmendable::OfList);
-        };
-        let Some(first) = self.first(number) else {
-            return Repair::Impossible(Unmendable::OfList);
-        };
-        let lane = lanes.lane_of(&first_shop);
-        let remains = model.map_or_else(ChunkRemains::default, |model| model.remains(list.len()));
-        let chunk = rebuild_chunk(&self.campaign, (number, lane, first), list.len(), remains);
+        let remains = model.map_or_else(ChunkRemains::default, |model| model.remains(shops));
+        let chunk = rebuild_chunk(&self.campaign, (number, lane, first), shops, remains);
         let open = chunk.open();
         self.chunks.insert(number, chunk);
         Repair::Mended(Mended::Outcomes { open })
-    }
-
-    /// The place of a chunk's first shop in the campaign's list.
-    fn first(&self, number: u32) -> Option<u32> {
-        let shops = (0..number).map(|before| match self.chunks.get(&before) {
-            Some(chunk) => Some(chunk.len()),
-            None => self.lists.get(&before).map(ShopList::len),
-        });
-        u32::try_from(shops.sum::<Option<usize>>()?).ok()
     }
 
     /// The campaign, counted anew. What still cannot be read counts as open.

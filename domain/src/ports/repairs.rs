@@ -1,7 +1,6 @@
 use async_trait::async_trait;
 
 use crate::damage::Damage;
-use crate::lane::Lane;
 use crate::ports::StoreError;
 use crate::repair::{Repair, RepairTerms};
 use crate::revision::Revision;
@@ -15,8 +14,13 @@ use crate::shop::ShopId;
 ///   other half is not there.
 /// - `mended_outcomes_are_asked_for_again`: what is lost of a chunk is open as
 ///   [`rebuild_chunk`](crate::rebuild_chunk) says, its campaign is counted anew, and finishes.
+/// - `counts_are_made_anew`: a campaign whose counts do not fit its chunks is found and counted
+///   anew, and then finishes, or is finished.
 /// - `mended_state_is_what_was_in_force`: a shop is what
 ///   [`rebuild_state`](crate::rebuild_state) says, with a receipt like that of an import.
+/// - `shop_of_an_unknown_list_is_left`: where the shops that a campaign has in a lane are not all
+///   known, no shop of that lane is mended, as [`is_lane_listed`](crate::is_lane_listed) and
+///   [`may_have_left_a_cause`](crate::may_have_left_a_cause) say; those of other lanes are.
 /// - `mending_twice_does_nothing_more`: what can be read is left as it is.
 /// - `dry_run_changes_nothing`: and says the same.
 /// - `what_cannot_be_mended_is_named`: a campaign, the shops of a chunk, and what a shop is.
@@ -33,10 +37,17 @@ pub trait Repairs: Send + Sync + 'static {
         terms: &RepairTerms,
     ) -> Result<Vec<Repair>, StoreError>;
 
-    /// Mends what is in force at shops of a lane, and says what became of each, in their order.
+    /// Counts a campaign anew.
+    async fn mend_counts(
+        &self,
+        campaign: Revision,
+        terms: &RepairTerms,
+    ) -> Result<Repair, StoreError>;
+
+    /// Mends what is in force at shops, a part of a lane at a time, and says what became of each,
+    /// in their order.
     async fn mend_states(
         &self,
-        lane: Lane,
         shops: &[ShopId],
         terms: &RepairTerms,
     ) -> Result<Vec<Repair>, StoreError>;

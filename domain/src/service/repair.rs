@@ -3,14 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::damage::{Damage, StoredItem};
-use crate::lane::{Lane, Lanes};
 use crate::ports::{Repairs, StoreError};
 use crate::repair::{Mended, Repair, RepairTerms, Unmendable};
 use crate::revision::Revision;
 use crate::shop::ShopId;
-
-/// How many shops are mended in one transaction: the lane's owner waits for it.
-const SHOPS: usize = 100;
 
 /// A damaged item, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +27,11 @@ pub struct Finding {
 /// When the store cannot; what was mended before stays, and a repair may be repeated.
 pub async fn repair(
     repairs: &dyn Repairs,
-    lanes: Lanes,
     terms: &RepairTerms,
 ) -> Result<Vec<Finding>, StoreError> {
     let damages = repairs.find().await?;
     let mut outcomes: BTreeMap<Revision, Vec<(u32, Damage)>> = BTreeMap::new();
-    let mut states: BTreeMap<Lane, Vec<(ShopId, Damage)>> = BTreeMap::new();
+    let (mut counts, mut states) = (Vec::new(), Vec::new());
     let mut findings = Vec::with_capacity(damages.len());
     for damage in damages {
         let why = match &damage.item {
@@ -45,9 +40,13 @@ pub async fn repair(
                 outcomes.entry(campaign).or_default().push((number, damage));
                 continue;
             }
+            StoredItem::Counts(campaign) => {
+                counts.push((*campaign, damage));
+                continue;
+            }
             StoredItem::State(id) => match id.parse::<ShopId>() {
                 Ok(id) => {
-                    states.entry(lanes.lane_of(&id)).or_default().push((id, damage));
+                    states.push((id, damage));
                     continue;
                 }
                 Err(_) => Unmendable::Id,
@@ -64,13 +63,13 @@ pub async fn repair(
         let repaired = repairs.mend_outcomes(campaign, &numbers, terms).await?;
         findings.extend(damages.into_iter().zip(repaired).filter_map(finding));
     }
-    for (lane, shops) in states {
-        for shops in shops.chunks(SHOPS) {
-            let (ids, damages): (Vec<ShopId>, Vec<Damage>) = shops.iter().cloned().unzip();
-            let repaired = repairs.mend_states(lane, &ids, terms).await?;
-            findings.extend(damages.into_iter().zip(repaired).filter_map(finding));
-        }
+    for (campaign, damage) in counts {
+        let repair = repairs.mend_counts(campaign, terms).await?;
+        findings.extend(finding((damage, repair)));
     }
+    let (shops, damages): (Vec<ShopId>, Vec<Damage>) = states.into_iter().unzip();
+    let repaired = repairs.mend_states(&shops, terms).await?;
+    findings.extend(damages.into_iter().zip(repaired).filter_map(finding));
     findings.sort_by(|one, other| one.damage.cmp(&other.damage));
     Ok(findings)
 }

@@ -9,4 +9,5 @@ mod judge;
 mod precedence;
 mod repair;
 mod scope;
+mod stored_campaigns;
 mod window;

@@ -6,6 +6,7 @@ use catchment_domain::{
 };
 
 use super::MemoryStore;
+use super::campaigns::StoredCampaign;
 
 /// Where a lane stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,15 @@ impl MemoryStore {
     pub fn spoil_campaign(&self, revision: Revision) {
         if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
             stored.is_spoiled = true;
+        }
+    }
+
+    /// Makes the counts of a campaign fit its chunks no more: what is open is forgotten, and where
+    /// nothing is, something is.
+    pub fn spoil_counts(&self, revision: Revision) {
+        if let Some(StoredCampaign { campaign, .. }) = self.tables().campaigns.get_mut(&revision) {
+            let open = if campaign.state.open() == 0 { 5 } else { 0 };
+            campaign.state = campaign.state.with_open(open);
         }
     }
 

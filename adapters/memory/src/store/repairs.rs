@@ -1,10 +1,15 @@
 //! What is damaged, and mending it. In memory nothing decays: see `MemoryStore::spoil`.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use catchment_domain::ports::{Repairs, StoreError};
 use catchment_domain::{
-    Chunk, ChunkRemains, Damage, ImportEntry, ImportReceipt, Lane, Mended, Repair, RepairTerms,
-    Revision, ShopId, StateRemains, StoredItem, Trace, Unmendable, rebuild_chunk, rebuild_state,
+    Campaign, Chunk, ChunkOutline, ChunkRemains, Damage, Deadline, Found, ImportEntry,
+    ImportReceipt, Lane, Mended, Repair, RepairTerms, Revision, ShopId, Slot, StateRemains,
+    StoredItem, Trace, Unmendable, check_campaign, is_lane_listed, may_have_left_a_cause,
+    rebuild_chunk, rebuild_state,
 };
 
 use super::campaigns::{StoredCampaign, damage};
@@ -18,6 +23,8 @@ impl Repairs for MemoryStore {
             tables.campaigns.values().flat_map(StoredCampaign::damages).collect();
         let spoiled = tables.shops.iter().filter(|(_, row)| row.spoiled);
         damaged.extend(spoiled.map(|(key, _)| damage(StoredItem::State(key.id.to_string()))));
+        let spoiled = tables.shops.iter().filter(|(_, row)| row.is_profile_spoiled);
+        damaged.extend(spoiled.map(|(key, _)| damage(StoredItem::Profile(key.id.to_string()))));
         damaged.sort();
         Ok(damaged)
     }
@@ -37,22 +44,44 @@ impl Repairs for MemoryStore {
             chunks.iter().map(|number| stored.mend(*number, terms.dry_run)).collect();
         let is_mended = repairs.iter().any(|repair| matches!(repair, Repair::Mended(_)));
         if is_mended && !terms.dry_run {
-            stored.campaign = stored.campaign.clone().mended(&stored.chunks);
+            stored.campaign = stored.counted();
         }
         Ok(repairs)
     }
 
+    async fn mend_counts(
+        &self,
+        campaign: Revision,
+        terms: &RepairTerms,
+    ) -> Result<Repair, StoreError> {
+        let mut tables = self.tables();
+        let stored = tables.campaigns.get_mut(&campaign).filter(|stored| !stored.is_spoiled);
+        let Some(stored) = stored else {
+            return Ok(Repair::Impossible(Unmendable::OfCampaign(campaign)));
+        };
+        let counted = stored.counted();
+        if counted.has_counts_of(&stored.campaign) {
+            return Ok(Repair::NotNeeded);
+        }
+        let (open, unreleased) = (counted.state.open(), counted.unreleased);
+        if !terms.dry_run {
+            stored.campaign = counted;
+        }
+        Ok(Repair::Mended(Mended::Counts { open, unreleased }))
+    }
+
     async fn mend_states(
         &self,
-        lane: Lane,
         shops: &[ShopId],
         terms: &RepairTerms,
     ) -> Result<Vec<Repair>, StoreError> {
         let (mut tables, at) = (self.tables(), self.clock.now());
-        let mark = tables.lane(lane)?.expired_up_to;
-        let (mut repairs, mut entries) = (Vec::new(), Vec::new());
+        let mut entries: BTreeMap<Lane, Vec<ImportEntry>> = BTreeMap::new();
+        let mut repairs = Vec::with_capacity(shops.len());
         for id in shops {
-            let Some(row) = tables.shops.get(&self.key(id)).filter(|row| row.spoiled) else {
+            let key = self.key(id);
+            let mark = tables.lane(key.lane)?.expired_up_to;
+            let Some(row) = tables.shops.get(&key).filter(|row| row.spoiled) else {
                 repairs.push(Repair::NotNeeded);
                 continue;
             };
@@ -61,24 +90,23 @@ impl Repairs for MemoryStore {
                 radius: Some(row.state.radius),
                 version: Some(row.state.version),
             };
-            let traces = tables.traces(lane, id);
+            let traces = tables.traces(key.lane, id, mark);
             let rebuilt = traces.and_then(|traces| rebuild_state(remains, &traces, terms, mark));
             repairs.push(match rebuilt {
                 Err(why) => Repair::Impossible(why),
                 Ok((state, standing)) => {
                     let causes = state.active.len();
-                    if let Some(row) =
-                        tables.shops.get_mut(&self.key(id)).filter(|_| !terms.dry_run)
-                    {
+                    if let Some(row) = tables.shops.get_mut(&key).filter(|_| !terms.dry_run) {
                         row.state = state;
                         row.spoiled = false;
+                        let entry = ImportEntry { shop: id.clone(), standing };
+                        entries.entry(key.lane).or_default().push(entry);
                     }
-                    entries.push(ImportEntry { shop: id.clone(), standing });
                     Repair::Mended(Mended::State { causes, standing, is_base_lost: false })
                 }
             });
         }
-        if !entries.is_empty() && !terms.dry_run {
+        for (lane, entries) in entries {
             let revision = tables.take_revision();
             let row = tables.lane(lane)?;
             let number = row.count_import();
@@ -91,12 +119,37 @@ impl Repairs for MemoryStore {
 
 impl StoredCampaign {
     /// Everything that is damaged of it.
-    fn damages(&self) -> impl Iterator<Item = Damage> {
+    fn damages(&self) -> Vec<Damage> {
         let revision = self.campaign.name.revision;
-        let campaign = self.is_spoiled.then_some(StoredItem::Campaign(revision));
-        let lists = self.spoiled_lists.iter().map(move |n| StoredItem::List(revision, *n));
-        let outcomes = self.spoiled.iter().map(move |n| StoredItem::Outcomes(revision, *n));
-        campaign.into_iter().chain(lists).chain(outcomes).map(damage)
+        let lists = (0..).zip(&self.lists);
+        let lists = lists.filter(|(number, _)| !self.spoiled_lists.contains(number));
+        let lists = Found {
+            found: lists.map(|(number, list)| (number, list.clone())).collect(),
+            damaged: self
+                .spoiled_lists
+                .iter()
+                .map(|n| StoredItem::List(revision, *n))
+                .map(damage)
+                .collect(),
+        };
+        let chunks = Found {
+            found: self.chunks.iter().filter(|it| self.outcomes(it).is_ok()).cloned().collect(),
+            damaged: self
+                .spoiled
+                .iter()
+                .map(|n| StoredItem::Outcomes(revision, *n))
+                .map(damage)
+                .collect(),
+        };
+        let campaign = self.read();
+        let mut damages = check_campaign(revision, campaign.as_ref().ok().copied(), chunks, lists);
+        damages.extend(campaign.err());
+        damages
+    }
+
+    /// The campaign, counted anew.
+    fn counted(&self) -> Campaign {
+        self.campaign.clone().mended(&self.chunks)
     }
 
     fn mend(&mut self, number: u32, is_dry: bool) -> Repair {
@@ -104,7 +157,7 @@ impl StoredCampaign {
             return Repair::NotNeeded;
         }
         if self.spoiled_lists.contains(&number) {
-            return Repair::Impossible(Unmendable::OfList);
+            return Repair::Impossible(Unmendable::OfList(self.campaign.name.revision));
         }
         let Some(chunk) = self.chunks.get_mut(number as usize) else { return Repair::NotNeeded };
         let Chunk { lane, first, .. } = *chunk;
@@ -114,14 +167,35 @@ impl StoredCampaign {
         if !is_dry {
             *chunk = rebuilt;
             self.spoiled.remove(&number);
+            self.lost.remove(&number);
         }
         Repair::Mended(Mended::Outcomes { open })
+    }
+
+    /// Whether all of its shops in a lane are known. Lane and length of a chunk never decay here.
+    fn is_listed(&self, lane: Lane) -> bool {
+        let outline = |chunk: &Chunk| {
+            let shops = u32::try_from(chunk.len()).ok();
+            let is_spoiled = self.spoiled_lists.contains(&chunk.number);
+            let listed = shops.filter(|_| !is_spoiled);
+            let (lane, first) = (Some(chunk.lane), Some(chunk.first));
+            (chunk.number, ChunkOutline { lane, listed, shops, first })
+        };
+        let outlines = self.chunks.iter().map(outline).collect();
+        is_lane_listed(Some(self.campaign.shops), &outlines, lane)
     }
 }
 
 impl Tables {
     /// What is known of a shop.
-    fn traces(&self, lane: Lane, shop: &ShopId) -> Result<Vec<Trace>, Unmendable> {
+    fn traces(&self, lane: Lane, shop: &ShopId, mark: Deadline) -> Result<Vec<Trace>, Unmendable> {
+        let unlisted = self.campaigns.values().find(|stored| {
+            let may_matter = stored.is_spoiled || may_have_left_a_cause(&stored.campaign, mark);
+            may_matter && !stored.is_listed(lane)
+        });
+        if let Some(unlisted) = unlisted {
+            return Err(Unmendable::OfList(unlisted.campaign.name.revision));
+        }
         let mut traces = Vec::new();
         for stored in self.campaigns.values() {
             let chunks = stored.lists.iter().zip(&stored.chunks);
@@ -135,15 +209,14 @@ impl Tables {
             if stored.is_spoiled {
                 return Err(Unmendable::OfCampaign(stored.campaign.name.revision));
             }
-            let chunk_is_read = !stored.spoiled.contains(&chunk.number);
-            let slot = |slots: &[catchment_domain::Slot]| {
-                slots.get(place).copied().filter(|_| chunk_is_read)
-            };
-            let (activation, release) = (slot(chunk.activations()), slot(chunk.releases()));
             let index = chunk.first + u32::try_from(place).unwrap_or(u32::MAX);
-            let mut trace = Trace::new(stored.campaign.clone(), index, activation, release);
+            let mut trace = Trace::new(Arc::new(stored.campaign.clone()), index);
             let receipts = self.lanes.get(&lane).into_iter().flat_map(|lane| &lane.receipts);
             receipts.flat_map(|row| &row.receipt.entries).for_each(|entry| trace.see(entry));
+            if !stored.spoiled.contains(&chunk.number) {
+                let slot = |slots: &[Slot]| slots.get(place).copied();
+                trace.set_slots(slot(chunk.activations()), slot(chunk.releases()));
+            }
             traces.push(trace);
         }
         Ok(traces)

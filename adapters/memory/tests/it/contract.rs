@@ -59,6 +59,7 @@ impl StoreHarness for StoreInMemory {
     async fn damage(&self, item: &StoredItem) {
         match item {
             StoredItem::Campaign(revision) => self.store.spoil_campaign(*revision),
+            StoredItem::Counts(revision) => self.store.spoil_counts(*revision),
             StoredItem::List(revision, number) => self.store.spoil_list(*revision, *number),
             StoredItem::Outcomes(revision, number) => {
                 self.store.spoil_outcomes(*revision, *number);

@@ -1,27 +1,44 @@
 //! What the ledgers of campaigns and the receipts of a lane tell of shops.
+//!
+//! Nothing of this needs a lock: at a shop whose causes cannot be read nothing takes effect, so
+//! what is told of it does not change until it is mended.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Campaign, ChunkRemains, Deadline, Lane, Receipt, Revision, ShopId, Slot, Ticket, Trace,
-    Unmendable,
+    Campaign, ChunkOutline, ChunkRemains, Deadline, Lane, Receipt, Revision, ShopId, Slot, Ticket,
+    Trace, Unmendable, first_places, is_lane_listed, may_have_left_a_cause,
 };
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    QueryResult, QuerySelect, QueryTrait,
 };
 
 use crate::campaign_rows;
-use crate::connection::OwnConnection;
-use crate::entity::{campaign, campaign_chunk, campaign_list, lane_state, receipt};
+use crate::entity::{campaign_chunk, campaign_list, receipt};
 use crate::error::{classify, stored};
-use crate::hot_path::no_lane;
+use crate::repairs::finding::revisions_of_chunks;
 use crate::store::SeaOrmStore;
 
 /// How many receipts are held at a time.
 const PAGE: u64 = 100;
+
+/// What is known of a campaign without its outcomes.
+struct Outline {
+    /// The campaign, where it can be read.
+    campaign: Option<Arc<Campaign>>,
+    chunks: BTreeMap<u32, ChunkOutline>,
+}
+
+impl Outline {
+    fn is_listed(&self, lane: Lane) -> bool {
+        let shops = self.campaign.as_ref().map(|campaign| campaign.shops);
+        is_lane_listed(shops, &self.chunks, lane)
+    }
+}
 
 /// Where a shop stands in the list of a campaign.
 #[derive(Clone, Copy)]
@@ -29,191 +46,225 @@ struct Place {
     revision: Revision,
     number: u32,
     in_chunk: usize,
-    in_list: u32,
+    /// `None` where nobody knows where the chunk begins.
+    in_list: Option<u32>,
 }
 
-/// What is known of some shops of a lane.
+/// Where some shops stand in the lists of all campaigns.
 pub(super) struct Evidence {
-    lane: Lane,
-    places: BTreeMap<ShopId, Vec<Place>>,
-    traces: BTreeMap<ShopId, Result<Vec<Trace>, Unmendable>>,
+    outlines: BTreeMap<Revision, Outline>,
+    places: HashMap<ShopId, Vec<Place>>,
 }
 
 impl Evidence {
-    /// Looks up where the shops stand. Lists do not change, so this needs no lock.
-    pub(super) async fn plan(
+    /// Reads all campaigns and lists once.
+    pub(super) async fn plan(store: &SeaOrmStore, shops: &[ShopId]) -> Result<Self, StoreError> {
+        let mut outlines = outlines(store).await?;
+        let mut places: HashMap<ShopId, Vec<Place>> = HashMap::new();
+        let wanted: HashMap<&str, &ShopId> = shops.iter().map(|id| (id.as_str(), id)).collect();
+        for (revision, outline) in &mut outlines {
+            let of_campaign = campaign_list::Column::Revision.eq(stored(revision.0));
+            let lists = campaign_list::Entity::find().filter(of_campaign);
+            // A list that cannot be read is named by itself.
+            let lists = campaign_rows::read_lists(&store.readers, lists).await?.found;
+            for (number, list) in &lists {
+                let chunk = outline.chunks.entry(*number).or_default();
+                *chunk = chunk.with_list(list, store.lanes());
+            }
+            let firsts = first_places(&outline.chunks);
+            for (number, list) in &lists {
+                let first = firsts.get(number);
+                for (in_chunk, id) in list.iter().enumerate() {
+                    let Some(shop) = wanted.get(id) else { continue };
+                    let in_list = u32::try_from(in_chunk).ok();
+                    let in_list = in_list.and_then(|place| first?.checked_add(place));
+                    let place = Place { revision: *revision, number: *number, in_chunk, in_list };
+                    places.entry(ShopId::clone(shop)).or_default().push(place);
+                }
+            }
+        }
+        Ok(Self { outlines, places })
+    }
+
+    /// Reads what receipts and ledgers tell of shops of a lane.
+    pub(super) async fn of_lane(
+        &self,
         store: &SeaOrmStore,
         lane: Lane,
         shops: &[ShopId],
-    ) -> Result<Self, StoreError> {
-        let mut places: BTreeMap<ShopId, Vec<Place>> =
-            shops.iter().map(|shop| (shop.clone(), Vec::new())).collect();
-        let wanted: HashMap<&str, &ShopId> = shops.iter().map(|id| (id.as_str(), id)).collect();
-        let revisions: Vec<i64> = campaign_list::Entity::find()
-            .select_only()
-            .column(campaign_list::Column::Revision)
-            .distinct()
-            .order_by_asc(campaign_list::Column::Revision)
-            .into_tuple()
-            .all(&store.readers)
-            .await
-            .map_err(classify)?;
-        for revision in revisions {
-            let of_campaign = campaign_list::Column::Revision.eq(revision);
-            let lists = campaign_list::Entity::find().filter(of_campaign);
-            let lists = campaign_rows::read_lists(&store.readers, lists).await?;
-            // A list that cannot be read is named by itself; its shops have no place here.
-            let lengths: BTreeMap<u32, usize> =
-                lists.found.iter().map(|(number, list)| (*number, list.len())).collect();
-            let firsts = firsts(store, revision, &lengths).await?;
-            for (number, list) in &lists.found {
-                let Some(first) = firsts.get(number) else { continue };
-                for (in_chunk, id) in list.iter().enumerate() {
-                    let shop = wanted.get(id);
-                    if let Some(places) = shop.and_then(|shop| places.get_mut(*shop)) {
-                        let in_list = first + u32::try_from(in_chunk).unwrap_or(u32::MAX);
-                        let revision = Revision(revision.cast_unsigned());
-                        places.push(Place { revision, number: *number, in_chunk, in_list });
-                    }
-                }
-            }
+    ) -> Result<LaneEvidence, StoreError> {
+        let unlisted = self.outlines.iter().filter(|(_, outline)| !outline.is_listed(lane));
+        let unlisted = unlisted.map(|(revision, it)| (*revision, it.campaign.clone())).collect();
+        let mut known = HashMap::with_capacity(shops.len());
+        for shop in shops {
+            let places = self.places.get(shop).map(Vec::as_slice).unwrap_or_default();
+            let known_at = |place: &Place| self.trace(*place).map(|trace| (*place, trace));
+            let traces = places.iter().map(known_at);
+            known.insert(shop.clone(), traces.collect::<Result<Vec<_>, Unmendable>>());
         }
-        Ok(Self { lane, places, traces: BTreeMap::new() })
+        read_receipts(store, lane, &mut known).await?;
+        read_outcomes(store, &mut known).await?;
+        let without_place = |traces: Vec<(Place, Trace)>| -> Vec<Trace> {
+            traces.into_iter().map(|(_, trace)| trace).collect()
+        };
+        let traces = known.into_iter().map(|(shop, traces)| (shop, traces.map(without_place)));
+        Ok(LaneEvidence { unlisted, traces: traces.collect() })
     }
 
-    /// Reads what ledgers and receipts tell now. Returns the highest deadline that the lane treated
-    /// as passed.
-    pub(super) async fn complete(
-        &mut self,
-        connection: &OwnConnection,
-    ) -> Result<Deadline, StoreError> {
-        let mut ledgers = Ledgers::default();
-        for (shop, places) in &self.places {
-            let mut traces = Vec::with_capacity(places.len());
-            let mut why = None;
-            for place in places {
-                match ledgers.trace(connection, *place).await? {
-                    Ok(trace) => traces.push(trace),
-                    Err(error) => why = Some(error),
-                }
-            }
-            self.traces.insert(shop.clone(), why.map_or(Ok(traces), Err));
-        }
-        self.read_receipts(connection).await?;
-        let lane = lane_state::Entity::find_by_id(i32::from(self.lane.0)).one(connection).await;
-        let lane = lane.map_err(classify)?.ok_or_else(|| no_lane(self.lane))?;
-        Ok(lane_state::mark(lane.expired_up_to))
+    fn trace(&self, place: Place) -> Result<Trace, Unmendable> {
+        let campaign = self.outlines.get(&place.revision).and_then(|it| it.campaign.clone());
+        let campaign = campaign.ok_or(Unmendable::OfCampaign(place.revision))?;
+        let index = place.in_list.ok_or(Unmendable::OfList(place.revision))?;
+        Ok(Trace::new(campaign, index))
     }
+}
 
-    /// What is known of a shop.
-    pub(super) fn traces(&self, shop: &ShopId) -> Result<&[Trace], Unmendable> {
+/// What is known of some shops of a lane.
+pub(super) struct LaneEvidence {
+    /// The campaigns of which nobody knows all shops in this lane.
+    unlisted: Vec<(Revision, Option<Arc<Campaign>>)>,
+    traces: HashMap<ShopId, Result<Vec<Trace>, Unmendable>>,
+}
+
+impl LaneEvidence {
+    /// What is known of a shop, where `mark` is the highest deadline that its lane treated as
+    /// passed.
+    pub(super) fn traces(&self, shop: &ShopId, mark: Deadline) -> Result<&[Trace], Unmendable> {
+        let may_matter = |campaign: &Option<Arc<Campaign>>| {
+            campaign.as_ref().is_none_or(|campaign| may_have_left_a_cause(campaign, mark))
+        };
+        if let Some((revision, _)) = self.unlisted.iter().find(|(_, it)| may_matter(it)) {
+            return Err(Unmendable::OfList(*revision));
+        }
         match self.traces.get(shop) {
             Some(Ok(traces)) => Ok(traces),
             Some(Err(why)) => Err(*why),
             None => Ok(&[]),
         }
     }
-
-    /// Shows the receipts of the lane, those of logs that are gone too, to what they may tell
-    /// of. A receipt that cannot be read tells nothing.
-    async fn read_receipts(&mut self, connection: &OwnConnection) -> Result<(), StoreError> {
-        let traces = self.traces.values_mut().filter_map(|traces| traces.as_mut().ok()).flatten();
-        let mut by_key: HashMap<(Revision, u32), Vec<&mut Trace>> = HashMap::new();
-        for trace in traces {
-            by_key.entry(trace.key()).or_default().push(trace);
-        }
-        let of_lane = receipt::Column::Lane.eq(i32::from(self.lane.0));
-        let mut pages = receipt::Entity::find()
-            .filter(of_lane)
-            .cursor_by((receipt::Column::Epoch, receipt::Column::FromPosition));
-        loop {
-            let models = pages.first(PAGE).all(connection).await.map_err(classify)?;
-            let Some(last) = models.last() else { return Ok(()) };
-            pages.after((last.epoch, last.from_position));
-            for model in models {
-                let Ok((_, receipt)) = <(Lane, Receipt)>::try_from(model) else { continue };
-                for entry in &receipt.entries {
-                    let Some(ticket) = Ticket::read(entry.id) else { continue };
-                    let traces = by_key.get_mut(&(ticket.revision, ticket.index));
-                    traces.into_iter().flatten().for_each(|trace| trace.see(entry));
-                }
-            }
-        }
-    }
 }
 
-/// The place of each chunk's first shop in a campaign's list. Where a chunk does not tell, those
-/// before it do.
-async fn firsts(
-    store: &SeaOrmStore,
-    revision: i64,
-    lengths: &BTreeMap<u32, usize>,
-) -> Result<BTreeMap<u32, u32>, StoreError> {
-    let known: Vec<(i64, i64)> = campaign_chunk::Entity::find()
+/// Shops with the places where they stand, and what is known of each.
+type Known = HashMap<ShopId, Result<Vec<(Place, Trace)>, Unmendable>>;
+
+/// All campaigns, and their chunks as far as the rows of their outcomes tell. A campaign that is
+/// added in between may have no chunk here: its lists, which are read later, tell everything.
+async fn outlines(store: &SeaOrmStore) -> Result<BTreeMap<Revision, Outline>, StoreError> {
+    let unread = || Outline { campaign: None, chunks: BTreeMap::new() };
+    let revisions = revisions_of_chunks(store).await?;
+    let mut outlines: BTreeMap<Revision, Outline> =
+        revisions.into_iter().map(|revision| (revision, unread())).collect();
+    let chunks = campaign_chunk::Entity::find()
         .select_only()
+        .column(campaign_chunk::Column::Revision)
         .column(campaign_chunk::Column::Number)
+        .column(campaign_chunk::Column::Lane)
         .column(campaign_chunk::Column::First)
-        .filter(campaign_chunk::Column::Revision.eq(revision))
-        .into_tuple()
-        .all(&store.readers)
-        .await
-        .map_err(classify)?;
-    let known: BTreeMap<i64, i64> = known.into_iter().collect();
-    let mut firsts = BTreeMap::new();
-    let mut next: Option<u32> = Some(0);
-    for (place, (number, length)) in (0..).zip(lengths) {
-        let told = known.get(&i64::from(*number)).and_then(|first| u32::try_from(*first).ok());
-        let first = told.or(next.filter(|_| place == *number));
-        firsts.extend(first.map(|first| (*number, first)));
-        next = first.zip(u32::try_from(*length).ok()).and_then(|(a, b)| a.checked_add(b));
+        .column(campaign_chunk::Column::Shops)
+        .build(store.readers.get_database_backend());
+    for row in store.readers.query_all_raw(chunks).await.map_err(classify)? {
+        let Ok(revision) = row.try_get::<i64>("", "revision") else { continue };
+        let Some(number) = small(&row, "number") else { continue };
+        let outline = outlines.entry(Revision(revision.cast_unsigned())).or_insert_with(unread);
+        outline.chunks.insert(number, outline_of(&row));
     }
-    Ok(firsts)
+    let campaigns = campaign_rows::all(&store.readers, Condition::all()).await?;
+    for revision in campaigns.damaged.iter().filter_map(|damage| damage.item.campaign()) {
+        outlines.entry(revision).or_insert_with(unread);
+    }
+    for campaign in campaigns.found {
+        let outline = outlines.entry(campaign.name.revision).or_insert_with(unread);
+        outline.campaign = Some(Arc::new(campaign));
+    }
+    Ok(outlines)
 }
 
-/// The ledgers of campaigns, as far as they were read. The shops of a lane share their chunks.
-#[derive(Default)]
-struct Ledgers {
-    campaigns: HashMap<Revision, Option<Campaign>>,
-    chunks: HashMap<(Revision, u32), ChunkRemains>,
+/// What the row of a chunk's outcomes tells without them.
+pub(super) fn outline_of(row: &QueryResult) -> ChunkOutline {
+    let lane = row.try_get::<i32>("", "lane").ok().and_then(|lane| u16::try_from(lane).ok());
+    ChunkOutline {
+        lane: lane.map(Lane),
+        listed: None,
+        shops: small(row, "shops"),
+        first: small(row, "first"),
+    }
 }
 
-impl Ledgers {
-    /// What a campaign's ledger says of a shop.
-    async fn trace(
-        &mut self,
-        connection: &OwnConnection,
-        Place { revision, number, in_chunk, in_list }: Place,
-    ) -> Result<Result<Trace, Unmendable>, StoreError> {
-        let campaign = match self.campaigns.entry(revision) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => {
-                let wanted = campaign::Column::Revision.eq(stored(revision.0));
-                let found = campaign_rows::all(connection, Condition::all().add(wanted));
-                unknown.insert(found.await?.found.pop())
+fn small(row: &QueryResult, column: &str) -> Option<u32> {
+    row.try_get::<i64>("", column).ok().and_then(|number| u32::try_from(number).ok())
+}
+
+/// Shows the receipts of the lane, those of logs that are gone too, to what they may tell
+/// of. A receipt that cannot be read tells nothing.
+async fn read_receipts(
+    store: &SeaOrmStore,
+    lane: Lane,
+    known: &mut Known,
+) -> Result<(), StoreError> {
+    let traces = known.values_mut().filter_map(|traces| traces.as_mut().ok()).flatten();
+    let mut by_key: HashMap<(Revision, u32), Vec<&mut Trace>> = HashMap::new();
+    for (_, trace) in traces {
+        by_key.entry(trace.key()).or_default().push(trace);
+    }
+    let key = [receipt::Column::Epoch, receipt::Column::FromPosition];
+    let mut behind = None;
+    loop {
+        let mut page = receipt::Entity::find()
+            .filter(receipt::Column::Lane.eq(i32::from(lane.0)))
+            .order_by_asc(receipt::Column::Epoch)
+            .order_by_asc(receipt::Column::FromPosition)
+            .limit(PAGE);
+        if let Some((epoch, from)) = behind {
+            let last: [i64; 2] = [epoch, from];
+            let last = Expr::tuple(last.map(Expr::val));
+            page = page.filter(Expr::tuple(key.map(Expr::col)).gt(last));
+        }
+        let page = page.build(store.readers.get_database_backend());
+        let rows = store.readers.query_all_raw(page).await.map_err(classify)?;
+        let key_of = |row: &QueryResult| -> Option<(i64, i64)> {
+            row.try_get("", "epoch").ok().zip(row.try_get("", "from_position").ok())
+        };
+        let Some(last) = rows.iter().rev().find_map(key_of) else { return Ok(()) };
+        behind = Some(last);
+        for row in rows {
+            let Ok(model) = receipt::Model::from_query_result(&row, "") else { continue };
+            let Ok((_, receipt)) = <(Lane, Receipt)>::try_from(model) else { continue };
+            for entry in &receipt.entries {
+                let Some(ticket) = Ticket::read(entry.id) else { continue };
+                let traces = by_key.get_mut(&(ticket.revision, ticket.index));
+                traces.into_iter().flatten().for_each(|trace| trace.see(entry));
             }
-        };
-        let Some(campaign) = campaign else {
-            return Ok(Err(Unmendable::OfCampaign(revision)));
-        };
-        let remains = match self.chunks.entry((revision, number)) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(remains(connection, revision, number).await?),
-        };
-        let slot = |slots: &[Option<Slot>]| slots.get(in_chunk).copied().flatten();
-        let (activation, release) = (slot(&remains.activations), slot(&remains.releases));
-        Ok(Ok(Trace::new(campaign.clone(), in_list, activation, release)))
+        }
     }
+}
+
+/// Adds what the ledgers of campaigns say. The shops of a lane share their chunks, and each is
+/// read once.
+async fn read_outcomes(store: &SeaOrmStore, known: &mut Known) -> Result<(), StoreError> {
+    let traces = known.values_mut().filter_map(|traces| traces.as_mut().ok()).flatten();
+    let mut by_chunk: BTreeMap<(Revision, u32), Vec<(usize, &mut Trace)>> = BTreeMap::new();
+    for (Place { revision, number, in_chunk, .. }, trace) in traces {
+        by_chunk.entry((*revision, *number)).or_default().push((*in_chunk, trace));
+    }
+    for ((revision, number), traces) in by_chunk {
+        let remains = remains(store, revision, number).await?;
+        for (in_chunk, trace) in traces {
+            let slot = |slots: &[Option<Slot>]| slots.get(in_chunk).copied().flatten();
+            trace.set_slots(slot(&remains.activations), slot(&remains.releases));
+        }
+    }
+    Ok(())
 }
 
 /// What can be read of a chunk.
 async fn remains(
-    connection: &OwnConnection,
+    store: &SeaOrmStore,
     revision: Revision,
     number: u32,
 ) -> Result<ChunkRemains, StoreError> {
     let key = (stored(revision.0), i64::from(number));
-    let query = campaign_chunk::Entity::find_by_id(key).build(connection.get_database_backend());
-    let row = connection.query_one_raw(query).await.map_err(classify)?;
+    let query = campaign_chunk::Entity::find_by_id(key).build(store.readers.get_database_backend());
+    let row = store.readers.query_one_raw(query).await.map_err(classify)?;
     let model = row.and_then(|row| campaign_chunk::Model::from_query_result(&row, "").ok());
     let remains =
         model.map(|model| model.remains(usize::try_from(model.shops).unwrap_or_default()));

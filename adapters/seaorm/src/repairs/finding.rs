@@ -1,15 +1,17 @@
-//! Looking for what is damaged: everything is read once.
+//! Looking for what is damaged. Rows are read one by one, so that no row hides another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use catchment_domain::ports::StoreError;
-use catchment_domain::{
-    Campaign, Chunk, Damage, Found, Revision, Scope, ShopList, ShopState, StoredItem,
-};
+use catchment_domain::{Campaign, Damage, Revision, Scope, ShopState, StoredItem, check_campaign};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect,
+    QueryTrait,
+};
 
 use crate::campaign_rows::{self, missing};
+use crate::damaged::read_row;
 use crate::entity::{campaign_chunk, campaign_list, shop, shop_state};
 use crate::error::{classify, stored};
 use crate::pages::Pages;
@@ -20,13 +22,14 @@ impl SeaOrmStore {
     pub(super) async fn find_damage(&self) -> Result<Vec<Damage>, StoreError> {
         let mut damages = BTreeMap::new();
         let mut add = |damage: Damage| drop(damages.insert(damage.item.clone(), damage));
+        // A campaign that is added in between has chunks by the time that they are read below.
+        let mut revisions = revisions_of_chunks(self).await?;
         let campaigns = campaign_rows::all(&self.readers, Condition::all()).await?;
         let mut known: BTreeMap<Revision, Option<Campaign>> = BTreeMap::new();
         known.extend(campaigns.damaged.iter().filter_map(|d| Some((d.item.campaign()?, None))));
         known.extend(campaigns.found.into_iter().map(|c| (c.name.revision, Some(c))));
         campaigns.damaged.into_iter().for_each(&mut add);
-        let mut revisions: BTreeSet<Revision> = known.keys().copied().collect();
-        revisions.extend(self.revisions_of_chunks().await?);
+        revisions.extend(known.keys().copied());
         for revision in revisions {
             let campaign = known.get(&revision);
             if campaign.is_none() {
@@ -39,23 +42,6 @@ impl SeaOrmStore {
         Ok(damages.into_values().collect())
     }
 
-    async fn revisions_of_chunks(&self) -> Result<Vec<Revision>, StoreError> {
-        let chunks = campaign_chunk::Entity::find()
-            .select_only()
-            .column(campaign_chunk::Column::Revision)
-            .distinct()
-            .into_tuple::<i64>()
-            .all(&self.readers);
-        let lists = campaign_list::Entity::find()
-            .select_only()
-            .column(campaign_list::Column::Revision)
-            .distinct()
-            .into_tuple::<i64>()
-            .all(&self.readers);
-        let revisions = [chunks.await.map_err(classify)?, lists.await.map_err(classify)?];
-        Ok(revisions.into_iter().flatten().map(|r| Revision(r.cast_unsigned())).collect())
-    }
-
     async fn find_in_campaign(
         &self,
         revision: Revision,
@@ -65,50 +51,7 @@ impl SeaOrmStore {
         let of_campaign = campaign_list::Column::Revision.eq(stored(revision.0));
         let lists = campaign_list::Entity::find().filter(of_campaign);
         let lists = campaign_rows::read_lists(&self.readers, lists).await?;
-        let mut damages = chunks.damaged;
-        let in_chunks: BTreeMap<u32, &Chunk> =
-            chunks.found.iter().map(|chunk| (chunk.number, chunk)).collect();
-        let numbers = |damages: &[Damage]| -> BTreeSet<u32> {
-            damages.iter().filter_map(|damage| Some(damage.item.chunk()?.1)).collect()
-        };
-        let (bad_chunks, bad_lists) = (numbers(&damages), numbers(&lists.damaged));
-        let Found { found: lists, damaged } = lists;
-        damages.extend(damaged);
-        let lists: BTreeMap<u32, ShopList> = lists.into_iter().collect();
-        let all: BTreeSet<u32> = in_chunks
-            .keys()
-            .chain(lists.keys())
-            .chain(&bad_chunks)
-            .chain(&bad_lists)
-            .copied()
-            .collect();
-        for number in all {
-            let (chunk, list) = (in_chunks.get(&number), lists.get(&number));
-            if chunk.is_none() && !bad_chunks.contains(&number) {
-                damages.push(missing(StoredItem::Outcomes(revision, number)));
-            }
-            if list.is_none() && !bad_lists.contains(&number) {
-                damages.push(missing(StoredItem::List(revision, number)));
-            }
-            if let (Some(chunk), Some(list)) = (chunk, list)
-                && chunk.len() != list.len()
-            {
-                let item = StoredItem::List(revision, number);
-                let (shops, outcomes) = (list.len(), chunk.len());
-                let what = format!("{item}: {shops} shops, and outcomes of {outcomes}");
-                damages.push(Damage { item, what });
-            }
-        }
-        let shops: usize = in_chunks.values().map(|chunk| chunk.len()).sum();
-        if let Some(campaign) = campaign
-            && damages.is_empty()
-            && shops != campaign.shops as usize
-        {
-            let item = StoredItem::Campaign(revision);
-            let what = format!("{item}: {shops} of {} shops are in its chunks", campaign.shops);
-            damages.push(Damage { item, what });
-        }
-        Ok(damages)
+        Ok(check_campaign(revision, campaign, chunks, lists))
     }
 
     async fn find_in_shops(&self) -> Result<Vec<Damage>, StoreError> {
@@ -131,16 +74,45 @@ impl SeaOrmStore {
             Query::select().expr(Expr::val(1)).from(shop::Entity).cond_where(same_shop).to_owned();
         let orphans = shop_state::Entity::find()
             .filter(Expr::exists(its_shop).not())
-            .all(&self.readers)
-            .await
-            .map_err(classify)?;
-        for orphan in orphans {
-            damages.push(missing(StoredItem::Profile(orphan.id.clone())));
-            let item = StoredItem::State(orphan.id.clone());
-            if let Err(StoreError::BadData { what }) = ShopState::try_from(orphan) {
-                damages.push(Damage { item, what });
-            }
+            .build(self.readers.get_database_backend());
+        for orphan in self.readers.query_all_raw(orphans).await.map_err(classify)? {
+            let read = |model: shop_state::Model| ShopState::try_from(model);
+            let read = read_row(&orphan, state_of, read)?;
+            let id = orphan.try_get("", "id");
+            damages.extend(id.map(|id| missing(StoredItem::Profile(id))));
+            damages.extend(read.err());
         }
         Ok(damages)
     }
+}
+
+/// A row of the table of what is in force at shops. An id that cannot be read is none, as the
+/// empty text is.
+fn state_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
+    Ok(StoredItem::State(row.try_get("", "id").unwrap_or_default()))
+}
+
+/// The campaigns that have chunks. A number that cannot be read names none.
+pub(super) async fn revisions_of_chunks(
+    store: &SeaOrmStore,
+) -> Result<BTreeSet<Revision>, StoreError> {
+    let backend = store.readers.get_database_backend();
+    let of_chunks = campaign_chunk::Entity::find()
+        .select_only()
+        .column(campaign_chunk::Column::Revision)
+        .distinct()
+        .build(backend);
+    let of_lists = campaign_list::Entity::find()
+        .select_only()
+        .column(campaign_list::Column::Revision)
+        .distinct()
+        .build(backend);
+    let mut revisions = BTreeSet::new();
+    for query in [of_chunks, of_lists] {
+        for row in store.readers.query_all_raw(query).await.map_err(classify)? {
+            let revision = row.try_get::<i64>("", "revision");
+            revisions.extend(revision.map(|revision| Revision(revision.cast_unsigned())));
+        }
+    }
+    Ok(revisions)
 }

@@ -35,6 +35,11 @@ fn damaging(item: &StoredItem, no_blob: &str) -> String {
         StoredItem::Campaign(revision) => {
             format!("UPDATE campaign SET limited_to = 'nowhere' WHERE revision = {revision}")
         }
+        StoredItem::Counts(revision) => format!(
+            "UPDATE campaign SET open = CASE open WHEN 0 THEN 5 ELSE 0 END, \
+             state = CASE state WHEN 'sending' THEN 'settled' WHEN 'settled' THEN 'sending' \
+             WHEN 'ending' THEN 'ended' ELSE 'ending' END WHERE revision = {revision}"
+        ),
         StoredItem::List(revision, number) => format!(
             "UPDATE campaign_list SET ids = ' ' WHERE revision = {revision} AND number = {number}"
         ),
@@ -54,7 +59,7 @@ fn damaging(item: &StoredItem, no_blob: &str) -> String {
 /// The statement that deletes an item.
 fn losing(item: &StoredItem) -> String {
     match item {
-        StoredItem::Campaign(revision) => {
+        StoredItem::Campaign(revision) | StoredItem::Counts(revision) => {
             format!("DELETE FROM campaign WHERE revision = {revision}")
         }
         StoredItem::List(revision, number) => {

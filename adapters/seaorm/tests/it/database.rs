@@ -3,4 +3,5 @@
 
 mod opening;
 mod sharing;
+mod repairing;
 mod writing;

@@ -11,12 +11,15 @@ use crate::ending::Ending;
 use crate::number::{counted, grouped};
 
 const AFTER_HELP: &str = "\
-It reads everything once, and may run beside a running system.
+It looks at everything, and may run beside a running system.
   outcomes of a chunk   the shops whose outcomes are lost are asked again, and answer what they did
+  counts of a campaign  made anew from its chunks
   state of a shop       rebuilt from the campaigns that are in force there; limits by requests
                         without a campaign are lost
   anything else         is named, with what to do
-Whoever runs a campaign goes on with it by itself once it can be read.";
+A requester goes on with a campaign by itself once it can be read.
+Run it before an import: one that brings lost shops back knows nothing of campaigns, and their
+limits are not found missing afterwards.";
 
 /// What `repair` takes.
 #[derive(Clone, Copy, Debug, Args)]
@@ -27,7 +30,7 @@ pub(crate) struct Arguments {
     dry_run: bool,
 }
 
-/// Repairs, and says what was done and what is left to do.
+/// Repairs, and says what was mended, and what to do about the rest.
 ///
 /// # Errors
 ///
@@ -37,8 +40,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     let dry_run = arguments.dry_run;
     let (policy, default_base) = (settings.policy.clone(), settings.default_base);
     let terms = RepairTerms { policy, default_base, dry_run };
-    let lanes = stores.shops.lanes();
-    let findings = repair(&*stores.repairs, lanes, &terms).await;
+    let findings = repair(&*stores.repairs, &terms).await;
     let findings = findings.context("could not repair")?;
     let left = findings.iter().filter(|finding| finding.result.is_err()).count() as u64;
     let mended = findings.len() as u64 - left;
@@ -52,20 +54,20 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
                 "item": finding.damage.item.to_string(),
                 "damage": finding.damage.what,
                 "mended": mended,
-                "left": advice,
+                "not_mended": advice,
             }))?;
         } else {
             output.line(line(finding, dry_run))?;
         }
     }
     if output.json {
-        output.value(&json!({ "dry_run": dry_run, "mended": mended, "left": left }))?;
+        output.value(&json!({ "dry_run": dry_run, "mended": mended, "not_mended": left }))?;
     } else if findings.is_empty() {
         output.line("nothing is damaged")?;
     } else {
         let items = counted(mended, "item");
         let done = if dry_run { "could be mended" } else { "mended" };
-        output.line(format_args!("{items} {done}, {} left", grouped(left)))?;
+        output.line(format_args!("{items} {done}, {} not mended", grouped(left)))?;
     }
     let is_whole = left == 0 && (mended == 0 || !dry_run);
     Ok(if is_whole { Ending::Done } else { Ending::Incomplete })
@@ -76,7 +78,7 @@ fn line(finding: &Finding, dry_run: bool) -> String {
     match result {
         Ok(how) if dry_run => format!("could be mended: {damage}: {}", say(how)),
         Ok(how) => format!("mended: {damage}: {}", say(how)),
-        Err(why) => format!("left: {damage}: {why}"),
+        Err(why) => format!("not mended: {damage}: {why}"),
     }
 }
 
@@ -85,6 +87,11 @@ fn say(mended: &Mended) -> String {
         Mended::Outcomes { open } => {
             format!("{} asked for again", counted((*open).into(), "outcome"))
         }
+        Mended::Counts { open, unreleased } => {
+            let open = counted((*open).into(), "open outcome");
+            let unreleased = counted((*unreleased).into(), "release");
+            format!("counted anew: {open}, {unreleased} not done")
+        }
         Mended::State { causes, standing, is_base_lost } => {
             let causes = counted(*causes as u64, "cause");
             let base = if *is_base_lost {
@@ -92,7 +99,7 @@ fn say(mended: &Mended) -> String {
             } else {
                 ""
             };
-            format!("radius {} by {causes} in force{base}", standing.after)
+            format!("radius is now {}, {causes} in force{base}", standing.after)
         }
     }
 }

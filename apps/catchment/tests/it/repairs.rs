@@ -52,11 +52,12 @@ fn outcomes_that_are_lost_are_named_and_asked_for_again() {
     let dry = run(&app, &["repair", "--dry-run"]);
     assert_eq!(dry.code, Some(1));
     assert!(dry.stdout.contains("2 outcomes asked for again"), "{dry:?}");
-    assert!(dry.stdout.ends_with("1 item could be mended, 0 left\n"), "{dry:?}");
+    assert!(dry.stdout.ends_with("1 item could be mended, 0 not mended\n"), "{dry:?}");
     let mended = run(&app, &["repair"]);
     assert_eq!(mended.code, Some(0));
     assert!(
-        mended.stdout.starts_with("mended: ") && mended.stdout.contains("1 item mended, 0 left")
+        mended.stdout.starts_with("mended: ")
+            && mended.stdout.contains("1 item mended, 0 not mended")
     );
     for number in numbers {
         let watched = run(&app, &["campaign", "watch", &number]);
@@ -65,7 +66,10 @@ fn outcomes_that_are_lost_are_named_and_asked_for_again() {
     let audit = run(&app, &["audit"]);
     assert_eq!(audit.code, Some(0), "{audit:?}");
     let again = run(&app, &["--json", "repair"]);
-    assert_eq!(again.value(), serde_json::json!({ "dry_run": false, "mended": 0, "left": 0 }));
+    assert_eq!(
+        again.value(),
+        serde_json::json!({ "dry_run": false, "mended": 0, "not_mended": 0 })
+    );
 }
 
 #[test]
@@ -80,6 +84,7 @@ fn a_campaign_that_cannot_be_read_is_named_and_the_others_are_told() {
     assert!(shown.stderr.contains("`catchment repair`"), "{shown:?}");
     let repaired = run(&app, &["repair"]);
     assert_eq!(repaired.code, Some(1));
+    assert!(repaired.stdout.starts_with("not mended: campaign.limited_to of"), "{repaired:?}");
     assert!(repaired.stdout.contains("restore the row from a backup"), "{repaired:?}");
     // Everything else goes on.
     assert_eq!(run(&app, &["campaign", "end", "3"]).code, Some(0));

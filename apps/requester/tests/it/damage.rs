@@ -40,7 +40,7 @@ impl World {
 
 /// Mends everything, and returns how many items were mended and how many are left.
 fn mend(world: &World, store: &SeaOrmStore) -> (usize, usize) {
-    let findings = world.runtime.block_on(repair(store, lanes(), &terms())).unwrap();
+    let findings = world.runtime.block_on(repair(store, &terms())).unwrap();
     let mended = findings.iter().filter(|finding| finding.result.is_ok()).count();
     (mended, findings.len() - mended)
 }

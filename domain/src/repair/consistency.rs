@@ -1,0 +1,115 @@
+//! Whether what is stored of a campaign fits together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::campaign::Campaign;
+use crate::chunk::{Chunk, ShopList, lost_chunks};
+use crate::damage::{Damage, Found, StoredItem};
+use crate::repair::listing::{ChunkOutline, first_places};
+use crate::revision::Revision;
+
+/// Everything that is damaged of a campaign, whose chunks and lists are these: what could not be
+/// read, and what does not fit the rest.
+///
+/// 1. Each chunk, those too that [`lost_chunks`] names, has a list and outcomes.
+/// 2. Both are of as many shops.
+/// 3. A chunk stands in the campaign's list where the one before it ends.
+/// 4. Where all of that holds, the chunks have as many shops as the campaign.
+/// 5. Where that holds, too, the campaign's counts are those of its chunks.
+#[must_use]
+pub fn check_campaign(
+    revision: Revision,
+    campaign: Option<&Campaign>,
+    chunks: Found<Vec<Chunk>>,
+    lists: Found<Vec<(u32, ShopList)>>,
+) -> Vec<Damage> {
+    let numbers = |damages: &[Damage]| -> BTreeSet<u32> {
+        damages.iter().filter_map(|damage| Some(damage.item.chunk()?.1)).collect()
+    };
+    let (bad_chunks, bad_lists) = (numbers(&chunks.damaged), numbers(&lists.damaged));
+    let (chunks, mut damages) = (chunks.found, chunks.damaged);
+    damages.extend(lists.damaged);
+    let mut outlines: BTreeMap<u32, ChunkOutline> = BTreeMap::new();
+    for number in bad_chunks.iter().chain(&bad_lists) {
+        outlines.entry(*number).or_default();
+    }
+    for (number, list) in &lists.found {
+        outlines.entry(*number).or_default().listed = u32::try_from(list.len()).ok();
+    }
+    for chunk in &chunks {
+        let outline = outlines.entry(chunk.number).or_default();
+        outline.shops = u32::try_from(chunk.len()).ok();
+        outline.first = Some(chunk.first);
+    }
+    let firsts = first_places(&outlines);
+    let end = |(number, outline): (&u32, &ChunkOutline)| {
+        let first = outline.first.or_else(|| firsts.get(number).copied());
+        (
+            *number,
+            first.zip(outline.listed.or(outline.shops)).map(|(first, of)| first.saturating_add(of)),
+        )
+    };
+    let ends = outlines.iter().map(end).collect();
+    let lost = campaign.map(|campaign| lost_chunks(campaign.shops, &ends)).unwrap_or_default();
+    let numbers: BTreeSet<u32> = outlines.keys().copied().chain(lost).collect();
+    for number in numbers {
+        let outline = outlines.get(&number).copied().unwrap_or_default();
+        let (list, outcomes) =
+            (StoredItem::List(revision, number), StoredItem::Outcomes(revision, number));
+        if outline.listed.is_none() && !bad_lists.contains(&number) {
+            damages.push(missing(list.clone()));
+        }
+        if outline.shops.is_none() && !bad_chunks.contains(&number) {
+            damages.push(missing(outcomes.clone()));
+        }
+        if let (Some(shops), Some(of)) = (outline.listed, outline.shops)
+            && shops != of
+        {
+            damages.push(misfit(list, format_args!("{shops} shops, and outcomes of {of}")));
+        }
+        if let Some(first) = outline.first
+            && !firsts.contains_key(&number)
+        {
+            let what = format_args!("stands at {first}, and not where the chunk before it ends");
+            damages.push(misfit(outcomes, what));
+        }
+    }
+    if let Some(campaign) = campaign
+        && damages.is_empty()
+    {
+        damages.extend(check_counts(campaign, &chunks));
+    }
+    damages
+}
+
+/// What does not fit of a campaign of which every chunk can be read.
+fn check_counts(campaign: &Campaign, chunks: &[Chunk]) -> Option<Damage> {
+    let revision = campaign.name.revision;
+    let shops: usize = chunks.iter().map(Chunk::len).sum();
+    if shops != campaign.shops as usize {
+        let what = format_args!("{shops} of {} shops are in its chunks", campaign.shops);
+        return Some(misfit(StoredItem::Campaign(revision), what));
+    }
+    let counted = campaign.clone().counted(chunks);
+    if counted.has_counts_of(campaign) {
+        return None;
+    }
+    let what = format_args!(
+        "{}, {} open and {} not released; by its chunks {}, {} open and {} not released",
+        campaign.state,
+        campaign.state.open(),
+        campaign.unreleased,
+        counted.state,
+        counted.state.open(),
+        counted.unreleased,
+    );
+    Some(misfit(StoredItem::Counts(revision), what))
+}
+
+fn missing(item: StoredItem) -> Damage {
+    Damage { what: format!("{item}: there is no row"), item }
+}
+
+fn misfit(item: StoredItem, what: std::fmt::Arguments<'_>) -> Damage {
+    Damage { what: format!("{item}: {what}"), item }
+}
