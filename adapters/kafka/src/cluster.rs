@@ -3,6 +3,7 @@
 mod check;
 mod made_again;
 mod raw;
+mod resuming;
 
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use catchment_domain::ports::Clock;
 use catchment_request_reply::profile::{DeadLetter, RequestStyle};
 use catchment_request_reply::requester::{Reply, Requester, RequesterSettings, StartError};
 use catchment_request_reply::{
-    Created, GroupEvents, Incoming, Lookout, NewTopic, ReadError, Reader, Sender, SettingsError,
-    Topics, TopicsError,
+    Created, GroupEvents, Incoming, Lookout, NewTopic, ReadError, Reader, SendError, Sender,
+    SettingsError, Topics, TopicsError,
 };
 use thiserror::Error;
 
@@ -26,8 +27,8 @@ use crate::reply_log::KafkaReplyLog;
 use crate::request_channel::KafkaRequestChannel;
 use crate::request_log::{Intake, KafkaRequestLog};
 use crate::settings::KafkaSettings;
-pub use check::TopicProblem;
-pub use made_again::Reached;
+pub use check::{Difference, PartitionProblem, TopicProblem};
+pub use made_again::{Compared, Reached};
 
 /// A cluster that answered: what makes the ports.
 #[derive(Clone, Debug)]
@@ -50,6 +51,9 @@ pub enum ClusterError {
     /// Try again later.
     #[error(transparent)]
     Unreadable(#[from] ReadError),
+    /// Try again later.
+    #[error(transparent)]
+    Unsent(#[from] SendError),
     /// A human must look at the topics, or at who may use them.
     #[error("{0}")]
     Topics(String),

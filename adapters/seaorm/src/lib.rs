@@ -61,6 +61,7 @@ mod reached;
 mod readers;
 mod repairs;
 mod reply_lanes;
+mod resuming;
 mod retry;
 mod scan;
 mod settings;
@@ -71,6 +72,6 @@ mod writers;
 
 pub use open::Migrated;
 pub use open_error::OpenError;
-pub use reached::Reached;
+pub use reached::{LanesReached, Reached};
 pub use settings::StoreSettings;
 pub use store::SeaOrmStore;

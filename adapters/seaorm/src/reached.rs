@@ -1,4 +1,7 @@
-//! How far every lane was read, for those who compare that with the logs.
+//! How far every lane was read, for those who compare that with the logs. A lane whose row cannot
+//! be read is named beside the others.
+
+use std::collections::BTreeMap;
 
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{LogIdentity, Position, RequestId};
@@ -21,19 +24,28 @@ pub struct Reached {
     pub last_id: Option<RequestId>,
 }
 
+/// How far the lanes were read, of requests or of replies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LanesReached {
+    /// The lanes that can be read.
+    pub found: Vec<Reached>,
+    /// The lanes that cannot be read, by their numbers, with table, column and what is wrong.
+    pub damaged: BTreeMap<u16, String>,
+}
+
 impl SeaOrmStore {
     /// How far each lane of requests was applied; one that nobody claimed yet is left out.
     ///
     /// # Errors
     ///
     /// When they cannot be read.
-    pub async fn requests_reached(&self) -> Result<Vec<Reached>, StoreError> {
+    pub async fn requests_reached(&self) -> Result<LanesReached, StoreError> {
         let lanes = lane_state::Entity::find()
             .filter(lane_state::Column::LogId.is_not_null())
             .all(&self.readers)
             .await
             .map_err(classify)?;
-        lanes.iter().map(of_requests).collect()
+        collect(lanes.iter().map(|lane| (lane.lane, of_requests(lane))))
     }
 
     /// How far each lane of replies was recorded; one that nobody leased yet is left out.
@@ -41,10 +53,27 @@ impl SeaOrmStore {
     /// # Errors
     ///
     /// When they cannot be read.
-    pub async fn replies_reached(&self) -> Result<Vec<Reached>, StoreError> {
+    pub async fn replies_reached(&self) -> Result<LanesReached, StoreError> {
         let lanes = reply_lane::Entity::find().all(&self.readers).await.map_err(classify)?;
-        lanes.iter().map(of_replies).collect()
+        collect(lanes.iter().map(|lane| (lane.lane, of_replies(lane))))
     }
+}
+
+fn collect(
+    lanes: impl Iterator<Item = (i32, Result<Reached, StoreError>)>,
+) -> Result<LanesReached, StoreError> {
+    let mut all = LanesReached::default();
+    for (lane, reached) in lanes {
+        match reached {
+            Ok(reached) => all.found.push(reached),
+            Err(StoreError::BadData { what }) => {
+                // A number that no lane has names no other one either.
+                all.damaged.insert(u16::try_from(lane).unwrap_or(u16::MAX), what);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all)
 }
 
 fn of_requests(model: &lane_state::Model) -> Result<Reached, StoreError> {
@@ -97,8 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_none_is_named() {
-        let error = of_replies(&lane("elsewhere".to_owned())).unwrap_err();
-        assert!(error.to_string().contains("reply_lane.log_id of lane 3"), "{error}");
+    fn a_lane_that_cannot_be_read_is_named_beside_the_others() {
+        let log = LogIdentity { id: 7, lasting: true };
+        let (whole, bad) = (lane(lane_state::log_text(log)), lane("elsewhere".to_owned()));
+        let bad = reply_lane::Model { lane: 4, ..bad };
+        let rows = [&whole, &bad];
+        let all = collect(rows.into_iter().map(|row| (row.lane, of_replies(row)))).unwrap();
+        assert_eq!(all.found, [Reached { log, lane: 3, next: Position(25), last_id: None }]);
+        assert_eq!(all.damaged.keys().copied().collect::<Vec<_>>(), [4]);
+        assert!(all.damaged[&4].contains("reply_lane.log_id of lane 4"), "{:?}", all.damaged);
     }
 }

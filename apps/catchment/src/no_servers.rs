@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{Change, Lanes, Reply, ShopId};
+use catchment_domain::{Change, Lane, Lanes, Position, Reply, ShopId};
 
 use crate::commands::topics::Plan;
 use crate::ending::WrongUsage;
+use crate::stores::Stores;
 
 const MISSING: WrongUsage = WrongUsage(
     "this program was built without Kafka and PostgreSQL; build it with \
@@ -32,6 +33,14 @@ pub(crate) async fn create_topics(
 }
 
 pub(crate) async fn check_topics(_: &Settings, _: Lanes) -> anyhow::Result<()> {
+    Err(MISSING.into())
+}
+
+pub(crate) async fn resume_lane(
+    _: &Settings,
+    _: &Stores,
+    _: Lane,
+) -> anyhow::Result<(Position, u64)> {
     Err(MISSING.into())
 }
 

@@ -15,11 +15,12 @@ mod topics;
 use std::time::Duration;
 
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{Change, Lanes, Reply, ShopId};
+use catchment_domain::{Change, Lane, Lanes, Position, Reply, ShopId};
 use catchment_kafka::Created;
 
 use self::calling::Calling;
 use crate::commands::topics::Plan;
+use crate::stores::Stores;
 
 /// Checks that this program can open the database: it can open each.
 ///
@@ -70,4 +71,18 @@ pub(crate) async fn create_topics(
 /// When the brokers do not answer, or a topic is missing or cannot be used.
 pub(crate) async fn check_topics(settings: &Settings, lanes: Lanes) -> anyhow::Result<()> {
     topics::check(&topics::connect(settings).await?, lanes).await
+}
+
+/// Lets a lane go on behind what was applied, although its partition lost records. Returns where
+/// it goes on, and how many empty records it took to get there.
+///
+/// # Errors
+///
+/// When the brokers or the database do not answer, or nothing of the lane was read in this topic.
+pub(crate) async fn resume_lane(
+    settings: &Settings,
+    stores: &Stores,
+    lane: Lane,
+) -> anyhow::Result<(Position, u64)> {
+    topics::resume(&topics::connect(settings).await?, stores, lane).await
 }

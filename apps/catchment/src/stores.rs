@@ -13,6 +13,8 @@ use catchment_domain::ports::{
     StoreError,
 };
 use catchment_domain::{Lane, Receipt};
+#[cfg(feature = "servers")]
+use catchment_domain::{LogIdentity, Position};
 use catchment_seaorm::{Migrated, SeaOrmStore, StoreSettings};
 
 use crate::servers;
@@ -152,6 +154,20 @@ impl Stores {
     /// When the database says so.
     pub(crate) async fn bare_batches(&self, size: usize) -> Result<Duration, StoreError> {
         self.store.bare_batches(size).await
+    }
+
+    /// Lets a lane of requests go on: see [`SeaOrmStore::resume`].
+    ///
+    /// # Errors
+    ///
+    /// When the database says so.
+    #[cfg(feature = "servers")]
+    pub(crate) async fn resume(
+        &self,
+        lane: Lane,
+        (log, first): (LogIdentity, Position),
+    ) -> Result<Position, StoreError> {
+        self.store.resume(lane, (log, first)).await
     }
 
     /// Closes the database. That nothing is written any more is all that matters here, and a

@@ -163,7 +163,7 @@ impl Watched {
 
 /// What comes between two steps.
 async fn rest(step: Step, consumer: &LaneConsumer, stopped: &mut watch::Receiver<bool>) {
-    // Running out of time is the other good end of a rest.
+    // A timeout is fine: the caller checks again.
     match step {
         Step::Worked => tokio::task::yield_now().await,
         Step::Idle => {

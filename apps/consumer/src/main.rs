@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use catchment_bootstrap::service::database::{self, DATABASE};
 use catchment_bootstrap::service::kafka::{self, KAFKA};
-use catchment_bootstrap::service::topics;
+use catchment_bootstrap::service::topics::TopicCheck;
 use catchment_bootstrap::settings::Settings;
 use catchment_bootstrap::{ProcessError, Role, Service, SystemClock};
 use catchment_domain::service::{ConsumerPorts, Rules};
@@ -66,6 +66,6 @@ async fn open(settings: &Settings) -> Result<(SeaOrmStore, KafkaCluster), Proces
     let lanes = settings.database.lanes.count();
     let store = database::open(&settings.database, lanes.into()).await?;
     let cluster = kafka::connect(settings).await?;
-    topics::check(&cluster, settings.database.lanes, &store).await?;
+    TopicCheck::new(cluster.clone(), settings.database.lanes, store.clone()).check().await?;
     Ok((store, cluster))
 }

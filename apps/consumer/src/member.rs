@@ -123,7 +123,7 @@ impl Member {
             End::Broken(error) => {
                 let effects = self.roster.broke(lane);
                 let is_hopeless = effects.contains(&Effect::GiveUp);
-                self.say_broken(lane, &error);
+                self.say_broken(lane, &error, &effects);
                 (effects, is_hopeless.then_some(error))
             }
         };
@@ -131,17 +131,24 @@ impl Member {
         error.map_or(Ok(()), Err)
     }
 
-    /// Says that a human must look at a lane, each time that it was tried.
-    fn say_broken(&self, lane: Lane, error: &ProcessError) {
+    /// Says that a human must look at a lane, each time that it was tried, and what follows.
+    fn say_broken(&self, lane: Lane, error: &ProcessError, effects: &[Effect]) {
         let cause = error.to_string();
-        let again_in_s = SET_ASIDE.as_secs();
-        tracing::error!(
-            lane = lane.0,
-            cause,
-            again_in_s,
-            "a human must look at a lane: it is set aside, and the others go on"
-        );
-        self.progress.set_aside(lane, cause);
+        let is_set_aside = effects.contains(&Effect::SetAside(lane));
+        let follows = if is_set_aside {
+            "it is set aside, and the others go on"
+        } else if effects.contains(&Effect::GiveUp) {
+            "no lane there is can be worked on, and the process ends"
+        } else if effects.contains(&Effect::Start(lane)) {
+            "it has come back meanwhile, and is tried again"
+        } else {
+            "it goes to another consumer"
+        };
+        let again_in_s = is_set_aside.then_some(SET_ASIDE.as_secs());
+        tracing::error!(lane = lane.0, cause, again_in_s, "a human must look at a lane: {follows}");
+        if is_set_aside {
+            self.progress.set_aside(lane, cause);
+        }
     }
 
     /// Begins anew on the lanes that were set aside for long enough.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use catchment_bootstrap::service::database::{self, DATABASE};
 use catchment_bootstrap::service::kafka::{self, KAFKA};
-use catchment_bootstrap::service::topics;
+use catchment_bootstrap::service::topics::{TOPICS, TopicCheck};
 use catchment_bootstrap::settings::Settings;
 use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, random};
 use catchment_domain::WindowLimits;
@@ -24,7 +24,7 @@ use crate::work::{CAMPAIGNS, LANE, Work};
 const ROLE: Role = Role {
     name: "requester",
     about: "Runs the campaigns of a PostgreSQL database over Kafka.",
-    conditions: &[DATABASE, KAFKA, LANE, CAMPAIGNS, REQUEST_LANES],
+    conditions: &[DATABASE, KAFKA, TOPICS, LANE, CAMPAIGNS, REQUEST_LANES],
 };
 
 /// How many connections write: replies are recorded, and campaigns looked up, one by one.
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 async fn request(service: Service) -> Result<(), ProcessError> {
     let Service { settings, mut shutdown, readiness } = service;
     let Some(opened) = shutdown.unless_asked(open(&settings)).await else { return Ok(()) };
-    let (store, cluster) = opened?;
+    let (store, cluster, topics) = opened?;
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
@@ -53,6 +53,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     let (lanes, stalled_after) = (settings.database.lanes, settings.stalled_after);
     let request_lanes = RequestLanes::new(store.clone(), lookout.clone(), lanes, stalled_after);
     tokio::spawn(request_lanes.watch(readiness.clone()));
+    let topics = topics.watch(readiness.clone());
     let engine = settings.engine;
     let terms = RequesterTerms {
         lease: engine.lease,
@@ -66,7 +67,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     let worked = tokio::select! {
         worked = work => worked,
         // Its leases run out by themselves, and nobody may go on with them as it is.
-        error = topics::watch(&cluster, lanes, &store) => Err(error),
+        error = topics => Err(error),
     };
     kafka::close_reader(replies.reader()).await;
     kafka::close_lookout(&lookout).await;
@@ -75,9 +76,13 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     worked
 }
 
-async fn open(settings: &Settings) -> Result<(SeaOrmStore, KafkaCluster), ProcessError> {
+async fn open(
+    settings: &Settings,
+) -> Result<(SeaOrmStore, KafkaCluster, TopicCheck), ProcessError> {
     let store = database::open(&settings.database, WRITERS).await?;
     let cluster = kafka::connect(settings).await?;
-    topics::check(&cluster, settings.database.lanes, &store).await?;
-    Ok((store, cluster))
+    let lanes = settings.database.lanes;
+    let mut topics = TopicCheck::new(cluster.clone(), lanes, store.clone());
+    topics.check().await?;
+    Ok((store, cluster, topics))
 }

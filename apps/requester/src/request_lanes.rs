@@ -66,11 +66,12 @@ impl RequestLanes {
         };
         let now = Instant::now();
         for (lane, end) in ends {
-            let reached = reached.iter().find(|reached| reached.lane == lane.0);
-            let next = match reached {
+            let next = match reached.found.iter().find(|reached| reached.lane == lane.0) {
                 Some(reached) if reached.log == self.lookout.identity() => reached.next,
-                // Of another log: whoever looks at the topics tells of that.
+                // Of another log: the check of the topics names it.
                 Some(_) => continue,
+                // A row that cannot be read: so does it.
+                None if reached.damaged.contains_key(&lane.0) => continue,
                 // Nobody has claimed it yet.
                 None => Position(0),
             };

@@ -1,9 +1,9 @@
-//! What can be wrong with a topic.
+//! What can be wrong with a topic, or with one of its partitions.
 
 use catchment_domain::Position;
 use thiserror::Error;
 
-/// What is wrong with a topic: one clear line.
+/// What is wrong with a topic as a whole, so that nothing may be read or sent: one clear line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TopicProblem {
     /// It is not there.
@@ -25,24 +25,44 @@ pub enum TopicProblem {
         /// How many lanes there are.
         expected: i32,
     },
-    /// The positions say nothing of it.
+    /// The positions of the database say nothing of it: every partition differs.
     #[error(
-        "the topic `{topic}` of this cluster is not the one that the database has read: {TO_DO}"
+        "the topic `{topic}` is not the one that the database has read: partition {partition} \
+         {difference}: {TO_DO}"
     )]
-    Foreign {
+    NotTheOneRead {
         /// Its name.
         topic: String,
+        /// The first partition of which something was read.
+        partition: u16,
+        /// How it differs.
+        difference: Difference,
     },
+}
+
+/// What is wrong with one partition, while others are as they must be: one clear line.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("partition {partition} of the topic `{topic}` {difference}: {}", .difference.to_do())]
+pub struct PartitionProblem {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition.
+    pub partition: u16,
+    /// How it differs.
+    pub difference: Difference,
+}
+
+/// How a partition differs from what a database has read of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Difference {
+    /// Its positions mean nothing here.
+    #[error("is not of the topic and cluster that the database has read it in")]
+    Foreign,
     /// What comes next would be passed over.
     #[error(
-        "the topic `{topic}` was made again, or lost its end: partition {partition} ends at \
-         {end}, and the database goes on from {next}: {TO_DO}"
+        "was made again, or lost its end: it ends at {end}, and the database goes on from {next}"
     )]
     EndsEarly {
-        /// Its name.
-        topic: String,
-        /// Where it ends too early.
-        partition: u16,
         /// One past the last record.
         end: Position,
         /// The first that was not read yet.
@@ -50,17 +70,26 @@ pub enum TopicProblem {
     },
     /// What was read is not what is there.
     #[error(
-        "the topic `{topic}` was made again: the record before {next} in partition {partition} \
-         is not the one that the database has read: {TO_DO}"
+        "was made again, or lost its end: the record before {next} is not the one that the \
+         database has read"
     )]
     OtherRecord {
-        /// Its name.
-        topic: String,
-        /// Where it differs.
-        partition: u16,
         /// The first that was not read yet.
         next: Position,
     },
+}
+
+impl Difference {
+    /// What helps while the other partitions are as they must be.
+    const fn to_do(self) -> &'static str {
+        match self {
+            Self::Foreign => "restore the lane's row in the database from a backup",
+            Self::EndsEarly { .. } | Self::OtherRecord { .. } => {
+                "bring its records back, or let the lane go on without them by \
+                 `catchment topics resume`"
+            }
+        }
+    }
 }
 
 /// What helps where a topic does not belong to the database.

@@ -1,7 +1,9 @@
 //! What a `SQLite` file adds to the contract: opening it, sharing it, and writing it where that
 //! fails.
 
+mod damage;
 mod opening;
-mod sharing;
 mod repairing;
+mod resuming;
+mod sharing;
 mod writing;

@@ -116,7 +116,7 @@ fn tell(reached: &Result<(), ClusterError>, readiness: &Readiness, is_away: &mut
 pub fn refusal(error: &ClusterError) -> ProcessError {
     let what = format!("could not work with Kafka: {error}");
     match error {
-        ClusterError::Unavailable(_) | ClusterError::Unreadable(_) => {
+        ClusterError::Unavailable(_) | ClusterError::Unreadable(_) | ClusterError::Unsent(_) => {
             ProcessError::Unavailable(what)
         }
         ClusterError::Settings(error) => SettingsError(error.to_string()).into(),

@@ -1,70 +1,157 @@
 //! The topics of a service: what the database was made for, and has read so far.
+//!
+//! What is wrong with a whole topic ends the process. What is wrong with a single lane is said, and
+//! the others go on: whoever works on that lane sets it aside.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_domain::Lanes;
 use catchment_domain::ports::StoreError;
-use catchment_kafka::{ClusterError, KafkaCluster, Reached, TopicProblem};
+use catchment_kafka::{ClusterError, Compared, KafkaCluster, Reached, TopicProblem};
 use catchment_seaorm::{Reached as Stored, SeaOrmStore};
 use tokio::time::sleep;
 
 use super::ending::ProcessError;
 use super::kafka::refusal;
+use super::readiness::Readiness;
+use super::reasons;
 use crate::one_line::chain;
+
+/// The name of what holds while every lane fits its topic.
+pub const TOPICS: &str = "topics";
 
 /// How often the topics are looked at while they are worked with.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// Sees that the topics are what the database was made for, and what it has read so far.
-///
-/// # Errors
-///
-/// When they are not, or broker or database do not answer.
-pub async fn check(
-    cluster: &KafkaCluster,
+/// What is wrong with single lanes: by the topic or the table, and the lane's number there.
+type Alone = BTreeMap<(String, u16), String>;
+
+/// Looks at the topics.
+#[derive(Debug)]
+pub struct TopicCheck {
+    cluster: KafkaCluster,
     lanes: Lanes,
-    store: &SeaOrmStore,
-) -> Result<(), ProcessError> {
-    // Before the topics: they only grow, and so no record that was read is missed in them.
-    let requests = store.requests_reached().await.map_err(|error| unreadable(&error))?;
-    let replies = store.replies_reached().await.map_err(|error| unreadable(&error))?;
-    let problems = problems(cluster, lanes, (&requests, &replies)).await;
-    let problems = problems.map_err(|error| refusal(&error))?;
+    store: SeaOrmStore,
+    said: Said,
+}
+
+impl TopicCheck {
+    /// Nothing was looked at yet.
+    #[must_use]
+    pub fn new(cluster: KafkaCluster, lanes: Lanes, store: SeaOrmStore) -> Self {
+        Self { cluster, lanes, store, said: Said::default() }
+    }
+
+    /// Sees that the topics are what the database was made for, and what it has read so far. Says
+    /// what is wrong with single lanes.
+    ///
+    /// # Errors
+    ///
+    /// When a whole topic is another one, or broker or database do not answer.
+    pub async fn check(&mut self) -> Result<(), ProcessError> {
+        let alone = self.look().await?;
+        self.said.begin(alone);
+        Ok(())
+    }
+
+    /// Keeps looking at the topics that are worked with, and returns once one as a whole is not as
+    /// it must be any more. What is seen once may be a broker that is behind the others.
+    pub async fn watch(mut self, readiness: Readiness) -> ProcessError {
+        let mut is_suspect = false;
+        loop {
+            match self.said.reason() {
+                None => readiness.met(TOPICS),
+                Some(reason) => readiness.unmet(TOPICS, reason),
+            }
+            sleep(LOOK).await;
+            match self.look().await {
+                Ok(alone) => {
+                    is_suspect = false;
+                    self.said.note(alone);
+                }
+                Err(error @ ProcessError::Misfit(_)) if is_suspect => return error,
+                Err(ProcessError::Misfit(what)) => {
+                    tracing::warn!(what, "the topics are looked at again");
+                    is_suspect = true;
+                }
+                Err(error) => tracing::debug!(%error, "the topics could not be looked at"),
+            }
+        }
+    }
+
+    /// What is wrong with single lanes.
+    async fn look(&self) -> Result<Alone, ProcessError> {
+        // Before the topics: they only grow, and so no record that was read is missed in them.
+        let requests = self.store.requests_reached().await.map_err(|error| unreadable(&error))?;
+        let replies = self.store.replies_reached().await.map_err(|error| unreadable(&error))?;
+        let whole = self.cluster.check_topics(self.lanes).await.map_err(|error| refusal(&error))?;
+        fail_for(&whole)?;
+        let (of_requests, of_replies) = (in_topic(&requests.found), in_topic(&replies.found));
+        let compared = self.cluster.check_reached(&of_requests, &of_replies).await;
+        let Compared { topics, partitions } = compared.map_err(|error| refusal(&error))?;
+        fail_for(&topics)?;
+        let differing = partitions.into_iter().map(|problem| {
+            let what = problem.to_string();
+            ((problem.topic, problem.partition), what)
+        });
+        let damaged = [("lane_state", requests.damaged), ("reply_lane", replies.damaged)];
+        let damaged = damaged.into_iter().flat_map(|(table, damaged)| {
+            damaged.into_iter().map(move |(lane, what)| ((table.to_owned(), lane), what))
+        });
+        Ok(differing.chain(damaged).collect())
+    }
+}
+
+/// What was said of single lanes.
+#[derive(Debug, Default)]
+struct Said {
+    /// What was found by the last look, said or not.
+    found: Alone,
+    said: Alone,
+}
+
+impl Said {
+    /// Says everything that the first look found: a process that begins waits for no second one.
+    fn begin(&mut self, found: Alone) {
+        self.found.clone_from(&found);
+        self.note(found);
+    }
+
+    /// Takes a look into account.
+    ///
+    /// 1. What was said and is not found any more is over.
+    /// 2. What was found by two looks in a row is said once, in the words of the second.
+    fn note(&mut self, found: Alone) {
+        self.said.retain(|(of, lane), _| {
+            let is_still = found.contains_key(&(of.clone(), *lane));
+            if !is_still {
+                tracing::info!(of, lane, "the lane is as it must be again");
+            }
+            is_still
+        });
+        for (place, what) in &found {
+            if self.found.contains_key(place) && !self.said.contains_key(place) {
+                let lane = place.1;
+                tracing::warn!(lane, what, "a human must look at a lane; the others go on");
+                self.said.insert(place.clone(), what.clone());
+            }
+        }
+        self.found = found;
+    }
+
+    fn reason(&self) -> Option<String> {
+        reasons::join(self.said.values().map(|what| format!("a human must look: {what}")))
+    }
+}
+
+/// Ends the process for what is wrong with whole topics.
+fn fail_for(problems: &[TopicProblem]) -> Result<(), ProcessError> {
     if problems.is_empty() {
         return Ok(());
     }
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     Err(refusal(&ClusterError::Topics(said.join("; "))))
-}
-
-/// Keeps looking at the topics that are worked with, and returns once they are not as they must
-/// be any more. What is seen once may be a broker that is behind the others.
-pub async fn watch(cluster: &KafkaCluster, lanes: Lanes, store: &SeaOrmStore) -> ProcessError {
-    let mut is_suspect = false;
-    loop {
-        sleep(LOOK).await;
-        match check(cluster, lanes, store).await {
-            Ok(()) => is_suspect = false,
-            Err(error @ ProcessError::Misfit(_)) if is_suspect => return error,
-            Err(ProcessError::Misfit(what)) => {
-                tracing::warn!(what, "the topics are looked at again");
-                is_suspect = true;
-            }
-            Err(error) => tracing::debug!(%error, "the topics could not be looked at"),
-        }
-    }
-}
-
-async fn problems(
-    cluster: &KafkaCluster,
-    lanes: Lanes,
-    (requests, replies): (&[Stored], &[Stored]),
-) -> Result<Vec<TopicProblem>, ClusterError> {
-    let problems = cluster.check_topics(lanes).await?;
-    if !problems.is_empty() {
-        return Ok(problems);
-    }
-    cluster.check_reached(&in_topic(requests), &in_topic(replies)).await
 }
 
 /// A lane is a partition.
@@ -82,5 +169,49 @@ fn unreadable(error: &StoreError) -> ProcessError {
     match error {
         StoreError::Refused { .. } | StoreError::BadData { .. } => ProcessError::Misfit(what),
         _ => ProcessError::Unavailable(what),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks, each with what is wrong with lanes by their numbers, and what is said after it.
+    fn check(mut said: Said, looks: &[(&[(u16, &str)], Option<&str>)]) {
+        for (found, reason) in looks {
+            let found = found
+                .iter()
+                .map(|(lane, what)| (("requests".to_owned(), *lane), (*what).to_owned()));
+            said.note(found.collect());
+            let expected = reason.map(ToOwned::to_owned);
+            assert_eq!(said.reason(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_seen_twice_is_said_in_the_same_words_until_it_is_over() {
+        let first = Some("a human must look: ends at 5");
+        check(
+            Said::default(),
+            &[
+                (&[(2, "ends at 4")], None),
+                (&[], None),
+                (&[(2, "ends at 4")], None),
+                (&[(2, "ends at 5")], first),
+                (&[(2, "ends at 7"), (3, "ends at 9")], first),
+                (&[(2, "ends at 7")], first),
+                (&[], None),
+                (&[(2, "ends at 8")], None),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_the_first_look_of_a_process_finds_is_said_at_once() {
+        let mut said = Said::default();
+        let place = ("requests".to_owned(), 2);
+        said.begin(Alone::from([(place, "ends at 4".to_owned())]));
+        assert_eq!(said.reason().as_deref(), Some("a human must look: ends at 4"));
+        check(said, &[(&[(2, "ends at 5")], Some("a human must look: ends at 4")), (&[], None)]);
     }
 }

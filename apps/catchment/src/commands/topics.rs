@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU16;
 
+use anyhow::bail;
 use catchment_bootstrap::settings::Settings;
+use catchment_domain::Lane;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -20,6 +22,14 @@ pub(crate) enum Command {
     Create(Arguments),
     /// Checks that the existing topics have the right settings, and changes nothing.
     Check,
+    /// Lets a lane go on that is set aside because its partition lost records or holds others.
+    ///
+    /// It goes on behind what was applied. What was sent there since then is passed over:
+    /// campaigns send it again, and single calls get no reply. Try first to bring the records back.
+    Resume {
+        /// The lane's number, as the services name it.
+        lane: u16,
+    },
 }
 
 /// What `topics create` takes.
@@ -53,8 +63,18 @@ pub(super) async fn run(
     output: Output,
 ) -> anyhow::Result<Ending> {
     let stores = Stores::open_existing(&settings.database).await?;
-    let lanes = stores.shops.lanes();
+    let done = obey(command, &stores, settings, output).await;
     stores.close().await;
+    done.map(|()| Ending::Done)
+}
+
+async fn obey(
+    command: Command,
+    stores: &Stores,
+    settings: &Settings,
+    output: Output,
+) -> anyhow::Result<()> {
+    let lanes = stores.shops.lanes();
     match command {
         Command::Create(Arguments { reply_partitions, replication_factor }) => {
             let plan = Plan { reply_partitions, replication: replication_factor };
@@ -72,8 +92,21 @@ pub(super) async fn run(
                 output.line(format_args!("the topics can be used; requests have {partitions}"))?;
             }
         }
+        Command::Resume { lane } => {
+            if lanes.count() <= lane {
+                let lanes = counted(lanes.count().into(), "lane");
+                bail!("there is no lane {lane}: the database has {lanes}, from 0 on");
+            }
+            let (next, filled) = servers::resume_lane(settings, stores, Lane(lane)).await?;
+            if output.json {
+                let next = next.0;
+                output.value(&json!({ "lane": lane, "next": next, "filled": filled }))?;
+            } else {
+                output.line(format_args!("lane {lane} goes on from {next} within a minute"))?;
+            }
+        }
     }
-    Ok(Ending::Done)
+    Ok(())
 }
 
 fn tell(topic: &str, is_new: bool, output: Output) -> std::io::Result<()> {

@@ -3,10 +3,11 @@
 use anyhow::{Context as _, bail};
 use catchment_bootstrap::service::kafka;
 use catchment_bootstrap::settings::Settings;
-use catchment_domain::Lanes;
+use catchment_domain::{Lane, Lanes, Position};
 use catchment_kafka::{Created, KafkaCluster, TopicPlan};
 
 use crate::commands::topics::Plan;
+use crate::stores::Stores;
 
 /// Makes the topics that are missing, and checks all of them. Returns each with whether it is
 /// new.
@@ -38,6 +39,24 @@ pub(crate) async fn check(cluster: &KafkaCluster, lanes: Lanes) -> anyhow::Resul
     let problems = cluster.check_topics(lanes).await.context("could not look at the topics")?;
     let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
     if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("; ")) }
+}
+
+/// Lets a lane go on behind what was applied, although its partition lost records. Returns where
+/// it goes on, and how many empty records it took to get there.
+///
+/// # Errors
+///
+/// When the brokers or the database do not answer, or nothing of the lane was read in this topic.
+pub(crate) async fn resume(
+    cluster: &KafkaCluster,
+    stores: &Stores,
+    lane: Lane,
+) -> anyhow::Result<(Position, u64)> {
+    let first = cluster.first_request(lane).await.context("could not look at the topic")?;
+    // Should this end in between, the lane is set aside as before, and this is repeated.
+    let next = stores.resume(lane, (cluster.requests_identity(), first)).await?;
+    let appended = cluster.lengthen(lane, next).await;
+    Ok((next, appended.context("could not bring the topic to where the lane goes on")?))
 }
 
 /// A cluster that answered.

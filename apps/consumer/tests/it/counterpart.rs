@@ -50,7 +50,7 @@ async fn turn(mut keeper: LaneKeeper) {
     loop {
         match keeper.step().await.unwrap() {
             Step::Worked => {}
-            // Running out of time is the other good end of a wait.
+            // A timeout is fine: the caller checks again.
             Step::Idle => drop(timeout(LOOK, keeper.wait()).await),
             Step::Pause { after, .. } => sleep(after).await,
         }

@@ -1,6 +1,8 @@
 //! The built consumer on real services: how it starts, works and ends.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a step that a test builds on must work")]
 
+#[path = "../../../bootstrap/tests/service/built.rs"]
+mod built;
 mod campaign;
 mod counterpart;
 mod life;

@@ -1,6 +1,7 @@
 //! One lane that stands still among others, and what the consumer says of it.
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use catchment_domain::{Batch, CampaignState, Lane, Loaded, Position, RequestId, 
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use uuid::Uuid;
 
+use crate::built::built;
 use crate::process::Process;
 use crate::program;
 use crate::world::{World, lanes};
@@ -28,6 +30,35 @@ fn consumer(world: &World) -> Process {
     let mut consumer = Process::start(command);
     consumer.wait_until_ready();
     consumer
+}
+
+/// The built requester, which Cargo does not build with the tests of this crate.
+static REQUESTER: LazyLock<PathBuf> =
+    LazyLock::new(|| built(program().with_file_name("requester")));
+
+/// The built command, with Kafka and PostgreSQL.
+static COMMAND: LazyLock<PathBuf> = LazyLock::new(|| built(program().with_file_name("catchment")));
+
+/// A requester and a consumer, which need not get ready.
+fn services(world: &World) -> [Process; 2] {
+    [&**REQUESTER, program()].map(|program| Process::start(world.command(program)))
+}
+
+/// Ends services, and expects that each still ran. What waits for an answer need not get one.
+fn end(services: [Process; 2]) {
+    for service in services {
+        service.signal("TERM");
+        let ended = service.ended();
+        assert!(matches!(ended.status.code(), Some(0 | 75)), "{}", ended.stderr);
+    }
+}
+
+/// Runs statements on the database as another program would.
+fn execute(world: &World, sql: &str) {
+    let settings = StoreSettings::new(lanes(), Arc::new(SystemClock));
+    let url = world.database();
+    let executed = SeaOrmStore::execute_as_another(&url, sql, &settings);
+    world.runtime.block_on(executed).unwrap();
 }
 
 /// Another owner of the lane, and its first batch: no request, up to here.
@@ -89,6 +120,71 @@ fn a_lane_at_which_a_human_must_look_is_set_aside_and_the_others_go_on() {
     let lines: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("ERROR")).collect();
     let [line] = lines.as_slice() else { panic!("{}", ended.stderr) };
     assert!(line.contains("a human must look at a lane") && line.contains("lane=2"), "{line}");
+}
+
+#[test]
+#[ignore = "needs Kafka and PostgreSQL"]
+fn a_partition_that_lost_its_end_stops_its_lane_alone_also_for_services_that_start() {
+    let world = World::new();
+    let store = world.store();
+    world.import(&store, SHOPS);
+    let mut running = services(&world);
+    running.iter_mut().for_each(Process::wait_until_ready);
+    let whole = world.begin_campaign(&store);
+    world.wait_until_settled(&store, whole);
+    let beyond = another_owner(&world, &store, Position(5_000));
+    let nothing = |_: &Batch, _: &mut Loaded| Vec::new();
+    world.runtime.block_on(store.apply(&beyond, &nothing)).unwrap();
+    let of_requester = format!(
+        "topics: a human must look: partition 2 of the topic `{}` was made again, or lost its end",
+        world.kafka().requests_topic
+    );
+    let of_consumer = "lanes: lane 2 is set aside, and a human must look: lane 2: the log ends at";
+    let mut campaigns = Vec::new();
+    for _ in ["at work", "started"] {
+        let campaign = world.begin_campaign(&store);
+        let [requester, consumer] = &mut running;
+        requester.wait_until_it_says(&of_requester);
+        consumer.wait_until_it_says(of_consumer);
+        wait_until_others_are_done(&world, &store, campaign);
+        end(std::mem::replace(&mut running, services(&world)));
+        campaigns.push(campaign);
+    }
+    // Who has looked lets it go on. A consumer that starts tries it at once.
+    let resumed = world.command(&COMMAND).args(["topics", "resume", "2"]).output().unwrap();
+    let said = String::from_utf8(resumed.stdout).unwrap();
+    assert_eq!(said, "lane 2 goes on from 5001 within a minute\n", "{:?}", resumed.stderr);
+    end(std::mem::replace(&mut running, services(&world)));
+    for campaign in campaigns {
+        world.wait_until_settled(&store, campaign);
+    }
+    running.iter_mut().for_each(Process::wait_until_ready);
+    end(running);
+}
+
+#[test]
+#[ignore = "needs Kafka and PostgreSQL"]
+fn rows_of_lanes_that_cannot_be_read_stop_their_lanes_alone() {
+    let world = World::new();
+    let store = world.store();
+    world.import(&store, SHOPS);
+    let mut running = services(&world);
+    running.iter_mut().for_each(Process::wait_until_ready);
+    let whole = world.begin_campaign(&store);
+    world.wait_until_settled(&store, whole);
+    end(running);
+    execute(&world, "UPDATE lane_state SET last_id = 'nobody' WHERE lane = 2");
+    execute(&world, "UPDATE reply_lane SET position = -1 WHERE lane = 0");
+    let campaign = world.begin_campaign(&store);
+    let [mut requester, mut consumer] = services(&world);
+    requester.wait_until_it_says("topics: a human must look: lane_state.last_id of lane 2: ");
+    requester.wait_until_it_says("a human must look: reply_lane.position of lane 0: ");
+    requester.wait_until_it_says(
+        "campaigns: reply lane 0 is set aside, and a human must look: reply_lane.position",
+    );
+    consumer.wait_until_it_says("lanes: lane 2 is set aside, and a human must look: lane_state");
+    wait_until_others_are_done(&world, &store, campaign);
+    end([requester, consumer]);
 }
 
 #[test]

@@ -90,7 +90,7 @@ async fn turn(mut consumer: LaneConsumer) {
     loop {
         match consumer.step().await.unwrap() {
             Step::Worked => {}
-            // Running out of time is the other good end of a wait.
+            // A timeout is fine: the caller checks again.
             Step::Idle => drop(timeout(NAP, consumer.wait()).await),
             Step::Pause { after, .. } => sleep(after).await,
         }

@@ -78,10 +78,21 @@ fn a_request_topic_that_was_made_again_is_refused() {
 
 #[test]
 #[ignore = "needs Kafka and PostgreSQL"]
-fn a_reply_topic_that_was_made_again_is_refused() {
+fn replies_are_read_on_from_the_end_of_a_topic_that_lost_it() {
     let world = worked();
     world.make_topics_again(|kafka| kafka.requests_topic.push_str(".spared"));
-    refused(&world, &world.kafka().replies_topic);
+    let store = world.store();
+    let _consumer = world.consume(&store);
+    let mut requester = Process::start(world.command(program()));
+    let campaign = world.begin_campaign(&store);
+    world.wait_until_settled(&store, campaign);
+    requester.wait_until_ready();
+    requester.signal("TERM");
+    let ended = requester.ended();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    let lines: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("WARN")).collect();
+    let lost = "reply lane 0 lost replies, and what has no outcome is sent again";
+    assert!(lines.iter().any(|line| line.contains(lost)), "{}", ended.stderr);
 }
 
 #[test]
@@ -121,5 +132,5 @@ fn refused(world: &World, topic: &str) {
 }
 
 fn made_again(topic: &str) -> String {
-    format!("the topic `{topic}` was made again, or lost its end: partition ")
+    format!("the topic `{topic}` is not the one that the database has read: partition ")
 }

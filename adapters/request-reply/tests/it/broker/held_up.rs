@@ -42,7 +42,7 @@ async fn wait_until(reader: &Reader<u64>, from: i64, holds: impl Fn() -> bool + 
     let waiting = async {
         while !holds() {
             let wait = tokio::time::timeout(Duration::from_millis(50), reader.wait(0, from));
-            // Running out of time is the other good end of a wait.
+            // A timeout is fine: the caller checks again.
             let _ = wait.await;
             reader.read(0, from, 10).await.unwrap();
         }
