@@ -3,6 +3,7 @@
 //! One process at a time runs it on a database; the operating system's lock on a file beside
 //! the database says which, and is free again the moment that process ends, however it ends.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules,
     ServiceError, Step,
 };
-use catchment_domain::{LogIdentity, ReplyLane, WindowLimits};
+use catchment_domain::{Lane, Lanes, LogIdentity, ReplyLane, WindowLimits};
 use catchment_memory::MemoryLog;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -35,6 +36,9 @@ const HOLDER: Holder = Holder(Uuid::nil());
 
 /// How long a turn waits for the log before it looks around by itself.
 const NAP: Duration = Duration::from_millis(50);
+
+/// How long a lane is left alone at which a human must look.
+const SET_ASIDE: Duration = Duration::from_mins(1);
 
 /// How many lanes are applied side by side: one prepares while the other's transaction runs.
 /// More would only queue for `SQLite`'s one writer, and the requester behind them.
@@ -84,10 +88,55 @@ enum Phase {
     Stopped,
 }
 
+/// The lanes at which a human must look, and why. Clones share it.
+#[derive(Clone)]
+struct SetAside {
+    lanes: Lanes,
+    causes: watch::Sender<BTreeMap<Lane, String>>,
+}
+
+impl SetAside {
+    fn new(lanes: Lanes) -> Self {
+        Self { lanes, causes: watch::Sender::default() }
+    }
+
+    /// A lane cannot be worked on.
+    ///
+    /// # Errors
+    ///
+    /// When no lane can, or it is not the lane's fault.
+    fn meet(&self, lane: Lane, why: ServiceError) -> Result<(), ServiceError> {
+        let cause = chain(&why);
+        self.causes.send_modify(|causes| drop(causes.insert(lane, cause.clone())));
+        let is_last = self.causes.borrow().len() == usize::from(self.lanes.count());
+        if is_last || matches!(why, ServiceError::Closed) {
+            return Err(why);
+        }
+        tracing::error!(
+            lane = lane.0,
+            cause,
+            again_in_s = SET_ASIDE.as_secs(),
+            "a human must look at a lane: it is set aside, and the others go on"
+        );
+        Ok(())
+    }
+
+    /// A lane is worked on.
+    fn over(&self, lane: Lane) {
+        self.causes.send_if_modified(|causes| causes.remove(&lane).is_some());
+    }
+
+    /// A lane that is set aside, and why.
+    fn first(&self) -> Option<(Lane, String)> {
+        self.causes.borrow().first_key_value().map(|(lane, cause)| (*lane, cause.clone()))
+    }
+}
+
 /// Consumers and a requester at work.
 pub(crate) struct Engine {
     phase: watch::Sender<Phase>,
     status: watch::Receiver<EngineStatus>,
+    set_aside: SetAside,
     tasks: JoinSet<Result<(), ServiceError>>,
     _lock: EngineLock,
 }
@@ -111,9 +160,11 @@ impl Engine {
         let Settings { policy, engine, .. } = settings;
         let rules = Arc::new(Rules { policy: policy.clone(), lanes, batch: engine.batch });
         let turns = Arc::new(Semaphore::new(WORKERS));
+        let set_aside = SetAside::new(lanes);
         for lane in lanes.iter() {
             let consumer = LaneConsumer::new(lane, ports.clone(), Arc::clone(&rules));
-            tasks.spawn(consume(consumer, Arc::clone(&turns), phases.clone()));
+            let shared = (Arc::clone(&turns), set_aside.clone());
+            tasks.spawn(consume((lane, consumer), shared, phases.clone()));
         }
 
         let ports = RequesterPorts {
@@ -132,12 +183,17 @@ impl Engine {
         let requester = LaneRequester::new(REPLY_LANE, HOLDER, ports, terms);
         let (report, status) = watch::channel(EngineStatus { in_flight: 0, has_open: true });
         tasks.spawn(request(requester, report, phases));
-        Self { phase, status, tasks, _lock: lock }
+        Self { phase, status, set_aside, tasks, _lock: lock }
     }
 
     /// How the requester stands.
     pub(crate) fn status(&self) -> EngineStatus {
         *self.status.borrow()
+    }
+
+    /// A lane at which a human must look, and why.
+    pub(crate) fn set_aside(&self) -> Option<(Lane, String)> {
+        self.set_aside.first()
     }
 
     /// Sends nothing more; what is under way is still recorded.
@@ -166,15 +222,31 @@ impl Engine {
 
 /// Turns a consumer until the engine stops.
 async fn consume(
-    mut consumer: LaneConsumer,
-    turns: Arc<Semaphore>,
+    (lane, mut consumer): (Lane, LaneConsumer),
+    (turns, set_aside): (Arc<Semaphore>, SetAside),
     mut phase: watch::Receiver<Phase>,
 ) -> Result<(), ServiceError> {
+    let mut is_claimed = false;
     while *phase.borrow() != Phase::Stopped {
         let turn = turns.acquire().await;
-        let step = consumer.step().await?;
+        let step = consumer.step().await;
         drop(turn);
-        rest(step, consumer.wait(), &mut phase).await;
+        match step {
+            Ok(step) => {
+                // A claim alone is no success: what failed by it before may fail again.
+                if is_claimed {
+                    set_aside.over(lane);
+                }
+                is_claimed = true;
+                rest(step, consumer.wait(), &mut phase).await;
+            }
+            Err(error) => {
+                set_aside.meet(lane, error)?;
+                is_claimed = false;
+                // A timeout is fine: the lane is tried again.
+                let _ = timeout(SET_ASIDE, phase.changed()).await;
+            }
+        }
     }
     if let Err(error) = consumer.finish().await {
         tracing::warn!(error = chain(&error), "the last replies will be sent again");
@@ -214,7 +286,7 @@ async fn rest(step: Step, log: impl Future<Output = ()>, phase: &mut watch::Rece
     match step {
         Step::Worked => tokio::task::yield_now().await,
         Step::Idle => {
-            // Running out of time is the other good end of a nap.
+            // A timeout is fine: the caller checks again.
             let _ = timeout(NAP, async {
                 tokio::select! { () = log => {}, _ = phase.changed() => {} }
             })
@@ -224,5 +296,52 @@ async fn rest(step: Step, log: impl Future<Output = ()>, phase: &mut watch::Rece
             tracing::warn!(error = chain(&obstacle), "the engine pauses");
             let _ = timeout(after, phase.changed()).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use catchment_bootstrap::SystemClock;
+    use catchment_domain::ports::ShopLedger;
+    use catchment_domain::{Policy, Radius};
+    use catchment_memory::MemoryStore;
+
+    use super::*;
+
+    const LANE: Lane = Lane(0);
+
+    /// How the work on the first of so many lanes ends, which belongs to another log, and what is
+    /// said of it meanwhile.
+    async fn worked(lanes: u16) -> (Result<(), ServiceError>, Option<(Lane, String)>) {
+        let lanes = Lanes(NonZeroU16::new(lanes).unwrap());
+        let hour = Duration::from_hours(1);
+        let store = Arc::new(MemoryStore::new(lanes, Arc::new(SystemClock), hour));
+        let identity = |id, lasting| LogIdentity { id, lasting };
+        store.claim(LANE, identity(1, true)).await.unwrap();
+        let log = Arc::new(MemoryLog::new(lanes, 1, 100, identity(2, false)));
+        let replies = Arc::<MemoryLog>::clone(&log);
+        let ports = ConsumerPorts { ledger: store, log, replies };
+        let policy = Policy { floor: Radius::CLOSED, triggers: BTreeMap::new() };
+        let consumer = LaneConsumer::new(LANE, ports, Arc::new(Rules { policy, lanes, batch: 10 }));
+        let (phase, phases) = watch::channel(Phase::Running);
+        let set_aside = SetAside::new(lanes);
+        let mut causes = set_aside.causes.subscribe();
+        let shared = (Arc::new(Semaphore::new(1)), set_aside.clone());
+        let work = tokio::spawn(consume((LANE, consumer), shared, phases));
+        causes.changed().await.unwrap();
+        let first = set_aside.first();
+        phase.send_replace(Phase::Stopped);
+        (work.await.unwrap(), first)
+    }
+
+    #[tokio::test]
+    async fn a_lane_at_which_a_human_must_look_is_set_aside_unless_there_is_no_other() {
+        let (ended, set_aside) = worked(2).await;
+        assert!(ended.is_ok(), "{ended:?}");
+        assert_eq!(set_aside.map(|(lane, _)| lane), Some(LANE));
+        let (ended, _) = worked(1).await;
+        assert!(matches!(ended, Err(ServiceError::Refused { .. })), "{ended:?}");
     }
 }

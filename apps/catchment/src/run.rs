@@ -96,6 +96,7 @@ impl Drive<'_> {
             let campaign = self.look(look).await?;
             if stall.is_noticed(campaign.state.open(), Instant::now()) {
                 self.check_damage().await?;
+                self.check_lanes()?;
                 self.bar.say(stall::why(&campaign, self.context.stores.is_embedded()));
             }
             if self.is_done(&campaign).await? {
@@ -137,6 +138,16 @@ impl Drive<'_> {
         match outcomes.damaged.first() {
             None => Ok(()),
             Some(damage) => Err(anyhow!("{damage}; `catchment repair` mends what can be mended")),
+        }
+    }
+
+    /// Fails where the shops of a lane cannot be worked on: they are not finished as it is.
+    fn check_lanes(&self) -> anyhow::Result<()> {
+        match self.engine.as_ref().and_then(Engine::set_aside) {
+            None => Ok(()),
+            Some((lane, cause)) => {
+                Err(anyhow!("lane {lane} is set aside, and a human must look: {cause}"))
+            }
         }
     }
 
