@@ -1,6 +1,8 @@
 //! Chunks: a campaign's list of shops and the ledger of their outcomes, a few thousand
 //! shops at a time.
 
+use std::collections::BTreeMap;
+
 use crate::campaign::Campaign;
 use crate::correlation::{Attempt, Phase, Ticket};
 use crate::lane::Lane;
@@ -160,6 +162,12 @@ impl Chunk {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.activations.is_empty()
+    }
+
+    /// The place behind its last shop in the campaign's list.
+    #[must_use]
+    pub fn end(&self) -> u32 {
+        self.first.saturating_add(u32::try_from(self.len()).unwrap_or(u32::MAX))
     }
 
     /// The outcomes of the activations, in the order of the list.
@@ -331,6 +339,26 @@ impl Chunk {
             self.details.push(Detail { phase, place: small_place, code, message });
         }
     }
+}
+
+/// The numbers of a campaign's chunks that are lost, in order.
+///
+/// `ends` holds every chunk that is stored by its number, and the place behind its last shop;
+/// `None` where that cannot be read.
+///
+/// 1. Chunks are numbered from 0 without a gap, so every number below the highest is lost that is
+///    not stored.
+/// 2. Where the chunks end before the campaign's `shops` do, the number behind the highest is
+///    lost, too. How many are lost behind that one is not known.
+/// 3. No chunk is empty, so a number that is not below `shops` is none of this campaign's.
+#[must_use]
+pub fn lost_chunks(shops: u32, ends: &BTreeMap<u32, Option<u32>>) -> Vec<u32> {
+    let highest = ends.range(..shops).next_back();
+    let next = highest.map_or(0, |(number, _)| number + 1);
+    let end = highest.map_or(Some(0), |(_, end)| *end);
+    let is_last_lost = end.is_some_and(|end| end < shops);
+    let gaps = (0..next).filter(|number| !ends.contains_key(number));
+    gaps.chain(is_last_lost.then_some(next)).collect()
 }
 
 /// What a chunk lacks until its campaign is cleanly over there.

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use catchment_domain::Phase::{Activation, Release};
 use catchment_domain::Status::{Applied, Expired, Rejected, Superseded, Unchanged};
-use catchment_domain::ports::{Answer, OutcomeFilter, Recorded, StoreError};
+use catchment_domain::ports::{Answer, CommandError, OutcomeFilter, Recorded, StoreError};
 use catchment_domain::{
     Attempt, Campaign, CampaignState, Chunk, Code, Command, Damage, Draft, Lane, Nonce, Position,
-    ShopId, Slot, Status, StoredItem,
+    RepairTerms, Revision, ShopId, Slot, Status, StoredItem,
 };
 
 use crate::requester::{LEASE, Requester, answer};
-use crate::scene::{campaign, draft, named, shops_in};
+use crate::scene::{BASE, campaign, draft, metres, named, policy, shops_in};
 use crate::{Store, StoreHarness};
 
 /// Of two requesters that ask at once one gets each campaign, and keeps it.
@@ -334,6 +334,79 @@ pub async fn damaged_outcomes_stand_alone(harness: &dyn StoreHarness) {
     store.reply_lanes.surrender(&requester.lease).await.unwrap();
     let next = Requester::of(&store, 0, 2).await;
     assert_eq!(next.lease.position, Position(3));
+}
+
+/// Outcomes of which there is no row are named by every way to ask. Their campaign is not ended,
+/// neither by its time nor by a command, until they are mended: then every shop is released.
+pub async fn lost_outcomes_stand_alone(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    let mut requester = Requester::of(&store, 0, 1).await;
+    // No number behind the last chunk tells that it is lost.
+    for (lost, is_answered) in [(0, true), (1, true), (0, false), (1, false)] {
+        let until = Some(harness.now().saturating_add(Duration::from_secs(5)));
+        let sent = store.campaigns.add(&Draft { until, ..draft(named(&ids)) }).await.unwrap();
+        let revision = sent.name.revision;
+        requester.open().await;
+        requester.mark(&sent, Activation, &[0, 1]).await;
+        if is_answered {
+            record_all(&mut requester, &sent, [Applied, Applied, Rejected]).await;
+        }
+        let item = StoredItem::Outcomes(revision, lost);
+        if !harness.lose(&item).await {
+            return;
+        }
+        if !is_answered {
+            check_lost_is_not_run(&mut requester, &sent, lost).await;
+        }
+        check_lost_is_told(&store, revision, lost).await;
+        let before = get(&store, &sent).await;
+        for command in [Command::End, Command::Retry, Command::GiveUp] {
+            let result = store.campaigns.command(revision, command).await;
+            let is_bad = matches!(result, Err(CommandError::Store(StoreError::BadData { .. })));
+            assert!(is_bad, "{command:?}: {result:?}");
+        }
+        harness.advance(Duration::from_secs(6));
+        let opened = store.campaign_ledger.open(&requester.lease).await.unwrap();
+        check_named(&opened.damaged, &[&item]);
+        assert_eq!(get(&store, &sent).await, before);
+
+        let default_base = metres(BASE);
+        let terms = RepairTerms { policy: policy(), default_base, dry_run: false };
+        store.repairs.mend_outcomes(revision, &[lost], &terms).await.unwrap();
+        let opened = store.campaign_ledger.open(&requester.lease).await.unwrap();
+        assert_eq!(opened.damaged, []);
+        let tallies = store.campaigns.tallies(revision).await.unwrap();
+        assert_eq!((tallies.found.release.open, tallies.damaged), (3, vec![]));
+    }
+}
+
+/// A lost chunk is neither sent nor answered, and the other one goes on.
+async fn check_lost_is_not_run(requester: &mut Requester, campaign: &Campaign, lost: u32) {
+    let item = StoredItem::Outcomes(campaign.name.revision, lost);
+    let part = (Activation, campaign.attempt);
+    let marked = requester.try_mark(campaign, part, &[0, 1]).await.unwrap();
+    assert_eq!(marked.found.iter().map(|chunk| chunk.number).collect::<Vec<_>>(), [1 - lost]);
+    check_named(&marked.damaged, &[&item]);
+    let answers = [(0, 0), (0, 1), (1, 2)].map(|at| answer(campaign, Activation, at, Applied));
+    let recorded = requester.record(campaign, &answers).await;
+    assert_eq!(recorded.open, [(campaign.name.revision, 1 - lost, 0)]);
+    check_named(&recorded.damaged, &[&item]);
+}
+
+/// Whoever asks about a campaign is told which of its two chunks is lost.
+async fn check_lost_is_told(store: &Store, revision: Revision, lost: u32) {
+    let item = StoredItem::Outcomes(revision, lost);
+    let chunks = store.campaign_ledger.chunks(revision).await.unwrap();
+    assert_eq!(chunks.found.iter().map(|chunk| chunk.number).collect::<Vec<_>>(), [1 - lost]);
+    check_named(&chunks.damaged, &[&item]);
+    let tallies = store.campaigns.tallies(revision).await.unwrap();
+    check_named(&tallies.damaged, &[&item]);
+    let filter = OutcomeFilter { phase: Activation, status: None };
+    let outcomes = store.campaigns.outcomes(revision, filter, 0, 9).await.unwrap();
+    let places: Vec<u32> = outcomes.found.iter().map(|outcome| outcome.index).collect();
+    assert_eq!(places, if lost == 0 { vec![2] } else { vec![0, 1] });
+    check_named(&outcomes.damaged, &[&item]);
 }
 
 /// Shops that cannot be read are named, and those of other chunks are told.

@@ -147,6 +147,7 @@ macro_rules! store_suite {
                 record_and_an_end_agree,
                 damaged_campaign_stands_alone,
                 damaged_outcomes_stand_alone,
+                lost_outcomes_stand_alone,
                 damaged_list_stands_alone,
                 record_is_seen_by_all,
             }

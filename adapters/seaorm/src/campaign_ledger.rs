@@ -6,17 +6,13 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
     Attempt, Campaign, CampaignState, Chunk, Damage, Found, Phase, Position, Revision, ShopList,
-    StoredItem, Timestamp,
+    Timestamp,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
 
 use crate::campaign_rows;
-use crate::damaged::{outcomes_of, read_each};
-use crate::entity::{campaign, campaign_chunk, reply_lane};
+use crate::entity::{campaign, reply_lane};
 use crate::error::{classify, stored};
 use crate::reply_lanes::{check_held, held, lock_held};
 use crate::retry::while_busy;
@@ -29,21 +25,7 @@ impl CampaignLedger for SeaOrmStore {
     }
 
     async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
-        let query = campaign_chunk::Entity::find()
-            .select_only()
-            .columns([
-                campaign_chunk::Column::Revision,
-                campaign_chunk::Column::Number,
-                campaign_chunk::Column::Lane,
-                campaign_chunk::Column::First,
-                campaign_chunk::Column::Shops,
-                campaign_chunk::Column::Open,
-            ])
-            .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
-            .order_by_asc(campaign_chunk::Column::Number)
-            .build(self.readers.get_database_backend());
-        let read = |row: campaign_chunk::SummaryRow| ChunkSummary::try_from(row);
-        read_each(&self.readers, query, outcomes_of, read).await
+        campaign_rows::summaries(&self.readers, revision).await
     }
 
     async fn lists(
@@ -129,8 +111,6 @@ impl SeaOrmStore {
             return Ok(Found { found: Vec::new(), damaged });
         }
         let mut chunks = campaign_rows::lock_chunks(connection, revision, numbers).await?;
-        let item = |number| StoredItem::Outcomes(revision, number);
-        campaign_rows::name_missing(&mut chunks, numbers, (|chunk: &Chunk| chunk.number, item));
         if phase == Phase::Activation {
             for chunk in chunks.found.iter_mut().filter(|chunk| chunk.sent != Some(attempt)) {
                 chunk.sent = Some(attempt);
@@ -240,7 +220,8 @@ async fn end(
     campaigns: &BTreeMap<Revision, Campaign>,
 ) -> Result<Result<Campaign, Vec<Damage>>, StoreError> {
     let revision = campaign.name.revision;
-    let Found { found: before, damaged } = campaign_rows::chunks(connection, revision).await?;
+    let Found { found: before, damaged } =
+        campaign_rows::all_chunks(connection, revision, Some(campaign.shops)).await?;
     if !damaged.is_empty() {
         return Ok(Err(damaged));
     }

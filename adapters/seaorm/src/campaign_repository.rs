@@ -1,21 +1,19 @@
 //! Campaigns, for those who start and follow them.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use catchment_domain::ports::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
 };
 use catchment_domain::{
-    CHUNK_SHOPS, Campaign, CampaignError, Chunk, Command, Damage, Deadline, Draft, Found, Lane,
-    MAX_SHOPS, Revision, Scope, ShopCursor, ShopId, ShopList, Slot,
+    CHUNK_SHOPS, Campaign, CampaignError, Chunk, Command, Deadline, Draft, Found, Lane, MAX_SHOPS,
+    Revision, Scope, ShopCursor, ShopId, ShopList, Slot,
 };
-use sea_orm::sea_query::{Expr, ExprTrait, LockType};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-};
+use sea_orm::sea_query::LockType;
+use sea_orm::{ActiveModelTrait, ActiveValue, Condition, ConnectionTrait, EntityTrait};
 
 use crate::campaign_rows::{self, undamaged};
-use crate::damaged::{outcomes_of, read_row};
 use crate::entity::{campaign, campaign_chunk, campaign_list};
 use crate::error::{classify, stored};
 use crate::retry::while_busy;
@@ -54,8 +52,9 @@ impl CampaignRepository for SeaOrmStore {
 
     async fn tallies(&self, revision: Revision) -> Result<Found<Tallies>, StoreError> {
         let mut tallies = Tallies::default();
+        let shops = campaign_rows::shops(&self.readers, revision).await?;
         let Found { found: chunks, damaged } =
-            campaign_rows::chunks(&self.readers, revision).await?;
+            campaign_rows::all_chunks(&self.readers, revision, shops).await?;
         for chunk in chunks {
             tallies.activation.add(chunk.activations());
             tallies.release.add(chunk.releases());
@@ -71,21 +70,18 @@ impl CampaignRepository for SeaOrmStore {
         limit: usize,
     ) -> Result<Found<Vec<ShopOutcome>>, StoreError> {
         let mut outcomes: Found<Vec<ShopOutcome>> = Found::default();
-        let mut last = -1;
-        while outcomes.found.len() < limit
-            && let Some((number, chunk)) = self.chunk_behind(revision, last, from).await?
-        {
-            last = number;
-            match chunk {
-                Ok(chunk) => {
-                    let numbers = [chunk.number];
-                    let lists = campaign_rows::lists(&self.readers, revision, &numbers).await?;
-                    for (_, list) in &lists.found {
-                        push_outcomes(&mut outcomes.found, &chunk, list, filter, from)?;
-                    }
-                    outcomes.damaged.extend(lists.damaged);
+        for number in self.chunks_behind(revision, from).await? {
+            if limit <= outcomes.found.len() {
+                break;
+            }
+            let chunks = campaign_rows::some_chunks(&self.readers, revision, &[number]).await?;
+            outcomes.damaged.extend(chunks.damaged);
+            for chunk in chunks.found {
+                let lists = campaign_rows::lists(&self.readers, revision, &[number]).await?;
+                outcomes.damaged.extend(lists.damaged);
+                for (_, list) in &lists.found {
+                    push_outcomes(&mut outcomes.found, &chunk, list, filter, from)?;
                 }
-                Err(damage) => outcomes.damaged.push(damage),
             }
         }
         outcomes.found.truncate(limit);
@@ -137,7 +133,7 @@ impl Plan {
         let mut first = 0;
         for (number, (lane, list)) in (0_u32..).zip(&self.chunks) {
             let chunk = Chunk::new(number, *lane, first, list.len());
-            first = end(&chunk);
+            first = chunk.end();
             let row = campaign_list::ActiveModel {
                 revision: ActiveValue::Set(stored(revision.0)),
                 number: ActiveValue::Set(number.into()),
@@ -188,7 +184,8 @@ impl SeaOrmStore {
         let connection = transaction.connection()?;
         let campaign = campaign_rows::lock_one(connection, revision, LockType::Update).await?;
         let campaign = undamaged(campaign)?.ok_or(CampaignError::Unknown(revision))?;
-        let before = undamaged(campaign_rows::chunks(connection, revision).await?)?;
+        let shops = Some(campaign.shops);
+        let before = undamaged(campaign_rows::all_chunks(connection, revision, shops).await?)?;
         let mut after = before.clone();
         let now = self.now(connection).await?;
         let mark = highest_mark(connection).await?;
@@ -215,34 +212,18 @@ impl SeaOrmStore {
         Ok(plan)
     }
 
-    /// The first chunk behind another that has a place at or behind `from`, with its number.
-    async fn chunk_behind(
+    /// The numbers of a campaign's chunks that have a place at or behind `from`, in order; also of
+    /// those that are damaged so that nobody knows their places.
+    async fn chunks_behind(
         &self,
         revision: Revision,
-        last: i64,
         from: u32,
-    ) -> Result<Option<(i64, Result<Chunk, Damage>)>, StoreError> {
-        let end =
-            Expr::col(campaign_chunk::Column::First).add(Expr::col(campaign_chunk::Column::Shops));
-        let query = campaign_chunk::Entity::find()
-            .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
-            .filter(campaign_chunk::Column::Number.gt(last))
-            .filter(end.gt(i64::from(from)))
-            .order_by_asc(campaign_chunk::Column::Number)
-            .limit(1)
-            .build(self.readers.get_database_backend());
-        let Some(row) = self.readers.query_one_raw(query).await.map_err(classify)? else {
-            return Ok(None);
-        };
-        let number = row.try_get("", "number").map_err(classify)?;
-        let read = |model: campaign_chunk::Model| Chunk::try_from(&model);
-        Ok(Some((number, read_row(&row, outcomes_of, read)?)))
+    ) -> Result<BTreeSet<u32>, StoreError> {
+        let Found { found, damaged } = campaign_rows::summaries(&self.readers, revision).await?;
+        let behind = found.iter().filter(|chunk| from < chunk.end()).map(|chunk| chunk.number);
+        let damaged = damaged.iter().filter_map(|damage| damage.item.chunk());
+        Ok(behind.chain(damaged.map(|(_, number)| number)).collect())
     }
-}
-
-/// The place behind the last shop of a chunk.
-fn end(chunk: &Chunk) -> u32 {
-    chunk.first.saturating_add(u32::try_from(chunk.len()).unwrap_or(u32::MAX))
 }
 
 fn push_outcomes(

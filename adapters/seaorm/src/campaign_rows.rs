@@ -1,9 +1,9 @@
 //! Campaigns with their chunks and lists, in and out.
 
-use catchment_domain::ports::StoreError;
+use catchment_domain::ports::{ChunkSummary, StoreError};
 use catchment_domain::{
     Campaign, CampaignState, Chunk, Damage, Found, ReplyLane, Revision, ShopList, Slot, Status,
-    StoredItem, Timestamp,
+    StoredItem, Timestamp, lost_chunks,
 };
 use sea_orm::sea_query::LockType;
 use sea_orm::{
@@ -131,35 +131,136 @@ pub(crate) async fn update(
     campaign::active(campaign).update(connection).await.map(drop).map_err(classify)
 }
 
-/// All chunks of a campaign, in their order.
+/// How many shops a campaign has; `None` where it is not there or cannot be read.
+///
+/// Whoever reads its chunks too reads this first: one that is added in between has no chunk then,
+/// and all of them later.
+pub(crate) async fn shops(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+) -> Result<Option<u32>, StoreError> {
+    let query = campaign::Entity::find_by_id(stored(revision.0))
+        .select_only()
+        .column(campaign::Column::Shops)
+        .build(connection.get_database_backend());
+    let Some(row) = connection.query_one_raw(query).await.map_err(classify)? else {
+        return Ok(None);
+    };
+    match row.try_get::<i64>("", "shops").map_err(classify) {
+        Err(StoreError::BadData { .. }) => Ok(None),
+        shops => Ok(u32::try_from(shops?).ok()),
+    }
+}
+
+/// All chunks of a campaign of so many shops, in their order. Those of which there is no row are
+/// damaged; where it is not known how many shops there are, nobody knows which these are.
+pub(crate) async fn all_chunks(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+    shops: Option<u32>,
+) -> Result<Found<Vec<Chunk>>, StoreError> {
+    let mut chunks = chunks(connection, revision).await?;
+    name_lost(&mut chunks, revision, shops, |chunk| (chunk.number, chunk.end()));
+    Ok(chunks)
+}
+
+/// Those chunks of a campaign of which there is a row, in their order.
 pub(crate) async fn chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
 ) -> Result<Found<Vec<Chunk>>, StoreError> {
     let query = campaign_chunk::Entity::find()
         .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
-        .order_by_asc(campaign_chunk::Column::Number)
-        .build(connection.get_database_backend());
-    read_each(connection, query, outcomes_of, |model| Chunk::try_from(&model)).await
+        .order_by_asc(campaign_chunk::Column::Number);
+    read_chunks(connection, query).await
 }
 
-/// Locks those of a campaign's chunks that have these numbers, and returns them in their order.
+/// All chunks of a campaign without their slots, as [`all_chunks`].
+pub(crate) async fn summaries(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
+    let shops = shops(connection, revision).await?;
+    let query = campaign_chunk::Entity::find()
+        .select_only()
+        .columns([
+            campaign_chunk::Column::Revision,
+            campaign_chunk::Column::Number,
+            campaign_chunk::Column::Lane,
+            campaign_chunk::Column::First,
+            campaign_chunk::Column::Shops,
+            campaign_chunk::Column::Open,
+        ])
+        .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
+        .order_by_asc(campaign_chunk::Column::Number)
+        .build(connection.get_database_backend());
+    let read = |row: campaign_chunk::SummaryRow| ChunkSummary::try_from(row);
+    let mut summaries = read_each(connection, query, outcomes_of, read).await?;
+    name_lost(&mut summaries, revision, shops, |chunk| (chunk.number, chunk.end()));
+    Ok(summaries)
+}
+
+/// Those of a campaign's chunks that have these numbers, in their order. Those of which there is no
+/// row are damaged.
+pub(crate) async fn some_chunks(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+    numbers: &[u32],
+) -> Result<Found<Vec<Chunk>>, StoreError> {
+    read_some_chunks(connection, revision, numbers, |query| query).await
+}
+
+/// As [`some_chunks`], and locks them.
 pub(crate) async fn lock_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
     numbers: &[u32],
 ) -> Result<Found<Vec<Chunk>>, StoreError> {
+    read_some_chunks(connection, revision, numbers, QuerySelect::lock_exclusive).await
+}
+
+async fn read_some_chunks(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+    numbers: &[u32],
+    lock: impl FnOnce(Select<campaign_chunk::Entity>) -> Select<campaign_chunk::Entity> + Send,
+) -> Result<Found<Vec<Chunk>>, StoreError> {
     let query = campaign_chunk::Entity::find()
         .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
         .filter(campaign_chunk::Column::Number.is_in(numbers.iter().copied()))
-        .order_by_asc(campaign_chunk::Column::Number)
-        .lock_exclusive()
-        .build(connection.get_database_backend());
+        .order_by_asc(campaign_chunk::Column::Number);
+    let mut chunks = read_chunks(connection, lock(query)).await?;
+    let item = |number| StoredItem::Outcomes(revision, number);
+    name_missing(&mut chunks, numbers, (|chunk: &Chunk| chunk.number, item));
+    Ok(chunks)
+}
+
+async fn read_chunks(
+    connection: &impl ConnectionTrait,
+    query: Select<campaign_chunk::Entity>,
+) -> Result<Found<Vec<Chunk>>, StoreError> {
+    let query = query.build(connection.get_database_backend());
     read_each(connection, query, outcomes_of, |model| Chunk::try_from(&model)).await
 }
 
-/// Names those rows of chunks that are not there.
-pub(crate) fn name_missing<T>(
+/// Names those chunks of a campaign of which there is no row. `number_and_end` of a chunk are its
+/// number and the place behind its last shop.
+fn name_lost<T>(
+    chunks: &mut Found<Vec<T>>,
+    revision: Revision,
+    shops: Option<u32>,
+    number_and_end: impl Fn(&T) -> (u32, u32),
+) {
+    let damaged = chunks.damaged.iter().filter_map(|damage| damage.item.chunk());
+    let mut ends: BTreeMap<u32, Option<u32>> = damaged.map(|(_, number)| (number, None)).collect();
+    ends.extend(chunks.found.iter().map(&number_and_end).map(|(number, end)| (number, Some(end))));
+    let lost = shops.map(|shops| lost_chunks(shops, &ends)).unwrap_or_default();
+    let items = lost.into_iter().map(|number| StoredItem::Outcomes(revision, number));
+    chunks.damaged.extend(items.map(missing));
+}
+
+/// Names those of these numbers of which there is no row.
+fn name_missing<T>(
     found: &mut Found<Vec<T>>,
     numbers: &[u32],
     (number_of, item): (impl Fn(&T) -> u32, impl Fn(u32) -> StoredItem),

@@ -24,6 +24,14 @@ pub struct ChunkSummary {
     pub open: u32,
 }
 
+impl ChunkSummary {
+    /// The place behind its last shop in the campaign's list.
+    #[must_use]
+    pub const fn end(&self) -> u32 {
+        self.first.saturating_add(self.shops)
+    }
+}
+
 /// A reply that names a place in a campaign's list, and the shop that stands there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -75,6 +83,8 @@ pub struct Recorded {
 ///   other campaigns of the lane go on.
 /// - `damaged_outcomes_stand_alone`: those of a chunk are named, nothing of it is marked or
 ///   recorded, and the other chunks go on. Its campaign is not ended meanwhile.
+/// - `lost_outcomes_stand_alone`: those of a chunk of which there is no row are damaged, too: every
+///   way to ask names them, and their campaign is neither ended nor commanded meanwhile.
 /// - `damaged_list_stands_alone`: the shops of a chunk are named, and the other chunks go on.
 /// - `record_is_seen_by_all`: tallies, outcomes and summaries agree with what was recorded.
 #[async_trait]

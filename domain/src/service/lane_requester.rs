@@ -261,7 +261,10 @@ impl Desk {
         let open: BTreeSet<Revision> = campaigns.iter().map(|c| c.name.revision).collect();
         leased.forget_others(&open);
         leased.damages.looked(damaged, &open);
-        leased.try_damaged_again(now);
+        for revision in leased.try_damaged_again(now) {
+            let chunks = self.ports.ledger.chunks(revision).await?;
+            leased.find_lost(revision, chunks.found, now);
+        }
         for campaign in campaigns {
             let revision = campaign.name.revision;
             match leased.sending.get_mut(&revision) {
@@ -283,7 +286,8 @@ impl Desk {
         let Found { found: chunks, damaged } = self.ports.ledger.chunks(revision).await?;
         leased.forget(revision);
         leased.damages.forget(revision);
-        leased.sending.insert(revision, Sending::new(campaign, &chunks, now));
+        let lost = damaged.iter().filter_map(|damage| Some(damage.item.chunk()?.1)).collect();
+        leased.sending.insert(revision, Sending::new(campaign, &chunks, lost, now));
         leased.keep(revision, chunks);
         for damage in damaged {
             leased.meet(damage);

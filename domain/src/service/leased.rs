@@ -170,11 +170,32 @@ impl Leased {
         self.damages.meet(damage);
     }
 
-    /// Tries again what is set aside, where it is time for that.
-    pub(crate) fn try_damaged_again(&mut self, now: Timestamp) {
-        if self.damages.is_retried(now) {
-            self.lists.try_again();
-            self.sending.values_mut().for_each(Sending::try_again);
+    /// Tries again what is set aside, where it is time for that. Returns the campaigns of which
+    /// chunks are lost, which are to be looked for again.
+    pub(crate) fn try_damaged_again(&mut self, now: Timestamp) -> Vec<Revision> {
+        if !self.damages.is_retried(now) {
+            return Vec::new();
+        }
+        self.lists.try_again();
+        self.sending.values_mut().for_each(Sending::try_again);
+        let lost = self.sending.iter().filter(|(_, sending)| sending.has_lost());
+        lost.map(|(revision, _)| *revision).collect()
+    }
+
+    /// The chunks of a campaign are these now: those that were lost may be there again.
+    pub(crate) fn find_lost(
+        &mut self,
+        revision: Revision,
+        chunks: Vec<ChunkSummary>,
+        now: Timestamp,
+    ) {
+        let Some(sending) = self.sending.get_mut(&revision) else { return };
+        let found = sending.find(&chunks, now);
+        for number in &found {
+            self.damages.mended(revision, *number);
+        }
+        if !found.is_empty() {
+            self.keep(revision, chunks);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a requester keeps in memory of a campaign that it runs. All of it can be read again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::campaign::{Campaign, CampaignState};
 use crate::chunk::{Chunk, ShopList, Slot};
@@ -45,6 +45,8 @@ pub(crate) struct Sending {
     under_way: BTreeMap<u32, UnderWay>,
     /// Chunks that are damaged, each as it is to be sent once it was mended.
     aside: BTreeMap<u32, Due>,
+    /// Chunks that are damaged so that nothing is known but their numbers.
+    lost: BTreeSet<u32>,
 }
 
 /// How a campaign stands in a request lane.
@@ -75,16 +77,51 @@ impl Sending {
     ///
     /// Every other campaign goes through its list backwards, so that two that start together
     /// do not queue at the same shops.
-    pub(crate) fn new(campaign: Campaign, chunks: &[ChunkSummary], now: Timestamp) -> Self {
+    ///
+    /// Those that are `lost` wait until they are [found](Self::find).
+    pub(crate) fn new(
+        campaign: Campaign,
+        chunks: &[ChunkSummary],
+        lost: BTreeSet<u32>,
+        now: Timestamp,
+    ) -> Self {
         let is_backwards = is_backwards(&campaign);
-        let mut lanes: BTreeMap<Lane, InLane> = BTreeMap::new();
-        for chunk in chunks.iter().filter(|chunk| 0 < chunk.open) {
-            let ChunkSummary { number, lane, open, .. } = *chunk;
-            let due = Due { number, lane, from: 0, open, again: false };
-            let queue = &mut lanes.entry(lane).or_insert_with(|| InLane::new(now)).queue;
-            if is_backwards { queue.push_front(due) } else { queue.push_back(due) }
+        let (lanes, under_way, aside) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut sending = Self { campaign, lanes, under_way, aside, lost };
+        let mut queue = |chunk: &ChunkSummary| sending.queue(chunk, false, now);
+        if is_backwards {
+            chunks.iter().rev().for_each(&mut queue);
+        } else {
+            chunks.iter().for_each(&mut queue);
         }
-        Self { campaign, lanes, under_way: BTreeMap::new(), aside: BTreeMap::new() }
+        sending
+    }
+
+    /// Queues a chunk in its lane, behind everything else there.
+    fn queue(&mut self, chunk: &ChunkSummary, again: bool, now: Timestamp) {
+        let ChunkSummary { number, lane, open, .. } = *chunk;
+        if 0 < open {
+            let due = Due { number, lane, from: 0, open, again };
+            self.lanes.entry(lane).or_insert_with(|| InLane::new(now)).queue.push_back(due);
+        }
+    }
+
+    /// Whether chunks are lost.
+    pub(crate) fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
+    /// Queues those of the lost chunks that are there again, and returns their numbers.
+    pub(crate) fn find(&mut self, chunks: &[ChunkSummary], now: Timestamp) -> Vec<u32> {
+        let mut found = Vec::new();
+        for chunk in chunks {
+            if self.lost.remove(&chunk.number) {
+                // It may have been sent before it was lost.
+                self.queue(chunk, true, now);
+                found.push(chunk.number);
+            }
+        }
+        found
     }
 
     /// The phase and attempt that are sent now.
@@ -166,10 +203,11 @@ impl Sending {
         }
     }
 
-    /// Whether nothing of it can be done but what was set aside.
+    /// Whether nothing of it can be done but what is damaged.
     pub(crate) fn is_set_aside(&self) -> bool {
         let is_queued = self.lanes.values().any(|in_lane| !in_lane.queue.is_empty());
-        !self.aside.is_empty() && self.under_way.is_empty() && !is_queued
+        let is_damaged = !self.aside.is_empty() || self.has_lost();
+        is_damaged && self.under_way.is_empty() && !is_queued
     }
 
     /// Makes at most `most` requests of a chunk that was taken, and takes them for under way;

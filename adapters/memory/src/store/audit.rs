@@ -90,6 +90,19 @@ impl MemoryStore {
     pub fn spoil_outcomes(&self, revision: Revision, number: u32) {
         if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
             stored.spoiled.insert(number);
+            stored.lost.remove(&number);
+        }
+    }
+
+    /// Lets the outcomes of a chunk be lost, so that not even their number can be read.
+    pub fn lose_outcomes(&self, revision: Revision, number: u32) {
+        if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
+            stored.spoiled.insert(number);
+            stored.lost.insert(number);
+            if let Some(chunk) = stored.chunks.get_mut(number as usize) {
+                // Nobody knows any more that it was not sent.
+                chunk.sent = Some(stored.campaign.attempt);
+            }
         }
     }
 

@@ -34,8 +34,15 @@ impl CampaignLedger for MemoryStore {
 
     async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
         let tables = self.tables();
-        let chunks = tables.campaigns.get(&revision).map(|stored| &stored.chunks);
-        Ok(Found::whole(chunks.into_iter().flatten().map(summary).collect()))
+        let mut chunks: Found<Vec<ChunkSummary>> = Found::default();
+        let Some(stored) = tables.campaigns.get(&revision) else { return Ok(chunks) };
+        for chunk in &stored.chunks {
+            match stored.outline(chunk) {
+                Ok(chunk) => chunks.found.push(summary(chunk)),
+                Err(damage) => chunks.damaged.push(damage),
+            }
+        }
+        Ok(chunks)
     }
 
     async fn lists(

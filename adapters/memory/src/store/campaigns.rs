@@ -20,6 +20,8 @@ pub(super) struct StoredCampaign {
     pub(super) is_spoiled: bool,
     /// The chunks whose outcomes cannot be read.
     pub(super) spoiled: BTreeSet<u32>,
+    /// Those of them of which nothing at all is told.
+    pub(super) lost: BTreeSet<u32>,
     /// The chunks whose shops cannot be read.
     pub(super) spoiled_lists: BTreeSet<u32>,
 }
@@ -44,8 +46,15 @@ impl StoredCampaign {
                 first += u32::try_from(part.len()).unwrap_or(u32::MAX);
             }
         }
-        let (spoiled, spoiled_lists) = (BTreeSet::new(), BTreeSet::new());
-        Self { campaign, lists, chunks, is_spoiled: false, spoiled, spoiled_lists }
+        Self {
+            campaign,
+            lists,
+            chunks,
+            is_spoiled: false,
+            spoiled: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            spoiled_lists: BTreeSet::new(),
+        }
     }
 
     /// The campaign, where it can be read.
@@ -65,6 +74,11 @@ impl StoredCampaign {
     pub(super) fn outcomes<'a>(&self, chunk: &'a Chunk) -> Result<&'a Chunk, Damage> {
         let item = StoredItem::Outcomes(self.campaign.name.revision, chunk.number);
         if self.spoiled.contains(&chunk.number) { Err(damage(item)) } else { Ok(chunk) }
+    }
+
+    /// What can be told of a chunk without its outcomes.
+    pub(super) fn outline<'a>(&self, chunk: &'a Chunk) -> Result<&'a Chunk, Damage> {
+        if self.lost.contains(&chunk.number) { self.outcomes(chunk) } else { Ok(chunk) }
     }
 
     /// Fails where the campaign, or the outcomes of any chunk, cannot be read.

@@ -70,8 +70,11 @@ impl StoreHarness for StoreInMemory {
         }
     }
 
-    async fn lose(&self, _: &StoredItem) -> bool {
-        false
+    async fn lose(&self, item: &StoredItem) -> bool {
+        if let StoredItem::Outcomes(revision, number) = item {
+            self.store.lose_outcomes(*revision, *number);
+        }
+        matches!(item, StoredItem::Outcomes(..))
     }
 
     async fn reopened(&self) -> Option<Store> {

@@ -344,8 +344,9 @@ fn repair_terms() -> RepairTerms {
 async fn damage_of_a_campaign_is_named_and_the_others_go_on_until_it_is_mended() {
     type Name = fn(Revision) -> StoredItem;
     type Spoil = fn(&MemoryStore, Revision);
-    let damages: [(Name, Spoil); 2] = [
+    let damages: [(Name, Spoil); 3] = [
         (|revision| StoredItem::Outcomes(revision, 0), |store, it| store.spoil_outcomes(it, 0)),
+        (|revision| StoredItem::Outcomes(revision, 0), |store, it| store.lose_outcomes(it, 0)),
         (|revision| StoredItem::List(revision, 0), |store, it| store.spoil_list(it, 0)),
     ];
     for (item, spoil) in damages {
