@@ -22,10 +22,10 @@ use track::Track;
 ///
 /// A request lane holds a stated number of records. [`RequestChannel::send`] waits while a
 /// lane is full; what the consumer releases makes room. Other calls, for other lanes, go through
-/// meanwhile. That cannot deadlock: the consumer waits for nobody. It needs room in the reply lanes only, and those take what comes. They
-/// stay small all the same, because a requester has a bounded number of requests under way,
-/// and each has one reply. A `send` that is given up while it waits leaves a first part of its
-/// requests in their lanes, as a broker would.
+/// meanwhile. A waiting call cannot deadlock: the consumer only needs room in the reply lanes,
+/// which have no limit. They stay small all the same, because a requester has a bounded number of
+/// requests under way, and each has one reply. A `send` that is given up while it waits leaves a
+/// first part of its requests in their lanes, as a broker would.
 ///
 /// It is shared with nobody: all that stands in its lanes are requests and replies of ours.
 ///

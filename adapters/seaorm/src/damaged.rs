@@ -33,7 +33,17 @@ pub(crate) fn read_row<M: FromQueryResult, T>(
     item_of: ItemOf,
     read: impl Fn(M) -> Result<T, StoreError>,
 ) -> Result<Result<T, Damage>, StoreError> {
-    let model = M::from_query_result(row, "").map_err(classify);
+    read_part(row, "", item_of, read)
+}
+
+/// Reads the part of a row whose columns have a prefix, or says what is wrong with it.
+pub(crate) fn read_part<M: FromQueryResult, T>(
+    row: &QueryResult,
+    prefix: &str,
+    item_of: ItemOf,
+    read: impl Fn(M) -> Result<T, StoreError>,
+) -> Result<Result<T, Damage>, StoreError> {
+    let model = M::from_query_result(row, prefix).map_err(classify);
     let model = match model {
         Err(StoreError::BadData { what }) => {
             let item = item_of(row)?;

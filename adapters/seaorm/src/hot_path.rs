@@ -1,6 +1,6 @@
 //! What applying a batch does to the database, and bringing shops in: the statements that
-//! decide the speed, so that each database has its own. Each does with constant SQL, however
-//! many shops there are.
+//! decide the speed, so that each database has its own. Each uses the same SQL text, however many
+//! shops there are.
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -85,9 +85,14 @@ pub(crate) trait HotPath: Debug + Send + Sync {
 /// A transaction that was not begun.
 pub(crate) type BareBatch = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 
-/// The row of a lane is not there, which every database has from the beginning.
+/// The row of a lane is not there, which every database has from the beginning. It is no data of
+/// a shop, so nothing can go on without it.
 pub(crate) fn no_lane(lane: Lane) -> StoreError {
-    Row { table: "lane_state", key: &format_args!("lane {lane}") }.bad("lane", "there is no row")
+    let what = format!(
+        "there is no row of lane {lane} in lane_state, where its owner and positions stand; \
+         restore it from a backup"
+    );
+    StoreError::Refused { what }
 }
 
 /// Which import a lane counted.

@@ -7,9 +7,11 @@ use std::vec;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Damage, Lanes, Profile, Scope, Shop, ShopCursor, ShopId};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+};
 
-use crate::entity::{shop, shop_state};
+use crate::entity::shop;
 use crate::error::classify;
 use crate::store::SeaOrmStore;
 
@@ -65,24 +67,22 @@ impl<'a> Pages<'a> {
                 None => return Ok(None),
             },
         };
-        let models = shop::Entity::find()
-            .find_also_related(shop_state::Entity)
+        let query = shop::with_states()
             .filter(coarse(self.scope).add(rest))
             .order_by_asc(shop::Column::Lane)
             .order_by_asc(shop::Column::Id)
             .limit(page)
-            .all(&store.readers)
-            .await
-            .map_err(classify)?;
+            .build(store.readers.get_database_backend());
+        let rows = store.readers.query_all_raw(query).await.map_err(classify)?;
         if let Rest::Behind(_) = &self.rest {
-            let is_full = models.len() as u64 == page;
-            self.rest = match models.last().filter(|_| is_full) {
-                Some((last, _)) => Rest::Behind(Some((last.lane, last.id.clone()))),
+            let is_full = rows.len() as u64 == page;
+            self.rest = match rows.last().filter(|_| is_full) {
+                Some(last) => Rest::Behind(Some(shop::key(last)?)),
                 None => Rest::Nothing,
             };
         }
         let is_wanted = |id: &ShopId, profile: &Profile| self.scope.contains(id, profile);
-        let shops = models.into_iter().map(|model| shop::shop(model, is_wanted));
+        let shops = rows.iter().map(|row| shop::read(row, is_wanted));
         shops.filter_map(Result::transpose).collect::<Result<_, _>>().map(Some)
     }
 }

@@ -9,10 +9,10 @@ use catchment_domain::{
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, QueryTrait,
 };
 
-use crate::entity::{import_receipt, shop, shop_state};
+use crate::entity::{import_receipt, shop};
 use crate::error::{classify, stored};
 use crate::pages::Pages;
 use crate::retry::{check_written, while_busy};
@@ -29,13 +29,12 @@ impl ShopRepository for SeaOrmStore {
     }
 
     async fn get(&self, id: &ShopId) -> Result<Option<Shop>, StoreError> {
-        let key = (i32::from(self.settings.lanes.lane_of(id).0), id.as_str().to_owned());
-        let found = shop::Entity::find_by_id(key)
-            .find_also_related(shop_state::Entity)
-            .one(&self.readers)
-            .await
-            .map_err(classify)?;
-        let shop = found.map(|found| shop::shop(found, |_, _| true)).transpose()?.flatten();
+        let query = shop::with_states()
+            .filter(shop::Column::Lane.eq(i32::from(self.settings.lanes.lane_of(id).0)))
+            .filter(shop::Column::Id.eq(id.as_str()))
+            .build(self.readers.get_database_backend());
+        let row = self.readers.query_one_raw(query).await.map_err(classify)?;
+        let shop = row.map(|row| shop::read(&row, |_, _| true)).transpose()?.flatten();
         shop.transpose().map_err(|Damage { what, .. }| StoreError::BadData { what })
     }
 

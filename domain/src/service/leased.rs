@@ -249,8 +249,8 @@ impl Leased {
         }
     }
 
-    /// Takes everything for sent anew that is open in the lanes in which nothing of its campaign
-    /// was sent or answered for so long, but what is being sent.
+    /// Queues every open chunk again in the lanes where nothing of its campaign was sent or
+    /// answered for so long, except chunks that are being sent.
     pub(crate) fn send_late_again(&mut self, after: Duration, calls: &SendCalls, now: Timestamp) {
         for (revision, sending) in &mut self.sending {
             let is_late = |moved_at| is_due(Some(moved_at), after, now);
@@ -261,7 +261,7 @@ impl Leased {
         }
     }
 
-    /// Takes everything that is open for sent anew.
+    /// Queues every open chunk again.
     pub(crate) fn send_all_again(&mut self, now: Timestamp) {
         for sending in self.sending.values_mut() {
             for (lane, requests) in sending.send_again(|_| true, |_| false, now) {
@@ -270,7 +270,7 @@ impl Leased {
         }
     }
 
-    /// Takes chunks for sent anew of which a call failed.
+    /// Queues chunks again of which a call failed.
     pub(crate) fn send_chunks_again(&mut self, chunks: &[SentChunk]) {
         for (revision, number) in chunks.iter().rev() {
             let sending = self.sending.get_mut(revision);

@@ -308,10 +308,10 @@ impl Sending {
         self.under_way.values().map(|under_way| (under_way.lane, under_way.requests))
     }
 
-    /// Takes everything for sent anew that is open in the lanes that are `late`, when something
-    /// of it was last sent or answered: a request or its reply may be lost, and must not hold
-    /// its place in the window for ever. Leaves out what `is_being_sent`. Returns how many
-    /// requests are not waited for any more, by lane.
+    /// Queues every open chunk again in the lanes where nothing was sent or answered since the time
+    /// that `late` accepts, except chunks that are being sent. A request or its reply may be lost,
+    /// and must not hold its place in the window for ever. Returns how many requests are not waited
+    /// for any more, by lane.
     pub(crate) fn send_again(
         &mut self,
         late: impl Fn(Timestamp) -> bool,
@@ -334,8 +334,8 @@ impl Sending {
         numbers.into_iter().filter_map(|number| self.send_chunk_again(number)).collect()
     }
 
-    /// Takes a chunk for sent anew, before everything else of its lane. Returns how many requests
-    /// are not waited for any more.
+    /// Queues a chunk again, before everything else of its lane. Returns how many requests are not
+    /// waited for any more.
     pub(crate) fn send_chunk_again(&mut self, number: u32) -> Option<(Lane, u32)> {
         let UnderWay { lane, requests, open, .. } = self.under_way.remove(&number)?;
         let queue = &mut self.lanes.get_mut(&lane)?.queue;

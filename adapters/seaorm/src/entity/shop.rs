@@ -1,14 +1,13 @@
 //! Shops: what they are. What is in force at them is in [`super::shop_state`].
 
 use catchment_domain::ports::StoreError;
-use catchment_domain::{
-    Damage, Lane, Location, Profile, Shop, ShopId, ShopImport, ShopState, StoredItem,
-};
-use sea_orm::ActiveValue;
+use catchment_domain::{Damage, Lane, Location, Profile, Shop, ShopId, ShopImport, StoredItem};
 use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue, QueryResult, SelectTwo};
 
 use super::shop_state;
-use crate::error::Row;
+use crate::damaged::{ItemOf, read_part};
+use crate::error::{Row, classify};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "shop")]
@@ -47,27 +46,46 @@ pub(crate) fn no_state(id: &str) -> StoreError {
     Row { table: "shop", key: &format_args!("shop `{id}`") }.bad("id", "no row in shop_state")
 }
 
-/// A shop, with the row of what is in force there; `None` where it is none of those that are
-/// wanted. One of which nobody knows that may be.
-pub(crate) fn shop(
-    (model, state): (Model, Option<shop_state::Model>),
+/// What the columns of the two tables are called in a row of both.
+const SHOP: &str = "A_";
+const STATE: &str = "B_";
+
+/// Shops, each with what is in force there: rows for [`read`].
+pub(crate) fn with_states() -> SelectTwo<Entity, shop_state::Entity> {
+    Entity::find().find_also_related(shop_state::Entity)
+}
+
+/// Lane and id of the shop of a row of both tables.
+pub(crate) fn key(row: &QueryResult) -> Result<(i32, String), StoreError> {
+    let lane = row.try_get(SHOP, "lane").map_err(classify)?;
+    Ok((lane, row.try_get(SHOP, "id").map_err(classify)?))
+}
+
+/// A shop, with what is in force there; `None` where it is none of those that are wanted. A shop
+/// whose profile cannot be read is returned as damage, whatever is wanted.
+pub(crate) fn read(
+    row: &QueryResult,
     is_wanted: impl Fn(&ShopId, &Profile) -> bool,
 ) -> Result<Option<Result<Shop, Damage>>, StoreError> {
-    let name = model.id.clone();
-    let (id, profile) = match profile(model) {
-        Err(StoreError::BadData { what }) => {
-            return Ok(Some(Err(Damage { item: StoredItem::Profile(name), what })));
-        }
-        profile => profile?,
+    let profile_of: ItemOf = |row| key(row).map(|(_, id)| StoredItem::Profile(id));
+    let state_of: ItemOf = |row| key(row).map(|(_, id)| StoredItem::State(id));
+    let (id, profile) = match read_part(row, SHOP, profile_of, profile)? {
+        Ok(profile) => profile,
+        Err(damage) => return Ok(Some(Err(damage))),
     };
     if !is_wanted(&id, &profile) {
         return Ok(None);
     }
-    match state.ok_or_else(|| no_state(&name)).and_then(ShopState::try_from) {
-        Err(StoreError::BadData { what }) => {
-            Ok(Some(Err(Damage { item: StoredItem::State(name), what })))
+    let state_lane: Option<i32> = row.try_get(STATE, "lane").map_err(classify)?;
+    let state = match state_lane {
+        None => Err(no_state(id.as_str())),
+        Some(_) => {
+            Ok(read_part(row, STATE, state_of, |model: shop_state::Model| model.try_into())?)
         }
-        state => Ok(Some(Ok(Shop { id, profile, state: state? }))),
+    };
+    match state {
+        Err(StoreError::BadData { what }) => Ok(Some(Err(Damage { item: state_of(row)?, what }))),
+        state => Ok(Some(state?.map(|state| Shop { id, profile, state }))),
     }
 }
 
