@@ -206,8 +206,17 @@ impl Chunk {
     /// How many activations and releases have no outcome.
     #[must_use]
     pub fn open(&self) -> u32 {
-        let slots = self.activations.iter().chain(&self.releases);
-        u32::try_from(slots.filter(|slot| **slot == Slot::Open).count()).unwrap_or(u32::MAX)
+        self.open_slots().all()
+    }
+
+    /// How many slots of each phase have no outcome.
+    #[must_use]
+    pub fn open_slots(&self) -> OpenSlots {
+        let [activations, releases] = [&self.activations, &self.releases].map(|slots| {
+            let open = slots.iter().filter(|slot| **slot == Slot::Open).count();
+            u32::try_from(open).unwrap_or(u32::MAX)
+        });
+        OpenSlots { activations, releases }
     }
 
     /// What it lacks until the campaign is cleanly over here.
@@ -338,6 +347,32 @@ impl Chunk {
         if let Some(code) = code {
             self.details.push(Detail { phase, place: small_place, code, message });
         }
+    }
+}
+
+/// How many slots of a chunk have no outcome, by phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenSlots {
+    /// Of the activations.
+    pub activations: u32,
+    /// Of the releases.
+    pub releases: u32,
+}
+
+impl OpenSlots {
+    /// Of one phase.
+    #[must_use]
+    pub const fn of(self, phase: Phase) -> u32 {
+        match phase {
+            Phase::Activation => self.activations,
+            Phase::Release => self.releases,
+        }
+    }
+
+    /// Of both.
+    #[must_use]
+    pub const fn all(self) -> u32 {
+        self.activations.saturating_add(self.releases)
     }
 }
 

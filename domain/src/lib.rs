@@ -44,7 +44,9 @@ pub mod service;
 pub use batch::{Batch, Loaded, LoadedShop, Receipt, ReceiptEntry, judge_batch};
 pub use campaign::{Campaign, CampaignError, CampaignState, Command, Draft};
 pub use cause::{ActiveCause, Causes, Effect, Origin, ReleasedCause};
-pub use chunk::{CHUNK_SHOPS, Chunk, Detail, Lacking, ShopList, Slot, Tally, lost_chunks};
+pub use chunk::{
+    CHUNK_SHOPS, Chunk, Detail, Lacking, OpenSlots, ShopList, Slot, Tally, lost_chunks,
+};
 pub use correlation::{Attempt, MAX_SHOPS, Nonce, Phase, Ticket};
 pub use damage::{Damage, Found, StoredItem};
 pub use import::{

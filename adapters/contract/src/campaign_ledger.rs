@@ -6,8 +6,8 @@ use catchment_domain::Phase::{Activation, Release};
 use catchment_domain::Status::{Applied, Expired, Rejected, Superseded, Unchanged};
 use catchment_domain::ports::{Answer, CommandError, OutcomeFilter, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Code, Command, Damage, Draft, Lane, Nonce, Position,
-    RepairTerms, Revision, ShopId, Slot, Status, StoredItem,
+    Attempt, Campaign, CampaignState, Chunk, Code, Command, Damage, Draft, Lane, Nonce, OpenSlots,
+    Position, RepairTerms, Revision, ShopId, Slot, Status, StoredItem,
 };
 
 use crate::requester::{LEASE, Requester, answer};
@@ -254,6 +254,11 @@ pub async fn record_goes_by_the_rules(harness: &dyn StoreHarness) {
     assert_eq!(get(&store, &sent).await.state, CampaignState::Ended);
 }
 
+/// What is open of a chunk, by phase.
+const fn left_open(activations: u32, releases: u32) -> OpenSlots {
+    OpenSlots { activations, releases }
+}
+
 /// Answers that are recorded while a campaign is ended: neither undoes the other.
 pub async fn record_and_an_end_agree(harness: &dyn StoreHarness) {
     let store = harness.store();
@@ -322,7 +327,10 @@ pub async fn damaged_outcomes_stand_alone(harness: &dyn StoreHarness) {
     check_named(&marked.damaged, &[&item]);
     let answers = [(0, 0), (0, 1), (1, 2)].map(|at| answer(&sent, Activation, at, Applied));
     let recorded = requester.record(&sent, &answers).await;
-    assert_eq!((recorded.counted, recorded.open), (1, vec![(sent.name.revision, 1, 0)]));
+    assert_eq!(
+        (recorded.counted, recorded.open),
+        (1, vec![(sent.name.revision, 1, left_open(0, 0))])
+    );
     check_named(&recorded.damaged, &[&item]);
     assert_eq!(get(&store, &sent).await.state, CampaignState::Sending { open: 2 });
     // Nobody knows what of it would have to be released.
@@ -390,7 +398,7 @@ async fn check_lost_is_not_run(requester: &mut Requester, campaign: &Campaign, l
     check_named(&marked.damaged, &[&item]);
     let answers = [(0, 0), (0, 1), (1, 2)].map(|at| answer(campaign, Activation, at, Applied));
     let recorded = requester.record(campaign, &answers).await;
-    assert_eq!(recorded.open, [(campaign.name.revision, 1 - lost, 0)]);
+    assert_eq!(recorded.open, [(campaign.name.revision, 1 - lost, left_open(0, 0))]);
     check_named(&recorded.damaged, &[&item]);
 }
 
@@ -448,7 +456,7 @@ pub async fn record_is_seen_by_all(harness: &dyn StoreHarness) {
     let recorded = requester.record(&sent, &answers).await;
     let state = CampaignState::Sending { open: 1 };
     assert_eq!(recorded.counted, 2);
-    assert_eq!(recorded.open, [(revision, 0, 1), (revision, 1, 0)]);
+    assert_eq!(recorded.open, [(revision, 0, left_open(1, 0)), (revision, 1, left_open(0, 0))]);
     assert_eq!(recorded.campaigns.iter().map(|c| c.state).collect::<Vec<_>>(), [state]);
     for store in [Some(store), harness.reopened().await].into_iter().flatten() {
         assert_eq!(get(&store, &sent).await.state, state);

@@ -287,7 +287,7 @@ async fn record_campaign(
             counted += u32::from(chunk.record(&campaign, answer.ticket, &answer.outcome));
         }
         let now = chunk.lacking();
-        recorded.open.push((revision, chunk.number, now.open));
+        recorded.open.push((revision, chunk.number, chunk.open_slots()));
         if 0 < counted {
             recorded.counted += counted;
             after = after.recorded(before, now);

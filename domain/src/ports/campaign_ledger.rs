@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use crate::campaign::Campaign;
-use crate::chunk::{Chunk, ShopList};
+use crate::chunk::{Chunk, OpenSlots, ShopList};
 use crate::correlation::{Attempt, Phase, Ticket};
 use crate::damage::{Damage, Found};
 use crate::lane::{Lane, Position};
@@ -51,7 +51,7 @@ pub struct Recorded {
     /// The campaigns that were touched, as they are now.
     pub campaigns: Vec<Campaign>,
     /// For each chunk that was touched (campaign, number), how many slots are open now.
-    pub open: Vec<(Revision, u32, u32)>,
+    pub open: Vec<(Revision, u32, OpenSlots)>,
     /// What was damaged, so that answers did not count.
     pub damaged: Vec<Damage>,
 }

@@ -296,7 +296,7 @@ impl Leased {
             if let Some((lane, count)) = sending.and_then(|s| s.answered(number, open, now)) {
                 self.window.answered(lane, count, now);
             }
-            if open == 0 {
+            if open.all() == 0 {
                 self.lists.drop_shops(revision, number);
                 self.damages.mended(revision, number);
             }

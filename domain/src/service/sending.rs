@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::campaign::{Campaign, CampaignState};
-use crate::chunk::{Chunk, ShopList, Slot};
+use crate::chunk::{Chunk, OpenSlots, ShopList, Slot};
 use crate::correlation::{Attempt, Phase, Ticket};
 use crate::lane::Lane;
 use crate::ports::ChunkSummary;
@@ -65,7 +65,7 @@ struct UnderWay {
     lane: Lane,
     /// How many requests have no answer.
     requests: u32,
-    /// How many slots are open.
+    /// How many slots of the phase that is sent are open.
     open: u32,
     /// How many of them no request was sent for.
     unsent: u32,
@@ -237,12 +237,12 @@ impl Sending {
         let unsent = rest.map_or(0, |from| {
             let open = open_from(chunk.slots(phase), from);
             self.put_back(Due { from, open, ..due });
-            open_from(chunk.activations(), from) + open_from(chunk.releases(), from)
+            open
         });
         // INVARIANT: a chunk has at most 2,000 shops.
         let count = u32::try_from(requests.len()).unwrap_or(u32::MAX);
         let before = self.under_way.get(&due.number).map_or(0, |before| before.requests);
-        let (lane, open) = (due.lane, chunk.open());
+        let (lane, open) = (due.lane, chunk.open_slots().of(phase));
         let under_way = UnderWay { lane, requests: before.saturating_add(count), open, unsent };
         if 0 < open {
             self.under_way.insert(due.number, under_way);
@@ -282,12 +282,16 @@ impl Sending {
     /// So many slots of a chunk are open now. Returns how many of its requests were answered,
     /// and their lane; `None` for replies that came twice: they are no sign that the open ones
     /// are on their way.
+    ///
+    /// Only slots of the phase that is sent count: a release that is answered also closes an open
+    /// activation.
     pub(crate) fn answered(
         &mut self,
         number: u32,
-        open: u32,
+        open: OpenSlots,
         now: Timestamp,
     ) -> Option<(Lane, u32)> {
+        let open = open.of(self.part().0);
         let under_way = self.under_way.get_mut(&number)?;
         let UnderWay { lane, requests, unsent, .. } = *under_way;
         let left = open.saturating_sub(unsent).min(requests);
@@ -359,4 +363,113 @@ const fn is_backwards(campaign: &Campaign) -> bool {
 fn open_from(slots: &[Slot], from: usize) -> u32 {
     let open = slots.iter().skip(from).filter(|slot| **slot == Slot::Open).count();
     u32::try_from(open).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::correlation::Nonce;
+    use crate::outcome::{Outcome, Status};
+    use crate::revision::{CampaignId, CampaignRef};
+    use crate::shop::ShopId;
+    use crate::time::Deadline;
+
+    const NOW: Timestamp = Timestamp::from_millis(0);
+    const LANE: Lane = Lane(3);
+
+    fn campaign(state: CampaignState) -> Campaign {
+        Campaign {
+            name: CampaignRef { revision: Revision(7), id: CampaignId(Uuid::nil()) },
+            nonce: Nonce::from_random(42),
+            kind: "rider_shortage".parse().unwrap(),
+            limit: "3km".parse().unwrap(),
+            reason: String::new(),
+            shops: 4,
+            created_at: NOW,
+            timeout: Duration::from_mins(1),
+            until: None,
+            replaces: None,
+            replaced_by: None,
+            reply_lane: None,
+            attempt: Attempt::FIRST,
+            deadline: Deadline::at(NOW),
+            state,
+            unreleased: 0,
+        }
+    }
+
+    fn summary(number: u32, open: u32) -> ChunkSummary {
+        ChunkSummary { number, lane: LANE, first: 4 * number, shops: 4, open }
+    }
+
+    fn sending(state: CampaignState, chunks: &[ChunkSummary], lost: &[u32]) -> Sending {
+        Sending::new(campaign(state), chunks, lost.iter().copied().collect(), NOW)
+    }
+
+    /// The numbers of the chunks of the lane, in the order in which they are sent.
+    fn queued(sending: &Sending) -> Vec<u32> {
+        let queues = sending.lanes.values().flat_map(|in_lane| &in_lane.queue);
+        queues.map(|due| due.number).collect()
+    }
+
+    #[test]
+    fn each_answer_to_a_request_that_was_sent_counts_once() {
+        use Slot::{Closed, Idle, Open};
+        let applied = Closed(Status::Applied);
+        let (activation, release) =
+            (CampaignState::Sending { open: 4 }, CampaignState::Ending { open: 8 });
+        // (state, activations, releases, requests)
+        for (state, activations, releases, requests) in [
+            (activation, [Open; 4], [Idle; 4], 4),
+            (activation, [Open, applied, Open, applied], [Idle; 4], 2),
+            (release, [applied; 4], [Open; 4], 4),
+            // Each release that is answered closes an open activation, too.
+            (release, [Open; 4], [Open; 4], 4),
+            (release, [Open, applied, Open, applied], [applied, Open, Open, Open], 3),
+        ] {
+            let (activations, releases) = (activations.to_vec(), releases.to_vec());
+            let sent = Some(Attempt::FIRST);
+            let mut chunk = Chunk::restore((0, LANE, 0), sent, activations, releases, Vec::new());
+            let mut sending = sending(state, &[summary(0, chunk.open())], &[]);
+            let (_, due) = sending.next(LANE).unwrap();
+            sending.take(LANE, 1);
+            let shops: ShopList =
+                ["a", "b", "c", "d"].map(|id| id.parse::<ShopId>().unwrap()).into_iter().collect();
+            let sent = sending.begin(due, 100, (&chunk, Some(&shops)), NOW);
+            assert_eq!(sent.len(), requests, "{chunk:?}");
+            for request in sent {
+                let ticket = Ticket::read(request.id).unwrap();
+                let (status, code) = (Status::Applied, None);
+                let outcome = Outcome { status, code, detail: None, standing: None, repeat: false };
+                assert!(chunk.record(&sending.campaign, ticket, &outcome));
+                let answered = sending.answered(0, chunk.open_slots(), NOW);
+                assert_eq!(answered, Some((LANE, 1)), "{chunk:?}");
+                assert_eq!(sending.answered(0, chunk.open_slots(), NOW), None, "it came twice");
+            }
+            assert_eq!(sending.under_way().count(), 0);
+        }
+    }
+
+    #[test]
+    fn lost_chunks_wait_until_they_are_there_again() {
+        let state = CampaignState::Sending { open: 8 };
+        let mut sending = sending(state, &[summary(1, 4)], &[0, 2]);
+        assert_eq!(queued(&sending), [1]);
+        assert!(sending.has_lost() && !sending.is_set_aside());
+        sending.take(LANE, 1);
+        assert!(sending.is_set_aside());
+        // What stood in the queue before is not queued again.
+        assert_eq!(sending.find(&[summary(1, 4)], NOW), []);
+        assert_eq!(sending.find(&[summary(0, 4), summary(1, 4)], NOW), [0]);
+        assert_eq!(queued(&sending), [0]);
+        assert!(sending.has_lost());
+        // Nothing is open there, so nothing is sent.
+        assert_eq!(sending.find(&[summary(0, 4), summary(2, 0)], NOW), [2]);
+        assert_eq!(queued(&sending), [0]);
+        assert!(!sending.has_lost() && !sending.is_set_aside());
+    }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Damage, Found, Phase, Position, ReplyLane, Revision,
-    ShopList, Timestamp,
+    Attempt, Campaign, CampaignState, Chunk, Damage, Found, OpenSlots, Phase, Position, ReplyLane,
+    Revision, ShopList, Timestamp,
 };
 
 use super::campaigns::StoredCampaign;
@@ -176,7 +176,11 @@ impl Tables {
 impl StoredCampaign {
     /// Enters answers in a chunk. Returns how many counted and how many slots are open then;
     /// `None` where there is no such chunk.
-    fn record(&mut self, number: u32, answers: &[&Answer]) -> Option<Result<(u32, u32), Damage>> {
+    fn record(
+        &mut self,
+        number: u32,
+        answers: &[&Answer],
+    ) -> Option<Result<(u32, OpenSlots), Damage>> {
         let damaged = self.chunks.get(number as usize).map(|chunk| self.outcomes(chunk).err())?;
         if let Some(damage) = self.read().err().or(damaged) {
             return Some(Err(damage));
@@ -190,7 +194,7 @@ impl StoredCampaign {
         }
         let now = chunk.lacking();
         *campaign = campaign.clone().recorded(before, now);
-        Some(Ok((counted, now.open)))
+        Some(Ok((counted, chunk.open_slots())))
     }
 }
 
