@@ -16,7 +16,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue, Condition, ConnectionTrait, EntityT
 use crate::campaign_rows::{self, undamaged};
 use crate::entity::{campaign, campaign_chunk, campaign_list};
 use crate::error::{classify, stored};
-use crate::retry::while_busy;
+use crate::retry::while_busy_or_locked;
 use crate::store::{SeaOrmStore, highest_mark, next_revision};
 
 #[async_trait]
@@ -31,7 +31,7 @@ impl CampaignRepository for SeaOrmStore {
         }
         let shops = u32::try_from(shops).ok().filter(|shops| *shops <= MAX_SHOPS);
         let shops = shops.ok_or(CampaignError::TooManyShops)?;
-        while_busy(|| self.try_add(draft, shops, &plan)).await
+        while_busy_or_locked(|| self.try_add(draft, shops, &plan)).await
     }
 
     async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError> {
@@ -47,7 +47,7 @@ impl CampaignRepository for SeaOrmStore {
         revision: Revision,
         command: Command,
     ) -> Result<Campaign, CommandError> {
-        while_busy(|| self.try_command(revision, command)).await
+        while_busy_or_locked(|| self.try_command(revision, command)).await
     }
 
     async fn tallies(&self, revision: Revision) -> Result<Found<Tallies>, StoreError> {

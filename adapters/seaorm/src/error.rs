@@ -54,6 +54,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether another attempt may succeed at once.
+    pub(crate) const fn is_of_a_moment(self) -> bool {
+        matches!(self, Self::Busy | Self::Duplicate)
+    }
+
     /// What a failure is about.
     pub(crate) fn of(error: &DbErr) -> Self {
         match error {

@@ -14,7 +14,32 @@ const ATTEMPTS: u32 = 4;
 
 /// Runs a whole transaction, and again a few times while others are in its way: those that
 /// write the same rows, in any order. It was rolled back then, so nothing happens twice.
-pub(crate) async fn while_busy<T, E, F>(mut attempt: impl FnMut() -> F) -> Result<T, E>
+///
+/// Rows that stayed locked for the whole `lock_timeout` are reported at once. A service tries again
+/// by itself, and must name what holds it up, give a lane away or end in the meantime.
+pub(crate) async fn while_busy<T, E, F>(attempt: impl FnMut() -> F) -> Result<T, E>
+where
+    E: MayBeBusy,
+    F: Future<Output = Result<T, E>>,
+{
+    while_in_the_way(attempt, |failure| failure.is_of_a_moment()).await
+}
+
+/// As [`while_busy`], and also while rows stay locked: for commands, which end with what they are
+/// told, and so wait until a frozen process is evicted.
+pub(crate) async fn while_busy_or_locked<T, E, F>(attempt: impl FnMut() -> F) -> Result<T, E>
+where
+    E: MayBeBusy,
+    F: Future<Output = Result<T, E>>,
+{
+    while_in_the_way(attempt, |failure| failure.is_of_a_moment() || failure == Failure::Locked)
+        .await
+}
+
+async fn while_in_the_way<T, E, F>(
+    mut attempt: impl FnMut() -> F,
+    is_tried_again: impl Fn(Failure) -> bool,
+) -> Result<T, E>
 where
     E: MayBeBusy,
     F: Future<Output = Result<T, E>>,
@@ -22,7 +47,7 @@ where
     let mut number = 1;
     loop {
         match attempt().await {
-            Err(error) if number < ATTEMPTS && error.is_busy() => {
+            Err(error) if number < ATTEMPTS && error.in_the_way().is_some_and(&is_tried_again) => {
                 tokio::time::sleep(pause(number)).await;
                 number += 1;
             }
@@ -39,33 +64,33 @@ fn pause(attempt: u32) -> Duration {
 
 /// An error that may say that others are in the way.
 pub(crate) trait MayBeBusy {
-    /// Whether another attempt may succeed at once.
-    fn is_busy(&self) -> bool;
+    /// What is in the way, and may be gone later.
+    fn in_the_way(&self) -> Option<Failure>;
 }
 
 impl MayBeBusy for DbErr {
-    fn is_busy(&self) -> bool {
-        matches!(Failure::of(self), Failure::Busy | Failure::Locked | Failure::Duplicate)
+    fn in_the_way(&self) -> Option<Failure> {
+        Some(Failure::of(self))
     }
 }
 
 impl MayBeBusy for StoreError {
-    fn is_busy(&self) -> bool {
+    fn in_the_way(&self) -> Option<Failure> {
         match self {
+            Self::Unavailable(source) if source.is::<ChangedMeanwhile>() => Some(Failure::Busy),
             Self::Unavailable(source) => {
-                source.is::<ChangedMeanwhile>()
-                    || source.downcast_ref().is_some_and(|it: &InTheWay| it.source.is_busy())
+                source.downcast_ref().and_then(|it: &InTheWay| it.source.in_the_way())
             }
-            Self::Fenced | Self::BadData { .. } | Self::Refused { .. } => false,
+            Self::Fenced | Self::BadData { .. } | Self::Refused { .. } => None,
         }
     }
 }
 
 impl MayBeBusy for CommandError {
-    fn is_busy(&self) -> bool {
+    fn in_the_way(&self) -> Option<Failure> {
         match self {
-            Self::Store(error) => error.is_busy(),
-            Self::Campaign(_) => false,
+            Self::Store(error) => error.in_the_way(),
+            Self::Campaign(_) => None,
         }
     }
 }

@@ -15,7 +15,7 @@ use sea_orm::{
 use crate::entity::{import_receipt, shop};
 use crate::error::{classify, stored};
 use crate::pages::Pages;
-use crate::retry::{check_written, while_busy};
+use crate::retry::{check_written, while_busy_or_locked};
 use crate::store::{SeaOrmStore, next_revision};
 
 /// How many receipts of imports go with one that is added, from the oldest, where they are old
@@ -90,7 +90,7 @@ impl ShopRepository for SeaOrmStore {
     }
 
     async fn take_revision(&self) -> Result<Revision, StoreError> {
-        while_busy(|| self.try_take_revision()).await
+        while_busy_or_locked(|| self.try_take_revision()).await
     }
 
     async fn import(
@@ -98,7 +98,7 @@ impl ShopRepository for SeaOrmStore {
         batch: &ImportBatch,
         terms: ImportTerms,
     ) -> Result<ImportReceipt, StoreError> {
-        while_busy(|| self.try_import(batch, terms)).await
+        while_busy_or_locked(|| self.try_import(batch, terms)).await
     }
 
     async fn import_receipts(
