@@ -381,6 +381,21 @@ impl Campaign {
         matches!(self.state, CampaignState::Sending { .. }) && self.replaced_by.is_none()
     }
 
+    /// Whether the requester of a reply lane may send requests of a phase and attempt.
+    ///
+    /// 1. The campaign is this lane's.
+    /// 2. It is in this attempt.
+    /// 3. Activations are sent while [they may be](Self::may_send_activations), releases while it
+    ///    is ending.
+    #[must_use]
+    pub fn may_send(&self, lane: ReplyLane, (phase, attempt): (Phase, Attempt)) -> bool {
+        let is_in_phase = match phase {
+            Phase::Activation => self.may_send_activations(),
+            Phase::Release => matches!(self.state, CampaignState::Ending { .. }),
+        };
+        self.reply_lane == Some(lane) && self.attempt == attempt && is_in_phase
+    }
+
     /// Why its activations do not count any more, where that is so.
     #[must_use]
     pub(crate) const fn over(&self) -> Option<Code> {
@@ -393,10 +408,18 @@ impl Campaign {
         }
     }
 
-    /// Whether it is time to end it.
+    /// Whether its time is over and it was not ended.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         !self.state.is_ending_or_ended() && self.until.is_some_and(|until| until <= now)
+    }
+
+    /// Whether it is time to end it: its time is over, or the campaign that took its place is
+    /// through. `successor` is that campaign, where there is one that can be read.
+    #[must_use]
+    pub fn is_to_be_ended(&self, successor: Option<&Self>, now: Timestamp) -> bool {
+        let is_replaced = successor.is_some_and(Self::is_through);
+        !self.state.is_ending_or_ended() && (is_replaced || self.is_over(now))
     }
 
     /// Whether another campaign may take its place.

@@ -90,6 +90,12 @@ pub enum Slot {
 }
 
 impl Slot {
+    /// Whether it was closed because the request took effect.
+    #[must_use]
+    pub const fn took_effect(self) -> bool {
+        matches!(self, Self::Closed(status) if status.took_effect())
+    }
+
     /// Whether it was closed without success, and may fare better anew.
     const fn has_failed(self) -> bool {
         matches!(self, Self::Closed(Status::Rejected | Status::Expired | Status::Failed))
@@ -253,10 +259,11 @@ impl Chunk {
         let Some(place) = place.filter(|_| known) else { return false };
         let slot = self.slots(ticket.phase).get(place).copied();
         let counts = match (slot, outcome.status) {
-            (
-                Some(Slot::Open | Slot::Closed(Status::Rejected | Status::Failed)),
-                Status::Applied | Status::Unchanged,
-            ) => true,
+            (Some(Slot::Open | Slot::Closed(Status::Rejected | Status::Failed)), status)
+                if status.took_effect() =>
+            {
+                true
+            }
             (Some(Slot::Open), Status::Superseded | Status::Rejected | Status::Expired) => {
                 ticket.attempt == campaign.attempt
             }

@@ -37,6 +37,12 @@ impl Status {
         Self::Failed,
     ];
 
+    /// Whether the request took effect, with a change of the radius or without.
+    #[must_use]
+    pub const fn took_effect(self) -> bool {
+        matches!(self, Self::Applied | Self::Unchanged)
+    }
+
     /// The word for it, everywhere.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

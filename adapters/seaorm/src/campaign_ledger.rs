@@ -107,7 +107,7 @@ impl SeaOrmStore {
         lock_held(connection, lease).await?;
         let Found { found: campaign, damaged } =
             campaign_rows::lock_one(connection, revision, LockType::KeyShare).await?;
-        if !campaign.is_some_and(|campaign| may_send(&campaign, lease, (phase, attempt))) {
+        if !campaign.is_some_and(|campaign| campaign.may_send(lease.lane, (phase, attempt))) {
             return Ok(Found { found: Vec::new(), damaged });
         }
         let mut chunks = campaign_rows::lock_chunks(connection, revision, numbers).await?;
@@ -247,15 +247,6 @@ async fn end(
     campaign_rows::update_chunks(connection, revision, &before, &after).await?;
     campaign_rows::update(connection, &ended).await?;
     Ok(Ok(ended))
-}
-
-/// Whether this part of a campaign may be sent by this requester.
-fn may_send(campaign: &Campaign, lease: &Lease, (phase, attempt): (Phase, Attempt)) -> bool {
-    let is_phase = match phase {
-        Phase::Activation => campaign.may_send_activations(),
-        Phase::Release => matches!(campaign.state, CampaignState::Ending { .. }),
-    };
-    is_phase && campaign.attempt == attempt && campaign.reply_lane == Some(lease.lane)
 }
 
 fn by_campaign(answers: &[(Revision, Answer)]) -> Answers<'_> {

@@ -2,8 +2,8 @@
 
 use catchment_domain::ports::{ChunkSummary, StoreError};
 use catchment_domain::{
-    Campaign, CampaignState, Chunk, Damage, Found, ReplyLane, Revision, ShopList, Slot, Status,
-    StoredItem, Timestamp, lost_chunks,
+    Campaign, CampaignState, Chunk, Damage, Found, ReplyLane, Revision, ShopList, StoredItem,
+    Timestamp, lost_chunks,
 };
 use sea_orm::sea_query::LockType;
 use sea_orm::{
@@ -79,16 +79,14 @@ pub(crate) async fn all(
     Ok(Found { found: found.into_values().collect(), damaged })
 }
 
-/// Whether a campaign's time is over, or it was replaced and its successor, which is one of
-/// these, is through.
+/// Whether it is time to end a campaign, whose successor is one of these.
 pub(crate) fn is_to_be_ended(
     campaign: &Campaign,
     campaigns: &BTreeMap<Revision, Campaign>,
     now: Timestamp,
 ) -> bool {
     let successor = campaign.replaced_by.and_then(|by| campaigns.get(&by));
-    let is_replaced = successor.is_some_and(Campaign::is_through);
-    !campaign.state.is_ending_or_ended() && (is_replaced || campaign.is_over(now))
+    campaign.is_to_be_ended(successor, now)
 }
 
 /// Locks those campaigns that are there, the oldest first, and returns them.
@@ -334,11 +332,9 @@ pub(crate) async fn affected(
 ) -> Result<HashSet<String>, StoreError> {
     let mut affected = HashSet::new();
     for chunk in chunks(connection, revision).await?.found {
-        let took_effect =
-            |slot: &Slot| matches!(slot, Slot::Closed(Status::Applied | Status::Unchanged));
         for (_, list) in lists(connection, revision, &[chunk.number]).await?.found {
             let shops = list.iter().zip(chunk.activations());
-            let shops = shops.filter(|(_, slot)| took_effect(slot));
+            let shops = shops.filter(|(_, slot)| slot.took_effect());
             affected.extend(shops.map(|(id, _)| id.to_owned()));
         }
     }

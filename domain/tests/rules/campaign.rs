@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use catchment_domain::{
     Attempt, Campaign, CampaignError, CampaignId, CampaignRef, CampaignState, Chunk, Code, Command,
-    Deadline, Lane, Nonce, Outcome, Phase, Revision, Slot, Status, Ticket, Timestamp,
+    Deadline, Lane, Nonce, Outcome, Phase, ReplyLane, Revision, Slot, Status, Ticket, Timestamp,
 };
 use uuid::Uuid;
 
@@ -251,6 +251,63 @@ fn a_state_says_what_may_happen_in_it() {
         let replaced = Campaign { replaced_by: Some(Revision(9)), ..campaign };
         assert!(!replaced.may_send_activations());
     }
+}
+
+#[test]
+fn a_campaign_is_ended_once_its_time_is_over_or_its_successor_is_through() {
+    let (sending, ending) = (Sending { open: 1 }, Ending { open: 1 });
+    // (state, whether its time is over, state of its successor, to be ended)
+    for (state, is_over, successor, expected) in [
+        (sending, false, None, false),
+        (sending, true, None, true),
+        (Settled, true, None, true),
+        (sending, false, Some(sending), false),
+        (sending, false, Some(Settled), true),
+        (Settled, false, Some(ending), false),
+        (Settled, false, Some(Ended), true),
+        (Settled, true, Some(sending), true),
+        (ending, true, Some(Settled), false),
+        (Ended, true, Some(Ended), false),
+    ] {
+        let until = Some(Timestamp::from_millis(if is_over { 50 } else { 51 }));
+        let campaign = Campaign { until, ..campaign(state) };
+        let successor = successor.map(self::campaign);
+        let is_to_be_ended =
+            campaign.is_to_be_ended(successor.as_ref(), Timestamp::from_millis(50));
+        assert_eq!(is_to_be_ended, expected, "{state}, over {is_over}, {successor:?}");
+    }
+}
+
+#[test]
+fn requests_are_sent_by_one_lane_in_the_present_phase_and_attempt() {
+    let of_lane = |state| Campaign { reply_lane: Some(ReplyLane(1)), ..campaign(state) };
+    let replaced = Campaign { replaced_by: Some(Revision(9)), ..of_lane(Sending { open: 1 }) };
+    // (campaign, may send activations, may send releases)
+    for (campaign, activations, releases) in [
+        (of_lane(Sending { open: 1 }), true, false),
+        (of_lane(Settled), false, false),
+        (of_lane(Ending { open: 1 }), false, true),
+        (of_lane(Ended), false, false),
+        (replaced, false, false),
+        (campaign(Sending { open: 1 }), false, false),
+        (campaign(Ending { open: 1 }), false, false),
+    ] {
+        for (phase, expected) in [(Phase::Activation, activations), (Phase::Release, releases)] {
+            let may_send =
+                |lane, attempt| campaign.may_send(ReplyLane(lane), (phase, Attempt(attempt)));
+            assert_eq!(may_send(1, 2), expected, "{phase:?}: {campaign:?}");
+            assert!(!may_send(0, 2) && !may_send(1, 1) && !may_send(1, 3));
+        }
+    }
+}
+
+#[test]
+fn what_was_applied_or_unchanged_took_effect() {
+    let took_effect = Status::ALL.into_iter().filter(|status| status.took_effect());
+    assert_eq!(took_effect.collect::<Vec<_>>(), [Applied, Unchanged]);
+    let slots = [Idle, Open].into_iter().chain(Status::ALL.map(Closed));
+    let took_effect = slots.filter(|slot| slot.took_effect());
+    assert_eq!(took_effect.collect::<Vec<_>>(), [Closed(Applied), Closed(Unchanged)]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use catchment_domain::Phase::{Activation, Release};
 use catchment_domain::ports::{Answer, StoreError};
 use catchment_domain::{
     Campaign, CampaignState, Change, Command, ImportBatch, Imported, Phase, Receipt, RequestRecord,
-    ShopId, ShopImport, Status, Ticket,
+    ShopId, ShopImport, Ticket,
 };
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -62,9 +62,7 @@ fn requests(from: u64, ids: &[ShopId], change: Change) -> Vec<RequestRecord> {
 /// Each request found its shop.
 fn check_all_took_effect(receipt: &Receipt) {
     let failed = receipt.entries.iter().map(|entry| (entry.outcome.status, entry.outcome.code));
-    let failed: Vec<_> = failed
-        .filter(|(status, _)| !matches!(status, Status::Applied | Status::Unchanged))
-        .collect();
+    let failed: Vec<_> = failed.filter(|(status, _)| !status.took_effect()).collect();
     let (count, all) = (failed.len(), receipt.entries.len());
     assert!(failed.is_empty(), "{count} of {all} did not take effect, the first {:?}", failed[0]);
 }

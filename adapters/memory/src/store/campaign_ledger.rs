@@ -78,8 +78,7 @@ impl CampaignLedger for MemoryStore {
             marked.damaged.push(damage);
             return Ok(marked);
         }
-        let is_of_lane = stored.campaign.reply_lane == Some(lease.lane);
-        if !is_of_lane || !may_send(&stored.campaign, phase, attempt) {
+        if !stored.campaign.may_send(lease.lane, (phase, attempt)) {
             return Ok(marked);
         }
         let named = stored.chunks.iter().filter(|chunk| numbers.contains(&chunk.number));
@@ -161,11 +160,10 @@ impl Tables {
         self.is_to_be_ended(campaign, now).then_some(effective)
     }
 
-    /// Whether a campaign's time is over, or it was replaced and its successor is through.
+    /// Whether it is time to end a campaign.
     pub(super) fn is_to_be_ended(&self, campaign: &Campaign, now: Timestamp) -> bool {
         let successor = self.successor(campaign).map(|successor| &successor.campaign);
-        let is_replaced = successor.is_some_and(Campaign::is_through);
-        !campaign.state.is_ending_or_ended() && (is_replaced || campaign.is_over(now))
+        campaign.is_to_be_ended(successor, now)
     }
 
     fn successor(&self, campaign: &Campaign) -> Option<&StoredCampaign> {
@@ -196,15 +194,6 @@ impl StoredCampaign {
         *campaign = campaign.clone().recorded(before, now);
         Some(Ok((counted, chunk.open_slots())))
     }
-}
-
-/// Whether requests of this part of a campaign may be sent now.
-fn may_send(campaign: &Campaign, phase: Phase, attempt: Attempt) -> bool {
-    campaign.attempt == attempt
-        && match phase {
-            Phase::Activation => campaign.may_send_activations(),
-            Phase::Release => matches!(campaign.state, CampaignState::Ending { .. }),
-        }
 }
 
 fn is_open_in(campaign: &Campaign, lane: ReplyLane) -> bool {

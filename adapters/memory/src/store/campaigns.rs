@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    CHUNK_SHOPS, Campaign, Chunk, Damage, Deadline, ShopCursor, ShopList, Slot, Status, StoredItem,
-    Tally,
+    CHUNK_SHOPS, Campaign, Chunk, Damage, Deadline, ShopCursor, ShopList, Slot, StoredItem, Tally,
 };
 
 use super::Tables;
@@ -104,9 +103,8 @@ impl StoredCampaign {
     pub(super) fn effective(&self) -> BTreeSet<String> {
         let slots = self.chunks.iter().flat_map(|chunk| chunk.activations().iter());
         let shops = self.lists.iter().flat_map(ShopList::iter);
-        let effective =
-            |slot: &Slot| matches!(slot, Slot::Closed(Status::Applied | Status::Unchanged));
-        shops.zip(slots).filter(|(_, slot)| effective(slot)).map(|(shop, _)| shop.into()).collect()
+        let effective = shops.zip(slots).filter(|(_, slot)| slot.took_effect());
+        effective.map(|(shop, _)| shop.into()).collect()
     }
 
     pub(super) fn tally<'a>(&'a self, slots: impl Fn(&'a Chunk) -> &'a [Slot]) -> Tally {

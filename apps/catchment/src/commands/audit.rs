@@ -102,11 +102,10 @@ async fn proofs(campaigns: &[Campaign], context: &Context) -> anyhow::Result<Pro
 impl Proof {
     fn add(&mut self, status: Status, repeat: bool, phase: Phase) {
         self.seen = true;
-        let is_effect = matches!(status, Status::Applied | Status::Unchanged);
-        if is_effect && repeat {
+        if status.took_effect() && repeat {
             self.repeated = self.repeated.or(Some(status));
         }
-        let took_effect = is_effect && !repeat;
+        let took_effect = status.took_effect() && !repeat;
         // A release that comes after its cause was dropped is unchanged again.
         let is_late_release =
             phase == Phase::Release && 0 < self.effects && status == Status::Unchanged;

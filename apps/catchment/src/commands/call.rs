@@ -5,9 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 use catchment_bootstrap::duration;
 use catchment_bootstrap::settings::Settings;
-use catchment_domain::{
-    Change, Code, DecidedBy, Limit, Radius, Reply, ShopId, Status, TriggerKind,
-};
+use catchment_domain::{Change, Code, DecidedBy, Limit, Radius, Reply, ShopId, TriggerKind};
 use clap::Args;
 use serde_json::json;
 
@@ -117,7 +115,7 @@ fn tell(reply: &Reply, output: Output) -> anyhow::Result<Ending> {
         }
         output.line(facts(&rows))?;
     }
-    if matches!(outcome.status, Status::Applied | Status::Unchanged) {
+    if outcome.status.took_effect() {
         return Ok(Ending::Done);
     }
     complain(&format!("{}: {}", outcome.status, outcome.message().unwrap_or("no reason given")));

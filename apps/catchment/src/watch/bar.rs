@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use catchment_domain::{Status, Timestamp};
+use catchment_domain::Timestamp;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Goal, Standing};
@@ -48,7 +48,7 @@ impl Bar {
         let mut message = format!("{} of {} answered", grouped(answered), grouped(all));
         // What went wrong comes first: the end of the line may be cut.
         for (status, count) in tally.iter() {
-            if !matches!(status, Status::Applied | Status::Unchanged) {
+            if !status.took_effect() {
                 let _ = write!(message, ", {} {status}", grouped(count.into()));
             }
         }

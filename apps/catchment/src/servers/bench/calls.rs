@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use catchment_domain::{Change, Status};
+use catchment_domain::Change;
 
 use crate::commands::Context;
 use crate::servers::calling::Calling;
@@ -73,7 +73,7 @@ impl Calls {
         let took = start.elapsed();
         let status = reply.outcome.status;
         ensure!(
-            matches!(status, Status::Applied | Status::Unchanged),
+            status.took_effect(),
             "a call was {status}: {}",
             reply.outcome.message().unwrap_or_default()
         );
