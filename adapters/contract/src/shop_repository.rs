@@ -12,7 +12,7 @@ use catchment_domain::{
 };
 use tokio::task::JoinSet;
 
-use crate::scene::{campaign, import, shop, shops_in};
+use crate::scene::{campaign, import, row, shop, shops_in};
 use crate::{Store, StoreHarness};
 
 pub use beside::{
@@ -114,11 +114,14 @@ pub async fn list_and_count_agree_with_the_scope(harness: &dyn StoreHarness) {
     }
 }
 
-/// Pages of any size hold every shop that can be read, and name the others once.
+/// Pages of any size hold every shop that can be read, and name the others once. An import brings
+/// back what a shop is.
 pub async fn damage_is_named_and_left_out(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 6).await;
-    let items = [0, 2, 5].map(|place: usize| StoredItem::State(ids[place].to_string()));
+    let name = |place: usize| ids[place].to_string();
+    let (state, profile) = (StoredItem::State, StoredItem::Profile);
+    let items = [state(name(0)), state(name(2)), profile(name(3)), profile(name(5))];
     for item in &items {
         harness.damage(item).await;
     }
@@ -131,12 +134,18 @@ pub async fn damage_is_named_and_left_out(harness: &dyn StoreHarness) {
             after = Some(ShopCursor::behind(&last.id, store.shops.lanes()));
             seen.extend(page.found.into_iter().map(|shop| shop.id));
         }
-        assert_eq!(seen, [1, 3, 4].map(|place: usize| ids[place].clone()), "pages of {limit}");
+        assert_eq!(seen, [1, 4].map(|place: usize| ids[place].clone()), "pages of {limit}");
         named.dedup();
         assert_eq!(named, items, "pages of {limit}");
     }
-    let got = store.shops.get(&ids[0]).await;
-    assert!(matches!(got, Err(StoreError::BadData { .. })), "{got:?}");
+    for place in [0, 3] {
+        let got = store.shops.get(&ids[place]).await;
+        assert!(matches!(got, Err(StoreError::BadData { .. })), "{got:?}");
+    }
+    import(&store, &[row(&ids[3]), row(&ids[5])]).await;
+    let list = store.shops.list(&Scope::everything(), None, 100).await.unwrap();
+    assert!(list.found.iter().map(|shop| &shop.id).eq([1, 3, 4, 5].map(|place| &ids[place])));
+    assert!(list.damaged.iter().map(|damage| &damage.item).eq(&items[..2]));
 }
 
 /// Regions and categories are those of the shops as they are now, each once, in order.

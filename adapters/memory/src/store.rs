@@ -20,13 +20,13 @@ use std::time::Duration;
 
 use catchment_domain::ports::{Clock, StoreError};
 use catchment_domain::{
-    CampaignRef, Lane, Lanes, LoadedShop, Profile, ReplyLane, Revision, Shop, ShopCursor, ShopId,
-    ShopState,
+    CampaignRef, Damage, Lane, Lanes, LoadedShop, Profile, ReplyLane, Revision, Shop, ShopCursor,
+    ShopId, ShopState, StoredItem,
 };
 
 pub use audit::LaneState;
 
-use campaigns::StoredCampaign;
+use campaigns::{StoredCampaign, damage};
 use lanes::LaneRow;
 use reply_lanes::ReplyLaneRow;
 
@@ -102,8 +102,9 @@ impl Tables {
 
     fn load(&self, key: &ShopCursor) -> Result<LoadedShop, StoreError> {
         let row = self.shops.get(key);
-        let state = row.map(|row| row.state(&key.id).cloned()).transpose()?;
-        Ok(LoadedShop::new(state))
+        let state = row.map(|row| row.state(&key.id).cloned()).transpose();
+        let bad = |Damage { what, .. }| StoreError::BadData { what };
+        Ok(LoadedShop::new(state.map_err(bad)?))
     }
 }
 
@@ -111,19 +112,21 @@ impl Tables {
 struct ShopRow {
     profile: Profile,
     state: ShopState,
-    /// Whether the state can be read. In memory nothing decays; see `MemoryStore::spoil`.
+    /// Whether the state cannot be read. In memory nothing decays; see `MemoryStore::spoil`.
     spoiled: bool,
+    /// Whether the profile cannot be read.
+    is_profile_spoiled: bool,
 }
 
 impl ShopRow {
-    fn state(&self, id: &ShopId) -> Result<&ShopState, StoreError> {
-        if self.spoiled {
-            return Err(StoreError::BadData { what: format!("the causes of shop `{id}`") });
-        }
-        Ok(&self.state)
+    fn state(&self, id: &ShopId) -> Result<&ShopState, Damage> {
+        if self.spoiled { Err(damage(StoredItem::State(id.to_string()))) } else { Ok(&self.state) }
     }
 
-    fn shop(&self, id: &ShopId) -> Result<Shop, StoreError> {
+    fn shop(&self, id: &ShopId) -> Result<Shop, Damage> {
+        if self.is_profile_spoiled {
+            return Err(damage(StoredItem::Profile(id.to_string())));
+        }
         let state = self.state(id)?.clone();
         Ok(Shop { id: id.clone(), profile: self.profile.clone(), state })
     }

@@ -120,7 +120,14 @@ impl MemoryStore {
         }
     }
 
-    /// Makes what is stored of a shop unreadable, as a damaged disk would. Every call that
+    /// Makes what a shop is unreadable, until it is imported again.
+    pub fn spoil_profile(&self, id: &ShopId) {
+        if let Some(row) = self.tables().shops.get_mut(&self.key(id)) {
+            row.is_profile_spoiled = true;
+        }
+    }
+
+    /// Makes what is in force at a shop unreadable, as a damaged disk would. Every call that
     /// needs it is then [`StoreError::BadData`](catchment_domain::ports::StoreError).
     pub fn spoil(&self, id: &ShopId) {
         if let Some(row) = self.tables().shops.get_mut(&self.key(id)) {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{
     Damage, Found, ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes,
-    Profile, Revision, Scope, Shop, ShopCursor, ShopId, StoredItem,
+    Profile, Revision, Scope, Shop, ShopCursor, ShopId,
 };
 
 use super::{MemoryStore, ShopRow, Tables};
@@ -19,7 +19,8 @@ impl ShopRepository for MemoryStore {
     }
 
     async fn get(&self, id: &ShopId) -> Result<Option<Shop>, StoreError> {
-        self.tables().shops.get(&self.key(id)).map(|row| row.shop(id)).transpose()
+        let shop = self.tables().shops.get(&self.key(id)).map(|row| row.shop(id)).transpose();
+        shop.map_err(|Damage { what, .. }| StoreError::BadData { what })
     }
 
     async fn list(
@@ -31,7 +32,8 @@ impl ShopRepository for MemoryStore {
         let tables = self.tables();
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         let shops = tables.shops.range::<ShopCursor, _>((after, Bound::Unbounded));
-        let shops = shops.filter(|(key, row)| scope.contains(&key.id, &row.profile));
+        let shops = shops
+            .filter(|(key, row)| row.is_profile_spoiled || scope.contains(&key.id, &row.profile));
         let mut page: Found<Vec<Shop>> = Found::default();
         for (key, row) in shops {
             if page.found.len() == limit {
@@ -39,10 +41,7 @@ impl ShopRepository for MemoryStore {
             }
             match row.shop(&key.id) {
                 Ok(shop) => page.found.push(shop),
-                Err(StoreError::BadData { what }) => {
-                    page.damaged.push(Damage { item: StoredItem::State(key.id.to_string()), what });
-                }
-                Err(error) => return Err(error),
+                Err(damage) => page.damaged.push(damage),
             }
         }
         Ok(page)
@@ -76,7 +75,8 @@ impl ShopRepository for MemoryStore {
         let number = tables.lane(lane)?.count_import();
         let mut entries = Vec::with_capacity(batch.rows().len());
         for (row, (state, standing)) in batch.rows().iter().zip(batch.apply(known, terms)) {
-            let stored = ShopRow { profile: row.profile.clone(), state, spoiled: false };
+            let profile = row.profile.clone();
+            let stored = ShopRow { profile, state, spoiled: false, is_profile_spoiled: false };
             tables.shops.insert(self.key(&row.id), stored);
             entries.push(ImportEntry { shop: row.id.clone(), standing });
         }

@@ -64,9 +64,8 @@ impl StoreHarness for StoreInMemory {
             StoredItem::Outcomes(revision, number) => {
                 self.store.spoil_outcomes(*revision, *number);
             }
-            StoredItem::Profile(shop) | StoredItem::State(shop) => {
-                self.store.spoil(&shop.parse().unwrap());
-            }
+            StoredItem::Profile(shop) => self.store.spoil_profile(&shop.parse().unwrap()),
+            StoredItem::State(shop) => self.store.spoil(&shop.parse().unwrap()),
         }
     }
 
