@@ -140,7 +140,7 @@ pub async fn counts_are_made_anew(harness: &dyn StoreHarness) {
             harness.damage(&item).await;
             let damaged = get(&store, revision).await;
             assert_ne!(damaged.state, before.state);
-            assert_eq!(found(&store).await, [item.clone()]);
+            assert_eq!(found(&store).await, std::slice::from_ref(&item));
             let expected = Repair::Mended(Mended::Counts { open, unreleased: 0 });
             for dry_run in [true, false] {
                 assert_eq!(get(&store, revision).await, damaged);

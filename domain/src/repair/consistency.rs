@@ -29,29 +29,19 @@ pub fn check_campaign(
     let (bad_chunks, bad_lists) = (numbers(&chunks.damaged), numbers(&lists.damaged));
     let (chunks, mut damages) = (chunks.found, chunks.damaged);
     damages.extend(lists.damaged);
-    let mut outlines: BTreeMap<u32, ChunkOutline> = BTreeMap::new();
+    let mut outlines = outlines(&chunks, &lists.found);
     for number in bad_chunks.iter().chain(&bad_lists) {
         outlines.entry(*number).or_default();
-    }
-    for (number, list) in &lists.found {
-        outlines.entry(*number).or_default().listed = u32::try_from(list.len()).ok();
-    }
-    for chunk in &chunks {
-        let outline = outlines.entry(chunk.number).or_default();
-        outline.shops = u32::try_from(chunk.len()).ok();
-        outline.first = Some(chunk.first);
     }
     let firsts = first_places(&outlines);
     let end = |(number, outline): (&u32, &ChunkOutline)| {
         let first = outline.first.or_else(|| firsts.get(number).copied());
-        (
-            *number,
-            first.zip(outline.listed.or(outline.shops)).map(|(first, of)| first.saturating_add(of)),
-        )
+        let shops = outline.listed.or(outline.shops);
+        (*number, first.zip(shops).map(|(first, shops)| first.saturating_add(shops)))
     };
     let ends = outlines.iter().map(end).collect();
-    let lost = campaign.map(|campaign| lost_chunks(campaign.shops, &ends)).unwrap_or_default();
-    let numbers: BTreeSet<u32> = outlines.keys().copied().chain(lost).collect();
+    let gone = campaign.map(|campaign| lost_chunks(campaign.shops, &ends)).unwrap_or_default();
+    let numbers: BTreeSet<u32> = outlines.keys().copied().chain(gone).collect();
     for number in numbers {
         let outline = outlines.get(&number).copied().unwrap_or_default();
         let (list, outcomes) =
@@ -80,6 +70,20 @@ pub fn check_campaign(
         damages.extend(check_counts(campaign, &chunks));
     }
     damages
+}
+
+/// What chunks and lists tell that can be read.
+fn outlines(chunks: &[Chunk], lists: &[(u32, ShopList)]) -> BTreeMap<u32, ChunkOutline> {
+    let mut outlines: BTreeMap<u32, ChunkOutline> = BTreeMap::new();
+    for (number, list) in lists {
+        outlines.entry(*number).or_default().listed = u32::try_from(list.len()).ok();
+    }
+    for chunk in chunks {
+        let outline = outlines.entry(chunk.number).or_default();
+        outline.shops = u32::try_from(chunk.len()).ok();
+        outline.first = Some(chunk.first);
+    }
+    outlines
 }
 
 /// What does not fit of a campaign of which every chunk can be read.

@@ -88,8 +88,8 @@ pub fn is_lane_listed(
     lane: Lane,
 ) -> bool {
     let has_no_gap = (0..).zip(chunks.keys()).all(|(expected, number)| expected == *number);
-    let counts = chunks.values().map(|chunk| chunk.count());
-    let count = counts.fold(Some(0_u32), |sum, count| sum?.checked_add(count?));
+    let mut counts = chunks.values().map(|chunk| chunk.count());
+    let count = counts.try_fold(0_u32, |sum, count| sum.checked_add(count?));
     let may_be_here = |chunk: &&ChunkOutline| chunk.lane.is_none_or(|other| other == lane);
     has_no_gap
         && shops.is_none_or(|shops| count == Some(shops))
