@@ -22,7 +22,7 @@ where
     E: MayBeBusy,
     F: Future<Output = Result<T, E>>,
 {
-    while_in_the_way(attempt, |failure| failure.is_of_a_moment()).await
+    while_in_the_way(attempt, Failure::is_of_a_moment).await
 }
 
 /// As [`while_busy`], and also while rows stay locked: for commands, which end with what they are

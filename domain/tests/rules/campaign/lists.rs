@@ -16,8 +16,9 @@ fn a_tally_tells_only_what_there_is() {
 
 #[test]
 fn chunks_are_lost_where_a_number_is_missing_or_shops_are_behind_the_last() {
+    type Ends<'a> = &'a [(u32, Option<u32>)];
     // (shops, number and end of each chunk that is there, lost)
-    let table: [(u32, &[(u32, Option<u32>)], &[u32]); 11] = [
+    let table: [(u32, Ends<'_>, &[u32]); 11] = [
         (5, &[(0, Some(2)), (1, Some(5))], &[]),
         (5, &[(1, Some(5))], &[0]),
         (5, &[(3, Some(5))], &[0, 1, 2]),
