@@ -165,10 +165,10 @@ macro_rules! store_suite {
             repairs {
                 damage_is_found,
                 mended_outcomes_are_asked_for_again,
-                mended_state_is_what_was_in_force,
                 counts_are_made_anew,
-                mending_twice_does_nothing_more,
+                mended_state_is_what_was_in_force,
                 shop_of_an_unknown_list_is_left,
+                mending_twice_does_nothing_more,
                 dry_run_changes_nothing,
                 what_cannot_be_mended_is_named,
             }

@@ -42,9 +42,7 @@ impl SeaOrmStore {
             let what = format!("nothing of lane {lane} was read in this topic and cluster");
             return Err(StoreError::Refused { what });
         }
-        let row = Row { table: "lane_state", key: &format_args!("lane {lane}") };
-        let applied = Position(row.number("applied_next", known.applied_next)?);
-        let epoch: u64 = row.number("epoch", known.epoch)?;
+        let (applied, epoch) = numbers(lane, &known)?;
         let next = applied.max(first);
         let mut resumed = known.into_active_model();
         resumed.epoch = ActiveValue::Set(stored(epoch.saturating_add(1)));
@@ -55,4 +53,11 @@ impl SeaOrmStore {
         transaction.commit().await?;
         Ok(next)
     }
+}
+
+/// What was applied of a lane, and its owner's epoch.
+fn numbers(lane: Lane, known: &lane_state::Model) -> Result<(Position, u64), StoreError> {
+    let row = Row { table: "lane_state", key: &format_args!("lane {lane}") };
+    let applied = row.number("applied_next", known.applied_next)?;
+    Ok((Position(applied), row.number("epoch", known.epoch)?))
 }

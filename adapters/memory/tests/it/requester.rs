@@ -200,9 +200,9 @@ async fn a_reply_that_comes_twice_does_not_postpone_what_is_sent_again() {
 async fn obstacle(keeper: &mut LaneKeeper, town: &Town) -> Obstacle {
     loop {
         match keeper.step().await.unwrap() {
-            Step::Pause { obstacle: Obstacle::LeasedByAnother, .. } => {}
+            Step::Worked | Step::Idle | Step::Pause { obstacle: Obstacle::LeasedByAnother, .. } => {
+            }
             Step::Pause { obstacle, .. } => return obstacle,
-            Step::Worked | Step::Idle => {}
         }
         town.clock.advance(TERMS.lease / 3);
     }

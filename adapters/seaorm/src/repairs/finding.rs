@@ -6,12 +6,11 @@ use catchment_domain::ports::StoreError;
 use catchment_domain::{Campaign, Damage, Revision, Scope, ShopState, StoredItem, check_campaign};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect,
-    QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
 
 use crate::campaign_rows::{self, missing};
-use crate::damaged::read_row;
+use crate::damaged::{ItemOf, read_row};
 use crate::entity::{campaign_chunk, campaign_list, shop, shop_state};
 use crate::error::{classify, stored};
 use crate::pages::Pages;
@@ -77,6 +76,9 @@ impl SeaOrmStore {
             .build(self.readers.get_database_backend());
         for orphan in self.readers.query_all_raw(orphans).await.map_err(classify)? {
             let read = |model: shop_state::Model| ShopState::try_from(model);
+            // An id that cannot be read is the empty text, as no shop's is.
+            let state_of: ItemOf =
+                |row| Ok(StoredItem::State(row.try_get("", "id").unwrap_or_default()));
             let read = read_row(&orphan, state_of, read)?;
             let id = orphan.try_get("", "id");
             damages.extend(id.map(|id| missing(StoredItem::Profile(id))));
@@ -84,12 +86,6 @@ impl SeaOrmStore {
         }
         Ok(damages)
     }
-}
-
-/// A row of the table of what is in force at shops. An id that cannot be read is none, as the
-/// empty text is.
-fn state_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
-    Ok(StoredItem::State(row.try_get("", "id").unwrap_or_default()))
 }
 
 /// The campaigns that have chunks. A number that cannot be read names none.

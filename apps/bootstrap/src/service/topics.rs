@@ -176,8 +176,10 @@ fn unreadable(error: &StoreError) -> ProcessError {
 mod tests {
     use super::*;
 
-    /// Looks, each with what is wrong with lanes by their numbers, and what is said after it.
-    fn check(mut said: Said, looks: &[(&[(u16, &str)], Option<&str>)]) {
+    /// What is wrong with lanes by their numbers, and what is said then.
+    type Look<'a> = (&'a [(u16, &'a str)], Option<&'a str>);
+
+    fn check(mut said: Said, looks: &[Look<'_>]) {
         for (found, reason) in looks {
             let found = found
                 .iter()

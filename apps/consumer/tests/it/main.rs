@@ -1,5 +1,10 @@
 //! The built consumer on real services: how it starts, works and ends.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a step that a test builds on must work")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a step that a test builds on must work"
+)]
 
 #[path = "../../../bootstrap/tests/service/built.rs"]
 mod built;

@@ -36,7 +36,7 @@ fn consumer(world: &World) -> Process {
 static REQUESTER: LazyLock<PathBuf> =
     LazyLock::new(|| built(program().with_file_name("requester")));
 
-/// The built command, with Kafka and PostgreSQL.
+/// The built command, with Kafka and `PostgreSQL`.
 static COMMAND: LazyLock<PathBuf> = LazyLock::new(|| built(program().with_file_name("catchment")));
 
 /// A requester and a consumer, which need not get ready.
