@@ -82,8 +82,8 @@ pub enum Unmendable {
     OfCampaign(Revision),
     /// Nothing else tells which shops they were.
     #[error(
-        "nothing else tells which shops they were: restore the row from a backup, or give its \
-         open shops up by `catchment campaign give-up {0}`"
+        "no other row tells which shops they were: restore the row from a backup; where its \
+         outcomes can be read, `catchment campaign give-up {0}` gives its open shops up"
     )]
     List(Revision),
     /// Which shops some chunk of a campaign holds, or where they stand in its list, is not known.
@@ -204,6 +204,13 @@ impl Trace {
         }
     }
 
+    /// Whether the campaign left the shop by another one's activation: its end asks for no release
+    /// there.
+    fn is_left_to_another(&self) -> bool {
+        let [_, release] = self.slots;
+        self.campaign.state.is_ending_or_ended() && release == Some(Slot::Idle)
+    }
+
     /// What a phase did, where it took effect: receipts tell it first, replies later.
     fn effect(&self, phase: Phase) -> Option<Effect> {
         let place = usize::from(phase == Phase::Release);
@@ -237,8 +244,9 @@ pub struct StateRemains {
 /// What is in force at a shop whose causes cannot be read, from the campaigns that know it.
 ///
 /// 1. A campaign has a released cause there where its release took effect, or the activation of
-///    the campaign that replaced it. It needs none where its deadline is not above `mark`: up to
-///    there no late request takes effect.
+///    the campaign that replaced it. Where its release is idle although it is ending or ended,
+///    that activation took effect, too, even if nothing else tells it any more. The campaign needs
+///    none where its deadline is not above `mark`: up to there no late request takes effect.
 /// 2. Otherwise, a campaign whose activation took effect has an active cause, with its limit and
 ///    the rank that its kind has now.
 /// 3. A base radius that is lost is the default one, and any import that names one is newer.
@@ -271,13 +279,15 @@ pub fn rebuild_state(
             let successor = traces.iter().find(|other| other.campaign.name.revision == by);
             successor?.effect(Phase::Activation)
         });
+        let activated = trace.effect(Phase::Activation);
+        let left = activated.filter(|_| trace.is_left_to_another());
         let revision = campaign.name.revision;
-        if let Some(effect) = trace.effect(Phase::Release).or(replaced) {
+        if let Some(effect) = trace.effect(Phase::Release).or(replaced).or(left) {
             let deadline = campaign.deadline;
             if mark < deadline {
                 state.released.push(ReleasedCause { campaign: revision, deadline, effect });
             }
-        } else if let Some(effect) = trace.effect(Phase::Activation) {
+        } else if let Some(effect) = activated {
             let Campaign { kind, limit, .. } = **campaign;
             let rank = policy.rank(kind).ok_or(Unmendable::Kind(kind))?;
             let origin = Origin::Campaign(revision);

@@ -135,6 +135,19 @@ fn a_release_or_a_successor_leaves_a_released_cause() {
     assert_eq!(revisions(&replaced), (vec![Origin::Campaign(Revision(2))], vec![1]));
     let refused = rebuilt(&[trace(&one, APPLIED, IDLE), trace(&two, REJECTED, IDLE)]);
     assert_eq!(revisions(&refused), (vec![Origin::Campaign(Revision(1))], vec![]));
+    for over in [CampaignState::Ending { open: 1 }, CampaignState::Ended] {
+        one.state = over;
+        for lost in [OPEN, SUPERSEDED, Slot::Closed(Status::Expired)] {
+            let forgotten = rebuilt(&[trace(&one, APPLIED, IDLE), trace(&two, lost, IDLE)]);
+            assert_eq!(revisions(&forgotten), (vec![], vec![1]), "{over:?} {lost:?}");
+        }
+        let alone = rebuilt(&[trace(&one, APPLIED, IDLE)]);
+        assert_eq!(revisions(&alone), (vec![], vec![1]), "without a row of its successor");
+        let failed = rebuilt(&[trace(&one, APPLIED, REJECTED)]);
+        assert_eq!(failed.active.len(), 1, "{over:?}: nobody released it");
+        let never = rebuilt(&[trace(&one, REJECTED, IDLE)]);
+        assert_eq!(revisions(&never), (vec![], vec![]), "{over:?}");
+    }
     let traces = [trace(&one, APPLIED, APPLIED)];
     let mark = one.deadline;
     let late = rebuild_state(StateRemains::default(), &traces, &terms(), mark).unwrap().0;
@@ -177,21 +190,26 @@ proptest! {
     /// neither, and the radius is what their narrowest limit says.
     #[test]
     fn prop_same_as_naive(
-        slots in proptest::collection::vec((slot(), slot(), 1_u32..9), 0..6),
+        slots in proptest::collection::vec((slot(), slot(), any::<bool>(), 1_u32..9), 0..6),
         shift in 0_usize..6,
     ) {
         let took_effect = |slot: &Slot| {
             matches!(slot, Slot::Closed(Status::Applied | Status::Unchanged))
         };
-        let mut traces: Vec<Trace> = (1..).zip(&slots).map(|(revision, (a, r, km))| {
-            trace(&campaign(revision, &format!("{km}km")), *a, *r)
+        let mut traces: Vec<Trace> = (1..).zip(&slots).map(|(revision, (a, r, is_over, km))| {
+            let mut campaign = campaign(revision, &format!("{km}km"));
+            if *is_over {
+                campaign.state = CampaignState::Ended;
+            }
+            trace(&campaign, *a, *r)
         }).collect();
         let places = traces.len().max(1);
         traces.rotate_left(shift % places);
         let state = rebuilt(&traces);
         let (mut radius, mut active, mut released) = (4_000, Vec::new(), Vec::new());
-        for (revision, (activation, release, km)) in (1..).zip(&slots) {
-            if took_effect(release) {
+        for (revision, (activation, release, is_over, km)) in (1..).zip(&slots) {
+            let is_left = *is_over && *release == IDLE && took_effect(activation);
+            if took_effect(release) || is_left {
                 released.push(revision);
             } else if took_effect(activation) {
                 active.push(Origin::Campaign(Revision(revision)));
