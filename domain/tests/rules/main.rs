@@ -8,5 +8,7 @@ mod campaign;
 mod judge;
 mod precedence;
 mod repair;
+mod requests;
 mod scope;
+mod terms;
 mod window;
