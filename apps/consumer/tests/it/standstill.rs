@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use catchment_bootstrap::SystemClock;
-use catchment_domain::ports::{CampaignRepository, Claim, ShopLedger, ShopRepository};
+use catchment_domain::ports::{CampaignRepository, Claim, ShopLedger, ShopRepository, StoreError};
 use catchment_domain::{Batch, CampaignState, Lane, Loaded, Position, RequestId, Revision, Scope};
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use uuid::Uuid;
@@ -70,6 +70,18 @@ fn another_owner(world: &World, store: &SeaOrmStore, up_to: Position) -> Batch {
     batch.up_to((up_to, RequestId(Uuid::now_v7())))
 }
 
+/// Applies as another owner, up to here. The consumer may claim the lane in between.
+fn apply_as_another(world: &World, store: &SeaOrmStore, up_to: Position) {
+    let nothing = |_: &Batch, _: &mut Loaded| Vec::new();
+    loop {
+        let batch = another_owner(world, store, up_to);
+        match world.runtime.block_on(store.apply(&batch, &nothing)) {
+            Err(StoreError::Fenced) => {}
+            applied => return drop(applied.unwrap()),
+        }
+    }
+}
+
 /// Waits until every shop of a campaign has an outcome, but for those of the lane.
 fn wait_until_others_are_done(world: &World, store: &SeaOrmStore, campaign: Revision) {
     let everything = Scope::everything();
@@ -106,9 +118,7 @@ fn a_lane_at_which_a_human_must_look_is_set_aside_and_the_others_go_on() {
     let _requester = world.request(&store);
     let mut consumer = consumer(&world);
     // As if the topic had been longer once: somebody applied what is not there.
-    let beyond = another_owner(&world, &store, Position(5_000));
-    let nothing = |_: &Batch, _: &mut Loaded| Vec::new();
-    world.runtime.block_on(store.apply(&beyond, &nothing)).unwrap();
+    apply_as_another(&world, &store, Position(5_000));
     let campaign = world.begin_campaign(&store);
     consumer.wait_until_it_says(
         "lanes: lane 2 is set aside, and a human must look: lane 2: the log ends",
@@ -132,9 +142,7 @@ fn a_partition_that_lost_its_end_stops_its_lane_alone_also_for_services_that_sta
     running.iter_mut().for_each(Process::wait_until_ready);
     let whole = world.begin_campaign(&store);
     world.wait_until_settled(&store, whole);
-    let beyond = another_owner(&world, &store, Position(5_000));
-    let nothing = |_: &Batch, _: &mut Loaded| Vec::new();
-    world.runtime.block_on(store.apply(&beyond, &nothing)).unwrap();
+    apply_as_another(&world, &store, Position(5_000));
     let of_requester = format!(
         "topics: a human must look: partition 2 of the topic `{}` was made again, or lost its end",
         world.kafka().requests_topic
