@@ -12,15 +12,12 @@ CATCHMENT_TEST_KAFKA and CATCHMENT_TEST_POSTGRES name the servers; `scripts/clie
 Python that runs this. Exit code 0 only if it passed.
 """
 
-import argparse
-import json
-import signal
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import command_line
 from deployment import Deployment, Failed
 
 MOST_TIMES_LIVE = 3
@@ -113,7 +110,8 @@ class Bloat:
             ),
         }
         for table, pruned_by in OTHERS.items():
-            self.figures[f"{table}: bytes"] = self.one(f"SELECT pg_total_relation_size(to_regclass('{table}'))")
+            size = f"SELECT pg_total_relation_size('{table}')"
+            self.figures[f"{table}: bytes"] = self.one(size)
             self.figures[f"{table}: pruned by"] = pruned_by
 
     def step(self, name, command, number, rest=0):
@@ -178,20 +176,7 @@ def row(name, seconds, cost, sizes, shops):
     )
 
 
-def parse():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shops", type=int, default=100_000)
-    parser.add_argument("--campaigns", type=int, default=20)
-    parser.add_argument("--consumers", type=int, default=2)
-    parser.add_argument("--binaries", type=Path, required=True, help="the folder of the programs")
-    parser.add_argument("--json", action="store_true", help="the last line is for programs")
-    return parser.parse_args()
-
-
-def main():
-    arguments = parse()
-    # SIGTERM ends this process like an error: what it started is ended and removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+def play(arguments):
     with tempfile.TemporaryDirectory(prefix="catchment-bloat-") as folder:
         with Deployment("bloat", arguments.binaries, Path(folder), arguments.consumers) as one:
             bloat = Bloat(one, arguments)
@@ -202,11 +187,9 @@ def main():
                 bloat.problems.append(str(problem))
     for what, value in bloat.figures.items():
         print(f"{what}: {value}", flush=True)
-    if arguments.json:
-        print(json.dumps(bloat.figures))
-    if bloat.problems:
-        sys.exit("\n".join(bloat.problems))
+    return bloat.figures, bloat.problems
 
 
 if __name__ == "__main__":
-    main()
+    options = command_line.parser(__doc__, shops=100_000, campaigns=20, consumers=2)
+    command_line.run(options.parse_args(), play)

@@ -1,7 +1,6 @@
 """Single calls over Kafka, at a steady pace, and how long each of them took."""
 
 import json
-import threading
 import time
 import uuid
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from datetime import datetime, timezone
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
+
+from background import Background
 
 
 @dataclass
@@ -19,35 +20,28 @@ class Call:
     status: str | None = None
 
 
-class Calls(threading.Thread):
+class Calls(Background):
     """Calls shops in turn inside `with`, and does not wait for a reply before the next call.
 
     Replies come to a topic that nobody else reads, so they hold up no requester.
     """
 
     def __init__(self, deployment, shops, per_second):
-        super().__init__(daemon=True)
+        super().__init__()
         self.shops = shops
         self.pause = 1 / per_second
         self.topic = deployment.requests
         self.reply_topic = f"{self.topic}.reply"
         created = deployment.admin.create_topics([NewTopic(self.reply_topic, 1, 1)])
         created[self.reply_topic].result()
-        # Only what is wrong is worth a line.
+        # The client logs errors alone.
         servers = {"bootstrap.servers": deployment.kafka, "log_level": 3}
         self.producer = caller(servers)
         self.replies = Consumer(servers | {"group.id": self.reply_topic})
         self.replies.assign([TopicPartition(self.reply_topic, 0, 0)])
         self.made = {}
-        self.stopped = threading.Event()
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        self.join()
+    def close(self):
         self.replies.close()
         self.producer.purge()
         self.producer.flush(1)

@@ -1,29 +1,23 @@
 """How far each lane was applied, from moment to moment."""
 
-import threading
 import time
 from bisect import bisect_right
+
+from background import Background
 
 # Seconds between two looks.
 EVERY = 0.25
 
 
-class Progress(threading.Thread):
+class Progress(Background):
     """Looks at the lanes inside `with`."""
 
     def __init__(self, deployment):
-        super().__init__(daemon=True)
+        super().__init__()
         self.session = deployment.connect()
         self.moments, self.positions = [], []
-        self.stopped = threading.Event()
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        self.join()
+    def close(self):
         self.session.close()
 
     def run(self):

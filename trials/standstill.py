@@ -12,18 +12,15 @@ CATCHMENT_TEST_KAFKA and CATCHMENT_TEST_POSTGRES name the servers; `scripts/clie
 Python that runs this. Exit code 0 only if every fault passed.
 """
 
-import argparse
 import contextlib
-import json
 import math
-import signal
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
+import command_line
 from calls import Calls, caller, percentile
 from deployment import LANES, Deployment, Failed
 from progress import Progress
@@ -81,19 +78,20 @@ def locked_lane(run):
 
 
 @contextlib.contextmanager
+def away(run, leave, come_back):
+    """A consumer is away, and its lanes stand still until its session is over."""
+    lanes = run.lanes_of(CONSUMER)
+    leave(CONSUMER)
+    yield Struck(lanes, SESSION)
+    come_back(CONSUMER)
+
+
 def frozen_consumer(run):
-    lanes = run.lanes_of(CONSUMER)
-    run.deployment.freeze(CONSUMER)
-    yield Struck(lanes, SESSION)
-    run.deployment.thaw(CONSUMER)
+    return away(run, run.deployment.freeze, run.deployment.thaw)
 
 
-@contextlib.contextmanager
 def killed_consumer(run):
-    lanes = run.lanes_of(CONSUMER)
-    run.deployment.kill(CONSUMER)
-    yield Struck(lanes, SESSION)
-    run.deployment.start(CONSUMER)
+    return away(run, run.deployment.kill, run.deployment.start)
 
 
 @contextlib.contextmanager
@@ -296,29 +294,15 @@ def play(name, arguments):
     return run.figures, [f"{name}: {problem}" for problem in run.problems]
 
 
-def parse():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shops", type=int, default=300_000)
-    parser.add_argument("--consumers", type=int, default=3)
-    parser.add_argument("--fault", action="append", choices=FAULTS, help="only this one")
-    parser.add_argument("--binaries", type=Path, required=True, help="the folder of the programs")
-    parser.add_argument("--json", action="store_true", help="the last line is for programs")
-    return parser.parse_args()
-
-
-def main():
-    arguments = parse()
-    # SIGTERM ends this process like an error: what it started is ended and removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+def play_all(arguments):
     figures, problems = {}, []
     for name in arguments.fault or FAULTS:
         figures[name], new = play(name, arguments)
         problems += new
-    if arguments.json:
-        print(json.dumps(figures))
-    if problems:
-        sys.exit("\n".join(problems))
+    return figures, problems
 
 
 if __name__ == "__main__":
-    main()
+    options = command_line.parser(__doc__, shops=300_000, consumers=3)
+    options.add_argument("--fault", action="append", choices=FAULTS, help="only this one")
+    command_line.run(options.parse_args(), play_all)

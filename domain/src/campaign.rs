@@ -415,7 +415,7 @@ impl Campaign {
     }
 
     /// Whether it is time to end it: its time is over, or the campaign that took its place is
-    /// through. `successor` is that campaign, where there is one that can be read.
+    /// through. `successor` is that campaign, or `None` if there is none or it cannot be read.
     #[must_use]
     pub fn is_to_be_ended(&self, successor: Option<&Self>, now: Timestamp) -> bool {
         let is_replaced = successor.is_some_and(Self::is_through);

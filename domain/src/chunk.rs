@@ -388,11 +388,11 @@ impl OpenSlots {
 /// `ends` holds every chunk that is stored by its number, and the place behind its last shop;
 /// `None` where that cannot be read.
 ///
-/// 1. Chunks are numbered from 0 without a gap, so every number below the highest is lost that is
-///    not stored.
-/// 2. Where the chunks end before the campaign's `shops` do, the number behind the highest is
-///    lost, too. How many are lost behind that one is not known.
-/// 3. No chunk is empty, so a number that is not below `shops` is none of this campaign's.
+/// 1. Chunks are numbered from 0 without a gap. A number below the highest that is not stored is
+///    lost.
+/// 2. If the chunks hold fewer shops than the campaign, the number behind the highest is lost, too.
+///    More may be lost behind it; their numbers are not known.
+/// 3. Every chunk holds a shop, so a number of `shops` or more is not of this campaign.
 #[must_use]
 pub fn lost_chunks(shops: u32, ends: &BTreeMap<u32, Option<u32>>) -> Vec<u32> {
     let highest = ends.range(..shops).next_back();

@@ -73,12 +73,12 @@ pub enum Obstacle {
         /// Why.
         source: Arc<ServiceError>,
     },
-    /// Replies are gone. Their requests are sent again, so no outcome is.
+    /// Replies are lost. Their requests are sent again, so no outcome is lost.
     #[error("reply lane {lane} lost replies, and what has no outcome is sent again")]
     RepliesLost {
         /// The lane.
         lane: ReplyLane,
-        /// What is gone of it.
+        /// Which replies are lost.
         source: LogError,
     },
 }

@@ -344,13 +344,14 @@ pub async fn damaged_outcomes_stand_alone(harness: &dyn StoreHarness) {
     assert_eq!(next.lease.position, Position(3));
 }
 
-/// Outcomes of which there is no row are named by every way to ask. Their campaign is not ended,
-/// neither by its time nor by a command, until they are mended: then every shop is released.
+/// A chunk has lost the row of its outcomes. Every query of the campaign names that chunk. Neither
+/// its time nor a command ends the campaign until a repair has mended the chunk. After that, the
+/// end releases every shop.
 pub async fn lost_outcomes_stand_alone(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = two_chunks(&store).await;
     let mut requester = Requester::of(&store, 0, 1).await;
-    // No number behind the last chunk tells that it is lost.
+    // Chunk 1 is the last one: no later number shows that it is missing.
     for (lost, is_answered) in [(0, true), (1, true), (0, false), (1, false)] {
         let until = Some(harness.now().saturating_add(Duration::from_secs(5)));
         let sent = store.campaigns.add(&Draft { until, ..draft(named(&ids)) }).await.unwrap();
@@ -402,7 +403,7 @@ async fn check_lost_is_not_run(requester: &mut Requester, campaign: &Campaign, l
     check_named(&recorded.damaged, &[&item]);
 }
 
-/// Whoever asks about a campaign is told which of its two chunks is lost.
+/// Checks that each query of a campaign names the chunk that is lost.
 async fn check_lost_is_told(store: &Store, revision: Revision, lost: u32) {
     let item = StoredItem::Outcomes(revision, lost);
     let chunks = store.campaign_ledger.chunks(revision).await.unwrap();

@@ -122,8 +122,8 @@ async fn answer_all(store: &Store, requester: &mut Requester, revision: Revision
     requester.record(&campaign, &answers).await;
 }
 
-/// A campaign whose counts are those of another day is counted anew: one that seemed settled asks
-/// for the rest, and one that seemed open is settled.
+/// The row of a campaign is older or newer than its chunks. A repair counts the chunks again. Then
+/// a campaign that seemed settled sends what is open, and one that seemed open is settled.
 pub async fn counts_are_made_anew(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;

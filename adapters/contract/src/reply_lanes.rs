@@ -113,7 +113,7 @@ pub async fn lease_of_another_lasting_log_is_refused(harness: &dyn StoreHarness)
     assert_eq!((next.epoch.0, next.position), (first.epoch.0 + 1, Position(5)));
 }
 
-/// Where a log lost its end, replies are read on from there by whoever has the lane.
+/// A reply log has lost its end. The lane goes back to that end, and its next holder reads from it.
 pub async fn lane_that_lost_its_end_goes_back(harness: &dyn StoreHarness) {
     let store = harness.store();
     let first = ask(&store, 1).await.unwrap();

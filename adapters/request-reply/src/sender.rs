@@ -7,7 +7,7 @@
 //!
 //! Credit stays below what the client buffers, because the client frees a message only after
 //! its report was heard. What it refuses nevertheless is offered again a little later. Calls
-//! share the credit so that those to partitions that take no messages leave room for the others.
+//! share the credit, so calls to partitions that take no messages leave room for other calls.
 //!
 //! A partition that takes no messages fails its own calls and no other. Only a client that is
 //! itself at fault is replaced by a new one. librdkafka 2.12.1 forgets every broker that is

@@ -147,7 +147,7 @@ fn first(consumer: &BaseConsumer<Quiet>, deadline: Instant) -> KafkaResult<First
     }
 }
 
-/// Whether the position that was asked for is not in the log, or not any more.
+/// Whether a fetch failed because its position is not in the log.
 pub(crate) fn is_out_of_range(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),

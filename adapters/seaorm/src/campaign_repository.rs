@@ -212,8 +212,8 @@ impl SeaOrmStore {
         Ok(plan)
     }
 
-    /// The numbers of a campaign's chunks that have a place at or behind `from`, in order; also of
-    /// those that are damaged so that nobody knows their places.
+    /// The numbers of a campaign's chunks that have a place at or behind `from`, in order. Damaged
+    /// chunks whose places are unknown are included.
     async fn chunks_behind(
         &self,
         revision: Revision,

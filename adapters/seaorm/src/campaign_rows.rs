@@ -131,8 +131,8 @@ pub(crate) async fn update(
 
 /// How many shops a campaign has; `None` where it is not there or cannot be read.
 ///
-/// Whoever reads its chunks too reads this first: one that is added in between has no chunk then,
-/// and all of them later.
+/// Call this before reading the campaign's chunks. A campaign that is stored between both reads
+/// then has no number of shops yet, so none of its chunks counts as lost.
 pub(crate) async fn shops(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -150,8 +150,8 @@ pub(crate) async fn shops(
     }
 }
 
-/// All chunks of a campaign of so many shops, in their order. Those of which there is no row are
-/// damaged; where it is not known how many shops there are, nobody knows which these are.
+/// All chunks of a campaign with this many shops, in order. A chunk without a row is damaged. If
+/// the number of shops is unknown, chunks without a row are not found.
 pub(crate) async fn all_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -162,7 +162,7 @@ pub(crate) async fn all_chunks(
     Ok(chunks)
 }
 
-/// Those chunks of a campaign of which there is a row, in their order.
+/// The chunks of a campaign that have a row, in order.
 pub(crate) async fn chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -198,8 +198,7 @@ pub(crate) async fn summaries(
     Ok(summaries)
 }
 
-/// Those of a campaign's chunks that have these numbers, in their order. Those of which there is no
-/// row are damaged.
+/// The chunks of a campaign with these numbers, in order. A chunk without a row is damaged.
 pub(crate) async fn some_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -241,8 +240,8 @@ async fn read_chunks(
     read_each(connection, query, outcomes_of, |model| Chunk::try_from(&model)).await
 }
 
-/// Names those chunks of a campaign of which there is no row. `number_and_end` of a chunk are its
-/// number and the place behind its last shop.
+/// Adds each chunk of a campaign that has no row to the damaged ones. `number_and_end` returns a
+/// chunk's number and the place behind its last shop.
 fn name_lost<T>(
     chunks: &mut Found<Vec<T>>,
     revision: Revision,
@@ -257,7 +256,7 @@ fn name_lost<T>(
     chunks.damaged.extend(items.map(missing));
 }
 
-/// Names those of these numbers of which there is no row.
+/// Adds each of these numbers that has no row to the damaged ones.
 fn name_missing<T>(
     found: &mut Found<Vec<T>>,
     numbers: &[u32],

@@ -1,5 +1,5 @@
-//! How far every lane was read, for those who compare that with the logs. A lane whose row cannot
-//! be read is named beside the others.
+//! How far the database has read every lane, to be compared with the logs. A lane whose row cannot
+//! be read is returned with its problem.
 
 use std::collections::BTreeMap;
 

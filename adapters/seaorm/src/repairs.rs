@@ -138,8 +138,8 @@ impl SeaOrmStore {
         Ok(Repair::Mended(Mended::Counts { open, unreleased }))
     }
 
-    /// Mends shops of a lane with its row in hand. Each of them is read again: what can be read
-    /// by now is left as it is.
+    /// Mends shops of a lane in one transaction that holds the lane's row. Reads each shop again,
+    /// and leaves it as it is if it can be read by now.
     async fn try_mend_states(
         &self,
         lane: Lane,
@@ -275,7 +275,7 @@ impl Ledger {
                 continue;
             };
             outlines.insert(number, outline_of(&row));
-            // A row of which not even the types are right holds no outcome that could be used.
+            // A row with a wrong column type holds no usable outcomes.
             let Ok(model) = campaign_chunk::Model::from_query_result(&row, "") else { continue };
             match Chunk::try_from(&model) {
                 Ok(chunk) => drop(chunks.insert(number, chunk)),

@@ -1,4 +1,4 @@
-//! Letting a lane go on at which a human has looked.
+//! Letting a lane go on after its partition has lost records.
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Lane, LogIdentity, Position};
@@ -11,11 +11,11 @@ use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
 impl SeaOrmStore {
-    /// Lets a lane of requests go on behind what was applied, whatever stands before that in its
-    /// log now, and never before `first`, where the log begins. Returns where.
+    /// Moves a request lane to the position behind the last request that was applied, or to
+    /// `first`, where its log begins, if that is higher. Returns that position.
     ///
-    /// What was applied and not answered is not answered any more. Whoever owns the lane claims it
-    /// again.
+    /// Requests that were applied and not answered stay without an answer. The present owner of
+    /// the lane is fenced, and claims the lane again.
     ///
     /// # Errors
     ///

@@ -23,8 +23,8 @@ pub struct StoreSettings {
     /// How many connections to a server write, and so how many lanes are applied side by side.
     /// A file has one.
     pub writers: NonZeroU32,
-    /// How long to wait for rows that another transaction has locked, before a service is told so.
-    /// What a command wants is tried again a few times.
+    /// How long a statement waits for rows that another transaction has locked. A service then
+    /// reports the lock; a command tries a few times more.
     pub lock_timeout: Duration,
     /// How long a statement may take on a server.
     pub statement_timeout: Duration,

@@ -22,8 +22,8 @@ enum News<'a> {
 }
 
 impl HeldUp {
-    /// Takes a step into account: says what holds the work up when that is something new that
-    /// lasts, and when it is over. What a human must look at, and what was lost, is said each time.
+    /// Logs an obstacle when it is new and lasts, and when it is over. Logs a lane that is set
+    /// aside, and replies that are lost, each time.
     pub fn note(&mut self, work: &str, step: &Step) {
         match step {
             Step::Pause { obstacle: obstacle @ Obstacle::SetAside { .. }, .. } => {

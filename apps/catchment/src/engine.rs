@@ -312,8 +312,8 @@ mod tests {
 
     const LANE: Lane = Lane(0);
 
-    /// How the work on the first of so many lanes ends, which belongs to another log, and what is
-    /// said of it meanwhile.
+    /// Works on this many lanes, of which the first belongs to another log. Returns how the work
+    /// ends, and the problem that is shown meanwhile.
     async fn worked(lanes: u16) -> (Result<(), ServiceError>, Option<(Lane, String)>) {
         let lanes = Lanes(NonZeroU16::new(lanes).unwrap());
         let hour = Duration::from_hours(1);

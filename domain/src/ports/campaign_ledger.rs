@@ -83,8 +83,8 @@ pub struct Recorded {
 ///   other campaigns of the lane go on.
 /// - `damaged_outcomes_stand_alone`: those of a chunk are named, nothing of it is marked or
 ///   recorded, and the other chunks go on. Its campaign is not ended meanwhile.
-/// - `lost_outcomes_stand_alone`: those of a chunk of which there is no row are damaged, too: every
-///   way to ask names them, and their campaign is neither ended nor commanded meanwhile.
+/// - `lost_outcomes_stand_alone`: a chunk without a row of outcomes is damaged, too. Every query of
+///   the campaign names it, and the campaign is neither ended nor commanded meanwhile.
 /// - `damaged_list_stands_alone`: the shops of a chunk are named, and the other chunks go on.
 /// - `record_is_seen_by_all`: tallies, outcomes and summaries agree with what was recorded.
 #[async_trait]

@@ -12,15 +12,15 @@ use crate::shop::ShopId;
 ///
 /// - `damage_is_found`: each damaged item once, in order, and each half of a shop or chunk whose
 ///   other half is not there.
-/// - `mended_outcomes_are_asked_for_again`: what is lost of a chunk is open as
-///   [`rebuild_chunk`](crate::rebuild_chunk) says, its campaign is counted anew, and finishes.
+/// - `mended_outcomes_are_asked_for_again`: lost outcomes of a chunk are open as
+///   [`rebuild_chunk`](crate::rebuild_chunk) says, its campaign is counted again, and finishes.
 /// - `counts_are_made_anew`: a campaign whose counts do not fit its chunks is found and counted
-///   anew, and then finishes, or is finished.
+///   again. What is open is then sent.
 /// - `mended_state_is_what_was_in_force`: a shop is what
 ///   [`rebuild_state`](crate::rebuild_state) says, with a receipt like that of an import.
-/// - `shop_of_an_unknown_list_is_left`: where the shops that a campaign has in a lane are not all
-///   known, no shop of that lane is mended, as [`is_lane_listed`](crate::is_lane_listed) and
-///   [`may_have_left_a_cause`](crate::may_have_left_a_cause) say; those of other lanes are.
+/// - `shop_of_an_unknown_list_is_left`: if the shops of a campaign in a lane are not all known, no
+///   shop of that lane is mended ([`is_lane_listed`](crate::is_lane_listed),
+///   [`may_have_left_a_cause`](crate::may_have_left_a_cause)). Shops of other lanes are mended.
 /// - `mending_twice_does_nothing_more`: what can be read is left as it is.
 /// - `dry_run_changes_nothing`: and says the same.
 /// - `what_cannot_be_mended_is_named`: a campaign, the shops of a chunk, and what a shop is.
@@ -44,8 +44,8 @@ pub trait Repairs: Send + Sync + 'static {
         terms: &RepairTerms,
     ) -> Result<Repair, StoreError>;
 
-    /// Mends what is in force at shops, a part of a lane at a time, and says what became of each,
-    /// in their order.
+    /// Mends what is in force at shops, a part of a lane at a time. Returns the result of each
+    /// shop, in the order of `shops`.
     async fn mend_states(
         &self,
         shops: &[ShopId],

@@ -38,7 +38,7 @@ pub struct Lease {
 ///   other is [`StoreError::Refused`].
 /// - `surrendered_lease_is_fenced`: whatever is done by a lease that was given back is
 ///   [`StoreError::Fenced`].
-/// - `lane_that_lost_its_end_goes_back`: whoever has the lane next reads on from there, too.
+/// - `lane_that_lost_its_end_goes_back`: the next holder of the lane reads from there, too.
 /// - `orphans_have_open_campaigns_and_no_lease`: lanes with something to do, and nobody to do it;
 ///   a damaged campaign is something to do: its requester names it.
 #[async_trait]

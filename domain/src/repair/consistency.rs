@@ -8,11 +8,11 @@ use crate::damage::{Damage, Found, StoredItem};
 use crate::repair::listing::{ChunkOutline, first_places};
 use crate::revision::Revision;
 
-/// Everything that is damaged of a campaign, whose chunks and lists are these: what could not be
-/// read, and what does not fit the rest.
+/// Returns all damage of a campaign with these chunks and lists: items that could not be read, and
+/// items that do not fit the others.
 ///
-/// 1. Each chunk, those too that [`lost_chunks`] names, has a list and outcomes.
-/// 2. Both are of as many shops.
+/// 1. Each chunk has a list and outcomes, also the chunks that [`lost_chunks`] names.
+/// 2. Both hold the same number of shops.
 /// 3. A chunk stands in the campaign's list where the one before it ends.
 /// 4. Where all of that holds, the chunks have as many shops as the campaign.
 /// 5. Where that holds, too, the campaign's counts are those of its chunks.
@@ -86,7 +86,7 @@ fn outlines(chunks: &[Chunk], lists: &[(u32, ShopList)]) -> BTreeMap<u32, ChunkO
     outlines
 }
 
-/// What does not fit of a campaign of which every chunk can be read.
+/// Compares the counts of a campaign with its chunks, which can all be read.
 fn check_counts(campaign: &Campaign, chunks: &[Chunk]) -> Option<Damage> {
     let revision = campaign.name.revision;
     let shops: usize = chunks.iter().map(Chunk::len).sum();

@@ -21,7 +21,7 @@ pub struct ChunkOutline {
 }
 
 impl ChunkOutline {
-    /// The same with what the chunk's list tells.
+    /// Adds the lane and the number of shops of the chunk's list.
     #[must_use]
     pub fn with_list(self, list: &ShopList, lanes: Lanes) -> Self {
         let shop = list.get(0).and_then(|id| id.parse().ok());
@@ -29,8 +29,7 @@ impl ChunkOutline {
         Self { lane, listed: u32::try_from(list.len()).ok(), ..self }
     }
 
-    /// How many shops it holds; `None` where nothing tells, or where list and outcomes tell
-    /// different numbers.
+    /// How many shops it holds; `None` if neither list nor outcomes are known, or if they differ.
     fn count(self) -> Option<u32> {
         agreed([self.listed, self.shops])
     }
@@ -41,7 +40,7 @@ impl ChunkOutline {
     }
 }
 
-/// What all tell that tell anything; `None` where they differ.
+/// The value on which all known values agree; `None` if they differ or none is known.
 fn agreed(told: impl IntoIterator<Item = Option<u32>>) -> Option<u32> {
     let mut told = told.into_iter().flatten();
     let first = told.next()?;
@@ -49,14 +48,14 @@ fn agreed(told: impl IntoIterator<Item = Option<u32>>) -> Option<u32> {
 }
 
 /// The place of each chunk's first shop in the campaign's list, by the number of the chunk. Up to
-/// three tell it:
+/// three sources give it:
 ///
 /// 1. The stored place, where it can be read.
 /// 2. The chunk before it, by its own place and how many shops it holds. Chunk 0 stands at 0.
 /// 3. Where the stored place cannot be read, the chunk behind it, by the place stored there and
 ///    how many shops this one holds.
 ///
-/// Where they differ, or none tells, the place is not known.
+/// If the sources differ, or there is none, the place is unknown.
 #[must_use]
 pub fn first_places(chunks: &BTreeMap<u32, ChunkOutline>) -> BTreeMap<u32, u32> {
     let mut firsts = BTreeMap::new();
@@ -74,8 +73,8 @@ pub fn first_places(chunks: &BTreeMap<u32, ChunkOutline>) -> BTreeMap<u32, u32> 
     firsts
 }
 
-/// Whether all shops that a campaign has in a lane are known, so that a shop that no list names
-/// is none of them. `shops` is how many shops the campaign has in all lanes.
+/// Whether all shops of a campaign in a lane are known. Then a shop of that lane that no list names
+/// is not a shop of the campaign. `shops` is the number of its shops in all lanes.
 ///
 /// 1. No chunk is lost: their numbers have no gap, and they hold as many shops as the campaign
 ///    has, where that can be read.
@@ -96,8 +95,8 @@ pub fn is_lane_listed(
         && chunks.values().filter(may_be_here).all(|chunk| chunk.is_listed())
 }
 
-/// Whether a campaign may have left a cause, active or released, at a shop of which only this is
-/// known: `mark` is the highest deadline that the shop's lane treated as passed.
+/// Whether a campaign may have left an active or released cause at a shop that may be in one of its
+/// unknown lists. `mark` is the highest deadline that the shop's lane treated as passed.
 ///
 /// It has left none where
 ///

@@ -222,8 +222,8 @@ impl LaneKeeper {
         self.lanes.get(&lane).is_some_and(|kept| kept.set_aside.is_some())
     }
 
-    /// Gives a lane back and leaves it alone for a while: what is wrong there must not hold up the
-    /// others. Where it was its own, another one is looked for at once.
+    /// Gives a lane back and tries it again after a while, so that its problem holds up no other
+    /// lane. If it was the requester's own lane, it takes another one at once.
     async fn set_aside(
         &mut self,
         lane: ReplyLane,
@@ -303,7 +303,7 @@ impl Round {
         match step {
             Step::Worked => self.worked = true,
             Step::Idle => {}
-            // What is said once must not be hidden behind what goes away by itself.
+            // These are logged once, so no passing obstacle may take their place.
             Step::Pause {
                 after,
                 obstacle: obstacle @ (Obstacle::SetAside { .. } | Obstacle::RepliesLost { .. }),

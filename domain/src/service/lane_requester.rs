@@ -1,6 +1,6 @@
 //! The requester's half: sends the requests of campaigns and records their outcomes.
 //!
-//! The order of deeds is: store that a chunk may be sent, send it; store outcomes together
+//! The order of steps is: store that a chunk may be sent, send it; store outcomes together
 //! with the position of the replies. So a crash between any two of them loses nothing: what
 //! has no outcome is sent again, and causes make that harmless.
 //!
@@ -300,7 +300,7 @@ impl Desk {
         let position = leased.lease.position;
         let records = match self.ports.replies.read(self.lane, position, REPLIES).await {
             Ok(records) => records,
-            // Going on is all right, but nobody should overlook it.
+            // The lane goes on, and the loss is logged.
             Err(lost @ LogError::Truncated { first, .. }) => {
                 self.record(leased, first, &[], now).await?;
                 leased.send_all_again(now);

@@ -170,8 +170,8 @@ impl Leased {
         self.damages.meet(damage);
     }
 
-    /// Tries again what is set aside, where it is time for that. Returns the campaigns of which
-    /// chunks are lost, which are to be looked for again.
+    /// Tries damaged chunks again once their pause is over. Returns the campaigns with lost chunks:
+    /// the caller reads their chunks again.
     pub(crate) fn try_damaged_again(&mut self, now: Timestamp) -> Vec<Revision> {
         if !self.damages.is_retried(now) {
             return Vec::new();
@@ -270,7 +270,7 @@ impl Leased {
         }
     }
 
-    /// Queues chunks again of which a call failed.
+    /// Queues the chunks of a failed call again.
     pub(crate) fn send_chunks_again(&mut self, chunks: &[SentChunk]) {
         for (revision, number) in chunks.iter().rev() {
             let sending = self.sending.get_mut(revision);

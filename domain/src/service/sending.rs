@@ -111,7 +111,7 @@ impl Sending {
         !self.lost.is_empty()
     }
 
-    /// Queues those of the lost chunks that are there again, and returns their numbers.
+    /// Queues each lost chunk that has a row again, and returns their numbers.
     pub(crate) fn find(&mut self, chunks: &[ChunkSummary], now: Timestamp) -> Vec<u32> {
         let mut found = Vec::new();
         for chunk in chunks {
@@ -203,7 +203,7 @@ impl Sending {
         }
     }
 
-    /// Whether nothing of it can be done but what is damaged.
+    /// Whether only damaged or lost chunks are left to send.
     pub(crate) fn is_set_aside(&self) -> bool {
         let is_queued = self.lanes.values().any(|in_lane| !in_lane.queue.is_empty());
         let is_damaged = !self.aside.is_empty() || self.has_lost();

@@ -186,8 +186,8 @@ fn counts_that_do_not_fit_the_chunks_are_named() {
 }
 
 proptest! {
-    /// Whatever cannot be read: a place that is told is right, and it is told wherever the chunk
-    /// itself or an unbroken row of chunks before it can be read.
+    /// With any part unreadable: every place that is returned is right, and a place is returned if
+    /// the chunk itself, or all chunks before it, can be read.
     #[test]
     fn prop_places_are_right(
         chunks in proptest::collection::vec((1_u32..5, any::<[bool; 3]>(), any::<bool>()), 0..12),
@@ -242,7 +242,7 @@ proptest! {
         }
         for lane in 0..3 {
             let is_listed = is_lane_listed(is_read.then_some(shops), &outlines, Lane(lane));
-            // Nobody knows of chunks behind the last of a campaign that cannot be read.
+            // Chunks behind the last known one of an unreadable campaign are not noticed.
             let is_noticed = |number: u32| is_read || last.is_some_and(|last| number < last);
             let lacks = lacking.iter().any(|(number, of)| {
                 *of == lane && (is_noticed(*number) || outlines.contains_key(number))

@@ -3,7 +3,7 @@
 use catchment_domain::Position;
 use thiserror::Error;
 
-/// What is wrong with a topic as a whole, so that nothing may be read or sent: one clear line.
+/// A problem of a whole topic: nothing may be read or sent. Displayed as one line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TopicProblem {
     /// It is not there.
@@ -33,14 +33,14 @@ pub enum TopicProblem {
     NotTheOneRead {
         /// Its name.
         topic: String,
-        /// The first partition of which something was read.
+        /// The first partition that differs.
         partition: u16,
         /// How it differs.
         difference: Difference,
     },
 }
 
-/// What is wrong with one partition, while others are as they must be: one clear line.
+/// A problem of one partition, while other partitions are right. Displayed as one line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("partition {partition} of the topic `{topic}` {difference}: {}", .difference.to_do())]
 pub struct PartitionProblem {

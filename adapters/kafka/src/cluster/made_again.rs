@@ -31,29 +31,29 @@ pub struct Reached {
 /// How the topics compare with what a database has read of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// What is wrong with whole topics: nothing may be read or sent.
+    /// Problems of whole topics. While there is one, nothing may be read or sent.
     pub topics: Vec<TopicProblem>,
-    /// What is wrong with single partitions: the others go on.
+    /// Problems of single partitions. The other partitions work.
     pub partitions: Vec<PartitionProblem>,
 }
 
 /// What a partition says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// Nothing: nothing was read of it, or it cannot be looked at just now.
+    /// Nothing is known: the database has read nothing of it, or the partition has no leader now.
     Silent,
-    /// It is the one that was read.
+    /// It holds the records that the database has read.
     Same,
-    /// It is not.
+    /// It holds other records, or has lost some.
     Differs(Difference),
 }
 
 impl Compared {
-    /// Takes a topic into account by what its partitions say.
+    /// Adds the problems of a topic, judged by its partitions.
     ///
-    /// 1. One that says nothing does not count.
-    /// 2. Where all others differ, the topic is not the one that was read.
-    /// 3. Where only some differ, each of them is a problem of its own.
+    /// 1. A silent partition does not count.
+    /// 2. If all other partitions differ, this is another topic than the one that was read.
+    /// 3. If only some differ, each of them is a problem of that partition alone.
     fn add(&mut self, topic: &str, verdicts: &[(u16, Verdict)]) {
         let mut differing = verdicts.iter().filter_map(|(partition, verdict)| match verdict {
             Verdict::Differs(difference) => Some((*partition, *difference)),
@@ -75,8 +75,8 @@ impl Compared {
 impl KafkaCluster {
     /// Compares the topics with what a database has read of them.
     ///
-    /// Replies that a partition lost are no problem: who reads them goes back to its end, and what
-    /// has no outcome is sent again.
+    /// Lost replies are no problem: the requester reads from the end of the partition and sends
+    /// again what has no outcome.
     ///
     /// # Errors
     ///
@@ -126,7 +126,7 @@ impl KafkaCluster {
     }
 }
 
-/// What partitions say, of which some could not be looked at.
+/// Returns a verdict for each partition. A partition that cannot be read is silent.
 ///
 /// # Errors
 ///
@@ -186,7 +186,7 @@ async fn by_records(
         return Ok(Verdict::Same);
     };
     let before = reader.fetch(partition.into(), offset(next) - 1).await?;
-    // One that is gone by now says nothing of the records.
+    // Retention may have deleted the record in the meantime; then nothing is known.
     let is_other = before.is_some_and(|record| {
         wire::parse_request(record.key.as_deref(), record.value.as_deref()).id != expected
     });

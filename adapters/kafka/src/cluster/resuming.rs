@@ -31,8 +31,8 @@ impl KafkaCluster {
         Ok(self.request_ends(lane).await?.0)
     }
 
-    /// Appends empty records to a lane of requests until it ends at `next`, or behind it. Nobody
-    /// reads them who goes on from there. Returns how many it took.
+    /// Appends empty records to a request lane until the lane ends at `next` or later. A consumer
+    /// that goes on at `next` never reads them. Returns how many records were appended.
     ///
     /// # Errors
     ///

@@ -77,8 +77,8 @@ impl MemoryStore {
         }
     }
 
-    /// Makes the counts of a campaign fit its chunks no more: what is open is forgotten, and where
-    /// nothing is, something is.
+    /// Makes the counts of a campaign differ from its chunks: sets the open count to zero, or to
+    /// five if it is zero.
     pub fn spoil_counts(&self, revision: Revision) {
         if let Some(StoredCampaign { campaign, .. }) = self.tables().campaigns.get_mut(&revision) {
             let open = if campaign.state.open() == 0 { 5 } else { 0 };
@@ -100,7 +100,7 @@ impl MemoryStore {
             stored.spoiled.insert(number);
             stored.lost.insert(number);
             if let Some(chunk) = stored.chunks.get_mut(number as usize) {
-                // Nobody knows any more that it was not sent.
+                // The row would have said that the chunk was not sent.
                 chunk.sent = Some(stored.campaign.attempt);
             }
         }

@@ -19,7 +19,7 @@ pub(super) struct StoredCampaign {
     pub(super) is_spoiled: bool,
     /// The chunks whose outcomes cannot be read.
     pub(super) spoiled: BTreeSet<u32>,
-    /// Those of them of which nothing at all is told.
+    /// The chunks that have no row of outcomes at all. Each is among the spoiled ones, too.
     pub(super) lost: BTreeSet<u32>,
     /// The chunks whose shops cannot be read.
     pub(super) spoiled_lists: BTreeSet<u32>,

@@ -208,7 +208,7 @@ async fn obstacle(keeper: &mut LaneKeeper, town: &Town) -> Obstacle {
     }
 }
 
-/// Another log that says to last: the lanes that were read of the one before are refused.
+/// Another lasting log. A store refuses it for lanes whose positions are from the log before.
 fn other_log() -> Arc<MemoryLog> {
     Arc::new(MemoryLog::new(LANES, 2, 100, LogIdentity { id: 2, lasting: true }))
 }

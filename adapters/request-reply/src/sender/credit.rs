@@ -54,8 +54,9 @@ impl Credit {
         Share(Arc::new(Semaphore::new(self.share as usize)))
     }
 
-    /// Waits until there is so much credit, no more than the whole reserve: in the common half,
-    /// or in the call's share. What costs more than a share takes all of the share.
+    /// Takes credit from the common half, or from the call's share of the reserve, and waits until
+    /// one of them has enough. The cost is at most the whole reserve. A cost above a share takes
+    /// the whole share.
     ///
     /// # Errors
     ///
@@ -63,7 +64,7 @@ impl Credit {
     pub(super) async fn take(&self, share: &Share, cost: u32) -> Result<Taken, AcquireError> {
         match Arc::clone(&self.common).try_acquire_many_owned(cost) {
             Ok(credit) => return Ok(Taken { _credit: credit, _share: None }),
-            // Waiting says so, too.
+            // The wait below fails in the same way if the credit is closed.
             Err(TryAcquireError::Closed | TryAcquireError::NoPermits) => {}
         }
         tokio::select! {
@@ -80,7 +81,7 @@ impl Credit {
         Ok(Taken { _credit: credit, _share: Some(share) })
     }
 
-    /// Lets nobody take any more.
+    /// Fails all calls that wait for credit, and all that come later.
     pub(super) fn close(&self) {
         self.common.close();
         self.reserve.close();

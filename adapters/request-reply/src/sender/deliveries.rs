@@ -44,7 +44,7 @@ impl Deliveries {
         }
         let failure = self.explained(unsent(partition.0, error), error);
         if let SendError::Undelivered { cause } = &failure {
-            // What was purged was not tried.
+            // The client never tried to deliver a purged message.
             if !is_purged(error) && self.troubles.begin(partition, cause) {
                 let (topic, number) = partition;
                 warn!(

@@ -18,7 +18,7 @@ pub(super) enum Doubt {
 }
 
 impl Doubt {
-    /// What is to be made of an error of a message.
+    /// The doubt that a failed message casts on its client, if any.
     pub(super) fn of((topic, partition): (&str, i32), error: &KafkaError) -> Option<Self> {
         match error.rdkafka_error_code()? {
             RDKafkaErrorCode::MessageTimedOut => Some(Self::Waited(topic.to_owned(), partition)),

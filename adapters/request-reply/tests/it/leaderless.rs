@@ -1,13 +1,14 @@
 //! A partition without a leader, on the mock brokers of librdkafka: a single real broker leads
 //! every partition that it has.
 
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use catchment_request_reply::{Message, SendError, Sender, Settings};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::RDKafkaApiKey;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, unconstrained};
 
 const TOPIC: &str = "lanes";
 
@@ -96,25 +97,22 @@ async fn partitions_without_a_leader_leave_room_for_others() {
         brokers.partition_leader(TOPIC, partition, None).unwrap();
     }
     let sender = sender(&brokers, &[("delivery.timeout.ms", "120000")]);
-    let mut stuck = JoinSet::new();
-    for partition in 0..STUCK {
+    let call = |partition| {
         let sender = sender.clone();
-        stuck.spawn(async move { sender.send(&messages(partition, 4_000)).await });
-    }
-    // Until they have taken all that they get.
-    let full = async {
-        let mut before = String::new();
-        while before != format!("{sender:?}") {
-            before = format!("{sender:?}");
-            tokio::time::sleep(Duration::from_millis(300)).await;
-        }
+        // Without a budget, one poll goes on until the call has to wait for credit.
+        Box::pin(unconstrained(async move { sender.send(&messages(partition, 4_000)).await }))
     };
-    tokio::time::timeout(PATIENCE, full).await.expect("they stand still");
+    let mut stuck: Vec<_> = (0..STUCK).map(call).collect();
+    let mut poll_all = || {
+        let mut context = Context::from_waker(Waker::noop());
+        stuck.iter_mut().all(|call| call.as_mut().poll(&mut context).is_pending())
+    };
+    assert!(poll_all(), "each has taken the credit that it gets, and waits");
     let others = messages(STUCK, 4_000);
     let sent = tokio::time::timeout(Duration::from_secs(20), sender.send(&others)).await;
     assert_eq!(sent.expect("there is room"), Ok(()));
-    assert!(stuck.try_join_next().is_none(), "the others still wait");
-    stuck.shutdown().await;
+    assert!(poll_all(), "the others still wait");
+    drop(stuck);
     let closed = sender.close(Duration::from_millis(100)).await;
     assert!(closed.is_err(), "what cannot be delivered is left");
 }

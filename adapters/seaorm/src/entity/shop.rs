@@ -61,7 +61,7 @@ pub(crate) fn key(row: &QueryResult) -> Result<(i32, String), StoreError> {
     Ok((lane, row.try_get(SHOP, "id").map_err(classify)?))
 }
 
-/// A shop, with what is in force there; `None` where it is none of those that are wanted. A shop
+/// Reads a shop with what is in force there. Returns `None` for a shop that is not wanted. A shop
 /// whose profile cannot be read is returned as damage, whatever is wanted.
 pub(crate) fn read(
     row: &QueryResult,

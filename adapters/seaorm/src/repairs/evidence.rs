@@ -1,7 +1,7 @@
 //! What the ledgers of campaigns and the receipts of a lane tell of shops.
 //!
-//! Nothing of this needs a lock: at a shop whose causes cannot be read nothing takes effect, so
-//! what is told of it does not change until it is mended.
+//! Reading needs no lock: a shop whose causes cannot be read rejects its requests, so neither
+//! ledgers nor receipts change what they tell of it until it is mended.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ struct Place {
     revision: Revision,
     number: u32,
     in_chunk: usize,
-    /// `None` where nobody knows where the chunk begins.
+    /// `None` if the place of the chunk's first shop is unknown.
     in_list: Option<u32>,
 }
 
@@ -121,7 +121,7 @@ impl Evidence {
 
 /// What is known of some shops of a lane.
 pub(super) struct LaneEvidence {
-    /// The campaigns of which nobody knows all shops in this lane.
+    /// The campaigns whose shops in this lane are not all known.
     unlisted: Vec<(Revision, Option<Arc<Campaign>>)>,
     traces: HashMap<ShopId, Result<Vec<Trace>, Unmendable>>,
 }
@@ -179,7 +179,7 @@ async fn outlines(store: &SeaOrmStore) -> Result<BTreeMap<Revision, Outline>, St
     Ok(outlines)
 }
 
-/// What the row of a chunk's outcomes tells without them.
+/// Reads the row of a chunk without its outcomes.
 pub(super) fn outline_of(row: &QueryResult) -> ChunkOutline {
     let lane = row.try_get::<i32>("", "lane").ok().and_then(|lane| u16::try_from(lane).ok());
     ChunkOutline {
@@ -194,8 +194,8 @@ fn small(row: &QueryResult, column: &str) -> Option<u32> {
     row.try_get::<i64>("", column).ok().and_then(|number| u32::try_from(number).ok())
 }
 
-/// Shows the receipts of the lane, those of logs that are gone too, to what they may tell
-/// of. A receipt that cannot be read tells nothing.
+/// Adds what the receipts of the lane prove to the traces of their shops. Receipts of earlier logs
+/// count, too. A receipt that cannot be read is passed over.
 async fn read_receipts(
     store: &SeaOrmStore,
     lane: Lane,

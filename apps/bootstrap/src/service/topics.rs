@@ -1,7 +1,7 @@
 //! The topics of a service: what the database was made for, and has read so far.
 //!
-//! What is wrong with a whole topic ends the process. What is wrong with a single lane is said, and
-//! the others go on: whoever works on that lane sets it aside.
+//! A problem of a whole topic ends the process. A problem of a single lane is logged, and the other
+//! lanes go on: the process that works on the lane sets it aside.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub const TOPICS: &str = "topics";
 /// How often the topics are looked at while they are worked with.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// What is wrong with single lanes: by the topic or the table, and the lane's number there.
+/// The problems of single lanes, by topic or table and the number of the lane.
 type Alone = BTreeMap<(String, u16), String>;
 
 /// Looks at the topics.
@@ -43,8 +43,8 @@ impl TopicCheck {
         Self { cluster, lanes, store, said: Said::default() }
     }
 
-    /// Sees that the topics are what the database was made for, and what it has read so far. Says
-    /// what is wrong with single lanes.
+    /// Checks that the topics fit the database and hold what it has read. Logs the problems of
+    /// single lanes.
     ///
     /// # Errors
     ///
@@ -55,8 +55,8 @@ impl TopicCheck {
         Ok(())
     }
 
-    /// Keeps looking at the topics that are worked with, and returns once one as a whole is not as
-    /// it must be any more. What is seen once may be a broker that is behind the others.
+    /// Checks the topics again and again, and returns once two checks in a row found a problem of
+    /// a whole topic. A problem that is found once may come from a broker that is behind.
     pub async fn watch(mut self, readiness: Readiness) -> ProcessError {
         let mut is_suspect = false;
         loop {

@@ -24,8 +24,10 @@ pub(crate) enum Command {
     Check,
     /// Lets a lane go on that is set aside because its partition lost records or holds others.
     ///
-    /// It goes on behind what was applied. What was sent there since then is passed over:
-    /// campaigns send it again, and single calls get no reply. Try first to bring the records back.
+    /// Try first to bring the records back. The lane goes on behind the last request that was
+    /// applied. Requests that were sent there since then are passed over: campaigns send theirs
+    /// again, and single calls get no reply. Do not resume a lane that works: calls that wait for
+    /// their reply get none.
     Resume {
         /// The lane's number, as the services name it.
         lane: u16,

@@ -44,6 +44,16 @@ fn services(world: &World) -> [Process; 2] {
     [&**REQUESTER, program()].map(|program| Process::start(world.command(program)))
 }
 
+/// Services on imported shops, once a first campaign is settled in every lane.
+fn settled_services(world: &World, store: &SeaOrmStore) -> [Process; 2] {
+    world.import(store, SHOPS);
+    let mut running = services(world);
+    running.iter_mut().for_each(Process::wait_until_ready);
+    let whole = world.begin_campaign(store);
+    world.wait_until_settled(store, whole);
+    running
+}
+
 /// Ends services, and expects that each still ran. What waits for an answer need not get one.
 fn end(services: [Process; 2]) {
     for service in services {
@@ -137,11 +147,7 @@ fn a_lane_at_which_a_human_must_look_is_set_aside_and_the_others_go_on() {
 fn a_partition_that_lost_its_end_stops_its_lane_alone_also_for_services_that_start() {
     let world = World::new();
     let store = world.store();
-    world.import(&store, SHOPS);
-    let mut running = services(&world);
-    running.iter_mut().for_each(Process::wait_until_ready);
-    let whole = world.begin_campaign(&store);
-    world.wait_until_settled(&store, whole);
+    let mut running = settled_services(&world, &store);
     apply_as_another(&world, &store, Position(5_000));
     let of_requester = format!(
         "topics: a human must look: partition 2 of the topic `{}` was made again, or lost its end",
@@ -158,7 +164,7 @@ fn a_partition_that_lost_its_end_stops_its_lane_alone_also_for_services_that_sta
         end(std::mem::replace(&mut running, services(&world)));
         campaigns.push(campaign);
     }
-    // Who has looked lets it go on. A consumer that starts tries it at once.
+    // The operator lets the lane go on. A consumer that starts tries it at once.
     let resumed = world.command(&COMMAND).args(["topics", "resume", "2"]).output().unwrap();
     let said = String::from_utf8(resumed.stdout).unwrap();
     assert_eq!(said, "lane 2 goes on from 5001 within a minute\n", "{:?}", resumed.stderr);
@@ -175,12 +181,7 @@ fn a_partition_that_lost_its_end_stops_its_lane_alone_also_for_services_that_sta
 fn rows_of_lanes_that_cannot_be_read_stop_their_lanes_alone() {
     let world = World::new();
     let store = world.store();
-    world.import(&store, SHOPS);
-    let mut running = services(&world);
-    running.iter_mut().for_each(Process::wait_until_ready);
-    let whole = world.begin_campaign(&store);
-    world.wait_until_settled(&store, whole);
-    end(running);
+    end(settled_services(&world, &store));
     execute(&world, "UPDATE lane_state SET last_id = 'nobody' WHERE lane = 2");
     execute(&world, "UPDATE reply_lane SET position = -1 WHERE lane = 0");
     let campaign = world.begin_campaign(&store);

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -193,14 +194,18 @@ async fn records_come_in_order_and_once_while_members_come_and_go() {
     let stays = join();
     stays.has(6).await;
     let sender = fixture.sender();
+    let has_moved = Cell::new(false);
+    // Records come for as long as members come and go, and some always wait to be applied.
     let sending = async {
-        for n in (0..17_000).step_by(100) {
-            let numbers = (n..n + 100).flat_map(|n| (0..PARTITIONS).map(move |p| (p, n)));
+        let mut sent = 0;
+        while !has_moved.get() {
+            let numbers = (sent..sent + 20).flat_map(|n| (0..PARTITIONS).map(move |p| (p, n)));
             let messages: Vec<_> = numbers.map(|(p, n)| fixture.message(Some(p), n)).collect();
             sender.send(&messages).await.unwrap();
-            // So that records come all the while.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            sent += 20;
+            store.applied(6 * usize::try_from(sent).unwrap().saturating_sub(200)).await;
         }
+        sent
     };
     let moving = async {
         for _ in 0..3 {
@@ -209,11 +214,12 @@ async fn records_come_in_order_and_once_while_members_come_and_go() {
             guest.leave().await;
             stays.has(6).await;
         }
+        has_moved.set(true);
     };
-    tokio::join!(sending, moving);
-    store.applied(102_000).await;
+    let (sent, ()) = tokio::join!(sending, moving);
+    store.applied(6 * usize::try_from(sent).unwrap()).await;
     for (partition, applied) in &*store.partitions.lock().unwrap() {
-        assert_eq!(applied, &list(0..17_000), "partition {partition}");
+        assert_eq!(applied, &list(0..sent), "partition {partition}");
     }
     stays.leave().await;
     fixture.clean().await;

@@ -48,7 +48,7 @@ async fn a_value_of_another_type_is_damage_of_its_shop_alone() {
     }
 }
 
-/// No row of the batch is to blame, so nobody looks for one.
+/// The import reports the lane once, and does not report its rows as damaged.
 #[tokio::test]
 async fn an_import_into_a_lane_that_was_lost_is_refused_with_its_name() {
     let world = World::new();

@@ -36,7 +36,7 @@ fn draft() -> Draft {
     }
 }
 
-/// One in each table that a repair reads; none of them stands in the way of the others.
+/// Each table that a repair reads has a value of a wrong type. The repair mends the rest.
 #[tokio::test]
 async fn a_value_of_another_type_stops_no_repair() {
     let world = World::new();
