@@ -343,11 +343,24 @@ impl Campaign {
     }
 
     /// The campaign once outcomes of its chunks, which are all of them, were lost and opened
-    /// again, or where its counts did not fit them: counted anew, in a new attempt, by which its
-    /// requester notices.
+    /// again: counted anew, in a new attempt, by which its requester notices.
     #[must_use]
     pub fn mended(mut self, chunks: &[Chunk]) -> Self {
         self.attempt = self.next_attempt().unwrap_or(self.attempt);
+        self.counted(chunks)
+    }
+
+    /// The campaign where it does not fit its chunks, which are all of them, in a new attempt:
+    ///
+    /// 1. A campaign that is ending or ended, and was not replaced, is [ended](Self::end) again
+    ///    for chunks that are from before its end. This changes no other chunk.
+    /// 2. It is counted anew.
+    #[must_use]
+    pub fn fitted(mut self, chunks: &mut [Chunk]) -> Self {
+        self.attempt = self.next_attempt().unwrap_or(self.attempt);
+        if self.state.is_ending_or_ended() && self.replaced_by.is_none() {
+            return self.end(chunks, |_, _| false);
+        }
         self.counted(chunks)
     }
 

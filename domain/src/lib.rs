@@ -59,8 +59,8 @@ pub use precedence::{DecidedBy, Resolution, resolve};
 pub use radius::{Limit, LimitError, OpenRadius, Percent, Radius, RadiusError};
 pub use repair::{
     ChunkOutline, ChunkRemains, Mended, Repair, RepairTerms, StateRemains, Trace, Unmendable,
-    check_campaign, first_places, is_lane_listed, may_have_left_a_cause, rebuild_chunk,
-    rebuild_state,
+    check_campaign, first_places, is_lane_listed, may_have_left_a_cause, misplaced_chunks,
+    rebuild_chunk, rebuild_state,
 };
 pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, ReturnAddress};
 pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};

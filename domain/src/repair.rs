@@ -20,7 +20,7 @@ use crate::shop::{Base, ShopState};
 use crate::time::Deadline;
 use crate::trigger::{Policy, TriggerKind};
 
-pub use consistency::check_campaign;
+pub use consistency::{check_campaign, misplaced_chunks};
 pub use listing::{ChunkOutline, first_places, is_lane_listed, may_have_left_a_cause};
 
 /// What a repair goes by.
@@ -208,7 +208,8 @@ impl Trace {
     /// there.
     fn is_left_to_another(&self) -> bool {
         let [_, release] = self.slots;
-        self.campaign.state.is_ending_or_ended() && release == Some(Slot::Idle)
+        let Campaign { state, replaced_by, .. } = &*self.campaign;
+        state.is_ending_or_ended() && replaced_by.is_some() && release == Some(Slot::Idle)
     }
 
     /// What a phase did, where it took effect: receipts tell it first, replies later.
@@ -244,8 +245,8 @@ pub struct StateRemains {
 /// What is in force at a shop whose causes cannot be read, from the campaigns that know it.
 ///
 /// 1. A campaign has a released cause there where its release took effect, or the activation of
-///    the campaign that replaced it. Where its release is idle although it is ending or ended,
-///    that activation took effect, too, even if its outcome is lost. The campaign needs no released
+///    the campaign that replaced it. Where its release is idle although it was replaced and is
+///    ending or ended, that activation took effect, too, even if its outcome is lost. The campaign needs no released
 ///    cause if its deadline is not above `mark`: up to there no late request takes effect.
 /// 2. Otherwise, a campaign whose activation took effect has an active cause, with its limit and
 ///    the rank that its kind has now.

@@ -14,6 +14,8 @@
 --   epochs go on.
 -- import_receipt: what an import did to the shops of a lane, one row per transaction.
 --
+-- STRICT refuses a value of another type than its column's, as PostgreSQL does: what another
+-- program writes cannot make a key unreadable.
 -- WITHOUT ROWID stores the rows of shop and shop_state in the order of their key, so that the
 -- shops of a lane lie together. SQLite compares texts byte by byte, as the domain does.
 
@@ -21,53 +23,53 @@ CREATE TABLE installation (
     id integer NOT NULL PRIMARY KEY,
     lanes integer NOT NULL,
     revision integer NOT NULL
-);
+) STRICT;
 
 CREATE TABLE shop (
-    lane integer NOT NULL,
-    id varchar(128) NOT NULL,
+    lane integer NOT NULL CHECK (lane BETWEEN 0 AND 65535),
+    id text NOT NULL,
     name text NOT NULL,
     category text NOT NULL,
     region text NOT NULL,
-    latitude double NOT NULL,
-    longitude double NOT NULL,
+    latitude real NOT NULL,
+    longitude real NOT NULL,
     PRIMARY KEY (lane, id)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE shop_state (
     lane integer NOT NULL,
-    id varchar(128) NOT NULL,
+    id text NOT NULL,
     base_radius integer NOT NULL,
     base_revision integer NOT NULL,
-    base_effect smallint NOT NULL,
+    base_effect integer NOT NULL,
     radius integer NOT NULL,
     version integer NOT NULL,
     causes blob,
     PRIMARY KEY (lane, id)
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE lane_state (
     lane integer NOT NULL PRIMARY KEY,
-    log_id varchar(32),
-    log_lasting boolean NOT NULL,
+    log_id text,
+    log_lasting integer NOT NULL,
     epoch integer NOT NULL,
     applied_next integer NOT NULL,
     replied_next integer NOT NULL,
-    last_id varchar(36),
+    last_id text,
     expired_up_to integer,
     imports integer NOT NULL
-);
+) STRICT;
 
 CREATE TABLE receipt (
     lane integer NOT NULL,
     epoch integer NOT NULL,
     from_position integer NOT NULL,
     to_position integer NOT NULL,
-    log_id varchar(32) NOT NULL,
+    log_id text NOT NULL,
     stored_at integer NOT NULL,
     entries blob NOT NULL,
     PRIMARY KEY (lane, epoch, from_position)
-);
+) STRICT;
 
 CREATE TABLE import_receipt (
     lane integer NOT NULL,
@@ -76,4 +78,4 @@ CREATE TABLE import_receipt (
     stored_at integer NOT NULL,
     entries blob NOT NULL,
     PRIMARY KEY (lane, number)
-);
+) STRICT;

@@ -9,33 +9,33 @@
 
 CREATE TABLE campaign (
     revision integer NOT NULL PRIMARY KEY,
-    id varchar(36) NOT NULL,
+    id text NOT NULL,
     nonce integer NOT NULL,
-    kind varchar(31) NOT NULL,
-    limited_to varchar(16) NOT NULL,
+    kind text NOT NULL,
+    limited_to text NOT NULL,
     reason text NOT NULL,
     shops integer NOT NULL,
     created_at integer NOT NULL,
     timeout_ms integer NOT NULL,
     until integer,
     replaces_revision integer,
-    replaces_id varchar(36),
+    replaces_id text,
     replaces_deadline integer,
     replaced_by integer,
     reply_lane integer,
     attempt integer NOT NULL,
     deadline integer NOT NULL,
-    state varchar(8) NOT NULL,
+    state text NOT NULL,
     open integer NOT NULL,
     unreleased integer NOT NULL
-);
+) STRICT;
 
 CREATE TABLE campaign_list (
     revision integer NOT NULL,
     number integer NOT NULL,
     ids text NOT NULL,
     PRIMARY KEY (revision, number)
-);
+) STRICT;
 
 CREATE TABLE campaign_chunk (
     revision integer NOT NULL,
@@ -49,14 +49,14 @@ CREATE TABLE campaign_chunk (
     releases blob NOT NULL,
     details blob,
     PRIMARY KEY (revision, number)
-);
+) STRICT;
 
 CREATE TABLE reply_lane (
     lane integer NOT NULL PRIMARY KEY,
-    log_id varchar(32) NOT NULL,
-    log_lasting boolean NOT NULL,
-    holder varchar(36),
+    log_id text NOT NULL,
+    log_lasting integer NOT NULL,
+    holder text,
     epoch integer NOT NULL,
     position integer NOT NULL,
     leased_until integer
-);
+) STRICT;

@@ -62,6 +62,27 @@ async fn steps_go_up_and_down_in_a_file() {
     check(&pool, catchment_migrations::sqlite(), names).await;
 }
 
+/// A value that is no number cannot hide a row behind a key that nobody can read.
+#[tokio::test]
+async fn a_file_refuses_values_of_another_type() {
+    let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await;
+    let pool = pool.unwrap();
+    Migrator::with_migrations(catchment_migrations::sqlite()).run(&pool).await.unwrap();
+    let lenient = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND NOT strict";
+    let lenient: Vec<String> = query_scalar(lenient).fetch_all(&pool).await.unwrap();
+    assert_eq!(TABLES.iter().find(|table| lenient.iter().any(|name| name == *table)), None);
+    for statement in [
+        "INSERT INTO campaign_list VALUES ('x', 0, 'a')",
+        "INSERT INTO campaign_list VALUES (1, x'00', 'a')",
+        "INSERT INTO campaign_list VALUES (1, 0, x'00')",
+        "INSERT INTO shop VALUES (0, x'00', '', '', '', 0, 0)",
+        "INSERT INTO shop VALUES (65536, 'a', '', '', '', 0, 0)",
+        "INSERT INTO shop VALUES (0, 'a', '', '', '', 'x', 0)",
+    ] {
+        raw_sql(statement).execute(&pool).await.unwrap_err();
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn steps_go_up_and_down_on_a_server() {

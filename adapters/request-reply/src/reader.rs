@@ -19,6 +19,7 @@ mod group;
 mod incoming;
 mod lane;
 mod look;
+mod membership;
 mod signal;
 mod silence;
 mod trouble;
@@ -116,7 +117,9 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     ) -> Result<(Self, GroupEvents), SettingsError> {
         let (tell, events) = event::channel();
         let context = Context::new(settings, topic, Some(tell));
-        Ok((Self::new(settings, context, Box::new(parse))?, events))
+        let reader = Self::new(settings, context, Box::new(parse))?;
+        membership::watch(&reader.0, settings.rejoin)?;
+        Ok((reader, events))
     }
 
     fn new(

@@ -48,6 +48,9 @@ pub struct Settings {
     pub session_timeout: Duration,
     /// How long lanes may take to finish what they have at hand when partitions move.
     pub drain: Duration,
+    /// How long a member may be outside of its group while the group's coordinator answers other
+    /// clients. Then its client has failed.
+    pub rejoin: Duration,
     /// How long a broker may take to answer a question.
     pub request_timeout: Duration,
     /// How long a partition may bring nothing before its end is looked at.
@@ -72,6 +75,7 @@ impl Settings {
             membership: Membership::default(),
             session_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(5),
+            rejoin: Duration::from_mins(2),
             request_timeout: Duration::from_secs(5),
             silence: Duration::from_secs(10),
             lanes: 12,
@@ -161,6 +165,7 @@ impl fmt::Debug for Settings {
             .field("membership", &self.membership)
             .field("session_timeout", &self.session_timeout)
             .field("drain", &self.drain)
+            .field("rejoin", &self.rejoin)
             .field("request_timeout", &self.request_timeout)
             .field("silence", &self.silence)
             .field("lanes", &self.lanes)
@@ -185,6 +190,13 @@ fn shown<'a>(key: &str, value: &'a str) -> &'a str {
 
 fn natively(config: &ClientConfig) -> Result<rdkafka::config::NativeClientConfig, SettingsError> {
     config.create_native_config().map_err(SettingsError::from)
+}
+
+impl SettingsError {
+    /// The operating system gives a client no thread.
+    pub(crate) fn no_thread(error: &std::io::Error) -> Self {
+        Self::Contradiction { what: format!("no thread can be had: {error}") }
+    }
 }
 
 impl From<KafkaError> for SettingsError {

@@ -8,7 +8,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use crate::client_log;
 use crate::reader::incoming;
@@ -114,6 +114,15 @@ impl SideClient {
             }
         });
         Ok(ends.collect())
+    }
+
+    /// Asks the coordinator of the settings' group what it has committed for the first partition of
+    /// a topic, and returns whether it answered. Blocks.
+    pub(crate) fn committed(&self, topic: &str, within: Duration) -> KafkaResult<()> {
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition(topic, 0);
+        let answered = self.consumer()?.committed_offsets(asked, within)?;
+        answered.elements().iter().try_for_each(TopicPartitionListElem::error)
     }
 
     /// The client, for other questions.

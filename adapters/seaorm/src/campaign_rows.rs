@@ -2,8 +2,8 @@
 
 use catchment_domain::ports::{ChunkSummary, StoreError};
 use catchment_domain::{
-    Campaign, CampaignState, Chunk, Damage, Found, ReplyLane, Revision, ShopList, StoredItem,
-    Timestamp, lost_chunks,
+    Campaign, CampaignState, Chunk, ChunkOutline, Damage, Found, ReplyLane, Revision, ShopList,
+    StoredItem, Timestamp, lost_chunks, misplaced_chunks,
 };
 use sea_orm::sea_query::LockType;
 use sea_orm::{
@@ -194,6 +194,7 @@ pub(crate) async fn summaries(
         .build(connection.get_database_backend());
     let read = |row: campaign_chunk::SummaryRow| ChunkSummary::try_from(row);
     let mut summaries = read_each(connection, query, outcomes_of, read).await?;
+    set_misplaced_aside(&mut summaries, revision);
     name_lost(&mut summaries, revision, shops, |chunk| (chunk.number, chunk.end()));
     Ok(summaries)
 }
@@ -238,6 +239,25 @@ async fn read_chunks(
 ) -> Result<Found<Vec<Chunk>>, StoreError> {
     let query = query.build(connection.get_database_backend());
     read_each(connection, query, outcomes_of, |model| Chunk::try_from(&model)).await
+}
+
+/// Moves each chunk that does not stand where the chunk before it ends to the damaged ones: its
+/// answers would count for another chunk.
+fn set_misplaced_aside(chunks: &mut Found<Vec<ChunkSummary>>, revision: Revision) {
+    let unread = chunks.damaged.iter().filter_map(|damage| damage.item.chunk());
+    let unread = unread.map(|(_, number)| (number, ChunkOutline::default()));
+    let mut outlines: BTreeMap<u32, ChunkOutline> = unread.collect();
+    outlines.extend(chunks.found.iter().map(|chunk| {
+        let (first, shops) = (Some(chunk.first), Some(chunk.shops));
+        (chunk.number, ChunkOutline { first, shops, ..ChunkOutline::default() })
+    }));
+    let misplaced = misplaced_chunks(revision, &outlines);
+    let is_misplaced = |chunk: &ChunkSummary| {
+        let item = StoredItem::Outcomes(revision, chunk.number);
+        misplaced.iter().any(|damage| damage.item == item)
+    };
+    chunks.found.retain(|chunk| !is_misplaced(chunk));
+    chunks.damaged.extend(misplaced);
 }
 
 /// Adds each chunk of a campaign that has no row to the damaged ones. `number_and_end` returns a

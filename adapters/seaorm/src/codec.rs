@@ -21,7 +21,7 @@ const FORMAT: u8 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum CodecError {
     /// Its first byte is none that is known.
-    #[error("the format {0} is not known; a newer version wrote it")]
+    #[error("the format {0} is not known")]
     Format(u8),
     /// It ends too soon or has more than it should.
     #[error("the bytes cannot be read")]

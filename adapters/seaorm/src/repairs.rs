@@ -126,11 +126,18 @@ impl SeaOrmStore {
         let Some(ledger) = Ledger::lock(connection, revision, self.lanes()).await? else {
             return Ok(Repair::Impossible(Unmendable::OfCampaign(revision)));
         };
-        let counted = ledger.counted();
-        if counted.has_counts_of(&ledger.campaign) {
+        let before: Vec<Chunk> = ledger.chunks.values().cloned().collect();
+        let mut after = before.clone();
+        // What cannot be read counts as open, and does not tell how its campaign ended.
+        let counted = match ledger.unknown() {
+            0 => ledger.campaign.clone().fitted(&mut after),
+            _ => ledger.counted(),
+        };
+        if counted.has_counts_of(&ledger.campaign) && after == before {
             return Ok(Repair::NotNeeded);
         }
         if !terms.dry_run {
+            campaign_rows::update_chunks(connection, revision, &before, &after).await?;
             campaign_rows::update(connection, &counted).await?;
             transaction.commit().await?;
         }
@@ -313,12 +320,16 @@ impl Ledger {
         Repair::Mended(Mended::Outcomes { open })
     }
 
+    /// How many shops are in no chunk that can be read.
+    fn unknown(&self) -> usize {
+        let known: usize = self.chunks.values().map(Chunk::len).sum();
+        (self.campaign.shops as usize).saturating_sub(known)
+    }
+
     /// The campaign, counted anew. What still cannot be read counts as open.
     fn counted(&self) -> Campaign {
         let mut chunks: Vec<Chunk> = self.chunks.values().cloned().collect();
-        let known: usize = chunks.iter().map(Chunk::len).sum();
-        let unknown = (self.campaign.shops as usize).saturating_sub(known);
-        chunks.push(Chunk::new(u32::MAX, Lane(0), 0, unknown));
+        chunks.push(Chunk::new(u32::MAX, Lane(0), 0, self.unknown()));
         self.campaign.clone().mended(&chunks)
     }
 }

@@ -15,7 +15,8 @@ use crate::revision::Revision;
 /// 2. Both hold the same number of shops.
 /// 3. A chunk stands in the campaign's list where the one before it ends.
 /// 4. Where all of that holds, the chunks have as many shops as the campaign.
-/// 5. Where that holds, too, the campaign's counts are those of its chunks.
+/// 5. Where that holds, too, no chunk of a campaign that has ended is from before its end.
+/// 6. Then the campaign's counts are those of its chunks.
 #[must_use]
 pub fn check_campaign(
     revision: Revision,
@@ -57,19 +58,27 @@ pub fn check_campaign(
         {
             damages.push(misfit(list, format_args!("{shops} shops, and outcomes of {of}")));
         }
-        if let Some(first) = outline.first
-            && !firsts.contains_key(&number)
-        {
-            let what = format_args!("stands at {first}, and not where the chunk before it ends");
-            damages.push(misfit(outcomes, what));
-        }
     }
+    damages.extend(misplaced_chunks(revision, &outlines));
     if let Some(campaign) = campaign
         && damages.is_empty()
     {
         damages.extend(check_counts(campaign, &chunks));
     }
     damages
+}
+
+/// The damage of each chunk whose stored place is not where the chunk before it ends.
+#[must_use]
+pub fn misplaced_chunks(revision: Revision, chunks: &BTreeMap<u32, ChunkOutline>) -> Vec<Damage> {
+    let firsts = first_places(chunks);
+    let placed = chunks.iter().filter_map(|(number, chunk)| Some((*number, chunk.first?)));
+    let misplaced = placed.filter(|(number, _)| !firsts.contains_key(number));
+    let damage = |(number, first)| {
+        let what = format_args!("stands at {first}, and not where the chunk before it ends");
+        misfit(StoredItem::Outcomes(revision, number), what)
+    };
+    misplaced.map(damage).collect()
 }
 
 /// What chunks and lists tell that can be read.
@@ -94,7 +103,14 @@ fn check_counts(campaign: &Campaign, chunks: &[Chunk]) -> Option<Damage> {
         let what = format_args!("{shops} of {} shops are in its chunks", campaign.shops);
         return Some(misfit(StoredItem::Campaign(revision), what));
     }
-    let counted = campaign.clone().counted(chunks);
+    let mut fitted = chunks.to_vec();
+    let counted = campaign.clone().fitted(&mut fitted);
+    let older = chunks.iter().zip(&fitted).filter(|(chunk, fitted)| chunk != fitted).count();
+    if 0 < older {
+        let state = campaign.state;
+        let what = format_args!("{state}, and {older} of its chunks are from before its end");
+        return Some(misfit(StoredItem::Counts(revision), what));
+    }
     if counted.has_counts_of(campaign) {
         return None;
     }

@@ -190,25 +190,28 @@ proptest! {
     /// neither, and the radius is what their narrowest limit says.
     #[test]
     fn prop_same_as_naive(
-        slots in proptest::collection::vec((slot(), slot(), any::<bool>(), 1_u32..9), 0..6),
+        slots in proptest::collection::vec((slot(), slot(), any::<[bool; 2]>(), 1_u32..9), 0..6),
         shift in 0_usize..6,
     ) {
         let took_effect = |slot: &Slot| {
             matches!(slot, Slot::Closed(Status::Applied | Status::Unchanged))
         };
-        let mut traces: Vec<Trace> = (1..).zip(&slots).map(|(revision, (a, r, is_over, km))| {
+        let mut traces: Vec<Trace> = (1..).zip(&slots).map(|(revision, (a, r, [is_over, is_replaced], km))| {
             let mut campaign = campaign(revision, &format!("{km}km"));
             if *is_over {
                 campaign.state = CampaignState::Ended;
             }
+            // Its successor never had the shop, as far as is known.
+            campaign.replaced_by = is_replaced.then_some(Revision(99));
             trace(&campaign, *a, *r)
         }).collect();
         let places = traces.len().max(1);
         traces.rotate_left(shift % places);
         let state = rebuilt(&traces);
         let (mut radius, mut active, mut released) = (4_000, Vec::new(), Vec::new());
-        for (revision, (activation, release, is_over, km)) in (1..).zip(&slots) {
-            let is_left = *is_over && *release == IDLE && took_effect(activation);
+        for (revision, (activation, release, [is_over, is_replaced], km)) in (1..).zip(&slots) {
+            let is_left =
+                *is_over && *is_replaced && *release == IDLE && took_effect(activation);
             if took_effect(release) || is_left {
                 released.push(revision);
             } else if took_effect(activation) {

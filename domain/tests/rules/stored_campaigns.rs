@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use catchment_domain::{
-    Campaign, CampaignState, Chunk, ChunkOutline, Damage, Deadline, Found, Lane, Replaced,
+    Attempt, Campaign, CampaignState, Chunk, ChunkOutline, Damage, Deadline, Found, Lane, Replaced,
     Revision, ShopId, ShopList, Slot, Status, StoredItem, Timestamp, check_campaign, first_places,
     is_lane_listed, may_have_left_a_cause,
 };
@@ -183,6 +183,40 @@ fn counts_that_do_not_fit_the_chunks_are_named() {
     check_items(ended(1), &[]);
     check_items(ended(0), &counts);
     check_items(|_, chunks, _| close(chunks), &counts);
+}
+
+/// A backup of the chunks was restored beside a campaign that has ended since.
+#[test]
+fn chunks_from_before_the_end_of_their_campaign_are_named_and_ended_again() {
+    let applied = Slot::Closed(Status::Applied);
+    let attempt = campaign(5, "3km").attempt;
+    let older = |sent, release| {
+        let one = (vec![applied; 2], vec![release; 2]);
+        let other = (vec![applied], vec![applied]);
+        vec![
+            Chunk::restore((0, Lane(0), 0), sent, one.0, one.1, Vec::new()),
+            Chunk::restore((1, Lane(1), 2), Some(attempt), other.0, other.1, Vec::new()),
+        ]
+    };
+    let counts = [StoredItem::Counts(Revision(5))];
+    for (sent, release, replaced_by, expected) in [
+        (Some(attempt), Slot::Idle, None, &counts[..]),
+        (Some(attempt), Slot::Idle, Some(Revision(6)), &[]),
+        (Some(attempt), applied, None, &[]),
+        (None, Slot::Idle, None, &[]),
+    ] {
+        let change = |campaign: &mut Campaign, chunks: &mut Found<Vec<Chunk>>, _: &mut Found<_>| {
+            (campaign.state, campaign.replaced_by) = (CampaignState::Ended, replaced_by);
+            chunks.found = older(sent, release);
+        };
+        check_items(change, expected);
+    }
+    let ended = Campaign { shops: 3, state: CampaignState::Ended, ..campaign(5, "3km") };
+    let mut chunks = older(Some(attempt), Slot::Idle);
+    let mended = ended.clone().fitted(&mut chunks);
+    assert_eq!(mended.state, CampaignState::Ending { open: 2 });
+    assert_eq!(mended.attempt, Attempt(ended.attempt.0 + 1));
+    assert_eq!(chunks, older(Some(attempt), Slot::Open));
 }
 
 proptest! {

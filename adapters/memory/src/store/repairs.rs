@@ -59,13 +59,14 @@ impl Repairs for MemoryStore {
         let Some(stored) = stored else {
             return Ok(Repair::Impossible(Unmendable::OfCampaign(campaign)));
         };
-        let counted = stored.counted();
-        if counted.has_counts_of(&stored.campaign) {
+        let mut chunks = stored.chunks.clone();
+        let counted = stored.campaign.clone().fitted(&mut chunks);
+        if counted.has_counts_of(&stored.campaign) && chunks == stored.chunks {
             return Ok(Repair::NotNeeded);
         }
         let (open, unreleased) = (counted.state.open(), counted.unreleased);
         if !terms.dry_run {
-            stored.campaign = counted;
+            (stored.campaign, stored.chunks) = (counted, chunks);
         }
         Ok(Repair::Mended(Mended::Counts { open, unreleased }))
     }

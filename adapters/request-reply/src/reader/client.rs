@@ -261,9 +261,7 @@ fn poll_on_a_thread(
     };
     match thread::Builder::new().name("kafka-reader".to_owned()).spawn(run) {
         Ok(_) => Ok(ended),
-        Err(error) => {
-            Err(SettingsError::Contradiction { what: format!("no thread can be had: {error}") })
-        }
+        Err(error) => Err(SettingsError::no_thread(&error)),
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Context {
     pub(super) fatal: OnceLock<String>,
     pub(super) assignment: Mutex<Assignment>,
     pub(super) drained: Condvar,
+    /// The group has taken this member in, and wants nothing back from it.
+    pub(super) is_member: AtomicBool,
     trouble: Mutex<Present>,
 }
 
@@ -68,6 +70,7 @@ impl Context {
             fatal: OnceLock::new(),
             assignment: Mutex::default(),
             drained: Condvar::new(),
+            is_member: AtomicBool::new(false),
             trouble: Mutex::default(),
         }
     }
@@ -120,6 +123,7 @@ impl Context {
     }
 
     fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
+        self.is_member.store(true, Ordering::Release);
         let mut assignment = self.assignment();
         let (generation, stale) = assignment.assigned(&partitions);
         info!(kafka.topic = self.topic, ?partitions, generation, "partitions assigned");
@@ -140,6 +144,7 @@ impl Context {
     }
 
     fn revoked(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
+        self.is_member.store(false, Ordering::Release);
         let deadline = Instant::now() + self.drain;
         let generation = self.assignment().revoked(&partitions);
         info!(kafka.topic = self.topic, ?partitions, generation, "partitions revoked");
@@ -150,6 +155,7 @@ impl Context {
     }
 
     fn lost(&self, consumer: &BaseConsumer<Self>, partitions: Vec<i32>) {
+        self.is_member.store(false, Ordering::Release);
         let mut assignment = self.assignment();
         let (generation, removed) = assignment.lost(&partitions);
         info!(kafka.topic = self.topic, ?partitions, generation, "partitions given up");

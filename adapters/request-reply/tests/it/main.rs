@@ -8,6 +8,7 @@
 )]
 
 mod broker;
+mod kept_out;
 mod leaderless;
 mod pending;
 mod profile;

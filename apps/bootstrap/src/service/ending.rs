@@ -73,9 +73,11 @@ impl ProcessError {
 impl From<ServiceError> for ProcessError {
     fn from(error: ServiceError) -> Self {
         match error {
-            ServiceError::Refused { .. }
-            | ServiceError::Log { .. }
-            | ServiceError::ForeignLog { .. } => Self::Misfit(error.to_string()),
+            ServiceError::Refused { .. } => Self::Misfit(error.to_string()),
+            ServiceError::Log { .. } | ServiceError::ForeignLog { .. } => Self::Misfit(format!(
+                "{error}: bring its records back, or let the lane go on without them by \
+                 `catchment topics resume`"
+            )),
             ServiceError::Closed => Self::Internal(error.to_string()),
         }
     }

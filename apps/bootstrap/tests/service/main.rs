@@ -15,6 +15,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use catchment_bootstrap::health;
 
@@ -102,9 +103,12 @@ impl Drop for Running {
     }
 }
 
-/// An address of this machine on which nobody listens now.
+/// An address of this machine at which nobody listens. Each test process has a host of its own in
+/// 127.0.0.0/8: outgoing connections take ports of 127.0.0.1, also one that was free before.
 fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(8_000);
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    SocketAddr::from(([127, a, b, c], NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
 #[test]

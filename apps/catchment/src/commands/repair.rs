@@ -1,8 +1,10 @@
 //! `catchment repair`: mends what is damaged, and names what cannot be mended.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context as _;
 use catchment_domain::service::{Finding, repair};
-use catchment_domain::{Mended, RepairTerms};
+use catchment_domain::{Mended, RepairTerms, Revision};
 use clap::Args;
 use serde_json::json;
 
@@ -46,14 +48,14 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     let mended = findings.len() as u64 - left;
     for finding in &findings {
         if output.json {
-            let (mended, advice) = match &finding.result {
+            let (repair, advice) = match &finding.result {
                 Ok(how) => (Some(say(how)), None),
                 Err(why) => (None, Some(why.to_string())),
             };
             output.value(&json!({
                 "item": finding.damage.item.to_string(),
                 "damage": finding.damage.what,
-                "mended": mended,
+                "repair": repair,
                 "not_mended": advice,
             }))?;
         } else {
@@ -61,16 +63,36 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         }
     }
     if output.json {
-        output.value(&json!({ "dry_run": dry_run, "mended": mended, "not_mended": left }))?;
+        let done = if dry_run { "could_be_mended" } else { "mended" };
+        output.value(&json!({ "dry_run": dry_run, done: mended, "not_mended": left }))?;
     } else if findings.is_empty() {
         output.line("nothing is damaged")?;
     } else {
         let items = counted(mended, "item");
         let done = if dry_run { "could be mended" } else { "mended" };
         output.line(format_args!("{items} {done}, {} not mended", grouped(left)))?;
+        // No requester works on a file.
+        if stores.is_embedded() && !dry_run {
+            for revision in asked_again(&findings) {
+                let goes_on = format!("`catchment campaign watch {revision}` goes on with it");
+                output.line(format_args!("campaign {revision} is open: {goes_on}"))?;
+            }
+        }
     }
     let is_whole = left == 0 && (mended == 0 || !dry_run);
     Ok(if is_whole { Ending::Done } else { Ending::Incomplete })
+}
+
+/// The campaigns that have something to send once they were mended.
+fn asked_again(findings: &[Finding]) -> BTreeSet<Revision> {
+    let is_open = |finding: &&Finding| {
+        matches!(
+            finding.result,
+            Ok(Mended::Outcomes { open } | Mended::Counts { open, .. }) if 0 < open
+        )
+    };
+    let open = findings.iter().filter(is_open);
+    open.filter_map(|finding| finding.damage.item.campaign()).collect()
 }
 
 fn line(finding: &Finding, dry_run: bool) -> String {

@@ -57,7 +57,9 @@ fn outcomes_that_are_lost_are_named_and_asked_for_again() {
     assert_eq!(mended.code, Some(0));
     assert!(
         mended.stdout.starts_with("mended: ")
-            && mended.stdout.contains("1 item mended, 0 not mended")
+            && mended.stdout.contains("1 item mended, 0 not mended\ncampaign ")
+            && mended.stdout.ends_with(" goes on with it\n"),
+        "{mended:?}"
     );
     for number in numbers {
         let watched = run(&app, &["campaign", "watch", &number]);

@@ -1,8 +1,9 @@
 //! A service that runs, from outside: its probes, its signals, its last words.
 
 use std::io::Read as _;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -28,9 +29,12 @@ pub(crate) struct Ended {
     pub(crate) after: Duration,
 }
 
-/// An address of this machine on which nobody listens now.
+/// An address of this machine at which nobody listens. Each test process has a host of its own in
+/// 127.0.0.0/8: outgoing connections take ports of 127.0.0.1, also one that was free before.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(8_000);
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    SocketAddr::from(([127, a, b, c], NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
 impl Process {

@@ -1,5 +1,4 @@
-//! What only a `SQLite` file can hold, for a column there takes values of any type; and what no
-//! import mends.
+//! Rows that another program damaged in a `SQLite` file.
 
 use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{Damage, Lane, Scope, ShopCursor, StoredItem};
@@ -8,18 +7,18 @@ use crate::scene::{ids_in, import, row, terms, together};
 use crate::world::World;
 
 #[tokio::test]
-async fn a_value_of_another_type_is_damage_of_its_shop_alone() {
+async fn a_value_out_of_range_is_damage_of_its_shop_alone() {
     let world = World::new();
     let store = world.open().await;
     let ids = ids_in(store.lanes(), Lane(0), 5);
     import(&store, &ids).await;
     let name = |place: usize| ids[place].to_string();
-    for (place, set) in [(0, "radius = 'x'"), (3, "version = x'00'")] {
+    for (place, set) in [(0, "radius = 5000000000"), (3, "version = -1")] {
         let id = name(place);
         world.execute(&format!("UPDATE shop_state SET {set} WHERE id = '{id}'")).await;
     }
     let last = name(4);
-    world.execute(&format!("UPDATE shop SET latitude = 'x' WHERE id = '{last}'")).await;
+    world.execute(&format!("UPDATE shop SET latitude = 200 WHERE id = '{last}'")).await;
     let (state, profile) = (StoredItem::State, StoredItem::Profile);
     let expected =
         [(state(name(0)), "radius"), (state(name(3)), "version"), (profile(last), "latitude")];

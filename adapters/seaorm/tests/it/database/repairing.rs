@@ -1,12 +1,14 @@
-//! Mending a `SQLite` file, where a column takes values of any type.
+//! Mending a `SQLite` file that another program damaged.
 
 use std::time::Duration;
 
-use catchment_domain::ports::{CampaignRepository, Repairs, ShopLedger, ShopRepository};
+use catchment_domain::ports::{
+    CampaignLedger, CampaignRepository, Repairs, ShopLedger, ShopRepository,
+};
 use catchment_domain::service::repair;
 use catchment_domain::{
-    CampaignId, Draft, ImportNumber, Lane, Mended, Nonce, Policy, Radius, Rank, Repair,
-    RepairTerms, Scope, ShopId, StoredItem, TriggerRule, Unmendable,
+    CampaignId, CampaignState, Draft, ImportNumber, Lane, Mended, Nonce, Policy, Radius, Rank,
+    Repair, RepairTerms, Scope, ShopId, StoredItem, TriggerRule, Unmendable,
 };
 use catchment_seaorm::SeaOrmStore;
 use uuid::Uuid;
@@ -36,9 +38,9 @@ fn draft() -> Draft {
     }
 }
 
-/// Each table that a repair reads has a value of a wrong type. The repair mends the rest.
+/// Each table that a repair reads has a value out of range. The repair mends the rest.
 #[tokio::test]
-async fn a_value_of_another_type_stops_no_repair() {
+async fn a_value_out_of_range_stops_no_repair() {
     let world = World::new();
     let store = world.open().await;
     let ids = ids_in(store.lanes(), Lane(0), 3);
@@ -48,14 +50,12 @@ async fn a_value_of_another_type_stops_no_repair() {
     store.apply(&batch(&claim, &ids[2..]), &decide(store.lanes())).await.unwrap();
     let (one, orphan) = (&ids[0], &ids[1]);
     for statement in [
-        format!("UPDATE shop_state SET version = 'x' WHERE id = '{one}'"),
-        format!("UPDATE shop_state SET radius = 'x' WHERE id = '{orphan}'"),
+        format!("UPDATE shop_state SET version = -1 WHERE id = '{one}'"),
+        format!("UPDATE shop_state SET radius = 5000000000 WHERE id = '{orphan}'"),
         format!("DELETE FROM shop WHERE id = '{orphan}'"),
-        "UPDATE campaign_chunk SET open = 'x', first = 'x'".to_owned(),
-        "UPDATE receipt SET to_position = 'x'".to_owned(),
-        "UPDATE lane_state SET expired_up_to = 'x'".to_owned(),
-        // A number that is none belongs to no campaign.
-        "INSERT INTO campaign_list VALUES ('x', 0, 'a')".to_owned(),
+        "UPDATE campaign_chunk SET open = -1, first = 5000000000".to_owned(),
+        "UPDATE receipt SET to_position = -1".to_owned(),
+        "UPDATE lane_state SET expired_up_to = -1".to_owned(),
     ] {
         world.execute(&statement).await;
     }
@@ -72,6 +72,56 @@ async fn a_value_of_another_type_stops_no_repair() {
     let again = repair(&store, &terms()).await.unwrap();
     let again = again.into_iter().map(|finding| (finding.damage.item, finding.result));
     assert_eq!(again.collect::<Vec<_>>(), [(lost_profile, Err(Unmendable::Profile))]);
+}
+
+/// A backup of the chunks was restored beside a campaign that has ended since. Its shops are
+/// released after all.
+#[tokio::test]
+async fn chunks_from_before_the_end_of_their_campaign_are_ended_again() {
+    let world = World::new();
+    let store = world.open().await;
+    import(&store, &ids_in(store.lanes(), Lane(2), 2)).await;
+    let revision = store.add(&draft()).await.unwrap().name.revision;
+    for statement in [
+        "UPDATE campaign_chunk SET sent = 1, open = 0, activations = x'0202'",
+        "UPDATE campaign SET state = 'ended', open = 0, attempt = 1",
+    ] {
+        world.execute(statement).await;
+    }
+    let findings = repair(&store, &terms()).await.unwrap();
+    let findings = findings.into_iter().map(|finding| (finding.damage.item, finding.result));
+    let counted = Ok(Mended::Counts { open: 2, unreleased: 0 });
+    assert_eq!(findings.collect::<Vec<_>>(), [(StoredItem::Counts(revision), counted)]);
+    let campaign = CampaignRepository::get(&store, revision).await.unwrap().unwrap();
+    assert_eq!(campaign.state, CampaignState::Ending { open: 2 });
+    let chunks = store.chunks(revision).await.unwrap().found;
+    assert_eq!(chunks.iter().map(|chunk| chunk.open).sum::<u32>(), 2);
+    assert_eq!(repair(&store, &terms()).await.unwrap(), []);
+}
+
+/// Its answers would count for another chunk, so it is set aside. The other chunks go on.
+#[tokio::test]
+async fn a_chunk_in_the_place_of_another_is_set_aside() {
+    let world = World::new();
+    let store = world.open().await;
+    let ids = [Lane(2), Lane(5), Lane(7)].map(|lane| ids_in(store.lanes(), lane, 2));
+    import(&store, &ids.concat()).await;
+    let revision = store.add(&draft()).await.unwrap().name.revision;
+    for misplaced in [1, 3] {
+        world
+            .execute(&format!("UPDATE campaign_chunk SET first = {misplaced} WHERE number = 1"))
+            .await;
+        let chunks = store.chunks(revision).await.unwrap();
+        let found: Vec<u32> = chunks.found.iter().map(|chunk| chunk.number).collect();
+        assert_eq!(found, [0, 2]);
+        let damaged = chunks.damaged.into_iter().map(|damage| damage.item);
+        let expected = StoredItem::Outcomes(revision, 1);
+        assert_eq!(damaged.collect::<Vec<_>>(), std::slice::from_ref(&expected));
+        let findings = repair(&store, &terms()).await.unwrap();
+        let findings = findings.into_iter().map(|finding| (finding.damage.item, finding.result));
+        let left = (expected, Err(Unmendable::OfList(revision)));
+        assert_eq!(findings.collect::<Vec<_>>(), [left]);
+    }
 }
 
 /// A lane is taken for some shops at a time, so that its requests wait for as many at most.
