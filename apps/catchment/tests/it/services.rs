@@ -178,7 +178,10 @@ fn programs_that_are_not_built_are_named() {
     let world = World::empty();
     let alone = tempfile::tempdir().unwrap();
     let copy = alone.path().join("catchment");
-    std::fs::copy(program(), &copy).unwrap();
+    // A process of its own copies: a program that another test starts meanwhile would inherit the
+    // open file, and a file that is open for writing cannot be run.
+    let copied = Command::new("cp").args([program(), &copy]).status().unwrap();
+    assert!(copied.success());
     let ran = Command::new(&copy)
         .args(["--json", "demo", "--over", "kafka", "--shops", "10", "--partitions", "2"])
         .env_clear()
