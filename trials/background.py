@@ -4,7 +4,7 @@ import threading
 
 
 class Background(threading.Thread):
-    """Works inside `with`: `run` returns soon after `stopped` is set, and then comes `close`."""
+    """Runs `run` inside `with`. Its end sets `stopped`, waits for `run`, and calls `close`."""
 
     def __init__(self):
         super().__init__(daemon=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def parser(description, **numbers):
-    """Has an option for each number with its usual value, and what all trials take."""
+    """Returns a parser of the common options, and of one for each number, with its default."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     for name, usual in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=usual)

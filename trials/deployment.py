@@ -35,7 +35,7 @@ class Deployment:
         self.server = server.geturl()
         self.url = server._replace(path=f"/{self.name}").geturl()
         self.kafka = os.environ["CATCHMENT_TEST_KAFKA"]
-        # Kept for the whole run: its pending results are lost when it goes.
+        # It is kept for the whole run: its pending results end with it.
         self.admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 3})
         self.requests = f"{self.name}.requests"
         self.names = ["requester", *(f"consumer-{n + 1}" for n in range(consumers))]

@@ -350,10 +350,11 @@ impl Campaign {
         self.counted(chunks)
     }
 
-    /// The campaign where it does not fit its chunks, which are all of them, in a new attempt:
+    /// Makes the campaign and its chunks, which must be all of them, fit each other, in a new
+    /// attempt.
     ///
-    /// 1. A campaign that is ending or ended, and was not replaced, is [ended](Self::end) again
-    ///    for chunks that are from before its end. This changes no other chunk.
+    /// 1. If the campaign is ending or ended and was not replaced, it is [ended](Self::end) again.
+    ///    This changes only chunks that are from before its end.
     /// 2. It is counted anew.
     #[must_use]
     pub fn fitted(mut self, chunks: &mut [Chunk]) -> Self {

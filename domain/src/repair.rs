@@ -246,8 +246,9 @@ pub struct StateRemains {
 ///
 /// 1. A campaign has a released cause there where its release took effect, or the activation of
 ///    the campaign that replaced it. Where its release is idle although it was replaced and is
-///    ending or ended, that activation took effect, too, even if its outcome is lost. The campaign needs no released
-///    cause if its deadline is not above `mark`: up to there no late request takes effect.
+///    ending or ended, that activation took effect, too, even if its outcome is lost. The campaign
+///    needs no released cause if its deadline is not above `mark`: up to there no late request
+///    takes effect.
 /// 2. Otherwise, a campaign whose activation took effect has an active cause, with its limit and
 ///    the rank that its kind has now.
 /// 3. A base radius that is lost is the default one, and any import that names one is newer.

@@ -14,8 +14,8 @@
 --   epochs go on.
 -- import_receipt: what an import did to the shops of a lane, one row per transaction.
 --
--- STRICT refuses a value of another type than its column's, as PostgreSQL does: what another
--- program writes cannot make a key unreadable.
+-- STRICT: like PostgreSQL, SQLite refuses a value whose type is not that of the column. So no
+-- program can store a key that ours cannot read.
 -- WITHOUT ROWID stores the rows of shop and shop_state in the order of their key, so that the
 -- shops of a lane lie together. SQLite compares texts byte by byte, as the domain does.
 

@@ -62,7 +62,8 @@ async fn steps_go_up_and_down_in_a_file() {
     check(&pool, catchment_migrations::sqlite(), names).await;
 }
 
-/// A value that is no number cannot hide a row behind a key that nobody can read.
+/// `SQLite` refuses text in a column of numbers and bytes in a column of text, so every key can be
+/// read.
 #[tokio::test]
 async fn a_file_refuses_values_of_another_type() {
     let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await;

@@ -122,8 +122,9 @@ async fn answer_all(store: &Store, requester: &mut Requester, revision: Revision
     requester.record(&campaign, &answers).await;
 }
 
-/// The row of a campaign is older or newer than its chunks. A repair counts the chunks again. Then
-/// a campaign that seemed settled sends what is open, and one that seemed open is settled.
+/// The row of a campaign is from another time than its chunks, as after the restore of a part. A
+/// repair counts the chunks again. If requests are open although the row says `settled`, the
+/// requester sends them. If none is open although the row says `sending`, the campaign is settled.
 pub async fn counts_are_made_anew(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;

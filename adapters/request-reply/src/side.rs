@@ -116,9 +116,9 @@ impl SideClient {
         Ok(ends.collect())
     }
 
-    /// Asks the coordinator of the settings' group what it has committed for the first partition of
-    /// a topic, and returns whether it answered. Blocks.
-    pub(crate) fn committed(&self, topic: &str, within: Duration) -> KafkaResult<()> {
+    /// Asks the coordinator of the settings' group for the committed offset of the topic's first
+    /// partition. Fails if the coordinator does not answer. Blocks.
+    pub(crate) fn ask_coordinator(&self, topic: &str, within: Duration) -> KafkaResult<()> {
         let mut asked = TopicPartitionList::new();
         asked.add_partition(topic, 0);
         let answered = self.consumer()?.committed_offsets(asked, within)?;

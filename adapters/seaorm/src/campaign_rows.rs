@@ -241,8 +241,8 @@ async fn read_chunks(
     read_each(connection, query, outcomes_of, |model| Chunk::try_from(&model)).await
 }
 
-/// Moves each chunk that does not stand where the chunk before it ends to the damaged ones: its
-/// answers would count for another chunk.
+/// Moves each chunk whose stored place is not where the chunk before it ends to the damaged ones.
+/// Otherwise answers to that chunk would count for another one.
 fn set_misplaced_aside(chunks: &mut Found<Vec<ChunkSummary>>, revision: Revision) {
     let unread = chunks.damaged.iter().filter_map(|damage| damage.item.chunk());
     let unread = unread.map(|(_, number)| (number, ChunkOutline::default()));

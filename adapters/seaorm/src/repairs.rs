@@ -128,7 +128,7 @@ impl SeaOrmStore {
         };
         let before: Vec<Chunk> = ledger.chunks.values().cloned().collect();
         let mut after = before.clone();
-        // What cannot be read counts as open, and does not tell how its campaign ended.
+        // If some chunks cannot be read, their shops count as open, and no chunk is ended again.
         let counted = match ledger.unknown() {
             0 => ledger.campaign.clone().fitted(&mut after),
             _ => ledger.counted(),

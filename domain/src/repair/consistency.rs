@@ -15,8 +15,8 @@ use crate::revision::Revision;
 /// 2. Both hold the same number of shops.
 /// 3. A chunk stands in the campaign's list where the one before it ends.
 /// 4. Where all of that holds, the chunks have as many shops as the campaign.
-/// 5. Where that holds, too, no chunk of a campaign that has ended is from before its end.
-/// 6. Then the campaign's counts are those of its chunks.
+/// 5. Where that holds, too, campaign and chunks are as [`Campaign::fitted`] leaves them: no chunk
+///    is from before the campaign's end, and the campaign's counts are those of its chunks.
 #[must_use]
 pub fn check_campaign(
     revision: Revision,

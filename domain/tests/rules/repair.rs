@@ -196,14 +196,15 @@ proptest! {
         let took_effect = |slot: &Slot| {
             matches!(slot, Slot::Closed(Status::Applied | Status::Unchanged))
         };
-        let mut traces: Vec<Trace> = (1..).zip(&slots).map(|(revision, (a, r, [is_over, is_replaced], km))| {
+        let mut traces: Vec<Trace> = (1..).zip(&slots).map(|(revision, slots)| {
+            let (activation, release, [is_over, is_replaced], km) = slots;
             let mut campaign = campaign(revision, &format!("{km}km"));
             if *is_over {
                 campaign.state = CampaignState::Ended;
             }
-            // Its successor never had the shop, as far as is known.
+            // Nothing is known of the successor at this shop.
             campaign.replaced_by = is_replaced.then_some(Revision(99));
-            trace(&campaign, *a, *r)
+            trace(&campaign, *activation, *release)
         }).collect();
         let places = traces.len().max(1);
         traces.rotate_left(shift % places);

@@ -185,7 +185,7 @@ fn counts_that_do_not_fit_the_chunks_are_named() {
     check_items(|_, chunks, _| close(chunks), &counts);
 }
 
-/// A backup of the chunks was restored beside a campaign that has ended since.
+/// The chunks were restored from a backup that is older than the end of their campaign.
 #[test]
 fn chunks_from_before_the_end_of_their_campaign_are_named_and_ended_again() {
     let applied = Slot::Closed(Status::Applied);

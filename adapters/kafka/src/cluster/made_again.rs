@@ -51,9 +51,9 @@ enum Verdict {
 impl Compared {
     /// Adds the problems of a topic, judged by its partitions.
     ///
-    /// 1. A silent partition does not count.
-    /// 2. If all other partitions differ, this is another topic than the one that was read.
-    /// 3. If only some differ, each of them is a problem of that partition alone.
+    /// 1. Silent partitions are left out.
+    /// 2. If each of the rest differs, the whole topic is [`TopicProblem::NotTheOneRead`].
+    /// 3. If some of the rest differ, each of them has a problem of its own.
     fn add(&mut self, topic: &str, verdicts: &[(u16, Verdict)]) {
         let mut differing = verdicts.iter().filter_map(|(partition, verdict)| match verdict {
             Verdict::Differs(difference) => Some((*partition, *difference)),

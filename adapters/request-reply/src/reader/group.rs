@@ -49,7 +49,8 @@ pub(super) struct Context {
     pub(super) fatal: OnceLock<String>,
     pub(super) assignment: Mutex<Assignment>,
     pub(super) drained: Condvar,
-    /// The group has taken this member in, and wants nothing back from it.
+    /// Whether the group's last event was an assignment. It is false before the first one, and from
+    /// a revocation or a loss to the next assignment.
     pub(super) is_member: AtomicBool,
     trouble: Mutex<Present>,
 }

@@ -1,9 +1,8 @@
-//! A member that its group does not take in again, although the group's coordinator answers.
+//! Ends the client of a member that stays outside of its group although the coordinator answers.
 //!
-//! Such a client does not recover by itself: after broker outages and a frozen process, librdkafka
-//! 2.12.1 was seen to wait for minutes in the join state `wait-incr-unassign-to-complete`, and to
-//! know no coordinator. Another client of the same process asks the coordinator, so that an outage
-//! is not taken for it.
+//! After broker outages and a frozen process, librdkafka 2.12.1 was seen to know no coordinator and
+//! to stay in the join state `wait-incr-unassign-to-complete` for minutes. Another client of the
+//! same process asks the coordinator, so an outage of the coordinator does not count.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -15,7 +14,7 @@ use tracing::debug;
 use super::Shared;
 use crate::error::SettingsError;
 
-/// How often a member that is outside of its group is looked at.
+/// How often the thread looks whether the member is in its group.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// For how long a member has been outside of its group while the coordinator answered.
@@ -26,7 +25,7 @@ struct Outside {
 
 impl Outside {
     /// Whether the member has been outside for `patience` and the coordinator answered at every
-    /// look since then. `answers` is whether both holds now.
+    /// look since then. `answers` says that it is outside and the coordinator answers now.
     fn is_stuck(&mut self, answers: bool, now: Instant, patience: Duration) -> bool {
         if !answers {
             self.since = None;
@@ -45,8 +44,12 @@ pub(super) fn watch<M: Send + Sync + 'static>(
     let shared = Arc::downgrade(shared);
     let run = move || {
         let mut outside = Outside::default();
-        while look(&shared, &mut outside, patience) {
+        loop {
+            // Most members have joined by the first look, and the coordinator is not asked.
             thread::park_timeout(LOOK.min(patience / 4));
+            if !look(&shared, &mut outside, patience) {
+                return;
+            }
         }
     };
     let started = thread::Builder::new().name("kafka-membership".to_owned()).spawn(run);
@@ -74,7 +77,7 @@ fn look<M>(shared: &Weak<Shared<M>>, outside: &mut Outside, patience: Duration) 
 impl<M> Shared<M> {
     /// Whether the group's coordinator answers a client that is no member.
     fn coordinator_answers(&self) -> bool {
-        let answered = self.side.committed(&self.client.context.topic, self.request_timeout);
+        let answered = self.side.ask_coordinator(&self.client.context.topic, self.request_timeout);
         if let Err(error) = &answered {
             debug!(kafka.topic = self.client.context.topic, "the group does not answer: {error}");
         }

@@ -1,5 +1,5 @@
-//! A member that its group does not take in, on the mock brokers of librdkafka: a real coordinator
-//! takes every member in.
+//! A member that its group refuses, on the mock brokers of librdkafka. A real coordinator refuses
+//! no member.
 
 use std::time::Duration;
 

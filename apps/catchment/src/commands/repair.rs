@@ -71,7 +71,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         let items = counted(mended, "item");
         let done = if dry_run { "could be mended" } else { "mended" };
         output.line(format_args!("{items} {done}, {} not mended", grouped(left)))?;
-        // No requester works on a file.
+        // On a file no requester runs, so the user has the campaigns go on.
         if stores.is_embedded() && !dry_run {
             for revision in asked_again(&findings) {
                 let goes_on = format!("`catchment campaign watch {revision}` goes on with it");

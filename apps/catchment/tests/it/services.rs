@@ -178,8 +178,8 @@ fn programs_that_are_not_built_are_named() {
     let world = World::empty();
     let alone = tempfile::tempdir().unwrap();
     let copy = alone.path().join("catchment");
-    // A process of its own copies: a program that another test starts meanwhile would inherit the
-    // open file, and a file that is open for writing cannot be run.
+    // If this process wrote the copy, a program that another test starts at that moment would
+    // inherit the open file. The system runs no file that is open for writing.
     let copied = Command::new("cp").args([program(), &copy]).status().unwrap();
     assert!(copied.success());
     let ran = Command::new(&copy)

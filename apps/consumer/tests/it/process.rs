@@ -29,8 +29,8 @@ pub(crate) struct Ended {
     pub(crate) after: Duration,
 }
 
-/// An address of this machine at which nobody listens. Each test process has a host of its own in
-/// 127.0.0.0/8: outgoing connections take ports of 127.0.0.1, also one that was free before.
+/// An address of this machine at which nobody listens. Each test process uses a host of its own in
+/// 127.0.0.0/8. Outgoing connections use ports of 127.0.0.1, so they cannot take this one.
 pub(crate) fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(8_000);
     let [_, a, b, c] = std::process::id().to_be_bytes();

@@ -195,7 +195,7 @@ async fn records_come_in_order_and_once_while_members_come_and_go() {
     stays.has(6).await;
     let sender = fixture.sender();
     let has_moved = Cell::new(false);
-    // Records come for as long as members come and go, and some always wait to be applied.
+    // Records are sent while members join and leave, so some always wait to be applied.
     let sending = async {
         let mut sent = 0;
         while !has_moved.get() {

@@ -74,8 +74,8 @@ async fn a_value_out_of_range_stops_no_repair() {
     assert_eq!(again.collect::<Vec<_>>(), [(lost_profile, Err(Unmendable::Profile))]);
 }
 
-/// A backup of the chunks was restored beside a campaign that has ended since. Its shops are
-/// released after all.
+/// The chunks were restored from a backup that is older than the end of their campaign. The repair
+/// has their shops released.
 #[tokio::test]
 async fn chunks_from_before_the_end_of_their_campaign_are_ended_again() {
     let world = World::new();
@@ -99,7 +99,8 @@ async fn chunks_from_before_the_end_of_their_campaign_are_ended_again() {
     assert_eq!(repair(&store, &terms()).await.unwrap(), []);
 }
 
-/// Its answers would count for another chunk, so it is set aside. The other chunks go on.
+/// The stored place of a chunk is that of another chunk. The chunk is set aside, and the other
+/// chunks go on.
 #[tokio::test]
 async fn a_chunk_in_the_place_of_another_is_set_aside() {
     let world = World::new();
