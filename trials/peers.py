@@ -1,0 +1,465 @@
+"""Lets clients of others ask Catchment, and lets them answer our requester.
+
+    scripts/trial peers            # builds the programs, starts the servers, and runs this
+
+Each peer is a small program in `trials/peers`, with the usual settings of its library. As a client
+it sends requests to a running Catchment, a number of them at once: one in five is to be applied,
+unchanged, rejected, unreadable, expired. Every one must be answered, with the reply that is its
+own. As a replier it answers calls of the example `calls` of `catchment-request-reply`, of which one
+in five is to fail. A peer whose programs cannot be had fails.
+
+CATCHMENT_TEST_KAFKA and CATCHMENT_TEST_POSTGRES name the servers; `scripts/clients` brings the
+Python that runs this; npm and Maven bring the libraries of the peers, so Node.js 22 and Java 17 are
+needed. Exit code 0 only if every peer was right.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from pathlib import Path
+from typing import Callable
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import NewTopic
+from deployment import LANES, Deployment, Failed
+
+SOURCES = Path(__file__).resolve().parent / "peers"
+# How many seconds a peer's libraries and its build may take, then all its requests, and how long
+# a replier may take to get its partitions.
+BUILT_WITHIN = 1_200
+ANSWERED_WITHIN = 300
+READY_WITHIN = 120
+# How many bytes a program may log.
+MOST_LOG = 20_000_000
+# The name space of ids of messages that have none that can be read; of `docs/wire-format.md`.
+NO_ID = uuid.UUID("5e2f7c0a-94d1-4b68-8b57-3d6a1f0ce942")
+
+
+# Peers
+
+
+@dataclass
+class Peer:
+    name: str
+    # The folders of its sources, in SOURCES; later ones add to earlier ones.
+    sources: list
+    # The commands that build it where its sources were copied to.
+    build: list
+    # Makes the command from servers, topic, calls at once, and the files of requests and ends.
+    client: Callable
+    # Makes the command from servers and topic.
+    replier: Callable | None = None
+    # How our requester calls an end that the replier means as a failure.
+    failure: str = "rejected"
+    # Whether a failure arrives as an error that has no id.
+    bare_failures: bool = False
+
+
+def nestjs(version):
+    return Peer(
+        name=f"NestJS {version}",
+        sources=["nestjs", f"nestjs/{version}"],
+        build=[["npm", "ci", "--no-audit", "--no-fund"], ["npx", "--no-install", "tsc"]],
+        client=lambda *words: ["node", "client.js", *words],
+        replier=lambda *words: ["node", "replier.js", *words],
+        failure="failed",
+        bare_failures=True,
+    )
+
+
+def spring(name, boot, more=(), is_replier=True):
+    def java(profile, servers, topic):
+        return [
+            "java", "-Xmx256m", "-jar", "target/peer.jar", f"--spring.profiles.active={profile}",
+            "--logging.level.root=warn", f"--spring.kafka.bootstrap-servers={servers}",
+            f"--topic={topic}",
+        ]
+
+    def client(servers, topic, at_once, requests, ends):
+        files = [f"--at-once={at_once}", f"--requests={requests}", f"--ends={ends}"]
+        return [*java("client", servers, topic), *files, *more]
+
+    profile = f"boot-{boot.split('.')[0]}"
+    return Peer(
+        name=f"Spring {name}",
+        sources=["spring"],
+        build=[maven(f"-Dspring-boot.version={boot}", f"--activate-profiles={profile}")],
+        client=client,
+        replier=(lambda *words: java("replier", *words)) if is_replier else None,
+    )
+
+
+def smallrye():
+    def java(profile, servers, topic, *more):
+        variables = [f"-Dservers={servers}", f"-Dtopic={topic}", *more]
+        return ["java", "-Xmx256m", *variables, "-jar", f"{profile}/quarkus-app/quarkus-run.jar"]
+
+    def client(servers, topic, at_once, requests, ends):
+        files = [f"-Dat-once={at_once}", f"-Drequests={requests}", f"-Dends={ends}"]
+        return java("client", servers, topic, *files)
+
+    return Peer(
+        name="SmallRye",
+        sources=["smallrye"],
+        build=[
+            maven(f"-Dquarkus.profile={profile}") for profile in ("client", "replier")
+        ],
+        client=client,
+        replier=lambda *words: java("replier", *words),
+    )
+
+
+def maven(*words):
+    return ["mvn", "--batch-mode", "--quiet", *words, "package"]
+
+
+def python():
+    return Peer(
+        name="Python",
+        sources=["python"],
+        build=[],
+        client=lambda *words: [sys.executable, "client.py", *words],
+        replier=lambda *words: [sys.executable, "replier.py", *words],
+    )
+
+
+# Reads the value of a reply as an object.
+CONSUMER = "--spring.kafka.consumer"
+SERIALIZERS = f"{CONSUMER}.value-deserializer=org.springframework.kafka.support.serializer"
+DEFAULT_TYPE = f"{CONSUMER}.properties.spring.json.value.default.type=peers.Reply"
+PEERS = [
+    python(),
+    nestjs(11),
+    nestjs(12),
+    spring("Boot 3.3", "3.3.13"),
+    spring("Boot 3.5", "3.5.7"),
+    spring("Boot 3.5, JSON", "3.5.7", [DEFAULT_TYPE, f"{SERIALIZERS}.JsonDeserializer"], False),
+    spring("Boot 4.1", "4.1.2"),
+    spring("Boot 4.1, JSON", "4.1.2", [DEFAULT_TYPE, f"{SERIALIZERS}.JacksonJsonDeserializer"], False),
+    smallrye(),
+]
+
+
+# Requests
+
+
+@dataclass
+class Request:
+    key: str
+    value: str
+    # What the reply says.
+    id: str
+    status: str
+    code: str | None = None
+    # A text that stands in this reply's message and in no other.
+    message: str = ""
+    kind: str = ""
+
+
+def envelope(shop, type_="radius.activate", data=None, **more):
+    now = datetime.now(timezone.utc)
+    return {
+        "id": str(uuid.uuid4()),
+        "target": "shop",
+        "key": shop,
+        "type": type_,
+        "data": data or {"kind": "order_surge", "limit": {"metres": 1_000}},
+        "requestedAt": instant(now),
+        **more,
+    }
+
+
+def instant(when):
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def applied(shop, _):
+    value = envelope(shop)
+    return Request(shop, json.dumps(value), value["id"], "applied")
+
+
+def unchanged(shop, _):
+    value = envelope(shop, "radius.release", {"kind": "manual"})
+    return Request(shop, json.dumps(value), value["id"], "unchanged")
+
+
+def rejected(_, number):
+    shop = f"nowhere-{number}"
+    value = envelope(shop)
+    return Request(shop, json.dumps(value), value["id"], "rejected", "unknown_shop")
+
+
+def unreadable(shop, number):
+    if number % 2:
+        value = envelope(shop, key=f"other-{number}")
+        text = json.dumps(value)
+        return Request(shop, text, value["id"], "rejected", "unreadable", value["key"])
+    text = f"{{no request {number}"
+    return Request(shop, text, id_of_bytes(shop, text), "rejected", "unreadable")
+
+
+def expired(shop, _):
+    past = datetime.now(timezone.utc) - timedelta(minutes=1)
+    value = envelope(shop, deadline=instant(past))
+    return Request(shop, json.dumps(value), value["id"], "expired", "deadline_passed")
+
+
+def id_of_bytes(key, value):
+    """The UUIDv5 of key and value. `uuid.uuid5` takes bytes only from Python 3.12 on."""
+    key = key.encode()
+    name = b"\x01" + len(key).to_bytes(8, "big") + key + b"\x01" + value.encode()
+    digest = hashlib.sha1(NO_ID.bytes + name).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=5))
+
+
+KINDS = [applied, unchanged, rejected, unreadable, expired]
+
+
+def mixed(shops):
+    """One request of each kind in turn, each for a shop of its own."""
+    requests = []
+    for number, shop in enumerate(shops):
+        make = KINDS[number % len(KINDS)]
+        request = make(shop, number)
+        request.kind = make.__name__
+        requests.append(request)
+    return requests
+
+
+# The trial
+
+
+class Run:
+    """All peers, one after the other, against one deployment."""
+
+    def __init__(self, deployment, arguments, folder):
+        self.deployment = deployment
+        self.arguments = arguments
+        # Of requests, ends and logs; it goes with the trial.
+        self.folder = folder
+        self.problems = []
+        deployment.run("shops", "generate", "--count", str(arguments.requests * len(PEERS)))
+        with deployment.connect() as session:
+            shops = session.execute("SELECT id FROM shop_state ORDER BY id").fetchall()
+        self.shops = iter(id for (id,) in shops)
+        known = deployment.admin.list_topics(timeout=10).topics
+        replies = [f"{deployment.requests}.reply", f"{deployment.requests}-replies"]
+        self.create({topic: 3 for topic in replies if topic not in known})
+
+    def meet(self, peer):
+        """Returns what a peer did in each of its roles."""
+        print(peer.name, flush=True)
+        figures = {}
+        requests = mixed(islice(self.shops, self.arguments.requests))
+        try:
+            built = self.build(peer)
+            figures["as a client"] = self.ask(peer, built, requests)
+            if peer.replier:
+                figures["as a replier"] = self.answer(peer, built)
+        except (Failed, subprocess.TimeoutExpired) as problem:
+            self.problems.append(f"{peer.name}: {problem}")
+        for role, found in figures.items():
+            print(f"  {role}: {found}", flush=True)
+        return figures
+
+    def build(self, peer):
+        """Copies the sources of a peer beside what is built of them, and builds it there."""
+        built = self.arguments.binaries.parent / "peers" / peer.name.lower().replace(" ", "-").replace(",", "")
+        for source in peer.sources:
+            shutil.copytree(SOURCES / source, built, dirs_exist_ok=True)
+        for command in peer.build:
+            if shutil.which(command[0]) is None:
+                raise Failed(f"{command[0]} is missing")
+            self.run(peer, "build", command, built, BUILT_WITHIN)
+        return built
+
+    def run(self, peer, what, command, folder, limit):
+        """Runs a program of a peer to its end; everything that it started ends with it."""
+        late = time.monotonic() + limit
+        with self.log(peer, what) as log:
+            process = started(command, folder, log)
+            try:
+                while process.poll() is None and not problem_of(log, late):
+                    time.sleep(0.2)
+                problem = problem_of(log, late)
+            finally:
+                end(process)
+        code = process.returncode
+        if code != 0:
+            raise Failed(f"{what}: {problem or code}{self.last_words(peer, what)}")
+
+    def log(self, peer, what):
+        return open(self.log_file(peer, what), "wb")
+
+    def log_file(self, peer, what):
+        return self.folder / f"{peer.name}, {what}.log"
+
+    def last_words(self, peer, what):
+        with open(self.log_file(peer, what), "rb") as log:
+            log.seek(-min(5_000, os.fstat(log.fileno()).st_size), os.SEEK_END)
+            lines = log.read().decode(errors="replace").splitlines()
+        return "".join(f"\n  {line}" for line in lines[-10:])
+
+    # As a client
+
+    def ask(self, peer, built, requests):
+        asked, ended = self.folder / "requests", self.folder / "ends"
+        lines = [json.dumps({"key": one.key, "value": one.value}) for one in requests]
+        asked.write_text("".join(f"{line}\n" for line in lines))
+        ended.unlink(missing_ok=True)
+        at_once = str(self.arguments.at_once)
+        words = [self.deployment.kafka, self.deployment.requests, at_once, str(asked), str(ended)]
+        begun = time.monotonic()
+        self.run(peer, "client", peer.client(*words), built, ANSWERED_WITHIN)
+        seconds = time.monotonic() - begun
+        ends = [json.loads(line) for line in ended.read_text().splitlines()]
+        return self.judge(peer, requests, ends) | {"seconds": round(seconds, 1)}
+
+    def judge(self, peer, requests, ends):
+        figures = Counter({"requests": len(requests), "answered": 0, "matched": 0})
+        wrong = [f"{len(ends)} ends of {len(requests)} requests"] * (len(ends) != len(requests))
+        for request, end in zip(requests, ends):
+            if "end" in end:
+                wrong.append(f"{request.kind}: {end['end']}")
+                continue
+            figures["answered"] += 1
+            # An error has no id: its code and message tell whose it is.
+            has_id = not peer.bare_failures or end["status"] in ("applied", "unchanged")
+            found = (end["status"], end.get("code"), end.get("id") if has_id else request.id)
+            told = end.get("message") or ""
+            if found == (request.status, request.code, request.id) and request.message in told:
+                figures["matched"] += 1
+                figures[f"{request.kind}: {request.status}"] += 1
+            else:
+                wrong.append(f"{request.kind}: {end} for {request}")
+        self.note(peer, "as a client", wrong)
+        return dict(figures)
+
+    # As a replier
+
+    def answer(self, peer, built):
+        topic = f"{self.deployment.name}.{uuid.uuid4().hex[:8]}"
+        replies = f"{topic}.replies"
+        self.create({topic: LANES, replies: 1})
+        arguments = self.arguments
+        calls = [arguments.binaries / "examples" / "calls", self.deployment.kafka, topic, replies]
+        begun = time.monotonic()
+        with self.replier(peer, built, topic):
+            done = subprocess.run(
+                [*calls, str(arguments.requests), str(arguments.at_once)], capture_output=True,
+                text=True, timeout=ANSWERED_WITHIN, stdin=subprocess.DEVNULL,
+            )
+        if done.returncode != 0:
+            raise Failed(f"our requester ended with {done.returncode}\n{done.stderr}")
+        ends = json.loads(done.stdout)["ends"]
+        failures = len(range(0, arguments.requests, 5))
+        expected = {"applied": arguments.requests - failures, peer.failure: failures}
+        wrong = [f"{ends}, not {expected}"] * (ends != expected)
+        self.note(peer, "as a replier", wrong)
+        return {"calls": arguments.requests, **ends, "seconds": round(time.monotonic() - begun, 1)}
+
+    @contextlib.contextmanager
+    def replier(self, peer, built, topic):
+        """A peer answers inside `with`."""
+        command = peer.replier(self.deployment.kafka, topic)
+        with self.log(peer, "replier") as log:
+            process = started(command, built, log)
+        late = time.monotonic() + READY_WITHIN
+        try:
+            while not self.is_read(topic):
+                if late < time.monotonic() or process.poll() is not None:
+                    raise Failed(f"no replier{self.last_words(peer, 'replier')}")
+                time.sleep(0.5)
+            yield
+        finally:
+            end(process)
+
+    def is_read(self, topic):
+        """Whether a group has all partitions of a topic; NestJS adds a suffix to the group's name."""
+        groups = [topic, f"{topic}-server"]
+        described = self.deployment.admin.describe_consumer_groups(groups, request_timeout=10)
+        partitions = 0
+        for group in described.values():
+            # One that is not there is an error.
+            with contextlib.suppress(KafkaException):
+                members = group.result().members
+                partitions += sum(len(one.assignment.topic_partitions) for one in members)
+        return partitions == LANES
+
+    def create(self, topics):
+        new = [NewTopic(name, partitions, 1) for name, partitions in topics.items()]
+        for created in self.deployment.admin.create_topics(new).values():
+            created.result()
+
+    def note(self, peer, role, wrong):
+        if wrong:
+            self.problems.append(f"{peer.name} {role}: {len(wrong)} wrong, the first: {wrong[0]}")
+
+
+def started(command, folder, log):
+    """Starts a program in a session of its own, so that it can be ended with what it started."""
+    return subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        start_new_session=True,
+    )
+
+
+def problem_of(log, late):
+    """Why a program is ended before it ends by itself, where that is so."""
+    if late < time.monotonic():
+        return "it does not end"
+    # A Spring client that cannot read a reply tries for ever, and logs each time.
+    if MOST_LOG < os.fstat(log.fileno()).st_size:
+        return "it logs without end"
+    return None
+
+
+def end(process):
+    """Ends a program with everything that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--requests", type=int, default=1_000, help="of each client")
+    parser.add_argument("--at-once", type=int, default=50, help="requests that wait for a reply")
+    names = [peer.name for peer in PEERS]
+    parser.add_argument("--peer", action="append", choices=names, help="only this one")
+    parser.add_argument("--binaries", type=Path, required=True, help="the folder of the programs")
+    parser.add_argument("--json", action="store_true", help="the last line is for programs")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse()
+    # SIGTERM ends this process like an error: what it started is ended and removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with tempfile.TemporaryDirectory(prefix="catchment-peers-") as folder:
+        with Deployment("peers", arguments.binaries, Path(folder), 1) as deployment:
+            run = Run(deployment, arguments, Path(folder))
+            chosen = [peer for peer in PEERS if peer.name in (arguments.peer or [peer.name])]
+            figures = {peer.name: run.meet(peer) for peer in chosen}
+            deployment.stop()
+    if arguments.json:
+        print(json.dumps(figures))
+    if run.problems:
+        sys.exit("\n".join(run.problems))
+
+
+if __name__ == "__main__":
+    main()

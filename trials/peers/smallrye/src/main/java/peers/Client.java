@@ -1,0 +1,78 @@
+package peers;
+
+import io.quarkus.arc.profile.IfBuildProfile;
+import io.quarkus.runtime.Quarkus;
+import io.quarkus.runtime.QuarkusApplication;
+import io.quarkus.runtime.annotations.QuarkusMain;
+import io.smallrye.reactive.messaging.kafka.api.OutgoingKafkaRecordMetadata;
+import io.smallrye.reactive.messaging.kafka.reply.KafkaRequestReply;
+import io.vertx.core.json.JsonObject;
+import jakarta.inject.Inject;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Semaphore;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.eclipse.microprofile.reactive.messaging.Channel;
+import org.eclipse.microprofile.reactive.messaging.Message;
+
+/** Asks Catchment, and writes what came back. */
+@QuarkusMain
+@IfBuildProfile("client")
+public class Client implements QuarkusApplication {
+    @Inject
+    @Channel("requests")
+    KafkaRequestReply<String, String> catchment;
+
+    @ConfigProperty(name = "at-once")
+    int atOnce;
+
+    @ConfigProperty(name = "requests")
+    Path requests;
+
+    @ConfigProperty(name = "ends")
+    Path ends;
+
+    @Override
+    public int run(String... arguments) throws Exception {
+        // From here on it knows where its replies begin.
+        catchment.waitForAssignments().await().atMost(Duration.ofSeconds(60));
+        var room = new Semaphore(atOnce);
+        var calls = new ArrayList<CompletableFuture<String>>();
+        for (String line : Files.readAllLines(requests)) {
+            var request = new JsonObject(line);
+            var key = OutgoingKafkaRecordMetadata.builder().withKey(request.getString("key")).build();
+            room.acquire();
+            var call = catchment.request(Message.of(request.getString("value")).addMetadata(key))
+                .map(Message::getPayload)
+                .subscribeAsCompletionStage();
+            calls.add(call.handle(Client::end));
+            call.whenComplete((reply, problem) -> room.release());
+        }
+        var lines = new ArrayList<String>();
+        for (var call : calls) {
+            lines.add(call.join());
+        }
+        Files.write(ends, lines);
+        return 0;
+    }
+
+    private static String end(String value, Throwable problem) {
+        if (problem instanceof Refused refused) {
+            value = refused.reply;
+        } else if (problem != null) {
+            return new JsonObject().put("end", problem.toString()).encode();
+        }
+        var reply = new JsonObject(value);
+        var end = new JsonObject()
+            .put("id", reply.getString("id"))
+            .put("status", reply.getString("status"));
+        if (problem instanceof Refused refused) {
+            end.put("code", refused.getMessage());
+            end.put("message", reply.getJsonObject("error").getString("message"));
+        }
+        return end.encode();
+    }
+}

@@ -1,0 +1,12 @@
+package peers;
+
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.SpringBootApplication;
+
+/** A client or a replier, as the active profile says. */
+@SpringBootApplication
+public class Peer {
+    public static void main(String[] arguments) {
+        SpringApplication.run(Peer.class, arguments);
+    }
+}

@@ -1,0 +1,8 @@
+package peers;
+
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import java.util.Map;
+
+/** What Catchment answers. */
+@JsonIgnoreProperties(ignoreUnknown = true)
+public record Reply(String id, String key, String status, Map<String, Object> error) {}
