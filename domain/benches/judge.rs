@@ -7,16 +7,17 @@ use std::hint::black_box;
 use std::num::NonZeroU16;
 
 use catchment_domain::{
-    ActiveCause, Batch, CampaignId, CampaignRef, Change, Deadline, Effect, Epoch, Lane, LaneTime,
-    Lanes, Limit, Loaded, LoadedShop, Origin, Policy, Position, Radius, Rank, Request, RequestId,
-    RequestRecord, ReturnAddress, Revision, ShopState, Timestamp, TriggerKind, TriggerRule, judge,
-    judge_batch, resolve,
+    ActiveCause, Attempt, Batch, CampaignId, CampaignRef, CampaignTerms, Change, Deadline, Effect,
+    Epoch, Lane, LaneTime, Lanes, Limit, Loaded, LoadedCampaign, LoadedShop, MAX_SHOPS, Nonce,
+    Origin, Phase, Policy, Position, Radius, Rank, Request, RequestRecord, ReturnAddress, Revision,
+    ShopState, Ticket, Timestamp, TriggerKind, TriggerRule, check_request, judge, judge_batch,
+    resolve,
 };
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use uuid::Uuid;
 
 const LANES: Lanes = Lanes(NonZeroU16::MIN);
-const BATCH: usize = 2_000;
+const BATCH: u32 = 2_000;
 const KINDS: [&str; 5] =
     ["system_failure", "bad_weather", "order_surge", "rider_shortage", "manual"];
 
@@ -79,9 +80,30 @@ fn release(revision: u64) -> Change {
     Change::Release { campaign: campaign(revision), deadline }
 }
 
-fn request(place: usize, change: Change) -> Request {
-    let id = RequestId(Uuid::from_u128(place as u128));
+/// The request of a campaign for the shop at a place of its list.
+fn request(place: u32, change: Change) -> Request {
+    let is_release = matches!(change, Change::Release { .. });
+    let phase = if is_release { Phase::Release } else { Phase::Activation };
+    let revision = change.campaign().unwrap().revision;
+    let nonce = Nonce::from_random(revision.0);
+    let id = Ticket { revision, phase, attempt: Attempt::FIRST, index: place, nonce }.id();
     Request { id, shop: format!("seoul-{place:06}").parse().unwrap(), change }
+}
+
+/// The campaign that asks for a change.
+fn loaded(change: Change) -> LoadedCampaign {
+    let name = change.campaign().unwrap();
+    let terms = CampaignTerms {
+        nonce: Nonce::from_random(name.revision.0),
+        shops: MAX_SHOPS,
+        kind: kind("system_failure"),
+        limit: "1km".parse().unwrap(),
+        replaces: None,
+        attempt: Attempt::FIRST,
+        deadline: Deadline::at(Timestamp::from_millis(1_000)),
+        is_ending_or_ended: matches!(change, Change::Release { .. }),
+    };
+    LoadedCampaign { name, terms: Ok(terms) }
 }
 
 fn time() -> LaneTime {
@@ -95,12 +117,16 @@ fn one_request(c: &mut Criterion) {
     for (name, change) in
         [("activate", activate(9)), ("release", release(2)), ("repeat", activate(2))]
     {
-        let request = request(0, change);
+        let (request, campaign) = (request(0, change), loaded(change));
         // The shop is made anew for each request, and neither that nor its end is timed.
         group.bench_function(name, |bencher| {
             bencher.iter_batched_ref(
                 || (with_room(&shop), time()),
-                |(shop, time)| judge(shop, black_box(&request), &policy, time),
+                |(shop, time)| {
+                    let request = black_box(&request);
+                    let checked = check_request(request, Some(&campaign), Revision(9));
+                    judge(shop, request, checked, &policy, time)
+                },
                 BatchSize::SmallInput,
             );
         });
@@ -112,12 +138,12 @@ fn one_request(c: &mut Criterion) {
 fn a_batch(c: &mut Criterion) {
     let (policy, shop) = (policy(), shop());
     let mut group = c.benchmark_group("judge_batch of 2,000 at 4 causes");
-    group.throughput(Throughput::Elements(BATCH as u64));
+    group.throughput(Throughput::Elements(BATCH.into()));
     for (name, change) in [("activate", activate(9)), ("release", release(2))] {
         let records = (0..BATCH).map(|place| {
             let request = request(place, change);
             RequestRecord {
-                position: Position(place as u64),
+                position: Position(place.into()),
                 id: request.id,
                 return_address: ReturnAddress::default(),
                 request: Ok(request),
@@ -128,7 +154,8 @@ fn a_batch(c: &mut Criterion) {
             bencher.iter_batched_ref(
                 || Loaded {
                     time: time(),
-                    campaigns: batch.campaigns(),
+                    campaigns: vec![loaded(change)],
+                    newest: Revision(9),
                     shops: (0..BATCH).map(|_| LoadedShop::new(Some(with_room(&shop)))).collect(),
                 },
                 |loaded| judge_batch(black_box(&batch), loaded, &policy, LANES),

@@ -1,11 +1,13 @@
 //! Folding a batch of requests over its shops.
 
+use crate::correlation::Ticket;
 use crate::judge::{LaneTime, judge};
 use crate::lane::{Epoch, Lane, Lanes, Position};
 use crate::outcome::{Code, Outcome};
 use crate::request::{Invalid, RequestId, RequestRecord};
-use crate::revision::CampaignRef;
+use crate::revision::{CampaignRef, Revision};
 use crate::shop::{ShopId, ShopState};
+use crate::terms::{LoadedCampaign, check_request};
 use crate::trigger::Policy;
 
 /// Requests that follow each other in one lane, to be applied together or not at all.
@@ -95,16 +97,15 @@ impl Batch {
         &self.shops
     }
 
-    /// The campaigns that the requests name, each once.
+    /// The campaigns that the requests are of, each once.
     #[must_use]
     pub fn campaigns(&self) -> Vec<CampaignRef> {
         let mut campaigns: Vec<CampaignRef> = Vec::new();
-        for record in &self.records {
-            for campaign in record.request.iter().flat_map(|request| request.change.campaigns()) {
-                // A batch names a handful, and mostly the one that it named last.
-                if !campaigns.iter().rev().any(|known| *known == campaign) {
-                    campaigns.push(campaign);
-                }
+        let requests = self.records.iter().filter_map(|record| record.request.as_ref().ok());
+        for campaign in requests.filter_map(|request| request.change.campaign()) {
+            // A batch names a handful, and mostly the one that it named last.
+            if !campaigns.iter().rev().any(|known| *known == campaign) {
+                campaigns.push(campaign);
             }
         }
         campaigns
@@ -123,13 +124,18 @@ impl Batch {
     }
 }
 
-/// What a batch is judged by: as it is in the transaction that applies it.
+/// What a batch is judged by. Time and shops are as they are in the transaction that applies it.
+///
+/// Campaigns and revisions may be a little older, but never older than the moment in which the
+/// batch was received: who sends a request has stored before what it relies on.
 #[derive(Debug)]
 pub struct Loaded {
     /// The lane's time.
     pub time: LaneTime,
-    /// Those of [`Batch::campaigns`] that the database knows.
-    pub campaigns: Vec<CampaignRef>,
+    /// Those of [`Batch::campaigns`] that the database has.
+    pub campaigns: Vec<LoadedCampaign>,
+    /// The newest revision that the database gave out.
+    pub newest: Revision,
     /// The shops in the order of [`Batch::shops`].
     pub shops: Vec<LoadedShop>,
 }
@@ -156,15 +162,21 @@ impl LoadedShop {
 /// Returns one outcome per record, in their order. The shops and the lane's time in `loaded`
 /// are then as they must be stored. The result is that of judging each request by itself.
 ///
-/// What can be seen without the shop is rejected here, in this order: unreadable; in another
-/// lane than its shop's; a campaign that the database does not know; no such shop.
+/// What can be seen without the shop is rejected here, in this order:
+///
+/// 1. What is unreadable.
+/// 2. A request without a campaign whose id has the form of a campaign's request: in receipts it
+///    would be taken for that one.
+/// 3. A request in another lane than its shop's.
+/// 4. A request of a campaign that the database does not have.
+/// 5. A request for a shop that is not there.
 pub fn judge_batch(
     batch: &Batch,
     loaded: &mut Loaded,
     policy: &Policy,
     lanes: Lanes,
 ) -> Vec<Outcome> {
-    let Loaded { time, campaigns, shops } = loaded;
+    let Loaded { time, campaigns, newest, shops } = loaded;
     let mut outcomes = Vec::with_capacity(batch.records.len());
     for (record, seat) in batch.records.iter().zip(&batch.seats) {
         let request = match &record.request {
@@ -175,13 +187,18 @@ pub fn judge_batch(
             }
         };
         let shop = seat.and_then(|seat| shops.get_mut(seat as usize));
-        let outcome = if lanes.lane_of(&request.shop) != batch.lane {
+        let name = request.change.campaign();
+        let campaign = campaigns.iter().find(|known| Some(known.name) == name);
+        let outcome = if name.is_none() && Ticket::read(request.id).is_some() {
+            Outcome::rejected(Code::ReservedId, None)
+        } else if lanes.lane_of(&request.shop) != batch.lane {
             Outcome::rejected(Code::WrongLane, None)
-        } else if !request.change.campaigns().all(|campaign| campaigns.contains(&campaign)) {
+        } else if name.is_some() && campaign.is_none() {
             Outcome::rejected(Code::UnknownCampaign, None)
         } else if let Some(LoadedShop { state: Some(state), changed }) = shop {
             let version = state.version;
-            let outcome = judge(state, request, policy, time);
+            let checked = check_request(request, campaign, *newest);
+            let outcome = judge(state, request, checked, policy, time);
             *changed |= state.version != version;
             outcome
         } else {

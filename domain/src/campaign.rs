@@ -13,6 +13,7 @@ use crate::radius::Limit;
 use crate::request::Replaced;
 use crate::revision::{CampaignId, CampaignRef, Revision};
 use crate::scope::Scope;
+use crate::terms::{CampaignTerms, LoadedCampaign};
 use crate::time::{Deadline, Timestamp};
 use crate::trigger::TriggerKind;
 
@@ -227,6 +228,27 @@ pub enum CampaignError {
 }
 
 impl Campaign {
+    /// What its requests must agree with.
+    #[must_use]
+    pub const fn terms(&self) -> CampaignTerms {
+        CampaignTerms {
+            nonce: self.nonce,
+            shops: self.shops,
+            kind: self.kind,
+            limit: self.limit,
+            replaces: self.replaces,
+            attempt: self.attempt,
+            deadline: self.deadline,
+            is_ending_or_ended: self.state.is_ending_or_ended(),
+        }
+    }
+
+    /// The campaign as a batch is judged by it.
+    #[must_use]
+    pub const fn loaded(&self) -> LoadedCampaign {
+        LoadedCampaign { name: self.name, terms: Ok(self.terms()) }
+    }
+
     /// Does what an operator wants. `chunks` are all of the campaign's, `deadline` is that of
     /// a new attempt.
     ///

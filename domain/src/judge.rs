@@ -8,6 +8,7 @@ use crate::radius::Radius;
 use crate::request::{Change, Replaced, Request};
 use crate::revision::Revision;
 use crate::shop::{Base, ShopState};
+use crate::terms::Refusal;
 use crate::time::{Deadline, Timestamp};
 use crate::trigger::{Policy, TriggerKind};
 
@@ -43,22 +44,28 @@ impl LaneTime {
 /// Judges one request at its shop, and changes the shop where it takes effect.
 ///
 /// (What is malformed without a look at the shop, [`judge_batch`](crate::judge_batch) has
-/// rejected before.)
+/// rejected before. `checked` is what [`check_request`](crate::check_request) says.)
 ///
 /// 1. Is its cause there, in this phase or a later one: a repeat, answered with the status of
 ///    its first application; an activation that meets its released cause is superseded. For a
 ///    base radius: an equal revision is a repeat, a lower one superseded.
-/// 2. An activation of a kind that the configuration does not have: rejected. Only now, so that
+/// 2. It is `checked` to be refused: rejected or superseded as that says. Only now, so that a
+///    repeat is told the truth.
+/// 3. An activation of a kind that the configuration does not have: rejected. Only now, so that
 ///    a repeat is told the truth after its kind was taken out of the configuration.
-/// 3. Its deadline has passed: expired.
-/// 4. No room for one more active cause: rejected.
-/// 5. It is applied, and the radius resolved again: applied where that changed it, else
+/// 4. Its deadline has passed: expired.
+/// 5. No room for one more active cause: rejected.
+/// 6. It is applied, and the radius resolved again: applied where that changed it, else
 ///    unchanged.
+///
+/// A repeat changes nothing, but for a release that is not refused: its released cause stays for
+/// as long as the later one of both deadlines asks.
 ///
 /// A shop's version rises with every request that changes what is stored of it.
 pub fn judge(
     shop: &mut ShopState,
     request: &Request,
+    checked: Result<(), Refusal>,
     policy: &Policy,
     time: &mut LaneTime,
 ) -> Outcome {
@@ -68,12 +75,17 @@ pub fn judge(
             if let Some(known) = seat.meets(campaign.revision) {
                 return known;
             }
+            if let Err(refusal) = checked {
+                return seat.refused_by(refusal);
+            }
             let Some(rank) = policy.rank(kind) else { return seat.unknown_kind(kind) };
             let effect = Effect::Unchanged;
             let origin = Origin::Campaign(campaign.revision);
             seat.activate(ActiveCause { origin, kind, rank, limit, effect }, deadline, replaces)
         }
-        Change::Release { campaign, deadline } => seat.release(campaign.revision, deadline),
+        Change::Release { campaign, deadline } => {
+            seat.release(campaign.revision, deadline, checked)
+        }
         Change::ActivateKind { kind, limit, deadline } => {
             let Some(rank) = policy.rank(kind) else { return seat.unknown_kind(kind) };
             let effect = Effect::Unchanged;
@@ -81,7 +93,9 @@ pub fn judge(
             seat.activate_kind(cause, deadline)
         }
         Change::ReleaseKind { kind } => seat.release_kind(kind),
-        Change::SetBase { revision, radius, deadline } => seat.set_base(revision, radius, deadline),
+        Change::SetBase { revision, radius, deadline } => {
+            seat.set_base(revision, radius, deadline, checked)
+        }
     }
 }
 
@@ -130,16 +144,24 @@ impl Seat<'_> {
         outcome
     }
 
-    fn release(&mut self, campaign: Revision, deadline: Deadline) -> Outcome {
+    fn release(
+        &mut self,
+        campaign: Revision,
+        deadline: Deadline,
+        checked: Result<(), Refusal>,
+    ) -> Outcome {
         if let Ok(index) = self.released(campaign)
             && let Some(released) = self.shop.released.get_mut(index)
         {
             let effect = released.effect;
-            if released.deadline < deadline {
+            if checked.is_ok() && released.deadline < deadline {
                 released.deadline = deadline;
                 self.shop.version += 1;
             }
             return self.repeat(effect);
+        }
+        if let Err(refusal) = checked {
+            return self.refused_by(refusal);
         }
         if self.shop.active.place_of(campaign).is_none() && self.time.is_passed(deadline) {
             self.time.pass(deadline);
@@ -181,12 +203,16 @@ impl Seat<'_> {
         revision: Revision,
         radius: Radius,
         deadline: Option<Deadline>,
+        checked: Result<(), Refusal>,
     ) -> Outcome {
         if self.shop.base.revision == revision {
             return self.repeat(self.shop.base.effect);
         }
         if revision < self.shop.base.revision {
             return self.refused(Status::Superseded, Code::NewerBase);
+        }
+        if let Err(refusal) = checked {
+            return self.refused_by(refusal);
         }
         if let Some(deadline) = deadline
             && self.time.is_passed(deadline)
@@ -295,6 +321,11 @@ impl Seat<'_> {
             detail: Some(format!("the configuration has no trigger kind `{kind}`").into()),
             ..self.refused(Status::Rejected, Code::UnknownKind)
         }
+    }
+
+    fn refused_by(&self, refusal: Refusal) -> Outcome {
+        let Refusal { status, code, detail } = refusal;
+        Outcome { detail, ..self.refused(status, code) }
     }
 
     fn refused(&self, status: Status, code: Code) -> Outcome {

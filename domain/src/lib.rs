@@ -6,7 +6,8 @@
 //!    [`Limit`] at many shops; at each of them that is a cause ([`ActiveCause`]).
 //! 2. [`resolve`] says which of a shop's causes decides its radius: the precedence rule.
 //! 3. [`judge()`] applies one [`Request`] to one shop and returns the [`Outcome`] with its
-//!    reason; [`judge_batch`] does so for the requests of one [`Lane`] in their order.
+//!    reason; [`judge_batch`] does so for the requests of one [`Lane`] in their order, and
+//!    [`check_request`] holds each against the campaign that it names.
 //!    An [`ImportBatch`] brings shops of one lane in.
 //! 4. [`Chunk::record`] enters replies in a campaign's ledger; [`Campaign::command`] ends and
 //!    retries it.
@@ -34,6 +35,7 @@ mod import;
 mod scope;
 mod correlation;
 mod campaign;
+mod terms;
 mod chunk;
 mod window;
 mod damage;
@@ -68,6 +70,7 @@ pub use scope::{Circle, Scope};
 pub use shop::{
     Base, Location, LocationError, Profile, Shop, ShopCursor, ShopId, ShopIdError, ShopState,
 };
+pub use terms::{CampaignTerms, LoadedCampaign, Refusal, check_request};
 pub use time::{Deadline, Timestamp};
 pub use trigger::{Policy, Rank, TriggerKind, TriggerKindError, TriggerRule};
 pub use window::{Window, WindowLimits};

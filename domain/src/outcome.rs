@@ -117,6 +117,14 @@ codes! {
     /// This database has no such campaign.
     UnknownCampaign, "unknown_campaign", false,
         "this database has no campaign of this revision and id";
+    /// The request does not agree with its campaign as it is stored.
+    CampaignDiffers, "campaign_differs", false,
+        "the request does not agree with its campaign as it is stored";
+    /// The id has the form that only requests of campaigns have.
+    ReservedId, "reserved_id", false,
+        "this form of id is for requests of campaigns: take another version of UUID than 8";
+    /// This database never gave out the revision.
+    UnknownRevision, "unknown_revision", false, "this database never gave out that revision";
     /// The shop has 255 active causes.
     TooManyCauses, "too_many_causes", true, "the shop has 255 active causes already";
     /// What is stored for the shop cannot be read, or the request cannot be stored.

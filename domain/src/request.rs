@@ -102,18 +102,13 @@ impl Change {
         }
     }
 
-    /// The campaigns that this change names.
-    pub fn campaigns(&self) -> impl Iterator<Item = CampaignRef> + use<> {
-        let (first, second) = match self {
-            Self::Activate { campaign, replaces, .. } => {
-                (Some(*campaign), replaces.map(|replaced| replaced.campaign))
-            }
-            Self::Release { campaign, .. } => (Some(*campaign), None),
-            Self::ActivateKind { .. } | Self::ReleaseKind { .. } | Self::SetBase { .. } => {
-                (None, None)
-            }
-        };
-        first.into_iter().chain(second)
+    /// The campaign that asks for it.
+    #[must_use]
+    pub const fn campaign(&self) -> Option<CampaignRef> {
+        match self {
+            Self::Activate { campaign, .. } | Self::Release { campaign, .. } => Some(*campaign),
+            Self::ActivateKind { .. } | Self::ReleaseKind { .. } | Self::SetBase { .. } => None,
+        }
     }
 }
 

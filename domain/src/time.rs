@@ -43,6 +43,9 @@ pub struct Deadline(Timestamp);
 impl Deadline {
     /// Before every other deadline.
     pub const MIN: Self = Self(Timestamp::MIN);
+    /// The last that a campaign has, 9999-12-31T23:59:59.999Z: a later one does not travel, because
+    /// RFC 3339 has four digits for the year, and so would not come back as it was stored.
+    pub const LAST: Self = Self(Timestamp(253_402_300_799_999));
 
     /// The deadline at this instant.
     #[must_use]
@@ -52,10 +55,11 @@ impl Deadline {
 
     /// The deadline of an attempt that begins now: above `mark`, the highest deadline that any
     /// lane treated as passed, so that a clock that stepped back does not make it late from the
-    /// start.
+    /// start. Never behind [`Deadline::LAST`].
     #[must_use]
     pub fn of_attempt(now: Timestamp, mark: Self, timeout: Duration) -> Self {
-        Self(now.max(mark.0).saturating_add(timeout.max(Duration::from_millis(1))))
+        let timeout = timeout.max(Duration::from_millis(1));
+        Self(now.max(mark.0).saturating_add(timeout)).min(Self::LAST)
     }
 
     /// The instant of this deadline.

@@ -100,6 +100,9 @@ macro_rules! store_suite {
                 bad_data_is_named,
                 orphan_is_no_unknown_shop,
                 unknown_campaigns_are_not_loaded,
+                campaign_terms_are_loaded,
+                damaged_campaign_rejects_its_own_requests,
+                newest_revision_is_loaded,
             }
             shop_repository {
                 import_adds_and_updates,

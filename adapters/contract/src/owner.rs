@@ -2,8 +2,8 @@
 
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{
-    Batch, Change, Lane, LogIdentity, Position, Receipt, Request, RequestId, RequestRecord,
-    ReturnAddress, ShopId,
+    Batch, Campaign, Change, Lane, LogIdentity, Phase, Position, Receipt, Request, RequestId,
+    RequestRecord, ReturnAddress, ShopId, Ticket,
 };
 use uuid::Uuid;
 
@@ -26,6 +26,10 @@ impl Owner {
     pub(crate) async fn in_log(store: &Store, lane: Lane, log: LogIdentity) -> Self {
         let claim = store.ledger.claim(lane, log).await.unwrap();
         Self { store: store.clone(), lane, claim }
+    }
+
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
     }
 
     /// A batch that begins where this owner thinks the lane stands.
@@ -55,6 +59,17 @@ impl Owner {
         self.apply(vec![record(self.claim.applied_next.0, shop, change)]).await
     }
 
+    /// Applies the request of a campaign for the shop at a place of its list.
+    pub(crate) async fn ask(
+        &mut self,
+        campaign: &Campaign,
+        phase: Phase,
+        (index, shop): (u32, &ShopId),
+    ) -> Receipt {
+        let position = self.claim.applied_next.0;
+        self.apply(vec![request_of(campaign, phase, (index, shop), position)]).await
+    }
+
     /// Everything that is kept of the lane.
     pub(crate) async fn receipts(&self) -> Vec<Receipt> {
         let (from, to) = (Position(0), Position(u64::from(u32::MAX)));
@@ -71,6 +86,24 @@ pub(crate) fn record(position: u64, shop: &ShopId, change: Change) -> RequestRec
         return_address: ReturnAddress::default(),
         request: Ok(Request { id, shop: shop.clone(), change }),
     }
+}
+
+/// The request of a campaign for the shop at a place of its list, as its requester makes it in the
+/// present attempt, as it stands in its lane.
+pub(crate) fn request_of(
+    campaign: &Campaign,
+    phase: Phase,
+    (index, shop): (u32, &ShopId),
+    position: u64,
+) -> RequestRecord {
+    let &Campaign { name, kind, limit, deadline, replaces, nonce, attempt, .. } = campaign;
+    let change = match phase {
+        Phase::Activation => Change::Activate { campaign: name, kind, limit, deadline, replaces },
+        Phase::Release => Change::Release { campaign: name, deadline },
+    };
+    let id = Ticket { revision: name.revision, phase, attempt, index, nonce }.id();
+    let request = Ok(Request { id, shop: shop.clone(), change });
+    RequestRecord { id, request, ..record(position, shop, change) }
 }
 
 pub(crate) fn id_at(position: u64) -> RequestId {

@@ -6,12 +6,11 @@ use std::time::Duration;
 use catchment_domain::Phase::{Activation, Release};
 use catchment_domain::Status::{Applied, Expired, Superseded, Unchanged};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Change, Code, Command, Draft, ImportNumber, Lane, Mended,
-    Phase, Repair, RepairTerms, Replaced, Revision, ShopId, ShopState, Status, StoredItem, Ticket,
-    Unmendable,
+    Attempt, Campaign, CampaignState, Code, Command, Draft, ImportNumber, Lane, Mended, Phase,
+    Repair, RepairTerms, Revision, ShopId, ShopState, Status, StoredItem, Unmendable,
 };
 
-use crate::owner::{Owner, record};
+use crate::owner::Owner;
 use crate::requester::{Requester, answer};
 use crate::scene::{
     BASE, campaign, draft, import, limit, metres, named, narrow_by, policy, row, shop, shops_in,
@@ -177,8 +176,8 @@ pub async fn mended_state_is_what_was_in_force(harness: &dyn StoreHarness) {
     let mut played = Play::new(&store, id).await;
     // Its release took effect, and no reply was recorded: only receipts tell.
     let over = played.begin("1km", None).await;
-    let release = Change::Release { campaign: over.name, deadline: over.deadline };
-    played.apply(&over, Release, release).await;
+    let over = store.campaigns.command(over.name.revision, Command::End).await.unwrap();
+    played.apply(&over, Release).await;
     let kept = played.begin("3km", None).await;
     played.reply(&kept, Applied).await;
     let replaced = played.begin("2km", None).await;
@@ -198,9 +197,9 @@ pub async fn mended_state_is_what_was_in_force(harness: &dyn StoreHarness) {
     let receipt = store.shops.import_receipts(LANE, ImportNumber(receipts), 9).await.unwrap();
     assert_eq!((receipt.len(), receipt[0].entries.len()), (1, 1));
     assert_eq!(receipt[0].entries[0].standing, standing);
-    let late = played.activate(&over, None).await;
+    let late = played.apply(&over, Activation).await;
     assert_eq!((late.0, late.1), (Superseded, Some(Code::CampaignEnded)));
-    assert_eq!(played.activate(&successor, None).await.0, Applied);
+    assert_eq!(played.apply(&successor, Activation).await.0, Applied);
     if harness.lose(&StoredItem::State(id.to_string())).await {
         let repair = mend(&store, id, false).await;
         let Repair::Mended(Mended::State { is_base_lost: true, .. }) = repair else {
@@ -239,36 +238,13 @@ impl<'a> Play<'a> {
         let campaign = self.store.campaigns.add(&draft).await.unwrap();
         self.requester.open().await;
         self.requester.mark(&campaign, Activation, &[0]).await;
-        self.activate(&campaign, replaces).await;
+        self.apply(&campaign, Activation).await;
         campaign
     }
 
-    async fn activate(
-        &mut self,
-        campaign: &Campaign,
-        replaces: Option<&Campaign>,
-    ) -> (Status, Option<Code>) {
-        let Campaign { name, kind, limit, deadline, .. } = *campaign;
-        let replaces = replaces.map(|old| Replaced { campaign: old.name, deadline: old.deadline });
-        let change = Change::Activate { campaign: name, kind, limit, deadline, replaces };
-        self.apply(campaign, Activation, change).await
-    }
-
-    /// Applies a request of a campaign, under the id that its requester gives it.
-    async fn apply(
-        &mut self,
-        campaign: &Campaign,
-        phase: Phase,
-        change: Change,
-    ) -> (Status, Option<Code>) {
-        let (revision, nonce, attempt) = (campaign.name.revision, campaign.nonce, campaign.attempt);
-        let id = Ticket { revision, phase, attempt, index: 0, nonce }.id();
-        let mut request = record(self.owner.claim.applied_next.0, self.shop, change);
-        request.id = id;
-        if let Ok(request) = &mut request.request {
-            request.id = id;
-        }
-        let receipt = self.owner.apply(vec![request]).await;
+    /// Applies a request of a campaign, as its requester makes it.
+    async fn apply(&mut self, campaign: &Campaign, phase: Phase) -> (Status, Option<Code>) {
+        let receipt = self.owner.ask(campaign, phase, (0, self.shop)).await;
         let outcome = &receipt.entries[0].outcome;
         (outcome.status, outcome.code)
     }

@@ -13,7 +13,8 @@ pub use answering::{
 pub use applying::{
     apply_accepts_gaps, apply_from_elsewhere_is_fenced, apply_is_atomic, apply_is_seen_by_all,
     apply_judges_by_what_is_stored, apply_keeps_what_was_decided, apply_repeated_is_fenced,
-    bad_data_is_named, orphan_is_no_unknown_shop, unknown_campaigns_are_not_loaded,
+    bad_data_is_named, campaign_terms_are_loaded, damaged_campaign_rejects_its_own_requests,
+    newest_revision_is_loaded, orphan_is_no_unknown_shop, unknown_campaigns_are_not_loaded,
 };
 pub use owning::{
     apply_sees_the_batch_before_it, claim_fences_older_owners, claim_has_one_winner,

@@ -261,6 +261,9 @@ fn reason(outcome: &Outcome) -> Option<Reason> {
         | Code::UnknownKind
         | Code::WrongLane
         | Code::UnknownCampaign
+        | Code::CampaignDiffers
+        | Code::ReservedId
+        | Code::UnknownRevision
         | Code::TooManyCauses
         | Code::CampaignEnded
         | Code::CampaignReplaced

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use catchment_domain::ports::{Clock, StoreError};
 use catchment_domain::{
-    CampaignRef, Damage, Lane, Lanes, LoadedShop, Profile, ReplyLane, Revision, Shop, ShopCursor,
-    ShopId, ShopState, StoredItem,
+    Campaign, CampaignRef, Damage, Lane, Lanes, LoadedCampaign, LoadedShop, Profile, ReplyLane,
+    Revision, Shop, ShopCursor, ShopId, ShopState, StoredItem,
 };
 
 pub use audit::LaneState;
@@ -89,10 +89,12 @@ impl Tables {
         self.revision
     }
 
-    fn knows(&self, campaign: CampaignRef) -> bool {
-        self.campaigns
-            .get(&campaign.revision)
-            .is_some_and(|stored| stored.campaign.name == campaign)
+    /// A campaign as batches are judged by it; `None` where there is none of this name.
+    fn load_campaign(&self, name: CampaignRef) -> Option<LoadedCampaign> {
+        let stored = self.campaigns.get(&name.revision)?;
+        let stored = Some(stored).filter(|stored| stored.campaign.name == name)?;
+        let terms = stored.read().map(Campaign::terms).map_err(|damage| damage.what.into());
+        Some(LoadedCampaign { name, terms })
     }
 
     fn lane(&mut self, lane: Lane) -> Result<&mut LaneRow, StoreError> {

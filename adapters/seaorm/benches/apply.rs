@@ -318,7 +318,7 @@ fn record(campaign: &Campaign, position: u64, shop: &ShopId) -> RequestRecord {
         revision: campaign.name.revision,
         phase: Phase::Activation,
         attempt: Attempt::FIRST,
-        index: u32::try_from(position).unwrap() % 100_000_000,
+        index: u32::try_from(position).unwrap() % campaign.shops,
         nonce: campaign.nonce,
     };
     let change = Change::Activate {

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Batch, Deadline, ImportNumber, Lane, Loaded, Receipt, ShopId, ShopState, Timestamp,
+    Batch, Deadline, ImportNumber, Lane, Loaded, Receipt, Revision, ShopId, ShopState, Timestamp,
 };
 
 use crate::connection::OwnConnection;
@@ -19,6 +19,7 @@ use crate::writers::Transaction;
 pub(crate) use postgres::PostgresPath;
 pub(crate) use sqlite::SqlitePath;
 
+mod campaigns;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
@@ -31,6 +32,10 @@ pub(crate) trait HotPath: Debug + Send + Sync {
     /// Moves the lane on, which fails where another owner took over or where the batch does not
     /// begin where the lane stands. From then on nobody else writes the lane's shops, so what is
     /// read of them stays true until the end.
+    ///
+    /// Campaigns and revisions are read once the batch was received. That is late enough: a
+    /// requester commits what a request relies on before it sends the request. Where a campaign is
+    /// ended after that, its releases are sent later still, and so stand behind this batch.
     async fn begin_batch(
         &self,
         store: &SeaOrmStore,
@@ -99,6 +104,13 @@ pub(crate) fn no_lane(lane: Lane) -> StoreError {
 fn import_number(lane: Lane, number: i64) -> Result<ImportNumber, StoreError> {
     let row = Row { table: "lane_state", key: &format_args!("lane {lane}") };
     Ok(ImportNumber(row.number("imports", number)?))
+}
+
+/// The newest revision that was given out.
+fn newest_revision(revision: Option<i64>) -> Result<Revision, StoreError> {
+    let row = Row { table: "installation", key: &"the only one" };
+    let revision = revision.ok_or_else(|| row.bad("revision", "there is no row"))?;
+    Ok(Revision(row.number("revision", revision)?))
 }
 
 /// An epoch that no owner has, for the receipts of bare batches.

@@ -49,7 +49,7 @@ impl Plan {
         // Before every deadline: nothing is too late, and nothing is dropped.
         let mut time = LaneTime { now: Timestamp::MIN, expired_up_to: Deadline::MIN };
         let mut state = shop.state.clone();
-        let outcome = judge(&mut state, &request, policy, &mut time);
+        let outcome = judge(&mut state, &request, Ok(()), policy, &mut time);
         (outcome.status, state.radius)
     }
 }

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use catchment_domain::{
-    Batch, CampaignId, CampaignRef, Change, Deadline, Epoch, Lane, LaneTime, Lanes, Loaded,
-    LoadedShop, Outcome, Policy, Position, Radius, Rank, Replaced, Request, RequestId,
-    RequestRecord, ReturnAddress, Revision, ShopState, Status, Timestamp, TriggerRule, judge_batch,
+    Batch, Change, Deadline, Epoch, Lane, LaneTime, Lanes, Loaded, LoadedShop, Outcome, Policy,
+    Position, Radius, Rank, Replaced, Request, RequestRecord, ReturnAddress, Revision, ShopState,
+    Status, Timestamp, TriggerRule, judge_batch,
 };
-use uuid::Uuid;
+
+use super::requests::{campaign, id_of, loaded};
 
 const LANES: Lanes = Lanes(NonZeroU16::MIN);
 const SHOPS: u64 = 500;
@@ -20,10 +21,6 @@ fn policy() -> Policy {
     Policy { floor: Radius::CLOSED, triggers: BTreeMap::from([("k".parse().unwrap(), rule)]) }
 }
 
-fn campaign(revision: u64) -> CampaignRef {
-    CampaignRef { revision: Revision(revision), id: CampaignId(Uuid::from_u128(revision.into())) }
-}
-
 fn deadline(hours: u64) -> Deadline {
     Deadline::at(Timestamp::from_millis(i64::try_from(hours).unwrap() * 3_600_000))
 }
@@ -31,7 +28,7 @@ fn deadline(hours: u64) -> Deadline {
 /// The same change for every shop, in the time of `hour`.
 fn batch(change: Change) -> Batch {
     let records = (0..SHOPS).map(|shop| {
-        let id = RequestId(Uuid::from_u128(shop.into()));
+        let id = id_of(&change, u32::try_from(shop).unwrap());
         let shop_id = format!("shop-{shop}").parse().unwrap();
         RequestRecord {
             position: Position(shop),
@@ -43,14 +40,16 @@ fn batch(change: Change) -> Batch {
     Batch::new((Lane(0), Epoch(1)), Position(0), Position(0), records.collect())
 }
 
-fn activate(revision: u64, hour: u64, replaces: Option<u64>) -> Change {
+/// The third campaign of an hour takes the place of the second.
+fn activate(revision: u64, hour: u64) -> Change {
+    let replaces = (revision % 5 == 2).then(|| revision - 1);
     Change::Activate {
         campaign: campaign(revision),
         kind: "k".parse().unwrap(),
         limit: format!("{}m", 5_000 - revision).parse().unwrap(),
         deadline: deadline(hour),
         replaces: replaces
-            .map(|older| Replaced { campaign: campaign(older), deadline: deadline(hour) }),
+            .map(|older| Replaced { campaign: campaign(older), deadline: deadline(revision / 5) }),
     }
 }
 
@@ -72,13 +71,13 @@ fn count(loaded: &mut Loaded, change: Change) -> (Vec<Outcome>, u64) {
 fn hour(hour: u64) -> [(Change, Status); 9] {
     let first = hour * 5;
     [
-        (activate(first, hour, None), Status::Applied),
-        (activate(first + 1, hour, None), Status::Applied),
-        (activate(first + 1, hour, None), Status::Applied),
-        (activate(first + 2, hour, Some(first + 1)), Status::Applied),
+        (activate(first, hour), Status::Applied),
+        (activate(first + 1, hour), Status::Applied),
+        (activate(first + 1, hour), Status::Applied),
+        (activate(first + 2, hour), Status::Applied),
         (release(first + 2, hour), Status::Applied),
-        (activate(first + 2, hour, None), Status::Superseded),
-        (activate(first + 3, hour.saturating_sub(1), None), Status::Expired),
+        (activate(first + 2, hour), Status::Superseded),
+        (activate(first + 3, hour.saturating_sub(1)), Status::Expired),
         (release(first, hour), Status::Applied),
         (release(first, hour), Status::Applied),
     ]
@@ -87,15 +86,20 @@ fn hour(hour: u64) -> [(Change, Status); 9] {
 #[test]
 fn judging_a_warmed_up_batch_allocates_for_its_outcomes_alone() {
     let shop = ShopState::new(Radius::try_from(5_000_u32).unwrap(), Revision(1));
-    let mut loaded = Loaded {
+    let mut shops = Loaded {
         time: LaneTime { now: Timestamp::from_millis(0), expired_up_to: Deadline::MIN },
-        campaigns: (0..100).map(campaign).collect(),
+        campaigns: Vec::new(),
+        newest: Revision(100),
         shops: (0..SHOPS).map(|_| LoadedShop::new(Some(shop.clone()))).collect(),
     };
     for now in 1..15 {
-        loaded.time.now = deadline(now).instant();
+        shops.time.now = deadline(now).instant();
         for (change, status) in hour(now) {
-            let (outcomes, allocations) = count(&mut loaded, change);
+            let is_over = matches!(change, Change::Release { .. });
+            let of_hour = now * 5..now * 5 + 4;
+            shops.campaigns =
+                of_hour.map(|revision| loaded(activate(revision, now), is_over)).collect();
+            let (outcomes, allocations) = count(&mut shops, change);
             assert!(outcomes.iter().all(|outcome| outcome.status == status), "{change:?}");
             // The lists of a shop grow while it is new.
             assert!(now < 5 || allocations == 1, "{allocations} allocations: {change:?}");

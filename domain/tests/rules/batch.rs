@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 
 use catchment_domain::{
-    Batch, CampaignId, CampaignRef, Change, Code, Deadline, Epoch, Invalid, Lane, LaneTime, Lanes,
-    Loaded, LoadedShop, Outcome, Policy, Position, Radius, Rank, Receipt, Replaced, Request,
-    RequestId, RequestRecord, ReturnAddress, Revision, ShopId, ShopState, Status, Timestamp,
-    TriggerRule, judge, judge_batch,
+    Batch, CampaignRef, Change, Code, Deadline, Epoch, Invalid, Lane, LaneTime, Lanes, Loaded,
+    LoadedCampaign, LoadedShop, Outcome, Policy, Position, Radius, Rank, Receipt, Replaced,
+    Request, RequestId, RequestRecord, ReturnAddress, Revision, ShopId, ShopState, Status, Ticket,
+    Timestamp, TriggerRule, check_request, judge, judge_batch,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
+
+use super::requests::{campaign, id_of, loaded};
 
 const LANES: Lanes = Lanes(NonZeroU16::new(2).unwrap());
 const LANE: Lane = Lane(0);
@@ -21,13 +23,18 @@ fn policy() -> Policy {
     Policy { floor, triggers: BTreeMap::from([("k".parse().unwrap(), rule)]) }
 }
 
-fn campaign(revision: u64) -> CampaignRef {
-    CampaignRef { revision: Revision(revision), id: CampaignId(Uuid::from_u128(revision.into())) }
+/// The newest revision that was given out.
+const NEWEST: Revision = Revision(3);
+
+/// The campaigns 1 to 3 are stored, of which the second is ending.
+fn stored_campaigns() -> Vec<LoadedCampaign> {
+    (1..=3).map(|revision| loaded(activate_of(revision, 120), revision == 2)).collect()
 }
 
-/// The campaigns 1 to 3 are stored.
-fn stored_campaigns() -> Vec<CampaignRef> {
-    (1..=3).map(campaign).collect()
+/// An activation as its campaign asks for it: the third takes the place of the first.
+fn activate_of(revision: u64, until: i64) -> Change {
+    let metres = u32::try_from(revision).unwrap() * 1_000;
+    activate(revision, metres, (revision == 3).then_some(1), until)
 }
 
 fn deadline(millis: i64) -> Deadline {
@@ -41,7 +48,9 @@ fn shop_ids(lane: Lane, count: usize) -> Vec<ShopId> {
 }
 
 fn record(position: u64, request: Result<(ShopId, Change), Invalid>) -> RequestRecord {
-    let id = RequestId(Uuid::from_u128(position.into()));
+    let place = u32::try_from(position).unwrap();
+    let change = request.as_ref().map(|(_, change)| *change);
+    let id = change.map_or(RequestId(Uuid::nil()), |change| id_of(&change, place));
     RequestRecord {
         position: Position(position),
         id,
@@ -56,7 +65,7 @@ fn batch(records: Vec<RequestRecord>) -> Batch {
 
 fn activate(revision: u64, metres: u32, replaces: Option<u64>, until: i64) -> Change {
     let replaces =
-        replaces.map(|older| Replaced { campaign: campaign(older), deadline: deadline(until) });
+        replaces.map(|older| Replaced { campaign: campaign(older), deadline: deadline(110) });
     Change::Activate {
         campaign: campaign(revision),
         kind: "k".parse().unwrap(),
@@ -88,6 +97,7 @@ impl Database {
         let mut loaded = Loaded {
             time: self.time,
             campaigns: stored_campaigns(),
+            newest: NEWEST,
             shops: batch.shops().iter().map(load).collect(),
         };
         let outcomes = judge_batch(batch, &mut loaded, &policy(), LANES);
@@ -108,18 +118,33 @@ impl Database {
             }
             Ok(request) => request,
         };
+        let name = request.change.campaign();
+        if name.is_none() && Ticket::read(request.id).is_some() {
+            return Outcome::rejected(Code::ReservedId, None);
+        }
         if LANES.lane_of(&request.shop) != LANE {
             return Outcome::rejected(Code::WrongLane, None);
         }
-        let named: BTreeSet<CampaignRef> = request.change.campaigns().collect();
-        if !named.is_subset(&stored_campaigns().into_iter().collect()) {
+        let campaigns = stored_campaigns();
+        let campaign = campaigns.iter().find(|stored| Some(stored.name) == name);
+        if name.is_some() && campaign.is_none() {
             return Outcome::rejected(Code::UnknownCampaign, None);
         }
-        match self.shops.get_mut(&request.shop) {
-            None => Outcome::rejected(Code::UnknownShop, None),
-            Some(shop) => judge(shop, request, &policy(), &mut self.time),
-        }
+        let Some(shop) = self.shops.get_mut(&request.shop) else {
+            return Outcome::rejected(Code::UnknownShop, None);
+        };
+        let checked = check_request(request, campaign, NEWEST);
+        judge(shop, request, checked, &policy(), &mut self.time)
     }
+}
+
+/// The same record under another id.
+fn with_id(mut record: RequestRecord, id: RequestId) -> RequestRecord {
+    record.id = id;
+    if let Ok(request) = &mut record.request {
+        request.id = id;
+    }
+    record
 }
 
 fn unreadable() -> Invalid {
@@ -130,9 +155,10 @@ fn unreadable() -> Invalid {
 fn what_needs_no_shop_is_rejected_in_the_order_of_the_list() {
     let own = shop_ids(LANE, 5);
     let foreign = shop_ids(Lane(1), 2);
-    let (known, unknown) = (activate(1, 3_000, None, 200), activate(9, 3_000, None, 200));
-    let check = |request, expected: Result<Status, Code>| {
-        let outcomes = Database::new().apply(&batch(vec![record(0, request)]));
+    let (known, unknown) = (activate_of(1, 120), activate_of(9, 120));
+    let by_hand = Change::ReleaseKind { kind: "k".parse().unwrap() };
+    let check_record = |record, expected: Result<Status, Code>| {
+        let outcomes = Database::new().apply(&batch(vec![record]));
         let [outcome] = outcomes.as_slice() else { panic!("one outcome for one record") };
         let rejected = |code| (Status::Rejected, Some(code), false);
         let plain = |status| (status, None, true);
@@ -140,15 +166,20 @@ fn what_needs_no_shop_is_rejected_in_the_order_of_the_list() {
         assert_eq!((outcome.status, outcome.code, outcome.standing.is_some()), expected);
         assert_eq!(outcome.message().is_some(), outcome.status == Status::Rejected);
     };
+    let check = |request, expected| check_record(record(0, request), expected);
     check(Ok((own[0].clone(), known)), Ok(Status::Applied));
     check(Err(unreadable()), Err(Code::Unreadable));
+    // The id of a campaign's request, for which receipts would take this one.
+    check(Ok((own[0].clone(), by_hand)), Ok(Status::Unchanged));
+    for shop in [&own[0], &own[4], &foreign[0]] {
+        let forged = with_id(record(0, Ok((shop.clone(), by_hand))), id_of(&known, 0));
+        check_record(forged, Err(Code::ReservedId));
+    }
     // A stored shop, a stored campaign, but another lane; then nothing that is right.
     check(Ok((foreign[0].clone(), known)), Err(Code::WrongLane));
     check(Ok((foreign[1].clone(), unknown)), Err(Code::WrongLane));
     check(Ok((own[0].clone(), unknown)), Err(Code::UnknownCampaign));
     check(Ok((own[4].clone(), unknown)), Err(Code::UnknownCampaign));
-    let replaces_unknown = activate(1, 3_000, Some(9), 200);
-    check(Ok((own[0].clone(), replaces_unknown)), Err(Code::UnknownCampaign));
     check(Ok((own[4].clone(), known)), Err(Code::UnknownShop));
 }
 
@@ -164,7 +195,7 @@ fn a_batch_says_where_it_ends_and_what_was_last() {
     assert_eq!((empty.to(), empty.last_id()), (Position(7), None));
     // Positions have gaps, and an unreadable record counts.
     let records = vec![
-        record(8, Ok((shop_ids(LANE, 1)[0].clone(), activate(1, 1_000, None, 200)))),
+        record(8, Ok((shop_ids(LANE, 1)[0].clone(), activate_of(1, 120)))),
         record(20, Err(unreadable())),
     ];
     let batch = Batch::new((LANE, Epoch(1)), Position(7), Position(5), records.clone());
@@ -182,13 +213,15 @@ fn a_batch_says_where_it_ends_and_what_was_last() {
 }
 
 fn any_change() -> impl Strategy<Value = Change> {
-    // Deadlines around 100, the time by the clock; campaign 4 is not stored.
+    // Deadlines around 100, the time by the clock, up to that of the campaigns and later; campaign
+    // 4 is not stored, nor is revision 4.
     prop_oneof![
-        6 => (1_u64..=4, 1_u32..6_000, prop::option::weighted(0.3, 1_u64..=4), 90_i64..120)
-            .prop_map(|(revision, metres, older, until)| {
-                activate(revision, metres, older.filter(|older| *older < revision), until)
+        9 => (1_u64..=4, 90_i64..=122).prop_map(|(revision, until)| activate_of(revision, until)),
+        1 => (1_u64..=4, 1_u32..6_000, prop::option::weighted(0.3, 1_u64..=4))
+            .prop_map(|(revision, metres, older)| {
+                activate(revision, metres, older.filter(|older| *older < revision), 120)
             }),
-        3 => (1_u64..=4, 90_i64..120).prop_map(|(revision, until)| Change::Release {
+        3 => (1_u64..=4, 90_i64..=122).prop_map(|(revision, until)| Change::Release {
             campaign: campaign(revision),
             deadline: deadline(until),
         }),
@@ -213,9 +246,15 @@ fn any_records() -> impl Strategy<Value = Vec<RequestRecord>> {
         1 => Just(Err(unreadable())),
         15 => (prop::sample::select(shops), any_change()).prop_map(Ok),
     ];
-    prop::collection::vec(request, 0..40).prop_map(|requests| {
+    // Under its own id, or under that of another request.
+    let id = prop::option::weighted(0.05, any_change());
+    prop::collection::vec((request, id), 0..40).prop_map(|requests| {
         // Every other position is a gap.
-        (0..).step_by(2).zip(requests).map(|(at, request)| record(at, request)).collect()
+        let records = (0..).step_by(2).zip(requests).map(|(at, (request, id))| {
+            let record = record(at, request);
+            id.map_or(record.clone(), |other| with_id(record, id_of(&other, 0)))
+        });
+        records.collect()
     })
 }
 
@@ -244,7 +283,7 @@ proptest! {
         let requests = || records.iter().filter_map(|record| record.request.as_ref().ok());
         let shops: BTreeSet<&ShopId> = requests().map(|request| &request.shop).collect();
         let named: BTreeSet<CampaignRef> =
-            requests().flat_map(|request| request.change.campaigns()).collect();
+            requests().filter_map(|request| request.change.campaign()).collect();
         let batch = batch(records.clone());
         prop_assert!(batch.shops().iter().eq(shops));
         let mut campaigns = batch.campaigns();
@@ -260,6 +299,7 @@ proptest! {
         let mut loaded = Loaded {
             time: before.time,
             campaigns: stored_campaigns(),
+            newest: NEWEST,
             shops: batch
                 .shops()
                 .iter()

@@ -8,11 +8,13 @@ mod properties;
 mod scenarios;
 
 use catchment_domain::{
-    ActiveCause, Base, CampaignId, CampaignRef, Change, Code, Deadline, Effect, LaneTime, Limit,
-    MAX_CAUSES, Origin, Outcome, Policy, Radius, Rank, ReleasedCause, Request, RequestId, Revision,
+    ActiveCause, Base, Change, Code, Deadline, Effect, LaneTime, Limit, MAX_CAUSES, Origin,
+    Outcome, Policy, Radius, Rank, Refusal, ReleasedCause, Replaced, Request, RequestId, Revision,
     ShopState, Status, Timestamp, TriggerKind, TriggerRule, judge,
 };
 use uuid::Uuid;
+
+use super::requests::campaign;
 
 fn metres(metres: u32) -> Radius {
     Radius::try_from(metres).unwrap()
@@ -24,10 +26,6 @@ fn kind(name: &str) -> TriggerKind {
 
 fn limit(text: &str) -> Limit {
     text.parse().unwrap()
-}
-
-fn campaign(revision: u64) -> CampaignRef {
-    CampaignRef { revision: Revision(revision), id: CampaignId(Uuid::from_u128(revision.into())) }
 }
 
 fn instant(seconds: i64) -> Timestamp {
@@ -69,6 +67,8 @@ fn cause(origin: Origin, text: &str) -> ActiveCause {
 struct Stand {
     shop: ShopState,
     time: LaneTime,
+    /// Why the next request is refused, where it is.
+    refusal: Option<Refusal>,
 }
 
 impl Stand {
@@ -76,14 +76,15 @@ impl Stand {
     /// another as passed.
     fn new(now: i64, mark: i64) -> Self {
         let time = LaneTime { now: instant(now), expired_up_to: deadline(mark) };
-        Self { shop: ShopState::new(metres(5_000), Revision(10)), time }
+        Self { shop: ShopState::new(metres(5_000), Revision(10)), time, refusal: None }
     }
 
     /// Judges a request, and checks what holds of every outcome.
     fn judge(&mut self, change: Change) -> Outcome {
         let (before, mark) = (self.shop.clone(), self.time.expired_up_to);
         let request = Request { id: RequestId(Uuid::nil()), shop: "shop".parse().unwrap(), change };
-        let outcome = judge(&mut self.shop, &request, &policy(), &mut self.time);
+        let checked = self.refusal.take().map_or(Ok(()), Err);
+        let outcome = judge(&mut self.shop, &request, checked, &policy(), &mut self.time);
         let standing = outcome.standing.unwrap();
         let resolution = self.shop.resolution(policy().floor);
         assert_eq!(standing.before, (!outcome.repeat).then_some(before.radius));
@@ -272,6 +273,63 @@ fn a_base_radius_is_judged_by_revision_then_deadline() {
         };
         check(prepare, |until| change(Some(until)), |in_time, _| expected(in_time));
         check(prepare, |_| change(None), |_, _| expected(true));
+    }
+}
+
+/// A refusal counts only where the request is no repeat: whatever its deadline, its kind, and the
+/// room that there is.
+#[test]
+fn a_refused_request_is_refused_unless_it_is_a_repeat_and_changes_nothing() {
+    let refusals = [
+        Refusal {
+            status: Status::Rejected,
+            code: Code::CampaignDiffers,
+            detail: Some("so".into()),
+        },
+        Refusal { status: Status::Superseded, code: Code::CampaignEnded, detail: None },
+    ];
+    let base = |revision| Change::SetBase {
+        revision: Revision(revision),
+        radius: metres(4_000),
+        deadline: Some(deadline(999)),
+    };
+    let unknown_kind = Change::Activate {
+        campaign: campaign(7),
+        kind: kind("removed"),
+        limit: limit("1km"),
+        deadline: deadline(2_000),
+        replaces: Some(Replaced { campaign: campaign(6), deadline: deadline(3_000) }),
+    };
+    for refusal in refusals {
+        let refused = (refusal.status, Some(refusal.code), false);
+        let superseded = |code| (Status::Superseded, Some(code), false);
+        for (there, change, expected) in [
+            (Cause::Absent, activate(7, "3km", 2_000), refused),
+            (Cause::Absent, activate(7, "3km", 999), refused),
+            (Cause::Absent, unknown_kind, refused),
+            (Cause::Active, activate(7, "3km", 2_000), (Status::Applied, None, true)),
+            (Cause::Active, unknown_kind, (Status::Applied, None, true)),
+            (Cause::Released, activate(7, "3km", 2_000), superseded(Code::CampaignEnded)),
+            (Cause::Absent, release(7, 2_000), refused),
+            (Cause::Absent, release(7, 999), refused),
+            (Cause::Active, release(7, 2_000), refused),
+            // A longer deadline would keep its released cause for longer.
+            (Cause::Released, release(7, 9_000), (Status::Unchanged, None, true)),
+            (Cause::Absent, base(11), refused),
+            (Cause::Absent, base(10), (Status::Applied, None, true)),
+            (Cause::Absent, base(9), superseded(Code::NewerBase)),
+        ] {
+            let mut stand = Stand::new(1_000, 500);
+            prepare(there)(&mut stand.shop);
+            stand.shop.radius = stand.shop.resolution(policy().floor).radius;
+            stand.shop.active.insert(cause(Origin::Campaign(Revision(6)), "100%"));
+            stand.refusal = Some(refusal.clone());
+            let (before, time) = (stand.shop.clone(), stand.time);
+            let outcome = stand.judge(change);
+            assert_eq!((outcome.status, outcome.code, outcome.repeat), expected, "{change:?}");
+            assert_eq!(outcome.detail, refusal.detail.clone().filter(|_| expected == refused));
+            assert_eq!((stand.shop, stand.time), (before, time), "{change:?}");
+        }
     }
 }
 

@@ -8,6 +8,8 @@ mod campaign;
 mod judge;
 mod precedence;
 mod repair;
+mod requests;
 mod scope;
 mod stored_campaigns;
+mod terms;
 mod window;

@@ -2,21 +2,22 @@
 
 use std::slice;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Batch, Campaign, CampaignId, CampaignRef, Change, Code, Loaded, Position, Replaced, Revision,
-    ShopImport, StoredItem,
+    Batch, Campaign, CampaignId, CampaignRef, Change, Code, Command, Draft, Loaded, LoadedCampaign,
+    Phase, Position, Receipt, RequestRecord, Revision, ShopId, ShopImport, Status, StoredItem,
 };
 use uuid::Uuid;
 
 use super::LANE;
-use crate::StoreHarness;
-use crate::owner::{Owner, id_at, record};
+use crate::owner::{Owner, id_at, record, request_of};
 use crate::scene::{
-    BASE, activate, by_the_rules, campaign, import, kind, lasting_log, limit, metres, named,
+    BASE, activate, by_the_rules, campaign, draft, import, kind, lasting_log, limit, metres, named,
     narrow, radius, row, shop, shops_in, stranger_in,
 };
+use crate::{Store, StoreHarness};
 
 /// A batch that fails in its last shop has changed neither shop, lane nor receipts.
 pub async fn apply_is_atomic(harness: &dyn StoreHarness) {
@@ -158,24 +159,117 @@ pub async fn unknown_campaigns_are_not_loaded(harness: &dyn StoreHarness) {
     let (revision, id) = (known.name.revision, known.name.id);
     let foreign = CampaignId(Uuid::from_u128(0xf0));
     let owner = Owner::of(&store, LANE).await;
-    let changes = [
+    let names = [
         known.name,
         CampaignRef { revision, id: foreign },
         CampaignRef { revision: Revision(revision.0 + 1), id },
-    ]
-    .map(|campaign| Change::Release { campaign, deadline: known.deadline });
-    let records = (0..).zip(changes).map(|(at, change)| record(at, &ids[0], change)).collect();
-    let judge = by_the_rules(store.shops.lanes());
-    let receipt = store
-        .ledger
-        .apply(&owner.batch(records), &|batch, loaded| {
-            assert_eq!(loaded.campaigns, [known.name]);
-            judge(batch, loaded)
-        })
-        .await
-        .unwrap();
+    ];
+    let records = (0..).zip(names).map(|(at, name)| {
+        request_of(&Campaign { name, ..known.clone() }, Phase::Activation, (0, &ids[0]), at)
+    });
+    let (receipt, loaded) = apply_seen(&owner, records.collect()).await;
+    assert_eq!(loaded, [known.loaded()]);
     let codes: Vec<_> = receipt.entries.iter().map(|entry| entry.outcome.code).collect();
     assert_eq!(codes, [None, Some(Code::UnknownCampaign), Some(Code::UnknownCampaign)]);
+}
+
+/// Applies records. Returns the campaigns that they were judged by, too.
+async fn apply_seen(owner: &Owner, records: Vec<RequestRecord>) -> (Receipt, Vec<LoadedCampaign>) {
+    let seen = Mutex::new(Vec::new());
+    let judge = by_the_rules(owner.store().shops.lanes());
+    let decide = |batch: &Batch, loaded: &mut Loaded| {
+        seen.lock().unwrap().clone_from(&loaded.campaigns);
+        judge(batch, loaded)
+    };
+    let receipt = owner.store().ledger.apply(&owner.batch(records), &decide).await.unwrap();
+    (receipt, seen.into_inner().unwrap())
+}
+
+/// A campaign is loaded as it is stored, to the last field, after whatever another connection did
+/// to it; and what differs from it is rejected.
+pub async fn campaign_terms_are_loaded(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 3).await;
+    let old = campaign(&store, &ids).await;
+    let draft = draft(named(&ids));
+    let draft = Draft { limit: limit("50%"), replaces: Some(old.name.revision), ..draft };
+    let begun = store.campaigns.add(&draft).await.unwrap();
+    let revision = begun.name.revision;
+    let mut owner = Owner::of(&store, LANE).await;
+    for command in [None, Some(Command::GiveUp), Some(Command::Retry), Some(Command::End)] {
+        harness.advance(Duration::from_mins(1));
+        if let Some(command) = command {
+            harness.store().campaigns.command(revision, command).await.unwrap();
+        }
+        let now = harness.store().campaigns.get(revision).await.unwrap().unwrap();
+        let from = owner.claim.applied_next.0;
+        let good = request_of(&now, Phase::Activation, (0, &ids[0]), from);
+        let forged = Campaign { limit: limit("closed"), ..now.clone() };
+        let forged = request_of(&forged, Phase::Activation, (1, &ids[1]), from + 1);
+        let (receipt, loaded) = apply_seen(&owner, vec![good, forged]).await;
+        owner.claim.applied_next = receipt.to;
+        assert_eq!(loaded, [now.loaded()], "after {command:?}");
+        let outcomes = receipt.entries.iter().map(|entry| &entry.outcome);
+        let outcomes: Vec<_> = outcomes.map(|outcome| (outcome.status, outcome.code)).collect();
+        let differs = (Status::Rejected, Some(Code::CampaignDiffers));
+        assert_eq!(outcomes, [(Status::Applied, None), differs], "after {command:?}");
+    }
+    // It is over: what it did not reach it does not reach any more, and what it did is released.
+    let ended = store.campaigns.get(revision).await.unwrap().unwrap();
+    let receipt = owner.ask(&ended, Phase::Activation, (2, &ids[2])).await;
+    assert_eq!(receipt.entries[0].outcome.status, Status::Superseded);
+    owner.ask(&ended, Phase::Release, (0, &ids[0])).await;
+    for id in &ids {
+        assert_eq!(radius(&store, id).await, BASE);
+    }
+}
+
+/// A campaign that cannot be read takes its own requests down, and no others; what took effect
+/// before is still told.
+pub async fn damaged_campaign_rejects_its_own_requests(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let [damaged, whole] = [campaign(&store, &ids).await, campaign(&store, &ids).await];
+    let mut owner = Owner::of(&store, LANE).await;
+    owner.ask(&damaged, Phase::Activation, (0, &ids[0])).await;
+    harness.damage(&StoredItem::Campaign(damaged.name.revision)).await;
+    let places = [(&damaged, 0), (&damaged, 1), (&whole, 1)];
+    let records = (owner.claim.applied_next.0..).zip(places).map(|(at, (campaign, index))| {
+        request_of(campaign, Phase::Activation, (index, &ids[index as usize]), at)
+    });
+    let (receipt, _) = apply_seen(&owner, records.collect()).await;
+    let outcomes: Vec<_> = receipt.entries.iter().map(|entry| &entry.outcome).collect();
+    assert_eq!((outcomes[0].status, outcomes[0].repeat), (Status::Applied, true));
+    assert_eq!(outcomes[1].code, Some(Code::BadData));
+    let revision = damaged.name.revision.to_string();
+    assert!(outcomes[1].message().unwrap().contains(&revision), "{:?}", outcomes[1]);
+    assert_eq!((outcomes[2].status, outcomes[2].code), (Status::Applied, None));
+}
+
+/// The newest revision is loaded as it was given out last, by whatever connection; one that never
+/// was locks no base radius.
+pub async fn newest_revision_is_loaded(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let mut owner = Owner::of(&store, LANE).await;
+    let set_base = |revision, to| Change::SetBase { revision, radius: metres(to), deadline: None };
+    let newest = harness.store().shops.take_revision().await.unwrap();
+    let next = Revision(newest.0 + 1);
+    let unix_time = Revision(1_796_000_000_000);
+    for (revision, code) in [
+        (unix_time, Some(Code::UnknownRevision)),
+        (Revision::MAX, Some(Code::UnknownRevision)),
+        (next, Some(Code::UnknownRevision)),
+        (newest, None),
+    ] {
+        let receipt = owner.change(&ids[0], set_base(revision, 4_000)).await;
+        assert_eq!(receipt.entries[0].outcome.code, code, "{revision}");
+    }
+    assert_eq!(harness.store().shops.take_revision().await.unwrap(), next);
+    let receipt = owner.change(&ids[0], set_base(next, 3_000)).await;
+    assert_eq!(receipt.entries[0].outcome.status, Status::Applied);
+    import(&store, &[ShopImport { base: Some(metres(2_000)), ..row(&ids[0]) }]).await;
+    assert_eq!(radius(&store, &ids[0]).await, 2_000);
 }
 
 /// What is read back is what judging left, to the last field: of a shop with causes of every
@@ -183,14 +277,20 @@ pub async fn unknown_campaigns_are_not_loaded(harness: &dyn StoreHarness) {
 pub async fn apply_keeps_what_was_decided(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2_000).await;
-    let [old, new] = [campaign(&store, &ids).await, campaign(&store, &ids).await];
-    let base = store.shops.take_revision().await.unwrap();
     let mut owner = Owner::of(&store, LANE).await;
-    for changes in eventful(&old, &new, base).chunks(2) {
-        let from = owner.claim.applied_next.0;
-        let changes = changes.iter().cycle().copied();
-        let records = (from..).zip(ids.iter().zip(changes));
-        let batch = owner.batch(records.map(|(at, (id, change))| record(at, id, change)).collect());
+    for asks in eventful(&store, &ids).await.chunks(2) {
+        for (campaign, phase) in asks.iter().filter_map(Ask::campaign) {
+            if phase == Phase::Release {
+                store.campaigns.command(campaign.name.revision, Command::End).await.unwrap();
+            }
+        }
+        let places = (0..).zip(&ids).zip(asks.iter().cycle());
+        let records = (owner.claim.applied_next.0..).zip(places);
+        let records = records.map(|(at, (place, ask))| match ask {
+            Ask::Of(campaign, phase) => request_of(campaign, *phase, place, at),
+            Ask::Without(change) => record(at, place.1, *change),
+        });
+        let batch = owner.batch(records.collect());
         let judge = by_the_rules(store.shops.lanes());
         let judged = Mutex::new(Vec::new());
         let decide = |batch: &Batch, loaded: &mut Loaded| {
@@ -198,7 +298,8 @@ pub async fn apply_keeps_what_was_decided(harness: &dyn StoreHarness) {
             judged.lock().unwrap().clone_from(&loaded.shops);
             outcomes
         };
-        store.ledger.apply(&batch, &decide).await.unwrap();
+        let receipt = store.ledger.apply(&batch, &decide).await.unwrap();
+        assert!(receipt.entries.iter().all(|entry| entry.outcome.code.is_none()));
         owner.claim.applied_next = batch.to();
         let stored = store.shops.list(&named(&ids), None, 5_000).await.unwrap().found;
         let stored: Vec<_> = stored.into_iter().map(|shop| Some(shop.state)).collect();
@@ -208,25 +309,42 @@ pub async fn apply_keeps_what_was_decided(harness: &dyn StoreHarness) {
     }
 }
 
-/// Changes that leave causes of every sort, two for each batch.
-fn eventful(old: &Campaign, new: &Campaign, base: Revision) -> Vec<Change> {
-    let failure = kind("system_failure");
-    let activate_for = |campaign: &Campaign, to, replaces| Change::Activate {
-        campaign: campaign.name,
-        kind: failure,
-        limit: limit(to),
-        deadline: campaign.deadline,
-        replaces,
+/// What is asked of a shop.
+enum Ask {
+    /// By a campaign.
+    Of(Box<Campaign>, Phase),
+    /// Without one.
+    Without(Change),
+}
+
+impl Ask {
+    fn campaign(&self) -> Option<(&Campaign, Phase)> {
+        match self {
+            Self::Of(campaign, phase) => Some((campaign, *phase)),
+            Self::Without(_) => None,
+        }
+    }
+}
+
+/// What leaves causes of every sort, two for each batch.
+async fn eventful(store: &Store, ids: &[ShopId]) -> Vec<Ask> {
+    let add = async |to, replaces: Option<&Campaign>| {
+        let replaces = replaces.map(|old| old.name.revision);
+        let draft = draft(named(ids));
+        let draft = Draft { kind: kind("system_failure"), limit: limit(to), replaces, ..draft };
+        Box::new(store.campaigns.add(&draft).await.unwrap())
     };
-    let replaced = Replaced { campaign: old.name, deadline: old.deadline };
+    let (old, wide) = (add("50%", None).await, add("100km", None).await);
+    let new = add("1m", Some(&*old)).await;
+    let revision = store.shops.take_revision().await.unwrap();
     vec![
-        activate_for(old, "50%", None),
-        activate_for(old, "100km", None),
-        activate("manual", "closed"),
-        Change::SetBase { revision: base, radius: metres(100_000), deadline: None },
-        activate_for(new, "1m", Some(replaced)),
-        Change::Release { campaign: old.name, deadline: old.deadline },
-        Change::ReleaseKind { kind: kind("manual") },
-        narrow("99%"),
+        Ask::Of(old.clone(), Phase::Activation),
+        Ask::Of(wide, Phase::Activation),
+        Ask::Without(activate("manual", "closed")),
+        Ask::Without(Change::SetBase { revision, radius: metres(100_000), deadline: None }),
+        Ask::Of(new, Phase::Activation),
+        Ask::Of(old, Phase::Release),
+        Ask::Without(Change::ReleaseKind { kind: kind("manual") }),
+        Ask::Without(narrow("99%")),
     ]
 }

@@ -16,7 +16,7 @@ use catchment_domain::{
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::LANE;
-use crate::owner::{Owner, record};
+use crate::owner::{Owner, record, request_of};
 use crate::requester::Requester;
 use crate::scene::{BASE, campaign, crowd_in, ids_in, import, metres, named, narrow, row, terms};
 use crate::{Store, StoreHarness};
@@ -156,18 +156,14 @@ async fn play(
     owner: &mut Owner,
     requester: &mut Requester,
 ) {
-    let &Campaign { name, kind, limit, deadline, nonce, attempt, .. } = campaign;
-    let change = match phase {
-        Activation => Change::Activate { campaign: name, kind, limit, deadline, replaces: None },
-        Release => Change::Release { campaign: name, deadline },
-    };
     requester.mark(campaign, phase, &[0]).await;
-    let receipt = owner.apply(requests(owner.claim.applied_next.0, ids, change)).await;
+    let places = (owner.claim.applied_next.0..).zip((0..).zip(ids));
+    let requests = places.map(|(at, place)| request_of(campaign, phase, place, at)).collect();
+    let receipt = owner.apply(requests).await;
     check_all_took_effect(&receipt);
-    let answers = (0..).zip(receipt.entries).map(|(index, entry)| Answer {
-        chunk: 0,
-        ticket: Ticket { revision: name.revision, phase, attempt, index, nonce },
-        outcome: entry.outcome,
+    let answers = receipt.entries.into_iter().map(|entry| {
+        let ticket = Ticket::read(entry.id).unwrap();
+        Answer { chunk: 0, ticket, outcome: entry.outcome }
     });
     requester.record(campaign, &answers.collect::<Vec<_>>()).await;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Change, Code, DecidedBy, ImportBatch, ImportEntry, ImportNumber, ImportReceipt, Imported, Lane,
-    RELEASED_KEPT, Revision, ShopId, ShopImport, Standing, StoredItem,
+    Change, Code, Command, DecidedBy, ImportBatch, ImportEntry, ImportNumber, ImportReceipt,
+    Imported, Lane, Phase, RELEASED_KEPT, Revision, ShopId, ShopImport, Standing, StoredItem,
 };
 
 use super::LANE;
@@ -147,8 +147,8 @@ pub async fn import_keeps_released_causes(harness: &dyn StoreHarness) {
     let ids = shops_in(&store, LANE, 1).await;
     let over = campaign(&store, &ids).await;
     let mut owner = Owner::of(&store, LANE).await;
-    let release = Change::Release { campaign: over.name, deadline: over.deadline };
-    owner.change(&ids[0], release).await;
+    let over = store.campaigns.command(over.name.revision, Command::End).await.unwrap();
+    owner.ask(&over, Phase::Release, (0, &ids[0])).await;
     harness.advance(over.timeout + RELEASED_KEPT + Duration::from_secs(1));
     import(&store, &[row(&ids[0])]).await;
     let state = shop(&store, &ids[0]).await.state;

@@ -20,7 +20,8 @@ pub(crate) fn judged(lane: Lane, records: Vec<RequestRecord>) -> Vec<(ReturnAddr
     let now = Timestamp::from_millis(1_795_309_200_000);
     let time = LaneTime { now, expired_up_to: catchment_domain::Deadline::MIN };
     let shops = batch.shops().iter().map(|_| shop()).collect();
-    let mut loaded = Loaded { time, campaigns: batch.campaigns(), shops };
+    let (campaigns, newest) = (Vec::new(), Revision(2));
+    let mut loaded = Loaded { time, campaigns, newest, shops };
     let policy = Policy { floor: Radius::CLOSED, triggers: std::collections::BTreeMap::new() };
     let outcomes = judge_batch(&batch, &mut loaded, &policy, LANES);
     let reply = |(record, outcome): (RequestRecord, Outcome)| {

@@ -56,10 +56,11 @@ impl ShopLedger for MemoryStore {
 impl MemoryStore {
     /// Copies what a batch is judged by.
     fn load(&self, tables: &Tables, batch: &Batch, time: LaneTime) -> Result<Loaded, StoreError> {
-        let mut campaigns = batch.campaigns();
-        campaigns.retain(|campaign| tables.knows(*campaign));
+        let campaigns = batch.campaigns().into_iter();
+        let campaigns = campaigns.filter_map(|name| tables.load_campaign(name)).collect();
         let shops = batch.shops().iter().map(|id| tables.load(&self.key(id)));
-        Ok(Loaded { time, campaigns, shops: shops.collect::<Result<_, _>>()? })
+        let shops = shops.collect::<Result<_, _>>()?;
+        Ok(Loaded { time, campaigns, newest: tables.revision, shops })
     }
 
     /// Writes the shops that judging changed.

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Attempt, Campaign, CampaignId, CampaignRef, CampaignState, Deadline, Limit, Nonce, Replaced,
-    ReplyLane, Revision, Timestamp,
+    Attempt, Campaign, CampaignId, CampaignRef, CampaignState, CampaignTerms, Deadline, Limit,
+    LoadedCampaign, Nonce, Replaced, ReplyLane, Revision, Timestamp,
 };
-use sea_orm::ActiveValue;
 use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue, FromQueryResult};
 
 use crate::error::{Row, stored};
 
@@ -49,6 +49,8 @@ impl TryFrom<Model> for Campaign {
 
     fn try_from(model: Model) -> Result<Self, StoreError> {
         let row = Row { table: "campaign", key: &format_args!("revision {}", model.revision) };
+        let replaces_id = model.replaces_id.as_deref();
+        let replaces = (model.replaces_revision, replaces_id, model.replaces_deadline);
         let id = CampaignId(row.text("id", &model.id)?);
         let reply_lane = match model.reply_lane {
             Some(lane) => Some(ReplyLane(row.number("reply_lane", lane.into())?)),
@@ -67,7 +69,7 @@ impl TryFrom<Model> for Campaign {
             created_at: Timestamp::from_millis(model.created_at),
             timeout: Duration::from_millis(row.number("timeout_ms", model.timeout_ms)?),
             until: model.until.map(Timestamp::from_millis),
-            replaces: replaces(&row, &model)?,
+            replaces: replaced(&row, replaces)?,
             replaced_by,
             reply_lane,
             attempt: Attempt(row.number("attempt", model.attempt.into())?),
@@ -79,8 +81,61 @@ impl TryFrom<Model> for Campaign {
     }
 }
 
-fn replaces(row: &Row<'_>, model: &Model) -> Result<Option<Replaced>, StoreError> {
-    match (model.replaces_revision, &model.replaces_id, model.replaces_deadline) {
+/// The columns that the requests of a campaign are held against.
+#[derive(Debug, FromQueryResult)]
+#[cfg_attr(feature = "postgres", derive(serde::Deserialize))]
+pub(crate) struct Terms {
+    revision: i64,
+    id: String,
+    nonce: i64,
+    kind: String,
+    limited_to: String,
+    shops: i64,
+    replaces_revision: Option<i64>,
+    replaces_id: Option<String>,
+    replaces_deadline: Option<i64>,
+    attempt: i32,
+    deadline: i64,
+    state: String,
+}
+
+impl Terms {
+    /// The campaign as a batch is judged by it; `None` where the row is of another one.
+    pub(crate) fn loaded(&self, name: CampaignRef) -> Option<LoadedCampaign> {
+        if self.revision != stored(name.revision.0) {
+            return None;
+        }
+        let row = Row { table: "campaign", key: &format_args!("revision {}", self.revision) };
+        let terms = match row.text("id", &self.id) {
+            Ok(id) if CampaignId(id) != name.id => return None,
+            Ok(_) => self.read(&row),
+            Err(error) => Err(error),
+        };
+        let terms = terms.map_err(|error| error.to_string().into());
+        Some(LoadedCampaign { name, terms })
+    }
+
+    fn read(&self, row: &Row<'_>) -> Result<CampaignTerms, StoreError> {
+        let replaces_id = self.replaces_id.as_deref();
+        let replaces = (self.replaces_revision, replaces_id, self.replaces_deadline);
+        Ok(CampaignTerms {
+            nonce: Nonce::from_random(row.number("nonce", self.nonce)?),
+            kind: row.text("kind", &self.kind)?,
+            limit: row.text("limited_to", &self.limited_to)?,
+            shops: row.number("shops", self.shops)?,
+            replaces: replaced(row, replaces)?,
+            attempt: Attempt(row.number("attempt", self.attempt.into())?),
+            deadline: deadline(self.deadline),
+            is_ending_or_ended: named_state(row, &self.state, 0)?.is_ending_or_ended(),
+        })
+    }
+}
+
+fn replaced(
+    row: &Row<'_>,
+    columns: (Option<i64>, Option<&str>, Option<i64>),
+) -> Result<Option<Replaced>, StoreError> {
+    match columns {
         (None, None, None) => Ok(None),
         (Some(revision), Some(id), Some(millis)) => {
             let revision = Revision(row.number("replaces_revision", revision)?);
@@ -95,19 +150,23 @@ fn replaces(row: &Row<'_>, model: &Model) -> Result<Option<Replaced>, StoreError
 /// `open` is a column of its own, so that open campaigns are found by it.
 fn state(row: &Row<'_>, model: &Model) -> Result<CampaignState, StoreError> {
     let open = row.number("open", model.open)?;
+    let state = named_state(row, &model.state, open)?;
+    if state.with_open(open) == state {
+        Ok(state)
+    } else {
+        Err(row.bad("open", format_args!("`{open}` does not go with `{state}`")))
+    }
+}
+
+fn named_state(row: &Row<'_>, name: &str, open: u32) -> Result<CampaignState, StoreError> {
     let states = [
         CampaignState::Sending { open },
         CampaignState::Settled,
         CampaignState::Ending { open },
         CampaignState::Ended,
     ];
-    let state = states.into_iter().find(|state| state.as_str() == model.state);
-    let state = state.ok_or_else(|| row.bad("state", format_args!("`{}`", model.state)))?;
-    if state.with_open(open) == state {
-        Ok(state)
-    } else {
-        Err(row.bad("open", format_args!("`{open}` does not go with `{state}`")))
-    }
+    let state = states.into_iter().find(|state| state.as_str() == name);
+    state.ok_or_else(|| row.bad("state", format_args!("`{name}`")))
 }
 
 fn deadline(millis: i64) -> Deadline {

@@ -1,5 +1,5 @@
 //! `PostgreSQL`, where lanes are applied side by side. A batch takes four round trips: begin and
-//! the lane; clock, campaigns and shops; shops, receipt and what goes; commit.
+//! the lane; campaigns, newest revision and shops; shops, receipt and what goes; commit.
 //!
 //! Under READ COMMITTED a statement sees what was committed before it began, and not what was
 //! committed while it waited for a row. It then looks at that row again, and where it joins others
@@ -14,20 +14,22 @@
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Batch, CampaignId, CampaignRef, Lane, LaneTime, Loaded, LoadedShop, Revision, ShopId,
-    ShopState, Timestamp,
+    Batch, CampaignRef, Found, Lane, LaneTime, Loaded, LoadedShop, ShopId, ShopState, Timestamp,
 };
 use sea_orm::sqlx::postgres::{PgArguments, PgRow};
 use sea_orm::sqlx::{self, Row as _};
 use sea_orm::{DbErr, QueryResult};
 
+use super::campaigns::loaded;
 use super::{
-    BARE_RECEIPT_BYTES, BareBatch, CountedImport, HotPath, Judged, NO_EPOCH, import_number, no_lane,
+    BARE_RECEIPT_BYTES, BareBatch, CountedImport, HotPath, Judged, NO_EPOCH, import_number,
+    newest_revision, no_lane,
 };
 use crate::codec;
 use crate::connection::OwnConnection;
+use crate::entity::campaign::Terms;
 use crate::entity::lane_state;
-use crate::error::{Row, classify, driver_failed, stored};
+use crate::error::{classify, driver_failed, stored};
 use crate::retry::check_written;
 use crate::store::SeaOrmStore;
 use crate::writers::Transaction;
@@ -35,21 +37,24 @@ use rows::{bind, bind_states};
 
 mod rows;
 
-/// Reads what is in force at shops of a lane, and campaigns. The shops come in any order, each
-/// column in the same; their ids as one text, one in a line. (Ids hold no line breaks.) A join
-/// with the ids would go down the index for each of them; this goes along it once.
+/// Reads what is in force at shops of a lane, campaigns, and the newest revision. The shops come in
+/// any order, each column in the same; their ids as one text, one in a line. (Ids hold no line
+/// breaks.) A join with the ids would go down the index for each of them; this goes along it once.
+/// The campaigns, which are few, come as JSON.
 ///
 /// Binds lane, ids, revisions.
 const READ: &str = "
-    SELECT revisions, campaigns, ids, base_radius, base_revision, base_effect, radius, version,
-           causes
+    SELECT campaigns, newest, ids, base_radius, base_revision, base_effect, radius, version, causes
     FROM (SELECT string_agg(id, chr(10)) AS ids, array_agg(base_radius) AS base_radius,
                  array_agg(base_revision) AS base_revision,
                  array_agg(base_effect) AS base_effect, array_agg(radius) AS radius,
                  array_agg(version) AS version, array_agg(causes) AS causes
           FROM shop_state WHERE lane = $1 AND id = ANY($2::text[])) AS shops
-    CROSS JOIN (SELECT array_agg(revision) AS revisions, array_agg(id) AS campaigns
-                FROM campaign WHERE revision = ANY($3::bigint[])) AS known";
+    CROSS JOIN (SELECT json_agg(named)::text AS campaigns
+                FROM (SELECT revision, id, nonce, kind, limited_to, shops, replaces_revision,
+                             replaces_id, replaces_deadline, attempt, deadline, state
+                      FROM campaign WHERE revision = ANY($3::bigint[])) AS named) AS known
+    CROSS JOIN (SELECT max(revision) AS newest FROM installation) AS given_out";
 
 /// Stores a batch's shops and its receipt, and deletes a few receipts of the lane, from the
 /// oldest, that were stored before an instant and are below what is answered or of another log.
@@ -119,7 +124,9 @@ impl HotPath for PostgresPath {
         let row = read_one(transaction.connection()?, read).await?;
         let states = rows::states(&row, batch.shops())?;
         let shops = states.into_iter().map(LoadedShop::new).collect();
-        Ok((transaction, Loaded { time, campaigns: known_campaigns(&row, wanted)?, shops }))
+        let campaigns = loaded(wanted, &terms(&row)?);
+        let newest = newest_revision(get(&row, "newest")?)?;
+        Ok((transaction, Loaded { time, campaigns, newest, shops }))
     }
 
     async fn store_batch(
@@ -266,21 +273,12 @@ fn read_arguments(
     Ok(arguments)
 }
 
-/// Those of the campaigns that were found, by revision and id together.
-fn known_campaigns(
-    row: &PgRow,
-    mut wanted: Vec<CampaignRef>,
-) -> Result<Vec<CampaignRef>, StoreError> {
-    let revisions: Option<Vec<i64>> = get(row, "revisions")?;
-    let ids: Option<Vec<String>> = get(row, "campaigns")?;
-    let mut known = Vec::new();
-    for (revision, id) in revisions.into_iter().flatten().zip(ids.into_iter().flatten()) {
-        let row = Row { table: "campaign", key: &format_args!("revision {revision}") };
-        let revision = Revision(row.number("revision", revision)?);
-        known.push(CampaignRef { revision, id: CampaignId(row.text("id", &id)?) });
-    }
-    wanted.retain(|campaign| known.contains(campaign));
-    Ok(wanted)
+/// What was read of campaigns. The types of the columns leave nothing that this cannot read.
+fn terms(row: &PgRow) -> Result<Found<Vec<Terms>>, StoreError> {
+    // No campaigns are no text.
+    let Some(json) = get::<Option<&str>>(row, "campaigns")? else { return Ok(Found::default()) };
+    let terms = serde_json::from_str(json).map_err(|error| DbErr::Json(error.to_string()));
+    Ok(Found::whole(terms.map_err(classify)?))
 }
 
 fn get<'r, T>(row: &'r PgRow, column: &str) -> Result<T, StoreError>

@@ -6,21 +6,22 @@ use std::iter;
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Batch, CampaignId, CampaignRef, Deadline, Lane, LaneTime, Loaded, LoadedShop, Revision, ShopId,
-    ShopState,
+    Batch, Deadline, Found, Lane, LaneTime, Loaded, LoadedCampaign, LoadedShop, ShopId, ShopState,
 };
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
 
+use super::campaigns::loaded;
 use super::{
-    BARE_RECEIPT_BYTES, BareBatch, CountedImport, HotPath, Judged, NO_EPOCH, import_number, no_lane,
+    BARE_RECEIPT_BYTES, BareBatch, CountedImport, HotPath, Judged, NO_EPOCH, import_number,
+    newest_revision, no_lane,
 };
 use crate::codec;
 use crate::connection::OwnConnection;
-use crate::entity::{campaign, lane_state};
-use crate::error::{Row, classify, stored};
+use crate::damaged::{campaign_of, read_each};
+use crate::entity::campaign::Terms;
+use crate::entity::lane_state;
+use crate::error::{classify, stored};
 use crate::store::{SeaOrmStore, statement};
 use crate::writers::Transaction;
 use rows::LoadedStates;
@@ -60,6 +61,12 @@ const PRUNE_RECEIPTS: &str = "
           AND (old.to_position <= lane_state.replied_next
                OR old.log_id <> lane_state.log_id))";
 
+/// Reads what requests of campaigns are held against. Binds a JSON array of revisions.
+const LOAD_CAMPAIGNS: &str = "
+    SELECT revision, id, nonce, kind, limited_to, shops, replaces_revision, replaces_id,
+           replaces_deadline, attempt, deadline, state
+    FROM campaign WHERE revision IN (SELECT value FROM json_each(?1))";
+
 /// Batches and imports in a file.
 #[derive(Debug)]
 pub(crate) struct SqlitePath;
@@ -73,19 +80,23 @@ impl HotPath for SqlitePath {
         store: &SeaOrmStore,
         batch: &Batch,
     ) -> Result<(Transaction, Loaded), StoreError> {
-        let known = known_campaigns(&store.readers, batch.campaigns()).await.ok();
+        let known = load_campaigns(&store.readers, batch).await.ok();
         let ahead = rows::load(&store.readers, batch.lane, batch.shops()).await.ok();
         let transaction = store.begin().await?;
         let connection = transaction.connection()?;
         let (mark, imports) = move_lane(connection, batch).await?;
         let time = LaneTime { now: store.now(connection).await?, expired_up_to: mark };
-        let states = match ahead.filter(|ahead| ahead.is_still_true(batch, imports)) {
-            Some(ahead) => ahead.states,
-            None => rows::load(connection, batch.lane, batch.shops()).await?.states,
+        let loaded = match ahead.filter(|ahead| ahead.is_still_true(batch, imports)) {
+            Some(ahead) => ahead,
+            None => rows::load(connection, batch.lane, batch.shops()).await?,
         };
-        let shops = states.into_iter().map(LoadedShop::new).collect();
-        let campaigns = load_campaigns(connection, batch, known).await?;
-        Ok((transaction, Loaded { time, campaigns, shops }))
+        let newest = newest_revision(loaded.newest)?;
+        let shops = loaded.states.into_iter().map(LoadedShop::new).collect();
+        let campaigns = match known {
+            Some(known) => known,
+            None => load_campaigns(connection, batch).await?,
+        };
+        Ok((transaction, Loaded { time, campaigns, newest, shops }))
     }
 
     async fn store_batch(
@@ -166,32 +177,20 @@ impl HotPath for SqlitePath {
     }
 }
 
-/// Those of the campaigns that the database knows, by revision and id together.
-async fn known_campaigns(
+/// The campaigns that a batch names, and that the database has.
+async fn load_campaigns(
     connection: &impl ConnectionTrait,
-    mut wanted: Vec<CampaignRef>,
-) -> Result<Vec<CampaignRef>, StoreError> {
+    batch: &Batch,
+) -> Result<Vec<LoadedCampaign>, StoreError> {
+    let wanted = batch.campaigns();
     if wanted.is_empty() {
-        return Ok(wanted);
+        return Ok(Vec::new());
     }
-    let revisions = wanted.iter().map(|campaign| stored(campaign.revision.0));
-    let known: Vec<(i64, String)> = campaign::Entity::find()
-        .select_only()
-        .column(campaign::Column::Revision)
-        .column(campaign::Column::Id)
-        .filter(campaign::Column::Revision.is_in(revisions))
-        .into_tuple()
-        .all(connection)
-        .await
-        .map_err(classify)?;
-    let known = known.into_iter().map(|(revision, id)| {
-        let row = Row { table: "campaign", key: &format_args!("revision {revision}") };
-        let revision = Revision(row.number("revision", revision)?);
-        Ok(CampaignRef { revision, id: CampaignId(row.text("id", &id)?) })
-    });
-    let known = known.collect::<Result<Vec<_>, StoreError>>()?;
-    wanted.retain(|campaign| known.contains(campaign));
-    Ok(wanted)
+    let revisions: Vec<i64> = wanted.iter().map(|name| stored(name.revision.0)).collect();
+    // Numbers in brackets are JSON.
+    let read = statement(connection, LOAD_CAMPAIGNS, [format!("{revisions:?}").into()]);
+    let read: Found<Vec<Terms>> = read_each(connection, read, campaign_of, Ok).await?;
+    Ok(loaded(wanted, &read))
 }
 
 impl LoadedStates {
@@ -221,20 +220,6 @@ async fn move_lane(
     let row = row.ok_or(StoreError::Fenced)?;
     let mark = lane_state::mark(row.try_get_by_index(0).map_err(classify)?);
     Ok((mark, row.try_get_by_index(1).map_err(classify)?))
-}
-
-/// Which of the batch's campaigns the database knows. One that it knew a moment ago it still
-/// knows.
-async fn load_campaigns(
-    connection: &OwnConnection,
-    batch: &Batch,
-    known: Option<Vec<CampaignRef>>,
-) -> Result<Vec<CampaignRef>, StoreError> {
-    let wanted = batch.campaigns();
-    match known.filter(|known| known.len() == wanted.len()) {
-        Some(known) => Ok(known),
-        None => known_campaigns(connection, wanted).await,
-    }
 }
 
 fn receipt_statement(connection: &OwnConnection, judged: &Judged<'_>) -> Option<Statement> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use catchment_domain::ports::OutcomeFilter;
-use catchment_domain::{Campaign, Damage, Phase, Revision, Slot, Status, Ticket};
+use catchment_domain::{Campaign, Code, Damage, Outcome, Phase, Revision, Slot, Status, Ticket};
 use clap::Args;
 use serde_json::json;
 
@@ -87,7 +87,8 @@ async fn proofs(campaigns: &[Campaign], context: &Context) -> anyhow::Result<Pro
     }
     let visit = |_, receipt: catchment_domain::Receipt| {
         for entry in receipt.entries {
-            let Some(ticket) = Ticket::read(entry.id) else { continue };
+            let ticket = Ticket::read(entry.id).filter(|_| !is_of_others(&entry.outcome));
+            let Some(ticket) = ticket else { continue };
             let proofs = proofs.get_mut(&(ticket.revision, ticket.phase));
             let proof = proofs.and_then(|proofs| proofs.get_mut(ticket.index as usize));
             if let Some(proof) = proof {
@@ -97,6 +98,20 @@ async fn proofs(campaigns: &[Campaign], context: &Context) -> anyhow::Result<Pro
     };
     context.stores.visit_receipts(visit).await?;
     Ok(proofs)
+}
+
+/// Whether a record was no request of the campaign whose id it had: it proves nothing of that one.
+const fn is_of_others(outcome: &Outcome) -> bool {
+    matches!(
+        outcome.code,
+        Some(
+            Code::Unreadable
+                | Code::UnknownType
+                | Code::ReservedId
+                | Code::UnknownCampaign
+                | Code::CampaignDiffers
+        )
+    )
 }
 
 impl Proof {

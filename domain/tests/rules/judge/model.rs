@@ -156,17 +156,19 @@ impl Shop {
         now: Timestamp,
         policy: &Policy,
         change: Change,
+        differs: Option<Code>,
     ) -> Answer {
         let (before, _) = self.resolved(policy);
-        let refused = match self.known(change) {
-            Some(known) => Some(known),
-            None => self.obstacle(lane, now, policy, change),
+        let refused = match (self.known(change), differs) {
+            (Some(known), _) => Some(known),
+            (None, Some(code)) => Some((Status::Rejected, Some(code), false)),
+            (None, None) => self.obstacle(lane, now, policy, change),
         };
         let (status, code, repeat) = refused.unwrap_or_else(|| {
             let status = self.happen(lane, now, policy, change, before);
             (status, None, false)
         });
-        if let (Change::Release { campaign, deadline }, true) = (change, repeat) {
+        if let (Change::Release { campaign, deadline }, true, None) = (change, repeat, differs) {
             self.facts.push(Fact::ReleaseMetAgain { campaign, deadline });
         }
         if status == Status::Expired {

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use catchment_domain::{
-    Change, Deadline, LaneTime, Limit, Origin, Policy, Rank, Replaced, Request, RequestId,
-    Revision, ShopState, Status, Timestamp, TriggerKind, TriggerRule, judge,
+    Change, Code, Deadline, LaneTime, Limit, Origin, Policy, Rank, Refusal, Replaced, Request,
+    RequestId, Revision, ShopState, Status, Timestamp, TriggerKind, TriggerRule, judge,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{campaign, kind, metres, model, policy};
+use super::super::requests::campaign;
+use super::{kind, metres, model, policy};
 
 const KINDS: [&str; 4] = ["rider_shortage", "system_failure", "manual", "removed"];
 const CAMPAIGNS: usize = 4;
@@ -101,15 +102,33 @@ fn any_draw() -> impl Strategy<Value = Draw> {
     ]
 }
 
-/// One step: what the clock says, at which of the lane's two shops, and what is asked.
-type Step = (i64, usize, Draw);
+/// One step: what the clock says, at which of the lane's two shops, what is asked, and whether that
+/// differs from its campaign.
+type Step = (i64, usize, Draw, bool);
 
 fn any_steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0_i64..30, 0_usize..2, any_draw()), 0..40)
+    let differs = prop::bool::weighted(0.1);
+    prop::collection::vec((0_i64..30, 0_usize..2, any_draw(), differs), 0..40)
 }
 
 fn request(change: Change) -> Request {
     Request { id: RequestId(Uuid::nil()), shop: "shop".parse().unwrap(), change }
+}
+
+/// What the check of a request says, where it is to differ: of a request without a campaign
+/// nothing can.
+fn checked(change: Change, differs: bool) -> Result<(), Refusal> {
+    checked_code(change, differs)
+        .map_or(Ok(()), |code| Err(Refusal { status: Status::Rejected, code, detail: None }))
+}
+
+fn checked_code(change: Change, differs: bool) -> Option<Code> {
+    let code = match change {
+        Change::Activate { .. } | Change::Release { .. } => Code::CampaignDiffers,
+        Change::SetBase { .. } => Code::UnknownRevision,
+        Change::ActivateKind { .. } | Change::ReleaseKind { .. } => return None,
+    };
+    differs.then_some(code)
 }
 
 fn fresh() -> (ShopState, LaneTime) {
@@ -134,14 +153,17 @@ fn check(plans: &[Plan], steps: &[Step], size: usize) -> Result<(), TestCaseErro
         limit,
         deadline: None,
     });
-    let drawn = steps.iter().map(|(tick, shop, draw)| (*tick, *shop, draw.change(plans)));
+    let drawn = steps
+        .iter()
+        .map(|(tick, shop, draw, differs)| (*tick, *shop, draw.change(plans), *differs));
     let (shop, mut time) = fresh();
     let mut shops = [shop.clone(), shop];
     let mut lane = model::Lane::default();
     let mut models = [(); 2].map(|()| model::Shop::new(metres(5_000), Revision(2)));
-    for (tick, place, change) in crowd.map(|change| (0, 0, change)).chain(drawn) {
+    for (tick, place, change, differs) in crowd.map(|change| (0, 0, change, false)).chain(drawn) {
         time.now = instant(tick);
-        let outcome = judge(&mut shops[place], &request(change), &policy, &mut time);
+        let checked = checked(change, differs);
+        let outcome = judge(&mut shops[place], &request(change), checked, &policy, &mut time);
         let standing = outcome.standing.unwrap();
         let answer = model::Answer {
             status: outcome.status,
@@ -150,7 +172,8 @@ fn check(plans: &[Plan], steps: &[Step], size: usize) -> Result<(), TestCaseErro
             after: standing.after,
             decided_by: standing.decided_by,
         };
-        let expected = models[place].answer(&mut lane, time.now, &policy, change);
+        let refused = checked_code(change, differs);
+        let expected = models[place].answer(&mut lane, time.now, &policy, change, refused);
         prop_assert_eq!(answer, expected, "{:?} at {}", change, tick);
     }
     Ok(())
@@ -169,7 +192,7 @@ fn campaigns(shop: &ShopState) -> BTreeSet<Revision> {
 fn end_of(changes: &[Change]) -> impl PartialEq + std::fmt::Debug + use<> {
     let (mut shop, mut time) = fresh();
     for change in changes {
-        judge(&mut shop, &request(*change), &policy(), &mut time);
+        judge(&mut shop, &request(*change), Ok(()), &policy(), &mut time);
     }
     let causes: Vec<_> =
         shop.active.iter().map(|cause| (cause.key(), cause.rank, cause.limit)).collect();
@@ -230,10 +253,11 @@ proptest! {
         plans in any_plans(), steps in any_steps()
     ) {
         let (mut shop, mut time) = fresh();
-        for (tick, _, draw) in steps {
+        for (tick, _, draw, differs) in steps {
             time.now = instant(tick);
             let (before, change) = (time, draw.change(&plans));
-            let outcome = judge(&mut shop, &request(change), &policy(), &mut time);
+            let checked = checked(change, differs);
+            let outcome = judge(&mut shop, &request(change), checked, &policy(), &mut time);
             let took_effect =
                 matches!(outcome.status, Status::Applied | Status::Unchanged) && !outcome.repeat;
             if let Some(deadline) = change.deadline() {
@@ -252,14 +276,16 @@ proptest! {
     ) {
         let (mut shop, mut time) = fresh();
         let mut over: BTreeSet<Revision> = BTreeSet::new();
-        for (tick, _, draw) in steps {
+        for (tick, _, draw, differs) in steps {
             time.now = instant(tick);
             let (before, change) = (campaigns(&shop), draw.change(&plans));
-            judge(&mut shop, &request(change), &policy(), &mut time);
+            judge(&mut shop, &request(change), checked(change, differs), &policy(), &mut time);
             let now = campaigns(&shop);
             over.extend(before.difference(&now));
             over.extend(shop.released.iter().map(|released| released.campaign));
-            if let Change::Release { campaign, .. } = change {
+            if let Change::Release { campaign, .. } = change
+                && !differs
+            {
                 over.insert(campaign.revision);
             }
             prop_assert!(over.is_disjoint(&now), "{:?}", change);

@@ -5,7 +5,8 @@ use catchment_domain::{
     Replaced, Revision, Status,
 };
 
-use super::{Stand, activate, campaign, cause, deadline, instant, kind, limit, metres, release};
+use super::super::requests::campaign;
+use super::{Stand, activate, cause, deadline, instant, kind, limit, metres, release};
 
 /// Plays requests one after the other and compares status, code, radius and repeat.
 fn check(stand: &mut Stand, steps: &[(Change, Status, Option<Code>, u32, bool)]) {

@@ -7,11 +7,11 @@ mod lanes;
 mod requesters;
 mod shops;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use catchment_domain::{
-    Attempt, CampaignRef, Lanes, Outcome, Phase, Reply, Request, RequestId, ReturnAddress,
-    Revision, ShopId, Slot,
+    Attempt, CampaignRef, Lanes, Limit, Outcome, Phase, Reply, Request, RequestId, ReturnAddress,
+    Revision, ShopId, Slot, TriggerKind,
 };
 
 use crate::simulator::coverage::{Coverage, Met};
@@ -40,8 +40,8 @@ pub(crate) struct Witness {
     pub(crate) lanes: Vec<LaneView>,
     reply_lanes: Vec<ReplyLaneView>,
     pub(crate) shops: BTreeMap<ShopId, ShopView>,
-    /// Every campaign that was stored.
-    campaigns: BTreeSet<CampaignRef>,
+    /// Every campaign that was stored, and what it wants.
+    campaigns: BTreeMap<CampaignRef, (TriggerKind, Limit)>,
     /// Every outcome that was sent, by request.
     pub(crate) replies: BTreeMap<RequestId, Vec<Outcome>>,
     /// Every request that was given to a channel, whether it came or not.
@@ -65,7 +65,7 @@ impl Witness {
             lanes: params.lanes.iter().map(|_| LaneView::default()).collect(),
             reply_lanes: (0..params.reply_lanes).map(|_| ReplyLaneView::default()).collect(),
             shops: BTreeMap::new(),
-            campaigns: BTreeSet::new(),
+            campaigns: BTreeMap::new(),
             replies: BTreeMap::new(),
             sent: Vec::new(),
             answers: Vec::new(),

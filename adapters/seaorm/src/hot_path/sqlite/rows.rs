@@ -22,8 +22,8 @@ const SIZES: [usize; 5] = [400, 100, 25, 5, 1];
 /// How many values a row has.
 const VALUES: usize = 8;
 
-/// Reads what is in force at shops of a lane: how many imports it had, where it stands, and one
-/// text: a line for each shop that is there, of its place, base radius,
+/// Reads what is in force at shops of a lane: how many imports it had, where it stands, the newest
+/// revision, and one text: a line for each shop that is there, of its place, base radius,
 /// base revision, base effect, radius, version and causes in hex, with blanks between. Binds the
 /// lane and a JSON array of ids.
 ///
@@ -33,6 +33,7 @@ const LOAD_STATES: &str = "
     SELECT
         (SELECT imports FROM lane_state WHERE lane = ?1),
         (SELECT applied_next FROM lane_state WHERE lane = ?1),
+        (SELECT max(revision) FROM installation),
         group_concat(format('%s %s %s %s %s %s %s', wanted.key, base_radius, base_revision,
             base_effect, radius, version, hex(causes)), char(10))
     FROM json_each(?2) AS wanted
@@ -45,6 +46,8 @@ pub(crate) struct LoadedStates {
     pub(crate) imports: i64,
     /// Where the lane stood.
     pub(crate) applied_next: i64,
+    /// The newest revision that was given out.
+    pub(crate) newest: Option<i64>,
     /// What was in force, in the order of the ids; `None` where there is no such shop.
     pub(crate) states: Vec<Option<ShopState>>,
 }
@@ -60,11 +63,13 @@ pub(crate) async fn load(
     let row = row.ok_or_else(|| no_lane(lane))?;
     let imports: Option<i64> = row.try_get_by_index(0).map_err(classify)?;
     let applied_next: Option<i64> = row.try_get_by_index(1).map_err(classify)?;
-    let lines: Option<String> = row.try_get_by_index(2).map_err(classify)?;
+    let newest = row.try_get_by_index(2).map_err(classify)?;
+    let lines: Option<String> = row.try_get_by_index(3).map_err(classify)?;
     let (imports, applied_next) = imports.zip(applied_next).ok_or_else(|| no_lane(lane))?;
     Ok(LoadedStates {
         imports,
         applied_next,
+        newest,
         states: states(lines.as_deref().unwrap_or_default(), ids)?,
     })
 }

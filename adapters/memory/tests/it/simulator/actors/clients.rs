@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use catchment_domain::ports::{Clock, ShopRepository};
 use catchment_domain::{
-    CampaignId, CampaignRef, Change, Deadline, Nonce, Outcome, Position, Radius, Reply, ReplyLane,
-    Request, RequestId, ReturnAddress, Revision, Status, Ticket,
+    CampaignId, CampaignRef, Change, Deadline, Nonce, Outcome, Phase, Position, Radius, Reply,
+    ReplyLane, Request, RequestId, ReturnAddress, Revision, Status, Ticket,
 };
 use uuid::Uuid;
 
@@ -22,8 +22,12 @@ use crate::simulator::world::{KINDS, World, kind};
 pub(crate) async fn call(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     let wires = world.wires();
     for _ in 0..world.dice.between(1, 4) {
-        let request = request(&world, &gate).await;
-        let address = address(&world, &wires);
+        let forged = if world.dice.chance(2_000) { forged(&world) } else { None };
+        let (request, address) = match forged {
+            // Its answer would be a forged reply, which another actor sends.
+            Some(forged) => (forged, ReturnAddress::default()),
+            None => (request(&world, &gate).await, address(&world, &wires)),
+        };
         world.witness().sent(&request, &address);
         gate.before("call").await;
         if deliver(&world, &wires, request, &address).await.is_err() {
@@ -41,7 +45,7 @@ async fn request(world: &World, gate: &Gate) -> Request {
     let id = dice.number128() >> 80 << 80 | 7 << 76 | dice.number128() & 0xfff << 64 | 2 << 62;
     let id = id | u128::from(dice.number() >> 2);
     let (mut id, deadline) = (id, deadline(world));
-    let change = match dice.below(10) {
+    let change = match dice.below(11) {
         0..=3 => Change::ActivateKind { kind, limit: any_limit(world), deadline },
         4 | 5 => Change::ReleaseKind { kind },
         6 | 7 => {
@@ -51,6 +55,11 @@ async fn request(world: &World, gate: &Gate) -> Request {
             Change::SetBase { revision, radius: Radius::try_from(radius).unwrap(), deadline }
         }
         8 => {
+            // A Unix time in milliseconds, or the highest that there can be.
+            let revision = *dice.pick(&[Revision(1_796_000_000_000), Revision::MAX]);
+            Change::SetBase { revision, radius: Radius::CLOSED, deadline }
+        }
+        9 => {
             let campaign = CampaignRef {
                 revision: Revision(dice.between(1, 6)),
                 id: CampaignId(Uuid::from_u128(dice.number128())),
@@ -66,6 +75,44 @@ async fn request(world: &World, gate: &Gate) -> Request {
         }
     };
     Request { id: RequestId(Uuid::from_u128(id)), shop, change }
+}
+
+/// A request that was sent for a campaign, altered; `None` where none was sent.
+fn forged(world: &World) -> Option<Request> {
+    let dice = &world.dice;
+    let mut sent = world.witness().sent.clone();
+    sent.retain(|(request, _)| {
+        request.change.campaign().is_some() && Ticket::read(request.id).is_some()
+    });
+    let (Request { id, shop, change }, _) = any(world, &sent)?;
+    let ticket = Ticket::read(id)?;
+    let later = |deadline: Deadline| {
+        Deadline::at(deadline.instant().saturating_add(Duration::from_hours(1)))
+    };
+    let released = Ticket { phase: Phase::Release, ..ticket }.id();
+    let stranger = Ticket { nonce: Nonce::from_random(dice.number()), ..ticket }.id();
+    let (id, change) = match (dice.below(5), change) {
+        (0, Change::Activate { campaign, kind, deadline, replaces, .. }) => {
+            let limit = any_limit(world);
+            (id, Change::Activate { campaign, kind, limit, deadline, replaces })
+        }
+        (1, Change::Activate { campaign, kind, limit, deadline, replaces }) => {
+            let deadline = later(deadline);
+            (id, Change::Activate { campaign, kind, limit, deadline, replaces })
+        }
+        (2, Change::Activate { campaign, deadline, .. }) => {
+            (released, Change::Release { campaign, deadline })
+        }
+        (0..=2, Change::Release { campaign, deadline }) => {
+            (id, Change::Release { campaign, deadline: later(deadline) })
+        }
+        (3, change) => (stranger, change),
+        (_, _) => {
+            let kind = kind(dice.pick(&KINDS).0);
+            (id, Change::ActivateKind { kind, limit: any_limit(world), deadline: None })
+        }
+    };
+    Some(Request { id, shop, change })
 }
 
 fn deadline(world: &World) -> Option<Deadline> {

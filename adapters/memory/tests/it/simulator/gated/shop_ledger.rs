@@ -98,6 +98,7 @@ fn one_by_one(batch: &Batch, loaded: &Loaded, decide: Decide<'_>) -> (Vec<Judged
     let mut end = Loaded {
         time: loaded.time,
         campaigns: loaded.campaigns.clone(),
+        newest: loaded.newest,
         shops: loaded.shops.clone(),
     };
     let mut judged = Vec::with_capacity(batch.records().len());
@@ -108,6 +109,7 @@ fn one_by_one(batch: &Batch, loaded: &Loaded, decide: Decide<'_>) -> (Vec<Judged
         let mut alone = Loaded {
             time: end.time,
             campaigns: end.campaigns.clone(),
+            newest: end.newest,
             shops: seat.map(|_| LoadedShop::new(before.clone())).into_iter().collect(),
         };
         let time = alone.time;
@@ -117,7 +119,12 @@ fn one_by_one(batch: &Batch, loaded: &Loaded, decide: Decide<'_>) -> (Vec<Judged
         if let Some(seat) = seat {
             end.shops[seat].state.clone_from(&after);
         }
-        judged.push(Judged { record: record.clone(), time, before, after, outcome });
+        let name = record.request.as_ref().ok().and_then(|request| request.change.campaign());
+        let mut campaigns = end.campaigns.iter().filter(|loaded| Some(loaded.name) == name);
+        let is_over =
+            campaigns.any(|loaded| loaded.terms.as_ref().is_ok_and(|t| t.is_ending_or_ended));
+        let (record, newest) = (record.clone(), end.newest);
+        judged.push(Judged { record, time, before, after, is_over, newest, outcome });
     }
     (judged, end)
 }

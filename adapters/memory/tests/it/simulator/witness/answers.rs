@@ -61,6 +61,9 @@ impl Witness {
         if !changes.entered.is_empty() && !changes.ended.is_empty() {
             self.coverage.met(Met::Replacement);
         }
+        if outcome.status == Status::Superseded && cause.released.is_none() {
+            self.coverage.met(Met::LateActivation);
+        }
         let again = is_effective(outcome.status)
             && !outcome.repeat
             && !changes.entered.contains(&campaign)
@@ -70,7 +73,7 @@ impl Witness {
             Status::Applied if outcome.repeat => cause.activated == Some(true),
             Status::Unchanged if outcome.repeat => cause.activated == Some(false),
             Status::Applied | Status::Unchanged => changes.entered.contains(&campaign),
-            Status::Superseded => cause.released.is_some(),
+            Status::Superseded => cause.released.is_some() || judged.is_over,
             // A copy that comes so late that its release was forgotten.
             Status::Expired => cause.activated.is_none() || cause.dropped,
             Status::Rejected | Status::Failed => false,
@@ -100,6 +103,9 @@ impl Witness {
                 format!("{}: {campaign:?} was released twice", request.shop)
             });
         }
+        self.check(judged.is_over || outcome.repeat, "I5", || {
+            format!("{}: {campaign:?} was released before its end", request.shop)
+        });
         let holds = match outcome.status {
             Status::Applied if outcome.repeat => cause.released == Some(true),
             Status::Unchanged if outcome.repeat => cause.released == Some(false),
@@ -123,7 +129,7 @@ impl Witness {
         let (newest, _) = view.base;
         let holds = match outcome.status {
             Status::Applied | Status::Unchanged if outcome.repeat => revision == newest,
-            Status::Applied | Status::Unchanged => newest < revision,
+            Status::Applied | Status::Unchanged => newest < revision && revision <= judged.newest,
             Status::Superseded => revision < newest,
             Status::Expired => true,
             Status::Rejected | Status::Failed => false,
@@ -154,6 +160,9 @@ impl Witness {
             Some(Code::Unreadable) => Met::Unreadable,
             Some(Code::WrongLane) => Met::WrongLane,
             Some(Code::UnknownCampaign) => Met::UnknownCampaign,
+            Some(Code::CampaignDiffers) => Met::Differs,
+            Some(Code::ReservedId) => Met::ReservedId,
+            Some(Code::UnknownRevision) => Met::UnknownRevision,
             Some(Code::UnknownShop) => Met::UnknownShop,
             _ => return self.count_change(judged),
         };

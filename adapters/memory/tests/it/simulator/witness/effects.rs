@@ -90,8 +90,8 @@ impl Witness {
 
     /// A shop knows campaigns by their revisions, so no request of a forged one may come that far.
     fn check_campaigns(&mut self, request: &Request, code: Option<Code>) {
-        let mut campaigns = request.change.campaigns();
-        let known = campaigns.all(|campaign| self.campaigns.contains(&campaign));
+        let campaign = request.change.campaign();
+        let known = campaign.is_none_or(|campaign| self.campaigns.contains_key(&campaign));
         let refused = matches!(code, Some(Code::UnknownCampaign | Code::WrongLane));
         self.check(known || refused, "I5", || format!("{:?} is forged", request.change));
     }
@@ -130,9 +130,12 @@ impl Witness {
         let now = judged.time.now;
         for campaign in &changes.entered {
             let expired = self.lanes[usize::from(lane.0)].expired;
-            let Change::Activate { kind, limit, deadline, .. } = request.change else {
+            let Change::Activate { campaign: name, kind, limit, deadline, .. } = request.change
+            else {
                 return self.broken("I1", format!("{shop}: a cause came without activation"));
             };
+            let wanted = self.campaigns.get(&name) == Some(&(kind, limit));
+            self.check(wanted, "I5", || format!("{shop}: {campaign:?} never wanted {limit}"));
             let cause = self.cause(request, *campaign);
             cause.wish = Some((kind, limit));
             let known = cause.clone();

@@ -3,7 +3,7 @@
 use catchment_domain::ports::Claim;
 use catchment_domain::{
     Batch, Deadline, Epoch, Lane, LaneTime, Outcome, Position, Receipt, Reply, Request, RequestId,
-    RequestRecord, ReturnAddress, ShopState,
+    RequestRecord, ReturnAddress, Revision, ShopState,
 };
 
 use super::Witness;
@@ -18,6 +18,10 @@ pub(crate) struct Judged {
     /// Its shop before and after; `None` where there is none.
     pub(crate) before: Option<ShopState>,
     pub(crate) after: Option<ShopState>,
+    /// Whether its campaign was ended by then.
+    pub(crate) is_over: bool,
+    /// The newest revision that was given out by then.
+    pub(crate) newest: Revision,
     pub(crate) outcome: Outcome,
 }
 

@@ -28,7 +28,7 @@ impl Witness {
 
     /// An attempt began: no lane may hold it for too late before it was sent.
     pub(crate) fn began(&mut self, campaign: &Campaign) {
-        self.campaigns.insert(campaign.name);
+        self.campaigns.insert(campaign.name, (campaign.kind, campaign.limit));
         let passed = self.lanes.iter().map(|lane| lane.expired).max();
         self.check(passed < Some(campaign.deadline), "I5", || {
             format!("{campaign:?} begins, and {passed:?} was treated as passed")

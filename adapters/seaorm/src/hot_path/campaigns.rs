@@ -1,0 +1,18 @@
+//! The campaigns that a batch names.
+
+use catchment_domain::{CampaignRef, Found, LoadedCampaign, StoredItem};
+
+use crate::entity::campaign::Terms;
+
+/// Those of the wanted campaigns that are there, by revision and id together. One that cannot be
+/// read is there: its own requests are rejected, and no others.
+pub(super) fn loaded(wanted: Vec<CampaignRef>, read: &Found<Vec<Terms>>) -> Vec<LoadedCampaign> {
+    let load = |name: CampaignRef| {
+        let item = StoredItem::Campaign(name.revision);
+        if let Some(damage) = read.damaged.iter().find(|damage| damage.item == item) {
+            return Some(LoadedCampaign { name, terms: Err(damage.what.as_str().into()) });
+        }
+        read.found.iter().find_map(|terms| terms.loaded(name))
+    };
+    wanted.into_iter().filter_map(load).collect()
+}
