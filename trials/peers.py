@@ -72,7 +72,7 @@ def nestjs(version):
     return Peer(
         name=f"NestJS {version}",
         sources=["nestjs", f"nestjs/{version}"],
-        build=[["npm", "ci", "--no-audit", "--no-fund"], ["npx", "--no-install", "tsc"]],
+        build=[["npm", "ci", "--no-audit"], ["node", "node_modules/typescript/bin/tsc"]],
         client=lambda *words: ["node", "client.js", *words],
         replier=lambda *words: ["node", "replier.js", *words],
         failure="failed",
@@ -114,9 +114,7 @@ def smallrye():
     return Peer(
         name="SmallRye",
         sources=["smallrye"],
-        build=[
-            maven(f"-Dquarkus.profile={profile}") for profile in ("client", "replier")
-        ],
+        build=[maven(f"-Dquarkus.profile={profile}") for profile in ("client", "replier")],
         client=client,
         replier=lambda *words: java("replier", *words),
     )
@@ -138,17 +136,19 @@ def python():
 
 # Reads the value of a reply as an object.
 CONSUMER = "--spring.kafka.consumer"
-SERIALIZERS = f"{CONSUMER}.value-deserializer=org.springframework.kafka.support.serializer"
+DESERIALIZER = f"{CONSUMER}.value-deserializer=org.springframework.kafka.support.serializer"
 DEFAULT_TYPE = f"{CONSUMER}.properties.spring.json.value.default.type=peers.Reply"
+OF_BOOT_3 = [DEFAULT_TYPE, f"{DESERIALIZER}.JsonDeserializer"]
+OF_BOOT_4 = [DEFAULT_TYPE, f"{DESERIALIZER}.JacksonJsonDeserializer"]
 PEERS = [
     python(),
     nestjs(11),
     nestjs(12),
     spring("Boot 3.3", "3.3.13"),
     spring("Boot 3.5", "3.5.7"),
-    spring("Boot 3.5, JSON", "3.5.7", [DEFAULT_TYPE, f"{SERIALIZERS}.JsonDeserializer"], False),
+    spring("Boot 3.5, JSON", "3.5.7", OF_BOOT_3, is_replier=False),
     spring("Boot 4.1", "4.1.2"),
-    spring("Boot 4.1, JSON", "4.1.2", [DEFAULT_TYPE, f"{SERIALIZERS}.JacksonJsonDeserializer"], False),
+    spring("Boot 4.1, JSON", "4.1.2", OF_BOOT_4, is_replier=False),
     smallrye(),
 ]
 
@@ -269,7 +269,7 @@ class Run:
             figures["as a client"] = self.ask(peer, built, requests)
             if peer.replier:
                 figures["as a replier"] = self.answer(peer, built)
-        except (Failed, subprocess.TimeoutExpired) as problem:
+        except Failed as problem:
             self.problems.append(f"{peer.name}: {problem}")
         for role, found in figures.items():
             print(f"  {role}: {found}", flush=True)
@@ -277,7 +277,8 @@ class Run:
 
     def build(self, peer):
         """Copies the sources of a peer beside what is built of them, and builds it there."""
-        built = self.arguments.binaries.parent / "peers" / peer.name.lower().replace(" ", "-").replace(",", "")
+        folder = peer.name.lower().replace(",", "").replace(" ", "-")
+        built = self.arguments.binaries.parent / "peers" / folder
         for source in peer.sources:
             shutil.copytree(SOURCES / source, built, dirs_exist_ok=True)
         for command in peer.build:
@@ -286,15 +287,18 @@ class Run:
             self.run(peer, "build", command, built, BUILT_WITHIN)
         return built
 
-    def run(self, peer, what, command, folder, limit):
-        """Runs a program of a peer to its end; everything that it started ends with it."""
+    def run(self, peer, what, command, folder, limit, beside=None):
+        """Runs a program to its end; everything that it started ends with it.
+
+        It ends early where the process beside it, which it needs, is gone.
+        """
         late = time.monotonic() + limit
         with self.log(peer, what) as log:
             process = started(command, folder, log)
             try:
-                while process.poll() is None and not problem_of(log, late):
+                while process.poll() is None and not problem_of(log, late, beside):
                     time.sleep(0.2)
-                problem = problem_of(log, late)
+                problem = problem_of(log, late, beside)
             finally:
                 end(process)
         code = process.returncode
@@ -355,25 +359,23 @@ class Run:
         replies = f"{topic}.replies"
         self.create({topic: LANES, replies: 1})
         arguments = self.arguments
-        calls = [arguments.binaries / "examples" / "calls", self.deployment.kafka, topic, replies]
-        begun = time.monotonic()
-        with self.replier(peer, built, topic):
-            done = subprocess.run(
-                [*calls, str(arguments.requests), str(arguments.at_once)], capture_output=True,
-                text=True, timeout=ANSWERED_WITHIN, stdin=subprocess.DEVNULL,
-            )
-        if done.returncode != 0:
-            raise Failed(f"our requester ended with {done.returncode}\n{done.stderr}")
-        ends = json.loads(done.stdout)["ends"]
+        calls = [arguments.binaries.resolve() / "examples" / "calls", self.deployment.kafka]
+        calls += [topic, replies, str(arguments.requests), str(arguments.at_once)]
+        with self.replier(peer, built, topic) as replier:
+            begun = time.monotonic()
+            self.run(peer, "our requester", calls, built, ANSWERED_WITHIN, beside=replier)
+            seconds = time.monotonic() - begun
+        said = self.log_file(peer, "our requester").read_text().splitlines()
+        ends = json.loads(said[-1])["ends"]
         failures = len(range(0, arguments.requests, 5))
         expected = {"applied": arguments.requests - failures, peer.failure: failures}
         wrong = [f"{ends}, not {expected}"] * (ends != expected)
         self.note(peer, "as a replier", wrong)
-        return {"calls": arguments.requests, **ends, "seconds": round(time.monotonic() - begun, 1)}
+        return {"calls": arguments.requests, **ends, "seconds": round(seconds, 1)}
 
     @contextlib.contextmanager
     def replier(self, peer, built, topic):
-        """A peer answers inside `with`."""
+        """A peer answers inside `with`, which is given its process."""
         command = peer.replier(self.deployment.kafka, topic)
         with self.log(peer, "replier") as log:
             process = started(command, built, log)
@@ -383,12 +385,12 @@ class Run:
                 if late < time.monotonic() or process.poll() is not None:
                     raise Failed(f"no replier{self.last_words(peer, 'replier')}")
                 time.sleep(0.5)
-            yield
+            yield process
         finally:
             end(process)
 
     def is_read(self, topic):
-        """Whether a group has all partitions of a topic; NestJS adds a suffix to the group's name."""
+        """Whether a group has all partitions of a topic; NestJS adds to the group's name."""
         groups = [topic, f"{topic}-server"]
         described = self.deployment.admin.describe_consumer_groups(groups, request_timeout=10)
         partitions = 0
@@ -417,10 +419,12 @@ def started(command, folder, log):
     )
 
 
-def problem_of(log, late):
+def problem_of(log, late, beside):
     """Why a program is ended before it ends by itself, where that is so."""
     if late < time.monotonic():
         return "it does not end"
+    if beside and beside.poll() is not None:
+        return "the program that it needs is gone"
     # A Spring client that cannot read a reply tries for ever, and logs each time.
     if MOST_LOG < os.fstat(log.fileno()).st_size:
         return "it logs without end"

@@ -2,11 +2,12 @@ package peers;
 
 import io.quarkus.arc.profile.IfBuildProfile;
 import io.quarkus.runtime.Quarkus;
-import io.quarkus.runtime.QuarkusApplication;
-import io.quarkus.runtime.annotations.QuarkusMain;
+import io.quarkus.runtime.StartupEvent;
 import io.smallrye.reactive.messaging.kafka.api.OutgoingKafkaRecordMetadata;
 import io.smallrye.reactive.messaging.kafka.reply.KafkaRequestReply;
 import io.vertx.core.json.JsonObject;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,11 +20,11 @@ import org.eclipse.microprofile.reactive.messaging.Channel;
 import org.eclipse.microprofile.reactive.messaging.Message;
 
 /** Asks Catchment, and writes what came back. */
-@QuarkusMain
+@ApplicationScoped
 @IfBuildProfile("client")
-public class Client implements QuarkusApplication {
+public class Client {
     @Inject
-    @Channel("requests")
+    @Channel("catchment")
     KafkaRequestReply<String, String> catchment;
 
     @ConfigProperty(name = "at-once")
@@ -35,8 +36,23 @@ public class Client implements QuarkusApplication {
     @ConfigProperty(name = "ends")
     Path ends;
 
-    @Override
-    public int run(String... arguments) throws Exception {
+    void start(@Observes StartupEvent event) {
+        new Thread(this::run).start();
+    }
+
+    private void run() {
+        int code = 1;
+        try {
+            ask();
+            code = 0;
+        } catch (Exception problem) {
+            problem.printStackTrace();
+        } finally {
+            Quarkus.asyncExit(code);
+        }
+    }
+
+    private void ask() throws Exception {
         // From here on it knows where its replies begin.
         catchment.waitForAssignments().await().atMost(Duration.ofSeconds(60));
         var room = new Semaphore(atOnce);
@@ -56,7 +72,6 @@ public class Client implements QuarkusApplication {
             lines.add(call.join());
         }
         Files.write(ends, lines);
-        return 0;
     }
 
     private static String end(String value, Throwable problem) {
