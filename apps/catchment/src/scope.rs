@@ -1,15 +1,20 @@
 //! Which shops a command is for: the options, and what they mean in this database.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use catchment_bootstrap::nearest::suggest;
 use catchment_domain::{Circle, Location, Radius, Scope, ShopId};
 use clap::Args;
 
-use crate::shop_file::{RECORD_MAX, Source};
+use crate::csv_file::Source;
+use crate::id_file;
+use crate::number::counted;
+use crate::output::note;
 use crate::stores::Stores;
+
+/// How many ids are looked up at a time.
+const PROBED: usize = 1_000;
 
 /// Conditions that shops meet, all at once.
 #[derive(Clone, Debug, Default, Args)]
@@ -38,7 +43,8 @@ pub(crate) struct ScopeArguments {
     /// Every shop.
     #[arg(long, conflicts_with_all = ["ids", "region", "category", "within"])]
     all: bool,
-    /// The shops of this file, one id a line; `-` is the standard input.
+    /// The shops of this file: one id a line, or CSV with a column `id` or `shop`; `-` is the
+    /// standard input.
     #[arg(long, value_name = "FILE")]
     ids: Option<String>,
     #[command(flatten)]
@@ -72,11 +78,18 @@ impl ScopeArguments {
     ///
     /// # Errors
     ///
-    /// When there is no such region or category, or the list of ids cannot be read.
+    /// When there is no such region or category, or the list of ids cannot be read or has no shop.
     pub(crate) async fn resolve(&self, stores: &Stores) -> anyhow::Result<Scope> {
         let scope = self.filter.resolve(stores).await?;
-        let ids = self.ids.as_deref().map(|file| read_ids(&Source::from(file))).transpose()?;
-        Ok(Scope { ids, ..scope })
+        let Some(file) = self.ids.as_deref() else { return Ok(scope) };
+        let source = Source::from(file);
+        let read = id_file::read(&source);
+        let read = read.with_context(|| format!("could not read ids from {source}"))?;
+        if let Some(column) = read.column {
+            note(format_args!("{source}: the ids are those of its column `{column}`"));
+        }
+        check_any(&read.ids, &source, stores).await?;
+        Ok(Scope { ids: Some(read.ids), ..scope })
     }
 }
 
@@ -107,26 +120,20 @@ fn parse_circle(text: &str) -> Result<Circle, String> {
     })
 }
 
-/// Reads one id a line. Blank lines do not count, and an id counts once.
-fn read_ids(source: &Source) -> anyhow::Result<BTreeSet<ShopId>> {
-    let attempt = || format!("could not read ids from {source}");
-    let mut reader = BufReader::new(source.open().with_context(attempt)?);
-    let mut ids = BTreeSet::new();
-    let mut line = Vec::new();
-    for number in 1_u64.. {
-        line.clear();
-        let count = (&mut reader).take(RECORD_MAX).read_until(b'\n', &mut line);
-        if count.with_context(attempt)? == 0 {
-            break;
+/// Refuses a list of which no id is a shop: it is hardly the list that was meant.
+async fn check_any(ids: &BTreeSet<ShopId>, source: &Source, stores: &Stores) -> anyhow::Result<()> {
+    let Some(first) = ids.first() else { return Ok(()) };
+    let all: Vec<&ShopId> = ids.iter().collect();
+    // Most lists have a shop among their first ids.
+    for some in all.chunks(PROBED) {
+        let some = some.iter().copied().cloned().collect();
+        let scope = Scope { ids: Some(some), ..Scope::everything() };
+        if 0 < stores.shops.count(&scope).await? {
+            return Ok(());
         }
-        let text = std::str::from_utf8(&line).map(str::trim);
-        if text == Ok("") {
-            continue;
-        }
-        let id = text.map_err(|_| anyhow!("it is not UTF-8")).and_then(|id| Ok(id.parse()?));
-        ids.insert(id.with_context(|| format!("line {number}")).with_context(attempt)?);
     }
-    Ok(ids)
+    let count = counted(ids.len() as u64, "id");
+    bail!("there is no shop of the {count} in {source}, such as `{first}`");
 }
 
 #[cfg(test)]
@@ -146,22 +153,6 @@ mod tests {
             ("37,127,3 parsecs", "expected a distance such as `3km` or `1500m`"),
         ] {
             assert_eq!(parse_circle(text).unwrap_err(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn ids_are_trimmed_and_counted_once() {
-        let ids = |text: &[u8]| {
-            let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(file.path(), text).unwrap();
-            read_ids(&Source::Path(file.path().into()))
-        };
-        let read = ids(b" b \r\n\n  \na\nb").unwrap();
-        assert_eq!(read.iter().map(ShopId::as_str).collect::<Vec<_>>(), ["a", "b"]);
-        assert!(ids(b"").unwrap().is_empty());
-        for bad in [&b"a\n\xff\n"[..], b"a\nx\x07y\n", &b"x".repeat(3 << 20)] {
-            let error = format!("{:#}", ids(bad).unwrap_err());
-            assert!(error.contains(": line "), "{error}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use catchment_bootstrap::nearest::nearest;
 use csv::ByteRecord;
 
-use super::FileError;
+use crate::csv_file::FileError;
 
 /// The columns that every file has, in the order in which they are written.
 pub(super) const REQUIRED: [&str; 6] = ["id", "name", "category", "region", "lat", "lon"];
@@ -33,15 +33,17 @@ pub(super) struct Header {
     pub(super) base_radius: Option<usize>,
     /// How many columns a row has.
     pub(super) columns: usize,
+    /// The columns that mean nothing here. Those that an export adds are no news.
+    pub(super) unused: Vec<String>,
 }
 
 impl Header {
-    /// Reads the names of the columns, in any order and case. Columns that are not known are
-    /// left alone, but for one that looks like a slip of the optional `base_radius`.
+    /// Reads the names of the columns, in any order and case.
     ///
     /// # Errors
     ///
-    /// When it is no text, lacks a column, or names one twice.
+    /// When it is no text, lacks a column, or names one twice; and when it has no `base_radius`,
+    /// but a column that looks like one.
     pub(super) fn read(record: &ByteRecord) -> Result<Self, FileError> {
         let names = record.iter().map(column_name).collect::<Result<Vec<_>, _>>()?;
         let mut required = [0; REQUIRED.len()];
@@ -58,10 +60,18 @@ impl Header {
             return Err(FileError::Header(format!("it has no {columns} {missing}, only {found}")));
         }
         let base_radius = find(&names, BASE_RADIUS)?;
-        if base_radius.is_none() {
-            check_for_a_slip(&names)?;
+        if base_radius.is_none()
+            && let Some(name) = names.iter().find(|name| looks_like_a_radius(name))
+        {
+            return Err(FileError::Header(format!(
+                "it has a column `{name}`, but no `{BASE_RADIUS}`: rename it if it is the base \
+                 radius, or leave it out"
+            )));
         }
-        Ok(Self { required, base_radius, columns: names.len() })
+        let columns = names.len();
+        let is_known = |name: &str| name.is_empty() || EXPORTED.contains(&name);
+        let unused = names.into_iter().filter(|name| !is_known(name)).collect();
+        Ok(Self { required, base_radius, columns, unused })
     }
 }
 
@@ -83,13 +93,10 @@ fn find(names: &[String], name: &str) -> Result<Option<usize>, FileError> {
     Ok(place)
 }
 
-fn check_for_a_slip(names: &[String]) -> Result<(), FileError> {
-    let others = names.iter().filter(|name| !EXPORTED.contains(&name.as_str()));
-    for name in others {
-        if !nearest(name, &[BASE_RADIUS]).is_empty() {
-            let hint = format!("it has a column `{name}`: did you mean `{BASE_RADIUS}`?");
-            return Err(FileError::Header(hint));
-        }
-    }
-    Ok(())
+fn looks_like_a_radius(name: &str) -> bool {
+    let is_other = EXPORTED.contains(&name) && !name.contains("radius");
+    // A shorter name is a part of too many words.
+    !is_other
+        && 4 <= name.len()
+        && (name.contains("radius") || !nearest(name, &[BASE_RADIUS]).is_empty())
 }

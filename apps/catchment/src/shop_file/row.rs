@@ -6,37 +6,84 @@ use std::sync::Arc;
 use catchment_domain::{Lanes, Location, LocationError, Radius, ShopId};
 use csv::ByteRecord;
 
+use crate::csv_file::CsvRow;
+use crate::number::counted;
+
 use super::header::{BASE_RADIUS, Header, REQUIRED};
 use super::rows::{BadRows, CheckedRows, Row};
 
 /// The most bytes of a name, a category or a region.
 const TEXT_MAX: usize = 1024;
+/// How many columns are named that are not used.
+const UNUSED_MAX: usize = 10;
 
 /// Reads row after row.
 pub(super) struct Reader {
     header: Header,
     rows: Vec<Row>,
     bad: BadRows,
+    /// Shops at 0,0, and the line of the first.
+    at_zero: Option<(u64, u64)>,
     /// Regions and categories are few: each is kept once.
     words: HashSet<Arc<str>>,
 }
 
 impl Reader {
     pub(super) fn new(header: Header) -> Self {
-        Self { header, rows: Vec::new(), bad: BadRows::default(), words: HashSet::new() }
+        Self {
+            header,
+            rows: Vec::new(),
+            bad: BadRows::default(),
+            at_zero: None,
+            words: HashSet::new(),
+        }
     }
 
     /// Keeps a row, or why it is bad.
-    pub(super) fn read(&mut self, line: u64, record: &ByteRecord) {
-        match self.parse(line, record) {
-            Ok(row) => self.rows.push(row),
+    pub(super) fn read(&mut self, row: &CsvRow<'_>) {
+        let line = row.lines.first;
+        match self.parse(line, row.values) {
+            Ok(row) => {
+                let place = row.location;
+                if place.latitude() == 0.0 && place.longitude() == 0.0 {
+                    let (count, first) = self.at_zero.unwrap_or((0, line));
+                    self.at_zero = Some((count + 1, first));
+                }
+                self.rows.push(row);
+            }
+            Err(reason) if line < row.lines.last => {
+                let last = row.lines.last;
+                let hint = format!("{reason}; it goes on to line {last}: is a quote too many?");
+                self.bad.push(line, hint);
+            }
             Err(reason) => self.bad.push(line, reason),
         }
     }
 
     /// Ends the reading.
     pub(super) fn into_checked(self, lanes: Lanes) -> CheckedRows {
-        CheckedRows::new(self.rows, self.bad, lanes)
+        let remarks = self.remarks();
+        CheckedRows::new(self.rows, self.bad, remarks, lanes)
+    }
+
+    /// What a person should know of the file, though nothing is wrong with it.
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let unused = &self.header.unused;
+        if !unused.is_empty() {
+            let more = unused.len().saturating_sub(UNUSED_MAX);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            let shown = unused.iter().take(UNUSED_MAX).map(String::as_str).collect::<Vec<_>>();
+            remarks.push(format!("columns that are not used: {}{more}", shown.join(", ")));
+        }
+        remarks.extend(self.at_zero.map(|(count, line)| match count {
+            1 => format!("the shop in line {line} lies at 0,0: is its place unknown?"),
+            _ => format!(
+                "{} lie at 0,0, the first in line {line}: are their places unknown?",
+                counted(count, "shop")
+            ),
+        }));
+        remarks
     }
 
     fn parse(&mut self, line: u64, record: &ByteRecord) -> Result<Row, String> {
@@ -95,15 +142,22 @@ fn named<'a>(text: &'a str, column: &str) -> Result<&'a str, String> {
     Ok(text)
 }
 
+/// Some countries write a comma before the decimals. No place has thousands of degrees, so it
+/// can mean nothing else.
 fn degrees(text: &str, column: &str) -> Result<f64, String> {
-    text.parse().map_err(|_| format!("{column} is no number: `{}`", cut(text)))
+    let number = text.parse().or_else(|_| text.replacen(',', ".", 1).parse());
+    number.map_err(|_| format!("{column} is no number: `{}`", cut(text)))
 }
 
 fn base_radius(text: &str) -> Result<Option<Radius>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|error| format!("{BASE_RADIUS} is `{}`: {error}", cut(text)))
+    // Programs that know only one kind of number write a whole one as `3000.0`.
+    let is_whole = |decimals: &str| decimals.bytes().all(|digit| digit == b'0');
+    let number = text.split_once('.').filter(|(_, decimals)| is_whole(decimals));
+    let whole = number.map_or(text, |(whole, _)| whole);
+    whole.parse().map(Some).map_err(|error| format!("{BASE_RADIUS} is `{}`: {error}", cut(text)))
 }
 
 fn shown(record: &ByteRecord, place: usize) -> String {

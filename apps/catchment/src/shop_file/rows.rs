@@ -77,11 +77,18 @@ pub(crate) struct CheckedRows {
     rows: Vec<Row>,
     /// What cannot be stored.
     pub(crate) bad: BadRows,
+    /// What a person should know of the file, though nothing is wrong with it.
+    pub(crate) remarks: Vec<String>,
 }
 
 impl CheckedRows {
     /// Puts rows in the order of lane and id. Of rows with one id the first is good.
-    pub(super) fn new(rows: Vec<Row>, mut bad: BadRows, lanes: Lanes) -> Self {
+    pub(super) fn new(
+        rows: Vec<Row>,
+        mut bad: BadRows,
+        remarks: Vec<String>,
+        lanes: Lanes,
+    ) -> Self {
         let mut keyed: Vec<(Lane, Row)> =
             rows.into_iter().map(|row| (lanes.lane_of(&row.id), row)).collect();
         keyed.sort_unstable_by(|(a_lane, a), (b_lane, b)| {
@@ -98,7 +105,7 @@ impl CheckedRows {
             }
         }
         bad.keep_first();
-        Self { rows, bad }
+        Self { rows, bad, remarks }
     }
 
     /// How many rows can be stored.

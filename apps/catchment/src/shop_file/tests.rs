@@ -72,6 +72,14 @@ fn a_bad_row_is_named_with_its_line_and_reason() {
         ),
         ("a,,c,r,0,0,", "name is empty"),
         ("a,n\u{7},c,r,0,0,", "name has a control character"),
+        (
+            "a,n,c,r,0,0,3000.5",
+            "base_radius is `3000.5`: expected a distance such as `3km` or `1500m`",
+        ),
+        (
+            "a,\"n\nb,n\",c,r,0,0,",
+            "name has a control character; it goes on to line 3: is a quote too many?",
+        ),
     ] {
         assert_eq!(bad_rows(&format!("{header}\n{row}\n")), [(2, reason.to_owned())], "{row}");
     }
@@ -79,11 +87,58 @@ fn a_bad_row_is_named_with_its_line_and_reason() {
 
 #[test]
 fn a_row_that_is_not_utf8_is_bad() {
-    let mut content = format!("{HEADER}\na,").into_bytes();
+    let mut content = format!("{HEADER}\nb,é,c,r,0,0\na,").into_bytes();
     content.extend(b"\xb0\xa1,c,r,0,0\n");
     let rows = read_bytes(&content).unwrap();
-    let expected = BadRow { line: 2, reason: "name is not UTF-8".into() };
-    assert_eq!((rows.len(), rows.bad.first()), (0, &[expected][..]));
+    let expected = BadRow { line: 3, reason: "name is not UTF-8".into() };
+    assert_eq!((rows.len(), rows.bad.first()), (1, &[expected][..]));
+}
+
+#[test]
+fn numbers_are_read_as_programs_write_them() {
+    let header = "id;name;category;region;lat;lon;base_radius";
+    for (row, place, base) in [
+        ("a;n;c;r;37.5;-127.0;3000", (37.5, -127.0), 3_000_u32),
+        ("a;n;c;r;37,5;-127,0;3000.0", (37.5, -127.0), 3_000),
+        ("a;n;c;r;\"37,5\";1e1;3.0km", (37.5, 10.0), 3_000),
+        ("a;n;c;r; 1 ; 2 ;1500.00", (1.0, 2.0), 1_500),
+    ] {
+        let rows = read_bytes(format!("{header}\n{row}\n").as_bytes()).unwrap();
+        let imports: Vec<_> = rows.chunks(9).flatten().collect();
+        let [import] = imports.as_slice() else { panic!("{row}: {:?}", rows.bad) };
+        let location = import.profile.location;
+        assert_eq!((location.latitude(), location.longitude()), place, "{row}");
+        assert_eq!(import.base, Some(Radius::try_from(base).unwrap()), "{row}");
+    }
+}
+
+#[test]
+fn what_is_odd_but_not_wrong_is_remarked() {
+    for (header, rows, expected) in [
+        ("", "a,n,c,r,1,0\nb,n,c,r,0,1\n", &[][..]),
+        ("", "a,n,c,r,0,-0.0\n", &["the shop in line 2 lies at 0,0: is its place unknown?"]),
+        (
+            ",note,,Phone",
+            "a,n,c,r,1,1,x,,y\n\nb,n,c,r,0,0,x,,y\nc,n,c,r,0,0,x,,y\n",
+            &[
+                "columns that are not used: note, phone",
+                "2 shops lie at 0,0, the first in line 4: are their places unknown?",
+            ],
+        ),
+        (",base_radius,max_radius", "a,n,c,r,1,1,,\n", &["columns that are not used: max_radius"]),
+        (",base_radius,radius,decided_by,campaign,version", "a,n,c,r,1,1,,,,,\n", &[]),
+        (
+            ",1,2,3,4,5,6,7,8,9,10,11",
+            "a,n,c,r,1,1,,,,,,,,,,,\n",
+            &["columns that are not used: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 1 more"],
+        ),
+    ] {
+        let read = read_bytes(format!("{HEADER}{header}\n{rows}").as_bytes()).unwrap();
+        assert_eq!(
+            (&read.remarks[..], read.bad.count),
+            (&expected.iter().map(ToString::to_string).collect::<Vec<_>>()[..], 0)
+        );
+    }
 }
 
 #[test]
@@ -114,19 +169,21 @@ fn a_file_that_cannot_be_used_says_why() {
     for (content, expected) in [
         (&b""[..], "it is empty"),
         (b"\x7fELF\x02\x01\x01\0\0", "it is not a CSV file: its first line is not text"),
-        (b"\xff\xfei\0d\0,\0", "it is not a CSV file: its first line is not text"),
         (
             b"id,name,category,region,latitude,lon\n",
             "it has no column `lat`, only id, name, category, region, latitude, lon",
         ),
-        (
-            b"id;name\n",
-            "it has no columns `id`, `name`, `category`, `region`, `lat`, `lon`, only id;name",
-        ),
+        (b"id;name\n", "it has no columns `category`, `region`, `lat`, `lon`, only id, name"),
         (b"id,name,category,region,lat,lon,id\n", "it has the column `id` twice"),
         (
             b"id,name,category,region,lat,lon,base_raduis\n",
-            "it has a column `base_raduis`: did you mean `base_radius`?",
+            "it has a column `base_raduis`, but no `base_radius`: rename it if it is the base \
+             radius, or leave it out",
+        ),
+        (
+            b"id,name,category,region,lat,lon,Delivery_Radius_m\n",
+            "it has a column `delivery_radius_m`, but no `base_radius`: rename it if it is the \
+             base radius, or leave it out",
         ),
     ] {
         assert_eq!(refusal(content), expected);
@@ -135,23 +192,4 @@ fn a_file_that_cannot_be_used_says_why() {
     assert_eq!(missing.unwrap_err().to_string(), "there is no such file");
     let folder = read(&Source::from("/"), Lanes(NonZeroU16::MIN));
     assert_eq!(folder.unwrap_err().to_string(), "it is a folder");
-}
-
-#[test]
-fn a_record_without_an_end_is_refused_before_it_is_read_whole() {
-    let long = "x".repeat(usize::try_from(RECORD_MAX).unwrap() * 3);
-    let expected = "line 3 is longer than 1 MiB, or has a quote that is never closed";
-    let row = "a,n,c,r,0,0";
-    let unclosed = format!("{HEADER}\n{row}\nb,\"{}", format!("{row}\n").repeat(300_000));
-    for content in [format!("{HEADER}\n{row}\n{long}").into_bytes(), unclosed.into_bytes()] {
-        assert_eq!(refusal(&content), expected);
-        assert_eq!(refusal(&compressed(&content)), expected);
-    }
-}
-
-#[test]
-fn a_damaged_compressed_file_is_refused() {
-    let mut content = compressed(format!("{HEADER}\na,n,c,r,0,0\n").as_bytes());
-    content.truncate(content.len() - 6);
-    assert!(!refusal(&content).is_empty());
 }

@@ -13,6 +13,9 @@ mod campaigns;
 #[cfg(feature = "servers")]
 mod cluster;
 mod databases;
+#[cfg(unix)]
+mod exports;
+mod files;
 mod mistakes;
 #[cfg(not(feature = "servers"))]
 mod no_servers;

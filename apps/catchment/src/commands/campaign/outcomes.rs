@@ -1,5 +1,7 @@
 //! `catchment campaign outcomes`: what became of each shop.
 
+use std::io;
+
 use anyhow::Context as _;
 use catchment_domain::ports::{OutcomeFilter, ShopOutcome};
 use catchment_domain::{CampaignError, Code, Phase, Revision, Slot, Status};
@@ -10,7 +12,6 @@ use crate::commands::Context;
 use crate::ending::{Ending, WrongUsage};
 use crate::left_out::LeftOut;
 use crate::output::{note, table};
-use crate::shop_file::create;
 
 /// How many outcomes are read at a time.
 const PAGE: usize = 5_000;
@@ -175,7 +176,7 @@ async fn print_table(pages: &mut Pages<'_>, context: &Context) -> anyhow::Result
 }
 
 async fn print_csv(pages: &mut Pages<'_>) -> anyhow::Result<()> {
-    let mut file = csv::Writer::from_writer(create(None)?);
+    let mut file = csv::Writer::from_writer(io::BufWriter::new(io::stdout()));
     file.write_record(COLUMNS)?;
     loop {
         let page = pages.next().await?;

@@ -1,7 +1,7 @@
 //! `catchment shops export`: shops as CSV, which `shops import` reads back, or as JSON.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use catchment_domain::{Radius, Shop};
@@ -9,48 +9,67 @@ use clap::Args;
 
 use super::list::{Pages, decided_by, view};
 use crate::commands::Context;
-use crate::ending::Ending;
+use crate::ending::{Ending, complain};
+use crate::output_file::OutputFile;
+use crate::run::Interrupts;
 use crate::scope::FilterArguments;
-use crate::shop_file::{EXPORTED, create};
+use crate::shop_file::EXPORTED;
 
 /// What `shops export` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     filter: FilterArguments,
-    /// The file to write; without it the standard output.
+    /// The file to write, which is replaced once all is written; `-`, and without it, is the
+    /// standard output.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
     let scope = arguments.filter.resolve(&context.stores).await?;
-    let floor = context.settings.policy.floor;
-    let target = arguments.output.as_deref();
-    let attempt = || match target {
-        Some(path) => format!("could not write {}", path.display()),
-        None => "could not write the shops".to_owned(),
-    };
     let mut pages = Pages::new(context, scope, usize::MAX);
-    let mut file = create(target).with_context(attempt)?;
+    let Some(path) = arguments.output.as_deref().filter(|path| *path != Path::new("-")) else {
+        let stdout = io::BufWriter::new(io::stdout());
+        write(&mut pages, stdout, context).await.context("could not write the shops")?;
+        return Ok(pages.left_out.conclude());
+    };
+    let attempt = || format!("could not write {}", path.display());
+    // An interrupted export leaves nothing behind.
+    let mut interrupts = Interrupts::listen().context("could not listen to interrupts")?;
+    let file = OutputFile::create(path, &context.stores).with_context(attempt)?;
+    let written = tokio::select! {
+        written = write(&mut pages, file, context) => written,
+        () = interrupts.asked() => {
+            complain(&format!("interrupted: {} is as it was", path.display()));
+            return Ok(Ending::Interrupted);
+        }
+    };
+    written.and_then(|file| Ok(file.finish()?)).with_context(attempt)?;
+    Ok(pages.left_out.conclude())
+}
+
+/// Writes all shops, and gives the file back.
+async fn write<W: Write + Send>(
+    pages: &mut Pages<'_>,
+    mut file: W,
+    context: &Context,
+) -> anyhow::Result<W> {
+    let floor = context.settings.policy.floor;
     if context.output.json {
         while let Some(page) = pages.next().await? {
-            for shop in &page {
-                writeln!(file, "{}", view(shop, floor)).with_context(attempt)?;
-            }
+            page.iter().try_for_each(|shop| writeln!(file, "{}", view(shop, floor)))?;
         }
-        file.flush().with_context(attempt)?;
-        return Ok(pages.left_out.conclude());
+        file.flush()?;
+        return Ok(file);
     }
-    let mut file = csv::Writer::from_writer(file);
-    file.write_record(EXPORTED).with_context(attempt)?;
+    let mut rows = csv::Writer::from_writer(file);
+    rows.write_record(EXPORTED)?;
     while let Some(page) = pages.next().await? {
-        for shop in &page {
-            file.write_record(record(shop, floor)).with_context(attempt)?;
-        }
+        page.iter().try_for_each(|shop| rows.write_record(record(shop, floor)))?;
     }
-    file.flush().with_context(attempt)?;
-    Ok(pages.left_out.conclude())
+    rows.flush()?;
+    Ok(rows.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
 
 /// A row in the order of [`EXPORTED`].

@@ -7,10 +7,12 @@ use clap::Args;
 use serde_json::json;
 
 use crate::commands::Context;
+use crate::csv_file::Source;
 use crate::ending::{Ending, complain};
 use crate::left_out::LeftOut;
 use crate::number::{counted, grouped};
-use crate::shop_file::{self, BadRows, Source};
+use crate::output::note;
+use crate::shop_file::{self, BadRows};
 
 /// How many rows are made ready at a time.
 pub(super) const CHUNK: usize = 5_000;
@@ -20,7 +22,8 @@ The file has a header line that names its columns, in any order:
   id,name,category,region,lat,lon[,base_radius]
 lat and lon are degrees (WGS84), base_radius is metres or a distance such as 3km; without it a
 new shop gets the setting shops.default_base and a known one keeps its own. Other columns are
-ignored. A file compressed with gzip is read as it is.
+named and not used. The text is UTF-8; values are separated by commas, semicolons, tabs or bars.
+A file compressed with gzip is read as it is. Rows without any value are passed over.
 Nothing is stored unless every row is good; --skip-bad stores the good ones. Shops are stored a few
 hundred at a time; an import that failed half way says how many were stored, and can be repeated.";
 
@@ -46,7 +49,13 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         return refuse(&bad, rows.len()).with_context(attempt);
     }
     tell(&bad, &format!("{source}: left out"));
+    if rows.len() == 0 {
+        return refuse_all(&bad).with_context(attempt);
+    }
     let stored = store(context, rows.chunks(CHUNK)).await.with_context(attempt)?;
+    for remark in &rows.remarks {
+        note(format_args!("{source}: {remark}"));
+    }
     report(context, stored.imported, &bad)?;
     Ok(stored.left_out.conclude())
 }
@@ -115,6 +124,15 @@ fn refuse(bad: &BadRows, good: usize) -> anyhow::Result<Ending> {
     tell(bad, "bad");
     let rows = counted(bad.count + good as u64, "row");
     Err(anyhow!("{} of {rows} are bad; {NOTHING}", grouped(bad.count)))
+}
+
+/// Nothing can be stored, which is not what anybody asks for.
+fn refuse_all(bad: &BadRows) -> anyhow::Result<Ending> {
+    match bad.count {
+        0 => Err(anyhow!("it has a header, but no shop")),
+        1 => Err(anyhow!("its only row is bad; nothing was stored")),
+        bad => Err(anyhow!("all its {} are bad; nothing was stored", counted(bad, "row"))),
+    }
 }
 
 fn tell(bad: &BadRows, what: &str) {

@@ -1,0 +1,26 @@
+//! What separates the values of a file.
+
+use csv::{ByteRecord, ReaderBuilder};
+
+/// From the least usual to the most usual one.
+const DELIMITERS: [u8; 4] = [b'|', b'\t', b';', b','];
+
+/// The delimiter by which the first row holds the most of these names; else the comma.
+pub(super) fn guess(head: &[u8], names: &[&str]) -> u8 {
+    let known = |delimiter: &u8| known(head, *delimiter, names);
+    // Of equal ones the last counts, which is the most usual.
+    DELIMITERS.into_iter().max_by_key(known).unwrap_or(b',')
+}
+
+/// How many of the names the first row holds.
+fn known(head: &[u8], delimiter: u8, names: &[&str]) -> usize {
+    let mut reader = ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(head);
+    let mut row = ByteRecord::new();
+    if reader.read_byte_record(&mut row).is_err() {
+        return 0;
+    }
+    let is_name = |value: &[u8]| {
+        names.iter().any(|name| value.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
+    };
+    row.iter().filter(|value| is_name(value)).count()
+}

@@ -1,0 +1,148 @@
+//! The lines and quotes of a file, watched while a parser reads it.
+//!
+//! The parser's own line numbers do not count the second half of a line's end, nor blank lines;
+//! and it takes a quote that is never closed as closed where the file ends.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+
+use super::FileError;
+
+/// The most bytes of a row: so neither a line without an end nor a quote that is never closed
+/// fills the memory.
+const ROW_MAX: u64 = 1 << 20;
+
+/// Where a row stands in its file: lines as an editor counts them, from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lines {
+    /// The line in which it begins.
+    pub(crate) first: u64,
+    /// The line in which it ends: another one where a quoted value has several lines.
+    pub(crate) last: u64,
+}
+
+/// What a byte stands behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// The end of a row, or the begin of the file.
+    Row,
+    /// A delimiter.
+    Delimiter,
+    /// A part of a value without quotes, or behind them.
+    Bare,
+    /// A part of a value in quotes.
+    Quoted,
+    /// A quote in such a value: it closes the value, or is the first of two.
+    Quote,
+}
+
+/// Passes bytes on, and keeps where each row stands.
+///
+/// # Errors
+///
+/// A row that is too long; a quoted value without an end; one that goes over several lines and
+/// has text behind it, for then its quote was left open and met the next one.
+pub(super) struct Layout<R> {
+    inner: R,
+    delimiter: u8,
+    place: Place,
+    /// The line of the next byte.
+    line: u64,
+    /// Whether the last byte was a carriage return.
+    is_returned: bool,
+    /// Where the present row begins.
+    first: u64,
+    /// How many bytes of the present row were read.
+    length: u64,
+    /// Where the last quoted value begins.
+    opened: u64,
+    /// Rows that the parser has not handed out.
+    rows: VecDeque<Lines>,
+}
+
+impl<R: Read> Layout<R> {
+    pub(super) fn new(inner: R, delimiter: u8) -> Self {
+        Self {
+            inner,
+            delimiter,
+            place: Place::Row,
+            line: 1,
+            is_returned: false,
+            first: 1,
+            length: 0,
+            opened: 1,
+            rows: VecDeque::new(),
+        }
+    }
+
+    /// Where the row stands that the parser hands out now.
+    pub(super) fn next_lines(&mut self) -> Lines {
+        self.rows.pop_front().unwrap_or_default()
+    }
+
+    fn pass(&mut self, byte: u8) -> Result<(), FileError> {
+        let ends_line = matches!(byte, b'\r' | b'\n');
+        if self.place == Place::Row && !ends_line {
+            self.first = self.line;
+            self.length = 0;
+        }
+        self.place = match (self.place, byte) {
+            (Place::Quoted, b'"') => Place::Quote,
+            (Place::Quoted, _) | (Place::Quote, b'"') => Place::Quoted,
+            _ if ends_line => {
+                self.end_row();
+                Place::Row
+            }
+            _ if byte == self.delimiter => Place::Delimiter,
+            (Place::Row | Place::Delimiter, b'"') => {
+                self.opened = self.line;
+                Place::Quoted
+            }
+            (Place::Quote, _) if self.opened < self.line => {
+                return Err(FileError::StrayQuote { opened: self.opened, closed: self.line });
+            }
+            (Place::Row | Place::Delimiter | Place::Bare | Place::Quote, _) => Place::Bare,
+        };
+        // A carriage return with a line feed is one end of a line.
+        if ends_line && !(byte == b'\n' && self.is_returned) {
+            self.line += 1;
+        }
+        self.is_returned = byte == b'\r';
+        self.length += 1;
+        if self.place != Place::Row && ROW_MAX < self.length {
+            return Err(match self.place {
+                Place::Quoted => FileError::LongQuote(self.opened),
+                _ => FileError::TooLong(self.first),
+            });
+        }
+        Ok(())
+    }
+
+    fn end_row(&mut self) {
+        if self.place != Place::Row {
+            self.rows.push_back(Lines { first: self.first, last: self.line });
+        }
+    }
+
+    fn end_file(&mut self) -> Result<(), FileError> {
+        if self.place == Place::Quoted {
+            return Err(FileError::OpenQuote(self.opened));
+        }
+        self.end_row();
+        self.place = Place::Row;
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Layout<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            self.end_file()?;
+        }
+        for byte in buffer.iter().take(count) {
+            self.pass(*byte)?;
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,135 @@
+//! Where a file is read from, and what its first bytes say that it is.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use super::FileError;
+use super::gzip::Members;
+
+/// How much is looked at before the rows are read: the header and some rows.
+const HEAD: u64 = 1 << 16;
+
+const GZIP: &[u8] = b"\x1f\x8b";
+const UTF_8_MARK: &[u8] = b"\xef\xbb\xbf";
+const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+
+/// How files begin that people take for CSV, and what to do with them.
+const FORMATS: [(&[u8], &str); 8] = [
+    (b"PK\x03\x04", "a workbook or another zip file: save its sheet as CSV (UTF-8)"),
+    (b"\xd0\xcf\x11\xe0", "a workbook: save its sheet as CSV (UTF-8)"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd: `zstd -dc` decompresses it"),
+    (b"BZh", "compressed with bzip2: `bzip2 -dc` decompresses it"),
+    (b"\xfd7zXZ\0", "compressed with xz: `xz -dc` decompresses it"),
+    (b"SQLite format 3\0", "a database of SQLite, not a CSV file"),
+    (b"{", "JSON, not a CSV file"),
+    (b"[", "JSON, not a CSV file"),
+];
+
+/// Where a file of shops, or of ids, is read from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// The standard input.
+    Stdin,
+    /// A file.
+    Path(PathBuf),
+}
+
+/// Text that is being read.
+pub(super) struct Text {
+    /// How it begins, without a byte order mark.
+    pub(super) head: Vec<u8>,
+    /// What follows.
+    pub(super) rest: Box<dyn Read>,
+    pub(super) is_compressed: bool,
+}
+
+impl From<&str> for Source {
+    fn from(text: &str) -> Self {
+        if text == "-" { Self::Stdin } else { Self::Path(text.into()) }
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("the standard input"),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Source {
+    /// Opens it, and takes the compression off where its first bytes say that there is one.
+    pub(super) fn open(&self) -> Result<Text, FileError> {
+        let file: Box<dyn Read> = match self {
+            Self::Stdin => Box::new(io::stdin()),
+            Self::Path(path) => Box::new(open_file(path)?),
+        };
+        let (head, rest) = begin(file)?;
+        if !head.starts_with(GZIP) {
+            return self.check(head, rest, false);
+        }
+        let members = Members::new(Cursor::new(head).chain(BufReader::new(rest)));
+        let (head, rest) = begin(members)?;
+        self.check(head, Box::new(rest), true)
+    }
+
+    fn check(
+        &self,
+        mut head: Vec<u8>,
+        rest: Box<dyn Read>,
+        is_compressed: bool,
+    ) -> Result<Text, FileError> {
+        if UTF_16_MARKS.iter().any(|mark| head.starts_with(mark)) {
+            return Err(self.in_other_encoding("UTF-16", is_compressed));
+        }
+        let begins_with =
+            |(mark, format): &(&[u8], &'static str)| head.starts_with(mark).then_some(*format);
+        if let Some(format) = FORMATS.iter().find_map(begins_with) {
+            return Err(FileError::Format(format));
+        }
+        if head.starts_with(UTF_8_MARK) {
+            head.drain(..UTF_8_MARK.len());
+        }
+        Ok(Text { head, rest, is_compressed })
+    }
+
+    /// The error of a file in another encoding than UTF-8, with the command that converts it.
+    pub(super) fn in_other_encoding(
+        &self,
+        encoding: &'static str,
+        is_compressed: bool,
+    ) -> FileError {
+        let convert = format!("iconv -f {encoding} -t UTF-8");
+        let command = match self {
+            Self::Stdin => convert,
+            Self::Path(path) if is_compressed => {
+                format!("gzip -dc {} | {convert} > utf8.csv", for_shell(path))
+            }
+            Self::Path(path) => format!("{convert} {} > utf8.csv", for_shell(path)),
+        };
+        FileError::Encoding { encoding, command }
+    }
+}
+
+fn open_file(path: &Path) -> Result<File, FileError> {
+    if path.is_dir() {
+        return Err(FileError::Folder);
+    }
+    Ok(File::open(path)?)
+}
+
+/// Reads how something begins.
+fn begin<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, R)> {
+    let mut head = Vec::new();
+    reader.by_ref().take(HEAD).read_to_end(&mut head)?;
+    Ok((head, reader))
+}
+
+/// A path as a word of a shell.
+fn for_shell(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+".contains(letter);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}

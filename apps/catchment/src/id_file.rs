@@ -1,0 +1,137 @@
+//! Files of shop ids: one id a line, or CSV with a column of ids.
+
+use std::collections::BTreeSet;
+
+use catchment_domain::ShopId;
+use csv::ByteRecord;
+
+use crate::csv_file::{CsvFile, CsvRow, FileError, Source};
+
+/// The names of a column of ids. Our own lists of outcomes call it `shop`.
+const COLUMNS: [&str; 3] = ["id", "shop_id", "shop"];
+
+/// The ids of a file, each once.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    pub(crate) ids: BTreeSet<ShopId>,
+    /// The column that they were read from, where the file has a header.
+    pub(crate) column: Option<&'static str>,
+}
+
+/// Reads the ids.
+///
+/// # Errors
+///
+/// When the file cannot be used, or a row of it has no id.
+pub(crate) fn read(source: &Source) -> Result<Ids, FileError> {
+    let mut file = CsvFile::open(source, &COLUMNS)?;
+    let mut read = Ids { ids: BTreeSet::new(), column: None };
+    let Some(first) = file.next_row()? else { return Ok(read) };
+    let place = match column_of_ids(first.values) {
+        Some((place, column)) => {
+            read.column = Some(column);
+            place
+        }
+        None if 1 < first.values.len() => {
+            let line = first.lines.first;
+            let reason = format!(
+                "it has {} values, and none of them is a header `id`: write a header, or one id \
+                 a line (one with a comma in quotes)",
+                first.values.len()
+            );
+            return Err(FileError::Row { line, reason });
+        }
+        None => {
+            read.ids.insert(id(&first, 0)?);
+            0
+        }
+    };
+    // A file in another encoding is said as that, and only at its end.
+    let mut wrong = None;
+    while let Some(row) = file.next_row()? {
+        if read.column.is_none() && 1 < row.values.len() {
+            let reason = "it has several values; an id with a comma stands in quotes".to_owned();
+            return Err(FileError::Row { line: row.lines.first, reason });
+        }
+        match id(&row, place) {
+            Ok(id) => {
+                read.ids.insert(id);
+            }
+            Err(error) => wrong = wrong.or(Some(error)),
+        }
+    }
+    wrong.map_or(Ok(read), Err)
+}
+
+/// The first place that is named like ids, in the order of the names.
+fn column_of_ids(header: &ByteRecord) -> Option<(usize, &'static str)> {
+    COLUMNS.iter().find_map(|column| {
+        let is_it = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(column.as_bytes());
+        header.iter().position(is_it).map(|place| (place, *column))
+    })
+}
+
+fn id(row: &CsvRow<'_>, place: usize) -> Result<ShopId, FileError> {
+    let value = row.values.get(place).unwrap_or_default();
+    let text = std::str::from_utf8(value).map_err(|_| "the id is not UTF-8".to_owned());
+    let id =
+        text.and_then(|text| text.trim().parse::<ShopId>().map_err(|error| format!("{error}")));
+    id.map_err(|reason| FileError::Row { line: row.lines.first, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_bytes(content: &[u8]) -> Result<Ids, FileError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        read(&Source::Path(file.path().into()))
+    }
+
+    #[test]
+    fn ids_are_trimmed_and_counted_once() {
+        for (content, expected, column) in [
+            ("", &[][..], None),
+            ("\n \n", &[], None),
+            (" b \r\n\n  \na\nb", &["a", "b"], None),
+            ("\u{feff}a\n", &["a"], None),
+            ("\"a,1\"\nb;2\n", &["a,1", "b;2"], None),
+            ("id\nb\na\n", &["a", "b"], Some("id")),
+            ("ID,name\nb,B\n,\na,A\n", &["a", "b"], Some("id")),
+            ("name\tshop_id\nB\tb\n", &["b"], Some("shop_id")),
+            ("shop,status,code,message\nb,rejected,,\n", &["b"], Some("shop")),
+            ("shop;id\nnorth;b\n", &["b"], Some("id")),
+        ] {
+            let read = read_bytes(content.as_bytes()).unwrap();
+            assert_eq!(read.ids.iter().map(ShopId::as_str).collect::<Vec<_>>(), expected);
+            assert_eq!(read.column, column, "{content}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_ids_says_where_and_why() {
+        let no_id = "a shop id is 1 to 128 bytes without control characters or blanks at its ends";
+        for (content, expected) in [
+            (&b"a\n\n\nx\x07y\n"[..], format!("line 4: {no_id}")),
+            (b"name,id\r\nA,a\r\nB\r\n", format!("line 3: {no_id}")),
+            (
+                b"a\nb,c\n",
+                "line 2: it has several values; an id with a comma stands in quotes".to_owned(),
+            ),
+            (
+                b"a,Acorn\n",
+                "line 1: it has 2 values, and none of them is a header `id`: write a header, \
+                 or one id a line (one with a comma in quotes)"
+                    .to_owned(),
+            ),
+            (&b"x".repeat(3 << 20), "line 1 is longer than 1 MiB".to_owned()),
+        ] {
+            assert_eq!(read_bytes(content).unwrap_err().to_string(), expected);
+        }
+        let broken = read_bytes(b"\xc3\xa9\n\xc3\xa8\na\n\xff\n").unwrap_err();
+        assert_eq!(broken.to_string(), "line 4: the id is not UTF-8");
+        let other = read_bytes(b"a\n\xb0\xa1\xb3\xaa\xb4\xd9\n").unwrap_err().to_string();
+        assert!(other.starts_with("it is not UTF-8 but probably "), "{other}");
+    }
+}

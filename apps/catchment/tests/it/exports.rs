@@ -1,0 +1,110 @@
+//! Files that are written: whole or not at all, and never over the database.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::Command;
+
+use crate::app::{Ran, TestApp, program};
+
+fn names(app: &TestApp) -> Vec<String> {
+    let entries = fs::read_dir(app.path("")).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[track_caller]
+fn check_refused(app: &TestApp, target: &str) {
+    let before = app.state();
+    let ran = app.run(&["shops", "export", "-o", target]);
+    let stderr = format!(
+        "catchment: could not write {target}: it is the database, or one of its files; \
+         name another file\n"
+    );
+    assert_eq!(ran, Ran { code: Some(1), stdout: String::new(), stderr });
+    assert_eq!(app.state(), before, "{target}");
+}
+
+#[test]
+fn shops_export_to_catchment_db_is_refused_under_every_name() {
+    let app = TestApp::with_shops();
+    let path = app.path("catchment.db");
+    symlink(&path, app.path("link.csv")).unwrap();
+    fs::create_dir(app.path("sub")).unwrap();
+    for target in ["catchment.db", "./sub/../catchment.db", "link.csv"] {
+        check_refused(&app, target);
+    }
+    check_refused(&app, path.to_str().unwrap());
+    // Which leaves the engine's lock.
+    app.run(&["campaign", "start", "--kind", "bad_weather", "--all"]).done();
+    fs::hard_link(app.path("catchment.db.lock"), app.path("hard.csv")).unwrap();
+    check_refused(&app, "hard.csv");
+    for side_file in ["-wal", "-shm", "-journal", ".lock"] {
+        check_refused(&app, &format!("catchment.db{side_file}"));
+    }
+}
+
+#[test]
+fn an_export_that_fails_leaves_the_old_file_and_nothing_else() {
+    let app = TestApp::empty();
+    app.run(&["shops", "generate", "--count", "5000"]).done();
+    app.file("out.csv", "the old one");
+    let before = names(&app);
+    // The signal that comes with the failure would end the command, unless it is ignored.
+    let limited = "trap '' XFSZ; ulimit -f 200; exec \"$@\"";
+    for target in ["out.csv", "new.csv"] {
+        let ran = Command::new("sh")
+            .args(["-c", limited, "sh"])
+            .arg(program())
+            .args(["shops", "export", "-o", target])
+            .current_dir(app.path(""))
+            .env_clear()
+            .output();
+        let ran = Ran::from(ran.unwrap());
+        assert_eq!((ran.code, ran.stderr.lines().count()), (Some(1), 1), "{ran:?}");
+        assert!(ran.stderr.starts_with(&format!("catchment: could not write {target}: ")));
+        assert_eq!(names(&app), before);
+    }
+    assert_eq!(fs::read(app.path("out.csv")).unwrap(), b"the old one");
+    app.run(&["shops", "export", "-o", "out.csv"]).done();
+    assert_eq!(fs::read_to_string(app.path("out.csv")).unwrap().lines().count(), 5_001);
+    assert_eq!(names(&app), before);
+}
+
+#[test]
+fn an_export_takes_the_place_of_a_file_as_it_was() {
+    let app = TestApp::with_shops();
+    let expected = app.run(&["shops", "export"]).stdout;
+    fs::create_dir(app.path("sub")).unwrap();
+    app.file("sub/out.csv", "the old one");
+    fs::set_permissions(app.path("sub/out.csv"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("sub/out.csv", app.path("link.csv")).unwrap();
+    for target in ["link.csv", "new.csv"] {
+        app.run(&["shops", "export", "-o", target]).done();
+        assert_eq!(fs::read_to_string(app.path(target)).unwrap(), expected);
+    }
+    let mode = |name| fs::metadata(app.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("sub/out.csv"), 0o640);
+    app.file("usual", "");
+    assert_eq!(mode("new.csv"), mode("usual"));
+    assert!(app.path("link.csv").is_symlink());
+    assert_eq!(app.run(&["shops", "export", "-o", "-"]).done(), expected);
+    assert_eq!(app.run(&["shops", "export", "-o", "/dev/stdout"]).done(), expected);
+    assert!(!app.path("-").exists());
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let app = TestApp::with_shops();
+    symlink("nowhere", app.path("broken.csv")).unwrap();
+    for (target, reason) in [
+        (".", "it is a folder"),
+        ("broken.csv", "it is a link to a file that is not there"),
+        ("missing/out.csv", "its folder cannot be used: No such file or directory (os error 2)"),
+    ] {
+        let ran = app.run(&["shops", "export", "-o", target]);
+        let stderr = format!("catchment: could not write {target}: {reason}\n");
+        assert_eq!(ran, Ran { code: Some(1), stdout: String::new(), stderr });
+    }
+}
