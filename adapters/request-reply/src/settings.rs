@@ -12,6 +12,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
 
 use crate::error::SettingsError;
 use properties::{CONSUMER, PRODUCER, reason_to_refuse};
@@ -184,8 +185,11 @@ impl fmt::Debug for Redacted<'_> {
     }
 }
 
+/// What is shown in the place of a secret.
+const HIDDEN: &str = "***";
+
 fn shown<'a>(key: &str, value: &'a str) -> &'a str {
-    if is_secret(key) { "***" } else { value }
+    if is_secret(key) { HIDDEN } else { value }
 }
 
 fn natively(config: &ClientConfig) -> Result<rdkafka::config::NativeClientConfig, SettingsError> {
@@ -202,8 +206,10 @@ impl SettingsError {
 impl From<KafkaError> for SettingsError {
     fn from(error: KafkaError) -> Self {
         match error {
-            KafkaError::ClientConfig(_, reason, key, value) => {
-                let value = shown(&key, &value).to_owned();
+            KafkaError::ClientConfig(result, reason, key, value) => {
+                // The name of a secret may be misspelt.
+                let is_unknown = matches!(result, RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN);
+                let value = if is_unknown { HIDDEN } else { shown(&key, &value) }.to_owned();
                 Self::Refused { key, value, reason }
             }
             KafkaError::ClientCreation(what) => Self::Contradiction { what },
@@ -234,9 +240,12 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_property_is_named_with_its_value() {
-        let error = with("linger.sm", "5").unwrap_err().to_string();
-        assert!(error.contains("`linger.sm` = `5`"), "{error}");
+    fn an_unknown_property_is_named_without_its_value() {
+        for key in ["linger.sm", "sasl.pasword"] {
+            let error = with(key, "hunter2").unwrap_err().to_string();
+            assert!(error.contains(&format!("`{key}` = `***` was refused")), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

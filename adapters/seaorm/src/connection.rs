@@ -124,8 +124,15 @@ impl OwnConnection {
         Self { driver, backend: DbBackend::Postgres, patience }
     }
 
-    /// Closes it. Statements fail from then on.
+    /// Closes it, and leaves the file, if it is one, by itself: see [`leave`](Self::leave).
+    /// Statements fail from then on.
     pub(crate) async fn close(&self) -> Result<(), DbErr> {
+        self.leave().await;
+        self.close_as_it_is().await
+    }
+
+    /// Closes it without a word about the file.
+    pub(crate) async fn close_as_it_is(&self) -> Result<(), DbErr> {
         let closed = match self.driver.lock().await.take() {
             Some(Driver::Sqlite(connection)) => connection.close().await,
             #[cfg(feature = "postgres")]
@@ -133,6 +140,23 @@ impl OwnConnection {
             None => Ok(()),
         };
         closed.map_err(driver_failed)
+    }
+
+    /// Brings everything into the file and turns its write-ahead log off, where nobody else has
+    /// it open: a file whose header says that it is in use is one that was not left so. Returns
+    /// whether it is; a server has no file.
+    pub(crate) async fn leave(&self) -> bool {
+        if self.backend != DbBackend::Sqlite {
+            return false;
+        }
+        let sql = "PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE";
+        match self.query_unprepared(sql).await {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::debug!(%error, "others have the file open");
+                false
+            }
+        }
     }
 
     /// Runs a constant statement of `PostgreSQL`, whose values may be arrays.

@@ -43,6 +43,7 @@
 
 mod applying;
 mod audit;
+mod backup;
 mod baseline;
 mod campaign_ledger;
 mod campaign_repository;
@@ -50,6 +51,7 @@ mod campaign_rows;
 mod codec;
 mod connection;
 mod damaged;
+mod database_url;
 mod dialect;
 mod entity;
 mod error;
@@ -70,6 +72,8 @@ mod shop_repository;
 mod store;
 mod writers;
 
+pub use backup::{BackupError, Restored, Summary};
+pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use open::Migrated;
 pub use open_error::OpenError;
 pub use reached::{LanesReached, Reached};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::database_url::DatabaseUrl;
 use crate::dialect::Dialect;
 use crate::open_error::OpenError;
 use crate::readers::Readers;
@@ -10,8 +11,8 @@ use crate::writers::Writers;
 
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
-mod schema;
-mod sqlite;
+pub(crate) mod schema;
+pub(crate) mod sqlite;
 
 /// A database that was opened.
 #[derive(Debug)]
@@ -36,37 +37,49 @@ pub struct Migrated {
 
 /// Opens the database that a URL names.
 pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, OpenError> {
-    if !is_server(url) {
-        return sqlite::open(url, settings).await;
+    match Place::parse(url)? {
+        Place::File(file, url) => sqlite::open(&file, &url, settings).await,
+        #[cfg(feature = "postgres")]
+        Place::Server(url) => postgres::open(&url, settings).await,
     }
-    #[cfg(feature = "postgres")]
-    return postgres::open(url, settings).await;
-    #[cfg(not(feature = "postgres"))]
-    Err(OpenError::not_built(url))
 }
 
 /// Brings the schema of the database up to date that a URL names.
 pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migrated, OpenError> {
-    if !is_server(url) {
-        return sqlite::migrate(url, settings).await;
+    match Place::parse(url)? {
+        Place::File(file, url) => sqlite::migrate(&file, &url, settings).await,
+        #[cfg(feature = "postgres")]
+        Place::Server(url) => postgres::migrate(&url, settings).await,
     }
-    #[cfg(feature = "postgres")]
-    return postgres::migrate(url, settings).await;
-    #[cfg(not(feature = "postgres"))]
-    Err(OpenError::not_built(url))
 }
 
 /// Whether the database that a URL names can be used. Returns its name, without a password.
 pub(crate) async fn check(url: &str, settings: &StoreSettings) -> Result<String, OpenError> {
-    if !is_server(url) {
-        return sqlite::check(url, settings).await;
+    match Place::parse(url)? {
+        Place::File(file, url) => sqlite::check(&file, &url, settings).await,
+        #[cfg(feature = "postgres")]
+        Place::Server(url) => postgres::check(&url, settings).await,
     }
-    #[cfg(feature = "postgres")]
-    return postgres::check(url, settings).await;
-    #[cfg(not(feature = "postgres"))]
-    Err(OpenError::not_built(url))
 }
 
-fn is_server(url: &str) -> bool {
-    ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme))
+/// What a URL names.
+pub(crate) enum Place {
+    File(PathBuf, DatabaseUrl),
+    #[cfg(feature = "postgres")]
+    Server(DatabaseUrl),
+}
+
+impl Place {
+    pub(crate) fn parse(url: &str) -> Result<Self, OpenError> {
+        let parsed: DatabaseUrl = url
+            .parse()
+            .map_err(|reason| OpenError::Url { url: DatabaseUrl::redact(url), reason })?;
+        match parsed.file() {
+            Some(file) => Ok(Self::File(file.to_owned(), parsed)),
+            #[cfg(feature = "postgres")]
+            None => Ok(Self::Server(parsed)),
+            #[cfg(not(feature = "postgres"))]
+            None => Err(OpenError::NotBuilt { database: parsed.to_string() }),
+        }
+    }
 }

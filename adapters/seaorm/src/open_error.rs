@@ -6,6 +6,7 @@ use catchment_domain::ports::BoxError;
 use sea_orm::DbErr;
 use thiserror::Error;
 
+use crate::database_url::DatabaseUrlError;
 use crate::error::Failure;
 
 /// Why a database cannot be used. Each is one line that says what is wrong and what to do.
@@ -15,11 +16,8 @@ use crate::error::Failure;
 #[expect(missing_docs, reason = "every field is what its name says, in every variant the same")]
 pub enum OpenError {
     /// The text names no database that this version works with.
-    #[error(
-        "`{url}` is no database; name a file, such as `sqlite://catchment.db`, \
-         or a server, such as `postgres://user@host/catchment`"
-    )]
-    Url { url: String },
+    #[error("`{url}` is no database: {reason}")]
+    Url { url: String, reason: DatabaseUrlError },
     /// The program was built without `PostgreSQL`.
     #[error(
         "`{database}` is on a server, and this program was built without PostgreSQL: \
@@ -44,6 +42,25 @@ pub enum OpenError {
          name a new file, and import the shops again"
     )]
     Early { database: String },
+    /// The file has a second name.
+    #[error(
+        "`{database}` has another name (a hard link), and SQLite keeps a log beside each name; \
+         remove one of the names"
+    )]
+    Linked { database: String },
+    /// The file is mounted alone.
+    #[error(
+        "`{database}` is mounted as a single file, so its log `{database}-wal` would lie elsewhere \
+         than the file itself; mount its folder"
+    )]
+    Mounted { database: String },
+    /// The file is a copy of one that was in use, and what was committed last lay in its log.
+    #[error(
+        "`{database}` was copied without its log `-wal` while it was in use: what was stored last \
+         is missing; copy both files, or take it as it is with \
+         `catchment database restore FILE --incomplete`"
+    )]
+    Incomplete { database: String },
     /// The file is something else than a database.
     #[error("`{database}` is no database, or a damaged one; name another file")]
     NotADatabase { database: String },
@@ -104,17 +121,6 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// A text that names no database. It may have a password in it.
-    pub(crate) fn url(url: &str) -> Self {
-        Self::Url { url: without_password(url) }
-    }
-
-    /// The URL of a server, for a program without `PostgreSQL`.
-    #[cfg(not(feature = "postgres"))]
-    pub(crate) fn not_built(url: &str) -> Self {
-        Self::NotBuilt { database: without_password(url) }
-    }
-
     /// What a failure of the database is at its opening.
     pub(crate) fn of(database: &str, error: DbErr) -> Self {
         let database = database.to_owned();
@@ -132,36 +138,6 @@ impl OpenError {
             | Failure::Cancelled
             | Failure::BadValue
             | Failure::Other => Self::Unavailable { database, source: error.into() },
-        }
-    }
-}
-
-/// A URL without what stands between the first colon of its user and the last `@`, and without
-/// its options, one of which may be a password.
-pub(crate) fn without_password(url: &str) -> String {
-    let url = url.split_once('?').map_or(url, |(url, _)| url);
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let Some((user, host)) = rest.rsplit_once('@') else { return url.to_owned() };
-    let user = user.split_once(':').map_or(user, |(user, _)| user);
-    format!("{scheme}://{user}@{host}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_left_out() {
-        for (url, shown) in [
-            ("postgres://user:secret@host:5432/name", "postgres://user@host:5432/name"),
-            ("postgres://user:se@cr/et@host", "postgres://user@host"),
-            ("postgres://:secret@host/name?x=y", "postgres://@host/name"),
-            ("postgres://host/name?password=secret", "postgres://host/name"),
-            ("sqlite://catchment.db", "sqlite://catchment.db"),
-            ("catchment.db", "catchment.db"),
-        ] {
-            assert_eq!(without_password(url), shown);
-            assert!(!OpenError::url(url).to_string().contains("secret"));
         }
     }
 }

@@ -16,7 +16,8 @@ use catchment_domain::{Policy, Radius};
 use thiserror::Error;
 use tracing_subscriber::filter::Targets;
 
-pub use database::{Database, DatabaseUrl};
+pub use catchment_seaorm::DatabaseUrl;
+pub use database::Database;
 pub use kafka::{Kafka, Properties};
 pub use keys::Shown;
 pub use layers::Layers;
@@ -77,6 +78,14 @@ pub struct Log {
 #[derive(Debug, Error)]
 #[error("bad settings: {0}")]
 pub struct SettingsError(pub(crate) String);
+
+impl SettingsError {
+    /// What is wrong with settings that are fine by themselves, for who cannot work with them.
+    #[must_use]
+    pub fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
 
 impl Settings {
     /// Reads and checks all layers.

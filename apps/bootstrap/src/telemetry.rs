@@ -9,11 +9,15 @@ use tracing_subscriber::{Layer as _, Registry, fmt};
 
 use crate::settings::Log;
 
+/// Where the driver of `PostgreSQL` logs what it was given, passwords too: the line of a
+/// `.pgpass` that it cannot read, and options of a URL that it does not know.
+const TELL_SECRETS: [&str; 2] = ["sqlx_postgres::options::parse", "sqlx_postgres::options::pgpass"];
+
 /// Installs what the settings say; `RUST_LOG` wins over their filter where it is one.
 pub fn install(log: &Log) {
     let variable = std::env::var_os("RUST_LOG").and_then(|filter| filter.into_string().ok());
     let filter = variable.and_then(|filter| parse(&filter).ok());
-    let filter = filter.unwrap_or_else(|| log.filter.clone());
+    let filter = without_secrets(filter.unwrap_or_else(|| log.filter.clone()));
     let lines = fmt::layer().with_writer(io::stderr);
     let lines = if log.json {
         lines.json().boxed()
@@ -21,6 +25,11 @@ pub fn install(log: &Log) {
         lines.with_target(false).with_ansi(false).boxed()
     };
     Registry::default().with(lines.with_filter(filter)).init();
+}
+
+/// Lets nothing through that may tell a secret, whatever somebody asked for.
+fn without_secrets(filter: Targets) -> Targets {
+    TELL_SECRETS.iter().fold(filter, |filter, target| filter.with_target(*target, LevelFilter::OFF))
 }
 
 /// Reads a filter: a level for everything, levels for targets, or both, separated by commas.
@@ -42,6 +51,17 @@ mod tests {
     use tracing::Level;
 
     use super::*;
+
+    #[test]
+    fn what_may_tell_a_secret_is_never_logged() {
+        for text in ["trace", "", "sqlx_postgres=trace", "sqlx_postgres::options::pgpass=trace"] {
+            let filter = without_secrets(parse(text).unwrap());
+            for target in TELL_SECRETS {
+                assert!(!filter.would_enable(target, &Level::ERROR), "{text}: {target}");
+            }
+            assert!(filter.would_enable("sqlx_postgres", &Level::WARN), "{text}");
+        }
+    }
 
     #[test]
     fn warnings_are_logged_unless_the_filter_says_otherwise() {

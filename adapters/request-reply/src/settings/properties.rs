@@ -91,5 +91,6 @@ const SECRETS: [&str; 6] =
 /// Whether the value of this property must not be shown.
 #[must_use]
 pub fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase().replace('_', ".");
     SECRETS.iter().any(|part| key.contains(part))
 }

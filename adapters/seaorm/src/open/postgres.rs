@@ -1,6 +1,7 @@
 //! What makes a database of a `PostgreSQL` server ours. Opening it changes nothing: its schema
 //! is brought up to date by whoever asks for that, once for all processes.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,9 +14,10 @@ use tokio::time::{Instant, timeout};
 use super::schema::{self, Applied};
 use super::{Migrated, Opened};
 use crate::connection::OwnConnection;
+use crate::database_url::{DatabaseUrl, DatabaseUrlError};
 use crate::dialect::POSTGRES;
 use crate::error::{Failure, driver_failed};
-use crate::open_error::{OpenError, without_password};
+use crate::open_error::OpenError;
 use crate::readers::Readers;
 use crate::settings::StoreSettings;
 use crate::store::statement;
@@ -34,7 +36,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const MIGRATING: i64 = 0x4361_4d74;
 
 /// Opens a database that is up to date.
-pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, OpenError> {
+pub(crate) async fn open(url: &DatabaseUrl, settings: &StoreSettings) -> Result<Opened, OpenError> {
     let mut server = Server::new(url, settings)?;
     let connection = server.reach().await?;
     server.applied(&connection).await?.check(&server.name)?;
@@ -66,7 +68,10 @@ pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, 
 }
 
 /// Looks at a database without changing it.
-pub(crate) async fn check(url: &str, settings: &StoreSettings) -> Result<String, OpenError> {
+pub(crate) async fn check(
+    url: &DatabaseUrl,
+    settings: &StoreSettings,
+) -> Result<String, OpenError> {
     let server = Server::new(url, settings)?;
     let connection = server.reach().await?;
     server.applied(&connection).await?.check(&server.name)?;
@@ -78,7 +83,10 @@ pub(crate) async fn check(url: &str, settings: &StoreSettings) -> Result<String,
 /// Creates the database where it is missing and that is wanted, and takes the steps that it
 /// lacks, all in one transaction. Of two processes that do so at once, the second finds what
 /// the first did.
-pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migrated, OpenError> {
+pub(crate) async fn migrate(
+    url: &DatabaseUrl,
+    settings: &StoreSettings,
+) -> Result<Migrated, OpenError> {
     let mut server = Server::new(url, settings)?;
     // A step may take long, and so may waiting for another process that takes it.
     server.options = server.options.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
@@ -101,7 +109,7 @@ pub(crate) async fn create_schema(
     name: &str,
     settings: &StoreSettings,
 ) -> Result<(), OpenError> {
-    Server::new(url, settings)?.execute(&format!("CREATE SCHEMA {}", quoted(name))).await
+    Server::parse(url, settings)?.execute(&format!("CREATE SCHEMA {}", quoted(name))).await
 }
 
 /// Drops a schema with all that is in it.
@@ -110,7 +118,7 @@ pub(crate) async fn drop_schema(
     name: &str,
     settings: &StoreSettings,
 ) -> Result<(), OpenError> {
-    Server::new(url, settings)?.execute(&format!("DROP SCHEMA {} CASCADE", quoted(name))).await
+    Server::parse(url, settings)?.execute(&format!("DROP SCHEMA {} CASCADE", quoted(name))).await
 }
 
 /// Runs statements on a connection of its own.
@@ -119,7 +127,7 @@ pub(crate) async fn execute(
     sql: &str,
     settings: &StoreSettings,
 ) -> Result<(), OpenError> {
-    Server::new(url, settings)?.execute(sql).await
+    Server::parse(url, settings)?.execute(sql).await
 }
 
 /// Connects once.
@@ -141,10 +149,16 @@ async fn connect_with(
 }
 
 /// Makes the connections that write.
-#[derive(Debug)]
 struct Connections {
     options: PgConnectOptions,
     settings: StoreSettings,
+}
+
+/// The driver's own would show the password.
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 #[async_trait]
@@ -171,10 +185,17 @@ struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
-    fn new(url: &str, settings: &'a StoreSettings) -> Result<Self, OpenError> {
-        let options: PgConnectOptions = url.parse().map_err(|_| OpenError::url(url))?;
+    fn parse(url: &str, settings: &'a StoreSettings) -> Result<Self, OpenError> {
+        let refused = |reason| OpenError::Url { url: DatabaseUrl::redact(url), reason };
+        Self::new(&url.parse().map_err(refused)?, settings)
+    }
+
+    fn new(url: &DatabaseUrl, settings: &'a StoreSettings) -> Result<Self, OpenError> {
+        let options = url.expose().parse::<PgConnectOptions>();
+        let reason = DatabaseUrlError::Value;
+        let options = options.map_err(|_| OpenError::Url { url: url.to_string(), reason })?;
         let options = with_session(options, settings);
-        let (name, patience) = (without_password(url), patience(settings));
+        let (name, patience) = (url.to_string(), patience(settings));
         Ok(Self { options, settings, name, patience, steps: catchment_migrations::postgres() })
     }
 

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use catchment_migrations::{Migration, TABLE};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
+use sea_orm::sqlx::{Connection as _, SqliteConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, TryGetable};
 
+use self::place::FolderLock;
 use super::schema::{self, Applied};
 use super::{Migrated, Opened};
 use crate::connection::OwnConnection;
+use crate::database_url::DatabaseUrl;
 use crate::dialect::SQLITE;
 use crate::error::{Failure, driver_failed};
 use crate::open_error::OpenError;
@@ -19,86 +22,126 @@ use crate::settings::StoreSettings;
 use crate::store::statement;
 use crate::writers::Writers;
 
+pub(crate) mod place;
+
 /// `PRAGMA application_id` of our files: `CaMt` in ASCII.
-const APPLICATION_ID: i32 = 0x4361_4d74;
+pub(crate) const APPLICATION_ID: i32 = 0x4361_4d74;
 
 /// The size of a page of a new file: neighbours are written together, and with twice the
 /// usual 4 KiB there are fewer pages to find, to check and to copy.
 const PAGE_BYTES: u32 = 8_192;
 
 /// Opens a database, creates it where that is wanted, and brings its schema up to date.
-pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, OpenError> {
-    let path = file(url)?;
-    let opening = Opening::new(&path, url, settings);
+pub(crate) async fn open(
+    file: &Path,
+    url: &DatabaseUrl,
+    settings: &StoreSettings,
+) -> Result<Opened, OpenError> {
+    let opening = Opening::new(file, url, settings);
     let (connection, _) = opening.prepare().await?;
     let readers = opening.connect(settings.readers.get(), true).await?;
     // The database is in this process, and nothing that is read waits for who writes.
     let readers = Readers::new(readers, Duration::MAX);
-    let file = Path::new(&path).canonicalize();
-    let file = file.map_err(|_| OpenError::CannotOpen { database: path.clone() })?;
+    let file = file.canonicalize();
+    let file = file.map_err(|_| OpenError::CannotOpen { database: opening.name() })?;
     let writers = Writers::of_file(connection);
     Ok(Opened { writers, readers, file: Some(file), dialect: &SQLITE })
 }
 
 /// Brings a database up to date, and says what that took.
-pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migrated, OpenError> {
-    let path = file(url)?;
-    let created = !Path::new(&path).exists();
-    let opening = Opening::new(&path, url, settings);
+pub(crate) async fn migrate(
+    file: &Path,
+    url: &DatabaseUrl,
+    settings: &StoreSettings,
+) -> Result<Migrated, OpenError> {
+    let created = !file.exists();
+    let opening = Opening::new(file, url, settings);
     let (connection, before) = opening.prepare().await?;
     connection.close().await.map_err(|error| opening.failed(error))?;
-    Ok(Migrated { steps: before.missing(), database: path, created })
+    Ok(Migrated { steps: before.missing(), database: opening.name(), created })
 }
 
 /// Looks at a database without changing it.
-pub(crate) async fn check(url: &str, settings: &StoreSettings) -> Result<String, OpenError> {
-    let path = file(url)?;
+pub(crate) async fn check(
+    file: &Path,
+    url: &DatabaseUrl,
+    settings: &StoreSettings,
+) -> Result<String, OpenError> {
     let settings = StoreSettings { create: false, ..settings.clone() };
-    let opening = Opening::new(&path, url, &settings);
-    if !Path::new(&path).exists() {
-        return Err(OpenError::Missing { database: path });
+    let opening = Opening::new(file, url, &settings);
+    if !file.exists() {
+        return Err(OpenError::Missing { database: opening.name() });
     }
-    let connection = opening.connect(1, true).await?;
-    opening.applied(&connection).await?.check(&path)?;
-    schema::check_lanes(&connection, settings.lanes, &path).await?;
-    Ok(path)
+    place::check(file, &opening.name)?;
+    let had_log = place::has_log(file);
+    let connection = look(file, &settings).await.map_err(|error| opening.failed(error))?;
+    let checked = async {
+        opening.applied(&connection).await?.check(&opening.name)?;
+        opening.check_log(&connection, had_log).await?;
+        schema::check_lanes(&connection, settings.lanes, &opening.name).await
+    };
+    let checked = checked.await;
+    connection.close_as_it_is().await.map_err(|error| opening.failed(error))?;
+    checked.map(|()| opening.name())
 }
 
-/// The file that a URL names.
-fn file(url: &str) -> Result<String, OpenError> {
-    let options = url.parse::<SqliteConnectOptions>().ok().filter(|_| url.starts_with("sqlite:"));
-    let path = options.map(|options| options.get_filename().to_string_lossy().into_owned());
-    // A database in memory would be another one for each connection.
-    path.filter(|path| {
-        !path.is_empty() && !path.contains(":memory:") && !path.contains("file:sqlx-in-memory")
-    })
-    .ok_or_else(|| OpenError::url(url))
+/// Connects to a file that is there, and changes nothing of it or of its log.
+pub(crate) async fn look(file: &Path, settings: &StoreSettings) -> Result<OwnConnection, DbErr> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .read_only(true)
+        .busy_timeout(settings.lock_timeout)
+        .pragma("temp_store", "memory");
+    let connection = SqliteConnection::connect_with(&options).await.map_err(driver_failed)?;
+    Ok(OwnConnection::sqlite(connection))
 }
 
 struct Opening<'a> {
-    path: &'a str,
+    file: &'a Path,
     url: &'a str,
     settings: &'a StoreSettings,
+    /// What messages call it.
+    name: String,
     steps: Vec<Migration>,
 }
 
 impl<'a> Opening<'a> {
-    fn new(path: &'a str, url: &'a str, settings: &'a StoreSettings) -> Self {
-        Self { path, url, settings, steps: catchment_migrations::sqlite() }
+    fn new(file: &'a Path, url: &'a DatabaseUrl, settings: &'a StoreSettings) -> Self {
+        let (name, steps) = (file.display().to_string(), catchment_migrations::sqlite());
+        Self { file, url: url.expose(), settings, name, steps }
     }
 
     /// Brings the file up to date. Returns a connection to it, and what it was before.
     async fn prepare(&self) -> Result<(OwnConnection, Applied), OpenError> {
-        if !self.settings.create && !Path::new(self.path).exists() {
-            return Err(OpenError::Missing { database: self.path() });
+        if !self.settings.create && !self.file.exists() {
+            return Err(OpenError::Missing { database: self.name() });
         }
+        // Nobody replaces the file until this connection shows that it is in use.
+        let wait = self.settings.lock_timeout;
+        let _opening = FolderLock::Opening.take(self.file, wait, &self.name).await?;
+        place::check(self.file, &self.name)?;
+        let had_log = place::has_log(self.file);
         let connection = self.own(&self.connect(1, false).await?).await?;
-        let before = self.applied(&connection).await?;
-        if !before.is_up_to_date() {
-            self.set_up(&connection).await?;
+        match self.take(&connection, had_log).await {
+            Ok(before) => Ok((connection, before)),
+            Err(error) => {
+                // What is wrong is known, and an empty log goes with the connection.
+                let _ = connection.close_as_it_is().await;
+                Err(error)
+            }
         }
-        schema::check_lanes(&connection, self.settings.lanes, self.path).await?;
-        Ok((connection, before))
+    }
+
+    /// Sees that the file is ours, brings it up to date and marks it. Returns what it was before.
+    async fn take(&self, connection: &OwnConnection, had_log: bool) -> Result<Applied, OpenError> {
+        let before = self.applied(connection).await?;
+        self.check_log(connection, had_log).await?;
+        if !before.is_up_to_date() {
+            self.set_up(connection).await?;
+        }
+        schema::check_lanes(connection, self.settings.lanes, &self.name).await?;
+        self.mark_in_use(connection).await?;
+        Ok(before)
     }
 
     /// Opens connections. Nothing is written yet: the file may be another program's.
@@ -116,7 +159,7 @@ impl<'a> Opening<'a> {
                 let sqlite = sqlite
                     .create_if_missing(create && !reads_only)
                     .busy_timeout(lock_timeout)
-                    .synchronous(SqliteSynchronous::Normal)
+                    .synchronous(SqliteSynchronous::Full)
                     .page_size(PAGE_BYTES)
                     .pragma("temp_store", "memory");
                 if reads_only { sqlite.pragma("query_only", "true") } else { sqlite }
@@ -140,15 +183,54 @@ impl<'a> Opening<'a> {
         if id == APPLICATION_ID {
             let table = format!("SELECT count(*) FROM sqlite_schema WHERE name = '{TABLE}'");
             if self.number(connection, &table).await? == 0 {
-                return Err(OpenError::Early { database: self.path() });
+                return Err(OpenError::Early { database: self.name() });
             }
-            return Applied::read(connection, &self.steps, self.path).await;
+            return Applied::read(connection, &self.steps, &self.name).await;
         }
         let is_new = id == 0 && objects == 0 && self.settings.create;
         if is_new {
             Ok(Applied::nothing(&self.steps))
         } else {
-            Err(OpenError::Foreign { database: self.path() })
+            Err(OpenError::Foreign { database: self.name() })
+        }
+    }
+
+    /// Fails on a copy of a file that was in use, whose log was not copied with it.
+    async fn check_log(
+        &self,
+        connection: &impl ConnectionTrait,
+        had_log: bool,
+    ) -> Result<(), OpenError> {
+        let written = self.number(connection, "PRAGMA user_version").await?;
+        let mode = self.text(connection, "PRAGMA journal_mode").await?;
+        if place::lacks_log(self.file, had_log, written, &mode) {
+            return Err(OpenError::Incomplete { database: self.name() });
+        }
+        Ok(())
+    }
+
+    /// Writes into the file which file it is, then turns its write-ahead log on, which lets
+    /// others read while one writes. The header of the file says from then on that it is in use,
+    /// until the last one who has it open closes it.
+    async fn mark_in_use(&self, connection: &OwnConnection) -> Result<(), OpenError> {
+        let identity = place::identity(self.file);
+        let marked = async {
+            if self.number(connection, "PRAGMA user_version").await? != identity {
+                connection.leave().await;
+                let sql = format!("PRAGMA user_version = {identity}");
+                let write = || connection.execute_unprepared(&sql);
+                while_busy(write).await.map_err(|error| self.failed(error))?;
+            }
+            self.switch_to_wal(connection).await?;
+            // From here on a commit need not wait for the disk to be consistent.
+            let sql = "PRAGMA synchronous = NORMAL";
+            let set = connection.execute_unprepared(sql).await;
+            set.map(drop).map_err(|error| self.failed(error))
+        };
+        match marked.await {
+            // It is read as it is.
+            Err(OpenError::ReadOnly { .. }) => Ok(()),
+            marked => marked,
         }
     }
 
@@ -156,7 +238,6 @@ impl<'a> Opening<'a> {
     /// new file at once, the second finds what the first made.
     async fn set_up(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let begin = || connection.execute_unprepared("BEGIN IMMEDIATE");
-        self.switch_to_wal(connection).await?;
         while_busy(begin).await.map_err(|error| self.failed(error))?;
         let made = match self.applied(connection).await {
             Ok(applied) if applied.is_up_to_date() => Ok(()),
@@ -170,8 +251,8 @@ impl<'a> Opening<'a> {
         made.and(ended.map(drop).map_err(|error| self.failed(error)))
     }
 
-    /// The write-ahead log lets others read while one writes. `SQLite` does not wait for a
-    /// lock here, so this is tried again when somebody else does the same.
+    /// `SQLite` does not wait for a lock here, so this is tried again when somebody else does
+    /// the same.
     async fn switch_to_wal(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let mut attempt = 1;
         loop {
@@ -192,16 +273,31 @@ impl<'a> Opening<'a> {
     }
 
     async fn number(&self, connection: &impl ConnectionTrait, sql: &str) -> Result<i32, OpenError> {
-        let row = connection.query_one_raw(statement(connection, sql, [])).await;
-        let number = row.and_then(|row| row.map_or(Ok(0), |row| row.try_get_by_index(0)));
-        number.map_err(|error| self.failed(error))
+        value(connection, sql).await.map_err(|error| self.failed(error))
+    }
+
+    async fn text(
+        &self,
+        connection: &impl ConnectionTrait,
+        sql: &str,
+    ) -> Result<String, OpenError> {
+        value(connection, sql).await.map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: DbErr) -> OpenError {
-        OpenError::of(self.path, error)
+        OpenError::of(&self.name, error)
     }
 
-    fn path(&self) -> String {
-        self.path.to_owned()
+    fn name(&self) -> String {
+        self.name.clone()
     }
+}
+
+/// The first value of a statement's first row.
+pub(crate) async fn value<T: TryGetable + Default>(
+    connection: &impl ConnectionTrait,
+    sql: &str,
+) -> Result<T, DbErr> {
+    let row = connection.query_one_raw(statement(connection, sql, [])).await?;
+    row.map_or(Ok(T::default()), |row| row.try_get_by_index(0))
 }

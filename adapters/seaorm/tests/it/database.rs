@@ -1,6 +1,7 @@
 //! What a `SQLite` file adds to the contract: opening it, sharing it, and writing it where that
 //! fails.
 
+mod copies;
 mod damage;
 mod opening;
 mod repairing;

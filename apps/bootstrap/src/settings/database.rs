@@ -1,15 +1,13 @@
 //! Section `database`.
 
-use std::fmt;
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::time::Duration;
 
 use catchment_domain::Lanes;
+use catchment_seaorm::DatabaseUrl;
 
 use super::SettingsError;
 use super::keys::Keys;
-use super::secrets::redacted;
 
 /// Section `database`.
 #[derive(Clone, Debug)]
@@ -35,7 +33,7 @@ pub struct Database {
 impl Database {
     pub(super) fn read(keys: &Keys) -> Result<Self, SettingsError> {
         Ok(Self {
-            url: DatabaseUrl::read(keys)?,
+            url: url(keys)?,
             lanes: Lanes(keys.number("database.lanes", 1..=1024)?),
             receipts_kept: keys.duration("database.receipts_kept")?,
             connect_timeout: keys.duration("database.connect_timeout")?,
@@ -48,56 +46,8 @@ impl Database {
     }
 }
 
-/// Where the database is. Its `Debug` hides the password.
-#[derive(Clone)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    fn read(keys: &Keys) -> Result<Self, SettingsError> {
-        const KEY: &str = "database.url";
-        let url = Self(keys.text(KEY)?.to_owned());
-        if url.is_postgres() || url.0.starts_with("sqlite:") {
-            return Ok(url);
-        }
-        let expected = "expected a file such as `sqlite://catchment.db`, \
-                        or a server such as `postgres://user@host/database`";
-        Err(keys.refuse(KEY, expected))
-    }
-
-    /// The database of this file.
-    #[must_use]
-    pub fn of_file(path: &Path) -> Self {
-        Self(format!("sqlite://{}", path.display()))
-    }
-
-    /// The same server's database, where tables and all else are in this schema.
-    #[must_use]
-    pub fn with_schema(&self, schema: &str) -> Self {
-        let sign = if self.0.contains('?') { '&' } else { '?' };
-        Self(format!("{}{sign}options[search_path]={schema}", self.0))
-    }
-
-    /// Whether it is a `PostgreSQL` server's.
-    #[must_use]
-    pub fn is_postgres(&self) -> bool {
-        ["postgres://", "postgresql://"].iter().any(|scheme| self.0.starts_with(scheme))
-    }
-
-    /// The whole URL, with the password that may be in it: for the connection alone.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&redacted(&self.0))
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+/// Reads where the database is.
+fn url(keys: &Keys) -> Result<DatabaseUrl, SettingsError> {
+    const KEY: &str = "database.url";
+    keys.parsed(KEY, |error| error)
 }

@@ -25,6 +25,8 @@ pub struct Layers {
     pub(super) file: Option<PathBuf>,
     /// The environment variables.
     pub(super) variables: HashMap<String, String>,
+    /// The names of our environment variables that are not text.
+    pub(super) unreadable: Vec<String>,
     /// What else is the default for an app.
     pub(super) defaults: Vec<(&'static str, &'static str)>,
     /// The option `--database`.
@@ -44,13 +46,20 @@ impl Layers {
     /// The layers of this process.
     #[must_use]
     pub fn of_process(database: Option<String>) -> Self {
-        let variables: HashMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let (mut variables, mut unreadable) = (HashMap::new(), Vec::new());
+        for (name, value) in std::env::vars_os() {
+            let shown = name.to_string_lossy().into_owned();
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => drop(variables.insert(name, value)),
+                _ if shown.starts_with("CATCHMENT_") => unreadable.push(shown),
+                _ => {}
+            }
+        }
         Self {
             environment: variables.get("CATCHMENT_ENV").filter(|name| !name.is_empty()).cloned(),
             folder: variables.get("CATCHMENT_CONFIG").map_or("config", String::as_str).into(),
             variables,
+            unreadable,
             database,
             ..Self::default()
         }
@@ -102,6 +111,9 @@ impl Layers {
     }
 
     fn variables(&self) -> Result<BTreeMap<String, Value>, SettingsError> {
+        if let Some(name) = self.unreadable.first() {
+            return Err(SettingsError(format!("the environment variable `{name}` is not UTF-8")));
+        }
         let variables = Environment::with_prefix("CATCHMENT")
             .prefix_separator("__")
             .separator("__")
@@ -132,9 +144,8 @@ type Builder = config::ConfigBuilder<config::builder::DefaultState>;
 
 /// The values of one source, by key.
 fn flattened(source: Builder, origin: &str) -> Result<BTreeMap<String, Value>, SettingsError> {
-    let unreadable = |error: config::ConfigError| {
-        SettingsError(format!("{origin}: {}", error.to_string().replace('\n', " ")))
-    };
+    let unreadable =
+        |error: config::ConfigError| SettingsError(format!("{origin}: {}", without_quote(&error)));
     let table: HashMap<String, config::Value> =
         source.build().and_then(Config::try_deserialize).map_err(unreadable)?;
     let mut values = BTreeMap::new();
@@ -156,6 +167,20 @@ fn flattened(source: Builder, origin: &str) -> Result<BTreeMap<String, Value>, S
         }
     }
     Ok(values)
+}
+
+/// What is wrong with a file: where it is, and what was expected. The line that the parser quotes
+/// is left out, for it may be that of a password.
+fn without_quote(error: &config::ConfigError) -> String {
+    let text = match error {
+        config::ConfigError::FileParse { cause, .. } => cause.to_string(),
+        other => other.to_string(),
+    };
+    let is_quote = |line: &&str| {
+        line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|')
+    };
+    let lines = text.lines().filter(|line| !is_quote(line)).map(str::trim);
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(": ")
 }
 
 fn check_known(key: &str, origin: &str, known: &[String]) -> Result<(), SettingsError> {

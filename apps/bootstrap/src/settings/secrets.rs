@@ -1,5 +1,7 @@
 //! What nobody may see of the settings: passwords and keys.
 
+use catchment_seaorm::DatabaseUrl;
+
 /// What the names of secret settings have in them: librdkafka's, libpq's, and any that either
 /// may add.
 const SECRETS: [&str; 6] =
@@ -8,49 +10,21 @@ const SECRETS: [&str; 6] =
 /// What is shown in the place of a secret.
 const HIDDEN: &str = "***";
 
-/// The text of a setting as it may be shown.
+/// The text of a setting as it may be shown. Whatever it is, it may be the URL of a database that
+/// stands in the wrong place.
 pub(super) fn shown(key: &str, text: &str) -> String {
     if is_secret(key) {
-        return HIDDEN.to_owned();
+        HIDDEN.to_owned()
+    } else if key == "database.url" {
+        DatabaseUrl::redact(text)
+    } else {
+        DatabaseUrl::redact_in(text)
     }
-    redacted(text)
 }
 
 fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase().replace('_', ".");
     SECRETS.iter().any(|part| key.contains(part))
-}
-
-/// The text of a URL with `***` in the place of each password: that of the user, and those
-/// among its parameters.
-pub(super) fn redacted(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (place, parameters) = match rest.split_once('?') {
-        Some((place, parameters)) => (place, Some(parameters)),
-        None => (rest, None),
-    };
-    let place = without_password(place);
-    match parameters.map(without_secret_parameters) {
-        Some(parameters) => format!("{scheme}://{place}?{parameters}"),
-        None => format!("{scheme}://{place}"),
-    }
-}
-
-/// `name:password@rest` without the password. A password that should have been escaped may
-/// itself hold `@`, `/` or `:`, so everything up to the last `@` is taken for it.
-fn without_password(place: &str) -> String {
-    let named = place.rsplit_once('@').and_then(|(user, rest)| {
-        let (name, _) = user.split_once(':')?;
-        Some(format!("{name}:{HIDDEN}@{rest}"))
-    });
-    named.unwrap_or_else(|| place.to_owned())
-}
-
-fn without_secret_parameters(parameters: &str) -> String {
-    let hide = |parameter: &str| match parameter.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
-        _ => parameter.to_owned(),
-    };
-    parameters.split('&').map(hide).collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
@@ -58,20 +32,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_in_urls_are_hidden() {
-        for (url, expected) in [
-            ("sqlite://catchment.db", "sqlite://catchment.db"),
-            ("postgres://me:secret@host/shops?a=b", "postgres://me:***@host/shops?a=b"),
-            ("postgres://me:se@cret@host", "postgres://me:***@host"),
-            ("postgres://me:se/cret@host/shops", "postgres://me:***@host/shops"),
-            ("postgres://me@host/shops", "postgres://me@host/shops"),
-            (
-                "postgres://host/shops?user=me&password=secret&sslpassword=secret",
-                "postgres://host/shops?user=me&password=***&sslpassword=***",
-            ),
-            ("me:secret", "me:secret"),
+    fn a_url_is_hidden_wherever_it_stands() {
+        for (key, text, expected) in [
+            ("database.url", "catchment.db", "***"),
+            ("database.url", "postgres://me:secret@host", "postgres://me:***@host"),
+            ("kafka.group_id", "postgres://me:secret@host", "postgres://me:***@host"),
+            ("kafka.bootstrap_servers", "host=h password=secret", "***"),
+            ("kafka.bootstrap_servers", "SSL://kafka:9092", "SSL://kafka:9092"),
         ] {
-            assert_eq!(redacted(url), expected);
+            assert_eq!(shown(key, text), expected);
         }
     }
 
@@ -86,6 +55,8 @@ mod tests {
             "sasl.oauthbearer.config",
             "sasl.oauthbearer.assertion.private.key.passphrase",
             "sasl.jaas.config",
+            "SASL.Password",
+            "ssl_key_pem",
         ] {
             assert_eq!(shown(&format!("kafka.properties.{key}"), "hush"), "***", "{key}");
         }

@@ -86,12 +86,6 @@ fn a_bad_value_is_named_with_its_key() {
         ("TRIGGERS__MANUAL__RANK", "256", "expected a whole number from 0 to 255"),
         ("DATABASE__LANES", "0", "expected a whole number from 1 to 1024"),
         ("LOG__FORMAT", "xml", "expected `text` or `json`"),
-        (
-            "DATABASE__URL",
-            "catchment.db",
-            "expected a file such as `sqlite://catchment.db`, or a server such as \
-             `postgres://user@host/database`",
-        ),
         ("PROBES__ADDRESS", "8080", "expected an address such as `0.0.0.0:8080`, or `none`"),
         ("KAFKA__GROUP_ID", "", "it must not be empty"),
     ] {
@@ -131,7 +125,31 @@ fn secrets_are_not_shown() {
     let shown = format!("{settings:?} {:?} {:?}", settings.database, settings.kafka);
     assert!(shown.contains("me:***@host") && !shown.contains("hush"), "{shown}");
     let refusal = refusal(&[("CATCHMENT__DATABASE__URL", "mysql://me:hush@host")]);
-    assert!(refusal.contains("me:***@host") && !refusal.contains("hush"), "{refusal}");
+    let expected = "bad settings: `database.url` is `mysql://***` in an environment variable: \
+                    expected a file such as `sqlite://catchment.db`, or a server such as \
+                    `postgres://user@host/database`";
+    assert_eq!(refusal, expected);
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_refused_without_a_word_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broken.toml");
+    std::fs::write(&path, "[database]\nurl = \"postgres://me:hush@host\n").unwrap();
+    let layers = Layers::default().with_file(Some(path.clone()));
+    let refusal = Settings::load(&layers).unwrap_err().to_string();
+    assert!(!refusal.contains("hush"), "{refusal}");
+    assert!(refusal.contains(&path.display().to_string()), "{refusal}");
+    assert!(refusal.contains("line 2"), "{refusal}");
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_named() {
+    let unreadable = vec!["CATCHMENT__DATABASE__URL".to_owned()];
+    let layers = Layers { unreadable, ..Layers::default() };
+    let refusal = Settings::load(&layers).unwrap_err().to_string();
+    let expected = "the environment variable `CATCHMENT__DATABASE__URL` is not UTF-8";
+    assert_eq!(refusal, format!("bad settings: {expected}"));
 }
 
 #[test]

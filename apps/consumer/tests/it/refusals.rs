@@ -60,7 +60,7 @@ fn an_unreachable_database() {
     let mut command = alone();
     command.env("CATCHMENT__DATABASE__URL", format!("postgres://me:hush@{nobody}/shops"));
     let expected = format!(
-        "could not open the database: `postgres://me@{nobody}/shops` gave no connection for 2s"
+        "could not open the database: `postgres://me:***@{nobody}/shops` gave no connection for 2s"
     );
     let line = check(command, 69);
     assert!(line.starts_with(&expected) && !line.contains("hush"), "{line}");

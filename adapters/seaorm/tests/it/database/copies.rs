@@ -1,0 +1,242 @@
+//! Names and copies of a file: which are refused, and how a copy is made and put back.
+
+use std::fs;
+use std::path::PathBuf;
+
+use catchment_domain::Revision;
+use catchment_domain::ports::ShopRepository;
+use catchment_seaorm::{BackupError, OpenError, Restored, SeaOrmStore, StoreSettings, Summary};
+
+use crate::world::World;
+
+/// The file of another database in the same folder.
+fn other(world: &World, name: &str) -> PathBuf {
+    world.file().with_file_name(name)
+}
+
+async fn open_other(world: &World, name: &str) -> Result<SeaOrmStore, OpenError> {
+    let url = format!("sqlite://{}", other(world, name).display());
+    SeaOrmStore::connect(&url, &world.settings()).await
+}
+
+async fn back_up(world: &World, name: &str, replaces: bool) -> Result<Summary, BackupError> {
+    SeaOrmStore::back_up(&world.url(), &other(world, name), replaces, &world.settings()).await
+}
+
+async fn restore(world: &World, name: &str, incomplete: bool) -> Result<Restored, BackupError> {
+    SeaOrmStore::restore(&world.url(), &other(world, name), incomplete, &world.settings()).await
+}
+
+/// A database of which this many revisions were given out.
+async fn with_revisions(world: &World, count: u32) -> SeaOrmStore {
+    let store = world.open().await;
+    for _ in 0..count {
+        store.take_revision().await.unwrap();
+    }
+    store
+}
+
+/// The next revision of the database, which is closed again.
+async fn next_revision(world: &World) -> Revision {
+    let store = world.open().await;
+    let revision = store.take_revision().await.unwrap();
+    store.close().await.unwrap();
+    revision
+}
+
+fn names(world: &World) -> Vec<String> {
+    let folder = fs::read_dir(world.file().parent().unwrap()).unwrap();
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name();
+    let mut names: Vec<_> = folder.map(|entry| name(entry).into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_hard_link_is_refused_by_either_name() {
+    let world = World::new();
+    world.open().await.close().await.unwrap();
+    fs::hard_link(world.file(), other(&world, "link.db")).unwrap();
+    for name in ["catchment.db", "link.db"] {
+        let refused = open_other(&world, name).await.unwrap_err();
+        assert!(matches!(refused, OpenError::Linked { .. }), "{refused:?}");
+    }
+    let refused = back_up(&world, "copy.db", false).await.unwrap_err();
+    assert!(matches!(refused, BackupError::Database(OpenError::Linked { .. })), "{refused:?}");
+    fs::remove_file(other(&world, "link.db")).unwrap();
+    assert_eq!(next_revision(&world).await, Revision(1));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_symbolic_link_is_the_file_itself() {
+    let world = World::new();
+    let store = with_revisions(&world, 1).await;
+    std::os::unix::fs::symlink(world.file(), other(&world, "link.db")).unwrap();
+    let linked = open_other(&world, "link.db").await.unwrap();
+    assert_eq!(linked.file(), store.file());
+    assert_eq!(linked.take_revision().await.unwrap(), Revision(2));
+    assert_eq!(store.take_revision().await.unwrap(), Revision(3));
+}
+
+#[tokio::test]
+async fn a_copy_without_its_log_is_refused_while_the_file_is_in_use() {
+    let world = World::new();
+    let store = with_revisions(&world, 3).await;
+    fs::copy(world.file(), other(&world, "without.db")).unwrap();
+    fs::copy(world.file(), other(&world, "with.db")).unwrap();
+    fs::copy(other(&world, "catchment.db-wal"), other(&world, "with.db-wal")).unwrap();
+    for _ in 0..2 {
+        let refused = open_other(&world, "without.db").await.unwrap_err();
+        assert!(matches!(refused, OpenError::Incomplete { .. }), "{refused:?}");
+    }
+    let url = format!("sqlite://{}", other(&world, "with.db").display());
+    SeaOrmStore::check(&url, &world.settings()).await.unwrap();
+    let copy = open_other(&world, "with.db").await.unwrap();
+    assert_eq!(copy.take_revision().await.unwrap(), Revision(4));
+    copy.close().await.unwrap();
+    store.close().await.unwrap();
+    fs::copy(world.file(), other(&world, "closed.db")).unwrap();
+    assert_eq!(names(&world), ["catchment.db", "closed.db", "with.db", "without.db"]);
+    for name in ["closed.db", "with.db", "catchment.db"] {
+        open_other(&world, name).await.unwrap().close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_another_program_closed_is_no_copy() {
+    let world = World::new();
+    world.open().await.close().await.unwrap();
+    world.execute("PRAGMA journal_mode = WAL").await;
+    assert_eq!(next_revision(&world).await, Revision(1));
+}
+
+#[tokio::test]
+async fn the_last_of_several_leaves_one_file_that_may_be_copied() {
+    let world = World::new();
+    let (first, second) = (with_revisions(&world, 1).await, world.open().await);
+    first.close().await.unwrap();
+    assert_eq!(second.take_revision().await.unwrap(), Revision(2));
+    second.close().await.unwrap();
+    assert_eq!(names(&world), ["catchment.db"]);
+    fs::rename(world.file(), other(&world, "moved.db")).unwrap();
+    open_other(&world, "moved.db").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_holds_what_was_committed_while_the_database_is_in_use() {
+    let world = World::new();
+    let store = with_revisions(&world, 3).await;
+    let summary = back_up(&world, "copy.db", false).await.unwrap();
+    let bytes = fs::metadata(other(&world, "copy.db")).unwrap().len();
+    assert_eq!(summary, Summary { shops: 0, revision: 3, bytes });
+    store.take_revision().await.unwrap();
+    assert!(matches!(back_up(&world, "copy.db", false).await, Err(BackupError::Exists { .. })));
+    assert_eq!(back_up(&world, "copy.db", true).await.unwrap().revision, 4);
+    for name in ["catchment.db", "catchment.db-wal", "catchment.db.lock"] {
+        let refused = back_up(&world, name, true).await;
+        assert!(matches!(refused, Err(BackupError::InUse { .. })), "{name}: {refused:?}");
+    }
+    let copy = open_other(&world, "copy.db").await.unwrap();
+    let refused = back_up(&world, "copy.db", true).await;
+    assert!(matches!(refused, Err(BackupError::InUse { .. })), "{refused:?}");
+    assert_eq!(copy.take_revision().await.unwrap(), Revision(5));
+    copy.close().await.unwrap();
+    store.close().await.unwrap();
+    assert_eq!(names(&world), ["catchment.db", "copy.db"]);
+}
+
+#[tokio::test]
+async fn a_copy_is_put_back_once_nobody_has_the_database_open() {
+    let world = World::new();
+    let store = with_revisions(&world, 3).await;
+    back_up(&world, "copy.db", false).await.unwrap();
+    store.take_revision().await.unwrap();
+    let refused = restore(&world, "copy.db", false).await;
+    assert!(matches!(refused, Err(BackupError::Open { .. })), "{refused:?}");
+    assert_eq!(store.take_revision().await.unwrap(), Revision(5));
+    store.close().await.unwrap();
+    for (number, kept) in [(4, "catchment.db.before-restore"), (4, "catchment.db.before-restore-2")]
+    {
+        let copy = fs::read(other(&world, "copy.db")).unwrap();
+        let restored = restore(&world, "copy.db", false).await.unwrap();
+        assert_eq!(restored.summary.revision, 3);
+        assert_eq!(restored.kept, Some(other(&world, kept).canonicalize().unwrap()));
+        assert_eq!(next_revision(&world).await, Revision(number));
+        assert_eq!(fs::read(other(&world, "copy.db")).unwrap(), copy);
+    }
+    let kept = open_other(&world, "catchment.db.before-restore").await.unwrap();
+    assert_eq!(kept.take_revision().await.unwrap(), Revision(6));
+}
+
+#[tokio::test]
+async fn a_copy_is_put_where_nothing_is_and_over_what_is_damaged() {
+    let world = World::new();
+    with_revisions(&world, 3).await.close().await.unwrap();
+    fs::rename(world.file(), other(&world, "copy.db")).unwrap();
+    assert_eq!(restore(&world, "copy.db", false).await.unwrap().kept, None);
+    assert_eq!(next_revision(&world).await, Revision(4));
+    fs::remove_file(world.file()).unwrap();
+    fs::write(other(&world, "catchment.db-wal"), "left behind").unwrap();
+    assert_eq!(restore(&world, "copy.db", false).await.unwrap().kept, None);
+    assert!(!other(&world, "catchment.db-wal").exists());
+    fs::write(world.file(), "no database").unwrap();
+    fs::write(other(&world, "catchment.db-wal"), "no log").unwrap();
+    let kept = restore(&world, "copy.db", false).await.unwrap().kept.unwrap();
+    assert_eq!(fs::read(&kept).unwrap(), b"no database");
+    assert_eq!(next_revision(&world).await, Revision(4));
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_not_replaced() {
+    let world = World::new();
+    with_revisions(&world, 3).await.close().await.unwrap();
+    fs::rename(world.file(), other(&world, "copy.db")).unwrap();
+    world.execute("CREATE TABLE shop (id integer)").await;
+    let before = fs::read(world.file()).unwrap();
+    let refused = restore(&world, "copy.db", false).await.unwrap_err();
+    assert!(matches!(refused, BackupError::Database(OpenError::Foreign { .. })), "{refused:?}");
+    assert_eq!(fs::read(world.file()).unwrap(), before);
+}
+
+#[tokio::test]
+async fn copies_that_cannot_be_used_are_not_put_back() {
+    let world = World::new();
+    let store = with_revisions(&world, 3).await;
+    fs::copy(world.file(), other(&world, "incomplete.db")).unwrap();
+    store.close().await.unwrap();
+    fs::write(other(&world, "text.db"), "a shopping list").unwrap();
+    let mut bytes = fs::read(world.file()).unwrap();
+    let last = bytes.len() - 4_096;
+    bytes[100..last].fill(0xff);
+    fs::write(other(&world, "damaged.db"), &bytes).unwrap();
+    let before = fs::read(world.file()).unwrap();
+    let refusal = async |name: &str| restore(&world, name, false).await.unwrap_err();
+    assert!(matches!(refusal("none.db").await, BackupError::Database(OpenError::Missing { .. })));
+    let text = refusal("text.db").await;
+    assert!(matches!(text, BackupError::Database(OpenError::NotADatabase { .. })), "{text:?}");
+    let damaged = refusal("damaged.db").await;
+    assert!(
+        matches!(
+            damaged,
+            BackupError::Damaged { .. } | BackupError::Database(OpenError::NotADatabase { .. })
+        ),
+        "{damaged:?}"
+    );
+    let incomplete = refusal("incomplete.db").await;
+    let expected = BackupError::Database(OpenError::Incomplete {
+        database: other(&world, "incomplete.db").display().to_string(),
+    });
+    assert_eq!(incomplete.to_string(), expected.to_string());
+    assert!(matches!(refusal("catchment.db").await, BackupError::InUse { .. }));
+    let three =
+        StoreSettings { lanes: catchment_domain::Lanes(3.try_into().unwrap()), ..world.settings() };
+    let file = other(&world, "text.db");
+    fs::copy(world.file(), &file).unwrap();
+    let refused = SeaOrmStore::restore(&world.url(), &file, false, &three).await.unwrap_err();
+    assert!(matches!(refused, BackupError::Database(OpenError::LanesDiffer { .. })), "{refused:?}");
+    assert_eq!(fs::read(world.file()).unwrap(), before);
+    restore(&world, "incomplete.db", true).await.unwrap();
+    next_revision(&world).await;
+}
