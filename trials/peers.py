@@ -9,7 +9,7 @@ own. As a replier it answers calls of the example `calls` of `catchment-request-
 in five is to fail. A peer whose programs cannot be had fails.
 
 CATCHMENT_TEST_KAFKA and CATCHMENT_TEST_POSTGRES name the servers; `scripts/clients` brings the
-Python that runs this; npm and Maven bring the libraries of the peers, so Node.js 22 and Java 17 are
+Python that runs this; npm and Maven bring the libraries of the peers, so Node.js 20 and Java 17 are
 needed. Exit code 0 only if every peer was right.
 """
 
