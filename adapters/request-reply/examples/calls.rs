@@ -62,7 +62,7 @@ async fn call(requester: &Requester, number: u32) -> String {
     let key = format!("shop-{number}");
     let mut request = Request::new(key.as_str(), "");
     let id = request.id.to_string();
-    let value = json!({ "id": id, "key": key, "fail": number % 5 == 0 });
+    let value = json!({ "id": id, "key": key, "fail": number.is_multiple_of(5) });
     request.value = Some(value.to_string().into_bytes());
     match requester.call(request, Instant::now() + PATIENCE).await {
         Ok(reply) => match serde_json::from_slice::<Value>(reply.value()) {
