@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,8 +55,16 @@ impl EngineLock {
     ///
     /// When the file beside the database cannot be made or locked.
     pub(crate) fn try_take(stores: &Stores) -> anyhow::Result<Option<Self>> {
-        let Some(file) = stores.file() else { return Ok(None) };
-        let mut path = file.as_os_str().to_owned();
+        stores.file().map_or(Ok(None), Self::try_take_beside)
+    }
+
+    /// Takes the lock of the database in a file, where no other process has it.
+    ///
+    /// # Errors
+    ///
+    /// When the file beside the database cannot be made or locked.
+    pub(crate) fn try_take_beside(database: &Path) -> anyhow::Result<Option<Self>> {
+        let mut path = database.as_os_str().to_owned();
         path.push(".lock");
         let path = PathBuf::from(path);
         let attempt = || format!("could not lock {}", path.display());

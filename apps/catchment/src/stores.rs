@@ -15,7 +15,7 @@ use catchment_domain::ports::{
 use catchment_domain::{Lane, Receipt};
 #[cfg(feature = "servers")]
 use catchment_domain::{LogIdentity, Position};
-use catchment_seaorm::{Migrated, SeaOrmStore, StoreSettings};
+use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettings, Summary};
 
 use crate::servers;
 
@@ -73,6 +73,34 @@ pub(crate) async fn check(database: &Database) -> anyhow::Result<String> {
     servers::check_database(&database.url)?;
     let checked = SeaOrmStore::check(database.url.expose(), &settings(database, false)).await;
     checked.context("the database cannot be used")
+}
+
+/// Copies the database into a file, beside whoever uses it.
+///
+/// # Errors
+///
+/// When the copy cannot be made.
+pub(crate) async fn back_up(
+    database: &Database,
+    file: &Path,
+    replaces: bool,
+) -> Result<Summary, BackupError> {
+    let settings = settings(database, false);
+    SeaOrmStore::back_up(database.url.expose(), file, replaces, &settings).await
+}
+
+/// Puts a copy in the place of the database: see [`SeaOrmStore::restore`].
+///
+/// # Errors
+///
+/// When the copy cannot be used, or the database is in use.
+pub(crate) async fn restore(
+    database: &Database,
+    file: &Path,
+    incomplete: bool,
+) -> Result<Restored, BackupError> {
+    let settings = settings(database, true);
+    SeaOrmStore::restore(database.url.expose(), file, incomplete, &settings).await
 }
 
 /// The storage ports, all on one database.

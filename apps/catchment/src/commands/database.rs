@@ -1,22 +1,38 @@
-//! `catchment database`: the schema of the database.
+//! `catchment database`: the schema of the database, and copies of an embedded one.
 
-use catchment_bootstrap::settings::Settings;
-use catchment_seaorm::Migrated;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use catchment_bootstrap::settings::{Settings, SettingsError};
+use catchment_seaorm::{BackupError, Migrated, Restored, Summary};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::ending::Ending;
+use crate::ending::{Ending, complain};
+use crate::engine::EngineLock;
 use crate::number::counted;
 use crate::output::Output;
+use crate::run::Interrupts;
 use crate::stores;
 
 /// What to do with the database.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Brings the schema up to date. Nothing else ever changes that of a server's database.
     Migrate(Arguments),
     /// Says whether the database can be used as it is, and changes nothing.
     Check,
+    /// Copies an embedded database into a file, beside whatever runs on it.
+    ///
+    /// The copy holds what was stored when the command began. It is written beside FILE, read
+    /// back, and only then given its name. Never copy the file of a database that is in use by
+    /// other means: what was stored last lies in its file `-wal`.
+    Backup(BackupArguments),
+    /// Puts a copy in the place of an embedded database that nobody uses.
+    ///
+    /// The copy is checked first, and stays as it is. The database that it replaces is kept, with
+    /// `.before-restore` behind its name.
+    Restore(RestoreArguments),
 }
 
 /// What `database migrate` takes.
@@ -25,6 +41,27 @@ pub(crate) struct Arguments {
     /// Creates the database where it is missing.
     #[arg(long)]
     create: bool,
+}
+
+/// What `database backup` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The file to write.
+    file: PathBuf,
+    /// Replaces a file that is there.
+    #[arg(long)]
+    force: bool,
+}
+
+/// What `database restore` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The copy: what `database backup` wrote.
+    file: PathBuf,
+    /// Takes a copy of a file that was in use, although its `-wal` is not beside it and so what
+    /// was stored last is missing.
+    #[arg(long)]
+    incomplete: bool,
 }
 
 pub(super) async fn run(
@@ -46,8 +83,109 @@ pub(super) async fn run(
                 output.line(format_args!("{database} is up to date, and made for {lanes}"))?;
             }
         }
+        Command::Backup(arguments) => return back_up(&arguments, settings, output).await,
+        Command::Restore(arguments) => return restore(&arguments, settings, output).await,
     }
     Ok(Ending::Done)
+}
+
+async fn back_up(
+    BackupArguments { file, force }: &BackupArguments,
+    settings: &Settings,
+    output: Output,
+) -> anyhow::Result<Ending> {
+    let attempt = "could not back up the database";
+    check_embedded(settings, "pg_dump --format=custom --file FILE")?;
+    let Some(summary) =
+        unless_interrupted(stores::back_up(&settings.database, file, *force)).await?
+    else {
+        return Ok(interrupted());
+    };
+    let summary = summary.context(attempt)?;
+    if output.json {
+        output.value(&view(settings, file, &summary))?;
+    } else {
+        output.line(format_args!("wrote {}: {}", file.display(), words(&summary)))?;
+    }
+    Ok(Ending::Done)
+}
+
+async fn restore(
+    RestoreArguments { file, incomplete }: &RestoreArguments,
+    settings: &Settings,
+    output: Output,
+) -> anyhow::Result<Ending> {
+    let attempt = "could not restore the database";
+    let database = check_embedded(settings, "pg_restore")?;
+    // Of a damaged database, `SQLite` cannot say that it is in use.
+    let there = database.canonicalize().ok();
+    let lock = there.as_deref().map(EngineLock::try_take_beside).transpose().context(attempt)?;
+    if matches!(lock, Some(None)) {
+        let database = database.display();
+        bail!("{attempt}: `{database}` is in use by another process; stop it first");
+    }
+    let Some(restored) =
+        unless_interrupted(stores::restore(&settings.database, file, *incomplete)).await?
+    else {
+        return Ok(interrupted());
+    };
+    let Restored { summary, kept } = restored.context(attempt)?;
+    let kept = kept.map(|kept| kept.display().to_string());
+    if output.json {
+        let mut value = view(settings, file, &summary);
+        if let Value::Object(fields) = &mut value {
+            fields.insert("kept".to_owned(), json!(kept));
+        }
+        output.value(&value)?;
+        return Ok(Ending::Done);
+    }
+    let (name, file) = (database.display(), file.display());
+    output.line(format_args!("restored {name} from {file}: {}", words(&summary)))?;
+    if let Some(kept) = kept {
+        output.line(format_args!("the database before is kept: {kept}"))?;
+    }
+    Ok(Ending::Done)
+}
+
+/// The file of the database. A server's has no such commands, but tools of its own.
+fn check_embedded<'a>(settings: &'a Settings, tool: &str) -> Result<&'a Path, SettingsError> {
+    settings.database.url.file().ok_or_else(|| {
+        SettingsError::new(format!(
+            "`database.url` is that of a PostgreSQL server, whose own tools copy it: `{tool}`"
+        ))
+    })
+}
+
+/// What comes of work that leaves nothing behind when it is dropped, or `None` once somebody
+/// interrupts it.
+async fn unless_interrupted<T: Send>(
+    work: impl Future<Output = Result<T, BackupError>> + Send,
+) -> anyhow::Result<Option<Result<T, BackupError>>> {
+    let mut interrupts = Interrupts::listen().context("could not listen to interrupts")?;
+    tokio::select! {
+        result = work => Ok(Some(result)),
+        () = interrupts.asked() => Ok(None),
+    }
+}
+
+fn interrupted() -> Ending {
+    complain("interrupted: nothing was written");
+    Ending::Interrupted
+}
+
+fn words(summary: &Summary) -> String {
+    let Summary { shops, revision, bytes } = summary;
+    format!("{}, newest revision {revision}, {}", counted(*shops, "shop"), counted(*bytes, "byte"))
+}
+
+fn view(settings: &Settings, file: &Path, summary: &Summary) -> Value {
+    json!({
+        "database": settings.database.url.file().map(|file| file.display().to_string()),
+        "file": file.display().to_string(),
+        "shops": summary.shops,
+        "revision": summary.revision,
+        "bytes": summary.bytes,
+    })
 }
 
 fn tell(migrated: &Migrated, output: Output) -> std::io::Result<()> {

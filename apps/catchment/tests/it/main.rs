@@ -6,6 +6,7 @@
 )]
 
 mod app;
+mod backups;
 #[cfg(feature = "servers")]
 #[path = "../../../bootstrap/tests/service/built.rs"]
 mod built;
@@ -21,6 +22,7 @@ mod mistakes;
 mod no_servers;
 mod processes;
 mod repairs;
+mod secrets;
 #[cfg(feature = "servers")]
 mod services;
 mod settings;

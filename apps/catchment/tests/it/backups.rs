@@ -1,0 +1,212 @@
+//! Names and copies of an embedded database.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use serde_json::json;
+
+use crate::app::{Ran, TestApp, program};
+
+/// A campaign over so many shops that it takes a while, which has begun.
+fn running(app: &TestApp) -> Child {
+    app.run(&["shops", "generate", "--count", "30000"]).done();
+    let arguments = ["--json", "campaign", "start", "--all", "--kind", "rider_shortage"];
+    let mut command = app.command(&arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("\"status\":\"sending\""), "{line}");
+    child
+}
+
+/// The names in the folder.
+fn names(app: &TestApp) -> Vec<String> {
+    let entries = fs::read_dir(app.path("")).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[track_caller]
+fn refused(ran: &Ran, line: &str) {
+    let stderr = format!("catchment: {line}\n");
+    assert_eq!(ran, &Ran { code: Some(1), stdout: String::new(), stderr });
+}
+
+#[cfg(unix)]
+#[test]
+fn two_engines_on_one_file_by_a_hard_link_are_refused() {
+    let app = TestApp::empty();
+    let mut child = running(&app);
+    fs::hard_link(app.path("catchment.db"), app.path("link.db")).unwrap();
+    let start = ["--database", "sqlite://link.db", "campaign", "start", "--all", "--yes", "--kind"];
+    let ran = app.run(&[&start[..], &["bad_weather"]].concat());
+    let line = "could not open the database: `link.db` has another name (a hard link), and SQLite \
+                keeps a log beside each name; remove one of the names";
+    refused(&ran, line);
+    assert!(!app.path("link.db-wal").exists());
+    fs::remove_file(app.path("link.db")).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+/// Where the kernel lets nobody but root mount anything, there is nothing to refuse either.
+#[cfg(target_os = "linux")]
+#[test]
+fn two_engines_on_one_file_by_a_mount_of_the_single_file_are_refused() {
+    use std::process::Command;
+
+    let app = TestApp::with_shops();
+    fs::create_dir(app.path("mounted")).unwrap();
+    app.file("mounted/catchment.db", "");
+    let mounted = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--map-root-user", "sh", "-c", script, "sh"]);
+        command.arg(program()).current_dir(app.path("")).output()
+    };
+    let mount = "mount --bind catchment.db mounted/catchment.db";
+    if !mounted(mount).is_ok_and(|output| output.status.success()) {
+        return;
+    }
+    let url = "sqlite://mounted/catchment.db";
+    let ran = mounted(&format!("{mount} && exec \"$1\" --database {url} campaign list"));
+    let line = "could not open the database: `mounted/catchment.db` is mounted as a single file, \
+                so its log `mounted/catchment.db-wal` would lie elsewhere than the file itself; \
+                mount its folder";
+    refused(&Ran::from(ran.unwrap()), line);
+    assert_eq!(fs::read_dir(app.path("mounted")).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn two_engines_on_one_file_by_a_symbolic_link_are_one_database() {
+    let app = TestApp::empty();
+    let child = running(&app);
+    std::os::unix::fs::symlink(app.path("catchment.db"), app.path("link.db")).unwrap();
+    let start = ["--database", "sqlite://link.db", "campaign", "start", "--all", "--kind"];
+    let second = app.ask(&[&start[..], &["bad_weather"]].concat());
+    assert_eq!(second["status"], "settled");
+    assert_eq!(Ran::from(child.wait_with_output().unwrap()).code, Some(0));
+    app.run(&["audit"]).done();
+}
+
+#[test]
+fn a_copy_without_its_wal_is_refused_and_says_how_to_go_on() {
+    let app = TestApp::empty();
+    let mut child = running(&app);
+    fs::copy(app.path("catchment.db"), app.path("copy.db")).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let ran = app.run(&["--database", "sqlite://copy.db", "campaign", "list"]);
+    let line = "`copy.db` was copied without its log `-wal` while it was in use: what was stored \
+                last is missing; copy both files, or take it as it is with `catchment database \
+                restore FILE --incomplete`";
+    refused(&ran, &format!("could not open the database: {line}"));
+    let restored = ["--database", "sqlite://new.db", "database", "restore", "copy.db"];
+    refused(&app.run(&restored), &format!("could not restore the database: {line}"));
+    app.run(&[&restored[..], &["--incomplete"]].concat()).done();
+    app.run(&["--database", "sqlite://new.db", "campaign", "list"]).done();
+    // The killed one's own file has its log, and goes on.
+    assert_eq!(app.ask(&["campaign", "watch", "2"])["status"], "settled");
+}
+
+#[test]
+fn a_backup_beside_a_running_engine_holds_a_whole_campaign() {
+    let app = TestApp::empty();
+    let child = running(&app);
+    let backup = app.ask(&["database", "backup", "copy.db"]);
+    assert_eq!((&backup["shops"], &backup["revision"]), (&json!(30_000), &json!(2)));
+    assert_eq!((&backup["database"], &backup["file"]), (&json!("catchment.db"), &json!("copy.db")));
+    let campaign = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(campaign.code, Some(0));
+    let copy = ["--json", "--database", "sqlite://copy.db"];
+    let watched = app.run(&[&copy[..], &["campaign", "watch", "2"]].concat()).value();
+    assert_eq!(watched["outcomes"], json!({ "applied": 30_000 }));
+    app.run(&[&copy[..], &["audit"]].concat()).done();
+}
+
+#[test]
+fn a_backup_replaces_nothing_unless_that_is_said() {
+    let app = TestApp::with_shops();
+    app.file("copy.db", "a letter");
+    let attempt = "could not back up the database";
+    refused(
+        &app.run(&["database", "backup", "copy.db"]),
+        &format!("{attempt}: `copy.db` is there already; name another file, or say `--force`"),
+    );
+    assert_eq!(fs::read(app.path("copy.db")).unwrap(), b"a letter");
+    let ran = app.run(&["database", "backup", "copy.db", "--force"]);
+    let bytes = fs::metadata(app.path("copy.db")).unwrap().len();
+    assert_eq!(bytes % 8_192, 0);
+    assert!(ran.done().starts_with("wrote copy.db: 6 shops, newest revision 1, "), "{ran:?}");
+    for own in ["catchment.db", "./catchment.db", "catchment.db-wal", "catchment.db.lock"] {
+        let line = format!("{attempt}: `{own}` belongs to a database; name another file");
+        refused(&app.run(&["database", "backup", own, "--force"]), &line);
+    }
+    let before = app.state();
+    let missing = app.run(&["database", "backup", "nowhere/copy.db"]);
+    assert_eq!((missing.code, missing.stderr.lines().count()), (Some(1), 1), "{missing:?}");
+    assert_eq!(app.state(), before);
+}
+
+#[test]
+fn a_backup_that_is_killed_leaves_no_file_of_its_name() {
+    let app = TestApp::empty();
+    app.run(&["shops", "generate", "--count", "30000"]).done();
+    let mut command = app.command(&["database", "backup", "copy.db"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Killed as soon as something is written.
+    while !names(&app).iter().any(|name| name.ends_with(".partial")) {
+        assert!(child.try_wait().unwrap().is_none(), "{:?}", names(&app));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!app.path("copy.db").exists());
+    app.run(&["database", "backup", "copy.db"]).done();
+    app.run(&["--database", "sqlite://copy.db", "database", "check"]).done();
+    assert_eq!(app.run(&["shops", "export"]).done().lines().count(), 30_001);
+}
+
+#[test]
+fn a_restore_brings_back_what_was_and_keeps_what_is() {
+    let app = TestApp::with_shops();
+    let before = app.state();
+    app.run(&["database", "backup", "copy.db"]).done();
+    app.ask(&["campaign", "start", "--kind", "bad_weather", "--all"]);
+    let after = app.state();
+    assert_ne!(after, before);
+    let ran = app.run(&["database", "restore", "copy.db"]);
+    let lines: Vec<&str> = ran.done().lines().collect();
+    assert!(lines[0].starts_with("restored catchment.db from copy.db: 6 shops, "), "{ran:?}");
+    assert!(lines[1].starts_with("the database before is kept: "), "{ran:?}");
+    assert!(lines[1].ends_with("/catchment.db.before-restore"), "{ran:?}");
+    assert_eq!(app.state(), before);
+    fs::rename(app.path("catchment.db.before-restore"), app.path("old.db")).unwrap();
+    app.run(&["database", "restore", "old.db"]).done();
+    assert_eq!(app.state(), after);
+}
+
+#[test]
+fn a_restore_is_refused_while_an_engine_runs() {
+    let app = TestApp::with_shops();
+    app.run(&["database", "backup", "copy.db"]).done();
+    let child = running(&app);
+    let ran = app.run(&["database", "restore", "copy.db"]);
+    let line = "could not restore the database: `catchment.db` is in use by another process; \
+                stop it first";
+    refused(&ran, line);
+    assert_eq!(Ran::from(child.wait_with_output().unwrap()).code, Some(0));
+    assert_eq!(app.run(&["shops", "export"]).done().lines().count(), 30_007);
+}
+
+#[test]
+fn a_server_has_tools_of_its_own() {
+    let app = TestApp::empty();
+    for (command, tool) in [("backup", "pg_dump"), ("restore", "pg_restore")] {
+        let url = "postgres://me:hunter2@localhost/shops";
+        let ran = app.run(&["--database", url, "database", command, "copy.db"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(64), ""), "{ran:?}");
+        assert!(ran.stderr.contains(tool) && !ran.stderr.contains("hunter2"), "{ran:?}");
+    }
+}
