@@ -33,18 +33,19 @@ pub(crate) fn id_of(change: &Change, index: u32) -> RequestId {
 
 /// The campaign that asks for an activation, in its first attempt.
 pub(crate) fn loaded(activation: Change, is_ending_or_ended: bool) -> LoadedCampaign {
-    let Change::Activate { campaign, kind, limit, deadline, replaces } = activation else {
-        panic!("no activation: {activation:?}")
+    let name = activation.campaign().unwrap();
+    let terms = match activation {
+        Change::Activate { kind, limit, deadline, replaces, .. } => Some(CampaignTerms {
+            nonce: nonce(name.revision),
+            shops: MAX_SHOPS,
+            kind,
+            limit,
+            replaces,
+            attempt: Attempt::FIRST,
+            deadline,
+            is_ending_or_ended,
+        }),
+        _ => None,
     };
-    let terms = CampaignTerms {
-        nonce: nonce(campaign.revision),
-        shops: MAX_SHOPS,
-        kind,
-        limit,
-        replaces,
-        attempt: Attempt::FIRST,
-        deadline,
-        is_ending_or_ended,
-    };
-    LoadedCampaign { name: campaign, terms: Ok(terms) }
+    LoadedCampaign { name, terms: Ok(terms.unwrap()) }
 }
