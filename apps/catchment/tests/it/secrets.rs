@@ -49,7 +49,9 @@ fn ran(app: &TestApp, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
 fn a_url_shows_its_password_nowhere() {
     let app = TestApp::empty();
     for url in URLS {
-        for key in ["DATABASE__URL", "KAFKA__GROUP_ID"] {
+        // A word alone may be anything where no URL is expected.
+        let is_word = !url.contains([':', '=']);
+        for key in ["DATABASE__URL", "KAFKA__GROUP_ID"].iter().take(if is_word { 1 } else { 2 }) {
             let variable = format!("CATCHMENT__{key}");
             check(&ran(&app, &[(&variable, url)], &["config", "check"]), url);
         }
