@@ -2,6 +2,7 @@
 
 mod data;
 mod glimpse;
+mod looks;
 
 use catchment_domain::{Code, Invalid, Request, RequestId, ShopId};
 use serde::{Deserialize, Serialize};
@@ -94,7 +95,8 @@ pub(crate) fn parse(key: Option<&[u8]>, value: Option<&[u8]>) -> ParsedRequest {
         return record.refused(&Glimpse::default(), NULL_VALUE);
     };
     let Ok(text) = str::from_utf8(value) else {
-        return record.refused(&Glimpse::default(), "the value is not UTF-8");
+        let message = looks::like(value).unwrap_or("the value is not UTF-8".into());
+        return record.refused(&Glimpse::default(), message);
     };
     match serde_json::from_str(text) {
         Ok(Object(envelope)) => record.judged(envelope),
@@ -103,7 +105,10 @@ pub(crate) fn parse(key: Option<&[u8]>, value: Option<&[u8]>) -> ParsedRequest {
             if complete && glimpse.r#type().is_some_and(is_foreign) {
                 return record.foreign(&glimpse);
             }
-            record.refused(&glimpse, error)
+            match looks::like(value) {
+                Some(message) => record.refused(&glimpse, message),
+                None => record.refused(&glimpse, error),
+            }
         }
     }
 }

@@ -239,6 +239,39 @@ fn garbage_is_refused_with_a_short_message() {
 }
 
 #[test]
+fn a_value_that_is_no_json_object_is_told_what_it_looks_like() {
+    let request = envelope("radius.activate", ACTIVATE, "");
+    let behind = |beginning: &[u8]| [beginning, request.as_bytes()].concat();
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        let mark = std::iter::once(0xfeff);
+        mark.chain(request.encode_utf16()).flat_map(bytes).collect()
+    };
+    let twice = serde_json::to_vec(&request).unwrap();
+    for (value, part) in [
+        (behind(b"\xef\xbb\xbf"), "a byte order mark"),
+        (behind(&[0, 0, 0, 0, 7]), "schema registry"),
+        (behind(&[0, 0, 0, 0, 7]), "id 7)"),
+        (behind(&[0, 0xff, 0xff, 0xff, 0xff]), "id 4294967295)"),
+        (twice, "serialized twice"),
+        (br#""eyJpZCI6IjcifQ==""#.to_vec(), "base64"),
+        (utf16(u16::to_le_bytes), "UTF-16"),
+        (utf16(u16::to_be_bytes), "UTF-16"),
+        (behind(b"\x1f\x8b\x08"), "gzip"),
+        (behind(b"\xac\xed\x00\x05t"), "Java"),
+        (Vec::new(), "empty"),
+        (b"\"a text\"".to_vec(), "expected an object"),
+        (b"\0\0".to_vec(), "expected value"),
+    ] {
+        let parsed = parse(Some(b"shop-1"), Some(&value));
+        let id = parsed.id;
+        let invalid = invalid(parsed);
+        assert_eq!((invalid.code, invalid.shop), (Code::Unreadable, "shop-1".parse().ok()));
+        assert!(invalid.message.contains(part), "{part}: {}", invalid.message);
+        assert_eq!(id, parse(Some(b"shop-1"), Some(&value)).id);
+    }
+}
+
+#[test]
 fn a_megabyte_of_what_nobody_asked_for_is_ignored() {
     let more = format!(r#","note":"{}""#, "x".repeat(1 << 20));
     assert_eq!(change("radius.activate", ACTIVATE, &more), change("radius.activate", ACTIVATE, ""));
