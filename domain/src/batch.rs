@@ -189,10 +189,11 @@ pub fn judge_batch(
         let shop = seat.and_then(|seat| shops.get_mut(seat as usize));
         let name = request.change.campaign();
         let campaign = campaigns.iter().find(|known| Some(known.name) == name);
+        let right = lanes.lane_of(&request.shop);
         let outcome = if name.is_none() && Ticket::read(request.id).is_some() {
             Outcome::rejected(Code::ReservedId, None)
-        } else if lanes.lane_of(&request.shop) != batch.lane {
-            Outcome::rejected(Code::WrongLane, None)
+        } else if right != batch.lane {
+            Outcome::rejected(Code::WrongLane, Some(wrong_lane(batch.lane, right)))
         } else if name.is_some() && campaign.is_none() {
             Outcome::rejected(Code::UnknownCampaign, None)
         } else if let Some(LoadedShop { state: Some(state), changed }) = shop {
@@ -207,6 +208,11 @@ pub fn judge_batch(
         outcomes.push(outcome);
     }
     outcomes
+}
+
+/// Names both lanes, as clients know them.
+fn wrong_lane(Lane(found): Lane, Lane(right): Lane) -> Box<str> {
+    format!("the request is in partition {found}, and murmur2 of its key chooses {right}").into()
 }
 
 /// What became of the requests of one batch, kept so that their replies can be sent again.

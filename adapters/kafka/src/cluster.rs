@@ -22,6 +22,7 @@ use crate::caller::Caller;
 use crate::counts::{Counters, KafkaCounts};
 use crate::identity::identity;
 use crate::lookout::KafkaLookout;
+use crate::now_and_then::NowAndThen;
 use crate::reply_channel::{DeadLetters, KafkaReplyChannel, Routes};
 use crate::reply_log::KafkaReplyLog;
 use crate::request_channel::KafkaRequestChannel;
@@ -196,6 +197,7 @@ impl KafkaCluster {
             allowed: self.allowed(),
             originals: Arc::clone(&originals),
             counters: Arc::clone(&self.counters),
+            warnings: NowAndThen::default(),
         };
         let entry = move |incoming: &Incoming<'_>| intake.entry(incoming);
         let (reader, events) = Reader::group(&self.settings.client, topic, entry)?;

@@ -32,6 +32,12 @@ counts! {
     foreign_requests,
     /// Requests that asked for no reply.
     unaddressed_requests,
+    /// Requests of which a header by which a reply is asked for stands twice: the last counted.
+    repeated_reply_headers,
+    /// Requests that asked for no reply, although they have a header that looks as if.
+    unknown_reply_headers,
+    /// Requests that were rejected, because they are in another partition than their key chooses.
+    wrong_partitions,
     /// Replies without a correlation id, because the request had none.
     uncorrelated_replies,
     /// Replies whose partition was chosen by key, because that of the request cannot be used.
@@ -61,6 +67,10 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn count(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
     }
 }

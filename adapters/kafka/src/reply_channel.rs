@@ -19,7 +19,7 @@ use crate::error::channel_error;
 use crate::now_and_then::NowAndThen;
 use crate::wire;
 pub(crate) use dead_letters::DeadLetters;
-use outbox::Outbox;
+use outbox::{Kind, LeftOut, Outbox};
 pub(crate) use routes::Routes;
 use routes::{Route, Undeliverable};
 
@@ -36,6 +36,7 @@ pub struct KafkaReplyChannel {
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
     warnings: NowAndThen,
+    misplaced: NowAndThen,
 }
 
 /// Why a request is sent to the dead-letter topic.
@@ -52,8 +53,8 @@ impl KafkaReplyChannel {
         clock: Arc<dyn Clock>,
         counters: Arc<Counters>,
     ) -> Self {
-        let warnings = NowAndThen::default();
-        Self { sender, routes, dead_letters, type_id, clock, counters, warnings }
+        let (warnings, misplaced) = (NowAndThen::default(), NowAndThen::default());
+        Self { sender, routes, dead_letters, type_id, clock, counters, warnings, misplaced }
     }
 
     /// Puts what one outcome needs into the outbox: a reply, a dead letter, both or nothing.
@@ -67,6 +68,9 @@ impl KafkaReplyChannel {
             self.counters.undeliverable_replies.count();
             return Ok(());
         };
+        if reply.outcome.code == Some(Code::WrongLane) {
+            self.note_wrong_partition(&address, reply);
+        }
         let route = match &address.destination {
             Destination::To(reply_to) => self.route(outbox, reply_to).await?,
             Destination::Illegal => Err(self.routes.refuse(Undeliverable::Illegal)),
@@ -87,6 +91,22 @@ impl KafkaReplyChannel {
             outbox.put_reply(reply, &address.named_type, way, origin, original.as_deref());
         }
         Ok(())
+    }
+
+    /// Counts a request in a wrong partition, and says now and then where its replies go: a
+    /// record does not name its client.
+    fn note_wrong_partition(&self, address: &Address<'_>, reply: &Reply) {
+        self.counters.wrong_partitions.count();
+        if self.misplaced.is_time() {
+            let request = reply.id.0;
+            let offset = address.origin.map(|origin| origin.offset);
+            let reply_topic = match &address.destination {
+                Destination::To(reply_to) => Some(reply_to.topic()),
+                Destination::Nowhere | Destination::Illegal | Destination::Oversized => None,
+            };
+            let why = reply.outcome.message();
+            tracing::warn!(%request, offset, reply_topic, why, "a client has another partitioner");
+        }
     }
 
     async fn route(
@@ -111,11 +131,11 @@ impl KafkaReplyChannel {
         let original = self.original(origin).await?;
         let (Origin { partition, offset }, code) = (origin, reason.code);
         if let Some(original) = &original {
-            self.counters.dead_letters.count();
             if self.warnings.is_time() {
                 tracing::warn!(partition, offset, code, "a request goes to the dead-letter topic");
             }
-            outbox.put_letter(self.dead_letters.letter(original, reason.code, &reason.message));
+            let letter = self.dead_letters.letter(original, reason.code, &reason.message);
+            outbox.put_letter(letter, origin);
         } else {
             self.counters.lost_dead_letters.count();
             tracing::error!(partition, offset, code, "a request to be dead-lettered is gone");
@@ -138,7 +158,7 @@ impl KafkaReplyChannel {
             }
             match sent {
                 Ok(()) => {
-                    outbox.clear();
+                    self.counters.dead_letters.add(outbox.clear());
                     return Ok(());
                 }
                 Err(error) => self.overcome(outbox, error).await?,
@@ -157,7 +177,7 @@ impl KafkaReplyChannel {
             }
             count += 1;
         }
-        outbox.clear_first(count);
+        self.counters.dead_letters.add(outbox.clear_first(count));
         sent
     }
 
@@ -185,9 +205,22 @@ impl KafkaReplyChannel {
 
     fn leave_out(&self, outbox: &mut Outbox<'_>, index: usize) {
         let bytes = outbox.messages.get(index).map(Message::size);
-        self.counters.oversized_replies.count();
-        tracing::error!(bytes, "a message is larger than Kafka takes: left out");
-        outbox.leave_out(index);
+        match outbox.leave_out(index) {
+            None | Some(LeftOut::Value(Kind::Letter(_))) => {}
+            Some(LeftOut::Value(Kind::Reply(_))) => {
+                self.counters.oversized_replies.count();
+                tracing::error!(bytes, "a reply is larger than Kafka takes: its value is left out");
+            }
+            Some(LeftOut::Message(Kind::Reply(_))) => {
+                tracing::error!(bytes, "a reply without its value is larger than Kafka takes");
+            }
+            Some(LeftOut::Message(Kind::Letter(origin))) => {
+                let Origin { partition, offset } = origin;
+                self.counters.lost_dead_letters.count();
+                let what = "a dead letter is larger than Kafka takes: it is lost";
+                tracing::error!(partition, offset, bytes, "{what}");
+            }
+        }
     }
 
     /// Gives up what was to be sent to a topic that takes nothing. Says whether it may.
@@ -204,9 +237,11 @@ impl KafkaReplyChannel {
         let Some(why) = self.routes.give_up(&mut outbox.topics, topic, refusal) else {
             return Ok(false);
         };
-        for origin in outbox.take_out(topic) {
+        for kind in outbox.take_out(topic) {
             let why = Reason::of(&self.routes.refuse(why.clone()));
-            self.put_dead_letter(outbox, origin, Some(why)).await?;
+            if let Kind::Reply(origin) = kind {
+                self.put_dead_letter(outbox, origin, Some(why)).await?;
+            }
         }
         Ok(true)
     }

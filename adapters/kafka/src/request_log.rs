@@ -7,12 +7,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use catchment_domain::ports::{LogError, RequestLog, Stretch};
 use catchment_domain::{Lane, LogIdentity, Position, RequestId, RequestRecord};
+use catchment_request_reply::profile::Oddity;
 use catchment_request_reply::{Incoming, Reader, Record};
 
 use crate::address::{self, Destination, Origin};
 use crate::allowed::AllowedTopics;
 use crate::counts::Counters;
 use crate::error::{log_error, offset, position};
+use crate::now_and_then::NowAndThen;
 use crate::originals::Originals;
 use crate::wire::{self, Refusal};
 use hints::Hints;
@@ -147,6 +149,7 @@ pub(crate) struct Intake {
     pub(crate) allowed: AllowedTopics,
     pub(crate) originals: Arc<Originals>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) warnings: NowAndThen,
 }
 
 impl Intake {
@@ -160,6 +163,9 @@ impl Intake {
                 return Entry::Foreign(parsed.id);
             }
         };
+        if let Some(oddity) = Oddity::of(&incoming.headers) {
+            self.note(oddity, incoming);
+        }
         let destination = Destination::read(incoming.headers.iter().copied());
         if request.is_err() || !self.may_be_answered(&destination) {
             self.originals.keep(incoming);
@@ -173,11 +179,74 @@ impl Intake {
         })
     }
 
+    /// Counts what is odd about reply headers; the request is dealt with all the same.
+    fn note(&self, oddity: Oddity<'_>, incoming: &Incoming<'_>) {
+        match oddity {
+            Oddity::Repeated(_) => self.counters.repeated_reply_headers.count(),
+            Oddity::Unanswerable(_) => self.counters.unknown_reply_headers.count(),
+        }
+        if self.warnings.is_time() {
+            let (partition, offset) = (incoming.partition, incoming.offset);
+            tracing::warn!(partition, offset, "a request has odd reply headers: {oddity}");
+        }
+    }
+
     fn may_be_answered(&self, destination: &Destination<'_>) -> bool {
         match destination {
             Destination::To(reply_to) => self.allowed.has(reply_to.topic()),
             Destination::Nowhere => true,
             Destination::Illegal | Destination::Oversized => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catchment_request_reply::Timestamp;
+
+    use super::*;
+    use crate::address::Address;
+    use crate::counts::KafkaCounts;
+
+    /// Reads a request with these headers; says what was counted, and where its reply goes.
+    fn read(names: &[(&'static str, &'static str)]) -> (KafkaCounts, Option<String>) {
+        let headers = names.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
+        let allowed = AllowedTopics::new("requests", "replies", &[]);
+        let intake = Intake { allowed, ..Intake::default() };
+        let entry = intake.entry(&Incoming {
+            topic: "requests",
+            partition: 0,
+            offset: 0,
+            timestamp: Timestamp::Missing,
+            key: Some(b"k"),
+            value: Some(b"{}"),
+            headers,
+        });
+        let Entry::Request(record) = entry else { panic!("it is nobody else's") };
+        let topic = match Address::decode(&record.return_address.0).unwrap().destination {
+            Destination::To(reply_to) => Some(reply_to.topic().to_owned()),
+            Destination::Nowhere | Destination::Illegal | Destination::Oversized => None,
+        };
+        (intake.counters.read(), topic)
+    }
+
+    #[test]
+    fn the_same_reply_header_twice_is_counted_and_the_last_counts() {
+        let twice = [
+            ("kafka_replyTopic", "requests.reply"),
+            ("kafka_correlationId", "1"),
+            ("kafka_replyTopic", "replies"),
+        ];
+        let expected = KafkaCounts { repeated_reply_headers: 1, ..KafkaCounts::default() };
+        assert_eq!(read(&twice), (expected, Some("replies".to_owned())));
+        assert_eq!(read(&twice[1..]), (KafkaCounts::default(), Some("replies".to_owned())));
+    }
+
+    #[test]
+    fn reply_headers_of_ones_own_are_counted_and_not_answered() {
+        let expected = KafkaCounts { unknown_reply_headers: 1, ..KafkaCounts::default() };
+        assert_eq!(read(&[("reply-to", "replies"), ("correlation-id", "1")]), (expected, None));
+        assert_eq!(read(&[("kafka_correlationId", "1")]), (expected, None));
+        assert_eq!(read(&[("traceparent", "1")]), (KafkaCounts::default(), None));
     }
 }

@@ -66,7 +66,7 @@ async fn call(requester: &Requester, number: u32) -> String {
     request.value = Some(value.to_string().into_bytes());
     match requester.call(request, Instant::now() + PATIENCE).await {
         Ok(reply) => match serde_json::from_slice::<Value>(reply.value()) {
-            Ok(value) if value["id"] == id => value["status"].as_str().unwrap_or("none").to_owned(),
+            Ok(value) if text(&value, "id") == id => text(&value, "status").to_owned(),
             Ok(_) => "another's reply".to_owned(),
             Err(_) => "unreadable".to_owned(),
         },
@@ -74,4 +74,9 @@ async fn call(requester: &Requester, number: u32) -> String {
         Err(CallError::Failed { .. }) => "another's failure".to_owned(),
         Err(error) => error.to_string(),
     }
+}
+
+/// The text of a field, empty where there is none.
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
 }

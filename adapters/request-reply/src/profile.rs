@@ -16,6 +16,7 @@
 mod compact;
 mod dead_letter;
 mod failure;
+mod oddity;
 mod partition;
 mod reply;
 mod reply_to;
@@ -23,9 +24,10 @@ mod request;
 
 pub use dead_letter::{DeadLetter, Origin, TimestampKind};
 pub use failure::Failure;
+pub use oddity::Oddity;
 pub use partition::ReplyPartition;
 pub use reply::{Answer, ReadReply};
-pub use reply_to::{IllegalTopic, ReplyBody, ReplyTo};
+pub use reply_to::{IllegalTopic, ReplyDetails, ReplyTo};
 pub use request::{CorrelationForm, PartitionForm, RequestHeaders, RequestStyle};
 
 /// A header: its name, and its value where it has one.

@@ -122,8 +122,13 @@ impl Database {
         if name.is_none() && Ticket::read(request.id).is_some() {
             return Outcome::rejected(Code::ReservedId, None);
         }
-        if LANES.lane_of(&request.shop) != LANE {
-            return Outcome::rejected(Code::WrongLane, None);
+        let right = LANES.lane_of(&request.shop);
+        if right != LANE {
+            let (found, right) = (LANE.0, right.0);
+            let message = format!(
+                "the request is in partition {found}, and murmur2 of its key chooses {right}"
+            );
+            return Outcome::rejected(Code::WrongLane, Some(message.into()));
         }
         let campaigns = stored_campaigns();
         let campaign = campaigns.iter().find(|stored| Some(stored.name) == name);

@@ -1,7 +1,7 @@
 //! What one call sends: replies and dead letters, in the order of the requests.
 
 use catchment_domain::{Code, Reply};
-use catchment_request_reply::profile::{Failure, ReplyBody, ReplyTo};
+use catchment_request_reply::profile::{Failure, ReplyDetails, ReplyTo};
 use catchment_request_reply::{Header, Message, OwnedRecord};
 
 use super::routes::{KnownTopics, Route};
@@ -14,11 +14,29 @@ const STATUS: &str = "catchment-status";
 /// The code of an outcome that is not plain success.
 const ERROR_CODE: &str = "catchment-error-code";
 
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A reply, and the request to dead-letter should it be refused, unless that is done.
+    Reply(Option<Origin>),
+    /// The dead letter of this request.
+    Letter(Origin),
+}
+
+/// What was left out, because Kafka does not take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeftOut {
+    /// The value of a message, which is still to be sent.
+    Value(Kind),
+    /// The message.
+    Message(Kind),
+}
+
 /// Messages that are to be sent together.
 pub(crate) struct Outbox<'a> {
     pub(crate) messages: Vec<Message>,
-    /// For each message the request to dead-letter should it be refused, unless that is done.
-    origins: Vec<Option<Origin>>,
+    // INVARIANT: one for each message.
+    kinds: Vec<Kind>,
     pub(crate) topics: KnownTopics,
     replied_at: &'a str,
     type_id: Option<&'a str>,
@@ -34,7 +52,7 @@ impl<'a> Outbox<'a> {
         let messages = Vec::with_capacity(capacity);
         Self {
             messages,
-            origins: Vec::with_capacity(capacity),
+            kinds: Vec::with_capacity(capacity),
             topics: KnownTopics::new(),
             replied_at,
             type_id,
@@ -43,15 +61,15 @@ impl<'a> Outbox<'a> {
         }
     }
 
-    /// Puts a dead letter in.
-    pub(crate) fn put_letter(&mut self, letter: Message) {
-        self.put(letter, None);
+    /// Puts the dead letter of a request in.
+    pub(crate) fn put_letter(&mut self, letter: Message, origin: Origin) {
+        self.put(letter, Kind::Letter(origin));
     }
 
-    fn put(&mut self, message: Message, origin: Option<Origin>) {
+    fn put(&mut self, message: Message, kind: Kind) {
         self.bytes += message.size();
         self.messages.push(message);
-        self.origins.push(origin);
+        self.kinds.push(kind);
     }
 
     /// Whether it is time to send what is in it.
@@ -59,27 +77,26 @@ impl<'a> Outbox<'a> {
         FULL <= self.bytes
     }
 
-    /// Takes out what was sent.
-    pub(crate) fn clear(&mut self) {
-        self.messages.clear();
-        self.origins.clear();
+    /// Takes out what was sent; returns how many dead letters were in it.
+    pub(crate) fn clear(&mut self) -> u64 {
         self.bytes = 0;
+        self.clear_first(self.messages.len())
     }
 
-    /// Takes out the first messages, which were sent.
-    pub(crate) fn clear_first(&mut self, count: usize) {
+    /// Takes out the first messages, which were sent; returns how many dead letters were in them.
+    pub(crate) fn clear_first(&mut self, count: usize) -> u64 {
         self.messages.drain(..count.min(self.messages.len()));
-        self.origins.drain(..count.min(self.origins.len()));
+        let kinds = self.kinds.drain(..count.min(self.kinds.len()));
+        kinds.map(|kind| u64::from(matches!(kind, Kind::Letter(_)))).sum()
     }
 
-    /// Takes out what was to be sent to a topic: for each message the request that is to be
-    /// dead-lettered in its place.
-    pub(crate) fn take_out(&mut self, topic: &str) -> Vec<Option<Origin>> {
+    /// Takes out what was to be sent to a topic.
+    pub(crate) fn take_out(&mut self, topic: &str) -> Vec<Kind> {
         let all =
-            std::mem::take(&mut self.messages).into_iter().zip(std::mem::take(&mut self.origins));
+            std::mem::take(&mut self.messages).into_iter().zip(std::mem::take(&mut self.kinds));
         let (out, kept): (Vec<_>, Vec<_>) = all.partition(|(message, _)| *message.topic == *topic);
-        (self.messages, self.origins) = kept.into_iter().unzip();
-        out.into_iter().map(|(_, origin)| origin).collect()
+        (self.messages, self.kinds) = kept.into_iter().unzip();
+        out.into_iter().map(|(_, kind)| kind).collect()
     }
 
     /// Puts a reply in, under the request's key: where the original was not looked up, the
@@ -95,9 +112,8 @@ impl<'a> Outbox<'a> {
         self.json.clear();
         wire::write_reply(reply, named_type, self.replied_at, &mut self.json);
         let failure = failure(reply).filter(|_| reply_to.reports_failures());
-        let body =
-            ReplyBody { value: &self.json, failure: failure.as_deref(), type_id: self.type_id };
-        let mut headers: Vec<Header> = reply_to.headers(&body).map(owned).collect();
+        let details = ReplyDetails { failure: failure.as_deref(), type_id: self.type_id };
+        let mut headers: Vec<Header> = reply_to.headers(&details).map(owned).collect();
         headers.push(Header::new(STATUS, reply.outcome.status.as_str()));
         headers.extend(reply.outcome.code.map(|code| Header::new(ERROR_CODE, code.as_str())));
         let shop = || Some(reply.shop.as_ref()?.as_str().as_bytes().to_vec());
@@ -105,20 +121,21 @@ impl<'a> Outbox<'a> {
             topic: route.topic,
             partition: route.partition,
             key: original.map_or_else(shop, |original| original.key.clone()),
-            value: reply_to.value(&body).map(<[u8]>::to_vec),
+            value: Some(self.json.clone()),
             headers,
         };
-        self.put(message, origin);
+        self.put(message, Kind::Reply(origin));
     }
 
     /// Leaves out the value of a message that is too large, so that a dead letter still says
     /// where the original stands; where that is not enough, the message.
-    pub(crate) fn leave_out(&mut self, index: usize) {
-        let Some(message) = self.messages.get_mut(index) else { return };
-        if message.value.take().is_none() {
-            self.messages.remove(index);
-            self.origins.remove(index);
+    pub(crate) fn leave_out(&mut self, index: usize) -> Option<LeftOut> {
+        let message = self.messages.get_mut(index)?;
+        if message.value.take().is_some() {
+            return self.kinds.get(index).copied().map(LeftOut::Value);
         }
+        self.messages.remove(index);
+        Some(LeftOut::Message(self.kinds.remove(index)))
     }
 }
 

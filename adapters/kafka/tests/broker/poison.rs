@@ -172,6 +172,29 @@ async fn a_letter_that_is_too_large_goes_without_its_value() {
     assert_eq!(world.records(topic, 0, 1).await.len(), 1);
 }
 
+/// Nobody could be told more than where it stands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
+async fn a_megabyte_of_headers_with_a_broken_value_is_counted_as_lost() {
+    let world = World::new().await;
+    let topic = &world.settings.replies_topic;
+    let headers = |length| {
+        let large = Header::new("x-large", vec![b'x'; length]);
+        [asking(topic, 1), vec![large]].concat()
+    };
+    let mut length = 1_000_000;
+    // As much as the client takes.
+    while world.try_inject(LANE, b"k", b"{", headers(length)).await.is_err() {
+        length -= 16;
+    }
+    let records = requests(&world, LANE, 1).await;
+    world.replies.send(judged(LANE, records)).await.unwrap();
+    assert_eq!(world.records(topic, 0, 1).await.len(), 1);
+    assert_eq!(world.count(&world.dead_letters()).await, 0);
+    let expected = KafkaCounts { lost_dead_letters: 1, ..KafkaCounts::default() };
+    assert_eq!(world.cluster.counts(), expected);
+}
+
 /// As after a restart: what is no longer kept is fetched, and what is gone cannot be.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]

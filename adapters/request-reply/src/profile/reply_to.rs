@@ -39,11 +39,12 @@ pub struct ReplyTo<'a> {
 #[error("the reply topic is no name that a topic can have")]
 pub struct IllegalTopic;
 
-/// What a reply says, before its peer's profile gives it a shape.
+/// What a reply says beside its value, before its peer's profile gives it a shape.
+///
+/// Every reply has a value, a failure too: a client of another kind may send its partition as
+/// NestJS does, and knows no header for failures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReplyBody<'a> {
-    /// The reply's value.
-    pub value: &'a [u8],
+pub struct ReplyDetails<'a> {
     /// What failed, as a JSON object: see [`Failure`](super::Failure).
     /// Needed only where [`ReplyTo::reports_failures`].
     pub failure: Option<&'a str>,
@@ -121,7 +122,7 @@ impl<'a> ReplyTo<'a> {
     /// The headers of a reply, each name once. The request's reply topic is never among them.
     pub fn headers<'h>(
         &self,
-        body: &ReplyBody<'h>,
+        details: &ReplyDetails<'h>,
     ) -> impl Iterator<Item = OwnHeader<'h>> + use<'h, 'a>
     where
         'a: 'h,
@@ -129,22 +130,17 @@ impl<'a> ReplyTo<'a> {
         let correlation_id =
             self.correlation_id.map(|id| (self.profile.correlation_id(), Some(id)));
         let shape: [Option<OwnHeader<'h>>; 2] = match self.profile {
-            Profile::Spring => [body.type_id.map(|class| (TYPE_ID, Some(class.as_bytes()))), None],
+            Profile::Spring => {
+                [details.type_id.map(|class| (TYPE_ID, Some(class.as_bytes()))), None]
+            }
             Profile::Nest => [
-                body.failure.map(|failure| (nest::FAILURE, Some(not_empty(failure)))),
+                details.failure.map(|failure| (nest::FAILURE, Some(not_empty(failure)))),
                 // Without it a client that waits for the last reply waits for ever.
                 Some((nest::IS_DISPOSED, Some(&[0]))),
             ],
             Profile::SmallRye => [None, None],
         };
         correlation_id.into_iter().chain(shape.into_iter().flatten()).chain(self.trace.headers())
-    }
-
-    /// The value of a reply: none beside a failure that stands in a header.
-    #[must_use]
-    pub fn value<'v>(&self, body: &ReplyBody<'v>) -> Option<&'v [u8]> {
-        let in_header = self.reports_failures() && body.failure.is_some();
-        (!in_header).then_some(body.value)
     }
 }
 

@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{AllowedTopics, Failure, Reply};
-use crate::profile::{DeadLetter, Origin, ReplyBody, ReplyTo, TimestampKind};
+use crate::profile::{DeadLetter, Oddity, Origin, ReplyDetails, ReplyTo, TimestampKind};
 use crate::record::{Header, Incoming, Message, OwnedRecord, Timestamp};
 
 /// A request as it arrived.
 pub(super) struct Arrived<R> {
     pub(super) key: Option<Vec<u8>>,
     pub(super) address: Address,
+    /// What is odd about its reply headers.
+    pub(super) oddity: Option<String>,
     pub(super) request: Result<R, Failure>,
 }
 
@@ -41,7 +43,8 @@ impl<R> Arrived<R> {
             Ok(Some(reply_to)) => Address::There(reply_to.encoded().collect()),
             Err(_) => Address::Illegal,
         };
-        Self { key: record.key.map(<[u8]>::to_vec), address, request }
+        let oddity = Oddity::of(&record.headers).map(|oddity| oddity.to_string());
+        Self { key: record.key.map(<[u8]>::to_vec), address, oddity, request }
     }
 
     pub(super) fn destination(&self, allowed: &AllowedTopics) -> Destination<'_> {
@@ -63,22 +66,19 @@ pub(super) fn reply(
     key: Option<&Vec<u8>>,
     outcome: &Result<Reply, Failure>,
 ) -> Message {
-    let json = outcome.as_ref().err().map(Failure::to_json);
-    let body = match (outcome, &json) {
-        (Ok(Reply { value, type_id }), _) => {
-            ReplyBody { value, failure: None, type_id: type_id.as_deref() }
-        }
-        (Err(_), json) => {
-            let failure = json.as_deref().unwrap_or_default();
-            ReplyBody { value: failure.as_bytes(), failure: Some(failure), type_id: None }
-        }
+    let failure = outcome.as_ref().err().map(Failure::to_json);
+    let type_id = outcome.as_ref().ok().and_then(|reply| reply.type_id.as_deref());
+    let details = ReplyDetails { failure: failure.as_deref(), type_id };
+    let headers = reply_to.headers(&details);
+    let value = match outcome {
+        Ok(Reply { value, .. }) => value.clone(),
+        Err(_) => failure.clone().unwrap_or_default().into_bytes(),
     };
-    let headers = reply_to.headers(&body);
     Message {
         topic: reply_to.topic().into(),
         partition,
         key: key.cloned(),
-        value: reply_to.value(&body).map(<[u8]>::to_vec),
+        value: Some(value),
         headers: headers
             .map(|(name, value)| Header {
                 name: Cow::Borrowed(name),

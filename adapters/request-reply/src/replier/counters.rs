@@ -22,8 +22,12 @@ pub struct ReplierCounters {
     pub refused: u64,
     /// Ask for a partition that the reply topic does not have: their key chose another.
     pub misdirected: u64,
+    /// Have a reply header twice, or wait for a reply by a header that no kind of peer uses.
+    pub odd: u64,
     /// Went to the dead-letter topic.
     pub dead_lettered: u64,
+    /// Should have gone there, and could not.
+    pub lost: u64,
 }
 
 #[derive(Debug, Default)]
@@ -34,7 +38,9 @@ pub(super) struct Counts {
     pub(super) unanswered: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) misdirected: AtomicU64,
+    pub(super) odd: AtomicU64,
     pub(super) dead_lettered: AtomicU64,
+    pub(super) lost: AtomicU64,
     complained: Mutex<Option<Instant>>,
 }
 
@@ -48,7 +54,9 @@ impl Counts {
             unanswered: value(&self.unanswered),
             refused: value(&self.refused),
             misdirected: value(&self.misdirected),
+            odd: value(&self.odd),
             dead_lettered: value(&self.dead_lettered),
+            lost: value(&self.lost),
         }
     }
 
@@ -65,7 +73,11 @@ impl Counts {
 }
 
 pub(super) fn one_more(count: &AtomicU64) {
-    count.fetch_add(1, Ordering::Relaxed);
+    some_more(count, 1);
+}
+
+pub(super) fn some_more(count: &AtomicU64, more: usize) {
+    count.fetch_add(u64::try_from(more).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::answer::{Arrived, Destination, dead_letter, reply};
-use super::counters::{Counts, one_more};
+use super::counters::{Counts, one_more, some_more};
 use super::lanes::Parsed;
-use super::outgoing::{Outgoing, Smaller};
+use super::outgoing::{Outgoing, Smaller, Source};
 use super::{Failure, Handler, ReplierSettings, Reply};
 use crate::error::{ReadError, Refusal, SendError};
 use crate::profile::DeadLetter;
@@ -149,6 +149,7 @@ impl<H: Handler> Lane<H> {
         outgoing: &mut Outgoing,
     ) -> Result<(), ReadError> {
         let arrived: &Arrived<_> = &record.message;
+        self.note_oddity(arrived, record.offset);
         let reason = match arrived.destination(&self.settings.allowed) {
             Destination::Refused(why) => Some(self.refused(why)),
             Destination::Nowhere => {
@@ -164,7 +165,7 @@ impl<H: Handler> Lane<H> {
                         one_more(&self.counts.misdirected);
                     }
                     let reply = reply(&reply_to, chosen, arrived.key.as_ref(), outcome);
-                    outgoing.push(record.offset, reply);
+                    outgoing.push_reply(record.offset, reply);
                     one_more(self.counted(outcome));
                     None
                 }
@@ -179,6 +180,15 @@ impl<H: Handler> Lane<H> {
             self.dead_letter(partition, record.offset, reason, outgoing).await?;
         }
         Ok(())
+    }
+
+    /// Counts what is odd about reply headers; the request is dealt with all the same.
+    fn note_oddity(&self, arrived: &Arrived<H::Request>, offset: i64) {
+        let Some(oddity) = &arrived.oddity else { return };
+        one_more(&self.counts.odd);
+        if self.counts.may_complain() {
+            warn!(kafka.topic = self.reader.topic(), kafka.offset = offset, "{oddity}");
+        }
     }
 
     fn counted(&self, outcome: &Outcome) -> &AtomicU64 {
@@ -226,17 +236,25 @@ impl<H: Handler> Lane<H> {
             }
         };
         if let Some(original) = original {
-            one_more(&self.counts.dead_lettered);
-            outgoing.push(offset, dead_letter(&original, &topic, &self.group, reason));
-        } else if self.counts.may_complain() {
-            warn!(
-                kafka.topic = &*topic,
-                kafka.partition = partition,
-                kafka.offset = offset,
-                "no dead letter could be written"
-            );
+            outgoing.push_letter(offset, dead_letter(&original, &topic, &self.group, reason));
+        } else {
+            self.lose_letter(partition, offset);
         }
         Ok(())
+    }
+
+    /// Counts a request whose dead letter cannot be written.
+    fn lose_letter(&self, partition: i32, offset: i64) {
+        one_more(&self.counts.lost);
+        if self.counts.may_complain() {
+            let topic = self.reader.topic();
+            warn!(
+                kafka.topic = topic,
+                kafka.partition = partition,
+                kafka.offset = offset,
+                "no dead letter of a request could be written"
+            );
+        }
     }
 
     /// Returns once all are acknowledged, or refused for good: until then the position does not
@@ -246,14 +264,22 @@ impl<H: Handler> Lane<H> {
         let mut pause = PAUSES.0;
         while let Some(mut piece) = waiting.pop_front() {
             match self.sender.send(&piece.messages).await {
-                Ok(()) => pause = PAUSES.0,
+                Ok(()) => {
+                    some_more(&self.counts.dead_lettered, piece.letters());
+                    pause = PAUSES.0;
+                }
                 Err(SendError::TooLarge { index, bytes, limit }) => {
-                    warn!(bytes, limit, "a message is too large: it is sent without its value");
-                    piece.shorten(index);
+                    match piece.cut(index) {
+                        None => {
+                            warn!(bytes, limit, "a message is too large: its value is left out")
+                        }
+                        Some(source) => self.give_up(partition, source, "it is too large"),
+                    }
                     waiting.push_front(piece);
                 }
                 Err(SendError::Refused { topic, refusal: Refusal::TooLarge, cause }) => {
-                    self.make_smaller(piece, &topic, &cause, &mut waiting);
+                    let smaller = piece.smaller();
+                    self.put_smaller(partition, smaller, (&topic, &cause), &mut waiting);
                 }
                 Err(SendError::Refused { topic, refusal, cause }) => {
                     let letters = self.redirect(partition, &mut piece, &topic, refusal).await?;
@@ -273,14 +299,14 @@ impl<H: Handler> Lane<H> {
     }
 
     /// A topic takes smaller messages only than this client knows.
-    fn make_smaller(
+    fn put_smaller(
         &self,
-        piece: Outgoing,
-        topic: &str,
-        cause: &str,
+        partition: i32,
+        smaller: Smaller,
+        (topic, cause): (&str, &str),
         waiting: &mut VecDeque<Outgoing>,
     ) {
-        match piece.smaller() {
+        match smaller {
             Smaller::Halves(first, second) => {
                 waiting.push_front(second);
                 waiting.push_front(first);
@@ -289,10 +315,7 @@ impl<H: Handler> Lane<H> {
                 self.complain(topic, cause);
                 waiting.push_front(piece);
             }
-            Smaller::Nothing => {
-                one_more(&self.counts.refused);
-                self.complain(topic, cause);
-            }
+            Smaller::Nothing(source) => self.give_up(partition, source, cause),
         }
     }
 
@@ -315,13 +338,25 @@ impl<H: Handler> Lane<H> {
             return Ok(None);
         }
         let mut letters = Outgoing::default();
-        for offset in lost {
-            let reason = self.refused("the reply topic is gone, or does not take replies");
-            if topic != DeadLetter::topic(self.reader.topic()) {
+        for Source { offset, is_letter } in lost {
+            if is_letter {
+                self.lose_letter(partition, offset);
+            } else {
+                let reason = self.refused("the reply topic is gone, or does not take replies");
                 self.dead_letter(partition, offset, reason, &mut letters).await?;
             }
         }
         Ok(Some(letters))
+    }
+
+    /// Counts a message that no broker takes.
+    fn give_up(&self, partition: i32, Source { offset, is_letter }: Source, cause: &str) {
+        if is_letter {
+            self.lose_letter(partition, offset);
+        } else {
+            one_more(&self.counts.refused);
+            self.complain(self.reader.topic(), cause);
+        }
     }
 
     fn complain(&self, topic: &str, cause: &str) {

@@ -3,12 +3,21 @@
 use super::Failure;
 use crate::record::Message;
 
-/// Messages on their way, and for each the offset of the request that it comes from.
+/// Messages on their way, and for each what it is.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     pub(super) messages: Vec<Message>,
-    origins: Vec<i64>,
-    is_short: bool,
+    // INVARIANT: as many as messages.
+    sources: Vec<Source>,
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    /// Where the request stands that it comes from.
+    pub(super) offset: i64,
+    /// Whether it is the request's dead letter. Otherwise it is the reply.
+    pub(super) is_letter: bool,
 }
 
 /// What is sent in the place of messages of which one is too large.
@@ -18,15 +27,29 @@ pub(super) enum Smaller {
     Halves(Outgoing, Outgoing),
     /// This message without its value.
     Shortened(Outgoing),
-    /// Nothing: without its value it was too large, too.
-    Nothing,
+    /// Nothing: it cannot be made smaller. This is what it was.
+    Nothing(Source),
 }
 
 impl Outgoing {
-    /// Adds a message that comes from the request at this offset.
-    pub(super) fn push(&mut self, origin: i64, message: Message) {
+    /// Adds the reply to the request at this offset.
+    pub(super) fn push_reply(&mut self, offset: i64, message: Message) {
+        self.push(Source { offset, is_letter: false }, message);
+    }
+
+    /// Adds the dead letter of the request at this offset.
+    pub(super) fn push_letter(&mut self, offset: i64, message: Message) {
+        self.push(Source { offset, is_letter: true }, message);
+    }
+
+    fn push(&mut self, source: Source, message: Message) {
         self.messages.push(message);
-        self.origins.push(origin);
+        self.sources.push(source);
+    }
+
+    /// How many of them are dead letters.
+    pub(super) fn letters(&self) -> usize {
+        self.sources.iter().filter(|source| source.is_letter).count()
     }
 
     /// What is sent instead, once a topic has found one of these too large.
@@ -34,37 +57,42 @@ impl Outgoing {
         if 1 < self.messages.len() {
             let middle = self.messages.len() / 2;
             let messages = self.messages.split_off(middle);
-            let origins = self.origins.split_off(middle);
-            return Smaller::Halves(self, Self { messages, origins, is_short: false });
+            let sources = self.sources.split_off(middle);
+            return Smaller::Halves(self, Self { messages, sources });
         }
-        if self.is_short {
-            return Smaller::Nothing;
-        }
-        self.is_short = true;
-        self.messages.iter_mut().for_each(shorten);
-        Smaller::Shortened(self)
-    }
-
-    /// Takes the value from one message.
-    pub(super) fn shorten(&mut self, index: usize) {
-        if let Some(message) = self.messages.get_mut(index) {
-            shorten(message);
+        match self.cut(0) {
+            None => Smaller::Shortened(self),
+            Some(source) => Smaller::Nothing(source),
         }
     }
 
-    /// Takes messages out, and says where they came from.
-    pub(super) fn take(&mut self, is_taken: impl Fn(&Message) -> bool) -> Vec<i64> {
-        let all = std::mem::take(&mut self.messages).into_iter().zip(self.origins.drain(..));
+    /// Makes a message smaller that is too large. Where that cannot be, takes it out, and says
+    /// what it was.
+    pub(super) fn cut(&mut self, index: usize) -> Option<Source> {
+        let message = self.messages.get_mut(index)?;
+        let before = message.size();
+        shorten(message, self.sources.get(index)?.is_letter);
+        if message.size() < before {
+            return None;
+        }
+        self.messages.remove(index);
+        Some(self.sources.remove(index))
+    }
+
+    /// Takes messages out, and says what they are.
+    pub(super) fn take(&mut self, is_taken: impl Fn(&Message) -> bool) -> Vec<Source> {
+        let all = std::mem::take(&mut self.messages).into_iter().zip(self.sources.drain(..));
         let (taken, left): (Vec<_>, Vec<_>) = all.partition(|(message, _)| is_taken(message));
-        (self.messages, self.origins) = left.into_iter().unzip();
-        taken.into_iter().map(|(_, origin)| origin).collect()
+        (self.messages, self.sources) = left.into_iter().unzip();
+        taken.into_iter().map(|(_, source)| source).collect()
     }
 }
 
-/// What no broker takes is sent as a failure, so that nobody waits for it.
-fn shorten(message: &mut Message) {
+/// A reply that no broker takes is sent as a failure, so that nobody waits for it. A dead letter
+/// still says where the original stands.
+fn shorten(message: &mut Message, is_letter: bool) {
     let failure = Failure::rejected("too_large", "the reply is larger than the brokers take");
-    message.value = Some(failure.to_json().into_bytes());
+    message.value = (!is_letter).then(|| failure.to_json().into_bytes());
     message.headers.retain(|header| header.value.as_ref().is_none_or(|value| value.len() < 1_024));
     message.key.take_if(|key| 1_024 < key.len());
 }
@@ -72,6 +100,7 @@ fn shorten(message: &mut Message) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Header;
 
     fn outgoing(values: &[&str]) -> Outgoing {
         let mut outgoing = Outgoing::default();
@@ -79,7 +108,7 @@ mod tests {
             let (topic, value) = (format!("to-{value}"), Some(value.as_bytes().to_vec()));
             let (partition, key, headers) = (None, None, Vec::new());
             let message = Message { topic: topic.into(), partition, key, value, headers };
-            outgoing.push(origin, message);
+            outgoing.push_reply(origin, message);
         }
         outgoing
     }
@@ -96,7 +125,7 @@ mod tests {
             match piece.smaller() {
                 Smaller::Halves(first, second) => waiting.extend([second, first]),
                 Smaller::Shortened(piece) => waiting.push(piece),
-                Smaller::Nothing => {}
+                Smaller::Nothing(_) => {}
             }
         }
         (taken, attempts)
@@ -113,12 +142,38 @@ mod tests {
     }
 
     #[test]
+    fn a_dead_letter_loses_its_value_and_a_reply_says_that_it_is_too_large() {
+        let mut outgoing = outgoing(&["reply"]);
+        outgoing.push_letter(0, outgoing.messages[0].clone());
+        let longer = vec![b'x'; 200];
+        outgoing.messages.iter_mut().for_each(|one| one.value = Some(longer.clone()));
+        assert_eq!((outgoing.cut(0), outgoing.cut(1)), (None, None));
+        let values: Vec<_> = outgoing.messages.iter().map(|one| one.value.as_deref()).collect();
+        assert!(values[0].is_some_and(|value| value.starts_with(b"{\"status\":\"rejected\"")));
+        assert_eq!(values[1], None);
+    }
+
+    #[test]
+    fn a_megabyte_of_small_headers_is_given_up_and_named() {
+        let mut outgoing = outgoing(&["reply"]);
+        outgoing.push_letter(7, outgoing.messages[0].clone());
+        outgoing.messages[1].headers = vec![Header::new("small", [0; 500]); 2_000];
+        assert_eq!(outgoing.cut(1), None, "its value goes first");
+        assert_eq!(outgoing.cut(1), Some(Source { offset: 7, is_letter: true }));
+        assert_eq!((outgoing.messages.len(), outgoing.letters()), (1, 0));
+    }
+
+    #[test]
     fn what_is_taken_out_is_known_by_its_request() {
         let mut outgoing = outgoing(&["a", "b", "a", "c"]);
-        assert_eq!(outgoing.take(|message| *message.topic == *"to-a"), [0, 2]);
-        assert_eq!(outgoing.messages.len(), 2);
-        assert_eq!(outgoing.take(|message| *message.topic == *"to-c"), [3]);
-        assert_eq!(outgoing.take(|_| true), [1]);
+        outgoing.push_letter(3, outgoing.messages[0].clone());
+        let source = |offset, is_letter| Source { offset, is_letter };
+        assert_eq!(outgoing.letters(), 1);
+        let taken = outgoing.take(|message| *message.topic == *"to-a");
+        assert_eq!(taken, [source(0, false), source(2, false), source(3, true)]);
+        assert_eq!((outgoing.messages.len(), outgoing.letters()), (2, 0));
+        assert_eq!(outgoing.take(|message| *message.topic == *"to-c"), [source(3, false)]);
+        assert_eq!(outgoing.take(|_| true), [source(1, false)]);
         assert!(outgoing.messages.is_empty());
     }
 }

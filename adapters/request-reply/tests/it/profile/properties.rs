@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use catchment_request_reply::profile::{
-    Answer, CorrelationForm, Header, OwnHeader, PartitionForm, Profile, ReadReply, ReplyBody,
+    Answer, CorrelationForm, Header, OwnHeader, PartitionForm, Profile, ReadReply, ReplyDetails,
     ReplyPartition, ReplyTo, RequestHeaders, RequestStyle, Trace,
 };
 use proptest::prelude::*;
@@ -100,8 +100,8 @@ proptest! {
     ) {
         if let Ok(Some(reply_to)) = ReplyTo::read(borrowed(&headers)) {
             let failure = failure.as_deref();
-            let body = ReplyBody { value: b"v", failure, type_id: Some("T") };
-            let names: Vec<&str> = reply_to.headers(&body).map(|(name, _)| name).collect();
+            let details = ReplyDetails { failure, type_id: Some("T") };
+            let names: Vec<&str> = reply_to.headers(&details).map(|(name, _)| name).collect();
             let different: HashSet<&str> = names.iter().copied().collect();
             prop_assert_eq!(different.len(), names.len());
             prop_assert!(!names.iter().any(|name| name.to_lowercase().contains("topic")));
@@ -114,8 +114,8 @@ proptest! {
     ) {
         if let Ok(Some(reply_to)) = ReplyTo::read(borrowed(&headers)) {
             let failure = failure.as_deref();
-            let body = ReplyBody { value: b"v", failure, type_id: None };
-            let read = ReadReply::read(reply_to.headers(&body).map(as_any), reply_to.value(&body));
+            let details = ReplyDetails { failure, type_id: None };
+            let read = ReadReply::read(reply_to.headers(&details).map(as_any), Some(b"v"));
             prop_assert_eq!(read.correlation_id, reply_to.correlation_id());
             let answer = match (reply_to.profile(), failure) {
                 (Profile::Nest, Some(failure)) => Answer::Failure(failure.as_bytes()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catchment_request_reply::profile::{
-    Answer, DeadLetter, Header, IllegalTopic, Origin, Profile, ReadReply, ReplyBody,
+    Answer, DeadLetter, Header, IllegalTopic, Origin, Profile, ReadReply, ReplyDetails,
     ReplyPartition, ReplyTo, TimestampKind,
 };
 
@@ -50,8 +50,8 @@ fn a_request_in_both_families_is_answered_in_one() {
     assert_eq!((complete.profile(), complete.topic()), (Profile::SmallRye, "s"));
     let neither = reply_to(&[smallrye[0], kafka[0]]);
     assert_eq!((neither.profile(), neither.topic()), (Profile::Spring, "k"));
-    let body = ReplyBody { value: b"v", ..ReplyBody::default() };
-    let names: Vec<_> = both.headers(&body).map(|(name, _)| name).collect();
+    let details = ReplyDetails::default();
+    let names: Vec<_> = both.headers(&details).map(|(name, _)| name).collect();
     assert_eq!(names, ["kafka_correlationId"]);
 }
 
@@ -85,8 +85,8 @@ fn trace_context_is_carried_and_the_reply_topic_is_not() {
         ("tracestate", "a=b"),
         ("unknown", "x"),
     ]);
-    let body = ReplyBody { value: b"v", failure: None, type_id: Some("never for NestJS") };
-    let headers: Vec<Header<'_>> = found.headers(&body).collect();
+    let details = ReplyDetails { failure: None, type_id: Some("never for NestJS") };
+    let headers: Vec<Header<'_>> = found.headers(&details).collect();
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".as_bytes();
     assert_eq!(
         headers,
@@ -101,22 +101,22 @@ fn trace_context_is_carried_and_the_reply_topic_is_not() {
 
 #[test]
 fn only_nest_has_a_header_for_failures() {
-    let body = ReplyBody { value: b"v", failure: Some("{}"), type_id: Some("Shop") };
+    let details = ReplyDetails { failure: Some("{}"), type_id: Some("Shop") };
     let spring = reply_to(&[("kafka_replyTopic", "t")]);
-    assert_eq!(spring.value(&body), Some(&b"v"[..]));
-    let headers: Vec<Header<'_>> = spring.headers(&body).collect();
+    let headers: Vec<Header<'_>> = spring.headers(&details).collect();
     assert_eq!(headers, [("__TypeId__", Some(&b"Shop"[..]))]);
     let smallrye = reply_to(&[("REPLY_TOPIC", "t")]);
-    assert_eq!(smallrye.headers(&body).count(), 0);
+    assert_eq!(smallrye.headers(&details).count(), 0);
     let nest = reply_to(&[("kafka_replyTopic", "t"), ("kafka_replyPartition", "0")]);
-    assert_eq!(nest.value(&body), None);
+    let names: Vec<_> = nest.headers(&details).map(|(name, _)| name).collect();
+    assert_eq!(names, ["kafka_nest-err", "kafka_nest-is-disposed"]);
 }
 
 #[test]
 fn an_empty_failure_is_still_a_failure() {
     let nest = reply_to(&[("kafka_replyTopic", "t"), ("kafka_replyPartition", "0")]);
-    let body = ReplyBody { failure: Some(""), ..ReplyBody::default() };
-    let read = ReadReply::read(nest.headers(&body), nest.value(&body));
+    let details = ReplyDetails { failure: Some(""), ..ReplyDetails::default() };
+    let read = ReadReply::read(nest.headers(&details), Some(b"v"));
     assert_eq!(read.answer, Answer::Failure(b"{}"));
 }
 

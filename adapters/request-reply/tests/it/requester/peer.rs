@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catchment_request_reply::profile::{ReplyBody, ReplyTo};
+use catchment_request_reply::profile::{ReplyDetails, ReplyTo};
 use catchment_request_reply::{Header, Incoming, Message, OwnedRecord, Reader, Sender};
 
 use crate::requester::broker::{settings, soon};
@@ -69,14 +69,13 @@ pub(crate) fn reply(request: &OwnedRecord, failure: Option<&str>) -> Message {
     let reply_to = ReplyTo::read(incoming.headers.iter().copied())
         .unwrap()
         .expect("the request names a reply topic");
-    let value = incoming.value.unwrap_or_default();
-    let body = ReplyBody { value, failure, type_id: None };
-    let headers = reply_to.headers(&body);
+    let details = ReplyDetails { failure, type_id: None };
+    let headers = reply_to.headers(&details);
     Message {
         topic: Arc::from(reply_to.topic()),
         partition: reply_to.partition().number(),
         key: request.key.clone(),
-        value: reply_to.value(&body).map(<[u8]>::to_vec),
+        value: Some(incoming.value.unwrap_or_default().to_vec()),
         headers: headers
             .map(|(name, value)| Header::new(name, value.unwrap_or_default()))
             .collect(),

@@ -1,0 +1,149 @@
+use std::fmt;
+
+use super::{Header, kafka, smallrye};
+
+/// Something odd about the reply headers of a request.
+///
+/// The request is dealt with all the same: of a repeated name the last counts, and a name that no
+/// kind of peer uses asks for nothing. It is worth counting, because the sender may mean something
+/// else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Oddity<'a> {
+    /// This name stands more than once.
+    Repeated(&'static str),
+    /// No reply topic is named, and this header looks as if a reply is waited for.
+    Unanswerable(&'a str),
+}
+
+/// What names of headers have in them by which a reply is asked for, without `_`, `-` and `.`,
+/// in small letters. An id of correlation alone is often one of tracing.
+const TELLING: [&str; 6] = [
+    "replyto",
+    "replyaddress",
+    "replychannel",
+    "replypartition",
+    "replycorrelationid",
+    "kafkacorrelationid",
+];
+
+/// The longest name that is looked at.
+const LONGEST: usize = 64;
+
+impl<'a> Oddity<'a> {
+    /// Returns the first oddity of a request's headers.
+    ///
+    /// ```
+    /// use catchment_request_reply::profile::Oddity;
+    ///
+    /// let own = [("reply-to", Some(&b"shop.reply"[..]))];
+    /// assert_eq!(Oddity::of(&own), Some(Oddity::Unanswerable("reply-to")));
+    /// assert_eq!(Oddity::of(&[("kafka_replyTopic", Some(&b"shop.reply"[..]))]), None);
+    /// ```
+    #[must_use]
+    pub fn of(headers: &[Header<'a>]) -> Option<Self> {
+        let (mut met, mut has_topic) = ([false; NAMES.len()], false);
+        for (name, value) in headers {
+            let Some(place) = place(name) else { continue };
+            if std::mem::replace(met.get_mut(place)?, true) {
+                return Some(Self::Repeated(NAMES.get(place)?));
+            }
+            has_topic |= value.is_some() && TOPICS.contains(name);
+        }
+        if has_topic {
+            return None;
+        }
+        let mut names = headers.iter().map(|(name, _)| *name);
+        let telling = names.find(|name| place(name).is_some() || is_telling(name));
+        telling.map(Self::Unanswerable)
+    }
+}
+
+/// Where a name stands in [`NAMES`].
+fn place(name: &str) -> Option<usize> {
+    NAMES.iter().position(|known| *known == name)
+}
+
+/// Every name by which a reply is asked for.
+const NAMES: [&str; 6] = [
+    kafka::CORRELATION_ID,
+    kafka::REPLY_TOPIC,
+    kafka::REPLY_PARTITION,
+    smallrye::CORRELATION_ID,
+    smallrye::REPLY_TOPIC,
+    smallrye::REPLY_PARTITION,
+];
+
+/// Those that name the topic.
+const TOPICS: [&str; 2] = [kafka::REPLY_TOPIC, smallrye::REPLY_TOPIC];
+
+/// Whether a name, which is none of ours, looks as if it asks for a reply.
+fn is_telling(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    if LONGEST < name.len() || !name.bytes().all(is_plain) {
+        return false;
+    }
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let letters: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    TELLING.iter().any(|telling| letters.contains(telling))
+}
+
+impl fmt::Display for Oddity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repeated(name) => {
+                write!(f, "the header `{name}` stands more than once: the last counts")
+            }
+            Self::Unanswerable(name) => write!(
+                f,
+                "the header `{name}` looks as if a reply is waited for, and no header names the \
+                 reply topic: `{}` or `{}`",
+                kafka::REPLY_TOPIC,
+                smallrye::REPLY_TOPIC
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(names: &[&'static str], expected: Option<Oddity<'static>>) {
+        let headers: Vec<Header<'static>> =
+            names.iter().map(|name| (*name, Some(&b"x"[..]))).collect();
+        assert_eq!(Oddity::of(&headers), expected, "{names:?}");
+    }
+
+    #[test]
+    fn the_same_reply_header_twice_is_odd_whatever_it_says() {
+        for name in NAMES {
+            check(&[name, "kafka_replyTopic", "x", name], Some(Oddity::Repeated(name)));
+        }
+        check(&["x", "kafka_replyTopic", "x"], None);
+    }
+
+    #[test]
+    fn reply_headers_of_ones_own_are_odd_where_no_topic_is_named() {
+        for own in ["reply-to", "ReplyTo", "reply_topic", "KAFKA_REPLYTOPIC", "x.reply.address"] {
+            check(&["traceparent", own], Some(Oddity::Unanswerable(own)));
+            check(&[own, "REPLY_TOPIC"], None);
+        }
+        for waiting in ["kafka_correlationId", "REPLY_CORRELATION_ID", "kafka_replyPartition"] {
+            check(&[waiting], Some(Oddity::Unanswerable(waiting)));
+        }
+        let nameless: [Header<'_>; 1] = [("kafka_replyTopic", None)];
+        assert_eq!(Oddity::of(&nameless), Some(Oddity::Unanswerable("kafka_replyTopic")));
+    }
+
+    #[test]
+    fn a_request_that_waits_for_no_reply_is_not_odd() {
+        check(&[], None);
+        check(&["traceparent", "X-Correlation-Id", "__TypeId__", "reply"], None);
+    }
+
+    #[test]
+    fn what_is_said_of_a_name_is_short_and_visible() {
+        let long: &'static str = String::leak("reply-to".repeat(9));
+        check(&[long, "reply-to\n", "réply-to-reply-to"], None);
+    }
+}
