@@ -23,7 +23,7 @@ use crate::counts::{Counters, KafkaCounts};
 use crate::identity::identity;
 use crate::lookout::KafkaLookout;
 use crate::now_and_then::NowAndThen;
-use crate::reply_channel::{DeadLetters, KafkaReplyChannel, Routes};
+use crate::reply_channel::{DeadLetters, KafkaReplyChannel, Routes, Senders};
 use crate::reply_log::KafkaReplyLog;
 use crate::request_channel::KafkaRequestChannel;
 use crate::request_log::{Intake, KafkaRequestLog};
@@ -182,6 +182,15 @@ impl KafkaCluster {
     ///
     /// When a setting is wrong.
     pub fn sender(&self) -> Result<Sender, SettingsError> {
+        Sender::new(&self.settings.among_ourselves())
+    }
+
+    /// A sender to topics that clients of others read.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong.
+    pub fn peer_sender(&self) -> Result<Sender, SettingsError> {
         Sender::new(&self.settings.client)
     }
 
@@ -219,13 +228,14 @@ impl KafkaCluster {
     #[must_use]
     pub fn reply_channel(
         &self,
-        sender: &Sender,
+        (own, to_peers): (&Sender, &Sender),
         log: &KafkaRequestLog,
         clock: Arc<dyn Clock>,
     ) -> KafkaReplyChannel {
         let settings = &self.settings;
+        let senders = Senders { own: own.clone(), to_peers: to_peers.clone() };
         let (own, counters) = (&settings.replies_topic, Arc::clone(&self.counters));
-        let routes = Routes::new(sender.clone(), own, self.allowed(), counters);
+        let routes = Routes::new(senders.clone(), own, self.allowed(), counters);
         let (topic, group) = (&settings.requests_topic, &settings.client.group_id);
         let dead_letters = DeadLetters::new(log, topic, group);
         let type_id = settings.spring_type_id.clone();

@@ -29,7 +29,7 @@ use routes::{Route, Undeliverable};
 /// dead-letter topic as it is, in the same call: [`ReplyChannel::send`] returns once both are
 /// stored. An address holds no more than the request's place in the log.
 pub struct KafkaReplyChannel {
-    sender: Sender,
+    senders: Senders,
     routes: Routes,
     dead_letters: DeadLetters,
     type_id: Option<String>,
@@ -37,6 +37,21 @@ pub struct KafkaReplyChannel {
     counters: Arc<Counters>,
     warnings: NowAndThen,
     misplaced: NowAndThen,
+}
+
+/// Who sends what, by who reads it.
+#[derive(Clone, Debug)]
+pub(crate) struct Senders {
+    /// To our own reply topic.
+    pub(crate) own: Sender,
+    /// To everywhere else.
+    pub(crate) to_peers: Sender,
+}
+
+/// What one call sends, by who sends it.
+struct Outboxes<'a> {
+    own: Outbox<'a>,
+    to_peers: Outbox<'a>,
 }
 
 /// Why a request is sent to the dead-letter topic.
@@ -47,20 +62,20 @@ struct Reason {
 
 impl KafkaReplyChannel {
     pub(crate) fn new(
-        sender: Sender,
+        senders: Senders,
         (routes, dead_letters): (Routes, DeadLetters),
         type_id: Option<String>,
         clock: Arc<dyn Clock>,
         counters: Arc<Counters>,
     ) -> Self {
         let (warnings, misplaced) = (NowAndThen::default(), NowAndThen::default());
-        Self { sender, routes, dead_letters, type_id, clock, counters, warnings, misplaced }
+        Self { senders, routes, dead_letters, type_id, clock, counters, warnings, misplaced }
     }
 
-    /// Puts what one outcome needs into the outbox: a reply, a dead letter, both or nothing.
+    /// Puts what one outcome needs into the outboxes: a reply, a dead letter, both or nothing.
     async fn put(
         &self,
-        outbox: &mut Outbox<'_>,
+        Outboxes { own, to_peers }: &mut Outboxes<'_>,
         address: &ReturnAddress,
         reply: &Reply,
     ) -> Result<(), ChannelError> {
@@ -72,21 +87,22 @@ impl KafkaReplyChannel {
             self.note_wrong_partition(&address, reply);
         }
         let route = match &address.destination {
-            Destination::To(reply_to) => self.route(outbox, reply_to).await?,
+            Destination::To(reply_to) => self.route(to_peers, reply_to).await?,
             Destination::Illegal => Err(self.routes.refuse(Undeliverable::Illegal)),
             Destination::Oversized => Err(self.routes.refuse(Undeliverable::Oversized)),
             Destination::Nowhere => {
                 self.counters.unaddressed_requests.count();
                 return self
-                    .put_dead_letter(outbox, address.origin, reason(&reply.outcome))
+                    .put_dead_letter(to_peers, address.origin, reason(&reply.outcome))
                     .await
                     .map(drop);
             }
         };
         let why = reason(&reply.outcome).or_else(|| route.as_ref().err().map(Reason::of));
         let origin = address.origin.filter(|_| why.is_none());
-        let original = self.put_dead_letter(outbox, address.origin, why).await?;
+        let original = self.put_dead_letter(to_peers, address.origin, why).await?;
         if let (Ok(route), Destination::To(reply_to)) = (route, address.destination) {
+            let outbox = if self.routes.is_own(&route.topic) { own } else { to_peers };
             let way = (reply_to, route);
             outbox.put_reply(reply, &address.named_type, way, origin, original.as_deref());
         }
@@ -148,30 +164,37 @@ impl KafkaReplyChannel {
         fetched.map_err(|error| ChannelError::Unknown(error.into()))
     }
 
-    /// Sends what is in the outbox. What Kafka does not take is left out, or dead-lettered: it
+    /// Sends what is in the outboxes.
+    async fn deliver_all(&self, outboxes: &mut Outboxes<'_>) -> Result<(), ChannelError> {
+        let Senders { own, to_peers } = &self.senders;
+        let own = self.deliver(own, &mut outboxes.own);
+        let to_peers = self.deliver(to_peers, &mut outboxes.to_peers);
+        let (own, to_peers) = tokio::join!(own, to_peers);
+        own.and(to_peers)
+    }
+
+    /// Sends what is in an outbox. What Kafka does not take is left out, or dead-lettered: it
     /// would hold up everything behind it for ever.
-    async fn deliver(&self, outbox: &mut Outbox<'_>) -> Result<(), ChannelError> {
-        loop {
-            let mut sent = self.sender.send(&outbox.messages).await;
+    async fn deliver(&self, sender: &Sender, outbox: &mut Outbox<'_>) -> Result<(), ChannelError> {
+        while !outbox.messages.is_empty() {
+            let mut sent = sender.send(&outbox.messages).await;
             if let Err(SendError::Refused { refusal: Refusal::TooLarge, .. }) = sent {
-                sent = self.send_singly(outbox).await;
+                sent = self.send_singly(sender, outbox).await;
             }
             match sent {
-                Ok(()) => {
-                    self.counters.dead_letters.add(outbox.clear());
-                    return Ok(());
-                }
+                Ok(()) => self.counters.dead_letters.add(outbox.clear()),
                 Err(error) => self.overcome(outbox, error).await?,
             }
         }
+        Ok(())
     }
 
     /// Sends one message after the other, up to the first that fails: which one is larger than
     /// its topic takes can only be known so. What was sent before may come twice.
-    async fn send_singly(&self, outbox: &mut Outbox<'_>) -> Result<(), SendError> {
+    async fn send_singly(&self, sender: &Sender, outbox: &mut Outbox<'_>) -> Result<(), SendError> {
         let (mut count, mut sent) = (0, Ok(()));
         for message in &outbox.messages {
-            sent = self.sender.send(std::slice::from_ref(message)).await;
+            sent = sender.send(std::slice::from_ref(message)).await;
             if sent.is_err() {
                 break;
             }
@@ -261,14 +284,15 @@ impl KafkaReplyChannel {
 impl ReplyChannel for KafkaReplyChannel {
     async fn send(&self, replies: Vec<(ReturnAddress, Reply)>) -> Result<(), ChannelError> {
         let replied_at = wire::written_instant(self.clock.now());
-        let mut outbox = Outbox::new(&replied_at, self.type_id.as_deref(), replies.len());
+        let outbox = |capacity| Outbox::new(&replied_at, self.type_id.as_deref(), capacity);
+        let mut outboxes = Outboxes { own: outbox(replies.len()), to_peers: outbox(0) };
         for (address, reply) in &replies {
-            self.put(&mut outbox, address, reply).await?;
-            if outbox.is_full() {
-                self.deliver(&mut outbox).await?;
+            self.put(&mut outboxes, address, reply).await?;
+            if outboxes.own.is_full() || outboxes.to_peers.is_full() {
+                self.deliver_all(&mut outboxes).await?;
             }
         }
-        self.deliver(&mut outbox).await
+        self.deliver_all(&mut outboxes).await
     }
 }
 

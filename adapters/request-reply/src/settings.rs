@@ -277,6 +277,17 @@ mod tests {
     }
 
     #[test]
+    fn records_can_be_read_by_every_kind_of_peer_unless_the_user_says_otherwise() {
+        let compression = |settings: Settings| {
+            let config = settings.producer_config().unwrap().create_native_config().unwrap();
+            config.get("compression.type").unwrap()
+        };
+        assert_eq!(compression(settings()), "none");
+        let producer = BTreeMap::from([("compression.type".to_owned(), "lz4".to_owned())]);
+        assert_eq!(compression(Settings { producer, ..settings() }), "lz4");
+    }
+
+    #[test]
     fn every_client_soon_learns_where_the_leaders_are() {
         let settings = settings();
         for config in [settings.consumer_config(), settings.producer_config()] {

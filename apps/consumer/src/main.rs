@@ -40,10 +40,15 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     tokio::spawn(counts::watch(cluster.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
+    let to_peers = cluster.peer_sender().map_err(|error| kafka::unusable(&error))?;
     let (log, events) = cluster.join().map_err(|error| kafka::unusable(&error))?;
     let ports = ConsumerPorts {
         ledger: Arc::new(store.clone()),
-        replies: Arc::new(cluster.reply_channel(&sender, &log, Arc::new(SystemClock))),
+        replies: Arc::new(cluster.reply_channel(
+            (&sender, &to_peers),
+            &log,
+            Arc::new(SystemClock),
+        )),
         log: Arc::new(log.clone()),
     };
     let Settings { policy, database, engine, drain, stalled_after, .. } = settings;
@@ -56,6 +61,7 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
     let member = Member::new((log, events), lanes, progress, readiness);
     let worked = member.run(shutdown, drain).await;
     kafka::close(&sender).await;
+    kafka::close(&to_peers).await;
     database::close(&store).await;
     worked
 }

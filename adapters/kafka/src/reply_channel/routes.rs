@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catchment_request_reply::profile::{ReplyPartition, ReplyTo};
-use catchment_request_reply::{Refusal, SendError, Sender};
+use catchment_request_reply::{Refusal, SendError};
 use thiserror::Error;
 
+use super::Senders;
 use crate::allowed::AllowedTopics;
 use crate::counts::Counters;
 use crate::now_and_then::NowAndThen;
@@ -14,7 +15,7 @@ use crate::now_and_then::NowAndThen;
 /// Finds the way of replies.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    sender: Sender,
+    senders: Senders,
     /// The reply topic that is ours.
     own: Box<str>,
     allowed: AllowedTopics,
@@ -76,12 +77,12 @@ pub(crate) type KnownTopics = BTreeMap<Box<str>, Result<(Arc<str>, i32), Refusal
 
 impl Routes {
     pub(crate) fn new(
-        sender: Sender,
+        senders: Senders,
         own: &str,
         allowed: AllowedTopics,
         counters: Arc<Counters>,
     ) -> Self {
-        Self { sender, own: own.into(), allowed, counters, warnings: NowAndThen::default() }
+        Self { senders, own: own.into(), allowed, counters, warnings: NowAndThen::default() }
     }
 
     /// The way of a reply; `known` is what was found for others of the same call.
@@ -117,11 +118,16 @@ impl Routes {
         topic: &str,
         refusal: Refusal,
     ) -> Option<Undeliverable> {
-        if topic == &*self.own {
+        if self.is_own(topic) {
             return None;
         }
         known.insert(topic.into(), Err(refusal));
         Some(Undeliverable::of(topic, refusal))
+    }
+
+    /// Whether a topic is the reply topic that is ours.
+    pub(crate) fn is_own(&self, topic: &str) -> bool {
+        topic == &*self.own
     }
 
     async fn look_up(
@@ -129,11 +135,13 @@ impl Routes {
         known: &mut KnownTopics,
         name: &str,
     ) -> Result<Result<(Arc<str>, i32), Refusal>, SendError> {
-        let found = match self.sender.partitions(name).await {
+        let Senders { own, to_peers } = &self.senders;
+        let sender = if self.is_own(name) { own } else { to_peers };
+        let found = match sender.partitions(name).await {
             Ok(partitions) => {
                 partitions.map(|count| (Arc::from(name), count)).ok_or(Refusal::NoTopic)
             }
-            Err(SendError::Refused { refusal, .. }) if name != &*self.own => Err(refusal),
+            Err(SendError::Refused { refusal, .. }) if !self.is_own(name) => Err(refusal),
             Err(error) => return Err(error),
         };
         known.insert(name.into(), found.clone());

@@ -80,7 +80,8 @@ impl World {
         let sender = cluster.sender().unwrap();
         let (request_log, mut events) = cluster.join().unwrap();
         let as_clock = || Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>;
-        let replies = cluster.reply_channel(&sender, &request_log, as_clock());
+        let senders = (&sender, &cluster.peer_sender().unwrap());
+        let replies = cluster.reply_channel(senders, &request_log, as_clock());
         let requests = cluster.request_channel(&sender, as_clock());
         let reply_log = cluster.reply_log(&sender).await.unwrap();
         assigned(&mut events).await;

@@ -271,7 +271,7 @@ impl<H: Handler> Lane<H> {
                 Err(SendError::TooLarge { index, bytes, limit }) => {
                     match piece.cut(index) {
                         None => {
-                            warn!(bytes, limit, "a message is too large: its value is left out")
+                            warn!(bytes, limit, "a message is too large: its value is left out");
                         }
                         Some(source) => self.give_up(partition, source, "it is too large"),
                     }
