@@ -255,9 +255,6 @@ class Run:
         with deployment.connect() as session:
             shops = session.execute("SELECT id FROM shop_state ORDER BY id").fetchall()
         self.shops = iter(id for (id,) in shops)
-        known = deployment.admin.list_topics(timeout=10).topics
-        replies = [f"{deployment.requests}.reply", f"{deployment.requests}-replies"]
-        self.create({topic: 3 for topic in replies if topic not in known})
 
     def meet(self, peer):
         """Returns what a peer did in each of its roles."""

@@ -13,15 +13,19 @@ impl AllowedTopics {
     /// The reply topic itself, those that peers derive from the request topic, and `more`:
     /// names of topics, with `*` for any text.
     pub(crate) fn new(requests: &str, replies: &str, more: &[String]) -> Self {
-        let usual =
-            [replies.to_owned(), format!("{requests}.reply"), format!("{requests}-replies")];
-        Self { patterns: usual.into_iter().chain(more.iter().cloned()).collect() }
+        let usual = [replies.to_owned()].into_iter().chain(of_peers(requests));
+        Self { patterns: usual.chain(more.iter().cloned()).collect() }
     }
 
     /// Whether replies may be sent there.
     pub(crate) fn has(&self, topic: &str) -> bool {
         self.patterns.iter().any(|pattern| matches(pattern, topic))
     }
+}
+
+/// Where `NestJS` and `SmallRye` look for replies.
+pub(crate) fn of_peers(requests: &str) -> [String; 2] {
+    [format!("{requests}.reply"), format!("{requests}-replies")]
 }
 
 /// Whether a text is a pattern with any text in the place of each `*`.

@@ -2,6 +2,7 @@
 
 mod check;
 mod made_again;
+mod qualities;
 mod raw;
 mod resuming;
 
@@ -17,7 +18,7 @@ use catchment_request_reply::{
 };
 use thiserror::Error;
 
-use crate::allowed::AllowedTopics;
+use crate::allowed::{self, AllowedTopics};
 use crate::caller::Caller;
 use crate::counts::{Counters, KafkaCounts};
 use crate::identity::identity;
@@ -30,6 +31,8 @@ use crate::request_log::{Intake, KafkaRequestLog};
 use crate::settings::KafkaSettings;
 pub use check::{Difference, PartitionProblem, TopicProblem};
 pub use made_again::{Compared, Reached};
+use qualities::Purpose;
+pub use qualities::Wanted;
 
 /// A cluster that answered: what makes the ports.
 #[derive(Clone, Debug)]
@@ -74,7 +77,8 @@ impl From<TopicsError> for ClusterError {
 pub struct TopicPlan {
     /// How many request lanes there are: those of the database.
     pub lanes: Lanes,
-    /// How many reply lanes: one for each requester that runs at a time, or more.
+    /// How many reply lanes: one for each requester that runs at a time, or more. Topics of
+    /// replies to others have as many partitions.
     pub reply_lanes: u16,
     /// How many replicas; `None` takes the brokers' default.
     pub replication: Option<i32>,
@@ -103,8 +107,8 @@ impl KafkaCluster {
         Ok(())
     }
 
-    /// What is wrong with the topics, one line each; nothing where requests and replies can
-    /// travel.
+    /// What is wrong with the topics, one line each; nothing where our own requests and replies
+    /// can travel.
     ///
     /// # Errors
     ///
@@ -121,6 +125,31 @@ impl KafkaCluster {
         ] {
             let found = self.topics.partitions(topic).await?;
             problems.extend(check::problem(topic, found, expected));
+        }
+        Ok(problems)
+    }
+
+    /// What is wrong with any topic that `create_topics` makes, one line each: whether it is
+    /// there, keeps what is sent to it, and can be read by those who read it.
+    ///
+    /// # Errors
+    ///
+    /// When the brokers do not answer, or do not show the properties of a topic.
+    pub async fn inspect_topics(
+        &self,
+        lanes: Lanes,
+        wanted: Wanted,
+    ) -> Result<Vec<TopicProblem>, ClusterError> {
+        let expected = i32::from(lanes.count());
+        let mut problems = Vec::new();
+        for (topic, purpose) in self.names() {
+            let found = self.topics.describe(&topic).await?;
+            let expected = (purpose == Purpose::Requests).then_some(expected);
+            let partitions = found.as_ref().map(|found| found.partitions);
+            problems.extend(check::problem(&topic, partitions, expected));
+            if let Some(found) = found {
+                problems.extend(qualities::problems(&topic, purpose, &found, wanted));
+            }
         }
         Ok(problems)
     }
@@ -148,35 +177,54 @@ impl KafkaCluster {
     ///
     /// When the brokers refuse or do not answer.
     pub async fn delete_topics(&self) -> Result<(), ClusterError> {
-        let KafkaSettings { requests_topic, replies_topic, .. } = &*self.settings;
-        for topic in [requests_topic, &DeadLetter::topic(requests_topic), replies_topic] {
-            self.topics.delete(topic).await?;
+        for (topic, _) in self.names() {
+            self.topics.delete(&topic).await?;
         }
         Ok(())
     }
 
-    fn new_topics(&self, plan: &TopicPlan) -> [NewTopic; 3] {
-        /// Far above the longest outage: requests that were not read yet must not go.
-        const WEEK: u64 = 7 * 24 * 3_600_000;
-        let KafkaSettings { requests_topic, replies_topic, .. } = &*self.settings;
-        let topic = |name: String, partitions: u16, retention: u64| NewTopic {
-            name,
-            partitions: partitions.into(),
-            replication: plan.replication,
-            properties: vec![
-                ("cleanup.policy".to_owned(), "delete".to_owned()),
-                ("retention.ms".to_owned(), retention.to_string()),
-            ],
-        };
-        let lanes = plan.lanes.count();
+    /// Every topic that must be there, and what it is for.
+    fn names(&self) -> [(String, Purpose); 5] {
+        let KafkaSettings { requests_topic: requests, replies_topic: replies, .. } =
+            &*self.settings;
+        let [nestjs, smallrye] = allowed::of_peers(requests);
         [
-            topic(requests_topic.clone(), lanes, WEEK),
-            topic(DeadLetter::topic(requests_topic), lanes, 4 * WEEK),
-            topic(replies_topic.clone(), plan.reply_lanes, WEEK),
+            (requests.clone(), Purpose::Requests),
+            (DeadLetter::topic(requests), Purpose::Requests),
+            (replies.clone(), Purpose::Replies),
+            (nestjs, Purpose::PeerReplies),
+            (smallrye, Purpose::PeerReplies),
         ]
     }
 
-    /// A sender that the channels share.
+    fn new_topics(&self, plan: &TopicPlan) -> [NewTopic; 5] {
+        const DAY: u64 = 24 * 3_600_000;
+        /// Far above the longest outage: requests that were not read yet must not go.
+        const WEEK: u64 = 7 * DAY;
+        let dead_letters = DeadLetter::topic(&self.settings.requests_topic);
+        self.names().map(|(name, purpose)| {
+            let (partitions, retention) = match purpose {
+                Purpose::Requests if name == dead_letters => (plan.lanes.count(), 4 * WEEK),
+                Purpose::Requests => (plan.lanes.count(), WEEK),
+                Purpose::Replies => (plan.reply_lanes, WEEK),
+                // Who asked waits for seconds.
+                Purpose::PeerReplies => (plan.reply_lanes, DAY),
+            };
+            let mut properties = vec![
+                ("cleanup.policy".to_owned(), "delete".to_owned()),
+                ("compression.type".to_owned(), "producer".to_owned()),
+                ("retention.ms".to_owned(), retention.to_string()),
+            ];
+            // What one broker alone took would go with it.
+            if plan.replication.is_some_and(|replicas| 3 <= replicas) {
+                properties.push(("min.insync.replicas".to_owned(), "2".to_owned()));
+            }
+            let (partitions, replication) = (partitions.into(), plan.replication);
+            NewTopic { name, partitions, replication, properties }
+        })
+    }
+
+    /// A sender to topics that our own programs read. The channels share it.
     ///
     /// # Errors
     ///
@@ -224,7 +272,8 @@ impl KafkaCluster {
         Ok(KafkaLookout::new(identity(&self.id, topic), lookout))
     }
 
-    /// Where replies to the requests of a log are sent.
+    /// Where replies to the requests of a log are sent: by the first sender to our own reply
+    /// topic, by the second to all others.
     #[must_use]
     pub fn reply_channel(
         &self,
@@ -240,7 +289,7 @@ impl KafkaCluster {
         let dead_letters = DeadLetters::new(log, topic, group);
         let type_id = settings.spring_type_id.clone();
         let counters = Arc::clone(&self.counters);
-        KafkaReplyChannel::new(sender.clone(), (routes, dead_letters), type_id, clock, counters)
+        KafkaReplyChannel::new(senders, (routes, dead_letters), type_id, clock, counters)
     }
 
     fn allowed(&self) -> AllowedTopics {

@@ -42,7 +42,7 @@ pub use catchment_request_reply::{
 };
 pub use cluster::{
     ClusterError, Compared, Difference, KafkaCluster, PartitionProblem, Reached, TopicPlan,
-    TopicProblem,
+    TopicProblem, Wanted,
 };
 pub use counts::KafkaCounts;
 pub use lookout::{KafkaLookout, Waiting};

@@ -58,7 +58,7 @@ pub use record::{Header, Incoming, Message, OwnedRecord, Timestamp};
 pub use round_trip::{RoundTrip, RoundTripError, Route, raw_round_trip};
 pub use sender::Sender;
 pub use settings::{Membership, Settings, is_secret};
-pub use topics::{Created, NewTopic, Topics};
+pub use topics::{Created, NewTopic, TopicDescription, Topics};
 
 /// The examples of the README are compiled, too.
 #[cfg(doctest)]

@@ -45,7 +45,7 @@ use partitions::{KnownTopics, Partitions};
 use refusal::unsent;
 use trouble::{NOT_CHOSEN, Troubles};
 
-pub(crate) use partitions::ask as ask_partitions;
+pub(crate) use partitions::{ask as ask_partitions, ask_about};
 
 /// How long to leave a client alone that has no room although there was credit.
 const FULL_PAUSE: Duration = Duration::from_millis(5);

@@ -1,19 +1,23 @@
 //! Looks at topics, makes and deletes them.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as ClientTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewTopic as ClientTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use tokio::time::Instant;
 
 use crate::client_log;
 use crate::error::{SettingsError, TopicsError};
-use crate::sender::ask_partitions;
+use crate::sender::{ask_about, ask_partitions};
 use crate::settings::Settings;
 
 /// How often to look whether a topic that was made can be used.
@@ -39,6 +43,17 @@ pub enum Created {
     New,
     /// It was there; nothing was changed.
     AlreadyThere,
+}
+
+/// What a topic is like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicDescription {
+    /// How many partitions it has.
+    pub partitions: i32,
+    /// How many replicas the partition has that has the fewest.
+    pub replicas: i32,
+    /// Its properties, in Kafka's words: those that were set for it, and the brokers' defaults.
+    pub properties: BTreeMap<String, String>,
 }
 
 /// How long the lines and errors that a question has caused are taken from its client.
@@ -96,6 +111,23 @@ impl Topics {
     pub async fn partitions(&self, topic: &str) -> Result<Option<i32>, TopicsError> {
         let (name, within) = (topic.to_owned(), self.within);
         self.ask(move |client| ask_partitions(client, &name, within)).await
+    }
+
+    /// What a topic is like, `None` where there is no such topic.
+    ///
+    /// # Errors
+    ///
+    /// When the brokers do not answer in time, or do not let this client see the properties.
+    pub async fn describe(&self, topic: &str) -> Result<Option<TopicDescription>, TopicsError> {
+        let (name, within) = (topic.to_owned(), self.within);
+        let asked = self.ask(move |client| ask_about(client, &name, within, sizes)).await?;
+        let Some((partitions, replicas)) = asked else { return Ok(None) };
+        let specifier = ResourceSpecifier::Topic(topic);
+        let results = self.admin()?.describe_configs([&specifier], &self.options()).await;
+        let described = self.only(topic, results)?.map_err(|code| refused(topic, code))?;
+        let entries = described.entries.into_iter();
+        let properties = entries.filter_map(|entry| Some((entry.name, entry.value?))).collect();
+        Ok(Some(TopicDescription { partitions, replicas, properties }))
     }
 
     /// Makes a topic that is not there, and returns once it can be used.
@@ -230,6 +262,13 @@ impl std::fmt::Debug for Topics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Topics").field("brokers", &self.brokers).finish_non_exhaustive()
     }
+}
+
+/// How many partitions a topic has, and how many replicas the one with the fewest.
+fn sizes(topic: &MetadataTopic) -> (i32, i32) {
+    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min();
+    (number(topic.partitions().len()), number(replicas.unwrap_or_default()))
 }
 
 fn refused(topic: &str, cause: impl std::fmt::Display) -> TopicsError {

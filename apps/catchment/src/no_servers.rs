@@ -28,7 +28,7 @@ pub(crate) async fn create_topics(
     _: &Settings,
     _: Lanes,
     _: Plan,
-) -> anyhow::Result<Vec<(String, bool)>> {
+) -> anyhow::Result<(Vec<(String, bool)>, anyhow::Result<()>)> {
     Err(MISSING.into())
 }
 

@@ -50,18 +50,19 @@ pub(crate) async fn call(
 }
 
 /// Makes the topics that are missing, and checks all of them. Returns each with whether it is
-/// new.
+/// new, and an error where one cannot be used or is not as it is wanted.
 ///
 /// # Errors
 ///
-/// When the brokers do not answer or refuse, or a topic that was there cannot be used.
+/// When the brokers do not answer or refuse.
 pub(crate) async fn create_topics(
     settings: &Settings,
     lanes: Lanes,
     plan: Plan,
-) -> anyhow::Result<Vec<(String, bool)>> {
-    let created = topics::create(&topics::connect(settings).await?, lanes, plan).await?;
-    Ok(created.into_iter().map(|(topic, created)| (topic, created == Created::New)).collect())
+) -> anyhow::Result<(Vec<(String, bool)>, anyhow::Result<()>)> {
+    let made = topics::create(&topics::connect(settings).await?, lanes, plan).await?;
+    let topics = made.topics.into_iter().map(|(topic, created)| (topic, created == Created::New));
+    Ok((topics.collect(), made.checked))
 }
 
 /// Checks that requests and replies can travel.

@@ -25,6 +25,80 @@ pub enum TopicProblem {
         /// How many lanes there are.
         expected: i32,
     },
+    /// Records are removed before they are read.
+    #[error(
+        "the topic `{topic}` is compacted (`cleanup.policy`), which removes records before they \
+         are read: set it to `delete`"
+    )]
+    Compacted {
+        /// Its name.
+        topic: String,
+    },
+    /// Records are removed before they are read, should a reader stand still for a while.
+    #[error(
+        "the topic `{topic}` has `{property}` {found}, and records may be needed for longer: \
+         {least} is the least"
+    )]
+    ShortLived {
+        /// Its name.
+        topic: String,
+        /// What says how long records are kept.
+        property: &'static str,
+        /// How long.
+        found: i64,
+        /// How long they must be kept.
+        least: i64,
+    },
+    /// Some of its readers cannot read it.
+    #[error(
+        "the topic `{topic}` has `compression.type` `{compression}`, which clients with KafkaJS \
+         cannot read: set `producer`, `gzip` or `uncompressed`"
+    )]
+    OtherCompression {
+        /// Its name.
+        topic: String,
+        /// How the brokers compress it.
+        compression: String,
+    },
+    /// Nothing can be sent there.
+    #[error(
+        "the topic `{topic}` takes no records: `min.insync.replicas` is {needed}, and its \
+         replication factor is {replicas}"
+    )]
+    TooFewReplicas {
+        /// Its name.
+        topic: String,
+        /// How many replicas must take a record.
+        needed: i64,
+        /// How many there are.
+        replicas: i32,
+    },
+    /// It was there, and has another number of partitions than is wanted.
+    #[error(
+        "the topic `{topic}` was there with {found} partitions, not {wanted}: add some with \
+         `kafka-topics.sh --alter --topic {topic} --partitions {wanted}`; none can be taken away"
+    )]
+    OtherReplyPartitions {
+        /// Its name.
+        topic: String,
+        /// How many partitions it has.
+        found: i32,
+        /// How many are wanted.
+        wanted: i32,
+    },
+    /// It was there, and has another number of replicas than is wanted.
+    #[error(
+        "the topic `{topic}` was there with replication factor {found}, not {wanted}: \
+         `kafka-reassign-partitions.sh` changes it"
+    )]
+    OtherReplicas {
+        /// Its name.
+        topic: String,
+        /// How many replicas it has.
+        found: i32,
+        /// How many are wanted.
+        wanted: i32,
+    },
     /// The positions of the database say nothing of it: every partition differs.
     #[error(
         "the topic `{topic}` is not the one that the database has read: partition {partition} \

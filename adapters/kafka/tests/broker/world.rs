@@ -204,18 +204,11 @@ async fn assigned(events: &mut GroupEvents) {
 
 impl Drop for World {
     fn drop(&mut self) {
-        let names = [
-            self.settings.requests_topic.clone(),
-            self.dead_letters(),
-            self.settings.replies_topic.clone(),
-        ];
         let closing = async {
             let within = Duration::from_secs(5);
             let _ = self.request_log.reader().close(within).await;
             let _ = self.reply_log.reader().close(within).await;
-            for name in names {
-                let _ = self.topics.delete(&name).await;
-            }
+            let _ = self.cluster.delete_topics().await;
         };
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(closing));
     }

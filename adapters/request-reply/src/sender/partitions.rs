@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 
 /// A topic's partitions may be raised.
 const FOUND: Duration = Duration::from_mins(1);
@@ -52,20 +53,29 @@ pub(crate) fn ask<C: ClientContext>(
     topic: &str,
     within: Duration,
 ) -> KafkaResult<Option<i32>> {
+    let counted = ask_about(client, topic, within, |found| i32::try_from(found.partitions().len()));
+    Ok(counted?.and_then(Result::ok))
+}
+
+/// Asks a broker about a topic, `None` where there is no such topic.
+pub(crate) fn ask_about<C: ClientContext, T>(
+    client: &Client<C>,
+    topic: &str,
+    within: Duration,
+    read: impl FnOnce(&MetadataTopic) -> T,
+) -> KafkaResult<Option<T>> {
     let metadata = client.fetch_metadata(Some(topic), within)?;
-    let found = metadata.topics().iter().find(|found| found.name() == topic);
-    match found.map(|found| (found.error().map(RDKafkaErrorCode::from), found.partitions().len())) {
-        None
-        | Some((
-            Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::InvalidTopic,
-            ),
-            _,
-        )) => Ok(None),
-        Some((Some(error), _)) => Err(KafkaError::MetadataFetch(error)),
-        Some((None, count)) => Ok(i32::try_from(count).ok()),
+    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+        return Ok(None);
+    };
+    match found.error().map(RDKafkaErrorCode::from) {
+        Some(
+            RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::InvalidTopic,
+        ) => Ok(None),
+        Some(error) => Err(KafkaError::MetadataFetch(error)),
+        None => Ok(Some(read(found))),
     }
 }
 

@@ -37,10 +37,14 @@ pub(crate) enum Command {
 /// What `topics create` takes.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Arguments {
-    /// How many partitions replies have: each requester leases one for itself.
-    #[arg(long, value_name = "P", default_value = "4", value_parser = parse_partitions)]
-    reply_partitions: NonZeroU16,
-    /// How many replicas each partition has; the broker's own default where it is not said.
+    /// How many partitions each new topic of replies has: each requester leases one for itself.
+    /// 4 where it is not said. A topic that is there is not changed, and is named where it has
+    /// another number.
+    #[arg(long, value_name = "P", value_parser = parse_partitions)]
+    reply_partitions: Option<NonZeroU16>,
+    /// How many replicas each partition has; the broker's own default where it is not said. A
+    /// topic that is there is not changed, and is named where it has another number. With 3 or
+    /// more, 2 must have a record before it counts as sent (`min.insync.replicas`).
     #[arg(long, value_name = "R")]
     replication_factor: Option<NonZeroU16>,
 }
@@ -52,8 +56,8 @@ pub(crate) struct Arguments {
     expect(dead_code, reason = "read only with the feature `servers`")
 )]
 pub(crate) struct Plan {
-    /// How many partitions replies have.
-    pub(crate) reply_partitions: NonZeroU16,
+    /// How many partitions replies have, where it is said.
+    pub(crate) reply_partitions: Option<NonZeroU16>,
     /// How many replicas; the brokers' default where it is not said.
     pub(crate) replication: Option<NonZeroU16>,
 }
@@ -80,9 +84,11 @@ async fn obey(
     match command {
         Command::Create(Arguments { reply_partitions, replication_factor }) => {
             let plan = Plan { reply_partitions, replication: replication_factor };
-            for (topic, is_new) in servers::create_topics(settings, lanes, plan).await? {
+            let (topics, checked) = servers::create_topics(settings, lanes, plan).await?;
+            for (topic, is_new) in topics {
                 tell(&topic, is_new, output)?;
             }
+            checked?;
         }
         Command::Check => {
             servers::check_topics(settings, lanes).await?;

@@ -16,7 +16,8 @@ use crate::random;
 use crate::stores;
 
 /// A requester leases one partition, and ad-hoc calls of this process read the other.
-const PLAN: Plan = Plan { reply_partitions: NonZeroU16::MIN.saturating_add(1), replication: None };
+const PLAN: Plan =
+    Plan { reply_partitions: Some(NonZeroU16::MIN.saturating_add(1)), replication: None };
 /// About as many bytes as a request or its reply has.
 const MESSAGE_BYTES: usize = 250;
 const NO_SERVER: &str = "over Kafka, shops and campaigns are kept in PostgreSQL: name a database, \
@@ -69,7 +70,7 @@ impl Scratch {
     async fn make(&self, database: &Database) -> anyhow::Result<()> {
         stores::create_schema(&self.database, &self.schema).await?;
         stores::migrate(database, false).await?;
-        topics::create(&self.cluster, database.lanes, PLAN).await?;
+        topics::create(&self.cluster, database.lanes, PLAN).await?.checked?;
         Ok(())
     }
 
@@ -83,7 +84,7 @@ impl Scratch {
         lanes: Lanes,
         count: u32,
     ) -> anyhow::Result<Duration> {
-        topics::create(&self.raw, lanes, PLAN).await?;
+        topics::create(&self.raw, lanes, PLAN).await?.checked?;
         let trip = self.raw.raw_round_trip(count as usize, MESSAGE_BYTES).await;
         Ok(trip.context("could not send raw messages there and back")?.elapsed)
     }

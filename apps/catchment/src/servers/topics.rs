@@ -1,42 +1,60 @@
 //! The topics of requester and consumer, on the brokers that the settings name.
 
+use std::num::NonZeroU16;
+
 use anyhow::{Context as _, bail};
 use catchment_bootstrap::service::kafka;
 use catchment_bootstrap::settings::Settings;
 use catchment_domain::{Lane, Lanes, Position};
-use catchment_kafka::{Created, KafkaCluster, TopicPlan};
+use catchment_kafka::{Created, KafkaCluster, TopicPlan, Wanted};
 
 use crate::commands::topics::Plan;
 use crate::stores::Stores;
 
-/// Makes the topics that are missing, and checks all of them. Returns each with whether it is
-/// new.
+/// How many partitions topics of replies get where nobody says it.
+const REPLY_PARTITIONS: u16 = 4;
+
+/// Topics that are there now.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// Each, and whether it is new.
+    pub(crate) topics: Vec<(String, Created)>,
+    /// An error where one cannot be used, or is not as it is wanted.
+    pub(crate) checked: anyhow::Result<()>,
+}
+
+/// Makes the topics that are missing, and checks all of them.
 ///
 /// # Errors
 ///
-/// When the brokers do not answer or refuse, or a topic that was there cannot be used.
+/// When the brokers do not answer or refuse.
 pub(crate) async fn create(
     cluster: &KafkaCluster,
     lanes: Lanes,
     plan: Plan,
-) -> anyhow::Result<Vec<(String, Created)>> {
-    let plan = TopicPlan {
-        lanes,
-        reply_lanes: plan.reply_partitions.get(),
+) -> anyhow::Result<Made> {
+    let wanted = Wanted {
+        reply_lanes: plan.reply_partitions.map(NonZeroU16::get),
         replication: plan.replication.map(|factor| factor.get().into()),
     };
+    let reply_lanes = wanted.reply_lanes.unwrap_or(REPLY_PARTITIONS);
+    let plan = TopicPlan { lanes, reply_lanes, replication: wanted.replication };
     let topics = cluster.create_topics(&plan).await.context("could not make the topics")?;
-    check(cluster, lanes).await?;
-    Ok(topics)
+    Ok(Made { topics, checked: inspect(cluster, lanes, wanted).await })
 }
 
-/// Checks that requests and replies can travel.
+/// Checks that requests and replies can travel, and that no reader misses any.
 ///
 /// # Errors
 ///
 /// When the brokers do not answer, or a topic is missing or cannot be used.
 pub(crate) async fn check(cluster: &KafkaCluster, lanes: Lanes) -> anyhow::Result<()> {
-    let problems = cluster.check_topics(lanes).await.context("could not look at the topics")?;
+    inspect(cluster, lanes, Wanted::default()).await
+}
+
+async fn inspect(cluster: &KafkaCluster, lanes: Lanes, wanted: Wanted) -> anyhow::Result<()> {
+    let problems = cluster.inspect_topics(lanes, wanted).await;
+    let problems = problems.context("could not look at the topics")?;
     let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
     if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("; ")) }
 }

@@ -108,9 +108,23 @@ fn topics_are_made_once() {
         let ran = world.run(&["--json", "topics", "create"]);
         let said =
             ran.stdout.lines().filter(|line| line.contains(&format!("\"created\":{created}")));
-        assert_eq!(said.count(), 3, "{ran:?}");
+        assert_eq!(said.count(), 5, "{ran:?}");
     }
     assert_eq!(world.ask(&["topics", "check"])["partitions"], LANES);
+}
+
+#[test]
+#[ignore = "needs Kafka and PostgreSQL"]
+fn reply_partitions_of_topics_that_are_there_are_not_silently_left() {
+    let world = World::empty();
+    world.run(&["database", "migrate"]).done();
+    world.run(&["topics", "create", "--reply-partitions", "2"]).done();
+    world.run(&["topics", "create", "--reply-partitions", "2"]).done();
+    world.run(&["topics", "create"]).done();
+    let ran = world.run(&["topics", "create", "--reply-partitions", "3"]);
+    assert_eq!((ran.code, ran.stderr.lines().count()), (Some(1), 1), "{ran:?}");
+    assert_eq!(ran.stderr.matches("was there with 2 partitions, not 3").count(), 3, "{ran:?}");
+    assert_eq!(ran.stdout.matches("was there").count(), 5, "{ran:?}");
 }
 
 #[test]

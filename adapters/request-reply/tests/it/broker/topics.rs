@@ -26,6 +26,23 @@ async fn a_topic_that_is_not_there_is_not_made_by_asking() {
 
 #[tokio::test]
 #[ignore = "needs Kafka"]
+async fn a_topic_is_described_with_what_was_set_and_the_defaults() {
+    let Fixture { topics, topic: name, .. } = Fixture::without_topic();
+    assert_eq!(topics.describe(&name).await, Ok(None));
+    let properties = vec![("retention.ms".to_owned(), "3600000".to_owned())];
+    let new = NewTopic { name: name.clone(), partitions: 3, replication: Some(1), properties };
+    topics.create(&new).await.unwrap();
+    let described = topics.describe(&name).await.unwrap().unwrap();
+    assert_eq!((described.partitions, described.replicas), (3, 1));
+    let property = |name: &str| described.properties.get(name).map(String::as_str);
+    assert_eq!(property("retention.ms"), Some("3600000"));
+    assert_eq!(property("cleanup.policy"), Some("delete"));
+    assert_eq!(property("compression.type"), Some("producer"));
+    topics.delete(&name).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka"]
 async fn what_the_brokers_refuse_is_named() {
     let Fixture { topics, topic: name, .. } = Fixture::without_topic();
     let properties = vec![("retention.ms".to_owned(), "soon".to_owned())];

@@ -1,0 +1,196 @@
+//! Whether a topic that is there keeps what is sent to it, for as long as it may be needed, in a
+//! form that its readers understand.
+
+use catchment_request_reply::TopicDescription;
+
+use super::check::TopicProblem;
+
+const DAY: i64 = 24 * 3_600_000;
+const MEBIBYTE: i64 = 1 << 20;
+
+/// What a topic is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Requests, and those that could not be dealt with.
+    Requests,
+    /// Replies to our own requesters.
+    Replies,
+    /// Replies to clients of others: NestJS reads `<requests>.reply`, `SmallRye`
+    /// `<requests>-replies`, and others choose among them.
+    PeerReplies,
+}
+
+/// What the owner of the topics asks for, beside what must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// How many partitions topics of replies are to have.
+    pub reply_lanes: Option<u16>,
+    /// How many replicas each partition is to have.
+    pub replication: Option<i32>,
+}
+
+impl Purpose {
+    /// For how many milliseconds records must be kept at least: far longer than a reader that
+    /// works needs, so that one that stands still loses nothing overnight.
+    const fn retention(self) -> i64 {
+        match self {
+            Self::Requests | Self::Replies => DAY,
+            Self::PeerReplies => DAY / 24,
+        }
+    }
+
+    /// What the brokers may compress with, so that every reader understands it. `producer` leaves
+    /// it to the sender.
+    const fn compressions(self) -> &'static [&'static str] {
+        match self {
+            Self::Requests | Self::Replies => {
+                &["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]
+            }
+            Self::PeerReplies => &["producer", "uncompressed", "gzip"],
+        }
+    }
+}
+
+/// What is wrong with a topic, one problem each; nothing where it is as it must be and as it is
+/// wanted.
+pub(super) fn problems(
+    topic: &str,
+    purpose: Purpose,
+    found: &TopicDescription,
+    wanted: Wanted,
+) -> Vec<TopicProblem> {
+    let property = |name: &str| found.properties.get(name).map_or("", String::as_str);
+    let number = |name: &str| property(name).parse::<i64>().ok();
+    let name = || topic.to_owned();
+    let mut problems = Vec::new();
+    if property("cleanup.policy").contains("compact") {
+        problems.push(TopicProblem::Compacted { topic: name() });
+    }
+    for (property, least) in
+        [("retention.ms", purpose.retention()), ("retention.bytes", 64 * MEBIBYTE)]
+    {
+        // -1 is without an end.
+        if let Some(found) = number(property).filter(|found| (0..least).contains(found)) {
+            problems.push(TopicProblem::ShortLived { topic: name(), property, found, least });
+        }
+    }
+    let compression = property("compression.type");
+    if !compression.is_empty() && !purpose.compressions().contains(&compression) {
+        let (topic, compression) = (name(), compression.to_owned());
+        problems.push(TopicProblem::OtherCompression { topic, compression });
+    }
+    let replicas = found.replicas;
+    let needed = number("min.insync.replicas");
+    if let Some(needed) = needed.filter(|needed| i64::from(replicas) < *needed) {
+        problems.push(TopicProblem::TooFewReplicas { topic: name(), needed, replicas });
+    }
+    if let Some(wanted) = wanted.replication.filter(|wanted| *wanted != replicas) {
+        problems.push(TopicProblem::OtherReplicas { topic: name(), found: replicas, wanted });
+    }
+    let lanes = wanted.reply_lanes.map(i32::from).filter(|_| purpose != Purpose::Requests);
+    if let Some(wanted) = lanes.filter(|wanted| *wanted != found.partitions) {
+        let found = found.partitions;
+        problems.push(TopicProblem::OtherReplyPartitions { topic: name(), found, wanted });
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PURPOSES: [Purpose; 3] = [Purpose::Requests, Purpose::Replies, Purpose::PeerReplies];
+
+    fn check(
+        purposes: &[Purpose],
+        properties: &[(&str, &str)],
+        (partitions, replicas): (i32, i32),
+        wanted: Wanted,
+        lines: &[&str],
+    ) {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let properties = properties.iter().map(owned).collect();
+        let found = TopicDescription { partitions, replicas, properties };
+        for purpose in purposes {
+            let problems = problems("t", *purpose, &found, wanted);
+            let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(said, lines, "{purpose:?} {found:?}");
+        }
+    }
+
+    /// What is wrong with a topic of 4 partitions and 1 replica that has these properties.
+    fn check_properties(purposes: &[Purpose], properties: &[(&str, &str)], lines: &[&str]) {
+        check(purposes, properties, (4, 1), Wanted::default(), lines);
+    }
+
+    #[test]
+    fn the_usual_properties_are_right_for_all() {
+        check_properties(&PURPOSES, &[], &[]);
+        let usual = [
+            ("cleanup.policy", "delete"),
+            ("retention.ms", "604800000"),
+            ("retention.bytes", "-1"),
+            ("compression.type", "producer"),
+            ("min.insync.replicas", "1"),
+        ];
+        check_properties(&PURPOSES, &usual, &[]);
+        check_properties(&PURPOSES, &[("retention.ms", "-1"), ("compression.type", "gzip")], &[]);
+    }
+
+    #[test]
+    fn a_topic_that_loses_what_was_not_read_is_named() {
+        let line = "the topic `t` is compacted (`cleanup.policy`), which removes records before \
+                    they are read: set it to `delete`";
+        for policy in ["compact", "compact,delete", "delete,compact"] {
+            check_properties(&PURPOSES, &[("cleanup.policy", policy)], &[line]);
+        }
+        let short = |property, least| {
+            format!(
+                "the topic `t` has `{property}` 3599999, and records may be needed for longer: \
+                 {least} is the least"
+            )
+        };
+        let properties = [("retention.ms", "3599999")];
+        check_properties(&PURPOSES[..2], &properties, &[&short("retention.ms", 86_400_000)]);
+        check_properties(&PURPOSES[2..], &properties, &[&short("retention.ms", 3_600_000)]);
+        let properties = [("retention.bytes", "3599999")];
+        check_properties(&PURPOSES, &properties, &[&short("retention.bytes", 67_108_864)]);
+    }
+
+    #[test]
+    fn replies_to_peers_are_compressed_as_all_of_them_can_read() {
+        for compression in ["lz4", "snappy", "zstd"] {
+            let line = format!(
+                "the topic `t` has `compression.type` `{compression}`, which clients with KafkaJS \
+                 cannot read: set `producer`, `gzip` or `uncompressed`"
+            );
+            let properties = [("compression.type", compression)];
+            check_properties(&PURPOSES[..2], &properties, &[]);
+            check_properties(&PURPOSES[2..], &properties, &[&line]);
+        }
+    }
+
+    #[test]
+    fn a_topic_that_takes_nothing_is_named() {
+        let line = "the topic `t` takes no records: `min.insync.replicas` is 2, and its \
+                    replication factor is 1";
+        check_properties(&PURPOSES, &[("min.insync.replicas", "2")], &[line]);
+        check(&PURPOSES, &[("min.insync.replicas", "2")], (4, 3), Wanted::default(), &[]);
+    }
+
+    #[test]
+    fn what_create_cannot_change_is_not_left_unsaid() {
+        let partitions = "the topic `t` was there with 4 partitions, not 8: add some with \
+                          `kafka-topics.sh --alter --topic t --partitions 8`; none can be taken \
+                          away";
+        let wanted = Wanted { reply_lanes: Some(8), replication: None };
+        check(&PURPOSES[..1], &[], (4, 1), wanted, &[]);
+        check(&PURPOSES[1..], &[], (4, 1), wanted, &[partitions]);
+        check(&PURPOSES, &[], (8, 1), wanted, &[]);
+        let replicas = "the topic `t` was there with replication factor 1, not 3: \
+                        `kafka-reassign-partitions.sh` changes it";
+        let wanted = Wanted { reply_lanes: None, replication: Some(3) };
+        check(&PURPOSES, &[], (4, 1), wanted, &[replicas]);
+        check(&PURPOSES, &[], (4, 3), wanted, &[]);
+    }
+}
