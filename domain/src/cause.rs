@@ -1,5 +1,6 @@
 //! Causes: what each campaign wants at one shop.
 
+use std::fmt;
 use std::ops::Deref;
 
 use crate::radius::Limit;
@@ -62,6 +63,24 @@ impl ActiveCause {
     }
 }
 
+/// Which cause of a shop somebody means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CauseName {
+    /// The cause of a campaign.
+    Campaign(Revision),
+    /// The cause of requests without a campaign that have this kind.
+    Kind(TriggerKind),
+}
+
+impl fmt::Display for CauseName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Campaign(revision) => write!(f, "campaign {revision}"),
+            Self::Kind(kind) => write!(f, "kind {kind} without a campaign"),
+        }
+    }
+}
+
 /// The causes in force at a shop, in the order of [`ActiveCause::key`], which no two share.
 ///
 /// ```
@@ -84,6 +103,14 @@ impl Causes {
     /// The place of a campaign's cause: it has one at a shop, whatever its kind.
     pub(crate) fn place_of(&self, campaign: Revision) -> Option<usize> {
         self.0.binary_search_by_key(&Origin::Campaign(campaign), |cause| cause.origin).ok()
+    }
+
+    /// The place of the cause that is meant, where it is in force.
+    pub(crate) fn find(&self, name: CauseName) -> Option<usize> {
+        match name {
+            CauseName::Campaign(campaign) => self.place_of(campaign),
+            CauseName::Kind(kind) => self.place((Origin::Request, kind)).ok(),
+        }
     }
 
     /// Puts a cause in its place, or in the place of the one that is there.

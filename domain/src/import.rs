@@ -1,6 +1,7 @@
 //! Bringing shops in from a file: one lane at a time, because a lane's shops have one writer at a
 //! time.
 
+use crate::cause::CauseName;
 use crate::lane::{Lane, Lanes};
 use crate::outcome::Standing;
 use crate::precedence::DecidedBy;
@@ -29,6 +30,8 @@ pub struct ImportTerms {
     pub default_base: Radius,
     /// No cause but a closing one narrows a shop below this.
     pub floor: Radius,
+    /// Base radii of higher revisions do not stand against this import.
+    pub overrules: bool,
 }
 
 /// Shops of one lane that are brought in together, all or none.
@@ -87,28 +90,35 @@ impl ImportBatch {
     }
 
     /// Brings the rows in. `known` is what is in force at each shop, in the order of the rows;
-    /// `None` where there is no such shop. Returns what is in force then, and how each shop was
-    /// left.
+    /// `None` where there is no such shop. Returns what is in force then, and what the receipt says
+    /// of each shop.
     ///
     /// 1. A new shop gets the base radius that its row names, or the default one.
     /// 2. A known shop keeps its causes. It takes over the base radius that its row names, unless
-    ///    a newer one stands. Its radius is resolved again.
+    ///    a newer one stands and the import does not overrule it. Its radius is resolved again.
+    /// 3. The receipt names each newer base radius that stands against that of a row.
     #[must_use]
     pub fn apply(
         &self,
         known: Vec<Option<ShopState>>,
         terms: ImportTerms,
-    ) -> Vec<(ShopState, Standing)> {
+    ) -> Vec<(ShopState, ImportEntry)> {
         let import = |(row, known): (&ShopImport, Option<ShopState>)| {
+            let shop = row.id.clone();
             let Some(mut state) = known else {
                 let base = row.base.unwrap_or(terms.default_base);
                 let state = ShopState::new(base, terms.revision);
                 let (after, version) = (state.radius, state.version);
-                let decided_by = DecidedBy::Base;
-                return (state, Standing { before: None, after, decided_by, version });
+                let standing =
+                    Standing { before: None, after, decided_by: DecidedBy::Base, version };
+                return (state, ImportEntry { shop, standing, remark: None });
             };
-            let standing = state.import(row.base, terms.revision, terms.floor);
-            (state, standing)
+            let present = state.base.revision;
+            let is_newer = terms.revision < present && !terms.overrules;
+            let remark = row.base.filter(|_| is_newer).map(|_| ImportRemark::NewerBase(present));
+            let base = row.base.filter(|_| !is_newer);
+            let standing = state.import(base, terms.revision, terms.floor);
+            (state, ImportEntry { shop, standing, remark })
         };
         self.rows.iter().zip(known).map(import).collect()
     }
@@ -118,14 +128,15 @@ impl ImportBatch {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImportNumber(pub u64);
 
-/// What one batch of an import did, kept so that it can be told afterwards.
+/// What one batch of an import did, kept so that it can be told afterwards. A repair of shops and a
+/// release by command leave such a receipt, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportReceipt {
     /// The lane of its shops.
     pub lane: Lane,
     /// Which import of the lane it was.
     pub number: ImportNumber,
-    /// The import's revision.
+    /// The import's revision, or one that a repair or a release took.
     pub revision: Revision,
     /// When it was stored.
     pub at: Timestamp,
@@ -150,6 +161,17 @@ pub struct ImportEntry {
     pub shop: ShopId,
     /// How it was left. A shop that was new has no radius before.
     pub standing: Standing,
+    /// What else there is to say of it.
+    pub remark: Option<ImportRemark>,
+}
+
+/// What a receipt of an import says of a shop besides how it was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportRemark {
+    /// The file names a base radius, and the one of this higher revision stands.
+    NewerBase(Revision),
+    /// There was no file: a command released this cause.
+    Released(CauseName),
 }
 
 /// How many shops were brought in.
@@ -192,7 +214,7 @@ mod tests {
 
     fn terms(revision: u64) -> ImportTerms {
         let (default_base, floor) = (metres(4_000), metres(500));
-        ImportTerms { revision: Revision(revision), default_base, floor }
+        ImportTerms { revision: Revision(revision), default_base, floor, overrules: false }
     }
 
     #[test]
@@ -227,12 +249,34 @@ mod tests {
         let left: Vec<_> = batch
             .apply(known, terms(2))
             .into_iter()
-            .map(|(state, standing)| {
+            .map(|(state, ImportEntry { standing, remark, .. })| {
                 assert_eq!((state.radius, state.version), (standing.after, standing.version));
+                assert_eq!(remark, None);
                 assert_eq!(standing.decided_by, DecidedBy::Base);
                 (standing.before.map(Radius::metres), standing.after.metres(), standing.version)
             })
             .collect();
         assert_eq!(left, [(Some(5_000), 5_000, 2), (Some(5_000), 3_000, 2), (None, 4_000, 1)]);
+    }
+
+    #[test]
+    fn a_newer_base_radius_stands_and_is_named_unless_it_is_overruled() {
+        let newer = Some(ImportRemark::NewerBase(Revision(7)));
+        for (named, revision, overrules, base, remark) in [
+            (Some(3_000), 6, false, (5_000, 7), newer),
+            (Some(3_000), 6, true, (3_000, 6), None),
+            (Some(3_000), 7, false, (3_000, 7), None),
+            (Some(3_000), 8, false, (3_000, 8), None),
+            (None, 6, false, (5_000, 7), None),
+            (None, 6, true, (5_000, 7), None),
+        ] {
+            let batches = ImportBatch::split(vec![row("a", named)], Lanes(NonZeroU16::MIN));
+            let known = vec![Some(ShopState::new(metres(5_000), Revision(7)))];
+            let terms = ImportTerms { overrules, ..terms(revision) };
+            let (state, entry) = batches[0].apply(known, terms).pop().unwrap();
+            let found = (state.base.radius.metres(), state.base.revision.0);
+            assert_eq!((found, entry.remark), (base, remark), "{named:?} {revision} {overrules}");
+            assert_eq!((state.radius, state.version), (state.base.radius, 2));
+        }
     }
 }

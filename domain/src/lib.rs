@@ -11,9 +11,11 @@
 //!    An [`ImportBatch`] brings shops of one lane in.
 //! 4. [`Chunk::record`] enters replies in a campaign's ledger; [`Campaign::command`] ends and
 //!    retries it.
-//! 5. One [`Damage`] is left out and named; [`rebuild_chunk`] and [`rebuild_state`] mend what is
+//! 5. A cause that does not belong at its shop is a [`StrayCause`]; [`release_cause`] ends any
+//!    cause by command.
+//! 6. One [`Damage`] is left out and named; [`rebuild_chunk`] and [`rebuild_state`] mend what is
 //!    known from elsewhere.
-//! 6. [`ports`] is what the world must provide, [`service`] what runs on it: a
+//! 7. [`ports`] is what the world must provide, [`service`] what runs on it: a
 //!    [`LaneConsumer`](service::LaneConsumer) applies and answers, a
 //!    [`LaneRequester`](service::LaneRequester) sends and records.
 //!
@@ -38,6 +40,7 @@ mod campaign;
 mod terms;
 mod chunk;
 mod window;
+mod release;
 mod damage;
 mod repair;
 pub mod ports;
@@ -45,20 +48,22 @@ pub mod service;
 
 pub use batch::{Batch, Loaded, LoadedShop, Receipt, ReceiptEntry, judge_batch};
 pub use campaign::{Campaign, CampaignError, CampaignState, Command, Draft};
-pub use cause::{ActiveCause, Causes, Effect, Origin, ReleasedCause};
+pub use cause::{ActiveCause, CauseName, Causes, Effect, Origin, ReleasedCause};
 pub use chunk::{
     CHUNK_SHOPS, Chunk, Detail, Lacking, OpenSlots, ShopList, Slot, Tally, lost_chunks,
 };
 pub use correlation::{Attempt, MAX_SHOPS, Nonce, Phase, Ticket};
 pub use damage::{Damage, Found, StoredItem};
 pub use import::{
-    ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Imported, ShopImport,
+    ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportRemark, ImportTerms, Imported,
+    ShopImport,
 };
 pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
 pub use lane::{Epoch, Lane, Lanes, LogIdentity, Position, ReplyLane};
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};
 pub use radius::{Limit, LimitError, OpenRadius, Percent, Radius, RadiusError};
+pub use release::{Release, ReleaseTerms, StrayCause, find_stray, release_cause};
 pub use repair::{
     ChunkOutline, ChunkRemains, Mended, Repair, RepairTerms, StateRemains, Trace, Unmendable,
     check_campaign, first_places, is_lane_listed, may_have_left_a_cause, misplaced_chunks,

@@ -12,6 +12,7 @@ mod lane_keeper;
 mod lane_requester;
 mod leased;
 mod pacing;
+mod release;
 mod repair;
 mod send_calls;
 mod sending;
@@ -27,6 +28,7 @@ use crate::ports::{BoxError, ChannelError, LogError, StoreError};
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
 pub use lane_keeper::LaneKeeper;
 pub use lane_requester::{LaneRequester, RequesterPorts, RequesterTerms};
+pub use release::release;
 pub use repair::{Finding, repair};
 
 /// How to go on after a step.

@@ -175,14 +175,12 @@ impl ShopState {
         resolve(self.base.radius, floor, &self.active)
     }
 
-    /// Takes over what a file of shops says: a base radius, where it names one that is not
-    /// older than the present one; then resolves again. Returns how that left the shop.
+    /// Takes over a base radius from a file of shops, where there is one; then resolves again.
+    /// Returns how that left the shop.
     ///
     /// Released causes stay: only the owner of the shop's lane may drop them.
     pub fn import(&mut self, base: Option<Radius>, revision: Revision, floor: Radius) -> Standing {
-        if let Some(radius) = base
-            && self.base.revision <= revision
-        {
+        if let Some(radius) = base {
             self.base = Base { radius, revision, effect: Effect::Unchanged };
         }
         let before = self.radius;

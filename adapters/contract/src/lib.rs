@@ -117,6 +117,7 @@ macro_rules! store_suite {
                 import_can_be_repeated,
                 import_completes_orphans,
                 import_older_base_does_not_count,
+                import_may_overrule_newer_bases,
                 revisions_only_rise,
                 list_pages_are_complete,
                 list_and_count_agree_with_the_scope,
@@ -174,6 +175,11 @@ macro_rules! store_suite {
                 mending_twice_does_nothing_more,
                 dry_run_changes_nothing,
                 what_cannot_be_mended_is_named,
+                released_cause_stays_out,
+                release_needs_no_campaign,
+                release_leaves_a_receipt,
+                release_of_nothing_changes_nothing,
+                release_beside_a_batch_loses_nothing,
             }
             recovery {
                 crash_before_a_commit_applies_once,

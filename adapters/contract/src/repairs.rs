@@ -1,5 +1,7 @@
 //! The promises of [`Repairs`](catchment_domain::ports::Repairs).
 
+mod releasing;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -16,6 +18,11 @@ use crate::scene::{
     BASE, campaign, draft, import, limit, metres, named, narrow_by, policy, row, shop, shops_in,
 };
 use crate::{Store, StoreHarness};
+
+pub use releasing::{
+    release_beside_a_batch_loses_nothing, release_leaves_a_receipt, release_needs_no_campaign,
+    release_of_nothing_changes_nothing, released_cause_stays_out,
+};
 
 const LANE: Lane = Lane(0);
 

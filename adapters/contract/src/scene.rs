@@ -78,7 +78,8 @@ pub(crate) fn row(id: &ShopId) -> ShopImport {
 
 /// What imports go by.
 pub(crate) fn terms(revision: Revision) -> ImportTerms {
-    ImportTerms { revision, default_base: metres(BASE), floor: policy().floor }
+    let (default_base, floor) = (metres(BASE), policy().floor);
+    ImportTerms { revision, default_base, floor, overrules: false }
 }
 
 /// Brings rows in under a new revision, which is returned.

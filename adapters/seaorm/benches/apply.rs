@@ -117,7 +117,12 @@ impl World {
         let store = SeaOrmStore::connect(&place.make(&settings).await, &settings).await.unwrap();
         let revision = store.take_revision().await.unwrap();
         let radius = |metres: u32| Radius::try_from(metres).unwrap();
-        let terms = ImportTerms { revision, default_base: radius(5_000), floor: Radius::CLOSED };
+        let terms = ImportTerms {
+            revision,
+            default_base: radius(5_000),
+            floor: Radius::CLOSED,
+            overrules: false,
+        };
         let started = Instant::now();
         let rows: Vec<ShopImport> = (0..count).map(row).collect();
         for batch in ImportBatch::split(rows.clone(), lanes) {

@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Repairs, StoreError};
 use catchment_domain::{
     Campaign, Chunk, ChunkOutline, ChunkRemains, Damage, Deadline, ImportEntry, ImportReceipt,
-    Lane, Lanes, Mended, Repair, RepairTerms, Revision, ShopId, ShopState, StateRemains,
-    Unmendable, first_places, rebuild_chunk, rebuild_state,
+    ImportRemark, Lane, Lanes, Mended, Release, ReleaseTerms, Repair, RepairTerms, Revision,
+    ShopId, ShopState, StateRemains, Unmendable, first_places, rebuild_chunk, rebuild_state,
+    release_cause,
 };
 use sea_orm::sea_query::LockType;
 use sea_orm::{
@@ -23,8 +24,8 @@ use crate::campaign_rows;
 use crate::connection::OwnConnection;
 use crate::entity::{campaign_chunk, campaign_list, lane_state, shop, shop_state};
 use crate::error::{classify, stored};
-use crate::hot_path::no_lane;
-use crate::retry::while_busy;
+use crate::hot_path::{CountedImport, no_lane};
+use crate::retry::{while_busy, while_busy_or_locked};
 use crate::store::{SeaOrmStore, next_revision};
 
 /// For how many shops evidence is held at a time. All lists are read once for as many.
@@ -83,6 +84,10 @@ impl Repairs for SeaOrmStore {
         }
         let repair = |id| repairs.get(id).copied().unwrap_or(Repair::NotNeeded);
         Ok(shops.iter().map(repair).collect())
+    }
+
+    async fn release(&self, shop: &ShopId, terms: &ReleaseTerms) -> Result<Release, StoreError> {
+        while_busy_or_locked(|| self.try_release(shop, terms)).await
     }
 }
 
@@ -186,19 +191,54 @@ impl SeaOrmStore {
         let states: Vec<(&ShopId, &ShopState)> =
             mended.iter().map(|(id, state, _)| (*id, state)).collect();
         path.store_states(connection, lane, &states).await?;
-        let entries = mended
-            .iter()
-            .map(|(id, _, standing)| ImportEntry { shop: (*id).clone(), standing: *standing });
+        let entries = mended.iter().map(|(id, _, standing)| {
+            let shop = (*id).clone();
+            ImportEntry { shop, standing: *standing, remark: None }
+        });
+        self.leave_receipt(connection, (lane, counted), entries.collect()).await?;
+        transaction.commit().await?;
+        Ok(repairs)
+    }
+
+    /// Releases a cause in one transaction that holds the lane's row.
+    async fn try_release(
+        &self,
+        shop: &ShopId,
+        terms: &ReleaseTerms,
+    ) -> Result<Release, StoreError> {
+        let (path, lane) = (self.dialect.hot_path, self.lanes().lane_of(shop));
+        let (transaction, counted) = path.begin_import(self, lane).await?;
+        let connection = transaction.connection()?;
+        let states = path.load_states(connection, lane, std::slice::from_ref(shop)).await?;
+        let Some(mut state) = states.into_iter().next().flatten() else {
+            return Ok(Release::UnknownShop);
+        };
+        let Some(standing) = release_cause(&mut state, terms, counted.now) else {
+            return Ok(Release::NotInForce);
+        };
+        path.store_states(connection, lane, &[(shop, &state)]).await?;
+        let remark = Some(ImportRemark::Released(terms.cause));
+        let entry = ImportEntry { shop: shop.clone(), standing, remark };
+        self.leave_receipt(connection, (lane, counted), vec![entry]).await?;
+        transaction.commit().await?;
+        Ok(Release::Done(standing))
+    }
+
+    /// Stores a receipt of what was done to shops of a lane, like that of an import.
+    async fn leave_receipt(
+        &self,
+        connection: &OwnConnection,
+        (lane, counted): (Lane, CountedImport),
+        entries: Vec<ImportEntry>,
+    ) -> Result<(), StoreError> {
         let receipt = ImportReceipt {
             lane,
             number: counted.number,
             revision: next_revision(connection).await?,
             at: counted.now,
-            entries: entries.collect(),
+            entries,
         };
-        self.keep_import(connection, &receipt).await?;
-        transaction.commit().await?;
-        Ok(repairs)
+        self.keep_import(connection, &receipt).await
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{
     Damage, Found, ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes,
-    Revision, Scope, Shop, ShopCursor, ShopId,
+    Revision, Scope, Shop, ShopCursor, ShopId, ShopState,
 };
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
@@ -159,19 +159,16 @@ impl SeaOrmStore {
         let connection = transaction.connection()?;
         let ids: Vec<ShopId> = batch.rows().iter().map(|row| row.id.clone()).collect();
         let states = path.load_states(connection, lane, &ids).await?;
-        let imported = batch.apply(states, terms);
-        let shops = batch.rows().iter().zip(&imported);
-        let states: Vec<_> = shops.clone().map(|(row, (state, _))| (&row.id, state)).collect();
-        path.store_states(connection, lane, &states).await?;
+        let (states, entries): (Vec<ShopState>, Vec<ImportEntry>) =
+            batch.apply(states, terms).into_iter().unzip();
+        path.store_states(connection, lane, &ids.iter().zip(&states).collect::<Vec<_>>()).await?;
         store_profiles(connection, batch).await?;
-        let entries = shops
-            .map(|(row, (_, standing))| ImportEntry { shop: row.id.clone(), standing: *standing });
         let receipt = ImportReceipt {
             lane,
             number: counted.number,
             revision: terms.revision,
             at: counted.now,
-            entries: entries.collect(),
+            entries,
         };
         self.keep_import(connection, &receipt).await?;
         transaction.commit().await?;

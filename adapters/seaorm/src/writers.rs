@@ -244,7 +244,7 @@ mod tests {
             batches.into_iter().next().unwrap()
         };
         let (default_base, floor) = (Radius::CLOSED, Radius::CLOSED);
-        let terms = ImportTerms { revision: Revision(1), default_base, floor };
+        let terms = ImportTerms { revision: Revision(1), default_base, floor, overrules: false };
         store.import(&batch(1), terms).await.unwrap();
         limit_pages(&store, 1).await;
         for _ in 0..2 {

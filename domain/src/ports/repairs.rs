@@ -2,11 +2,13 @@ use async_trait::async_trait;
 
 use crate::damage::Damage;
 use crate::ports::StoreError;
+use crate::release::{Release, ReleaseTerms};
 use crate::repair::{Repair, RepairTerms};
 use crate::revision::Revision;
 use crate::shop::ShopId;
 
-/// What is damaged, and mending it. Everything may be done beside running services.
+/// What is damaged, and mending it; and releasing what does not belong where it is in force.
+/// Everything may be done beside running services.
 ///
 /// # Promises
 ///
@@ -24,6 +26,14 @@ use crate::shop::ShopId;
 /// - `mending_twice_does_nothing_more`: what can be read is left as it is.
 /// - `dry_run_changes_nothing`: and says the same.
 /// - `what_cannot_be_mended_is_named`: a campaign, the shops of a chunk, and what a shop is.
+/// - `released_cause_stays_out`: it goes as [`release_cause`](crate::release_cause) says, and
+///   neither late activations nor the campaign's own release change the shop after that.
+/// - `release_needs_no_campaign`: nor that it can be read.
+/// - `release_leaves_a_receipt`: like that of an import, which names the cause.
+/// - `release_of_nothing_changes_nothing`: where no such cause is in force, and where there is no
+///   such shop. There is no receipt.
+/// - `release_beside_a_batch_loses_nothing`: releases and the batches of a lane's owner, all over
+///   the same shops at once, end as if they had run one after the other.
 #[async_trait]
 pub trait Repairs: Send + Sync + 'static {
     /// Everything that is damaged. What is changed meanwhile may be named, too.
@@ -51,4 +61,7 @@ pub trait Repairs: Send + Sync + 'static {
         shops: &[ShopId],
         terms: &RepairTerms,
     ) -> Result<Vec<Repair>, StoreError>;
+
+    /// Releases a cause at a shop.
+    async fn release(&self, shop: &ShopId, terms: &ReleaseTerms) -> Result<Release, StoreError>;
 }

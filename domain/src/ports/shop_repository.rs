@@ -31,7 +31,9 @@ use crate::shop::{Shop, ShopCursor, ShopId};
 ///   done again.
 /// - `import_completes_orphans`: a shop of which only one half is stored gets the other: what it
 ///   is, with what is in force there as it was; or what is in force, with nothing that limits it.
-/// - `import_older_base_does_not_count`: a base radius of a lower revision stays out.
+/// - `import_older_base_does_not_count`: a base radius of a lower revision stays out, and the
+///   receipt of an import names the newer one.
+/// - `import_may_overrule_newer_bases`: it takes their place then, and can be outranked as ever.
 /// - `revisions_only_rise`: each is given out once.
 /// - `list_pages_are_complete`: pages in the order of lane and id hold each shop once.
 /// - `list_and_count_agree_with_the_scope`: they hold exactly the shops that

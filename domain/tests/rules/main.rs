@@ -7,6 +7,7 @@ mod batch;
 mod campaign;
 mod judge;
 mod precedence;
+mod release;
 mod repair;
 mod requests;
 mod scope;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
     Change, Code, Command, DecidedBy, ImportBatch, ImportEntry, ImportNumber, ImportReceipt,
-    Imported, Lane, Phase, RELEASED_KEPT, Revision, ShopId, ShopImport, Standing, StoredItem,
+    ImportRemark, ImportTerms, Imported, Lane, Phase, RELEASED_KEPT, Revision, ShopId, ShopImport,
+    Standing, StoredItem,
 };
 
 use super::LANE;
@@ -88,10 +89,8 @@ pub async fn import_leaves_a_receipt(harness: &dyn StoreHarness) {
     let request = DecidedBy::Request { kind: kind("rider_shortage") };
     let left = |shop: &ShopId, before: Option<u32>, after, decided_by, version| {
         let (before, after) = (before.map(metres), metres(after));
-        ImportEntry {
-            shop: shop.clone(),
-            standing: Standing { before, after, decided_by, version },
-        }
+        let standing = Standing { before, after, decided_by, version };
+        ImportEntry { shop: shop.clone(), standing, remark: None }
     };
     let added = ImportReceipt {
         lane: LANE,
@@ -200,19 +199,46 @@ pub async fn import_can_be_repeated(harness: &dyn StoreHarness) {
     }
 }
 
-/// A base radius with a lower revision stays out, from a file as from a request.
+/// A base radius with a lower revision stays out, from a file as from a request; the receipt of the
+/// file names the newer one.
 pub async fn import_older_base_does_not_count(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
     let older = store.shops.take_revision().await.unwrap();
     let newer = store.shops.take_revision().await.unwrap();
-    for (base, revision) in [(3_000, newer), (4_000, older)] {
-        let row = ShopImport { base: Some(metres(base)), ..row(&ids[0]) };
-        try_import(&store, &[row], revision).await.unwrap();
+    let named = Some(ImportRemark::NewerBase(newer));
+    for (base, revision, remark) in
+        [(Some(3_000), newer, None), (Some(4_000), older, named), (None, older, None)]
+    {
+        let row = ShopImport { base: base.map(metres), ..row(&ids[0]) };
+        let receipt = try_import(&store, &[row], revision).await.unwrap();
+        assert_eq!(receipt.entries[0].remark, remark);
+        assert_eq!(receipts(&store, LANE).await.last(), Some(&receipt));
     }
     let base = shop(&store, &ids[0]).await.state.base;
     assert_eq!((base.radius, base.revision), (metres(3_000), newer));
     let late = Change::SetBase { revision: older, radius: metres(4_000), deadline: None };
     let receipt = Owner::of(&store, LANE).await.change(&ids[0], late).await;
     assert_eq!(receipt.entries[0].outcome.code, Some(Code::NewerBase));
+}
+
+/// A base radius whose revision was never given out, as one from a damaged row or another program,
+/// is replaced by an import that overrules it. From then on it can be outranked as ever.
+pub async fn import_may_overrule_newer_bases(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let wide = |base| [ShopImport { base: Some(metres(base)), ..row(&ids[0]) }];
+    try_import(&store, &wide(9_000), Revision::MAX).await.unwrap();
+    let revision = store.shops.take_revision().await.unwrap();
+    let [batch] = <[_; 1]>::try_from(ImportBatch::split(wide(3_000).into(), store.shops.lanes()))
+        .expect("the rows are of one lane");
+    let overruling = ImportTerms { overrules: true, ..terms(revision) };
+    let receipt = store.shops.import(&batch, overruling).await.unwrap();
+    assert_eq!(receipt.entries[0].remark, None);
+    let base = shop(&store, &ids[0]).await.state.base;
+    assert_eq!((base.radius, base.revision), (metres(3_000), revision));
+    let newer = store.shops.take_revision().await.unwrap();
+    let change = Change::SetBase { revision: newer, radius: metres(4_000), deadline: None };
+    Owner::of(&store, LANE).await.change(&ids[0], change).await;
+    assert_eq!(radius(&store, &ids[0]).await, 4_000);
 }

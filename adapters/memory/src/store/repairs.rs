@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Repairs, StoreError};
 use catchment_domain::{
     Campaign, Chunk, ChunkOutline, ChunkRemains, Damage, Deadline, Found, ImportEntry,
-    ImportReceipt, Lane, Mended, Repair, RepairTerms, Revision, ShopId, Slot, StateRemains,
-    StoredItem, Trace, Unmendable, check_campaign, is_lane_listed, may_have_left_a_cause,
-    rebuild_chunk, rebuild_state,
+    ImportReceipt, ImportRemark, Lane, Mended, Release, ReleaseTerms, Repair, RepairTerms,
+    Revision, ShopId, Slot, StateRemains, StoredItem, Timestamp, Trace, Unmendable, check_campaign,
+    is_lane_listed, may_have_left_a_cause, rebuild_chunk, rebuild_state, release_cause,
 };
 
 use super::campaigns::{StoredCampaign, damage};
@@ -100,7 +101,7 @@ impl Repairs for MemoryStore {
                     if let Some(row) = tables.shops.get_mut(&key).filter(|_| !terms.dry_run) {
                         row.state = state;
                         row.spoiled = false;
-                        let entry = ImportEntry { shop: id.clone(), standing };
+                        let entry = ImportEntry { shop: id.clone(), standing, remark: None };
                         entries.entry(key.lane).or_default().push(entry);
                     }
                     Repair::Mended(Mended::State { causes, standing, is_base_lost: false })
@@ -108,13 +109,24 @@ impl Repairs for MemoryStore {
             });
         }
         for (lane, entries) in entries {
-            let revision = tables.take_revision();
-            let row = tables.lane(lane)?;
-            let number = row.count_import();
-            let receipt = ImportReceipt { lane, number, revision, at, entries };
-            row.keep_import(receipt, self.receipts_kept);
+            tables.leave_receipt((lane, at), entries, self.receipts_kept)?;
         }
         Ok(repairs)
+    }
+
+    async fn release(&self, shop: &ShopId, terms: &ReleaseTerms) -> Result<Release, StoreError> {
+        let (mut tables, at, key) = (self.tables(), self.clock.now(), self.key(shop));
+        let Some(mut state) = tables.load(&key)?.state else { return Ok(Release::UnknownShop) };
+        let Some(standing) = release_cause(&mut state, terms, at) else {
+            return Ok(Release::NotInForce);
+        };
+        if let Some(row) = tables.shops.get_mut(&key) {
+            row.state = state;
+        }
+        let remark = Some(ImportRemark::Released(terms.cause));
+        let entry = ImportEntry { shop: shop.clone(), standing, remark };
+        tables.leave_receipt((key.lane, at), vec![entry], self.receipts_kept)?;
+        Ok(Release::Done(standing))
     }
 }
 
@@ -188,6 +200,20 @@ impl StoredCampaign {
 }
 
 impl Tables {
+    /// Keeps a receipt of what was done to shops of a lane, like that of an import.
+    fn leave_receipt(
+        &mut self,
+        (lane, at): (Lane, Timestamp),
+        entries: Vec<ImportEntry>,
+        kept: Duration,
+    ) -> Result<(), StoreError> {
+        let revision = self.take_revision();
+        let row = self.lane(lane)?;
+        let number = row.count_import();
+        row.keep_import(ImportReceipt { lane, number, revision, at, entries }, kept);
+        Ok(())
+    }
+
     /// What is known of a shop.
     fn traces(&self, lane: Lane, shop: &ShopId, mark: Deadline) -> Result<Vec<Trace>, Unmendable> {
         let unlisted = self.campaigns.values().find(|stored| {

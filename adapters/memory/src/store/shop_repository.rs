@@ -6,8 +6,8 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{
-    Damage, Found, ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes,
-    Profile, Revision, Scope, Shop, ShopCursor, ShopId,
+    Damage, Found, ImportBatch, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes, Profile,
+    Revision, Scope, Shop, ShopCursor, ShopId,
 };
 
 use super::{MemoryStore, ShopRow, Tables};
@@ -74,11 +74,11 @@ impl ShopRepository for MemoryStore {
         let known = known.map(|loaded| loaded.map(|shop| shop.state)).collect::<Result<_, _>>()?;
         let number = tables.lane(lane)?.count_import();
         let mut entries = Vec::with_capacity(batch.rows().len());
-        for (row, (state, standing)) in batch.rows().iter().zip(batch.apply(known, terms)) {
+        for (row, (state, entry)) in batch.rows().iter().zip(batch.apply(known, terms)) {
             let profile = row.profile.clone();
             let stored = ShopRow { profile, state, spoiled: false, is_profile_spoiled: false };
             tables.shops.insert(self.key(&row.id), stored);
-            entries.push(ImportEntry { shop: row.id.clone(), standing });
+            entries.push(entry);
         }
         let receipt = ImportReceipt { lane, number, revision: terms.revision, at, entries };
         tables.lane(lane)?.keep_import(receipt.clone(), self.receipts_kept);

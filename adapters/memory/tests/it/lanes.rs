@@ -107,7 +107,7 @@ impl World {
             (0..SHOPS).map(|number| format!("shop-{number}").parse().unwrap()).collect();
         let revision = store.take_revision().await.unwrap();
         let default_base = Radius::try_from(5_000_u32).unwrap();
-        let terms = ImportTerms { revision, default_base, floor: Radius::CLOSED };
+        let terms = ImportTerms { revision, default_base, floor: Radius::CLOSED, overrules: false };
         let rows: Vec<_> = shops.iter().map(shop).collect();
         for batch in ImportBatch::split(rows, lanes) {
             store.import(&batch, terms).await.unwrap();

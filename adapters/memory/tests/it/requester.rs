@@ -46,7 +46,7 @@ impl Town {
         let store = Arc::new(MemoryStore::new(LANES, Arc::<ManualClock>::clone(&clock), kept));
         let revision = store.take_revision().await.unwrap();
         let default_base = Radius::try_from(5_000_u32).unwrap();
-        let terms = ImportTerms { revision, default_base, floor: Radius::CLOSED };
+        let terms = ImportTerms { revision, default_base, floor: Radius::CLOSED, overrules: false };
         for batch in ImportBatch::split(["one", "two"].map(shop).to_vec(), LANES) {
             store.import(&batch, terms).await.unwrap();
         }

@@ -62,6 +62,7 @@ impl Town {
             revision,
             default_base: Radius::try_from(5_000_u32).unwrap(),
             floor: Radius::CLOSED,
+            overrules: false,
         };
         let rows: Vec<_> = (0..SHOPS).map(shop).collect();
         for batch in ImportBatch::split(rows, lanes) {

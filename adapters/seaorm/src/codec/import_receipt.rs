@@ -1,6 +1,7 @@
-//! What imports did, in columns: a shop takes its id and about six bytes.
+//! What imports did, in columns: a shop takes its id and about six bytes. Remarks are rare, so each
+//! stands with the place of its shop.
 
-use catchment_domain::{ImportEntry, ShopId};
+use catchment_domain::{CauseName, ImportEntry, ImportRemark, Revision, ShopId};
 use serde::{Deserialize, Serialize};
 
 use super::standings::Standings;
@@ -13,36 +14,82 @@ struct Columns<'a> {
     /// Whether the shop was there before.
     known: Vec<bool>,
     standings: Standings<'a>,
+    /// In the order of the places.
+    remarks: Vec<(u32, StoredRemark<'a>)>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+enum StoredRemark<'a> {
+    NewerBase(u64),
+    ReleasedCampaign(u64),
+    ReleasedKind(&'a str),
 }
 
 /// The bytes of an import's entries.
 pub(crate) fn encode(entries: &[ImportEntry]) -> Vec<u8> {
     let mut columns = Columns::default();
-    for entry in entries {
+    for (place, entry) in (0..).zip(entries) {
         columns.shops.push(entry.shop.as_str());
         columns.known.push(entry.standing.before.is_some());
         columns.standings.push(&entry.standing);
+        columns.remarks.extend(entry.remark.as_ref().map(|it| (place, StoredRemark::from(it))));
     }
     write(&columns)
 }
 
 /// The entries that [`encode`] wrote.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<ImportEntry>, CodecError> {
-    let Columns { shops, known, standings } = read(bytes)?;
+    let Columns { shops, known, standings, remarks } = read(bytes)?;
     if shops.len() != known.len() {
         return Err(CodecError::Unreadable);
     }
     let mut standings = standings.read()?;
-    let entries = shops.into_iter().zip(known).map(|(shop, known)| {
+    let mut remarks = remarks.into_iter().peekable();
+    let entries = (0..).zip(shops.into_iter().zip(known)).map(|(place, (shop, known))| {
         let shop: ShopId = shop.parse().map_err(|_| CodecError::Value("a shop id"))?;
-        Ok(ImportEntry { shop, standing: standings.next(known)? })
+        let remark = remarks.next_if(|(of, _)| *of == place);
+        let remark = remark.map(|(_, remark)| remark.try_into()).transpose()?;
+        Ok(ImportEntry { shop, standing: standings.next(known)?, remark })
     });
-    entries.collect()
+    let entries = entries.collect::<Result<Vec<_>, CodecError>>()?;
+    if remarks.next().is_some() {
+        return Err(CodecError::Value("the place of a remark"));
+    }
+    Ok(entries)
+}
+
+impl<'a> From<&'a ImportRemark> for StoredRemark<'a> {
+    fn from(remark: &'a ImportRemark) -> Self {
+        match remark {
+            ImportRemark::NewerBase(revision) => Self::NewerBase(revision.0),
+            ImportRemark::Released(CauseName::Campaign(revision)) => {
+                Self::ReleasedCampaign(revision.0)
+            }
+            ImportRemark::Released(CauseName::Kind(kind)) => Self::ReleasedKind(kind.as_str()),
+        }
+    }
+}
+
+impl TryFrom<StoredRemark<'_>> for ImportRemark {
+    type Error = CodecError;
+
+    fn try_from(stored: StoredRemark<'_>) -> Result<Self, CodecError> {
+        Ok(match stored {
+            StoredRemark::NewerBase(revision) => Self::NewerBase(Revision(revision)),
+            StoredRemark::ReleasedCampaign(revision) => {
+                Self::Released(CauseName::Campaign(Revision(revision)))
+            }
+            StoredRemark::ReleasedKind(name) => {
+                let kind = name.parse().map_err(|_| CodecError::Value("a trigger kind"))?;
+                Self::Released(CauseName::Kind(kind))
+            }
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use catchment_domain::{DecidedBy, Radius, Revision, Standing};
+    use catchment_domain::{DecidedBy, Radius, Standing};
 
     use super::*;
 
@@ -69,7 +116,13 @@ mod tests {
                 version: u64::MAX,
             },
         };
-        ImportEntry { shop: format!("가게-{number}").parse().unwrap(), standing }
+        let remark = match number % 5 {
+            1 => Some(ImportRemark::NewerBase(Revision::MAX)),
+            2 => Some(ImportRemark::Released(CauseName::Campaign(Revision(7)))),
+            4 => Some(ImportRemark::Released(CauseName::Kind(kind))),
+            _ => None,
+        };
+        ImportEntry { shop: format!("가게-{number}").parse().unwrap(), standing, remark }
     }
 
     #[test]

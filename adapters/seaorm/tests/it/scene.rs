@@ -28,7 +28,7 @@ pub(crate) fn row(id: &ShopId) -> ShopImport {
 pub(crate) async fn terms(store: &SeaOrmStore) -> ImportTerms {
     let revision = store.take_revision().await.unwrap();
     let default_base = Radius::try_from(5_000_u32).unwrap();
-    ImportTerms { revision, default_base, floor: Radius::CLOSED }
+    ImportTerms { revision, default_base, floor: Radius::CLOSED, overrules: false }
 }
 
 pub(crate) async fn import(store: &SeaOrmStore, ids: &[ShopId]) {

@@ -25,7 +25,7 @@ impl World {
         self.runtime.block_on(async {
             let revision = store.take_revision().await.unwrap();
             let (default_base, floor) = (metres(5_000), metres(100));
-            let terms = ImportTerms { revision, default_base, floor };
+            let terms = ImportTerms { revision, default_base, floor, overrules: false };
             for batch in ImportBatch::split(rows, store.lanes()) {
                 store.import(&batch, terms).await.unwrap();
             }

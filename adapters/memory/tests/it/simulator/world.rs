@@ -158,6 +158,7 @@ pub(crate) fn terms(revision: catchment_domain::Revision) -> ImportTerms {
         revision,
         default_base: Radius::try_from(4_000_u32).unwrap(),
         floor: Radius::try_from(FLOOR).unwrap(),
+        overrules: false,
     }
 }
 

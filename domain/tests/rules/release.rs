@@ -1,0 +1,139 @@
+//! Releasing causes by command: the table, and that it leaves what a campaign's own release leaves.
+
+use std::time::Duration;
+
+use catchment_domain::{
+    ActiveCause, Campaign, CampaignState, CauseName, Change, Deadline, Draft, Effect, LaneTime,
+    Nonce, Origin, Policy, Radius, Rank, ReleaseTerms, ReleasedCause, Request, Revision, Scope,
+    ShopState, Standing, StrayCause, Timestamp, TriggerKind, find_stray, judge, release_cause,
+};
+
+use super::requests::{campaign as name, id_of};
+
+const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+fn metres(metres: u32) -> Radius {
+    Radius::try_from(metres).unwrap()
+}
+
+fn kind(name: &str) -> TriggerKind {
+    name.parse().unwrap()
+}
+
+fn at(millis: i64) -> Deadline {
+    Deadline::at(Timestamp::from_millis(millis))
+}
+
+fn cause(origin: Origin, of: &str, limit: &str) -> ActiveCause {
+    let (kind, limit, effect) = (kind(of), limit.parse().unwrap(), Effect::Applied);
+    ActiveCause { origin, kind, rank: Rank(1), limit, effect }
+}
+
+/// A shop of 5 km where campaigns 7 and 9 and a request want 3 km, 2 km and 1 km, and where
+/// campaign 8 is over.
+fn shop() -> ShopState {
+    let mut shop = ShopState::new(metres(5_000), Revision(1));
+    shop.active.extend([
+        cause(Origin::Campaign(Revision(7)), "rain", "3km"),
+        cause(Origin::Campaign(Revision(9)), "rain", "2km"),
+        cause(Origin::Request, "manual", "1km"),
+    ]);
+    shop.released = vec![released(8, 1, Effect::Unchanged)];
+    shop.radius = shop.resolution(Radius::CLOSED).radius;
+    shop
+}
+
+fn released(campaign: u64, deadline: i64, effect: Effect) -> ReleasedCause {
+    ReleasedCause { campaign: Revision(campaign), deadline: at(deadline), effect }
+}
+
+fn terms(cause: CauseName, deadline: Option<i64>) -> ReleaseTerms {
+    ReleaseTerms { cause, deadline: deadline.map(at), floor: Radius::CLOSED }
+}
+
+#[test]
+fn the_cause_that_is_named_goes_and_a_campaigns_stays_released() {
+    let campaign = |revision| CauseName::Campaign(Revision(revision));
+    let old = released(8, 1, Effect::Unchanged);
+    for (terms, radius, kept) in [
+        (terms(campaign(7), Some(9_000)), 1_000, vec![released(7, 9_000, Effect::Unchanged), old]),
+        // Whether or not its deadline has passed.
+        (terms(campaign(9), Some(3)), 1_000, vec![old, released(9, 3, Effect::Unchanged)]),
+        (terms(campaign(9), None), 1_000, vec![old, released(9, 1_000, Effect::Unchanged)]),
+        (terms(CauseName::Kind(kind("manual")), None), 2_000, vec![old]),
+    ] {
+        let (before, mut after) = (shop(), shop());
+        let standing = release_cause(&mut after, &terms, NOW).unwrap();
+        assert_eq!((after.radius, after.active.len()), (metres(radius), 2), "{terms:?}");
+        assert_eq!((&after.released, after.version), (&kept, before.version + 1), "{terms:?}");
+        let decided_by = after.resolution(Radius::CLOSED).decided_by;
+        let (before, version) = (Some(before.radius), after.version);
+        assert_eq!(standing, Standing { before, after: metres(radius), decided_by, version });
+    }
+}
+
+#[test]
+fn what_is_not_in_force_is_not_released() {
+    for cause in [
+        CauseName::Campaign(Revision(6)),
+        CauseName::Campaign(Revision(8)),
+        // The cause of this kind is that of a campaign.
+        CauseName::Kind(kind("rain")),
+    ] {
+        let mut after = shop();
+        assert_eq!(release_cause(&mut after, &terms(cause, None), NOW), None, "{cause}");
+        assert_eq!(after, shop(), "{cause}");
+    }
+}
+
+/// Where the campaign's own release would come first, a command finds nothing, and the other way
+/// round the release is a repeat: so both must leave the same.
+#[test]
+fn a_command_leaves_what_the_campaigns_own_release_leaves() {
+    let policy = Policy { floor: Radius::CLOSED, triggers: [].into() };
+    for (revision, text) in [(7, "1500m"), (7, "closed"), (9, "2km"), (9, "50%")] {
+        let mut shop = shop();
+        shop.active.insert(cause(Origin::Request, "manual", text));
+        shop.radius = shop.resolution(Radius::CLOSED).radius;
+        let (mut by_request, mut by_command) = (shop.clone(), shop);
+        let change = Change::Release { campaign: name(revision), deadline: at(9_000) };
+        let request = Request { id: id_of(&change, 0), shop: "shop".parse().unwrap(), change };
+        let mut time = LaneTime { now: NOW, expired_up_to: Deadline::MIN };
+        let outcome = judge(&mut by_request, &request, Ok(()), &policy, &mut time);
+        let terms = terms(CauseName::Campaign(Revision(revision)), Some(9_000));
+        assert_eq!(release_cause(&mut by_command, &terms, NOW), outcome.standing);
+        assert_eq!(by_command, by_request);
+        let repeat = judge(&mut by_command, &request, Ok(()), &policy, &mut time);
+        assert_eq!((repeat.status, repeat.repeat), (outcome.status, true));
+        assert_eq!(by_command, by_request);
+    }
+}
+
+#[test]
+fn a_cause_of_nobody_who_will_release_it_is_stray() {
+    let draft = Draft {
+        kind: kind("rain"),
+        limit: "3km".parse().unwrap(),
+        scope: Scope::everything(),
+        reason: String::new(),
+        timeout: Duration::from_mins(1),
+        until: None,
+        replaces: None,
+        id: name(7).id,
+        nonce: Nonce::from_random(42),
+    };
+    let begun = draft.begin(Revision(7), 10, None, (NOW, Deadline::MIN));
+    for (state, expected) in [
+        (CampaignState::Sending { open: 1 }, None),
+        (CampaignState::Settled, None),
+        (CampaignState::Ending { open: 1 }, None),
+        (CampaignState::Ended, Some(StrayCause::Ended)),
+    ] {
+        let campaign = Campaign { state, ..begun.clone() };
+        assert_eq!(find_stray(Some(&campaign), true), expected, "{state:?}");
+        assert_eq!(find_stray(Some(&campaign), false), Some(StrayCause::NotListed), "{state:?}");
+    }
+    for is_listed in [true, false] {
+        assert_eq!(find_stray(None, is_listed), Some(StrayCause::UnknownCampaign));
+    }
+}
