@@ -19,6 +19,11 @@ impl LeftOut {
         self.0.extend(damaged);
     }
 
+    /// Adds what another report left out.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Names it, and says how a command ends that did everything else.
     pub(crate) fn conclude(&self) -> Ending {
         for damage in self.0.iter().take(NAMED) {

@@ -40,6 +40,18 @@ pub(crate) fn note(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// A word as it is typed in a shell, behind the options of a command.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.:/@+,".contains(c);
+    let word = if text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    };
+    // It would be taken for an option.
+    if text.starts_with('-') { format!("-- {word}") } else { word }
+}
+
 /// A table with these columns; a `>` before a name aligns its column to the right.
 pub(crate) fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
@@ -65,6 +77,20 @@ pub(crate) fn facts(rows: &[(&str, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_reaches_a_command_as_it_is() {
+        for (text, typed) in [
+            ("seoul-1", "seoul-1"),
+            ("가게", "가게"),
+            ("a b", "'a b'"),
+            ("Joe's", r"'Joe'\''s'"),
+            ("$(x)", "'$(x)'"),
+            ("-1", "-- -1"),
+        ] {
+            assert_eq!(shell_word(text), typed);
+        }
+    }
 
     #[test]
     fn a_fact_without_a_value_has_no_blanks_behind_its_name() {

@@ -1,9 +1,15 @@
-//! `catchment audit`: whether the outcomes of campaigns agree with the receipts.
+//! `catchment audit`: whether the outcomes of campaigns agree with the receipts, and whether what
+//! is in force at shops belongs there.
 
-use std::collections::HashMap;
+mod strays;
 
-use catchment_domain::ports::OutcomeFilter;
-use catchment_domain::{Campaign, Code, Damage, Outcome, Phase, Revision, Slot, Status, Ticket};
+use std::collections::{HashMap, HashSet};
+
+use catchment_domain::ports::{OutcomeFilter, ShopOutcome};
+use catchment_domain::{
+    Campaign, CauseName, Code, Damage, ImportNumber, ImportRemark, Outcome, Phase, Revision,
+    ShopId, Slot, Status, Ticket,
+};
 use clap::Args;
 use serde_json::json;
 
@@ -11,12 +17,29 @@ use crate::commands::Context;
 use crate::ending::Ending;
 use crate::left_out::LeftOut;
 use crate::number::{counted, grouped};
+use crate::output::shell_word;
+
+use self::strays::{InForce, Stray};
 
 /// How many outcomes are compared at a time.
 const PAGE: usize = 10_000;
 
+/// How many receipts of imports are read at a time.
+const RECEIPTS: usize = 100;
+
+/// How many findings of a kind are told.
+const TOLD: usize = 20;
+
+const AFTER_HELP: &str = "\
+It compares each outcome with the receipts of what was applied, and looks for limits in force at
+shops that no campaign will end: of a campaign that ended, that does not list the shop, or that the
+database does not have. Each finding says what to type.
+
+Exit code 0: everything agrees. 1: something does not, or is damaged.";
+
 /// What `audit` takes.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// The campaigns; all of them where none is named.
     #[arg(value_name = "N")]
@@ -41,9 +64,14 @@ struct Findings {
     agree: u64,
     wrong: Vec<String>,
     unproved: u64,
+    strays: Vec<Stray>,
 }
 
-/// Compares, outcome by outcome, the ledger with what the receipts prove.
+/// Campaigns that a command released at a shop.
+type Released = HashSet<(Revision, ShopId)>;
+
+/// Compares, outcome by outcome, the ledger with what the receipts prove, and what is in force at
+/// shops with the lists of campaigns.
 ///
 /// # Errors
 ///
@@ -60,18 +88,49 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         campaigns.retain(|campaign| arguments.campaigns.contains(&campaign.name.revision));
     }
     let proofs = proofs(&campaigns, context).await?;
+    let released = released_by_command(context).await?;
+    // After the campaigns: what ended by then is in force nowhere from then on.
+    let (mut in_force, unread) = InForce::read(&arguments.campaigns, context).await?;
+    left_out.merge(unread);
     let mut findings = Findings::default();
     for campaign in &campaigns {
+        let mut is_whole = true;
         for phase in [Phase::Activation, Phase::Release] {
             let proofs = proofs.get(&(campaign.name.revision, phase));
             let proofs = proofs.map_or(&[][..], Vec::as_slice);
-            let damaged = compare((campaign, phase), proofs, context, &mut findings).await?;
+            let evidence = (proofs, &released);
+            let seen = (&mut in_force, &mut findings);
+            let damaged = compare((campaign, phase), evidence, context, seen).await?;
+            is_whole &= damaged.is_empty();
             left_out.add(damaged);
         }
+        findings.strays.extend(in_force.unlisted(campaign, is_whole));
     }
+    findings.strays.extend(in_force.unknown(context).await?);
     report(&findings, campaigns.len(), context)?;
     let ending = left_out.conclude();
-    Ok(if findings.wrong.is_empty() { ending } else { Ending::Incomplete })
+    let agrees = findings.wrong.is_empty() && findings.strays.is_empty();
+    Ok(if agrees { ending } else { Ending::Incomplete })
+}
+
+/// What commands released, as far as their receipts are kept.
+async fn released_by_command(context: &Context) -> anyhow::Result<Released> {
+    let shops = &context.stores.shops;
+    let mut released = Released::new();
+    for lane in shops.lanes().iter() {
+        let mut behind = ImportNumber::default();
+        loop {
+            let receipts = shops.import_receipts(lane, behind, RECEIPTS).await?;
+            let Some(last) = receipts.last() else { break };
+            behind = last.number;
+            for entry in receipts.into_iter().flat_map(|receipt| receipt.entries) {
+                if let Some(ImportRemark::Released(CauseName::Campaign(campaign))) = entry.remark {
+                    released.insert((campaign, entry.shop));
+                }
+            }
+        }
+    }
+    Ok(released)
 }
 
 type Proofs = HashMap<(Revision, Phase), Vec<Proof>>;
@@ -130,20 +189,21 @@ impl Proof {
         }
     }
 
-    /// Whether a slot says what is proved; `None` where the receipts are gone.
-    fn judge(self, campaign: &Campaign, slot: Slot) -> Option<bool> {
+    /// Whether a slot says what is proved; `None` where the receipts are gone. `is_over`: the
+    /// campaign was ended or replaced, or a command released it at the shop.
+    fn judge(self, phase: Phase, slot: Slot, is_over: bool) -> Option<bool> {
         if 1 < self.effects {
             return Some(false);
         }
         match slot {
             Slot::Open | Slot::Closed(Status::Failed) => Some(true),
-            Slot::Closed(Status::Superseded) => {
-                Some(campaign.state.is_ending_or_ended() || campaign.replaced_by.is_some())
-            }
+            Slot::Closed(Status::Superseded) if is_over => Some(true),
             Slot::Closed(_) if !self.seen => None,
+            Slot::Closed(Status::Superseded) => Some(false),
             Slot::Closed(status @ (Status::Applied | Status::Unchanged)) => {
-                // Where another campaign's activation was the release, only repeats tell.
-                let by_another = self.repeated.filter(|_| campaign.replaced_by.is_some());
+                // Where another campaign's activation or a command was the release, only repeats
+                // tell.
+                let by_another = self.repeated.filter(|_| phase == Phase::Release);
                 Some(self.effect.or(by_another) == Some(status))
             }
             Slot::Idle | Slot::Closed(Status::Rejected | Status::Expired) => {
@@ -153,12 +213,13 @@ impl Proof {
     }
 }
 
-/// Compares the outcomes of a phase. Returns what is damaged of them.
+/// Compares the outcomes of a phase, and looks whether ended limits are still in force. Returns
+/// what is damaged of the outcomes.
 async fn compare(
     (campaign, phase): (&Campaign, Phase),
-    proofs: &[Proof],
+    (proofs, released): (&[Proof], &Released),
     context: &Context,
-    findings: &mut Findings,
+    (in_force, findings): (&mut InForce, &mut Findings),
 ) -> anyhow::Result<Vec<Damage>> {
     let mut damaged = Vec::new();
     let revision = campaign.name.revision;
@@ -171,37 +232,70 @@ async fn compare(
         let Some(last) = page.last() else { return Ok(damaged) };
         from = last.index + 1;
         for outcome in page {
+            if phase == Phase::Release {
+                findings.strays.extend(in_force.listed(campaign, &outcome));
+            }
             if outcome.slot == Slot::Open {
                 continue;
             }
             let proof = proofs.get(outcome.index as usize).copied().unwrap_or_default();
-            match proof.judge(campaign, outcome.slot) {
+            let is_over = campaign.state.is_ending_or_ended()
+                || campaign.replaced_by.is_some()
+                || released.contains(&(revision, outcome.shop.clone()));
+            match proof.judge(phase, outcome.slot, is_over) {
                 // A shop that was not asked has no outcome that could agree.
                 Some(true) => findings.agree += u64::from(outcome.slot != Slot::Idle),
                 None => findings.unproved += 1,
-                Some(false) => findings.wrong.push(format!(
-                    "campaign {revision}, {}, shop {}: {:?}, but the receipts prove {:?} ({} times)",
-                    phase.as_str(),
-                    outcome.shop,
-                    outcome.slot,
-                    proof.effect,
-                    proof.effects
-                )),
+                Some(false) => {
+                    findings.wrong.push(describe((revision, phase), &outcome, proof));
+                }
             }
         }
     }
 }
 
+/// How an outcome differs from the receipts, and what to look at.
+fn describe((campaign, phase): (Revision, Phase), outcome: &ShopOutcome, proof: Proof) -> String {
+    let told = match outcome.slot {
+        Slot::Idle => "was not asked for".to_owned(),
+        Slot::Open => "has no outcome".to_owned(),
+        Slot::Closed(status) => format!("counts as {status}"),
+    };
+    let proved = match (proof.effects, proof.effect) {
+        (0, _) if outcome.slot == Slot::Closed(Status::Superseded) => {
+            "the campaign goes on".to_owned()
+        }
+        (0, _) => "no receipt says that it took effect".to_owned(),
+        (1, Some(effect)) => format!("a receipt says that it was {effect}"),
+        (times, _) => format!("receipts say that it took effect {times} times"),
+    };
+    let (phase, shop) = (phase.as_str(), &outcome.shop);
+    let typed = shell_word(shop.as_str());
+    format!(
+        "campaign {campaign}, shop {shop}: the {phase} {told}, but {proved}; \
+         `catchment shops show {typed}` shows what is in force there"
+    )
+}
+
 fn report(findings: &Findings, campaigns: usize, context: &Context) -> std::io::Result<()> {
-    let Findings { agree, wrong, unproved } = findings;
+    let Findings { agree, wrong, unproved, strays } = findings;
     if context.output.json {
         return context.output.value(&json!({
             "campaigns": campaigns, "agree": agree, "unproved": unproved, "wrong": wrong.len(),
-            "examples": wrong.iter().take(20).collect::<Vec<_>>(),
+            "examples": wrong.iter().take(TOLD).collect::<Vec<_>>(),
+            "stray": strays.len(),
+            "strays": strays.iter().take(TOLD).map(Stray::view).collect::<Vec<_>>(),
         }));
     }
-    for line in wrong.iter().take(20) {
+    for line in wrong.iter().take(TOLD) {
         context.output.line(line)?;
+    }
+    for stray in strays.iter().take(TOLD) {
+        context.output.line(stray)?;
+    }
+    if !strays.is_empty() {
+        let limits = counted(strays.len() as u64, "limit");
+        context.output.line(format_args!("{limits} in force that no campaign will end"))?;
     }
     context.output.line(format_args!(
         "{}: {} outcomes agree with the receipts, {} could not be checked (receipts pruned), \
@@ -211,4 +305,50 @@ fn report(findings: &Findings, campaigns: usize, context: &Context) -> std::io::
         grouped(*unproved),
         grouped(wrong.len() as u64)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_told_in_words() {
+        let proof = |effect, effects| Proof { effect, effects, ..Proof::default() };
+        let applied = Some(Status::Applied);
+        for (phase, slot, proof, words) in [
+            (
+                Phase::Activation,
+                Slot::Closed(Status::Applied),
+                proof(None, 0),
+                "the activation counts as applied, but no receipt says that it took effect",
+            ),
+            (
+                Phase::Release,
+                Slot::Closed(Status::Rejected),
+                proof(applied, 1),
+                "the release counts as rejected, but a receipt says that it was applied",
+            ),
+            (
+                Phase::Release,
+                Slot::Idle,
+                proof(applied, 2),
+                "the release was not asked for, but receipts say that it took effect 2 times",
+            ),
+            (
+                Phase::Activation,
+                Slot::Closed(Status::Superseded),
+                proof(None, 0),
+                "the activation counts as superseded, but the campaign goes on",
+            ),
+        ] {
+            let shop = "a b".parse().unwrap();
+            let outcome = ShopOutcome { index: 0, shop, slot, code: None, message: None };
+            let line = describe((Revision(7), phase), &outcome, proof);
+            let expected = format!(
+                "campaign 7, shop a b: {words}; \
+                 `catchment shops show 'a b'` shows what is in force there"
+            );
+            assert_eq!(line, expected);
+        }
+    }
 }

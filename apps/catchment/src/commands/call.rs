@@ -122,7 +122,8 @@ fn tell(reply: &Reply, output: Output) -> anyhow::Result<Ending> {
     Ok(Ending::Incomplete)
 }
 
-fn decided_by(decided_by: DecidedBy) -> String {
+/// What decides a radius, in words.
+pub(super) fn decided_by(decided_by: DecidedBy) -> String {
     match decided_by {
         DecidedBy::Base => "base radius".to_owned(),
         DecidedBy::Campaign { kind, revision } => format!("{kind}, campaign {revision}"),

@@ -4,6 +4,7 @@ mod export;
 mod generate;
 mod import;
 mod list;
+mod release;
 mod show;
 
 use clap::Subcommand;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     List(list::Arguments),
     /// Shows one shop: its radius, why it is that, and all causes.
     Show(show::Arguments),
+    /// Ends a limit at a shop, whatever its campaign says.
+    Release(release::Arguments),
     /// Writes shops as CSV.
     Export(export::Arguments),
 }
@@ -35,7 +38,7 @@ impl Command {
     pub(super) const fn brings_shops(&self) -> bool {
         match self {
             Self::Import(_) | Self::Generate(_) => true,
-            Self::List(_) | Self::Show(_) | Self::Export(_) => false,
+            Self::List(_) | Self::Show(_) | Self::Release(_) | Self::Export(_) => false,
         }
     }
 }
@@ -46,6 +49,7 @@ pub(super) async fn run(command: Command, context: &Context) -> anyhow::Result<E
         Command::Generate(arguments) => generate::run(&arguments, context).await,
         Command::List(arguments) => list::run(&arguments, context).await,
         Command::Show(arguments) => show::run(&arguments, context).await,
+        Command::Release(arguments) => release::run(&arguments, context).await,
         Command::Export(arguments) => export::run(&arguments, context).await,
     }
 }

@@ -27,5 +27,6 @@ mod secrets;
 mod services;
 mod settings;
 mod shops;
+mod strays;
 #[cfg(feature = "servers")]
 mod world;

@@ -22,8 +22,8 @@ pub(crate) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
     let stored = generate(context, arguments.count, arguments.seed).await?;
-    report(context, stored.imported, &BadRows::default())?;
-    Ok(stored.left_out.conclude())
+    report(context, &stored, &BadRows::default())?;
+    Ok(stored.conclude())
 }
 
 /// Stores the first shops of the city of a seed.
@@ -33,5 +33,5 @@ pub(crate) async fn generate(context: &Context, count: u32, seed: u64) -> anyhow
         let chunk: Vec<_> = city.by_ref().take(CHUNK).collect();
         (!chunk.is_empty()).then_some(chunk)
     });
-    store(context, chunks).await.context("could not generate shops")
+    store(context, chunks, false).await.context("could not generate shops")
 }

@@ -2,7 +2,10 @@
 
 use anyhow::{Context as _, anyhow};
 use catchment_domain::ports::StoreError;
-use catchment_domain::{Damage, ImportBatch, ImportTerms, Imported, ShopImport, StoredItem};
+use catchment_domain::{
+    Damage, ImportBatch, ImportReceipt, ImportRemark, ImportTerms, Imported, Revision, ShopId,
+    ShopImport, StoredItem,
+};
 use clap::Args;
 use serde_json::json;
 
@@ -17,6 +20,9 @@ use crate::shop_file::{self, BadRows};
 /// How many rows are made ready at a time.
 pub(super) const CHUNK: usize = 5_000;
 
+/// How many shops are named that keep their base radii.
+const NAMED: usize = 10;
+
 const AFTER_HELP: &str = "\
 The file has a header line that names its columns, in any order:
   id,name,category,region,lat,lon[,base_radius]
@@ -25,7 +31,9 @@ new shop gets the setting shops.default_base and a known one keeps its own. Othe
 named and not used. The text is UTF-8; values are separated by commas, semicolons, tabs or bars.
 A file compressed with gzip is read as it is. Rows without any value are passed over.
 Nothing is stored unless every row is good; --skip-bad stores the good ones. Shops are stored a few
-hundred at a time; an import that failed half way says how many were stored, and can be repeated.";
+hundred at a time; an import that failed half way says how many were stored, and can be repeated.
+A base radius that was decided after the import began stands against it; such shops are named, and
+the exit code is 1. With --overrule the file counts.";
 
 /// What `shops import` takes.
 #[derive(Debug, Args)]
@@ -37,6 +45,9 @@ pub(crate) struct Arguments {
     /// Leaves bad rows out, with their lines and reasons on stderr.
     #[arg(long)]
     skip_bad: bool,
+    /// Takes the file's base radii also where newer ones stand.
+    #[arg(long)]
+    overrule: bool,
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
@@ -52,12 +63,13 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if rows.len() == 0 {
         return refuse_all(&bad).with_context(attempt);
     }
-    let stored = store(context, rows.chunks(CHUNK)).await.with_context(attempt)?;
+    let stored = store(context, rows.chunks(CHUNK), arguments.overrule);
+    let stored = stored.await.with_context(attempt)?;
     for remark in &rows.remarks {
         note(format_args!("{source}: {remark}"));
     }
-    report(context, stored.imported, &bad)?;
-    Ok(stored.left_out.conclude())
+    report(context, &stored, &bad)?;
+    Ok(stored.conclude())
 }
 
 /// What became of rows.
@@ -65,7 +77,50 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 pub(crate) struct Stored {
     pub(crate) imported: Imported,
     /// Rows of shops of which something is damaged.
-    pub(crate) left_out: LeftOut,
+    left_out: LeftOut,
+    kept: KeptBases,
+}
+
+/// Shops that keep a newer base radius than the file's.
+#[derive(Debug, Default)]
+struct KeptBases {
+    count: u64,
+    /// The first few, each with the revision of its base radius.
+    first: Vec<(ShopId, Revision)>,
+}
+
+impl Stored {
+    fn add(&mut self, receipt: &ImportReceipt) {
+        self.imported += receipt.counts();
+        for entry in &receipt.entries {
+            if let Some(ImportRemark::NewerBase(revision)) = entry.remark {
+                self.kept.count += 1;
+                if self.kept.first.len() < NAMED {
+                    self.kept.first.push((entry.shop.clone(), revision));
+                }
+            }
+        }
+    }
+
+    /// Names what is not as the file says, and says how the command ends.
+    pub(super) fn conclude(&self) -> Ending {
+        let ending = self.left_out.conclude();
+        let KeptBases { count, first } = &self.kept;
+        for (shop, revision) in first {
+            complain(&format!(
+                "shop {shop} keeps its base radius: revision {revision} is newer than this import"
+            ));
+        }
+        let more = count - first.len() as u64;
+        if 0 < more {
+            complain(&format!("and {}", counted(more, "more shop")));
+        }
+        if *count == 0 {
+            return ending;
+        }
+        complain("import again with --overrule where the file is to count");
+        Ending::Incomplete
+    }
 }
 
 /// Stores rows a batch at a time, all under one revision. What was stored before a failure stays,
@@ -73,12 +128,14 @@ pub(crate) struct Stored {
 pub(crate) async fn store(
     context: &Context,
     chunks: impl Iterator<Item = Vec<ShopImport>> + Send,
+    overrules: bool,
 ) -> anyhow::Result<Stored> {
     let shops = &context.stores.shops;
     let terms = ImportTerms {
         revision: shops.take_revision().await.context("nothing was stored")?,
         default_base: context.settings.default_base,
         floor: context.settings.policy.floor,
+        overrules,
     };
     let mut total = Stored::default();
     for chunk in chunks {
@@ -86,7 +143,7 @@ pub(crate) async fn store(
         batches.reverse();
         while let Some(batch) = batches.pop() {
             match shops.import(&batch, terms).await {
-                Ok(receipt) => total.imported += receipt.counts(),
+                Ok(receipt) => total.add(&receipt),
                 // Down to the row that meets the damage.
                 Err(StoreError::BadData { what }) => match batch.halves() {
                     Some(halves) => batches.extend(halves),
@@ -146,8 +203,8 @@ fn tell(bad: &BadRows, what: &str) {
 }
 
 /// Says what was stored.
-pub(super) fn report(context: &Context, imported: Imported, bad: &BadRows) -> std::io::Result<()> {
-    let Imported { added, updated } = imported;
+pub(super) fn report(context: &Context, stored: &Stored, bad: &BadRows) -> std::io::Result<()> {
+    let Imported { added, updated } = stored.imported;
     if context.output.json {
         let rows: Vec<_> = bad
             .first()
@@ -156,6 +213,7 @@ pub(super) fn report(context: &Context, imported: Imported, bad: &BadRows) -> st
             .collect();
         return context.output.value(&json!({
             "added": added, "updated": updated, "bad": bad.count, "bad_rows": rows,
+            "kept_base": stored.kept.count,
         }));
     }
     let (added, updated) = (grouped(added), grouped(updated));

@@ -1,0 +1,135 @@
+//! Causes in force at shops that no campaign will release.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use catchment_domain::ports::{ShopOutcome, StoreError};
+use catchment_domain::{
+    Campaign, Origin, Revision, Scope, ShopId, Slot, Status, StrayCause, find_stray,
+};
+use serde_json::{Value, json};
+
+use crate::commands::Context;
+use crate::commands::shops::Pages;
+use crate::left_out::LeftOut;
+use crate::output::shell_word;
+
+/// A cause in force at a shop where it does not belong.
+#[derive(Debug)]
+pub(super) struct Stray {
+    shop: ShopId,
+    campaign: Revision,
+    why: StrayCause,
+    /// The campaign itself can release it: its release there was rejected or given up.
+    may_be_retried: bool,
+}
+
+impl Stray {
+    /// What to type.
+    fn command(&self) -> String {
+        let Self { campaign, .. } = self;
+        if self.may_be_retried {
+            return format!("catchment campaign retry {campaign}");
+        }
+        let shop = shell_word(self.shop.as_str());
+        format!("catchment shops release --campaign {campaign} {shop}")
+    }
+
+    /// The cause for machines.
+    pub(super) fn view(&self) -> Value {
+        json!({
+            "shop": self.shop.as_str(),
+            "campaign": self.campaign.0,
+            "why": match self.why {
+                StrayCause::UnknownCampaign => "unknown_campaign",
+                StrayCause::NotListed => "not_listed",
+                StrayCause::Ended => "ended",
+            },
+            "command": self.command(),
+        })
+    }
+}
+
+impl fmt::Display for Stray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shop, campaign, .. } = self;
+        let why = match self.why {
+            StrayCause::UnknownCampaign => "the database has no such campaign",
+            StrayCause::NotListed => "its list does not name this shop",
+            StrayCause::Ended => "it has ended",
+        };
+        let command = self.command();
+        write!(
+            f,
+            "shop {shop}: the limit of campaign {campaign} is in force there, but {why}; \
+             `{command}` ends it"
+        )
+    }
+}
+
+/// At which shops campaigns are in force, as far as nobody has looked yet whether they belong
+/// there.
+#[derive(Debug, Default)]
+pub(super) struct InForce(BTreeMap<Revision, BTreeSet<ShopId>>);
+
+impl InForce {
+    /// Reads what is in force at all shops, of these campaigns or, where none is named, of all.
+    /// Returns what is damaged, too.
+    pub(super) async fn read(
+        wanted: &[Revision],
+        context: &Context,
+    ) -> anyhow::Result<(Self, LeftOut)> {
+        let mut in_force = Self::default();
+        let mut pages = Pages::new(context, Scope::everything(), usize::MAX);
+        while let Some(page) = pages.next().await? {
+            for shop in &page {
+                for cause in &shop.state.active {
+                    let Origin::Campaign(campaign) = cause.origin else { continue };
+                    if wanted.is_empty() || wanted.contains(&campaign) {
+                        in_force.0.entry(campaign).or_default().insert(shop.id.clone());
+                    }
+                }
+            }
+        }
+        Ok((in_force, pages.left_out))
+    }
+
+    /// Looks at a shop of a campaign's list, of which the release has this outcome.
+    pub(super) fn listed(&mut self, campaign: &Campaign, release: &ShopOutcome) -> Option<Stray> {
+        let shops = self.0.get_mut(&campaign.name.revision)?;
+        let shop = shops.take(&release.shop)?;
+        let why = find_stray(Some(campaign), true)?;
+        let may_be_retried =
+            matches!(release.slot, Slot::Closed(Status::Rejected | Status::Failed));
+        Some(Stray { shop, campaign: campaign.name.revision, why, may_be_retried })
+    }
+
+    /// Looks at the shops that are left of a campaign, once its list was seen. A list that is not
+    /// whole may name them.
+    pub(super) fn unlisted(&mut self, campaign: &Campaign, is_whole: bool) -> Vec<Stray> {
+        let revision = campaign.name.revision;
+        let shops = self.0.remove(&revision).filter(|_| is_whole).unwrap_or_default();
+        let stray = |shop| {
+            let why = find_stray(Some(campaign), false)?;
+            Some(Stray { shop, campaign: revision, why, may_be_retried: false })
+        };
+        shops.into_iter().filter_map(stray).collect()
+    }
+
+    /// Looks at the campaigns that are left, once all lists were seen. One that began meanwhile,
+    /// or that cannot be read, is there.
+    pub(super) async fn unknown(self, context: &Context) -> anyhow::Result<Vec<Stray>> {
+        let mut strays = Vec::new();
+        for (revision, shops) in self.0 {
+            match context.stores.campaigns.get(revision).await {
+                Ok(None) => {}
+                Ok(Some(_)) | Err(StoreError::BadData { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            let Some(why) = find_stray(None, false) else { continue };
+            let stray = |shop| Stray { shop, campaign: revision, why, may_be_retried: false };
+            strays.extend(shops.into_iter().map(stray));
+        }
+        Ok(strays)
+    }
+}
