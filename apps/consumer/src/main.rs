@@ -34,7 +34,9 @@ fn main() -> ExitCode {
 
 async fn consume(service: Service) -> Result<(), ProcessError> {
     let Service { settings, mut shutdown, readiness } = service;
-    let Some(opened) = shutdown.unless_asked(open(&settings)).await else { return Ok(()) };
+    let Some(opened) = shutdown.unless_asked(Box::pin(open(&settings))).await else {
+        return Ok(());
+    };
     let (store, cluster) = opened?;
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
@@ -44,11 +46,7 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
     let (log, events) = cluster.join().map_err(|error| kafka::unusable(&error))?;
     let ports = ConsumerPorts {
         ledger: Arc::new(store.clone()),
-        replies: Arc::new(cluster.reply_channel(
-            (&sender, &to_peers),
-            &log,
-            Arc::new(SystemClock),
-        )),
+        replies: Arc::new(cluster.reply_channel((&sender, &to_peers), &log, Arc::new(SystemClock))),
         log: Arc::new(log.clone()),
     };
     let Settings { policy, database, engine, drain, stalled_after, .. } = settings;

@@ -36,7 +36,9 @@ fn main() -> ExitCode {
 
 async fn request(service: Service) -> Result<(), ProcessError> {
     let Service { settings, mut shutdown, readiness } = service;
-    let Some(opened) = shutdown.unless_asked(open(&settings)).await else { return Ok(()) };
+    let Some(opened) = shutdown.unless_asked(Box::pin(open(&settings))).await else {
+        return Ok(());
+    };
     let (store, cluster, topics) = opened?;
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));

@@ -69,11 +69,7 @@ async fn work(
 ) {
     let ports = ConsumerPorts {
         ledger: Arc::new(store),
-        replies: Arc::new(cluster.reply_channel(
-            (&sender, &sender),
-            &log,
-            Arc::new(SystemClock),
-        )),
+        replies: Arc::new(cluster.reply_channel((&sender, &sender), &log, Arc::new(SystemClock))),
         log: Arc::new(log),
     };
     let rule = TriggerRule { rank: Rank(10), default_limit: None };
