@@ -251,8 +251,8 @@ fn sent(campaign: &Campaign) -> Vec<Request> {
     let all = phases.flat_map(|phase| {
         attempts().flat_map(move |attempt| {
             (0..campaign.shops).flat_map(move |index| {
-                let untils = 0..=campaign.deadline.instant().millis();
-                untils.map(move |until| request(campaign, phase, (attempt, index), until))
+                let deadlines = 0..=campaign.deadline.instant().millis();
+                deadlines.map(move |until| request(campaign, phase, (attempt, index), until))
             })
         })
     });

@@ -230,8 +230,8 @@ pub async fn import_may_overrule_newer_bases(harness: &dyn StoreHarness) {
     let wide = |base| [ShopImport { base: Some(metres(base)), ..row(&ids[0]) }];
     try_import(&store, &wide(9_000), Revision::MAX).await.unwrap();
     let revision = store.shops.take_revision().await.unwrap();
-    let [batch] = <[_; 1]>::try_from(ImportBatch::split(wide(3_000).into(), store.shops.lanes()))
-        .expect("the rows are of one lane");
+    let batches = ImportBatch::split(wide(3_000).into(), store.shops.lanes());
+    let [batch] = <[_; 1]>::try_from(batches).unwrap();
     let overruling = ImportTerms { overrules: true, ..terms(revision) };
     let receipt = store.shops.import(&batch, overruling).await.unwrap();
     assert_eq!(receipt.entries[0].remark, None);

@@ -148,7 +148,7 @@ fn the_delimiter_is_that_which_gives_the_names() {
 fn compressed_data_may_have_several_members_and_padding() {
     let [one, two] = ["a\nb", "c\n"].map(|part| compressed(part.as_bytes()));
     let expected = rows(b"a\nbc\n").unwrap();
-    for padding in [&b""[..], b"\n", b"\r\n \t", &[0; 100_000], b"\0\0\n"] {
+    for padding in [&b""[..], b"\n", b"\r\n \t", &vec![0; 100_000], b"\0\0\n"] {
         let content = [&one[..], padding, &two, padding].concat();
         assert_eq!(rows(&content).unwrap(), expected, "{padding:?}");
     }

@@ -22,7 +22,7 @@ const ROWS: [&str; 5] = [
 const NOTHING: &str = "nothing was stored (--skip-bad leaves bad rows out)";
 
 fn lines(rows: &[&str]) -> String {
-    rows.iter().map(|row| format!("{row}\n")).collect()
+    rows.join("\n") + "\n"
 }
 
 fn compressed(text: &str) -> Vec<u8> {
