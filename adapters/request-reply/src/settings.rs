@@ -3,6 +3,7 @@
 //! Properties of librdkafka are passed through as they are. A few are not the user's, because a
 //! promise of this crate depends on them: setting one is refused with the reason.
 
+mod brokers;
 mod properties;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
 use crate::error::SettingsError;
+use brokers::are_brokers;
 use properties::{CONSUMER, PRODUCER, reason_to_refuse};
 
 pub use properties::is_secret;
@@ -90,8 +92,9 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// When a property is unknown, has a value that the client refuses, or is not the user's,
-    /// and when lanes could not drain before the group gives their member up.
+    /// When the brokers are no hosts and ports; when a property is unknown, has a value that the
+    /// client refuses, or is not the user's; and when lanes could not drain before the group gives
+    /// their member up.
     pub fn check(&self) -> Result<(), SettingsError> {
         natively(&self.producer_config()?)?;
         let consumer = natively(&self.consumer_config()?)?;
@@ -141,6 +144,9 @@ impl Settings {
         ours: &[(&str, &str)],
         theirs: &BTreeMap<String, String>,
     ) -> Result<ClientConfig, SettingsError> {
+        if !are_brokers(&self.bootstrap_servers) {
+            return Err(SettingsError::Brokers);
+        }
         let mut config = ClientConfig::new();
         config.set_log_level(RDKafkaLogLevel::Info);
         config.set("bootstrap.servers", &self.bootstrap_servers);
@@ -157,11 +163,17 @@ impl Settings {
     }
 }
 
+impl Settings {
+    fn shown_brokers(&self) -> &str {
+        if are_brokers(&self.bootstrap_servers) { &self.bootstrap_servers } else { HIDDEN }
+    }
+}
+
 /// Secrets are left out.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
-            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("bootstrap_servers", &self.shown_brokers())
             .field("group_id", &self.group_id)
             .field("membership", &self.membership)
             .field("session_timeout", &self.session_timeout)
@@ -237,6 +249,16 @@ mod tests {
         assert_eq!(settings().check(), Ok(()));
         let membership = Membership::Static { instance_id: "one".to_owned() };
         assert_eq!(Settings { membership, ..settings() }.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_password_among_the_brokers_is_refused_and_not_shown() {
+        for brokers in ["me:hunter2@kafka:9092", "sasl://me:hunter2@kafka"] {
+            let settings = Settings { bootstrap_servers: brokers.to_owned(), ..settings() };
+            assert_eq!(settings.check(), Err(SettingsError::Brokers));
+            let shown = format!("{settings:?} {}", SettingsError::Brokers);
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
     }
 
     #[test]

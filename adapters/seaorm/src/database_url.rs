@@ -142,8 +142,10 @@ impl DatabaseUrl {
     #[must_use]
     pub fn redact_in(text: &str) -> String {
         let lower = text.to_lowercase();
-        let is_database = ["postgres", "sqlite:", "mysql:", "jdbc:"];
-        if is_database.iter().any(|start| lower.trim_start().starts_with(start)) {
+        // A folder may stand before the scheme, where the URL was taken for a file's name.
+        let schemes = ["postgres:", "postgresql:", "sqlite:", "mysql:", "jdbc:"];
+        let has_scheme = schemes.iter().any(|scheme| lower.contains(scheme));
+        if has_scheme || lower.trim_start().starts_with("postgres") {
             return Self::redact(text);
         }
         let names_secret = ["password", "passwd", "pwd", "secret", "token"];
@@ -369,6 +371,7 @@ mod tests {
             ("SASL_SSL://me:hunter2@kafka:9092", "sasl_ssl://***"),
             ("host=h Password=hunter2", "***"),
             ("me:hunter2@host", "***"),
+            ("config/postgres://me:hunter2%40host/shops.toml", "***"),
         ] {
             assert_eq!(DatabaseUrl::redact_in(text), shown);
         }

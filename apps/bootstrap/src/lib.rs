@@ -18,7 +18,7 @@ mod allocator;
 
 pub use clock::SystemClock;
 pub use held_up::HeldUp;
-pub use one_line::{chain, without_usage};
+pub use one_line::{chain, without_secrets_of_arguments, without_usage};
 pub use said_damage::SaidDamage;
 #[cfg(feature = "servers")]
 pub use service::{ProcessError, Readiness, Role, Service, Shutdown, health, reasons, run};

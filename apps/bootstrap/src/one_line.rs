@@ -1,4 +1,4 @@
-//! Errors as one line for a person.
+//! Errors as one line for a person, without secrets.
 
 use catchment_seaorm::DatabaseUrl;
 use clap::error::ContextValue;
@@ -22,13 +22,48 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 /// a URL that stands where no URL belongs.
 #[must_use]
 pub fn without_usage(error: &clap::Error) -> String {
-    let mut text = error.to_string();
-    for (_, value) in error.context() {
-        if let ContextValue::String(word) = value {
-            text = text.replace(word, &DatabaseUrl::redact_in(word));
-        }
-    }
+    let words = error.context().filter_map(|(_, value)| match value {
+        ContextValue::String(word) => Some(word.as_str()),
+        _ => None,
+    });
+    let text = without(error.to_string(), words);
     let said = text.split("\n\nUsage:").next().unwrap_or_default();
     let said = said.split("\n\nFor more information").next().unwrap_or_default();
     said.trim_start_matches("error: ").replace("\n\n  tip:", "; tip:")
+}
+
+/// A line for a person, without what an argument of this process may hold of a secret: somebody may
+/// give the URL of a database where a file, a shop or a number belongs.
+#[must_use]
+pub fn without_secrets_of_arguments(line: String) -> String {
+    let arguments = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let arguments: Vec<String> = arguments.collect();
+    without(line, arguments.iter().map(|word| value_of(word)))
+}
+
+/// What stands behind the name of an option, or the whole word.
+fn value_of(argument: &str) -> &str {
+    let value = argument.strip_prefix("--").and_then(|option| option.split_once('='));
+    value.map_or(argument, |(_, value)| value)
+}
+
+/// A line in which some words are shown as they may be.
+pub(crate) fn without<'a>(line: String, words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().fold(line, |line, word| {
+        let shown = DatabaseUrl::redact_in(word);
+        if shown == word { line } else { line.replace(word, &shown) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_may_hold_a_secret_is_hidden_wherever_the_line_has_it() {
+        let words = ["--ids=postgres://me:hunter2@db", "me:hunter2@kafka:9092", "a:b", ""];
+        let line = "could not read postgres://me:hunter2@db: `me:hunter2@kafka:9092`, a:b";
+        let shown = without(line.to_owned(), words.map(value_of));
+        assert_eq!(shown, "could not read postgres://me:***@db: `***`, a:b");
+    }
 }

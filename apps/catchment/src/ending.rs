@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use catchment_bootstrap::settings::SettingsError;
+use catchment_bootstrap::without_secrets_of_arguments;
 use catchment_domain::ports::{CommandError, StoreError};
 use thiserror::Error;
 
@@ -58,6 +59,7 @@ pub(crate) fn conclude(result: anyhow::Result<Ending>) -> ExitCode {
 
 /// Says what went wrong, in one line whatever a library has to say.
 pub(crate) fn complain(text: &str) {
+    let text = without_secrets_of_arguments(text.to_owned());
     note(format_args!("catchment: {}", text.split_whitespace().collect::<Vec<_>>().join(" ")));
 }
 

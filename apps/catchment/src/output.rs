@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use catchment_bootstrap::without_secrets_of_arguments;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
@@ -37,7 +38,7 @@ impl Output {
 /// Says something to the person at the terminal. A stderr that takes nothing is no reason to
 /// stop.
 pub(crate) fn note(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", without_secrets_of_arguments(text.to_string()));
 }
 
 /// A word as it is typed in a shell, behind the options of a command.

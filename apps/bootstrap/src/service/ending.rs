@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use catchment_domain::service::ServiceError;
 use thiserror::Error;
 
+use crate::one_line::without_secrets_of_arguments;
 use crate::settings::SettingsError;
 
 /// The exit codes, in one place. Those from 64 on are sysexits.h's, those above 128 the shell's.
@@ -86,7 +87,7 @@ impl From<ServiceError> for ProcessError {
 /// Says what went wrong, in one line whatever a library has to say. A stderr that takes
 /// nothing changes nothing.
 pub(crate) fn complain(role: &str, what: &impl Display) {
-    let what = what.to_string();
+    let what = without_secrets_of_arguments(what.to_string());
     let words: Vec<_> = what.split_whitespace().collect();
     let _ = writeln!(io::stderr(), "{role}: {}", words.join(" "));
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::ending::ProcessError;
 use super::readiness::Readiness;
+use crate::one_line::without;
 use crate::settings::{Kafka, Settings, SettingsError};
 
 /// The name of what holds while a broker answers.
@@ -58,7 +59,10 @@ pub fn adapter(kafka: &Kafka, lanes: Lanes, drain: Duration) -> KafkaSettings {
 /// When it refuses one, with its name and the reason.
 pub fn check(kafka: &Kafka, lanes: Lanes, drain: Duration) -> Result<(), SettingsError> {
     let checked = adapter(kafka, lanes, drain).client.check();
-    checked.map_err(|error| SettingsError(format!("section `kafka`: {error}")))
+    // What the client says of a value may quote it.
+    let values = [&kafka.properties, &kafka.producer, &kafka.consumer];
+    let values = values.into_iter().flat_map(|table| table.0.values().map(String::as_str));
+    checked.map_err(|error| SettingsError(without(format!("section `kafka`: {error}"), values)))
 }
 
 /// Finds the cluster, and sees that its topics are what the database was made for.

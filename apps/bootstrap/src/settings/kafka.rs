@@ -71,6 +71,7 @@ impl Kafka {
         let text = self.consumer.0.get(NAME).or_else(|| self.properties.0.get(NAME));
         let Some(text) = text else { return Ok(DEFAULT) };
         text.parse().map(Duration::from_millis).map_err(|_| {
+            let text = shown(NAME, text);
             SettingsError(format!("`{NAME}` is `{text}`: expected a whole number of milliseconds"))
         })
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use catchment_seaorm::DatabaseUrl;
 use config::{Config, Environment, File, FileFormat, ValueKind};
 
 use super::SettingsError;
@@ -100,13 +101,14 @@ impl Layers {
 
     fn file(&self) -> Result<BTreeMap<String, Value>, SettingsError> {
         if let Some(file) = &self.file {
-            let missing = || format!("there is no file {}", file.display());
+            let missing = || format!("there is no file {}", shown_path(file));
             return read_file(file, missing);
         }
         let Some(environment) = &self.environment else { return Ok(BTreeMap::new()) };
         let path = self.folder.join(format!("{environment}.toml"));
         read_file(&path, || {
-            format!("CATCHMENT_ENV is `{environment}`, but there is no file {}", path.display())
+            let (environment, path) = (DatabaseUrl::redact_in(environment), shown_path(&path));
+            format!("CATCHMENT_ENV is `{environment}`, but there is no file {path}")
         })
     }
 
@@ -137,7 +139,12 @@ fn read_file(
         return Err(SettingsError(missing()));
     }
     let file = File::from(path).format(FileFormat::Toml);
-    flattened(Config::builder().add_source(file), &path.display().to_string())
+    flattened(Config::builder().add_source(file), &shown_path(path))
+}
+
+/// A path as it may be shown. Somebody may name a database where a file belongs.
+fn shown_path(path: &Path) -> String {
+    DatabaseUrl::redact_in(&path.display().to_string())
 }
 
 type Builder = config::ConfigBuilder<config::builder::DefaultState>;

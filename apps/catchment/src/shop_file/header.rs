@@ -1,6 +1,7 @@
 //! The first line of a file of shops: which column holds what.
 
 use catchment_bootstrap::nearest::nearest;
+use catchment_bootstrap::settings::DatabaseUrl;
 use csv::ByteRecord;
 
 use crate::csv_file::FileError;
@@ -56,7 +57,9 @@ impl Header {
         }
         if !missing.is_empty() {
             let columns = if missing.len() == 1 { "column" } else { "columns" };
-            let (missing, found) = (missing.join(", "), names.join(", "));
+            // It may be the first line of a file of settings.
+            let found: Vec<_> = names.iter().map(|name| DatabaseUrl::redact_in(name)).collect();
+            let (missing, found) = (missing.join(", "), found.join(", "));
             return Err(FileError::Header(format!("it has no {columns} {missing}, only {found}")));
         }
         let base_radius = find(&names, BASE_RADIUS)?;

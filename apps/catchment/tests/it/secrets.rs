@@ -4,7 +4,7 @@ use std::fs;
 #[cfg(unix)]
 use std::os::unix::ffi::OsStringExt as _;
 
-use crate::app::{Ran, TestApp};
+use crate::app::{HEADER, Ran, TestApp};
 
 /// Stands in each URL, in two halves where something divides it.
 const HALVES: [&str; 2] = ["hunter", "pa55word"];
@@ -51,9 +51,12 @@ fn a_url_shows_its_password_nowhere() {
     for url in URLS {
         // A word alone may be anything where no URL is expected.
         let is_word = !url.contains([':', '=']);
-        for key in ["DATABASE__URL", "KAFKA__GROUP_ID"].iter().take(if is_word { 1 } else { 2 }) {
+        let keys = ["DATABASE__URL", "KAFKA__GROUP_ID", "KAFKA__BOOTSTRAP_SERVERS"];
+        for key in keys.iter().take(if is_word { 1 } else { 3 }) {
             let variable = format!("CATCHMENT__{key}");
-            check(&ran(&app, &[(&variable, url)], &["config", "check"]), url);
+            for command in [["config", "check"], ["topics", "check"]] {
+                check(&ran(&app, &[(&variable, url)], &command), url);
+            }
         }
         for command in [
             &["--json", "config", "check"][..],
@@ -90,12 +93,82 @@ fn a_url_in_a_wrong_place_shows_no_password_either() {
             &["database", "check", url],
             &["config", "check", url],
             &["--jsn", url, "config", "check"],
+            &["campaign", "show", url],
+            &["campaign", "outcomes", url],
+            &["shops", "release", "a", "--campaign", url],
         ] {
             let ran = ran(&app, &[], arguments);
             assert_eq!(ran.code, Some(2), "{ran:?}");
             check(&ran, &format!("{arguments:?}"));
         }
     }
+}
+
+#[test]
+fn a_url_where_a_file_or_a_shop_belongs_shows_no_password_either() {
+    let app = TestApp::empty();
+    assert_eq!(app.import(&format!("{HEADER}\na,A,cafe,North,51.5,-0.1\n"), &[]).code, Some(0));
+    let start = ["campaign", "start", "--kind", "manual", "--limit", "1km"];
+    for url in URLS.into_iter().filter(|url| url.contains([':', '='])) {
+        let option = format!("--ids={url}");
+        for arguments in [
+            vec!["shops", "show", url],
+            vec!["shops", "release", url, "--kind", "manual"],
+            vec!["shops", "import", url],
+            vec!["shops", "list", "--region", url],
+            [&start[..], &["--ids", url]].concat(),
+            [&start[..], &[&option]].concat(),
+        ] {
+            let ran = ran(&app, &[], &arguments);
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            check(&ran, &format!("{arguments:?}"));
+        }
+        let ran = ran(&app, &[("CATCHMENT_ENV", url)], &["triggers"]);
+        assert_eq!(ran.code, Some(64), "{ran:?}");
+        check(&ran, url);
+    }
+}
+
+#[test]
+fn a_file_of_settings_in_the_place_of_shops_or_ids_is_not_quoted() {
+    let app = TestApp::empty();
+    assert_eq!(app.import(&format!("{HEADER}\na,A,cafe,North,51.5,-0.1\n"), &[]).code, Some(0));
+    let start = ["campaign", "start", "--kind", "manual", "--limit", "1km", "--ids", "given"];
+    for line in ["POSTGRES_PASSWORD=hunterpa55word", "postgres://me:hunterpa55word@host/shops"] {
+        app.file("given", format!("{line}\n{line}\n"));
+        for arguments in [&["shops", "import", "given"][..], &start] {
+            let ran = ran(&app, &[], arguments);
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            check(&ran, line);
+        }
+    }
+}
+
+/// It would be a host's name for the client of Kafka, which says it in its log.
+#[cfg(feature = "servers")]
+#[test]
+fn a_password_among_the_brokers_is_refused() {
+    let app = TestApp::empty();
+    for url in ["me:hunterpa55word@localhost:1", "sasl://me:hunterpa55word@localhost"] {
+        let variables = [("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", url)];
+        let ran = ran(&app, &variables, &["config", "check"]);
+        let stderr = "catchment: bad settings: section `kafka`: `bootstrap.servers` is no list of \
+                      brokers such as `kafka-1:9092,kafka-2:9092`; a user and a password are the \
+                      properties `sasl.username` and `sasl.password`\n"
+            .to_owned();
+        assert_eq!(ran, Ran { code: Some(64), stdout: String::new(), stderr });
+    }
+}
+
+#[cfg(feature = "servers")]
+#[test]
+fn a_property_of_kafka_that_is_refused_does_not_quote_a_password() {
+    let app = TestApp::empty();
+    let variables =
+        [("CATCHMENT__KAFKA__PROPERTIES__SECURITY_PROTOCOL", "sasl://me:hunterpa55word@localhost")];
+    let ran = ran(&app, &variables, &["config", "check"]);
+    assert_eq!(ran.code, Some(64), "{ran:?}");
+    check(&ran, "security.protocol");
 }
 
 #[cfg(all(feature = "servers", unix))]
