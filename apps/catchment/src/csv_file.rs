@@ -115,6 +115,14 @@ fn plain(error: &io::Error) -> String {
     }
 }
 
+/// Whether a value of a header is this name, in any case and whatever stands between its words.
+pub(crate) fn is_named(value: &[u8], name: &str) -> bool {
+    let letters = |text: &str| {
+        text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase()
+    };
+    std::str::from_utf8(value).is_ok_and(|value| letters(value) == letters(name))
+}
+
 /// A file that is being read.
 pub(crate) struct CsvFile {
     source: Source,

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use catchment_bootstrap::settings::DatabaseUrl;
 use catchment_domain::ShopId;
 use csv::ByteRecord;
 
-use crate::csv_file::{CsvFile, CsvRow, FileError, Source};
+use crate::csv_file::{CsvFile, CsvRow, FileError, Source, is_named};
 
 /// The names of a column of ids. Our own lists of outcomes call it `shop`.
-const COLUMNS: [&str; 3] = ["id", "shop_id", "shop"];
+const COLUMNS: [&str; 5] = ["id", "shop_id", "shop", "store_id", "store"];
+
+/// What may separate values besides the comma.
+const SEPARATORS: [(char, &str); 3] = [(';', "a semicolon"), ('\t', "a tab"), ('|', "a bar")];
 
 /// The ids of a file, each once.
 #[derive(Debug)]
@@ -16,6 +20,35 @@ pub(crate) struct Ids {
     pub(crate) ids: BTreeSet<ShopId>,
     /// The column that they were read from, where the file has a header.
     pub(crate) column: Option<&'static str>,
+    /// What stands in the first line of a file without a header.
+    pub(crate) first: Option<ShopId>,
+}
+
+/// What to do about a first line that is no shop.
+pub(crate) fn advice(first: &ShopId) -> String {
+    match separator_in(first.as_str()) {
+        Some(separator) => separated_by(separator),
+        None => {
+            let first = shown(first);
+            format!("if its first line, `{first}`, is a header, name the column `id`")
+        }
+    }
+}
+
+/// An id as it may be shown. It may be a line of a file of settings.
+pub(crate) fn shown(id: &ShopId) -> String {
+    DatabaseUrl::redact_in(id.as_str())
+}
+
+fn separator_in(text: &str) -> Option<&'static str> {
+    SEPARATORS.iter().find(|(sign, _)| text.contains(*sign)).map(|(_, name)| *name)
+}
+
+fn separated_by(separator: &str) -> String {
+    format!(
+        "its first line has {separator}: if that separates values, write a header that names the \
+         column of ids `id`"
+    )
 }
 
 /// Reads the ids.
@@ -25,14 +58,14 @@ pub(crate) struct Ids {
 /// When the file cannot be used, or a row of it has no id.
 pub(crate) fn read(source: &Source) -> Result<Ids, FileError> {
     let mut file = CsvFile::open(source, &COLUMNS)?;
-    let mut read = Ids { ids: BTreeSet::new(), column: None };
+    let mut read = Ids { ids: BTreeSet::new(), column: None, first: None };
     let Some(first) = file.next_row()? else { return Ok(read) };
     let place = match column_of_ids(first.values) {
         Some((place, column)) => {
             read.column = Some(column);
             place
         }
-        None if 1 < first.values.len() => {
+        None if !is_alone(first.values) => {
             let line = first.lines.first;
             let reason = format!(
                 "it has {} values, and none of them is a header `id`: write a header, or one id \
@@ -42,14 +75,19 @@ pub(crate) fn read(source: &Source) -> Result<Ids, FileError> {
             return Err(FileError::Row { line, reason });
         }
         None => {
-            read.ids.insert(id(&first, 0)?);
+            let first = id(&first, 0).map_err(|error| match separator_of(first.values) {
+                Some(separator) => FileError::Header(separated_by(separator)),
+                None => error,
+            })?;
+            read.ids.insert(first.clone());
+            read.first = Some(first);
             0
         }
     };
     // A file in another encoding is said as that, and only at its end.
     let mut wrong = None;
     while let Some(row) = file.next_row()? {
-        if read.column.is_none() && 1 < row.values.len() {
+        if read.column.is_none() && !is_alone(row.values) {
             let reason = "it has several values; an id with a comma stands in quotes".to_owned();
             return Err(FileError::Row { line: row.lines.first, reason });
         }
@@ -66,9 +104,18 @@ pub(crate) fn read(source: &Source) -> Result<Ids, FileError> {
 /// The first place that is named like ids, in the order of the names.
 fn column_of_ids(header: &ByteRecord) -> Option<(usize, &'static str)> {
     COLUMNS.iter().find_map(|column| {
-        let is_it = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(column.as_bytes());
-        header.iter().position(is_it).map(|place| (place, *column))
+        let place = header.iter().position(|value| is_named(value, column));
+        place.map(|place| (place, *column))
     })
+}
+
+/// Whether a row has nothing behind its first value, as a sheet of one column is saved.
+fn is_alone(values: &ByteRecord) -> bool {
+    values.iter().skip(1).all(|value| value.trim_ascii().is_empty())
+}
+
+fn separator_of(values: &ByteRecord) -> Option<&'static str> {
+    values.get(0).and_then(|value| separator_in(&String::from_utf8_lossy(value)))
 }
 
 fn id(row: &CsvRow<'_>, place: usize) -> Result<ShopId, FileError> {
@@ -102,6 +149,12 @@ mod tests {
             ("name\tshop_id\nB\tb\n", &["b"], Some("shop_id")),
             ("shop,status,code,message\nb,rejected,,\n", &["b"], Some("shop")),
             ("shop;id\nnorth;b\n", &["b"], Some("id")),
+            ("Shop ID\nb\na\n", &["a", "b"], Some("shop_id")),
+            ("store_id;name\nb;B\n", &["b"], Some("store_id")),
+            ("\u{feff}\"Store-Id\",\"Name\"\r\n\"b\",\"B\"\r\n", &["b"], Some("store_id")),
+            ("\u{feff}\"ID\"  \r\n a\u{a0}\r\n", &["a"], Some("id")),
+            ("shopId\tName\nb\tB\n", &["b"], Some("shop_id")),
+            ("a,\nb,,\n", &["a", "b"], None),
         ] {
             let read = read_bytes(content.as_bytes()).unwrap();
             assert_eq!(read.ids.iter().map(ShopId::as_str).collect::<Vec<_>>(), expected);
@@ -123,6 +176,12 @@ mod tests {
                 b"a,Acorn\n",
                 "line 1: it has 2 values, and none of them is a header `id`: write a header, \
                  or one id a line (one with a comma in quotes)"
+                    .to_owned(),
+            ),
+            (
+                b"a\tAcorn\n",
+                "its first line has a tab: if that separates values, write a header that names the \
+                 column of ids `id`"
                     .to_owned(),
             ),
             (&b"x".repeat(3 << 20), "line 1 is longer than 1 MiB".to_owned()),

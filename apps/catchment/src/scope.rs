@@ -8,7 +8,7 @@ use catchment_domain::{Circle, Location, Radius, Scope, ShopId};
 use clap::Args;
 
 use crate::csv_file::Source;
-use crate::id_file;
+use crate::id_file::{self, Ids};
 use crate::number::counted;
 use crate::output::note;
 use crate::stores::Stores;
@@ -43,8 +43,8 @@ pub(crate) struct ScopeArguments {
     /// Every shop.
     #[arg(long, conflicts_with_all = ["ids", "region", "category", "within"])]
     all: bool,
-    /// The shops of this file: one id a line, or CSV with a column `id` or `shop`; `-` is the
-    /// standard input.
+    /// The shops of this file: one id a line, or CSV with a column `id`, `shop_id` or `shop`; `-`
+    /// is the standard input.
     #[arg(long, value_name = "FILE")]
     ids: Option<String>,
     #[command(flatten)]
@@ -88,7 +88,7 @@ impl ScopeArguments {
         if let Some(column) = read.column {
             note(format_args!("{source}: the ids are those of its column `{column}`"));
         }
-        check_any(&read.ids, &source, stores).await?;
+        check_any(&read, &source, stores).await?;
         Ok(Scope { ids: Some(read.ids), ..scope })
     }
 }
@@ -120,20 +120,33 @@ fn parse_circle(text: &str) -> Result<Circle, String> {
     })
 }
 
-/// Refuses a list of which no id is a shop: it is hardly the list that was meant.
-async fn check_any(ids: &BTreeSet<ShopId>, source: &Source, stores: &Stores) -> anyhow::Result<()> {
-    let Some(first) = ids.first() else { return Ok(()) };
-    let all: Vec<&ShopId> = ids.iter().collect();
+/// Refuses a list of which no id is a shop: it is hardly the list that was meant. Names a first line
+/// that is no shop, for it may be a header.
+async fn check_any(read: &Ids, source: &Source, stores: &Stores) -> anyhow::Result<()> {
+    let Some(example) = read.ids.first() else { return Ok(()) };
+    let advice = read.first.as_ref().map(id_file::advice);
+    let all: Vec<&ShopId> = read.ids.iter().collect();
     // Most lists have a shop among their first ids.
     for some in all.chunks(PROBED) {
-        let some = some.iter().copied().cloned().collect();
-        let scope = Scope { ids: Some(some), ..Scope::everything() };
-        if 0 < stores.shops.count(&scope).await? {
+        if has_any(some.iter().copied().cloned().collect(), stores).await? {
+            if let (Some(first), Some(advice)) = (&read.first, advice)
+                && !has_any([first.clone()].into(), stores).await?
+            {
+                let first = id_file::shown(first);
+                note(format_args!("{source}: there is no shop `{first}`; {advice}"));
+            }
             return Ok(());
         }
     }
-    let count = counted(ids.len() as u64, "id");
-    bail!("there is no shop of the {count} in {source}, such as `{first}`");
+    let count = counted(read.ids.len() as u64, "id");
+    let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+    let example = id_file::shown(example);
+    bail!("there is no shop of the {count} in {source}, such as `{example}`{advice}");
+}
+
+async fn has_any(ids: BTreeSet<ShopId>, stores: &Stores) -> anyhow::Result<bool> {
+    let scope = Scope { ids: Some(ids), ..Scope::everything() };
+    Ok(0 < stores.shops.count(&scope).await?)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use csv::{ByteRecord, ReaderBuilder};
 
+use super::is_named;
+
 /// From the least usual to the most usual one.
 const DELIMITERS: [u8; 4] = [b'|', b'\t', b';', b','];
 
@@ -19,8 +21,6 @@ fn known(head: &[u8], delimiter: u8, names: &[&str]) -> usize {
     if reader.read_byte_record(&mut row).is_err() {
         return 0;
     }
-    let is_name = |value: &[u8]| {
-        names.iter().any(|name| value.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
-    };
+    let is_name = |value: &[u8]| names.iter().any(|name| is_named(value, name));
     row.iter().filter(|value| is_name(value)).count()
 }

@@ -84,6 +84,9 @@ impl Source {
         if UTF_16_MARKS.iter().any(|mark| head.starts_with(mark)) {
             return Err(self.in_other_encoding("UTF-16", is_compressed));
         }
+        if let Some(encoding) = utf_16_without_mark(&head) {
+            return Err(self.in_other_encoding(encoding, is_compressed));
+        }
         let begins_with =
             |(mark, format): &(&[u8], &'static str)| head.starts_with(mark).then_some(*format);
         if let Some(format) = FORMATS.iter().find_map(begins_with) {
@@ -110,6 +113,21 @@ impl Source {
             Self::Path(path) => format!("{convert} {} > utf8.csv", for_shell(path)),
         };
         FileError::Encoding { encoding, command }
+    }
+}
+
+/// The kind of UTF-16 without a byte order mark: of most letters of a header, one byte is zero.
+fn utf_16_without_mark(head: &[u8]) -> Option<&'static str> {
+    const LOOKED_AT: usize = 64;
+    let pairs: Vec<_> = head.chunks_exact(2).take(LOOKED_AT).collect();
+    let are_zero = |place: usize| {
+        let zeros = pairs.iter().filter(|pair| pair.get(place) == Some(&0)).count();
+        pairs.len() < 2 * zeros
+    };
+    match (are_zero(0), are_zero(1)) {
+        (false, true) => Some("UTF-16LE"),
+        (true, false) => Some("UTF-16BE"),
+        _ => None,
     }
 }
 

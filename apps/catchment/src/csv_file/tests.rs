@@ -195,6 +195,8 @@ fn another_encoding_is_guessed_from_most_of_the_rows() {
         (Some("CP1252"), b"id,name", &[b"ascii", french]),
         (Some("UTF-16"), b"\xff\xfei\0d\0", &[]),
         (Some("UTF-16"), b"\xfe\xff\0i\0d", &[]),
+        (Some("UTF-16LE"), b"i\0d\0\n\0", &[]),
+        (Some("UTF-16BE"), b"\0i\0d\0\n", &[]),
         (None, b"id,name", &[korean, utf8]),
         (None, b"\xef\xbb\xbfid,name", &[utf8]),
     ] {

@@ -254,6 +254,28 @@ fn ids_csv_csv_and_ids_header_txt_give_the_ids_of_their_column() {
     }
 }
 
+/// As other programs name the column, and as spreadsheets save it.
+#[test]
+fn ids_under_other_headers_are_read_or_the_header_is_named() {
+    for (content, shops, note) in [
+        ("Shop ID\r\nt-1  \r\nt-2\r\n\r\n", 2, "the ids are those of its column `shop_id`"),
+        ("store_id;name\nt-1;One\nt-2;Two\n", 2, "the ids are those of its column `store_id`"),
+        ("\u{feff}\"ID\",\"Name\"\n\"t-1\",\"One\"\n", 1, "the ids are those of its column `id`"),
+        (
+            "Outlet\nt-1\nt-2\n",
+            2,
+            "there is no shop `Outlet`; if its first line, `Outlet`, is a header, name the column \
+             `id`",
+        ),
+    ] {
+        let (_, ran) = start("ids/list", content);
+        assert_eq!(ran.stderr.lines().next().unwrap(), format!("list: {note}"));
+        let told: serde_json::Value =
+            serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
+        assert_eq!(told["outcomes"]["applied"], shops, "{content}");
+    }
+}
+
 #[test]
 fn ids_of_the_outcomes_of_a_campaign_start_another() {
     let (app, _) = start("ids/one.txt", "t-1\n");
@@ -274,7 +296,21 @@ fn ids_that_are_none_say_what_the_file_looks_like() {
             "could not read ids from list: line 1: it has 6 values, and none of them is a header \
              `id`: write a header, or one id a line (one with a comma in quotes)",
         ),
-        ("number\n1\n", "there is no shop of the 2 ids in list, such as `1`"),
+        (
+            "number\n1\n",
+            "there is no shop of the 2 ids in list, such as `1`; if its first line, `number`, is a \
+             header, name the column `id`",
+        ),
+        (
+            "number;name\nt-1;One\n",
+            "there is no shop of the 2 ids in list, such as `number;name`; its first line has a \
+             semicolon: if that separates values, write a header that names the column of ids `id`",
+        ),
+        (
+            "t\0-\x001\0\n\0",
+            "could not read ids from list: it is not UTF-8 but probably UTF-16LE; this converts it: \
+             `iconv -f UTF-16LE -t UTF-8 list > utf8.csv`",
+        ),
         ("[\"t-1\"]\n", "could not read ids from list: it is JSON, not a CSV file"),
     ] {
         let (app, ran) = start("ids/list", content);
