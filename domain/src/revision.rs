@@ -7,7 +7,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 /// A number from the database, rising for ever: each campaign, import and base change takes one.
-/// A base change with one that the database never gave out is rejected.
+/// A change of a base radius with a number that the database never gave out is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 

@@ -39,7 +39,7 @@ pub struct KafkaReplyChannel {
     misplaced: NowAndThen,
 }
 
-/// Who sends what, by who reads it.
+/// The senders, by the readers of what they send.
 #[derive(Clone, Debug)]
 pub(crate) struct Senders {
     /// To our own reply topic.
@@ -48,7 +48,7 @@ pub(crate) struct Senders {
     pub(crate) to_peers: Sender,
 }
 
-/// What one call sends, by who sends it.
+/// What one call sends, by sender.
 struct Outboxes<'a> {
     own: Outbox<'a>,
     to_peers: Outbox<'a>,

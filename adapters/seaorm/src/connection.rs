@@ -124,14 +124,14 @@ impl OwnConnection {
         Self { driver, backend: DbBackend::Postgres, patience }
     }
 
-    /// Closes it, and leaves the file, if it is one, by itself: see [`leave`](Self::leave).
-    /// Statements fail from then on.
+    /// Closes the connection. Of a file it first turns the write-ahead log off, where it can: see
+    /// [`leave`](Self::leave). Statements fail from then on.
     pub(crate) async fn close(&self) -> Result<(), DbErr> {
         self.leave().await;
         self.close_as_it_is().await
     }
 
-    /// Closes it without a word about the file.
+    /// Closes the connection, and leaves the file's write-ahead log on.
     pub(crate) async fn close_as_it_is(&self) -> Result<(), DbErr> {
         let closed = match self.driver.lock().await.take() {
             Some(Driver::Sqlite(connection)) => connection.close().await,
@@ -142,10 +142,10 @@ impl OwnConnection {
         closed.map_err(driver_failed)
     }
 
-    /// Brings everything into the file and turns its write-ahead log off, where nobody else has
-    /// it open: a file whose header says that it is in use is one that was not left so. Returns
-    /// whether it is; a server has no file.
-    pub(crate) async fn leave(&self) -> bool {
+    /// Brings everything into the file and turns its write-ahead log off. Fails as busy while
+    /// another connection has the file open. So a log that is on in a file's header means that the
+    /// file is in use, or that its last user was killed. A server has no file.
+    pub(crate) async fn leave(&self) -> Result<(), DbErr> {
         if self.backend != DbBackend::Sqlite {
             return false;
         }

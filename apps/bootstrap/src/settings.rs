@@ -80,7 +80,7 @@ pub struct Log {
 pub struct SettingsError(pub(crate) String);
 
 impl SettingsError {
-    /// What is wrong with settings that are fine by themselves, for who cannot work with them.
+    /// What a command cannot work with, although the settings are valid.
     #[must_use]
     pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())

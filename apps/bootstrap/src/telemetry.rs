@@ -27,7 +27,7 @@ pub fn install(log: &Log) {
     Registry::default().with(lines.with_filter(filter)).init();
 }
 
-/// Lets nothing through that may tell a secret, whatever somebody asked for.
+/// The filter without targets that may log a secret, also where the filter asks for them.
 fn without_secrets(filter: Targets) -> Targets {
     TELL_SECRETS.iter().fold(filter, |filter, target| filter.with_target(*target, LevelFilter::OFF))
 }

@@ -41,7 +41,7 @@ pub(crate) fn note(text: impl Display) {
     let _ = writeln!(io::stderr(), "{}", without_secrets_of_arguments(text.to_string()));
 }
 
-/// A word as it is typed in a shell, behind the options of a command.
+/// A text as a word of a shell, to stand behind the options of a command.
 pub(crate) fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_.:/@+,".contains(c);
     let word = if text.chars().all(is_plain) {

@@ -50,7 +50,7 @@ pub(crate) async fn call(
 }
 
 /// Makes the topics that are missing, and checks all of them. Returns each with whether it is
-/// new, and an error where one cannot be used or is not as it is wanted.
+/// new, and an error where a topic cannot be used or differs from what is wanted.
 ///
 /// # Errors
 ///

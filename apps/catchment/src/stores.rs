@@ -75,7 +75,7 @@ pub(crate) async fn check(database: &Database) -> anyhow::Result<String> {
     checked.context("the database cannot be used")
 }
 
-/// Copies the database into a file, beside whoever uses it.
+/// Copies the database into a file. Other processes may use the database meanwhile.
 ///
 /// # Errors
 ///

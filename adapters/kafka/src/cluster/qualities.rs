@@ -1,5 +1,5 @@
-//! Whether a topic that is there keeps what is sent to it, for as long as it may be needed, in a
-//! form that its readers understand.
+//! Whether an existing topic keeps its records for long enough, in a compression that its readers
+//! understand.
 
 use catchment_request_reply::TopicDescription;
 
@@ -11,16 +11,16 @@ const MEBIBYTE: i64 = 1 << 20;
 /// What a topic is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Requests, and those that could not be dealt with.
+    /// Requests, and dead letters.
     Requests,
     /// Replies to our own requesters.
     Replies,
-    /// Replies to clients of others: NestJS reads `<requests>.reply`, `SmallRye`
-    /// `<requests>-replies`, and others choose among them.
+    /// Replies to clients of other systems: NestJS reads `<requests>.reply`, `SmallRye`
+    /// `<requests>-replies`, and other clients choose one of them.
     PeerReplies,
 }
 
-/// What the owner of the topics asks for, beside what must be.
+/// What the operator wants of topics, beyond what every topic must have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// How many partitions topics of replies are to have.
@@ -30,8 +30,8 @@ pub struct Wanted {
 }
 
 impl Purpose {
-    /// For how many milliseconds records must be kept at least: far longer than a reader that
-    /// works needs, so that one that stands still loses nothing overnight.
+    /// The least retention in milliseconds: far longer than a working reader needs, so that a
+    /// reader that stands still overnight loses nothing.
     const fn retention(self) -> i64 {
         match self {
             Self::Requests | Self::Replies => DAY,
@@ -39,8 +39,8 @@ impl Purpose {
         }
     }
 
-    /// What the brokers may compress with, so that every reader understands it. `producer` leaves
-    /// it to the sender.
+    /// The values of `compression.type` that every reader of the topic understands. With `producer`
+    /// the sender decides.
     const fn compressions(self) -> &'static [&'static str] {
         match self {
             Self::Requests | Self::Replies => {
@@ -51,8 +51,7 @@ impl Purpose {
     }
 }
 
-/// What is wrong with a topic, one problem each; nothing where it is as it must be and as it is
-/// wanted.
+/// The problems of a topic; none where it is as it must be and as the operator wants it.
 pub(super) fn problems(
     topic: &str,
     purpose: Purpose,

@@ -197,7 +197,7 @@ async fn a_request_that_asks_for_no_reply_gets_none() {
 /// As a client with librdkafka's own partitioner would send it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
-async fn a_request_in_another_partition_is_rejected() {
+async fn a_wrong_partition_is_rejected_with_both_partitions_and_counted() {
     let world = World::new().await;
     let wrong = Lane((LANE.0 + 1) % LANES.count());
     ask(&world, wrong, asking(&world.settings.replies_topic, 1)).await;

@@ -172,7 +172,7 @@ async fn a_letter_that_is_too_large_goes_without_its_value() {
     assert_eq!(world.records(topic, 0, 1).await.len(), 1);
 }
 
-/// Nobody could be told more than where it stands.
+/// The log line has the position of the request, which is all that can be said of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn a_megabyte_of_headers_with_a_broken_value_is_counted_as_lost() {

@@ -111,6 +111,27 @@ async fn brokers_that_do_not_answer_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_unreachable_is_named_with_the_reason() {
+    // It takes connections, and answers nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().map(|address| (address.to_string(), silent)).unwrap();
+    // No name has so long a part, so no server of names is asked.
+    let nameless = format!("{}.invalid:9092", "a".repeat(64));
+    for (brokers, reason) in [
+        (nameless.as_str(), "Failed to resolve"),
+        ("127.0.0.1:1", "Connection refused"),
+        (silent.0.as_str(), "Timed out"),
+    ] {
+        let mut settings = settings_of(ClientSettings::new(brokers, "test"));
+        settings.client.request_timeout = Duration::from_secs(1);
+        let error = KafkaCluster::connect(settings).await.unwrap_err();
+        assert!(matches!(error, ClusterError::Unavailable(_)), "{error:?}");
+        let line = error.to_string();
+        assert!(line.contains(brokers) && line.contains(reason), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_property_that_the_client_does_not_know_is_named() {
     let mut settings = settings_of(nobody());
     settings.client.properties.insert("linger.sm".to_owned(), "5".to_owned());

@@ -4,19 +4,20 @@ use super::{Header, kafka, smallrye};
 
 /// Something odd about the reply headers of a request.
 ///
-/// The request is dealt with all the same: of a repeated name the last counts, and a name that no
-/// kind of peer uses asks for nothing. It is worth counting, because the sender may mean something
+/// The request is handled as usual: the last of a repeated header counts, and a header that no kind
+/// of peer uses has no effect. Oddities are counted, because the sender may have meant something
 /// else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Oddity<'a> {
-    /// This name stands more than once.
+    /// A header of this name comes more than once.
     Repeated(&'static str),
-    /// No reply topic is named, and this header looks as if a reply is waited for.
+    /// No header names a reply topic, and this one suggests that the sender waits for a reply.
     Unanswerable(&'a str),
 }
 
-/// What names of headers have in them by which a reply is asked for, without `_`, `-` and `.`,
-/// in small letters. An id of correlation alone is often one of tracing.
+/// Parts of header names that suggest that the sender waits for a reply, in small letters and
+/// without `_`, `-` and `.`. Of correlation ids only those of replies are here: others are often
+/// for tracing.
 const TELLING: [&str; 6] = [
     "replyto",
     "replyaddress",
@@ -58,12 +59,12 @@ impl<'a> Oddity<'a> {
     }
 }
 
-/// Where a name stands in [`NAMES`].
+/// The place of a name in [`NAMES`].
 fn place(name: &str) -> Option<usize> {
     NAMES.iter().position(|known| *known == name)
 }
 
-/// Every name by which a reply is asked for.
+/// Every name of a header that asks for a reply.
 const NAMES: [&str; 6] = [
     kafka::CORRELATION_ID,
     kafka::REPLY_TOPIC,
@@ -76,7 +77,7 @@ const NAMES: [&str; 6] = [
 /// Those that name the topic.
 const TOPICS: [&str; 2] = [kafka::REPLY_TOPIC, smallrye::REPLY_TOPIC];
 
-/// Whether a name, which is none of ours, looks as if it asks for a reply.
+/// Whether a name that is not in [`NAMES`] suggests that the sender waits for a reply.
 fn is_telling(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     if LONGEST < name.len() || !name.bytes().all(is_plain) {

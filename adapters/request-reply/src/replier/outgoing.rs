@@ -88,7 +88,7 @@ impl Outgoing {
     }
 }
 
-/// A reply that no broker takes is sent as a failure, so that nobody waits for it. A dead letter
+/// A reply that no broker takes is sent as a failure, so that its requester does not wait in vain. A dead letter
 /// still says where the original stands.
 fn shorten(message: &mut Message, is_letter: bool) {
     let failure = Failure::rejected("too_large", "the reply is larger than the brokers take");

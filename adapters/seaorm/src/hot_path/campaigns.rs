@@ -4,8 +4,8 @@ use catchment_domain::{CampaignRef, Found, LoadedCampaign, StoredItem};
 
 use crate::entity::campaign::Terms;
 
-/// Those of the wanted campaigns that are there, by revision and id together. One that cannot be
-/// read is there: its own requests are rejected, and no others.
+/// The wanted campaigns that exist, by revision and id together. A campaign that cannot be read
+/// counts as existing: only its own requests are rejected.
 pub(super) fn loaded(wanted: Vec<CampaignRef>, read: &Found<Vec<Terms>>) -> Vec<LoadedCampaign> {
     let load = |name: CampaignRef| {
         let item = StoredItem::Campaign(name.revision);

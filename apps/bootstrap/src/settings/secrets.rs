@@ -10,8 +10,7 @@ const SECRETS: [&str; 6] =
 /// What is shown in the place of a secret.
 const HIDDEN: &str = "***";
 
-/// The text of a setting as it may be shown. Whatever it is, it may be the URL of a database that
-/// stands in the wrong place.
+/// The text of a setting as it may be shown. Any setting may hold the URL of a database by mistake.
 pub(super) fn shown(key: &str, text: &str) -> String {
     if is_secret(key) {
         HIDDEN.to_owned()

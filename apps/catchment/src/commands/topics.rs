@@ -37,14 +37,13 @@ pub(crate) enum Command {
 /// What `topics create` takes.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Arguments {
-    /// How many partitions each new topic of replies has: each requester leases one for itself.
-    /// 4 where it is not said. A topic that is there is not changed, and is named where it has
-    /// another number.
+    /// How many partitions each new topic of replies gets, by default 4: each requester leases one
+    /// for itself. An existing topic is not changed, and is named where it has another number.
     #[arg(long, value_name = "P", value_parser = parse_partitions)]
     reply_partitions: Option<NonZeroU16>,
-    /// How many replicas each partition has; the broker's own default where it is not said. A
-    /// topic that is there is not changed, and is named where it has another number. With 3 or
-    /// more, 2 must have a record before it counts as sent (`min.insync.replicas`).
+    /// How many replicas each partition of a new topic gets; without it the brokers' default. An
+    /// existing topic is not changed, and is named where it has another number. With 3 or more, 2
+    /// replicas must have a record before it counts as sent (`min.insync.replicas`).
     #[arg(long, value_name = "R")]
     replication_factor: Option<NonZeroU16>,
 }
@@ -56,7 +55,7 @@ pub(crate) struct Arguments {
     expect(dead_code, reason = "read only with the feature `servers`")
 )]
 pub(crate) struct Plan {
-    /// How many partitions replies have, where it is said.
+    /// How many partitions topics of replies are to have.
     pub(crate) reply_partitions: Option<NonZeroU16>,
     /// How many replicas; the brokers' default where it is not said.
     pub(crate) replication: Option<NonZeroU16>,

@@ -40,7 +40,7 @@ enum Place {
 ///
 /// # Errors
 ///
-/// A row that is too long; a quoted value without an end; one that goes over several lines and
+/// A row that is too long; a quoted value without an end; a quoted value that goes over several lines and
 /// has text behind it, for then its quote was left open and met the next one.
 pub(super) struct Layout<R> {
     inner: R,

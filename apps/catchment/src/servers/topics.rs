@@ -11,7 +11,7 @@ use catchment_kafka::{Created, KafkaCluster, TopicPlan, Wanted};
 use crate::commands::topics::Plan;
 use crate::stores::Stores;
 
-/// How many partitions topics of replies get where nobody says it.
+/// How many partitions topics of replies get by default.
 const REPLY_PARTITIONS: u16 = 4;
 
 /// Topics that are there now.
@@ -19,7 +19,7 @@ const REPLY_PARTITIONS: u16 = 4;
 pub(crate) struct Made {
     /// Each, and whether it is new.
     pub(crate) topics: Vec<(String, Created)>,
-    /// An error where one cannot be used, or is not as it is wanted.
+    /// Fails where a topic cannot be used, or differs from what the operator wants.
     pub(crate) checked: anyhow::Result<()>,
 }
 

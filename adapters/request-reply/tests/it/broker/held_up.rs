@@ -52,7 +52,7 @@ async fn wait_until(reader: &Reader<u64>, from: i64, holds: impl Fn() -> bool + 
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka"]
-async fn records_of_every_codec_are_read() {
+async fn records_compressed_with_zstd_or_any_other_codec_are_read() {
     let fixture = Fixture::new(1).await;
     // Much that can be compressed.
     let value = vec![7; 20_000];
@@ -74,7 +74,7 @@ async fn records_of_every_codec_are_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka"]
-async fn a_topic_that_brokers_compress_is_read() {
+async fn a_topic_that_brokers_compress_with_zstd_is_read() {
     let fixture = Fixture::without_topic();
     let properties = vec![("compression.type".to_owned(), "zstd".to_owned())];
     let topic =
