@@ -24,14 +24,24 @@ pub struct ShopImport {
 /// What an import goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportTerms {
-    /// The import's revision.
-    pub revision: Revision,
+    /// Which base radii stand against it.
+    pub order: ImportOrder,
     /// The base radius of a new shop for which the file names none.
     pub default_base: Radius,
     /// No cause but a closing one narrows a shop below this.
     pub floor: Radius,
-    /// Base radii of higher revisions do not stand against this import.
-    pub overrules: bool,
+}
+
+/// Where an import stands among the other changes of base radii.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportOrder {
+    /// At this revision, which it took when it began: base radii of higher revisions stand
+    /// against it.
+    Taken(Revision),
+    /// After everything that was given out: the transaction that stores a batch takes a revision
+    /// for it. No base radius stands against the batch, and a late copy of a request that set one
+    /// is superseded.
+    Overruling,
 }
 
 /// Shops of one lane that are brought in together, all or none.
@@ -90,34 +100,41 @@ impl ImportBatch {
     }
 
     /// Brings the rows in. `known` is what is in force at each shop, in the order of the rows;
-    /// `None` where there is no such shop. Returns what is in force then, and what the receipt says
-    /// of each shop.
+    /// `None` where there is no such shop. `revision` is the batch's, as its [`ImportOrder`] says.
+    /// Returns what is in force then, and what the receipt says of each shop.
     ///
     /// 1. A new shop gets the base radius that its row names, or the default one.
     /// 2. A known shop keeps its causes. It takes over the base radius that its row names, unless
-    ///    a newer one stands and the import does not overrule it. Its radius is resolved again.
-    /// 3. The receipt names each newer base radius that stands against that of a row.
+    ///    one of a higher revision stands and the import does not overrule it. Its radius is
+    ///    resolved again.
+    /// 3. A base radius that is taken over has the batch's revision from then on, also where the
+    ///    one before had a higher revision.
+    /// 4. The receipt names each newer base radius that stands against that of a row.
     #[must_use]
     pub fn apply(
         &self,
         known: Vec<Option<ShopState>>,
         terms: ImportTerms,
+        revision: Revision,
     ) -> Vec<(ShopState, ImportEntry)> {
         let import = |(row, known): (&ShopImport, Option<ShopState>)| {
             let shop = row.id.clone();
             let Some(mut state) = known else {
                 let base = row.base.unwrap_or(terms.default_base);
-                let state = ShopState::new(base, terms.revision);
+                let state = ShopState::new(base, revision);
                 let (after, version) = (state.radius, state.version);
                 let standing =
                     Standing { before: None, after, decided_by: DecidedBy::Base, version };
                 return (state, ImportEntry { shop, standing, remark: None });
             };
             let present = state.base.revision;
-            let is_newer = terms.revision < present && !terms.overrules;
+            let is_newer = match terms.order {
+                ImportOrder::Taken(_) => revision < present,
+                ImportOrder::Overruling => false,
+            };
             let remark = row.base.filter(|_| is_newer).map(|_| ImportRemark::NewerBase(present));
             let base = row.base.filter(|_| !is_newer);
-            let standing = state.import(base, terms.revision, terms.floor);
+            let standing = state.import(base, revision, terms.floor);
             (state, ImportEntry { shop, standing, remark })
         };
         self.rows.iter().zip(known).map(import).collect()
@@ -136,7 +153,7 @@ pub struct ImportReceipt {
     pub lane: Lane,
     /// Which import of the lane it was.
     pub number: ImportNumber,
-    /// The import's revision, or one that a repair or a release took.
+    /// The revision of the batch, or one that a repair or a release took.
     pub revision: Revision,
     /// When it was stored.
     pub at: Timestamp,
@@ -212,10 +229,11 @@ mod tests {
         metres.try_into().unwrap()
     }
 
-    fn terms(revision: u64) -> ImportTerms {
-        let (default_base, floor) = (metres(4_000), metres(500));
-        ImportTerms { revision: Revision(revision), default_base, floor, overrules: false }
+    fn terms(order: ImportOrder) -> ImportTerms {
+        ImportTerms { order, default_base: metres(4_000), floor: metres(500) }
     }
+
+    const TAKEN: ImportOrder = ImportOrder::Taken(Revision(2));
 
     #[test]
     fn a_batch_holds_shops_of_one_lane_in_order_and_each_once() {
@@ -247,7 +265,7 @@ mod tests {
         let known = known.into_iter().chain([None]).collect();
         let [batch] = <[_; 1]>::try_from(ImportBatch::split(rows, lanes)).unwrap();
         let left: Vec<_> = batch
-            .apply(known, terms(2))
+            .apply(known, terms(TAKEN), Revision(2))
             .into_iter()
             .map(|(state, ImportEntry { standing, remark, .. })| {
                 assert_eq!((state.radius, state.version), (standing.after, standing.version));
@@ -262,20 +280,24 @@ mod tests {
     #[test]
     fn a_newer_base_radius_stands_and_is_named_unless_it_is_overruled() {
         let newer = Some(ImportRemark::NewerBase(Revision(7)));
-        for (named, revision, overrules, base, remark) in [
-            (Some(3_000), 6, false, (5_000, 7), newer),
-            (Some(3_000), 6, true, (3_000, 6), None),
-            (Some(3_000), 7, false, (3_000, 7), None),
-            (Some(3_000), 8, false, (3_000, 8), None),
-            (None, 6, false, (5_000, 7), None),
-            (None, 6, true, (5_000, 7), None),
+        let taken = |revision| ImportOrder::Taken(Revision(revision));
+        let overruling = ImportOrder::Overruling;
+        for (named, revision, order, base, remark) in [
+            (Some(3_000), 6, taken(6), (5_000, 7), newer),
+            (Some(3_000), 7, taken(7), (3_000, 7), None),
+            (Some(3_000), 8, taken(8), (3_000, 8), None),
+            (None, 6, taken(6), (5_000, 7), None),
+            (Some(3_000), 8, overruling, (3_000, 8), None),
+            // Revision 7 was never given out.
+            (Some(3_000), 6, overruling, (3_000, 6), None),
+            (None, 8, overruling, (5_000, 7), None),
         ] {
             let batches = ImportBatch::split(vec![row("a", named)], Lanes(NonZeroU16::MIN));
             let known = vec![Some(ShopState::new(metres(5_000), Revision(7)))];
-            let terms = ImportTerms { overrules, ..terms(revision) };
-            let (state, entry) = batches[0].apply(known, terms).pop().unwrap();
+            let applied = batches[0].apply(known, terms(order), Revision(revision)).pop();
+            let (state, entry) = applied.unwrap();
             let found = (state.base.radius.metres(), state.base.revision.0);
-            assert_eq!((found, entry.remark), (base, remark), "{named:?} {revision} {overrules}");
+            assert_eq!((found, entry.remark), (base, remark), "{named:?} {revision} {order:?}");
             assert_eq!((state.radius, state.version), (state.base.radius, 2));
         }
     }

@@ -55,7 +55,8 @@ pub use chunk::{
 pub use correlation::{Attempt, MAX_SHOPS, Nonce, Phase, Ticket};
 pub use damage::{Damage, Found, StoredItem};
 pub use import::{
-    ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportRemark, ImportTerms, Imported,
+    ImportBatch, ImportEntry, ImportNumber, ImportOrder, ImportReceipt, ImportRemark, ImportTerms,
+    Imported,
     ShopImport,
 };
 pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};

@@ -117,7 +117,7 @@ macro_rules! store_suite {
                 import_can_be_repeated,
                 import_completes_orphans,
                 import_older_base_does_not_count,
-                import_may_overrule_newer_bases,
+                overruling_import_outranks_what_was_given_out,
                 revisions_only_rise,
                 list_pages_are_complete,
                 list_and_count_agree_with_the_scope,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_domain::{
-    Batch, Campaign, CampaignId, Change, Deadline, Draft, ImportBatch, ImportTerms, Lane, Lanes,
-    Limit, Loaded, Location, LogIdentity, Nonce, Outcome, Policy, Profile, Radius, Rank, Revision,
-    Scope, Shop, ShopId, ShopImport, TriggerKind, TriggerRule, judge_batch,
+    Batch, Campaign, CampaignId, Change, Deadline, Draft, ImportBatch, ImportOrder, ImportTerms,
+    Lane, Lanes, Limit, Loaded, Location, LogIdentity, Nonce, Outcome, Policy, Profile, Radius,
+    Rank, Revision, Scope, Shop, ShopId, ShopImport, TriggerKind, TriggerRule, judge_batch,
 };
 use uuid::Uuid;
 
@@ -79,7 +79,7 @@ pub(crate) fn row(id: &ShopId) -> ShopImport {
 /// What imports go by.
 pub(crate) fn terms(revision: Revision) -> ImportTerms {
     let (default_base, floor) = (metres(BASE), policy().floor);
-    ImportTerms { revision, default_base, floor, overrules: false }
+    ImportTerms { order: ImportOrder::Taken(revision), default_base, floor }
 }
 
 /// Brings rows in under a new revision, which is returned.

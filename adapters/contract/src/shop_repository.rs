@@ -21,8 +21,8 @@ pub use beside::{
 };
 pub use importing::{
     import_adds_and_updates, import_can_be_repeated, import_completes_orphans, import_is_atomic,
-    import_keeps_released_causes, import_leaves_a_receipt, import_may_overrule_newer_bases,
-    import_older_base_does_not_count, import_receipts_are_pruned,
+    import_keeps_released_causes, import_leaves_a_receipt, import_older_base_does_not_count,
+    import_receipts_are_pruned, overruling_import_outranks_what_was_given_out,
 };
 
 const LANE: Lane = Lane(0);

@@ -26,10 +26,10 @@ use catchment_domain::ports::{
     ShopRepository,
 };
 use catchment_domain::{
-    Attempt, Batch, Campaign, CampaignId, Change, Command, Draft, ImportBatch, ImportTerms, Lane,
-    Lanes, Location, LogIdentity, Nonce, Outcome, Phase, Policy, Position, Profile, Radius, Rank,
-    ReplyLane, Request, RequestRecord, ReturnAddress, Scope, ShopId, ShopImport, Status, Ticket,
-    Timestamp, TriggerRule, judge_batch,
+    Attempt, Batch, Campaign, CampaignId, Change, Command, Draft, ImportBatch, ImportOrder,
+    ImportTerms, Lane, Lanes, Location, LogIdentity, Nonce, Outcome, Phase, Policy, Position,
+    Profile, Radius, Rank, ReplyLane, Request, RequestRecord, ReturnAddress, Scope, ShopId,
+    ShopImport, Status, Ticket, Timestamp, TriggerRule, judge_batch,
 };
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use uuid::Uuid;
@@ -118,10 +118,9 @@ impl World {
         let revision = store.take_revision().await.unwrap();
         let radius = |metres: u32| Radius::try_from(metres).unwrap();
         let terms = ImportTerms {
-            revision,
+            order: ImportOrder::Taken(revision),
             default_base: radius(5_000),
             floor: Radius::CLOSED,
-            overrules: false,
         };
         let started = Instant::now();
         let rows: Vec<ShopImport> = (0..count).map(row).collect();

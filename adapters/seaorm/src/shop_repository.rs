@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{
-    Damage, Found, ImportBatch, ImportEntry, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes,
-    Revision, Scope, Shop, ShopCursor, ShopId, ShopState,
+    Damage, Found, ImportBatch, ImportEntry, ImportNumber, ImportOrder, ImportReceipt, ImportTerms,
+    Lane, Lanes, Revision, Scope, Shop, ShopCursor, ShopId, ShopState,
 };
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
@@ -160,16 +160,11 @@ impl SeaOrmStore {
         let ids: Vec<ShopId> = batch.rows().iter().map(|row| row.id.clone()).collect();
         let states = path.load_states(connection, lane, &ids).await?;
         let (states, entries): (Vec<ShopState>, Vec<ImportEntry>) =
-            batch.apply(states, terms).into_iter().unzip();
+            batch.apply(states, terms, revision).into_iter().unzip();
         path.store_states(connection, lane, &ids.iter().zip(&states).collect::<Vec<_>>()).await?;
         store_profiles(connection, batch).await?;
-        let receipt = ImportReceipt {
-            lane,
-            number: counted.number,
-            revision: terms.revision,
-            at: counted.now,
-            entries,
-        };
+        let receipt =
+            ImportReceipt { lane, number: counted.number, revision, at: counted.now, entries };
         self.keep_import(connection, &receipt).await?;
         transaction.commit().await?;
         Ok(receipt)
@@ -183,6 +178,10 @@ impl SeaOrmStore {
     ) -> Result<(), StoreError> {
         let row = import_receipt::active(receipt);
         let added = import_receipt::Entity::insert(row).exec_without_returning(connection).await;
+        let revision = match terms.order {
+            ImportOrder::Taken(revision) => revision,
+            ImportOrder::Overruling => next_revision(connection).await?,
+        };
         added.map_err(classify)?;
         let lane = import_receipt::Column::Lane.eq(i32::from(receipt.lane.0));
         let oldest = Query::select()

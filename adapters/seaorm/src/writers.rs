@@ -203,8 +203,8 @@ mod tests {
 
     use catchment_domain::ports::{Clock, ShopRepository};
     use catchment_domain::{
-        ImportBatch, ImportTerms, Lanes, Location, Profile, Radius, Revision, Scope, ShopImport,
-        Timestamp,
+        ImportBatch, ImportOrder, ImportTerms, Lanes, Location, Profile, Radius, Revision, Scope,
+        ShopImport, Timestamp,
     };
 
     use super::*;
@@ -244,7 +244,8 @@ mod tests {
             batches.into_iter().next().unwrap()
         };
         let (default_base, floor) = (Radius::CLOSED, Radius::CLOSED);
-        let terms = ImportTerms { revision: Revision(1), default_base, floor, overrules: false };
+        let order = ImportOrder::Taken(Revision(1));
+        let terms = ImportTerms { order, default_base, floor };
         store.import(&batch(1), terms).await.unwrap();
         limit_pages(&store, 1).await;
         for _ in 0..2 {

@@ -33,7 +33,8 @@ use crate::shop::{Shop, ShopCursor, ShopId};
 ///   is, with what is in force there as it was; or what is in force, with nothing that limits it.
 /// - `import_older_base_does_not_count`: a base radius of a lower revision stays out, and the
 ///   receipt of an import names the newer one.
-/// - `import_may_overrule_newer_bases`: it takes their place then, and can be outranked as ever.
+/// - `overruling_import_outranks_what_was_given_out`: no base radius stands against it, a request
+///   of a revision that was given out before it is superseded afterwards, and a later one counts.
 /// - `revisions_only_rise`: each is given out once.
 /// - `list_pages_are_complete`: pages in the order of lane and id hold each shop once.
 /// - `list_and_count_agree_with_the_scope`: they hold exactly the shops that
@@ -68,7 +69,8 @@ pub trait ShopRepository: Send + Sync + 'static {
     /// A revision that nobody else gets.
     async fn take_revision(&self) -> Result<Revision, StoreError>;
 
-    /// Adds or updates the shops of a batch, all or none.
+    /// Adds or updates the shops of a batch, all or none. Where the import overrules, this takes a
+    /// revision for the batch in the same transaction.
     async fn import(
         &self,
         batch: &ImportBatch,

@@ -5,6 +5,7 @@
 mod allocations;
 mod batch;
 mod campaign;
+mod import;
 mod judge;
 mod precedence;
 mod release;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Change, Code, Command, DecidedBy, ImportBatch, ImportEntry, ImportNumber, ImportReceipt,
-    ImportRemark, ImportTerms, Imported, Lane, Phase, RELEASED_KEPT, Revision, ShopId, ShopImport,
-    Standing, StoredItem,
+    Change, Code, Command, DecidedBy, ImportBatch, ImportEntry, ImportNumber, ImportOrder,
+    ImportReceipt, ImportRemark, ImportTerms, Imported, Lane, Phase, RELEASED_KEPT, Revision,
+    ShopId, ShopImport, Standing, StoredItem,
 };
 
 use super::LANE;
@@ -222,23 +222,37 @@ pub async fn import_older_base_does_not_count(harness: &dyn StoreHarness) {
     assert_eq!(receipt.entries[0].outcome.code, Some(Code::NewerBase));
 }
 
-/// A base radius whose revision was never given out, as one from a damaged row or another program,
-/// is replaced by an import that overrules it. From then on it can be outranked as ever.
-pub async fn import_may_overrule_newer_bases(harness: &dyn StoreHarness) {
+/// An import that overrules takes the place of a base radius whose revision was given out after the
+/// import began, and of one whose revision was never given out, as from another program. Copies of
+/// older requests are superseded afterwards, and a later request counts.
+pub async fn overruling_import_outranks_what_was_given_out(harness: &dyn StoreHarness) {
     let store = harness.store();
-    let ids = shops_in(&store, LANE, 1).await;
-    let wide = |base| [ShopImport { base: Some(metres(base)), ..row(&ids[0]) }];
-    try_import(&store, &wide(9_000), Revision::MAX).await.unwrap();
-    let revision = store.shops.take_revision().await.unwrap();
-    let batches = ImportBatch::split(wide(3_000).into(), store.shops.lanes());
+    let ids = shops_in(&store, LANE, 2).await;
+    let rows = |base| ids.iter().map(move |id| ShopImport { base: Some(metres(base)), ..row(id) });
+    try_import(&store, &rows(9_000).take(1).collect::<Vec<_>>(), Revision::MAX).await.unwrap();
+    let given = store.shops.take_revision().await.unwrap();
+    let set = Change::SetBase { revision: given, radius: metres(8_000), deadline: None };
+    let under_way = store.shops.take_revision().await.unwrap();
+    let late = Change::SetBase { revision: under_way, radius: metres(7_000), deadline: None };
+    let mut owner = Owner::of(&store, LANE).await;
+    owner.change(&ids[1], set).await;
+    let batches = ImportBatch::split(rows(3_000).collect(), store.shops.lanes());
     let [batch] = <[_; 1]>::try_from(batches).unwrap();
-    let overruling = ImportTerms { overrules: true, ..terms(revision) };
+    let overruling = ImportTerms { order: ImportOrder::Overruling, ..terms(given) };
     let receipt = store.shops.import(&batch, overruling).await.unwrap();
-    assert_eq!(receipt.entries[0].remark, None);
-    let base = shop(&store, &ids[0]).await.state.base;
-    assert_eq!((base.radius, base.revision), (metres(3_000), revision));
+    assert!(under_way < receipt.revision, "{:?}", receipt.revision);
     let newer = store.shops.take_revision().await.unwrap();
-    let change = Change::SetBase { revision: newer, radius: metres(4_000), deadline: None };
-    Owner::of(&store, LANE).await.change(&ids[0], change).await;
-    assert_eq!(radius(&store, &ids[0]).await, 4_000);
+    assert!(receipt.revision < newer, "nobody else gets it");
+    for (place, id) in ids.iter().enumerate() {
+        assert_eq!(receipt.entries[place].remark, None);
+        let base = shop(&store, id).await.state.base;
+        assert_eq!((base.radius, base.revision), (metres(3_000), receipt.revision));
+        for copy in [set, late] {
+            let applied = owner.change(id, copy).await;
+            assert_eq!(applied.entries[0].outcome.code, Some(Code::NewerBase));
+        }
+        let change = Change::SetBase { revision: newer, radius: metres(4_000), deadline: None };
+        owner.change(id, change).await;
+        assert_eq!(radius(&store, id).await, 4_000);
+    }
 }

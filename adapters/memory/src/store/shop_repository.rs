@@ -6,8 +6,8 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{
-    Damage, Found, ImportBatch, ImportNumber, ImportReceipt, ImportTerms, Lane, Lanes, Profile,
-    Revision, Scope, Shop, ShopCursor, ShopId,
+    Damage, Found, ImportBatch, ImportNumber, ImportOrder, ImportReceipt, ImportTerms, Lane, Lanes,
+    Profile, Revision, Scope, Shop, ShopCursor, ShopId, StoredItem,
 };
 
 use super::{MemoryStore, ShopRow, Tables};
@@ -74,13 +74,17 @@ impl ShopRepository for MemoryStore {
         let known = known.map(|loaded| loaded.map(|shop| shop.state)).collect::<Result<_, _>>()?;
         let number = tables.lane(lane)?.count_import();
         let mut entries = Vec::with_capacity(batch.rows().len());
-        for (row, (state, entry)) in batch.rows().iter().zip(batch.apply(known, terms)) {
+        for (row, (state, entry)) in batch.rows().iter().zip(batch.apply(known, terms, revision)) {
             let profile = row.profile.clone();
             let stored = ShopRow { profile, state, spoiled: false, is_profile_spoiled: false };
             tables.shops.insert(self.key(&row.id), stored);
+        let revision = match terms.order {
+            ImportOrder::Taken(revision) => revision,
+            ImportOrder::Overruling => tables.take_revision(),
+        };
             entries.push(entry);
         }
-        let receipt = ImportReceipt { lane, number, revision: terms.revision, at, entries };
+        let receipt = ImportReceipt { lane, number, revision, at, entries };
         tables.lane(lane)?.keep_import(receipt.clone(), self.receipts_kept);
         Ok(receipt)
     }

@@ -15,9 +15,9 @@ use catchment_domain::service::{
     Step,
 };
 use catchment_domain::{
-    CampaignId, CampaignState, Draft, ImportBatch, ImportTerms, Lane, Lanes, Location, LogIdentity,
-    Nonce, Policy, Profile, Radius, Rank, ReplyLane, Request, RequestId, ReturnAddress, Revision,
-    Scope, ShopId, ShopImport, Timestamp, TriggerRule, WindowLimits,
+    CampaignId, CampaignState, Draft, ImportBatch, ImportOrder, ImportTerms, Lane, Lanes, Location,
+    LogIdentity, Nonce, Policy, Profile, Radius, Rank, ReplyLane, Request, RequestId,
+    ReturnAddress, Revision, Scope, ShopId, ShopImport, Timestamp, TriggerRule, WindowLimits,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -107,7 +107,8 @@ impl World {
             (0..SHOPS).map(|number| format!("shop-{number}").parse().unwrap()).collect();
         let revision = store.take_revision().await.unwrap();
         let default_base = Radius::try_from(5_000_u32).unwrap();
-        let terms = ImportTerms { revision, default_base, floor: Radius::CLOSED, overrules: false };
+        let order = ImportOrder::Taken(revision);
+        let terms = ImportTerms { order, default_base, floor: Radius::CLOSED };
         let rows: Vec<_> = shops.iter().map(shop).collect();
         for batch in ImportBatch::split(rows, lanes) {
             store.import(&batch, terms).await.unwrap();

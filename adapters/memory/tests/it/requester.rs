@@ -14,10 +14,10 @@ use catchment_domain::service::{
     RequesterTerms, Rules, ServiceError, Step,
 };
 use catchment_domain::{
-    Attempt, Campaign, CampaignId, CampaignState, Chunk, Draft, Found, ImportBatch, ImportTerms,
-    Lane, Lanes, Location, LogIdentity, Nonce, Phase, Policy, Position, Profile, Radius, Rank,
-    Repair, RepairTerms, ReplyLane, Revision, Scope, ShopImport, ShopList, StoredItem, Timestamp,
-    TriggerRule, WindowLimits,
+    Attempt, Campaign, CampaignId, CampaignState, Chunk, Draft, Found, ImportBatch, ImportOrder,
+    ImportTerms, Lane, Lanes, Location, LogIdentity, Nonce, Phase, Policy, Position, Profile,
+    Radius, Rank, Repair, RepairTerms, ReplyLane, Revision, Scope, ShopImport, ShopList,
+    StoredItem, Timestamp, TriggerRule, WindowLimits,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -46,7 +46,8 @@ impl Town {
         let store = Arc::new(MemoryStore::new(LANES, Arc::<ManualClock>::clone(&clock), kept));
         let revision = store.take_revision().await.unwrap();
         let default_base = Radius::try_from(5_000_u32).unwrap();
-        let terms = ImportTerms { revision, default_base, floor: Radius::CLOSED, overrules: false };
+        let order = ImportOrder::Taken(revision);
+        let terms = ImportTerms { order, default_base, floor: Radius::CLOSED };
         for batch in ImportBatch::split(["one", "two"].map(shop).to_vec(), LANES) {
             store.import(&batch, terms).await.unwrap();
         }

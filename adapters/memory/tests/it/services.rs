@@ -8,9 +8,9 @@ use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules, Step,
 };
 use catchment_domain::{
-    CampaignId, CampaignState, Command, Draft, ImportBatch, ImportTerms, Lanes, Location,
-    LogIdentity, Nonce, Policy, Profile, Radius, Rank, ReplyLane, Scope, ShopImport, Status,
-    TriggerRule, WindowLimits,
+    CampaignId, CampaignState, Command, Draft, ImportBatch, ImportOrder, ImportTerms, Lanes,
+    Location, LogIdentity, Nonce, Policy, Profile, Radius, Rank, ReplyLane, Scope, ShopImport,
+    Status, TriggerRule, WindowLimits,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -59,10 +59,9 @@ impl Town {
         let requester = LaneRequester::new(ReplyLane(0), Holder(Uuid::nil()), ports, terms);
         let revision = store.take_revision().await.unwrap();
         let terms = ImportTerms {
-            revision,
+            order: ImportOrder::Taken(revision),
             default_base: Radius::try_from(5_000_u32).unwrap(),
             floor: Radius::CLOSED,
-            overrules: false,
         };
         let rows: Vec<_> = (0..SHOPS).map(shop).collect();
         for batch in ImportBatch::split(rows, lanes) {

@@ -2,9 +2,9 @@
 
 use catchment_domain::ports::{Claim, ShopRepository};
 use catchment_domain::{
-    Batch, Change, ImportBatch, ImportTerms, Lane, Lanes, Loaded, Location, LogIdentity, Outcome,
-    Policy, Position, Profile, Radius, Rank, Request, RequestId, RequestRecord, ReturnAddress,
-    ShopId, ShopImport, TriggerRule, judge_batch,
+    Batch, Change, ImportBatch, ImportOrder, ImportTerms, Lane, Lanes, Loaded, Location,
+    LogIdentity, Outcome, Policy, Position, Profile, Radius, Rank, Request, RequestId,
+    RequestRecord, ReturnAddress, ShopId, ShopImport, TriggerRule, judge_batch,
 };
 use catchment_seaorm::SeaOrmStore;
 use uuid::Uuid;
@@ -28,7 +28,8 @@ pub(crate) fn row(id: &ShopId) -> ShopImport {
 pub(crate) async fn terms(store: &SeaOrmStore) -> ImportTerms {
     let revision = store.take_revision().await.unwrap();
     let default_base = Radius::try_from(5_000_u32).unwrap();
-    ImportTerms { revision, default_base, floor: Radius::CLOSED, overrules: false }
+    let order = ImportOrder::Taken(revision);
+    ImportTerms { order, default_base, floor: Radius::CLOSED }
 }
 
 pub(crate) async fn import(store: &SeaOrmStore, ids: &[ShopId]) {

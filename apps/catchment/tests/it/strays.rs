@@ -7,8 +7,8 @@ use std::sync::Arc;
 use catchment_bootstrap::SystemClock;
 use catchment_domain::ports::{ShopLedger as _, ShopRepository as _};
 use catchment_domain::{
-    ActiveCause, Batch, Change, Effect, ImportBatch, ImportTerms, Lane, Lanes, Loaded, LogIdentity,
-    Origin, Outcome, Policy, Radius, Rank, Request, RequestId, RequestRecord, ReturnAddress,
+    ActiveCause, Batch, Change, Effect, ImportBatch, ImportOrder, ImportTerms, Lane, Lanes, Loaded,
+    LogIdentity, Origin, Outcome, Policy, Radius, Rank, Request, RequestId, RequestRecord, ReturnAddress,
     Revision, ShopId, ShopImport, judge_batch,
 };
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
@@ -173,8 +173,8 @@ fn an_import_names_the_shops_that_keep_newer_base_radii() {
         let base = Some(Radius::try_from(9_000_u32).unwrap());
         let rows = vec![ShopImport { id, profile, base }];
         let (default_base, floor) = (Radius::CLOSED, Radius::CLOSED);
-        let revision = Revision(1_796_000_000_000);
-        let terms = ImportTerms { revision, default_base, floor, overrules: false };
+        let order = ImportOrder::Taken(Revision(1_796_000_000_000));
+        let terms = ImportTerms { order, default_base, floor };
         for batch in ImportBatch::split(rows, LANES) {
             store.import(&batch, terms).await.unwrap();
         }
@@ -190,6 +190,10 @@ fn an_import_names_the_shops_that_keep_newer_base_radii() {
     assert_eq!((ran.done(), ran.stderr.as_str()), ("added 0, updated 4, bad 0\n", ""));
     assert_eq!(run(&app, &["--json", "shops", "show", "b"]).value()["base_radius"], 3_000);
     // From now on it can be outranked as ever.
+    let ran = import(&app, "3km", &["--json"]);
+    assert_eq!(ran.code, Some(1));
+    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["kept_base"], json!([{ "shop": "b", "revision": 1_796_000_000_000_u64 }]));
     import(&app, "4km", &[]).done();
     assert_eq!(run(&app, &["--json", "shops", "show", "b"]).value()["base_radius"], 4_000);
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use catchment_domain::ports::{CampaignRepository, ShopRepository, Tallies};
 use catchment_domain::{
-    Campaign, CampaignId, CampaignState, Draft, ImportBatch, ImportTerms, Location, Nonce, Profile,
-    Radius, Revision, Scope, ShopImport, Status,
+    Campaign, CampaignId, CampaignState, Draft, ImportBatch, ImportOrder, ImportTerms, Location,
+    Nonce, Profile, Radius, Revision, Scope, ShopImport, Status,
 };
 use catchment_seaorm::SeaOrmStore;
 use tokio::time::sleep;
@@ -25,7 +25,8 @@ impl World {
         self.runtime.block_on(async {
             let revision = store.take_revision().await.unwrap();
             let (default_base, floor) = (metres(5_000), metres(100));
-            let terms = ImportTerms { revision, default_base, floor, overrules: false };
+            let order = ImportOrder::Taken(revision);
+            let terms = ImportTerms { order, default_base, floor };
             for batch in ImportBatch::split(rows, store.lanes()) {
                 store.import(&batch, terms).await.unwrap();
             }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use catchment_domain::ports::ShopRepository;
 use catchment_domain::service::{RequesterTerms, Rules};
 use catchment_domain::{
-    ImportBatch, ImportTerms, Lanes, Limit, Location, Policy, Profile, Radius, Rank, ShopId,
-    ShopImport, Timestamp, TriggerKind, TriggerRule,
+    ImportBatch, ImportOrder, ImportTerms, Lanes, Limit, Location, Policy, Profile, Radius, Rank,
+    ShopId, ShopImport, Timestamp, TriggerKind, TriggerRule,
 };
 use catchment_memory::{ManualClock, MemoryStore};
 
@@ -155,10 +155,9 @@ impl World {
 
 pub(crate) fn terms(revision: catchment_domain::Revision) -> ImportTerms {
     ImportTerms {
-        revision,
+        order: ImportOrder::Taken(revision),
         default_base: Radius::try_from(4_000_u32).unwrap(),
         floor: Radius::try_from(FLOOR).unwrap(),
-        overrules: false,
     }
 }
 

@@ -3,8 +3,8 @@
 use anyhow::{Context as _, anyhow};
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Damage, ImportBatch, ImportReceipt, ImportRemark, ImportTerms, Imported, Revision, ShopId,
-    ShopImport, StoredItem,
+    Damage, ImportBatch, ImportOrder, ImportReceipt, ImportRemark, ImportTerms, Imported, Revision,
+    ShopId, ShopImport, StoredItem,
 };
 use clap::Args;
 use serde_json::json;
@@ -20,7 +20,7 @@ use crate::shop_file::{self, BadRows};
 /// How many rows are made ready at a time.
 pub(super) const CHUNK: usize = 5_000;
 
-/// How many shops are named that keep their base radii.
+/// How many shops are named in lines that keep their base radii. JSON names all.
 const NAMED: usize = 10;
 
 const AFTER_HELP: &str = "\
@@ -33,7 +33,8 @@ A file compressed with gzip is read as it is. Rows without any value are passed 
 Nothing is stored unless every row is good; --skip-bad stores the good ones. Shops are stored a few
 hundred at a time; an import that failed half way says how many were stored, and can be repeated.
 A base radius that was decided after the import began stands against it; such shops are named, and
-the exit code is 1. With --overrule the file counts.";
+the exit code is 1. With --overrule the file counts, and requests that took their revisions before a
+shop was stored do not change its base radius afterwards.";
 
 /// What `shops import` takes.
 #[derive(Debug, Args)]
@@ -78,15 +79,8 @@ pub(crate) struct Stored {
     pub(crate) imported: Imported,
     /// Rows of shops of which something is damaged.
     left_out: LeftOut,
-    kept: KeptBases,
-}
-
-/// Shops that keep a newer base radius than the file's.
-#[derive(Debug, Default)]
-struct KeptBases {
-    count: u64,
-    /// The first few, each with the revision of its base radius.
-    first: Vec<(ShopId, Revision)>,
+    /// Shops that keep a newer base radius than the file's, each with the revision of that.
+    kept: Vec<(ShopId, Revision)>,
 }
 
 impl Stored {
@@ -94,10 +88,7 @@ impl Stored {
         self.imported += receipt.counts();
         for entry in &receipt.entries {
             if let Some(ImportRemark::NewerBase(revision)) = entry.remark {
-                self.kept.count += 1;
-                if self.kept.first.len() < NAMED {
-                    self.kept.first.push((entry.shop.clone(), revision));
-                }
+                self.kept.push((entry.shop.clone(), revision));
             }
         }
     }
@@ -105,17 +96,16 @@ impl Stored {
     /// Names what is not as the file says, and says how the command ends.
     pub(super) fn conclude(&self) -> Ending {
         let ending = self.left_out.conclude();
-        let KeptBases { count, first } = &self.kept;
-        for (shop, revision) in first {
+        for (shop, revision) in self.kept.iter().take(NAMED) {
             complain(&format!(
                 "shop {shop} keeps its base radius: revision {revision} is newer than this import"
             ));
         }
-        let more = count - first.len() as u64;
+        let more = self.kept.len().saturating_sub(NAMED);
         if 0 < more {
-            complain(&format!("and {}", counted(more, "more shop")));
+            complain(&format!("and {}", counted(more as u64, "more shop")));
         }
-        if *count == 0 {
+        if self.kept.is_empty() {
             return ending;
         }
         complain("import again with --overrule where the file is to count");
@@ -123,20 +113,21 @@ impl Stored {
     }
 }
 
-/// Stores rows a batch at a time, all under one revision. What was stored before a failure stays,
-/// and an import that is repeated brings in the rest. A row that meets damage is left out.
+/// Stores rows a batch at a time. What was stored before a failure stays, and an import that is
+/// repeated brings in the rest. A row that meets damage is left out.
 pub(crate) async fn store(
     context: &Context,
     chunks: impl Iterator<Item = Vec<ShopImport>> + Send,
     overrules: bool,
 ) -> anyhow::Result<Stored> {
     let shops = &context.stores.shops;
-    let terms = ImportTerms {
-        revision: shops.take_revision().await.context("nothing was stored")?,
-        default_base: context.settings.default_base,
-        floor: context.settings.policy.floor,
-        overrules,
+    let order = if overrules {
+        ImportOrder::Overruling
+    } else {
+        ImportOrder::Taken(shops.take_revision().await.context("nothing was stored")?)
     };
+    let default_base = context.settings.default_base;
+    let terms = ImportTerms { order, default_base, floor: context.settings.policy.floor };
     let mut total = Stored::default();
     for chunk in chunks {
         let mut batches = ImportBatch::split(chunk, shops.lanes());
@@ -211,9 +202,14 @@ pub(super) fn report(context: &Context, stored: &Stored, bad: &BadRows) -> std::
             .iter()
             .map(|row| json!({ "line": row.line, "reason": row.reason }))
             .collect();
+        let kept: Vec<_> = stored
+            .kept
+            .iter()
+            .map(|(shop, revision)| json!({ "shop": shop.as_str(), "revision": revision.0 }))
+            .collect();
         return context.output.value(&json!({
             "added": added, "updated": updated, "bad": bad.count, "bad_rows": rows,
-            "kept_base": stored.kept.count,
+            "kept_base": kept,
         }));
     }
     let (added, updated) = (grouped(added), grouped(updated));
