@@ -92,7 +92,7 @@ pub fn judge(
             let cause = ActiveCause { origin: Origin::Request, kind, rank, limit, effect };
             seat.activate_kind(cause, deadline)
         }
-        Change::ReleaseKind { kind } => seat.release_kind(kind),
+        Change::ReleaseKind { kind, deadline } => seat.release_kind(kind, deadline),
         Change::SetBase { revision, radius, deadline } => {
             seat.set_base(revision, radius, deadline, checked)
         }
@@ -189,7 +189,12 @@ impl Seat<'_> {
         self.resolved(before)
     }
 
-    fn release_kind(&mut self, kind: TriggerKind) -> Outcome {
+    fn release_kind(&mut self, kind: TriggerKind, deadline: Option<Deadline>) -> Outcome {
+        if let Some(deadline) = deadline
+            && self.time.is_passed(deadline)
+        {
+            return self.expired(deadline);
+        }
         let Ok(index) = self.shop.active.place((Origin::Request, kind)) else {
             return self.untouched(Status::Unchanged, None, false);
         };

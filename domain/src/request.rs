@@ -70,6 +70,8 @@ pub enum Change {
     ReleaseKind {
         /// Why it was.
         kind: TriggerKind,
+        /// When it is too late to begin, where that matters.
+        deadline: Option<Deadline>,
     },
     /// Another base radius.
     SetBase {
@@ -97,8 +99,10 @@ impl Change {
     pub const fn deadline(&self) -> Option<Deadline> {
         match self {
             Self::Activate { deadline, .. } => Some(*deadline),
-            Self::ActivateKind { deadline, .. } | Self::SetBase { deadline, .. } => *deadline,
-            Self::Release { .. } | Self::ReleaseKind { .. } => None,
+            Self::ActivateKind { deadline, .. }
+            | Self::ReleaseKind { deadline, .. }
+            | Self::SetBase { deadline, .. } => *deadline,
+            Self::Release { .. } => None,
         }
     }
 

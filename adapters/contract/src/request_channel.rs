@@ -115,7 +115,8 @@ fn every_change() -> Vec<Change> {
         Change::Release { campaign, deadline },
         Change::ActivateKind { kind, limit: limit("closed"), deadline: Some(deadline) },
         Change::ActivateKind { kind, limit: limit("100km"), deadline: None },
-        Change::ReleaseKind { kind },
+        Change::ReleaseKind { kind, deadline: Some(deadline) },
+        Change::ReleaseKind { kind, deadline: None },
         Change::SetBase { revision, radius: metres(0), deadline: Some(deadline) },
         Change::SetBase { revision, radius: metres(5_000), deadline: None },
     ]

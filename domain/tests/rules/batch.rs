@@ -161,7 +161,7 @@ fn what_needs_no_shop_is_rejected_in_the_order_of_the_list() {
     let own = shop_ids(LANE, 5);
     let foreign = shop_ids(Lane(1), 2);
     let (known, unknown) = (activate_of(1, 120), activate_of(9, 120));
-    let by_hand = Change::ReleaseKind { kind: "k".parse().unwrap() };
+    let by_hand = Change::ReleaseKind { kind: "k".parse().unwrap(), deadline: None };
     let check_record = |record, expected: Result<Status, Code>| {
         let outcomes = Database::new().apply(&batch(vec![record]));
         let [outcome] = outcomes.as_slice() else { panic!("one outcome for one record") };
@@ -235,7 +235,10 @@ fn any_change() -> impl Strategy<Value = Change> {
             radius: Radius::try_from(metres).unwrap(),
             deadline: None,
         }),
-        1 => Just(Change::ReleaseKind { kind: "k".parse().unwrap() }),
+        1 => prop::option::of(90_i64..120).prop_map(|until| Change::ReleaseKind {
+            kind: "k".parse().unwrap(),
+            deadline: until.map(deadline),
+        }),
         1 => prop::option::of(90_i64..120).prop_map(|until| Change::ActivateKind {
             kind: "k".parse().unwrap(),
             limit: "2km".parse().unwrap(),

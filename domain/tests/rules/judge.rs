@@ -242,10 +242,17 @@ fn an_activation_of_a_kind_is_judged_by_deadline_then_room() {
 }
 
 #[test]
-fn a_release_of_a_kind_is_judged_by_cause() {
-    let change = |_| Change::ReleaseKind { kind: kind("rider_shortage") };
-    check(|_| (), change, |_, _| (Status::Unchanged, None, false, false, false));
-    check(|shop| shop.active.insert(cause(Origin::Request, "3km")), change, |_, _| APPLIED);
+fn a_release_of_a_kind_is_judged_by_deadline_then_cause() {
+    let change = |deadline| Change::ReleaseKind { kind: kind("rider_shortage"), deadline };
+    let unchanged = (Status::Unchanged, None, false, false, false);
+    for (prepare, in_time) in [
+        ((|_| ()) as fn(&mut ShopState), unchanged),
+        (|shop| shop.active.insert(cause(Origin::Request, "3km")), APPLIED),
+    ] {
+        let expected = |is_in_time, _| if is_in_time { in_time } else { EXPIRED };
+        check(prepare, |until| change(Some(deadline(until))), expected);
+        check(prepare, |_| change(None), |_, room| expected(true, room));
+    }
 }
 
 #[test]

@@ -344,7 +344,7 @@ async fn eventful(store: &Store, ids: &[ShopId]) -> Vec<Ask> {
         Ask::Without(Change::SetBase { revision, radius: metres(100_000), deadline: None }),
         Ask::Of(new, Phase::Activation),
         Ask::Of(old, Phase::Release),
-        Ask::Without(Change::ReleaseKind { kind: kind("manual") }),
+        Ask::Without(Change::ReleaseKind { kind: kind("manual"), deadline: None }),
         Ask::Without(narrow("99%")),
     ]
 }

@@ -76,7 +76,8 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|(campaign, deadline)| Change::Release { campaign, deadline }),
         (kind(), limit(), said_deadline())
             .prop_map(|(kind, limit, deadline)| Change::ActivateKind { kind, limit, deadline }),
-        kind().prop_map(|kind| Change::ReleaseKind { kind }),
+        (kind(), said_deadline())
+            .prop_map(|(kind, deadline)| Change::ReleaseKind { kind, deadline }),
         (revision(), radius(), said_deadline()).prop_map(|(revision, radius, deadline)| {
             Change::SetBase { revision, radius, deadline }
         }),

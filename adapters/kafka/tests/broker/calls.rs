@@ -16,7 +16,7 @@ const OWN: ReplyLane = ReplyLane(1);
 const LONG: Duration = Duration::from_mins(1);
 
 fn release() -> Change {
-    Change::ReleaseKind { kind: "manual".parse().unwrap() }
+    Change::ReleaseKind { kind: "manual".parse().unwrap(), deadline: None }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

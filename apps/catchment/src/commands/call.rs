@@ -77,7 +77,7 @@ async fn change(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Ch
         (Some(kind), Deed { limit: Some(limit), .. }) => {
             Change::ActivateKind { kind, limit: *limit, deadline: None }
         }
-        (Some(kind), _) => Change::ReleaseKind { kind },
+        (Some(kind), _) => Change::ReleaseKind { kind, deadline: None },
         (None, Deed { set_base: Some(radius), .. }) => {
             // The database alone numbers what is decided.
             let stores = Stores::open_existing(&settings.database).await?;

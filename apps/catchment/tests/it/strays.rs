@@ -79,7 +79,7 @@ fn force(app: &TestApp, shop: &str, campaign: u64) {
         judge_batch(batch, loaded, &policy, LANES)
     };
     let id = RequestId(Uuid::nil());
-    let change = Change::ReleaseKind { kind: cause.kind };
+    let change = Change::ReleaseKind { kind: cause.kind, deadline: None };
     with_store(app, async |store: &SeaOrmStore| {
         let log = LogIdentity { id: u128::from(campaign), lasting: false };
         let claim = store.claim(Lane(0), log).await.unwrap();

@@ -286,7 +286,7 @@ impl Shop {
                 self.facts_of_release(lane, now, campaign, deadline, status)
             }
             Change::ActivateKind { kind, limit, .. } => vec![Fact::KindActivated { kind, limit }],
-            Change::ReleaseKind { kind } => {
+            Change::ReleaseKind { kind, .. } => {
                 self.kind_limit(kind).map(|_| Fact::KindReleased { kind }).into_iter().collect()
             }
             Change::SetBase { revision, radius, .. } => {

@@ -35,7 +35,7 @@ enum Draw {
     Activate { plan: usize, earlier: i64 },
     Release { plan: usize },
     ActivateKind { kind: usize, limit: Limit, deadline: Option<i64> },
-    ReleaseKind { kind: usize },
+    ReleaseKind { kind: usize, deadline: Option<i64> },
     SetBase { revision: u64, radius: u32, deadline: Option<i64> },
 }
 
@@ -60,7 +60,9 @@ impl Draw {
             Self::ActivateKind { kind: index, limit, deadline } => {
                 Change::ActivateKind { kind: kind(KINDS[index]), limit, deadline: deadline.map(at) }
             }
-            Self::ReleaseKind { kind: index } => Change::ReleaseKind { kind: kind(KINDS[index]) },
+            Self::ReleaseKind { kind: index, deadline } => {
+                Change::ReleaseKind { kind: kind(KINDS[index]), deadline: deadline.map(at) }
+            }
             Self::SetBase { revision, radius, deadline } => Change::SetBase {
                 revision: Revision(revision),
                 radius: metres(radius),
@@ -96,7 +98,8 @@ fn any_draw() -> impl Strategy<Value = Draw> {
         4 => (0..CAMPAIGNS).prop_map(|plan| Draw::Release { plan }),
         2 => (kind(), any_limit(), deadline())
             .prop_map(|(kind, limit, deadline)| Draw::ActivateKind { kind, limit, deadline }),
-        1 => kind().prop_map(|kind| Draw::ReleaseKind { kind }),
+        1 => (kind(), deadline())
+            .prop_map(|(kind, deadline)| Draw::ReleaseKind { kind, deadline }),
         2 => (0_u64..6, prop::sample::select(vec![0_u32, 400, 3_000, 5_000]), deadline())
             .prop_map(|(revision, radius, deadline)| Draw::SetBase { revision, radius, deadline }),
     ]

@@ -251,7 +251,7 @@ fn the_newest_request_of_a_kind_replaces_the_older_and_never_a_campaign() {
         limit: limit(text),
         deadline: None,
     };
-    let over = Change::ReleaseKind { kind: kind("rider_shortage") };
+    let over = Change::ReleaseKind { kind: kind("rider_shortage"), deadline: None };
     check(
         &mut Stand::new(0, -1),
         &[

@@ -117,7 +117,7 @@ impl<'a> Data<'a> {
             Change::ActivateKind { kind, limit, .. } => {
                 Self { kind: Some(kind.as_str().into()), limit: Some(WireLimit(*limit)), ..none }
             }
-            Change::ReleaseKind { kind } => Self { kind: Some(kind.as_str().into()), ..none },
+            Change::ReleaseKind { kind, .. } => Self { kind: Some(kind.as_str().into()), ..none },
             Change::SetBase { revision, radius, .. } => {
                 Self { revision: Some(revision.0), radius: Some(radius.metres().into()), ..none }
             }
@@ -155,7 +155,7 @@ impl<'a> Data<'a> {
             (RequestType::Release, Some(campaign)) => {
                 Change::Release { campaign, deadline: deadline.unwrap_or(instant::NEVER) }
             }
-            (RequestType::Release, None) => Change::ReleaseKind { kind: self.kind()? },
+            (RequestType::Release, None) => Change::ReleaseKind { kind: self.kind()?, deadline },
             (RequestType::SetBase, _) => Change::SetBase {
                 revision: revision(self.revision.ok_or_else(|| missing("revision"))?)?,
                 radius: self.radius()?,

@@ -47,7 +47,7 @@ async fn request(world: &World, gate: &Gate) -> Request {
     let (mut id, deadline) = (id, deadline(world));
     let change = match dice.below(11) {
         0..=3 => Change::ActivateKind { kind, limit: any_limit(world), deadline },
-        4 | 5 => Change::ReleaseKind { kind },
+        4 | 5 => Change::ReleaseKind { kind, deadline },
         6 | 7 => {
             let revision = world.store.take_revision().await.unwrap();
             gate.sleep(Duration::from_millis(dice.below(100))).await;

@@ -39,9 +39,11 @@ impl Witness {
                     view.requests.insert(kind, limit);
                 }
             }
-            Change::ReleaseKind { kind } => {
-                let view = self.shops.get_mut(&request.shop).expect("the shop is known");
-                view.requests.remove(&kind);
+            Change::ReleaseKind { kind, .. } => {
+                if is_effective(outcome.status) {
+                    let view = self.shops.get_mut(&request.shop).expect("the shop is known");
+                    view.requests.remove(&kind);
+                }
             }
             Change::SetBase { revision, radius, .. } => {
                 self.check_base(judged, request, (revision, radius));
