@@ -6,7 +6,7 @@ use crate::lane::{Epoch, Lane, Lanes, Position};
 use crate::outcome::{Code, Outcome};
 use crate::request::{Invalid, RequestId, RequestRecord};
 use crate::revision::{CampaignRef, Revision};
-use crate::shop::{ShopId, ShopState};
+use crate::shop::{ShopFingerprint, ShopId, ShopState};
 use crate::terms::{LoadedCampaign, check_request};
 use crate::trigger::Policy;
 
@@ -233,6 +233,9 @@ pub struct ReceiptEntry {
     pub position: Position,
     /// The record.
     pub id: RequestId,
+    /// The shop that it names, as far as that can be read. The id does not prove it: a copied
+    /// record has the id of the request that it was copied from.
+    pub shop: Option<ShopFingerprint>,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -248,6 +251,7 @@ impl Receipt {
             .map(|(record, outcome)| ReceiptEntry {
                 position: record.position,
                 id: record.id,
+                shop: record.shop().map(ShopFingerprint::of),
                 outcome,
             })
             .collect();

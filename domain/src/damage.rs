@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::import::ImportNumber;
+use crate::lane::{Lane, Position};
 use crate::revision::Revision;
 
 /// What was found, without what is damaged of it.
@@ -52,6 +54,10 @@ pub enum StoredItem {
     Profile(String),
     /// What is in force at a shop.
     State(String),
+    /// What became of the requests of a batch, by where it begins in its lane.
+    Receipt(Lane, Position),
+    /// What an import, a repair or a release by command did to shops of a lane.
+    ImportReceipt(Lane, ImportNumber),
 }
 
 impl StoredItem {
@@ -63,7 +69,7 @@ impl StoredItem {
             | Self::Counts(revision)
             | Self::List(revision, _)
             | Self::Outcomes(revision, _) => Some(*revision),
-            Self::Profile(_) | Self::State(_) => None,
+            Self::Profile(_) | Self::State(_) | Self::Receipt(..) | Self::ImportReceipt(..) => None,
         }
     }
 
@@ -74,7 +80,12 @@ impl StoredItem {
             Self::List(revision, number) | Self::Outcomes(revision, number) => {
                 Some((*revision, *number))
             }
-            Self::Campaign(_) | Self::Counts(_) | Self::Profile(_) | Self::State(_) => None,
+            Self::Campaign(_)
+            | Self::Counts(_)
+            | Self::Profile(_)
+            | Self::State(_)
+            | Self::Receipt(..)
+            | Self::ImportReceipt(..) => None,
         }
     }
 }
@@ -90,6 +101,10 @@ impl fmt::Display for StoredItem {
             }
             Self::Profile(shop) => write!(f, "shop {shop}"),
             Self::State(shop) => write!(f, "state of shop {shop}"),
+            Self::Receipt(lane, from) => write!(f, "receipt of lane {lane} from position {from}"),
+            Self::ImportReceipt(lane, number) => {
+                write!(f, "receipt of import {} of lane {lane}", number.0)
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ impl Lanes {
 }
 
 /// Austin Appleby's `MurmurHash2`, 32 bits, with the seed of Kafka's Java client.
-fn murmur2(bytes: &[u8]) -> u32 {
+pub(crate) fn murmur2(bytes: &[u8]) -> u32 {
     const SEED: u32 = 0x9747_b28c;
     const M: u32 = 0x5bd1_e995;
     // INVARIANT: Kafka folds the low 32 bits of the length in.

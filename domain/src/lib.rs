@@ -41,6 +41,7 @@ mod terms;
 mod chunk;
 mod window;
 mod release;
+mod proof;
 mod damage;
 mod repair;
 pub mod ports;
@@ -56,15 +57,17 @@ pub use correlation::{Attempt, MAX_SHOPS, Nonce, Phase, Ticket};
 pub use damage::{Damage, Found, StoredItem};
 pub use import::{
     ImportBatch, ImportEntry, ImportNumber, ImportOrder, ImportReceipt, ImportRemark, ImportTerms,
-    Imported,
-    ShopImport,
+    Imported, ShopImport,
 };
 pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
 pub use lane::{Epoch, Lane, Lanes, LogIdentity, Position, ReplyLane};
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};
+pub use proof::{CauseEnds, Proof, Verdict};
 pub use radius::{Limit, LimitError, OpenRadius, Percent, Radius, RadiusError};
-pub use release::{Release, ReleaseTerms, StrayCause, find_stray, release_cause};
+pub use release::{
+    CauseCampaign, Prospect, Release, ReleaseTerms, StrayCause, find_stray, release_cause,
+};
 pub use repair::{
     ChunkOutline, ChunkRemains, Mended, Repair, RepairTerms, StateRemains, Trace, Unmendable,
     check_campaign, first_places, is_lane_listed, may_have_left_a_cause, misplaced_chunks,
@@ -74,7 +77,8 @@ pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, 
 pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};
 pub use scope::{Circle, Scope};
 pub use shop::{
-    Base, Location, LocationError, Profile, Shop, ShopCursor, ShopId, ShopIdError, ShopState,
+    Base, Location, LocationError, Profile, Shop, ShopCursor, ShopFingerprint, ShopId, ShopIdError,
+    ShopState,
 };
 pub use terms::{CampaignTerms, LoadedCampaign, Refusal, check_request};
 pub use time::{Deadline, Timestamp};

@@ -6,7 +6,7 @@ use crate::outcome::Standing;
 use crate::precedence::Resolution;
 use crate::radius::Radius;
 use crate::shop::ShopState;
-use crate::time::{Deadline, Timestamp};
+use crate::time::Deadline;
 
 /// Why a campaign's cause that is in force at a shop does not belong there. No campaign will
 /// release it, so a human must.
@@ -41,11 +41,19 @@ pub fn find_stray(campaign: Option<&Campaign>, is_listed: bool) -> Option<StrayC
 pub struct ReleaseTerms {
     /// The cause.
     pub cause: CauseName,
-    /// The newest deadline of the campaign's activations; `None` where it is of no campaign, or
-    /// of one that cannot be found.
-    pub deadline: Option<Deadline>,
     /// No cause but a closing one narrows a shop below this.
     pub floor: Radius,
+}
+
+/// The campaign of a cause that is released by command, as the database has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CauseCampaign {
+    /// It is not there.
+    Unknown,
+    /// It is there and cannot be read.
+    Damaged,
+    /// The deadline of its present attempt.
+    Deadline(Deadline),
 }
 
 /// What a release by command did.
@@ -60,33 +68,56 @@ pub enum Release {
 }
 
 /// Releases a cause by command, whatever its campaign wants. Returns how that left the shop;
-/// `None` where no such cause is in force, and nothing changes.
+/// `None` if no such cause is in force, and then nothing changes.
 ///
 /// 1. The cause goes, and the radius is resolved again.
-/// 2. A campaign's released cause takes its place, as after the campaign's own release: late
-///    copies of the activation are superseded until the campaign's deadline, and the campaign's
-///    own release is answered as a repeat.
-/// 3. Where the campaign cannot be found, the released cause has the present time as its deadline.
-///    That is enough, because requests of such a campaign are rejected.
-/// 4. Other released causes stay: only the owner of the shop's lane may drop them.
+/// 2. A released cause takes the place of a campaign's cause, as after the campaign's own release:
+///    late copies of the activation are superseded until its deadline, and the campaign's own
+///    release is answered as a repeat.
+/// 3. The deadline of the released cause is that of the campaign as it is stored. If the campaign
+///    cannot be read, it is [`Deadline::LAST`]: the row may be restored, and copies of its
+///    activations count again then.
+/// 4. A campaign that is not there leaves no released cause: requests that name it are rejected,
+///    and a later campaign may get its number.
+/// 5. Other released causes stay: only the owner of the shop's lane may drop them.
 pub fn release_cause(
     shop: &mut ShopState,
-    terms: &ReleaseTerms,
-    now: Timestamp,
+    terms: ReleaseTerms,
+    campaign: CauseCampaign,
 ) -> Option<Standing> {
-    shop.active.remove(shop.active.find(terms.cause)?);
+    let ReleaseTerms { cause, floor } = terms;
+    shop.active.remove(shop.active.find(cause)?);
     let before = shop.radius;
-    let Resolution { radius, decided_by } = shop.resolution(terms.floor);
+    let Resolution { radius, decided_by } = shop.resolution(floor);
     shop.radius = radius;
     shop.version += 1;
-    if let CauseName::Campaign(campaign) = terms.cause {
+    let deadline = match campaign {
+        CauseCampaign::Unknown => None,
+        CauseCampaign::Damaged => Some(Deadline::LAST),
+        CauseCampaign::Deadline(deadline) => Some(deadline),
+    };
+    if let CauseName::Campaign(campaign) = cause
+        && let Some(deadline) = deadline
+    {
         let place = shop.released.binary_search_by_key(&campaign, |released| released.campaign);
         // INVARIANT: a campaign's cause is active or released, and never both.
         if let Err(place) = place {
-            let deadline = terms.deadline.unwrap_or(Deadline::at(now));
             let effect = Effect::from_change(before != radius);
             shop.released.insert(place, ReleasedCause { campaign, deadline, effect });
         }
     }
     Some(Standing { before: Some(before), after: radius, decided_by, version: shop.version })
+}
+
+/// Whether a campaign that is not in force at a shop may still ask for it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prospect {
+    /// There is no such campaign.
+    UnknownCampaign,
+    /// It asks for it: the activation of this shop has no outcome yet.
+    Asked,
+    /// It does not, unless it is retried.
+    NotAsked,
+    /// It or its outcomes cannot be read.
+    Unreadable,
 }

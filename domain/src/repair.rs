@@ -9,14 +9,15 @@ use thiserror::Error;
 
 use crate::batch::ReceiptEntry;
 use crate::campaign::Campaign;
-use crate::cause::{ActiveCause, Causes, Effect, Origin, ReleasedCause};
+use crate::cause::{ActiveCause, CauseName, Causes, Effect, Origin, ReleasedCause};
 use crate::chunk::{Chunk, Detail, Slot};
 use crate::correlation::{Phase, Ticket};
+use crate::import::{ImportEntry, ImportRemark};
 use crate::lane::Lane;
 use crate::outcome::{Outcome, Standing, Status};
 use crate::radius::Radius;
 use crate::revision::Revision;
-use crate::shop::{Base, ShopState};
+use crate::shop::{Base, ShopFingerprint, ShopId, ShopState};
 use crate::time::Deadline;
 use crate::trigger::{Policy, TriggerKind};
 
@@ -100,6 +101,13 @@ pub enum Unmendable {
     /// No shop can have this id.
     #[error("no shop can have this id: delete the row")]
     Id,
+    /// Nothing else tells what a receipt said.
+    #[error(
+        "nothing else tells what it said; it goes by itself once it is older than \
+         `database.receipts_kept`. Until then, a limit that `catchment shops release` ended may be \
+         back at shops of this lane that a repair mends: look at them with `catchment shops show`"
+    )]
+    Receipt,
 }
 
 /// What can be read of the outcomes of a chunk.
@@ -155,46 +163,67 @@ pub fn rebuild_chunk(
 #[derive(Clone, Debug)]
 pub struct Trace {
     campaign: Arc<Campaign>,
-    /// The shop's place in its list.
+    shop: ShopId,
+    fingerprint: ShopFingerprint,
+    /// The shop's place in the campaign's list.
     index: u32,
-    /// What its ledger says of the activation and of the release, as far as that can be read.
+    /// What the ledger says of the activation and of the release, as far as that can be read.
     slots: [Option<Slot>; 2],
     /// What receipts prove of both.
     proved: [Option<Effect>; 2],
+    /// The newest version of the shop at which a receipt says that the campaign was in force.
+    in_force_at: u64,
+    /// What the newest release by command did, and the version of the shop after it.
+    commanded: Option<(Effect, u64)>,
     /// The highest version of the shop that a receipt names.
     version: u64,
 }
 
 impl Trace {
-    /// Nothing yet of a shop that stands at this place of the campaign's list.
+    /// Nothing is known yet of a shop that stands at this place of the campaign's list.
     #[must_use]
-    pub const fn new(campaign: Arc<Campaign>, index: u32) -> Self {
-        Self { campaign, index, slots: [None; 2], proved: [None; 2], version: 0 }
+    pub fn new(campaign: Arc<Campaign>, index: u32, shop: &ShopId) -> Self {
+        Self {
+            campaign,
+            shop: shop.clone(),
+            fingerprint: ShopFingerprint::of(shop),
+            index,
+            slots: [None; 2],
+            proved: [None; 2],
+            in_force_at: 0,
+            commanded: None,
+            version: 0,
+        }
     }
 
-    /// Takes what the ledger says into account. An outcome moves from a receipt to the ledger, so
-    /// who reads both beside running services reads the receipts first.
+    /// Adds what the ledger says. An outcome moves from a receipt to the ledger, so a reader of
+    /// both beside running services reads the receipts first.
     pub const fn set_slots(&mut self, activation: Option<Slot>, release: Option<Slot>) {
         self.slots = [activation, release];
     }
 
-    /// What stands in its place in the ids of its requests.
+    /// The campaign's revision and the shop's place, as they stand in the ids of its requests.
     #[must_use]
     pub fn key(&self) -> (Revision, u32) {
         (self.campaign.name.revision, self.index)
     }
 
-    /// Takes the outcome of a request into account, where it is one to this shop for this
-    /// campaign.
-    pub fn see(&mut self, entry: &ReceiptEntry) {
+    /// Adds the outcome of a request. It counts if it is a request of this campaign to this shop:
+    /// a copy for another shop has the same id.
+    pub fn add_receipt(&mut self, entry: &ReceiptEntry) {
         let Some(ticket) = Ticket::read(entry.id) else { return };
         let Campaign { name, nonce, .. } = &*self.campaign;
-        if (ticket.revision, ticket.nonce, ticket.index) != (name.revision, *nonce, self.index) {
+        let is_of_campaign =
+            (ticket.revision, ticket.nonce, ticket.index) == (name.revision, *nonce, self.index);
+        if !is_of_campaign || entry.shop != Some(self.fingerprint) {
             return;
         }
         let Outcome { status, standing, .. } = &entry.outcome;
         let version = standing.map_or(0, |standing| standing.version);
         self.version = self.version.max(version);
+        if ticket.phase == Phase::Activation && status.took_effect() {
+            self.in_force_at = self.in_force_at.max(version);
+        }
         let proved = match ticket.phase {
             Phase::Activation => self.proved.first_mut(),
             Phase::Release => self.proved.last_mut(),
@@ -202,6 +231,26 @@ impl Trace {
         if let Some(proved) = proved {
             *proved = proved.or(effect(*status));
         }
+    }
+
+    /// Adds what an import, a repair or a release by command did to a shop. It counts if it is this
+    /// shop.
+    pub fn add_import(&mut self, entry: &ImportEntry) {
+        if entry.shop != self.shop {
+            return;
+        }
+        let Standing { before, after, version, .. } = entry.standing;
+        self.version = self.version.max(version);
+        let released = ImportRemark::Released(CauseName::Campaign(self.campaign.name.revision));
+        if entry.remark == Some(released) && self.commanded.is_none_or(|(_, at)| at < version) {
+            self.commanded = Some((Effect::from_change(before != Some(after)), version));
+        }
+    }
+
+    /// What a release by command did, if the campaign was not in force again after it.
+    fn released_by_command(&self) -> Option<Effect> {
+        let (effect, version) = self.commanded?;
+        (self.in_force_at < version).then_some(effect)
     }
 
     /// Whether the campaign left the shop by another one's activation: its end asks for no release
@@ -244,17 +293,20 @@ pub struct StateRemains {
 
 /// What is in force at a shop whose causes cannot be read, from the campaigns that know it.
 ///
-/// 1. A campaign has a released cause there where its release took effect, or the activation of
-///    the campaign that replaced it. Where its release is idle although it was replaced and is
-///    ending or ended, that activation took effect, too, even if its outcome is lost. The campaign
-///    needs no released cause if its deadline is not above `mark`: up to there no late request
-///    takes effect.
-/// 2. Otherwise, a campaign whose activation took effect has an active cause, with its limit and
-///    the rank that its kind has now.
-/// 3. A base radius that is lost is the default one, and any import that names one is newer.
-/// 4. The version is higher than every one that is known, and the radius is resolved again.
+/// 1. A campaign is released at the shop if its release took effect, if a command released it and
+///    no receipt says that it was in force again after that, or if it was replaced and the
+///    activation of its successor took effect.
+/// 2. The activation of the successor also took effect, even if its outcome is lost, if the
+///    replaced campaign is ending or ended and its own release is idle: its end asked for no release
+///    because the successor had released it.
+/// 3. A released campaign leaves a released cause, so that late copies of its activation do not
+///    count. It leaves none if its deadline is not above `mark`: such copies are too late anyway.
+/// 4. A campaign that is not released and whose activation took effect is in force, with its limit
+///    and the rank that its kind has now.
+/// 5. A lost base radius becomes the default one, which every import that names one replaces.
+/// 6. The version becomes one more than the highest that is known. The radius is resolved again.
 ///
-/// Causes of requests without a campaign are lost.
+/// Limits by requests without a campaign are lost.
 ///
 /// # Errors
 ///
@@ -284,7 +336,8 @@ pub fn rebuild_state(
         let activated = trace.effect(Phase::Activation);
         let left = activated.filter(|_| trace.is_left_to_another());
         let revision = campaign.name.revision;
-        if let Some(effect) = trace.effect(Phase::Release).or(replaced).or(left) {
+        let released = trace.effect(Phase::Release).or(replaced).or(left);
+        if let Some(effect) = released.or_else(|| trace.released_by_command()) {
             let deadline = campaign.deadline;
             if mark < deadline {
                 state.released.push(ReleasedCause { campaign: revision, deadline, effect });

@@ -21,7 +21,8 @@ use crate::{Store, StoreHarness};
 
 pub use releasing::{
     release_beside_a_batch_loses_nothing, release_leaves_a_receipt, release_needs_no_campaign,
-    release_of_nothing_changes_nothing, released_cause_stays_out,
+    release_of_a_damaged_campaign_holds, release_of_nothing_changes_nothing,
+    released_cause_is_not_mended, released_cause_stays_out,
 };
 
 const LANE: Lane = Lane(0);
@@ -59,6 +60,7 @@ pub async fn damage_is_found(harness: &dyn StoreHarness) {
         StoredItem::Outcomes(other, 0),
         StoredItem::Counts(counted),
         StoredItem::State(ids[1].to_string()),
+        StoredItem::ImportReceipt(LANE, ImportNumber(1)),
     ]
     .into();
     for item in &expected {
@@ -201,7 +203,7 @@ pub async fn mended_state_is_what_was_in_force(harness: &dyn StoreHarness) {
     assert_eq!((standing.before, standing.after), (Some(before.radius), before.radius));
     assert_eq!((standing.version, after.version), (before.version + 1, before.version + 1));
     assert_eq!(ShopState { version: before.version, ..after.clone() }, before);
-    let receipt = store.shops.import_receipts(LANE, ImportNumber(receipts), 9).await.unwrap();
+    let receipt = store.shops.import_receipts(LANE, ImportNumber(receipts), 9).await.unwrap().found;
     assert_eq!((receipt.len(), receipt[0].entries.len()), (1, 1));
     assert_eq!(receipt[0].entries[0].standing, standing);
     let late = played.apply(&over, Activation).await;
@@ -221,6 +223,25 @@ pub async fn mended_state_is_what_was_in_force(harness: &dyn StoreHarness) {
         import(&store, &[wide]).await;
         assert_eq!(shop(&store, id).await.state.base.radius, metres(9_000));
     }
+}
+
+/// Somebody copies a request of a campaign to another shop of the lane. The receipt has the id of the
+/// listed shop's request, and tells nothing of that shop.
+pub async fn copied_request_proves_nothing(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let begun = campaign(&store, &ids[..1]).await;
+    let mut owner = Owner::of(&store, LANE).await;
+    let copied = owner.ask(&begun, Activation, (0, &ids[1])).await;
+    assert_eq!(copied.entries[0].outcome.status, Applied);
+    harness.corrupt(&ids[0]).await;
+    assert!(matches!(mend(&store, &ids[0], false).await, Repair::Mended(_)));
+    let state = shop(&store, &ids[0]).await.state;
+    assert_eq!((state.radius, state.active.len()), (metres(BASE), 0));
+    // The shop that the record named is limited by nothing that knows it.
+    harness.corrupt(&ids[1]).await;
+    assert!(matches!(mend(&store, &ids[1], false).await, Repair::Mended(_)));
+    assert_eq!(shop(&store, &ids[1]).await.state.radius, metres(BASE));
 }
 
 /// Campaigns over one shop, whose requests are applied as a consumer does.
@@ -265,7 +286,7 @@ impl<'a> Play<'a> {
 
 async fn imports(store: &Store) -> u64 {
     let receipts = store.shops.import_receipts(LANE, ImportNumber(0), 99).await.unwrap();
-    receipts.last().map_or(0, |receipt| receipt.number.0)
+    receipts.found.last().map_or(0, |receipt| receipt.number.0)
 }
 
 /// Whether the list is damaged or lost: the limit of its campaign may be in force at every shop of

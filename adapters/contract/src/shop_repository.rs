@@ -23,6 +23,7 @@ pub use importing::{
     import_adds_and_updates, import_can_be_repeated, import_completes_orphans, import_is_atomic,
     import_keeps_released_causes, import_leaves_a_receipt, import_older_base_does_not_count,
     import_receipts_are_pruned, overruling_import_outranks_what_was_given_out,
+    unreadable_import_receipt_stands_alone,
 };
 
 const LANE: Lane = Lane(0);
@@ -48,6 +49,7 @@ pub async fn revisions_only_rise(harness: &dyn StoreHarness) {
     assert!(Revision::NONE < taken[0]);
     for store in [Some(store), harness.reopened().await].into_iter().flatten() {
         let next = store.shops.take_revision().await.unwrap();
+        assert_eq!(store.shops.newest_revision().await.unwrap(), next);
         assert!(each.iter().all(|revision| *revision < next));
     }
 }

@@ -1,10 +1,14 @@
 //! Every receipt there is, for those who compare what was answered with what was stored.
 
 use catchment_domain::ports::StoreError;
-use catchment_domain::{Lane, Receipt};
+use catchment_domain::{Damage, Lane, Receipt};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
+    QueryTrait,
+};
 
+use crate::damaged::{read_row, receipt_of};
 use crate::entity::receipt;
 use crate::error::classify;
 use crate::store::SeaOrmStore;
@@ -14,17 +18,18 @@ const PAGE: u64 = 100;
 
 impl SeaOrmStore {
     /// Shows all receipts that are still kept, by lane, epoch and position: those of logs that
-    /// are gone too. For audits; the services never need them all.
+    /// are gone too. Returns those that cannot be read. For audits; the services never need them
+    /// all.
     ///
     /// # Errors
     ///
-    /// When the database says so, or holds a receipt that cannot be read.
+    /// When the database says so.
     pub async fn visit_receipts(
         &self,
         mut visit: impl FnMut(Lane, Receipt) + Send,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Damage>, StoreError> {
         let key = [receipt::Column::Lane, receipt::Column::Epoch, receipt::Column::FromPosition];
-        let mut behind = (-1, 0, 0);
+        let (mut behind, mut damaged) = ((-1, 0, 0), Vec::new());
         loop {
             let (lane, epoch, from) = behind;
             let later = Expr::tuple(key.map(Expr::col)).gt(Expr::tuple([
@@ -36,13 +41,23 @@ impl SeaOrmStore {
             for column in key {
                 page = page.order_by_asc(column);
             }
-            let rows = page.all(&self.readers).await.map_err(classify)?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            behind = (last.lane, last.epoch, last.from_position);
+            let page = page.build(self.readers.get_database_backend());
+            let rows = self.readers.query_all_raw(page).await.map_err(classify)?;
+            let Some(last) = rows.last() else { return Ok(damaged) };
+            behind = key_of(last).map_err(classify)?;
             for row in rows {
-                let (lane, receipt) = row.try_into()?;
-                visit(lane, receipt);
+                let read = <(Lane, Receipt)>::try_from;
+                match read_row::<receipt::Model, _>(&row, receipt_of, read)? {
+                    Ok((lane, receipt)) => visit(lane, receipt),
+                    Err(damage) => damaged.push(damage),
+                }
             }
         }
     }
+}
+
+/// The key of a receipt: lane, epoch and position.
+fn key_of(row: &QueryResult) -> Result<(i32, i64, i64), DbErr> {
+    let (lane, epoch) = (row.try_get("", "lane")?, row.try_get("", "epoch")?);
+    Ok((lane, epoch, row.try_get("", "from_position")?))
 }

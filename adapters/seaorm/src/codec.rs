@@ -7,6 +7,7 @@ pub(crate) mod hex;
 pub(crate) mod import_receipt;
 pub(crate) mod json;
 pub(crate) mod receipt;
+mod runs;
 pub(crate) mod slots;
 mod standings;
 
@@ -14,8 +15,8 @@ use serde::Deserialize;
 use serde::Serialize;
 use thiserror::Error;
 
-/// The first byte of every blob. Another way to write a blob takes another number.
-const FORMAT: u8 = 1;
+/// The first byte of a blob. Another way to write this kind of blob takes another number.
+type Format = u8;
 
 /// What is wrong with a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -31,14 +32,14 @@ pub(crate) enum CodecError {
     Value(&'static str),
 }
 
-fn write<T: Serialize>(value: &T) -> Vec<u8> {
+fn write<T: Serialize>(format: Format, value: &T) -> Vec<u8> {
     // INVARIANT: a growing vector takes every value; no mirror has a map or an unknown length.
-    postcard::to_extend(value, vec![FORMAT]).unwrap_or_default()
+    postcard::to_extend(value, vec![format]).unwrap_or_default()
 }
 
-fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
+fn read<'a, T: Deserialize<'a>>(format: Format, bytes: &'a [u8]) -> Result<T, CodecError> {
     let value = match bytes {
-        [FORMAT, value @ ..] => value,
+        [first, value @ ..] if *first == format => value,
         [other, ..] => return Err(CodecError::Format(*other)),
         [] => return Err(CodecError::Unreadable),
     };

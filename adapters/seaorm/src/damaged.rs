@@ -1,7 +1,7 @@
 //! Rows that are read one by one, so that one that cannot be read stands alone.
 
 use catchment_domain::ports::StoreError;
-use catchment_domain::{Damage, Found, Revision, StoredItem};
+use catchment_domain::{Damage, Found, ImportNumber, Lane, Position, Revision, StoredItem};
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement};
 
 use crate::error::classify;
@@ -70,6 +70,23 @@ pub(crate) fn outcomes_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
 /// A row of the table of lists.
 pub(crate) fn list_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
     Ok(StoredItem::List(revision_of(row)?, number_of(row)?))
+}
+
+/// A row of the table of receipts.
+pub(crate) fn receipt_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
+    let from: i64 = row.try_get("", "from_position").map_err(classify)?;
+    Ok(StoredItem::Receipt(lane_of(row)?, Position(from.cast_unsigned())))
+}
+
+/// A row of the table of receipts of imports.
+pub(crate) fn import_receipt_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
+    let number: i64 = row.try_get("", "number").map_err(classify)?;
+    Ok(StoredItem::ImportReceipt(lane_of(row)?, ImportNumber(number.cast_unsigned())))
+}
+
+fn lane_of(row: &QueryResult) -> Result<Lane, StoreError> {
+    let lane: i32 = row.try_get("", "lane").map_err(classify)?;
+    Ok(Lane(u16::try_from(lane).unwrap_or(u16::MAX)))
 }
 
 /// A number that is none of ours names no other row either.

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use async_trait::async_trait;
 use catchment_domain::ports::{Repairs, StoreError};
 use catchment_domain::{
-    Campaign, Chunk, ChunkOutline, ChunkRemains, Damage, Deadline, ImportEntry, ImportReceipt,
-    ImportRemark, Lane, Lanes, Mended, Release, ReleaseTerms, Repair, RepairTerms, Revision,
-    ShopId, ShopState, StateRemains, Unmendable, first_places, rebuild_chunk, rebuild_state,
-    release_cause,
+    Campaign, CauseCampaign, CauseName, Chunk, ChunkOutline, ChunkRemains, Damage, Deadline,
+    ImportEntry, ImportReceipt, ImportRemark, Lane, Lanes, Mended, Release, ReleaseTerms, Repair,
+    RepairTerms, Revision, ShopId, ShopState, StateRemains, Unmendable, first_places,
+    rebuild_chunk, rebuild_state, release_cause,
 };
 use sea_orm::sea_query::LockType;
 use sea_orm::{
@@ -22,7 +22,7 @@ use sea_orm::{
 use self::evidence::{Evidence, LaneEvidence, outline_of};
 use crate::campaign_rows;
 use crate::connection::OwnConnection;
-use crate::entity::{campaign_chunk, campaign_list, lane_state, shop, shop_state};
+use crate::entity::{campaign, campaign_chunk, campaign_list, lane_state, shop, shop_state};
 use crate::error::{classify, stored};
 use crate::hot_path::{CountedImport, no_lane};
 use crate::retry::{while_busy, while_busy_or_locked};
@@ -86,7 +86,7 @@ impl Repairs for SeaOrmStore {
         Ok(shops.iter().map(repair).collect())
     }
 
-    async fn release(&self, shop: &ShopId, terms: &ReleaseTerms) -> Result<Release, StoreError> {
+    async fn release(&self, shop: &ShopId, terms: ReleaseTerms) -> Result<Release, StoreError> {
         while_busy_or_locked(|| self.try_release(shop, terms)).await
     }
 }
@@ -201,11 +201,7 @@ impl SeaOrmStore {
     }
 
     /// Releases a cause in one transaction that holds the lane's row.
-    async fn try_release(
-        &self,
-        shop: &ShopId,
-        terms: &ReleaseTerms,
-    ) -> Result<Release, StoreError> {
+    async fn try_release(&self, shop: &ShopId, terms: ReleaseTerms) -> Result<Release, StoreError> {
         let (path, lane) = (self.dialect.hot_path, self.lanes().lane_of(shop));
         let (transaction, counted) = path.begin_import(self, lane).await?;
         let connection = transaction.connection()?;
@@ -213,7 +209,11 @@ impl SeaOrmStore {
         let Some(mut state) = states.into_iter().next().flatten() else {
             return Ok(Release::UnknownShop);
         };
-        let Some(standing) = release_cause(&mut state, terms, counted.now) else {
+        let campaign = match terms.cause {
+            CauseName::Campaign(campaign) => cause_campaign(connection, campaign).await?,
+            CauseName::Kind(_) => CauseCampaign::Unknown,
+        };
+        let Some(standing) = release_cause(&mut state, terms, campaign) else {
             return Ok(Release::NotInForce);
         };
         path.store_states(connection, lane, &[(shop, &state)]).await?;
@@ -240,6 +240,21 @@ impl SeaOrmStore {
         };
         self.keep_import(connection, &receipt).await
     }
+}
+
+/// The campaign of a cause, as far as its requests are checked against it. A row of which only
+/// other columns are damaged still says until when its requests count.
+async fn cause_campaign(
+    connection: &OwnConnection,
+    revision: Revision,
+) -> Result<CauseCampaign, StoreError> {
+    let query = campaign::Entity::find_by_id(stored(revision.0));
+    let query = query.build(connection.get_database_backend());
+    let row = connection.query_one_raw(query).await.map_err(classify)?;
+    let Some(row) = row else { return Ok(CauseCampaign::Unknown) };
+    let deadline = campaign::Terms::from_query_result(&row, "");
+    let deadline = deadline.ok().and_then(|terms| terms.deadline().ok());
+    Ok(deadline.map_or(CauseCampaign::Damaged, CauseCampaign::Deadline))
 }
 
 /// The highest deadline that a lane treated as passed. Where that cannot be read, the lowest that

@@ -12,8 +12,10 @@ use sea_orm::{
     QuerySelect, QueryTrait,
 };
 
-use crate::entity::{import_receipt, shop};
+use crate::damaged::{import_receipt_of, read_row};
+use crate::entity::{import_receipt, installation, shop};
 use crate::error::{classify, stored};
+use crate::hot_path::newest_revision;
 use crate::pages::Pages;
 use crate::retry::{check_written, while_busy_or_locked};
 use crate::store::{SeaOrmStore, next_revision};
@@ -93,6 +95,12 @@ impl ShopRepository for SeaOrmStore {
         while_busy_or_locked(|| self.try_take_revision()).await
     }
 
+    async fn newest_revision(&self) -> Result<Revision, StoreError> {
+        let row = installation::Entity::find_by_id(installation::ONLY);
+        let row = row.one(&self.readers).await.map_err(classify)?;
+        newest_revision(row.map(|row| row.revision))
+    }
+
     async fn import(
         &self,
         batch: &ImportBatch,
@@ -106,16 +114,32 @@ impl ShopRepository for SeaOrmStore {
         lane: Lane,
         behind: ImportNumber,
         limit: usize,
-    ) -> Result<Vec<ImportReceipt>, StoreError> {
-        let rows = import_receipt::Entity::find()
-            .filter(import_receipt::Column::Lane.eq(i32::from(lane.0)))
-            .filter(import_receipt::Column::Number.gt(stored(behind.0)))
-            .order_by_asc(import_receipt::Column::Number)
-            .limit(stored(limit as u64).cast_unsigned())
-            .all(&self.readers)
-            .await
-            .map_err(classify)?;
-        rows.into_iter().map(ImportReceipt::try_from).collect()
+    ) -> Result<Found<Vec<ImportReceipt>>, StoreError> {
+        let mut receipts: Found<Vec<ImportReceipt>> = Found::default();
+        let mut behind = stored(behind.0);
+        while receipts.found.len() < limit {
+            let wanted = (limit - receipts.found.len()) as u64;
+            let page = import_receipt::Entity::find()
+                .filter(import_receipt::Column::Lane.eq(i32::from(lane.0)))
+                .filter(import_receipt::Column::Number.gt(behind))
+                .order_by_asc(import_receipt::Column::Number)
+                .limit(stored(wanted).cast_unsigned())
+                .build(self.readers.get_database_backend());
+            let rows = self.readers.query_all_raw(page).await.map_err(classify)?;
+            let Some(last) = rows.last() else { break };
+            behind = last.try_get("", "number").map_err(classify)?;
+            for row in &rows {
+                match read_row::<import_receipt::Model, _>(
+                    row,
+                    import_receipt_of,
+                    TryInto::try_into,
+                )? {
+                    Ok(receipt) => receipts.found.push(receipt),
+                    Err(damage) => receipts.damaged.push(damage),
+                }
+            }
+        }
+        Ok(receipts)
     }
 }
 
@@ -159,6 +183,10 @@ impl SeaOrmStore {
         let connection = transaction.connection()?;
         let ids: Vec<ShopId> = batch.rows().iter().map(|row| row.id.clone()).collect();
         let states = path.load_states(connection, lane, &ids).await?;
+        let revision = match terms.order {
+            ImportOrder::Taken(revision) => revision,
+            ImportOrder::Overruling => next_revision(connection).await?,
+        };
         let (states, entries): (Vec<ShopState>, Vec<ImportEntry>) =
             batch.apply(states, terms, revision).into_iter().unzip();
         path.store_states(connection, lane, &ids.iter().zip(&states).collect::<Vec<_>>()).await?;
@@ -178,10 +206,6 @@ impl SeaOrmStore {
     ) -> Result<(), StoreError> {
         let row = import_receipt::active(receipt);
         let added = import_receipt::Entity::insert(row).exec_without_returning(connection).await;
-        let revision = match terms.order {
-            ImportOrder::Taken(revision) => revision,
-            ImportOrder::Overruling => next_revision(connection).await?,
-        };
         added.map_err(classify)?;
         let lane = import_receipt::Column::Lane.eq(i32::from(receipt.lane.0));
         let oldest = Query::select()

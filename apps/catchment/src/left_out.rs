@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use catchment_domain::Damage;
+use catchment_domain::{Damage, StoredItem};
 
 use crate::ending::{Ending, complain};
 
@@ -36,7 +36,18 @@ impl LeftOut {
         if 0 < more {
             complain(&format!("left out: {more} more"));
         }
-        complain("`catchment repair` mends what can be mended");
+        let is_receipt = |item: &StoredItem| {
+            matches!(item, StoredItem::Receipt(..) | StoredItem::ImportReceipt(..))
+        };
+        if self.0.iter().any(|damage| is_receipt(&damage.item)) {
+            complain(
+                "a receipt that cannot be read goes by itself once it is older than \
+                 `database.receipts_kept`",
+            );
+        }
+        if self.0.iter().any(|damage| !is_receipt(&damage.item)) {
+            complain("`catchment repair` mends what can be mended");
+        }
         Ending::Incomplete
     }
 }

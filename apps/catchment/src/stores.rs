@@ -12,7 +12,7 @@ use catchment_domain::ports::{
     CampaignLedger, CampaignRepository, Clock, Repairs, ReplyLanes, ShopLedger, ShopRepository,
     StoreError,
 };
-use catchment_domain::{Lane, Receipt};
+use catchment_domain::{Damage, Lane, Receipt};
 #[cfg(feature = "servers")]
 use catchment_domain::{LogIdentity, Position};
 use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettings, Summary};
@@ -163,7 +163,7 @@ impl Stores {
         self.file().is_some()
     }
 
-    /// Shows every receipt that is kept.
+    /// Shows every receipt that is kept. Returns those that cannot be read.
     ///
     /// # Errors
     ///
@@ -171,7 +171,7 @@ impl Stores {
     pub(crate) async fn visit_receipts(
         &self,
         visit: impl FnMut(Lane, Receipt) + Send,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Damage>, StoreError> {
         self.store.visit_receipts(visit).await
     }
 

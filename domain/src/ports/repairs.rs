@@ -13,13 +13,16 @@ use crate::shop::ShopId;
 /// # Promises
 ///
 /// - `damage_is_found`: each damaged item once, in order, and each half of a shop or chunk whose
-///   other half is not there.
+///   other half is not there. Receipts of batches are not looked at.
 /// - `mended_outcomes_are_asked_for_again`: lost outcomes of a chunk are open as
 ///   [`rebuild_chunk`](crate::rebuild_chunk) says, its campaign is counted again, and finishes.
 /// - `counts_are_made_anew`: a campaign whose counts do not fit its chunks is found and counted
 ///   again. What is open is then sent.
 /// - `mended_state_is_what_was_in_force`: a shop is what
 ///   [`rebuild_state`](crate::rebuild_state) says, with a receipt like that of an import.
+/// - `copied_request_proves_nothing`: a receipt counts for the shop that it names, and for no other
+///   that stands at the same place of a campaign's list.
+/// - `released_cause_is_not_mended`: what a command released stays released.
 /// - `shop_of_an_unknown_list_is_left`: if the shops of a campaign in a lane are not all known, no
 ///   shop of that lane is mended ([`is_lane_listed`](crate::is_lane_listed),
 ///   [`may_have_left_a_cause`](crate::may_have_left_a_cause)). Shops of other lanes are mended.
@@ -28,7 +31,9 @@ use crate::shop::ShopId;
 /// - `what_cannot_be_mended_is_named`: a campaign, the shops of a chunk, and what a shop is.
 /// - `released_cause_stays_out`: it goes as [`release_cause`](crate::release_cause) says, and
 ///   neither late activations nor the campaign's own release change the shop after that.
-/// - `release_needs_no_campaign`: nor that it can be read.
+/// - `release_needs_no_campaign`: a cause goes whose campaign is not there. It leaves no released
+///   cause, so a later campaign of that number begins as ever.
+/// - `release_of_a_damaged_campaign_holds`: also once its row can be read again.
 /// - `release_leaves_a_receipt`: like that of an import, which names the cause.
 /// - `release_of_nothing_changes_nothing`: where no such cause is in force, and where there is no
 ///   such shop. There is no receipt.
@@ -62,6 +67,6 @@ pub trait Repairs: Send + Sync + 'static {
         terms: &RepairTerms,
     ) -> Result<Vec<Repair>, StoreError>;
 
-    /// Releases a cause at a shop.
-    async fn release(&self, shop: &ShopId, terms: &ReleaseTerms) -> Result<Release, StoreError>;
+    /// Releases a cause at a shop. The campaign of the cause is read in the same transaction.
+    async fn release(&self, shop: &ShopId, terms: ReleaseTerms) -> Result<Release, StoreError>;
 }

@@ -17,6 +17,7 @@ use crate::shop::{Shop, ShopCursor, ShopId};
 /// - `import_is_atomic`: all rows of a batch are brought in and its receipt is stored, or nothing.
 /// - `import_leaves_a_receipt`: it says of each shop what the radius was before and after, what
 ///   decided, and the version; the imports of a lane are numbered from 1, without gaps.
+/// - `unreadable_import_receipt_stands_alone`: it is named, and the others are told.
 /// - `import_receipts_are_pruned`: those that are old enough go with later imports of the lane.
 /// - `import_keeps_released_causes`: only the owner of a lane drops them.
 /// - `import_beside_a_batch_loses_nothing`: imports and the batches of a lane's owner, all over
@@ -69,6 +70,9 @@ pub trait ShopRepository: Send + Sync + 'static {
     /// A revision that nobody else gets.
     async fn take_revision(&self) -> Result<Revision, StoreError>;
 
+    /// The newest revision that was given out.
+    async fn newest_revision(&self) -> Result<Revision, StoreError>;
+
     /// Adds or updates the shops of a batch, all or none. Where the import overrules, this takes a
     /// revision for the batch in the same transaction.
     async fn import(
@@ -77,11 +81,12 @@ pub trait ShopRepository: Send + Sync + 'static {
         terms: ImportTerms,
     ) -> Result<ImportReceipt, StoreError>;
 
-    /// The receipts of a lane's imports behind one, in their order, at most so many.
+    /// The receipts of a lane's imports behind one, in their order, at most so many. Those that
+    /// cannot be read are named besides.
     async fn import_receipts(
         &self,
         lane: Lane,
         behind: ImportNumber,
         limit: usize,
-    ) -> Result<Vec<ImportReceipt>, StoreError>;
+    ) -> Result<Found<Vec<ImportReceipt>>, StoreError>;
 }

@@ -55,6 +55,7 @@ pub async fn repair(
             StoredItem::Profile(_) => Unmendable::Profile,
             StoredItem::Campaign(_) => Unmendable::Campaign,
             StoredItem::List(campaign, _) => Unmendable::List(*campaign),
+            StoredItem::Receipt(..) | StoredItem::ImportReceipt(..) => Unmendable::Receipt,
         };
         findings.push(Finding { damage, result: Err(why) });
     }

@@ -6,8 +6,8 @@ use std::num::NonZeroU16;
 use catchment_domain::{
     Batch, CampaignRef, Change, Code, Deadline, Epoch, Invalid, Lane, LaneTime, Lanes, Loaded,
     LoadedCampaign, LoadedShop, Outcome, Policy, Position, Radius, Rank, Receipt, Replaced,
-    Request, RequestId, RequestRecord, ReturnAddress, Revision, ShopId, ShopState, Status, Ticket,
-    Timestamp, TriggerRule, check_request, judge, judge_batch,
+    Request, RequestId, RequestRecord, ReturnAddress, Revision, ShopFingerprint, ShopId, ShopState,
+    Status, Ticket, Timestamp, TriggerRule, check_request, judge, judge_batch,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -208,11 +208,11 @@ fn a_batch_says_where_it_ends_and_what_was_last() {
     let outcomes = Database::new().apply(&batch);
     let receipt = Receipt::new(&batch, outcomes.clone());
     assert_eq!((receipt.from, receipt.to), (Position(7), Position(21)));
-    let entries = receipt.entries.iter().map(|entry| (entry.position, entry.id, &entry.outcome));
-    let expected = records
-        .iter()
-        .zip(&outcomes)
-        .map(|(record, outcome)| (record.position, record.id, outcome));
+    let entries = receipt.entries.iter();
+    let entries = entries.map(|entry| (entry.position, entry.id, entry.shop, &entry.outcome));
+    let expected = records.iter().zip(&outcomes).map(|(record, outcome)| {
+        (record.position, record.id, record.shop().map(ShopFingerprint::of), outcome)
+    });
     assert!(entries.eq(expected));
     assert_eq!(batch.into_records(), records);
 }

@@ -8,6 +8,7 @@ mod campaign;
 mod import;
 mod judge;
 mod precedence;
+mod proof;
 mod release;
 mod repair;
 mod requests;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use catchment_domain::{
-    ActiveCause, Campaign, CampaignState, CauseName, Change, Deadline, Draft, Effect, LaneTime,
-    Nonce, Origin, Policy, Radius, Rank, ReleaseTerms, ReleasedCause, Request, Revision, Scope,
-    ShopState, Standing, StrayCause, Timestamp, TriggerKind, find_stray, judge, release_cause,
+    ActiveCause, Campaign, CampaignState, CauseCampaign, CauseName, Change, Deadline, Draft,
+    Effect, LaneTime, Nonce, Origin, Policy, Radius, Rank, ReleaseTerms, ReleasedCause, Request,
+    Revision, Scope, ShopState, Standing, StrayCause, Timestamp, TriggerKind, find_stray, judge,
+    release_cause,
 };
 
 use super::requests::{campaign as name, id_of};
@@ -47,25 +48,30 @@ fn released(campaign: u64, deadline: i64, effect: Effect) -> ReleasedCause {
     ReleasedCause { campaign: Revision(campaign), deadline: at(deadline), effect }
 }
 
-fn terms(cause: CauseName, deadline: Option<i64>) -> ReleaseTerms {
-    ReleaseTerms { cause, deadline: deadline.map(at), floor: Radius::CLOSED }
+fn release(shop: &mut ShopState, cause: CauseName, campaign: CauseCampaign) -> Option<Standing> {
+    release_cause(shop, ReleaseTerms { cause, floor: Radius::CLOSED }, campaign)
 }
 
 #[test]
 fn the_cause_that_is_named_goes_and_a_campaigns_stays_released() {
     let campaign = |revision| CauseName::Campaign(Revision(revision));
+    let stored = |millis| CauseCampaign::Deadline(at(millis));
+    let (unknown, damaged) = (CauseCampaign::Unknown, CauseCampaign::Damaged);
     let old = released(8, 1, Effect::Unchanged);
-    for (terms, radius, kept) in [
-        (terms(campaign(7), Some(9_000)), 1_000, vec![released(7, 9_000, Effect::Unchanged), old]),
+    let unchanged = |campaign, deadline| released(campaign, deadline, Effect::Unchanged);
+    let last = Deadline::LAST.instant().millis();
+    for (cause, stored, radius, kept) in [
+        (campaign(7), stored(9_000), 1_000, vec![unchanged(7, 9_000), old]),
         // Whether or not its deadline has passed.
-        (terms(campaign(9), Some(3)), 1_000, vec![old, released(9, 3, Effect::Unchanged)]),
-        (terms(campaign(9), None), 1_000, vec![old, released(9, 1_000, Effect::Unchanged)]),
-        (terms(CauseName::Kind(kind("manual")), None), 2_000, vec![old]),
+        (campaign(9), stored(3), 1_000, vec![old, unchanged(9, 3)]),
+        (campaign(9), damaged, 1_000, vec![old, unchanged(9, last)]),
+        (campaign(9), unknown, 1_000, vec![old]),
+        (CauseName::Kind(kind("manual")), unknown, 2_000, vec![old]),
     ] {
         let (before, mut after) = (shop(), shop());
-        let standing = release_cause(&mut after, &terms, NOW).unwrap();
-        assert_eq!((after.radius, after.active.len()), (metres(radius), 2), "{terms:?}");
-        assert_eq!((&after.released, after.version), (&kept, before.version + 1), "{terms:?}");
+        let standing = release(&mut after, cause, stored).unwrap();
+        assert_eq!((after.radius, after.active.len()), (metres(radius), 2), "{cause}");
+        assert_eq!((&after.released, after.version), (&kept, before.version + 1), "{cause}");
         let decided_by = after.resolution(Radius::CLOSED).decided_by;
         let (before, version) = (Some(before.radius), after.version);
         assert_eq!(standing, Standing { before, after: metres(radius), decided_by, version });
@@ -81,7 +87,7 @@ fn what_is_not_in_force_is_not_released() {
         CauseName::Kind(kind("rain")),
     ] {
         let mut after = shop();
-        assert_eq!(release_cause(&mut after, &terms(cause, None), NOW), None, "{cause}");
+        assert_eq!(release(&mut after, cause, CauseCampaign::Damaged), None, "{cause}");
         assert_eq!(after, shop(), "{cause}");
     }
 }
@@ -100,8 +106,9 @@ fn a_command_leaves_what_the_campaigns_own_release_leaves() {
         let request = Request { id: id_of(&change, 0), shop: "shop".parse().unwrap(), change };
         let mut time = LaneTime { now: NOW, expired_up_to: Deadline::MIN };
         let outcome = judge(&mut by_request, &request, Ok(()), &policy, &mut time);
-        let terms = terms(CauseName::Campaign(Revision(revision)), Some(9_000));
-        assert_eq!(release_cause(&mut by_command, &terms, NOW), outcome.standing);
+        let cause = CauseName::Campaign(Revision(revision));
+        let stored = CauseCampaign::Deadline(at(9_000));
+        assert_eq!(release(&mut by_command, cause, stored), outcome.standing);
         assert_eq!(by_command, by_request);
         let repeat = judge(&mut by_command, &request, Ok(()), &policy, &mut time);
         assert_eq!((repeat.status, repeat.repeat), (outcome.status, true));

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_domain::{
-    Attempt, Campaign, CampaignId, CampaignState, ChunkRemains, Deadline, DecidedBy, Draft, Effect,
-    Lane, Nonce, Origin, Outcome, Phase, Policy, Position, Radius, Rank, ReceiptEntry, RepairTerms,
-    Revision, Scope, ShopState, Slot, Standing, StateRemains, Status, Ticket, Timestamp, Trace,
-    TriggerRule, Unmendable, rebuild_chunk, rebuild_state,
+    Attempt, Campaign, CampaignId, CampaignState, CauseName, ChunkRemains, Deadline, DecidedBy,
+    Draft, Effect, ImportEntry, ImportRemark, Lane, Nonce, Origin, Outcome, Phase, Policy,
+    Position, Radius, Rank, ReceiptEntry, RepairTerms, Revision, Scope, ShopFingerprint, ShopId,
+    ShopState, Slot, Standing, StateRemains, Status, Ticket, Timestamp, Trace, TriggerRule,
+    Unmendable, rebuild_chunk, rebuild_state,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -85,7 +86,7 @@ fn what_is_lost_of_a_chunk_is_asked_for_again() {
 }
 
 fn trace(campaign: &Campaign, activation: Slot, release: Slot) -> Trace {
-    let mut trace = Trace::new(Arc::new(campaign.clone()), 0);
+    let mut trace = Trace::new(Arc::new(campaign.clone()), 0, &shop("a"));
     trace.set_slots(Some(activation), Some(release));
     trace
 }
@@ -97,7 +98,12 @@ fn entry(campaign: &Campaign, phase: Phase, status: Status, version: u64) -> Rec
     let standing = Standing { before, after, decided_by: DecidedBy::Base, version };
     let standing = Some(standing);
     let outcome = Outcome { status, code: None, detail: None, standing, repeat: false };
-    ReceiptEntry { position: Position(0), id, outcome }
+    let shop = Some(ShopFingerprint::of(&shop("a")));
+    ReceiptEntry { position: Position(0), id, shop, outcome }
+}
+
+fn shop(id: &str) -> ShopId {
+    id.parse().unwrap()
 }
 
 fn rebuilt(traces: &[Trace]) -> ShopState {
@@ -158,14 +164,56 @@ fn a_release_or_a_successor_leaves_a_released_cause() {
 fn receipts_tell_what_no_reply_told_yet() {
     let one = campaign(1, "3km");
     let mut asked = trace(&one, OPEN, IDLE);
-    asked.see(&entry(&campaign(2, "3km"), Phase::Activation, Status::Applied, 40));
+    asked.add_receipt(&entry(&campaign(2, "3km"), Phase::Activation, Status::Applied, 40));
     assert!(rebuilt(&[asked.clone()]).active.is_empty());
-    asked.see(&entry(&one, Phase::Activation, Status::Unchanged, 41));
-    asked.see(&entry(&one, Phase::Activation, Status::Rejected, 42));
+    asked.add_receipt(&entry(&one, Phase::Activation, Status::Unchanged, 41));
+    asked.add_receipt(&entry(&one, Phase::Activation, Status::Rejected, 42));
     let state = rebuilt(&[asked.clone()]);
     assert_eq!((state.active[0].effect, state.version), (Effect::Unchanged, 43));
-    asked.see(&entry(&one, Phase::Release, Status::Applied, 44));
+    asked.add_receipt(&entry(&one, Phase::Release, Status::Applied, 44));
     assert_eq!(revisions(&rebuilt(&[asked])), (vec![], vec![1]));
+}
+
+#[test]
+fn a_copy_for_another_shop_proves_nothing_of_the_listed_one() {
+    let one = campaign(1, "3km");
+    for copied in [Some(ShopFingerprint::of(&shop("b"))), None] {
+        let mut asked = trace(&one, OPEN, IDLE);
+        let own = entry(&one, Phase::Activation, Status::Applied, 40);
+        asked.add_receipt(&ReceiptEntry { shop: copied, ..own });
+        let state = rebuilt(&[asked]);
+        assert_eq!((revisions(&state), state.version), ((vec![], vec![]), 8));
+    }
+}
+
+/// What a command released stays released, unless the campaign was in force again after that.
+#[test]
+fn a_release_by_command_is_not_undone() {
+    let one = campaign(1, "3km");
+    let released = |id: &str, campaign: u64, version| {
+        let remark = Some(ImportRemark::Released(CauseName::Campaign(Revision(campaign))));
+        let (before, after) = (Some(metres(3_000)), metres(4_000));
+        let standing = Standing { before, after, decided_by: DecidedBy::Base, version };
+        ImportEntry { shop: shop(id), standing, remark }
+    };
+    let (in_force, over) = ((vec![Origin::Campaign(Revision(1))], vec![]), (vec![], vec![1]));
+    for (import, activated_at, expected) in [
+        (released("a", 1, 5), None, &over),
+        (released("a", 1, 5), Some(4), &over),
+        (released("a", 1, 5), Some(6), &in_force),
+        (released("a", 2, 5), None, &in_force),
+        (released("b", 1, 5), None, &in_force),
+        (ImportEntry { remark: None, ..released("a", 1, 5) }, None, &in_force),
+    ] {
+        let mut asked = trace(&one, APPLIED, IDLE);
+        if let Some(version) = activated_at {
+            asked.add_receipt(&entry(&one, Phase::Activation, Status::Applied, version));
+        }
+        asked.add_import(&import);
+        let state = rebuilt(&[asked]);
+        assert_eq!(&revisions(&state), expected, "{import:?} {activated_at:?}");
+        assert!(state.released.iter().all(|released| released.effect == Effect::Applied));
+    }
 }
 
 #[test]

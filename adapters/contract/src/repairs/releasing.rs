@@ -4,8 +4,8 @@ use catchment_domain::Phase::{Activation, Release as Over};
 use catchment_domain::Status::{Applied, Superseded};
 use catchment_domain::{
     ActiveCause, Batch, Campaign, CauseName, Code, Command, Deadline, Effect, ImportNumber,
-    ImportReceipt, ImportRemark, Loaded, Origin, Rank, Release, ReleaseTerms, Revision, ShopId,
-    StoredItem, service,
+    ImportReceipt, ImportRemark, Loaded, Origin, Rank, Release, ReleaseTerms, Repair, RepairTerms,
+    Revision, ShopId, StoredItem,
 };
 
 use super::LANE;
@@ -18,14 +18,13 @@ use crate::{Store, StoreHarness};
 
 /// Releases as the command does.
 async fn release(store: &Store, shop: &ShopId, cause: CauseName) -> Release {
-    let floor = policy().floor;
-    service::release(&*store.repairs, &*store.campaigns, shop, cause, floor).await.unwrap()
+    store.repairs.release(shop, ReleaseTerms { cause, floor: policy().floor }).await.unwrap()
 }
 
 /// The newest receipt of an import of the lane.
 async fn newest_receipt(store: &Store) -> ImportReceipt {
     let receipts = store.shops.import_receipts(LANE, ImportNumber(0), usize::MAX).await.unwrap();
-    receipts.into_iter().next_back().unwrap()
+    receipts.found.into_iter().next_back().unwrap()
 }
 
 /// The cause of a campaign goes, others stay; late copies of its activation do not count, and its
@@ -85,26 +84,73 @@ async fn force_cause(owner: &mut Owner, shop: &ShopId, campaign: Revision) {
     owner.claim.applied_next = batch.to();
 }
 
-/// A cause of a campaign that was never there, and one of a campaign that cannot be read.
+/// A cause of a campaign that is not there. A later campaign of that number begins as ever.
 pub async fn release_needs_no_campaign(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
     let id = &ids[0];
-    let damaged = campaign(&store, &ids).await.name.revision;
     let mut owner = Owner::of(&store, LANE).await;
-    for revision in [damaged, Revision::MAX] {
+    let next = Revision(store.shops.newest_revision().await.unwrap().0 + 1);
+    for revision in [next, Revision::MAX] {
         force_cause(&mut owner, id, revision).await;
     }
-    harness.damage(&StoredItem::Campaign(damaged)).await;
-    for (revision, left) in [(damaged, 0), (Revision::MAX, 3_000)] {
+    for (revision, left) in [(next, 0), (Revision::MAX, 3_000)] {
         let released = release(&store, id, CauseName::Campaign(revision)).await;
         assert!(matches!(released, Release::Done(_)), "{released:?}");
         assert_eq!(radius(&store, id).await, left);
     }
+    assert_eq!(shop(&store, id).await.state.released, []);
+    // The release took a revision itself, so the campaign's number is the next but one.
+    let begun = campaign(&store, &ids).await;
+    assert!(next < begun.name.revision);
+    let begins = owner.ask(&begun, Activation, (0, id)).await;
+    assert!(begins.entries[0].outcome.status.took_effect(), "{begins:?}");
+}
+
+/// While the campaign cannot be read, nobody knows until when its requests count. Once its row was
+/// restored, they count again, and do not bring the limit back.
+pub async fn release_of_a_damaged_campaign_holds(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let id = &ids[0];
+    let begun = campaign(&store, &ids).await;
+    let revision = begun.name.revision;
+    let mut owner = Owner::of(&store, LANE).await;
+    owner.ask(&begun, Activation, (0, id)).await;
+    harness.damage(&StoredItem::Campaign(revision)).await;
+    let released = release(&store, id, CauseName::Campaign(revision)).await;
+    assert!(matches!(released, Release::Done(_)), "{released:?}");
     let state = shop(&store, id).await.state;
-    let now = Deadline::at(harness.now());
     let kept = state.released.iter().map(|released| (released.campaign, released.deadline));
-    assert_eq!(kept.collect::<Vec<_>>(), [(damaged, now), (Revision::MAX, now)]);
+    assert_eq!(kept.collect::<Vec<_>>(), [(revision, Deadline::LAST)]);
+    let late = owner.ask(&begun, Activation, (0, id)).await;
+    assert_eq!(late.entries[0].outcome.status, Superseded);
+}
+
+/// What is in force at a shop is lost after a command released a campaign there. A repair leaves it
+/// released, until the campaign was in force again.
+pub async fn released_cause_is_not_mended(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let begun = campaign(&store, &ids).await;
+    let mut owner = Owner::of(&store, LANE).await;
+    for (index, id) in (0..).zip(&ids) {
+        owner.ask(&begun, Activation, (index, id)).await;
+    }
+    release(&store, &ids[0], CauseName::Campaign(begun.name.revision)).await;
+    let before = shop(&store, &ids[0]).await.state;
+    for id in &ids {
+        harness.corrupt(id).await;
+    }
+    let terms = RepairTerms { policy: policy(), default_base: metres(BASE), dry_run: false };
+    let repairs = store.repairs.mend_states(&ids, &terms).await.unwrap();
+    assert!(repairs.iter().all(|repair| matches!(repair, Repair::Mended(_))), "{repairs:?}");
+    let after = shop(&store, &ids[0]).await.state;
+    assert_eq!((after.radius, &after.active), (metres(BASE), &before.active));
+    assert_eq!(after.released, before.released);
+    assert_eq!(radius(&store, &ids[1]).await, 3_000);
+    let late = owner.ask(&begun, Activation, (0, &ids[0])).await;
+    assert_eq!(late.entries[0].outcome.status, Superseded);
 }
 
 /// What was released is told by a receipt that is counted with the imports of the lane.
@@ -204,9 +250,9 @@ pub async fn release_beside_a_batch_loses_nothing(harness: &dyn StoreHarness) {
 /// Releases a campaign at each of its shops.
 async fn release_all(store: Store, ids: Vec<ShopId>, campaign: Campaign) {
     let (cause, floor) = (CauseName::Campaign(campaign.name.revision), policy().floor);
-    let terms = ReleaseTerms { cause, deadline: Some(campaign.deadline), floor };
+    let terms = ReleaseTerms { cause, floor };
     for id in &ids {
-        let released = store.repairs.release(id, &terms).await.unwrap();
+        let released = store.repairs.release(id, terms).await.unwrap();
         assert!(matches!(released, Release::Done(_)), "{released:?}");
     }
 }

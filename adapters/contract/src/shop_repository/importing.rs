@@ -1,5 +1,6 @@
 //! Imports one after the other.
 
+use std::collections::BTreeSet;
 use std::slice;
 use std::time::Duration;
 
@@ -30,7 +31,9 @@ async fn try_import(
 
 /// The receipts of a lane's imports.
 async fn receipts(store: &Store, lane: Lane) -> Vec<ImportReceipt> {
-    store.shops.import_receipts(lane, ImportNumber::default(), 100).await.unwrap()
+    let receipts = store.shops.import_receipts(lane, ImportNumber::default(), 100).await.unwrap();
+    assert_eq!(receipts.damaged, []);
+    receipts.found
 }
 
 /// New shops begin at version 1; known ones keep what is in force and take over the rest.
@@ -116,9 +119,36 @@ pub async fn import_leaves_a_receipt(harness: &dyn StoreHarness) {
     for store in [Some(store), harness.reopened().await].into_iter().flatten() {
         assert_eq!(receipts(&store, LANE).await, [added.clone(), updated.clone()]);
         let page = |behind, limit| store.shops.import_receipts(LANE, ImportNumber(behind), limit);
-        assert_eq!(page(0, 1).await.unwrap(), slice::from_ref(&added));
-        assert_eq!(page(1, usize::MAX).await.unwrap(), slice::from_ref(&updated));
-        assert_eq!(page(2, 1).await.unwrap(), []);
+        assert_eq!(page(0, 1).await.unwrap().found, slice::from_ref(&added));
+        assert_eq!(page(1, usize::MAX).await.unwrap().found, slice::from_ref(&updated));
+        assert_eq!(page(2, 1).await.unwrap().found, []);
+    }
+}
+
+/// One that cannot be read is named, wherever it stands, and hides no other.
+pub async fn unreadable_import_receipt_stands_alone(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = ids_in(store.shops.lanes(), LANE, 1);
+    for _ in 0..5 {
+        import(&store, &[row(&ids[0])]).await;
+    }
+    let all = receipts(&store, LANE).await;
+    let damaged = [1, 3, 5].map(|number| StoredItem::ImportReceipt(LANE, ImportNumber(number)));
+    for item in &damaged {
+        harness.damage(item).await;
+    }
+    for limit in [1, 2, 100] {
+        let (mut found, mut named, mut behind) = (Vec::new(), BTreeSet::new(), ImportNumber(0));
+        loop {
+            let page = store.shops.import_receipts(LANE, behind, limit).await.unwrap();
+            assert!(page.found.len() <= limit);
+            named.extend(page.damaged.into_iter().map(|damage| damage.item));
+            let Some(last) = page.found.last() else { break };
+            behind = last.number;
+            found.extend(page.found);
+        }
+        assert_eq!(found, [all[1].clone(), all[3].clone()]);
+        assert_eq!(named, BTreeSet::from(damaged.clone()));
     }
 }
 

@@ -1,8 +1,8 @@
 //! What no port tells: for those who audit a run, and what a damaged disk would do to it.
 
 use catchment_domain::{
-    Chunk, Deadline, Epoch, Lane, LogIdentity, Position, Receipt, ReplyLane, RequestId, Revision,
-    Shop, ShopId,
+    Chunk, Deadline, Epoch, ImportNumber, Lane, LogIdentity, Position, Receipt, ReplyLane,
+    RequestId, Revision, Shop, ShopId,
 };
 
 use super::MemoryStore;
@@ -117,6 +117,13 @@ impl MemoryStore {
     pub fn unspoil_list(&self, revision: Revision, number: u32) {
         if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
             stored.spoiled_lists.remove(&number);
+        }
+    }
+
+    /// Makes the receipt of an import unreadable.
+    pub fn spoil_import(&self, lane: Lane, number: ImportNumber) {
+        if let Ok(row) = self.tables().lane(lane) {
+            row.spoiled_imports.insert(number);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Where each lane stands, and its receipts.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use catchment_domain::ports::{Claim, StoreError};
@@ -24,6 +24,8 @@ pub(super) struct LaneRow {
     imports: ImportNumber,
     /// In the order in which they were stored.
     pub(super) import_receipts: VecDeque<ImportReceipt>,
+    /// Those that cannot be read; see `MemoryStore::spoil_import`.
+    pub(super) spoiled_imports: BTreeSet<ImportNumber>,
 }
 
 /// A receipt.
@@ -47,6 +49,7 @@ impl LaneRow {
             receipts: VecDeque::new(),
             imports: ImportNumber::default(),
             import_receipts: VecDeque::new(),
+            spoiled_imports: BTreeSet::new(),
         }
     }
 

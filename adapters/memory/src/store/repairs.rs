@@ -7,10 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use catchment_domain::ports::{Repairs, StoreError};
 use catchment_domain::{
-    Campaign, Chunk, ChunkOutline, ChunkRemains, Damage, Deadline, Found, ImportEntry,
-    ImportReceipt, ImportRemark, Lane, Mended, Release, ReleaseTerms, Repair, RepairTerms,
-    Revision, ShopId, Slot, StateRemains, StoredItem, Timestamp, Trace, Unmendable, check_campaign,
-    is_lane_listed, may_have_left_a_cause, rebuild_chunk, rebuild_state, release_cause,
+    Campaign, CauseCampaign, CauseName, Chunk, ChunkOutline, ChunkRemains, Damage, Deadline, Found,
+    ImportEntry, ImportReceipt, ImportRemark, Lane, Mended, Release, ReleaseTerms, Repair,
+    RepairTerms, Revision, ShopId, Slot, StateRemains, StoredItem, Timestamp, Trace, Unmendable,
+    check_campaign, is_lane_listed, may_have_left_a_cause, rebuild_chunk, rebuild_state,
+    release_cause,
 };
 
 use super::campaigns::{StoredCampaign, damage};
@@ -26,6 +27,11 @@ impl Repairs for MemoryStore {
         damaged.extend(spoiled.map(|(key, _)| damage(StoredItem::State(key.id.to_string()))));
         let spoiled = tables.shops.iter().filter(|(_, row)| row.is_profile_spoiled);
         damaged.extend(spoiled.map(|(key, _)| damage(StoredItem::Profile(key.id.to_string()))));
+        for (lane, row) in &tables.lanes {
+            let spoiled = row.spoiled_imports.iter();
+            let spoiled = spoiled.map(|number| StoredItem::ImportReceipt(*lane, *number));
+            damaged.extend(spoiled.map(damage));
+        }
         damaged.sort();
         Ok(damaged)
     }
@@ -114,10 +120,19 @@ impl Repairs for MemoryStore {
         Ok(repairs)
     }
 
-    async fn release(&self, shop: &ShopId, terms: &ReleaseTerms) -> Result<Release, StoreError> {
+    async fn release(&self, shop: &ShopId, terms: ReleaseTerms) -> Result<Release, StoreError> {
         let (mut tables, at, key) = (self.tables(), self.clock.now(), self.key(shop));
         let Some(mut state) = tables.load(&key)?.state else { return Ok(Release::UnknownShop) };
-        let Some(standing) = release_cause(&mut state, terms, at) else {
+        let stored = match terms.cause {
+            CauseName::Campaign(campaign) => tables.campaigns.get(&campaign),
+            CauseName::Kind(_) => None,
+        };
+        let campaign = match stored.map(StoredCampaign::read) {
+            None => CauseCampaign::Unknown,
+            Some(Err(_)) => CauseCampaign::Damaged,
+            Some(Ok(campaign)) => CauseCampaign::Deadline(campaign.deadline),
+        };
+        let Some(standing) = release_cause(&mut state, terms, campaign) else {
             return Ok(Release::NotInForce);
         };
         if let Some(row) = tables.shops.get_mut(&key) {
@@ -237,9 +252,17 @@ impl Tables {
                 return Err(Unmendable::OfCampaign(stored.campaign.name.revision));
             }
             let index = chunk.first + u32::try_from(place).unwrap_or(u32::MAX);
-            let mut trace = Trace::new(Arc::new(stored.campaign.clone()), index);
-            let receipts = self.lanes.get(&lane).into_iter().flat_map(|lane| &lane.receipts);
-            receipts.flat_map(|row| &row.receipt.entries).for_each(|entry| trace.see(entry));
+            let mut trace = Trace::new(Arc::new(stored.campaign.clone()), index, shop);
+            let row = self.lanes.get(&lane);
+            let receipts = row.into_iter().flat_map(|row| &row.receipts);
+            let entries = receipts.flat_map(|row| &row.receipt.entries);
+            entries.for_each(|entry| trace.add_receipt(entry));
+            let imports = row.into_iter().flat_map(|row| &row.import_receipts);
+            let imports = imports.filter(|receipt| {
+                row.is_none_or(|row| !row.spoiled_imports.contains(&receipt.number))
+            });
+            let entries = imports.flat_map(|receipt| &receipt.entries);
+            entries.for_each(|entry| trace.add_import(entry));
             if !stored.spoiled.contains(&chunk.number) {
                 let slot = |slots: &[Slot]| slots.get(place).copied();
                 trace.set_slots(slot(chunk.activations()), slot(chunk.releases()));

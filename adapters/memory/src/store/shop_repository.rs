@@ -10,6 +10,7 @@ use catchment_domain::{
     Profile, Revision, Scope, Shop, ShopCursor, ShopId, StoredItem,
 };
 
+use super::campaigns::damage;
 use super::{MemoryStore, ShopRow, Tables};
 
 #[async_trait]
@@ -63,6 +64,10 @@ impl ShopRepository for MemoryStore {
         Ok(self.tables().take_revision())
     }
 
+    async fn newest_revision(&self) -> Result<Revision, StoreError> {
+        Ok(self.tables().revision)
+    }
+
     async fn import(
         &self,
         batch: &ImportBatch,
@@ -73,15 +78,15 @@ impl ShopRepository for MemoryStore {
         let known = batch.rows().iter().map(|row| tables.load(&self.key(&row.id)));
         let known = known.map(|loaded| loaded.map(|shop| shop.state)).collect::<Result<_, _>>()?;
         let number = tables.lane(lane)?.count_import();
+        let revision = match terms.order {
+            ImportOrder::Taken(revision) => revision,
+            ImportOrder::Overruling => tables.take_revision(),
+        };
         let mut entries = Vec::with_capacity(batch.rows().len());
         for (row, (state, entry)) in batch.rows().iter().zip(batch.apply(known, terms, revision)) {
             let profile = row.profile.clone();
             let stored = ShopRow { profile, state, spoiled: false, is_profile_spoiled: false };
             tables.shops.insert(self.key(&row.id), stored);
-        let revision = match terms.order {
-            ImportOrder::Taken(revision) => revision,
-            ImportOrder::Overruling => tables.take_revision(),
-        };
             entries.push(entry);
         }
         let receipt = ImportReceipt { lane, number, revision, at, entries };
@@ -94,11 +99,22 @@ impl ShopRepository for MemoryStore {
         lane: Lane,
         behind: ImportNumber,
         limit: usize,
-    ) -> Result<Vec<ImportReceipt>, StoreError> {
+    ) -> Result<Found<Vec<ImportReceipt>>, StoreError> {
         let tables = self.tables();
-        let receipts = tables.lanes.get(&lane).map(|lane| &lane.import_receipts);
-        let receipts = receipts.into_iter().flatten().filter(|receipt| behind < receipt.number);
-        Ok(receipts.take(limit).cloned().collect())
+        let mut receipts: Found<Vec<ImportReceipt>> = Found::default();
+        let Some(row) = tables.lanes.get(&lane) else { return Ok(receipts) };
+        let wanted = row.import_receipts.iter().filter(|receipt| behind < receipt.number);
+        for receipt in wanted {
+            if receipts.found.len() == limit {
+                break;
+            }
+            if row.spoiled_imports.contains(&receipt.number) {
+                receipts.damaged.push(damage(StoredItem::ImportReceipt(lane, receipt.number)));
+            } else {
+                receipts.found.push(receipt.clone());
+            }
+        }
+        Ok(receipts)
     }
 }
 

@@ -8,7 +8,9 @@ use catchment_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{CodecError, read, write};
+use super::{CodecError, Format, read, write};
+
+const FORMAT: Format = 1;
 
 /// All causes of a shop, in the domain's order.
 #[derive(Serialize, Deserialize)]
@@ -75,7 +77,7 @@ pub(crate) fn encode(active: &[ActiveCause], released: &[ReleasedCause]) -> Vec<
         deadline: cause.deadline.instant().millis(),
         effect: effect_number(cause.effect),
     });
-    write(&Causes { kinds, active, released: released.collect() })
+    write(FORMAT, &Causes { kinds, active, released: released.collect() })
 }
 
 /// The place of a kind among those that were met before, where it is put if it is new.
@@ -93,7 +95,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Vec<ActiveCause>, Vec<ReleasedCaus
     if bytes.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
-    let Causes { kinds, active, released } = read(bytes)?;
+    let Causes { kinds, active, released } = read(FORMAT, bytes)?;
     let kinds: Vec<(TriggerKind, Rank)> =
         kinds.into_iter().map(Kind::read).collect::<Result<_, _>>()?;
     let active = active.into_iter().map(|cause| cause.read(&kinds)).collect::<Result<_, _>>()?;

@@ -3,7 +3,9 @@
 use catchment_domain::{Detail, Phase};
 use serde::{Deserialize, Serialize};
 
-use super::{CodecError, read, write};
+use super::{CodecError, Format, read, write};
+
+const FORMAT: Format = 1;
 
 #[derive(Serialize, Deserialize)]
 struct StoredDetail<'a> {
@@ -24,7 +26,7 @@ pub(crate) fn encode(details: &[Detail]) -> Vec<u8> {
         code: detail.code.as_str(),
         message: detail.message.as_deref(),
     });
-    write(&stored.collect::<Vec<_>>())
+    write(FORMAT, &stored.collect::<Vec<_>>())
 }
 
 /// The details that [`encode`] wrote.
@@ -32,7 +34,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Detail>, CodecError> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
-    read::<Vec<StoredDetail<'_>>>(bytes)?.into_iter().map(Detail::try_from).collect()
+    read::<Vec<StoredDetail<'_>>>(FORMAT, bytes)?.into_iter().map(Detail::try_from).collect()
 }
 
 impl TryFrom<StoredDetail<'_>> for Detail {

@@ -1,11 +1,13 @@
-//! What imports did, in columns: a shop takes its id and about six bytes. Remarks are rare, so each
+//! What imports did, in columns: a shop takes its id and about five bytes. Remarks are rare, so each
 //! stands with the place of its shop.
 
 use catchment_domain::{CauseName, ImportEntry, ImportRemark, Revision, ShopId};
 use serde::{Deserialize, Serialize};
 
 use super::standings::Standings;
-use super::{CodecError, read, write};
+use super::{CodecError, Format, read, write};
+
+const FORMAT: Format = 2;
 
 #[derive(Default, Serialize, Deserialize)]
 struct Columns<'a> {
@@ -34,12 +36,12 @@ pub(crate) fn encode(entries: &[ImportEntry]) -> Vec<u8> {
         columns.standings.push(&entry.standing);
         columns.remarks.extend(entry.remark.as_ref().map(|it| (place, StoredRemark::from(it))));
     }
-    write(&columns)
+    write(FORMAT, &columns)
 }
 
 /// The entries that [`encode`] wrote.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<ImportEntry>, CodecError> {
-    let Columns { shops, known, standings, remarks } = read(bytes)?;
+    let Columns { shops, known, standings, remarks } = read(FORMAT, bytes)?;
     if shops.len() != known.len() {
         return Err(CodecError::Unreadable);
     }
@@ -140,6 +142,7 @@ mod tests {
             assert_eq!(decode(&bytes[..end]), Err(CodecError::Unreadable));
         }
         assert_eq!(decode(&[&bytes[..], &[0]].concat()), Err(CodecError::Unreadable));
-        assert_eq!(decode(&[2]), Err(CodecError::Format(2)));
+        // Before there were remarks, each entry said which newer base radius stood.
+        assert_eq!(decode(&[1]), Err(CodecError::Format(1)));
     }
 }

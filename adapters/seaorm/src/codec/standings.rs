@@ -6,13 +6,14 @@ use std::vec;
 use catchment_domain::{DecidedBy, Radius, Revision, Standing};
 use serde::{Deserialize, Serialize};
 
+use super::runs::{Runs, RunsReader};
 use super::{CodecError, taken};
 
 /// The columns.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Standings<'a> {
-    afters: Vec<u32>,
-    deciders: Vec<u32>,
+    afters: Runs<u32>,
+    deciders: Runs<u32>,
     versions: Vec<u64>,
     /// Only of those that have one.
     befores: Vec<u32>,
@@ -50,8 +51,8 @@ impl<'a> Standings<'a> {
     pub(super) fn read(self) -> Result<StandingsReader, CodecError> {
         let decided_by = self.decided_by.into_iter().map(DecidedBy::try_from);
         Ok(StandingsReader {
-            afters: self.afters.into_iter(),
-            deciders: self.deciders.into_iter(),
+            afters: self.afters.read(),
+            deciders: self.deciders.read(),
             versions: self.versions.into_iter(),
             befores: self.befores.into_iter(),
             decided_by: decided_by.collect::<Result<_, _>>()?,
@@ -61,8 +62,8 @@ impl<'a> Standings<'a> {
 
 /// Reads how shops were left, one after the other.
 pub(super) struct StandingsReader {
-    afters: vec::IntoIter<u32>,
-    deciders: vec::IntoIter<u32>,
+    afters: RunsReader<u32>,
+    deciders: RunsReader<u32>,
     versions: vec::IntoIter<u64>,
     befores: vec::IntoIter<u32>,
     decided_by: Vec<DecidedBy>,

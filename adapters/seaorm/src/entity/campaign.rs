@@ -115,6 +115,13 @@ impl Terms {
         Some(LoadedCampaign { name, terms })
     }
 
+    /// The deadline of the present attempt, if the campaign's requests can be checked.
+    pub(crate) fn deadline(&self) -> Result<Deadline, StoreError> {
+        let row = Row { table: "campaign", key: &format_args!("revision {}", self.revision) };
+        let _: CampaignId = CampaignId(row.text("id", &self.id)?);
+        self.read(&row).map(|terms| terms.deadline)
+    }
+
     fn read(&self, row: &Row<'_>) -> Result<CampaignTerms, StoreError> {
         let replaces_id = self.replaces_id.as_deref();
         let replaces = (self.replaces_revision, replaces_id, self.replaces_deadline);

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use catchment_domain::ports::StoreError;
+use catchment_domain::ports::{ShopRepository as _, StoreError};
 use catchment_domain::{
-    Campaign, ChunkOutline, ChunkRemains, Deadline, Lane, Receipt, Revision, ShopId, Slot, Ticket,
-    Trace, Unmendable, first_places, is_lane_listed, may_have_left_a_cause,
+    Campaign, ChunkOutline, ChunkRemains, Deadline, ImportNumber, Lane, Receipt, Revision, ShopId,
+    Slot, Ticket, Trace, Unmendable, first_places, is_lane_listed, may_have_left_a_cause,
 };
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -25,6 +25,9 @@ use crate::store::SeaOrmStore;
 
 /// How many receipts are held at a time.
 const PAGE: u64 = 100;
+
+/// How many receipts of imports are held at a time.
+pub(super) const IMPORTS: usize = 100;
 
 /// What is known of a campaign without its outcomes.
 struct Outline {
@@ -98,11 +101,12 @@ impl Evidence {
         let mut known = HashMap::with_capacity(shops.len());
         for shop in shops {
             let places = self.places.get(shop).map(Vec::as_slice).unwrap_or_default();
-            let known_at = |place: &Place| self.trace(*place).map(|trace| (*place, trace));
+            let known_at = |place: &Place| self.trace(*place, shop).map(|trace| (*place, trace));
             let traces = places.iter().map(known_at);
             known.insert(shop.clone(), traces.collect::<Result<Vec<_>, Unmendable>>());
         }
         read_receipts(store, lane, &mut known).await?;
+        read_imports(store, lane, &mut known).await?;
         read_outcomes(store, &mut known).await?;
         let without_place = |traces: Vec<(Place, Trace)>| -> Vec<Trace> {
             traces.into_iter().map(|(_, trace)| trace).collect()
@@ -111,11 +115,11 @@ impl Evidence {
         Ok(LaneEvidence { unlisted, traces: traces.collect() })
     }
 
-    fn trace(&self, place: Place) -> Result<Trace, Unmendable> {
+    fn trace(&self, place: Place, shop: &ShopId) -> Result<Trace, Unmendable> {
         let campaign = self.outlines.get(&place.revision).and_then(|it| it.campaign.clone());
         let campaign = campaign.ok_or(Unmendable::OfCampaign(place.revision))?;
         let index = place.in_list.ok_or(Unmendable::OfList(place.revision))?;
-        Ok(Trace::new(campaign, index))
+        Ok(Trace::new(campaign, index, shop))
     }
 }
 
@@ -232,8 +236,27 @@ async fn read_receipts(
             for entry in &receipt.entries {
                 let Some(ticket) = Ticket::read(entry.id) else { continue };
                 let traces = by_key.get_mut(&(ticket.revision, ticket.index));
-                traces.into_iter().flatten().for_each(|trace| trace.see(entry));
+                traces.into_iter().flatten().for_each(|trace| trace.add_receipt(entry));
             }
+        }
+    }
+}
+
+/// Adds what imports of the lane, and releases by command, did to the shops. A receipt that cannot
+/// be read is passed over.
+async fn read_imports(
+    store: &SeaOrmStore,
+    lane: Lane,
+    known: &mut Known,
+) -> Result<(), StoreError> {
+    let mut behind = ImportNumber::default();
+    loop {
+        let page = store.import_receipts(lane, behind, IMPORTS).await?;
+        let Some(last) = page.found.last() else { return Ok(()) };
+        behind = last.number;
+        for entry in page.found.iter().flat_map(|receipt| &receipt.entries) {
+            let Some(Ok(traces)) = known.get_mut(&entry.shop) else { continue };
+            traces.iter_mut().for_each(|(_, trace)| trace.add_import(entry));
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catchment_domain::ports::StoreError;
-use catchment_domain::{Campaign, Damage, Revision, Scope, ShopState, StoredItem, check_campaign};
+use catchment_domain::ports::{ShopRepository as _, StoreError};
+use catchment_domain::{
+    Campaign, Damage, ImportNumber, Lane, Revision, Scope, ShopState, StoredItem, check_campaign,
+};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
@@ -14,6 +16,7 @@ use crate::damaged::{ItemOf, read_row};
 use crate::entity::{campaign_chunk, campaign_list, shop, shop_state};
 use crate::error::{classify, stored};
 use crate::pages::Pages;
+use crate::repairs::evidence::IMPORTS;
 use crate::store::SeaOrmStore;
 
 impl SeaOrmStore {
@@ -38,6 +41,9 @@ impl SeaOrmStore {
             self.find_in_campaign(revision, campaign).await?.into_iter().for_each(&mut add);
         }
         self.find_in_shops().await?.into_iter().for_each(&mut add);
+        for lane in self.lanes().iter() {
+            self.find_in_imports(lane).await?.into_iter().for_each(&mut add);
+        }
         Ok(damages.into_values().collect())
     }
 
@@ -51,6 +57,16 @@ impl SeaOrmStore {
         let lists = campaign_list::Entity::find().filter(of_campaign);
         let lists = campaign_rows::read_lists(&self.readers, lists).await?;
         Ok(check_campaign(revision, campaign, chunks, lists))
+    }
+
+    async fn find_in_imports(&self, lane: Lane) -> Result<Vec<Damage>, StoreError> {
+        let (mut behind, mut damages) = (ImportNumber::default(), Vec::new());
+        loop {
+            let page = self.import_receipts(lane, behind, IMPORTS).await?;
+            damages.extend(page.damaged);
+            let Some(last) = page.found.last() else { return Ok(damages) };
+            behind = last.number;
+        }
     }
 
     async fn find_in_shops(&self) -> Result<Vec<Damage>, StoreError> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_contract::Store;
-use catchment_domain::StoredItem;
+use catchment_domain::{ImportNumber, StoredItem};
 use catchment_seaorm::SeaOrmStore;
 
 fn ports(store: SeaOrmStore) -> Store {
@@ -53,6 +53,13 @@ fn damaging(item: &StoredItem, no_blob: &str) -> String {
         StoredItem::State(shop) => {
             format!("UPDATE shop_state SET causes = {no_blob} WHERE id = '{shop}'")
         }
+        StoredItem::Receipt(lane, from) => format!(
+            "UPDATE receipt SET entries = {no_blob} WHERE lane = {lane} AND from_position = {from}"
+        ),
+        StoredItem::ImportReceipt(lane, ImportNumber(number)) => format!(
+            "UPDATE import_receipt SET entries = {no_blob} \
+             WHERE lane = {lane} AND number = {number}"
+        ),
     }
 }
 
@@ -70,5 +77,11 @@ fn losing(item: &StoredItem) -> String {
         }
         StoredItem::Profile(shop) => format!("DELETE FROM shop WHERE id = '{shop}'"),
         StoredItem::State(shop) => format!("DELETE FROM shop_state WHERE id = '{shop}'"),
+        StoredItem::Receipt(lane, from) => {
+            format!("DELETE FROM receipt WHERE lane = {lane} AND from_position = {from}")
+        }
+        StoredItem::ImportReceipt(lane, ImportNumber(number)) => {
+            format!("DELETE FROM import_receipt WHERE lane = {lane} AND number = {number}")
+        }
     }
 }

@@ -1,14 +1,16 @@
 //! `catchment audit`: whether the outcomes of campaigns agree with the receipts, and whether what
 //! is in force at shops belongs there.
 
+mod proofs;
 mod strays;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::mem;
 
 use catchment_domain::ports::{OutcomeFilter, ShopOutcome};
 use catchment_domain::{
-    Campaign, CauseName, Code, Damage, ImportNumber, ImportRemark, Outcome, Phase, Revision,
-    ShopId, Slot, Status, Ticket,
+    Campaign, CauseEnds, CauseName, Damage, ImportNumber, ImportRemark, Phase, Proof, Revision,
+    ShopId, Slot, Verdict,
 };
 use clap::Args;
 use serde_json::json;
@@ -19,7 +21,8 @@ use crate::left_out::LeftOut;
 use crate::number::{counted, grouped};
 use crate::output::shell_word;
 
-use self::strays::{InForce, Stray};
+use self::proofs::Proofs;
+use self::strays::{InForce, Stray, UnknownBase};
 
 /// How many outcomes are compared at a time.
 const PAGE: usize = 10_000;
@@ -31,9 +34,13 @@ const RECEIPTS: usize = 100;
 const TOLD: usize = 20;
 
 const AFTER_HELP: &str = "\
-It compares each outcome with the receipts of what was applied, and looks for limits in force at
-shops that no campaign will end: of a campaign that ended, that does not list the shop, or that the
-database does not have. Each finding says what to type.
+It compares each outcome with the receipts of what was applied. An outcome whose receipts are older
+than `database.receipts_kept` cannot be checked.
+It looks for limits in force at shops that no campaign will end: of a campaign that ended, that does
+not list the shop, or that the database does not have. It looks for base radii whose revision the
+database never gave out, so that no import outranks them. Each finding says what to type.
+An outcome that no receipt confirms may be a forged reply: the shop is not limited, although the
+campaign says so. A new campaign over that shop limits it.
 
 Exit code 0: everything agrees. 1: something does not, or is damaged.";
 
@@ -46,29 +53,29 @@ pub(crate) struct Arguments {
     campaigns: Vec<Revision>,
 }
 
-/// What receipts prove of one request.
-#[derive(Clone, Copy, Debug, Default)]
-struct Proof {
-    /// What it did the first time.
-    effect: Option<Status>,
-    /// What a repeat says that it did the first time.
-    repeated: Option<Status>,
-    /// How often it took effect: more than once must never be.
-    effects: u8,
-    /// Whether any receipt names it.
-    seen: bool,
-}
-
 #[derive(Debug, Default)]
 struct Findings {
     agree: u64,
     wrong: Vec<String>,
+    /// Outcomes that are answers to records that were no requests of their campaigns.
+    foreign: Vec<String>,
     unproved: u64,
     strays: Vec<Stray>,
+    bases: Vec<UnknownBase>,
 }
 
-/// Campaigns that a command released at a shop.
-type Released = HashSet<(Revision, ShopId)>;
+impl Findings {
+    /// Whether there is nothing for a human to do.
+    const fn is_fine(&self) -> bool {
+        self.wrong.is_empty()
+            && self.foreign.is_empty()
+            && self.strays.is_empty()
+            && self.bases.is_empty()
+    }
+}
+
+/// How often a command released a campaign at a shop.
+type Released = HashMap<(Revision, ShopId), u32>;
 
 /// Compares, outcome by outcome, the ledger with what the receipts prove, and what is in force at
 /// shops with the lists of campaigns.
@@ -87,20 +94,19 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if !arguments.campaigns.is_empty() {
         campaigns.retain(|campaign| arguments.campaigns.contains(&campaign.name.revision));
     }
-    let proofs = proofs(&campaigns, context).await?;
-    let released = released_by_command(context).await?;
+    let (proofs, unread) = Proofs::read(&campaigns, context).await?;
+    left_out.add(unread);
+    let (released, unread) = released_by_command(context).await?;
+    left_out.add(unread);
     // After the campaigns: what ended by then is in force nowhere from then on.
-    let (mut in_force, unread) = InForce::read(&arguments.campaigns, context).await?;
-    left_out.merge(unread);
-    let mut findings = Findings::default();
+    let mut in_force = InForce::read(&arguments.campaigns, context).await?;
+    left_out.merge(mem::take(&mut in_force.left_out));
+    let mut findings = Findings { bases: mem::take(&mut in_force.bases), ..Findings::default() };
     for campaign in &campaigns {
         let mut is_whole = true;
         for phase in [Phase::Activation, Phase::Release] {
-            let proofs = proofs.get(&(campaign.name.revision, phase));
-            let proofs = proofs.map_or(&[][..], Vec::as_slice);
-            let evidence = (proofs, &released);
             let seen = (&mut in_force, &mut findings);
-            let damaged = compare((campaign, phase), evidence, context, seen).await?;
+            let damaged = compare((campaign, phase), (&proofs, &released), context, seen).await?;
             is_whole &= damaged.is_empty();
             left_out.add(damaged);
         }
@@ -109,115 +115,35 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     findings.strays.extend(in_force.unknown(context).await?);
     report(&findings, campaigns.len(), context)?;
     let ending = left_out.conclude();
-    let agrees = findings.wrong.is_empty() && findings.strays.is_empty();
-    Ok(if agrees { ending } else { Ending::Incomplete })
+    Ok(if findings.is_fine() { ending } else { Ending::Incomplete })
 }
 
-/// What commands released, as far as their receipts are kept.
-async fn released_by_command(context: &Context) -> anyhow::Result<Released> {
+/// What commands released, and which receipts cannot be read, as far as they are kept.
+async fn released_by_command(context: &Context) -> anyhow::Result<(Released, Vec<Damage>)> {
     let shops = &context.stores.shops;
-    let mut released = Released::new();
+    let (mut released, mut damaged) = (Released::new(), Vec::new());
     for lane in shops.lanes().iter() {
         let mut behind = ImportNumber::default();
         loop {
-            let receipts = shops.import_receipts(lane, behind, RECEIPTS).await?;
-            let Some(last) = receipts.last() else { break };
+            let page = shops.import_receipts(lane, behind, RECEIPTS).await?;
+            damaged.extend(page.damaged);
+            let Some(last) = page.found.last() else { break };
             behind = last.number;
-            for entry in receipts.into_iter().flat_map(|receipt| receipt.entries) {
+            for entry in page.found.into_iter().flat_map(|receipt| receipt.entries) {
                 if let Some(ImportRemark::Released(CauseName::Campaign(campaign))) = entry.remark {
-                    released.insert((campaign, entry.shop));
+                    *released.entry((campaign, entry.shop)).or_default() += 1;
                 }
             }
         }
     }
-    Ok(released)
-}
-
-type Proofs = HashMap<(Revision, Phase), Vec<Proof>>;
-
-/// What all receipts prove of these campaigns, by place in their lists.
-async fn proofs(campaigns: &[Campaign], context: &Context) -> anyhow::Result<Proofs> {
-    let mut proofs: Proofs = HashMap::new();
-    for campaign in campaigns {
-        for phase in [Phase::Activation, Phase::Release] {
-            let empty = vec![Proof::default(); campaign.shops as usize];
-            proofs.insert((campaign.name.revision, phase), empty);
-        }
-    }
-    let visit = |_, receipt: catchment_domain::Receipt| {
-        for entry in receipt.entries {
-            let ticket = Ticket::read(entry.id).filter(|_| !is_of_others(&entry.outcome));
-            let Some(ticket) = ticket else { continue };
-            let proofs = proofs.get_mut(&(ticket.revision, ticket.phase));
-            let proof = proofs.and_then(|proofs| proofs.get_mut(ticket.index as usize));
-            if let Some(proof) = proof {
-                proof.add(entry.outcome.status, entry.outcome.repeat, ticket.phase);
-            }
-        }
-    };
-    context.stores.visit_receipts(visit).await?;
-    Ok(proofs)
-}
-
-/// Whether a record was no request of the campaign whose id it had: it proves nothing of that one.
-const fn is_of_others(outcome: &Outcome) -> bool {
-    matches!(
-        outcome.code,
-        Some(
-            Code::Unreadable
-                | Code::UnknownType
-                | Code::ReservedId
-                | Code::UnknownCampaign
-                | Code::CampaignDiffers
-        )
-    )
-}
-
-impl Proof {
-    fn add(&mut self, status: Status, repeat: bool, phase: Phase) {
-        self.seen = true;
-        if status.took_effect() && repeat {
-            self.repeated = self.repeated.or(Some(status));
-        }
-        let took_effect = status.took_effect() && !repeat;
-        // A release that comes after its cause was dropped is unchanged again.
-        let is_late_release =
-            phase == Phase::Release && 0 < self.effects && status == Status::Unchanged;
-        if took_effect && !is_late_release {
-            self.effect = self.effect.or(Some(status));
-            self.effects = self.effects.saturating_add(1);
-        }
-    }
-
-    /// Whether a slot says what is proved; `None` where the receipts are gone. `is_over`: the
-    /// campaign was ended or replaced, or a command released it at the shop.
-    fn judge(self, phase: Phase, slot: Slot, is_over: bool) -> Option<bool> {
-        if 1 < self.effects {
-            return Some(false);
-        }
-        match slot {
-            Slot::Open | Slot::Closed(Status::Failed) => Some(true),
-            Slot::Closed(Status::Superseded) if is_over => Some(true),
-            Slot::Closed(_) if !self.seen => None,
-            Slot::Closed(Status::Superseded) => Some(false),
-            Slot::Closed(status @ (Status::Applied | Status::Unchanged)) => {
-                // Where another campaign's activation or a command was the release, only repeats
-                // tell.
-                let by_another = self.repeated.filter(|_| phase == Phase::Release);
-                Some(self.effect.or(by_another) == Some(status))
-            }
-            Slot::Idle | Slot::Closed(Status::Rejected | Status::Expired) => {
-                Some(self.effect.is_none())
-            }
-        }
-    }
+    Ok((released, damaged))
 }
 
 /// Compares the outcomes of a phase, and looks whether ended limits are still in force. Returns
 /// what is damaged of the outcomes.
 async fn compare(
     (campaign, phase): (&Campaign, Phase),
-    (proofs, released): (&[Proof], &Released),
+    (proofs, released): (&Proofs, &Released),
     context: &Context,
     (in_force, findings): (&mut InForce, &mut Findings),
 ) -> anyhow::Result<Vec<Damage>> {
@@ -238,20 +164,39 @@ async fn compare(
             if outcome.slot == Slot::Open {
                 continue;
             }
-            let proof = proofs.get(outcome.index as usize).copied().unwrap_or_default();
-            let is_over = campaign.state.is_ending_or_ended()
-                || campaign.replaced_by.is_some()
-                || released.contains(&(revision, outcome.shop.clone()));
-            match proof.judge(phase, outcome.slot, is_over) {
+            let proof = proofs.of((revision, phase), (outcome.index, &outcome.shop));
+            let is_over = campaign.state.is_ending_or_ended() || campaign.replaced_by.is_some();
+            let commands = released.get(&(revision, outcome.shop.clone()));
+            let ends = CauseEnds { is_over, commands: commands.copied().unwrap_or_default() };
+            match proof.judge(phase, outcome.slot, ends) {
                 // A shop that was not asked has no outcome that could agree.
-                Some(true) => findings.agree += u64::from(outcome.slot != Slot::Idle),
-                None => findings.unproved += 1,
-                Some(false) => {
+                Verdict::Agrees => findings.agree += u64::from(outcome.slot != Slot::Idle),
+                Verdict::Unproved => findings.unproved += 1,
+                Verdict::Foreign => {
+                    findings.foreign.push(describe_foreign((campaign, phase), &outcome));
+                }
+                Verdict::Differs => {
                     findings.wrong.push(describe((revision, phase), &outcome, proof));
                 }
             }
         }
     }
+}
+
+/// Why an outcome is not the answer to the campaign's own request, and what to do.
+fn describe_foreign((campaign, phase): (&Campaign, Phase), outcome: &ShopOutcome) -> String {
+    let (revision, shop) = (campaign.name.revision, &outcome.shop);
+    let is_over = phase == Phase::Activation && campaign.state.is_ending_or_ended();
+    let advice = if is_over {
+        "the campaign is over".to_owned()
+    } else {
+        format!("`catchment campaign retry {revision}` asks for it again")
+    };
+    format!(
+        "campaign {revision}, shop {shop}: the {} counts as rejected because somebody sent another \
+         record under the id of its request; {advice}",
+        phase.as_str()
+    )
 }
 
 /// How an outcome differs from the receipts, and what to look at.
@@ -261,10 +206,7 @@ fn describe((campaign, phase): (Revision, Phase), outcome: &ShopOutcome, proof: 
         Slot::Open => "has no outcome".to_owned(),
         Slot::Closed(status) => format!("counts as {status}"),
     };
-    let proved = match (proof.effects, proof.effect) {
-        (0, _) if outcome.slot == Slot::Closed(Status::Superseded) => {
-            "the campaign goes on".to_owned()
-        }
+    let proved = match proof.effects() {
         (0, _) => "no receipt says that it took effect".to_owned(),
         (1, Some(effect)) => format!("a receipt says that it was {effect}"),
         (times, _) => format!("receipts say that it took effect {times} times"),
@@ -278,16 +220,20 @@ fn describe((campaign, phase): (Revision, Phase), outcome: &ShopOutcome, proof: 
 }
 
 fn report(findings: &Findings, campaigns: usize, context: &Context) -> std::io::Result<()> {
-    let Findings { agree, wrong, unproved, strays } = findings;
+    let Findings { agree, wrong, foreign, unproved, strays, bases } = findings;
     if context.output.json {
         return context.output.value(&json!({
             "campaigns": campaigns, "agree": agree, "unproved": unproved, "wrong": wrong.len(),
             "examples": wrong.iter().take(TOLD).collect::<Vec<_>>(),
+            "foreign": foreign.len(),
+            "foreign_examples": foreign.iter().take(TOLD).collect::<Vec<_>>(),
             "stray": strays.len(),
             "strays": strays.iter().take(TOLD).map(Stray::view).collect::<Vec<_>>(),
+            "unknown_bases": bases.len(),
+            "bases": bases.iter().take(TOLD).map(UnknownBase::view).collect::<Vec<_>>(),
         }));
     }
-    for line in wrong.iter().take(TOLD) {
+    for line in wrong.iter().take(TOLD).chain(foreign.iter().take(TOLD)) {
         context.output.line(line)?;
     }
     for stray in strays.iter().take(TOLD) {
@@ -297,9 +243,21 @@ fn report(findings: &Findings, campaigns: usize, context: &Context) -> std::io::
         let limits = counted(strays.len() as u64, "limit");
         context.output.line(format_args!("{limits} in force that no campaign will end"))?;
     }
+    for base in bases.iter().take(TOLD) {
+        context.output.line(base)?;
+    }
+    if !bases.is_empty() {
+        let radii =
+            format!("{} of revisions that were never given out", base_radii(bases.len() as u64));
+        context.output.line(radii)?;
+    }
+    let answered = match foreign.len() as u64 {
+        0 => String::new(),
+        count => format!(" {} answered to foreign records,", grouped(count)),
+    };
     context.output.line(format_args!(
-        "{}: {} outcomes agree with the receipts, {} could not be checked (receipts pruned), \
-         {} wrong",
+        "{}: {} outcomes agree with the receipts, {} could not be checked (receipts pruned),\
+         {answered} {} wrong",
         counted(campaigns as u64, "campaign"),
         grouped(*agree),
         grouped(*unproved),
@@ -307,38 +265,46 @@ fn report(findings: &Findings, campaigns: usize, context: &Context) -> std::io::
     ))
 }
 
+fn base_radii(count: u64) -> String {
+    let noun = if count == 1 { "base radius" } else { "base radii" };
+    format!("{} {noun}", grouped(count))
+}
+
 #[cfg(test)]
 mod tests {
+    use catchment_domain::{Outcome, Status};
+
     use super::*;
 
     #[test]
     fn what_differs_is_told_in_words() {
-        let proof = |effect, effects| Proof { effect, effects, ..Proof::default() };
-        let applied = Some(Status::Applied);
+        let told =
+            |status| Outcome { status, code: None, detail: None, standing: None, repeat: false };
+        let proof = |phase, times: usize| {
+            let mut proof = Proof::default();
+            for _ in 0..times {
+                proof.add(phase, &told(Status::Applied));
+            }
+            proof
+        };
         for (phase, slot, proof, words) in [
             (
                 Phase::Activation,
                 Slot::Closed(Status::Applied),
-                proof(None, 0),
+                proof(Phase::Activation, 0),
                 "the activation counts as applied, but no receipt says that it took effect",
             ),
             (
                 Phase::Release,
                 Slot::Closed(Status::Rejected),
-                proof(applied, 1),
+                proof(Phase::Release, 1),
                 "the release counts as rejected, but a receipt says that it was applied",
             ),
             (
                 Phase::Release,
                 Slot::Idle,
-                proof(applied, 2),
+                proof(Phase::Release, 2),
                 "the release was not asked for, but receipts say that it took effect 2 times",
-            ),
-            (
-                Phase::Activation,
-                Slot::Closed(Status::Superseded),
-                proof(None, 0),
-                "the activation counts as superseded, but the campaign goes on",
             ),
         ] {
             let shop = "a b".parse().unwrap();

@@ -2,7 +2,7 @@
 //! becomes of those.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::thread;
@@ -29,7 +29,7 @@ fn world() -> World {
 }
 
 /// Looks until there is something to see.
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
     loop {
         if let Some(seen) = look() {
@@ -157,11 +157,21 @@ fn a_process_that_dies_is_an_error_with_its_name() {
     assert!(!world.has_schema(&schema_of(&ran)), "{ran:?}");
 }
 
+/// A requester that is ready, and ends with this process.
+pub(crate) fn requester(world: &World) -> Child {
+    let [requester, _] = &*PROGRAMS;
+    service(world, requester)
+}
+
 /// A consumer that is ready, and ends with this process.
-fn consumer(world: &World) -> Child {
-    let probes = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+pub(crate) fn consumer(world: &World) -> Child {
     let [_, consumer] = &*PROGRAMS;
-    let consumer = Command::new(consumer)
+    service(world, consumer)
+}
+
+fn service(world: &World, program: &Path) -> Child {
+    let probes = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let service = Command::new(program)
         .env_clear()
         .envs(world.variables())
         .env("CATCHMENT__PROBES__ADDRESS", probes.to_string())
@@ -169,8 +179,8 @@ fn consumer(world: &World) -> Child {
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_for("a consumer", || health::ask(probes).ok().filter(|health| health.is_ready));
-    consumer
+    wait_for("a service", || health::ask(probes).ok().filter(|health| health.is_ready));
+    service
 }
 
 #[test]

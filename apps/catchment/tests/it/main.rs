@@ -17,6 +17,9 @@ mod databases;
 #[cfg(unix)]
 mod exports;
 mod files;
+mod forged;
+#[cfg(feature = "servers")]
+mod forged_replies;
 mod mistakes;
 #[cfg(not(feature = "servers"))]
 mod no_servers;

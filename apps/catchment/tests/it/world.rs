@@ -5,7 +5,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use catchment_bootstrap::SystemClock;
-use catchment_domain::Lanes;
+use catchment_domain::ports::{ReplyChannel as _, ReplyLog as _};
+use catchment_domain::{Lanes, Reply, ReplyLane};
 use catchment_kafka::{ClientSettings, KafkaCluster, KafkaSettings, TopicPlan};
 use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
 use serde_json::Value;
@@ -82,6 +83,11 @@ impl World {
         self.command(arguments).output().unwrap().into()
     }
 
+    /// Writes a file into the folder in which the command runs.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+        self.app.file(name, content);
+    }
+
     /// Runs with `--json`.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Value {
         self.run(&[&["--json"], arguments].concat()).value()
@@ -113,11 +119,48 @@ impl World {
         });
     }
 
+    /// Works on the database as another program would.
+    pub(crate) fn with_store<T>(&self, work: impl AsyncFnOnce(&SeaOrmStore) -> T) -> T {
+        self.runtime.block_on(async {
+            let store = SeaOrmStore::connect(&self.url(), &store_settings()).await.unwrap();
+            let result = work(&store).await;
+            store.close().await.unwrap();
+            result
+        })
+    }
+
+    /// How many requests stand in all lanes.
+    pub(crate) fn requests(&self) -> u64 {
+        let lanes = Lanes(NonZeroU16::new(LANES).unwrap());
+        self.runtime.block_on(async {
+            let lookout = self.cluster().await.lookout().unwrap();
+            let ends = lookout.ends(lanes).await.unwrap();
+            ends.into_iter().map(|(_, end)| end.0).sum()
+        })
+    }
+
+    /// Sends a reply to a reply lane, as anybody can who may write to that topic.
+    pub(crate) fn forge_reply(&self, lane: ReplyLane, reply: Reply) {
+        self.runtime.block_on(async {
+            let cluster = self.cluster_of(&format!("{}_forger", self.name)).await;
+            let sender = cluster.sender().unwrap();
+            let (log, _events) = cluster.join().unwrap();
+            let address = cluster.reply_log(&sender).await.unwrap().address(lane);
+            let senders = (&sender, &cluster.peer_sender().unwrap());
+            let replies = cluster.reply_channel(senders, &log, Arc::new(SystemClock));
+            replies.send(vec![(address, reply)]).await.unwrap();
+        });
+    }
+
     async fn cluster(&self) -> KafkaCluster {
+        self.cluster_of(&self.name).await
+    }
+
+    async fn cluster_of(&self, group: &str) -> KafkaCluster {
         let settings = KafkaSettings {
             requests_topic: format!("{}.requests", self.name),
             replies_topic: format!("{}.replies", self.name),
-            ..KafkaSettings::new(ClientSettings::new(brokers(), &self.name))
+            ..KafkaSettings::new(ClientSettings::new(brokers(), group))
         };
         KafkaCluster::connect(settings).await.unwrap()
     }

@@ -1,9 +1,9 @@
 //! Rows that another program damaged in a `SQLite` file.
 
-use catchment_domain::ports::{ShopRepository, StoreError};
-use catchment_domain::{Damage, Lane, Scope, ShopCursor, StoredItem};
+use catchment_domain::ports::{ShopLedger, ShopRepository, StoreError};
+use catchment_domain::{Damage, Lane, Position, Scope, ShopCursor, ShopFingerprint, StoredItem};
 
-use crate::scene::{ids_in, import, row, terms, together};
+use crate::scene::{LOG, batch, decide, ids_in, import, row, terms, together};
 use crate::world::World;
 
 #[tokio::test]
@@ -61,4 +61,28 @@ async fn an_import_into_a_lane_that_was_lost_is_refused_with_its_name() {
     // The other lanes go on.
     import(&store, &ids_in(store.lanes(), Lane(1), 5)).await;
     assert_eq!(store.count(&Scope::everything()).await.unwrap(), 5);
+}
+
+/// A receipt that cannot be read is named, and an audit sees all others.
+#[tokio::test]
+async fn a_receipt_that_cannot_be_read_hides_no_other() {
+    let world = World::new();
+    let store = world.open().await;
+    let ids = ids_in(store.lanes(), Lane(0), 2);
+    import(&store, &ids).await;
+    for _ in 0..3 {
+        let claim = store.claim(Lane(0), LOG).await.unwrap();
+        store.apply(&batch(&claim, &ids), &decide(store.lanes())).await.unwrap();
+    }
+    world.execute("UPDATE receipt SET entries = x'01' WHERE from_position = 2").await;
+    let mut seen = Vec::new();
+    let damaged = store.visit_receipts(|lane, receipt| seen.push((lane, receipt))).await.unwrap();
+    let [Damage { item, what }] = &damaged[..] else { panic!("{damaged:?}") };
+    assert_eq!(*item, StoredItem::Receipt(Lane(0), Position(2)));
+    assert!(what.contains("receipt.entries of lane 0, epoch 2, from 2"), "{what}");
+    let begins = seen.iter().map(|(lane, receipt)| (*lane, receipt.from));
+    assert!(begins.eq([0, 4].map(|from| (Lane(0), Position(from)))));
+    let shops = seen.iter().flat_map(|(_, receipt)| &receipt.entries).map(|entry| entry.shop);
+    let expected: Vec<_> = ids.iter().map(|id| Some(ShopFingerprint::of(id))).collect();
+    assert!(shops.eq([&expected[..], &expected[..]].concat()));
 }

@@ -153,5 +153,5 @@ async fn many_shops_are_mended_part_by_part() {
 /// How many shops each import of a lane wrote.
 async fn receipts(store: &SeaOrmStore, lane: Lane) -> Vec<usize> {
     let receipts = store.import_receipts(lane, ImportNumber(0), 99).await.unwrap();
-    receipts.iter().map(|receipt| receipt.entries.len()).collect()
+    receipts.found.iter().map(|receipt| receipt.entries.len()).collect()
 }

@@ -1,4 +1,5 @@
-//! Causes in force at shops that no campaign will release.
+//! What is stored of shops and does not belong there: causes that no campaign will release, and
+//! base radii that no import outranks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -67,36 +68,83 @@ impl fmt::Display for Stray {
     }
 }
 
+/// A base radius whose revision the database never gave out.
+#[derive(Debug)]
+pub(super) struct UnknownBase {
+    shop: ShopId,
+    revision: Revision,
+    newest: Revision,
+}
+
+/// What ends it. The file must name a base radius for the shop.
+const OVERRULE: &str = "catchment shops import FILE --overrule";
+
+impl UnknownBase {
+    /// The base radius for machines.
+    pub(super) fn view(&self) -> Value {
+        json!({
+            "shop": self.shop.as_str(),
+            "revision": self.revision.0,
+            "newest": self.newest.0,
+            "command": OVERRULE,
+        })
+    }
+}
+
+impl fmt::Display for UnknownBase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shop, revision, newest } = self;
+        write!(
+            f,
+            "shop {shop}: its base radius has revision {revision}, but {newest} is the newest that \
+             the database gave out, so no import outranks it; `{OVERRULE}` replaces it"
+        )
+    }
+}
+
 /// At which shops campaigns are in force, as far as nobody has looked yet whether they belong
 /// there.
 #[derive(Debug, Default)]
-pub(super) struct InForce(BTreeMap<Revision, BTreeSet<ShopId>>);
+pub(super) struct InForce {
+    shops: BTreeMap<Revision, BTreeSet<ShopId>>,
+    /// Base radii that no import outranks.
+    pub(super) bases: Vec<UnknownBase>,
+    /// What is damaged.
+    pub(super) left_out: LeftOut,
+}
 
 impl InForce {
-    /// Reads what is in force at all shops, of these campaigns or, where none is named, of all.
-    /// Returns what is damaged, too.
-    pub(super) async fn read(
-        wanted: &[Revision],
-        context: &Context,
-    ) -> anyhow::Result<(Self, LeftOut)> {
+    /// Reads what is in force at all shops, of these campaigns or, where none is named, of all. In
+    /// that case it reads their base radii, too.
+    pub(super) async fn read(wanted: &[Revision], context: &Context) -> anyhow::Result<Self> {
         let mut in_force = Self::default();
+        let newest = context.stores.shops.newest_revision().await?;
         let mut pages = Pages::new(context, Scope::everything(), usize::MAX);
         while let Some(page) = pages.next().await? {
             for shop in &page {
                 for cause in &shop.state.active {
                     let Origin::Campaign(campaign) = cause.origin else { continue };
                     if wanted.is_empty() || wanted.contains(&campaign) {
-                        in_force.0.entry(campaign).or_default().insert(shop.id.clone());
+                        in_force.shops.entry(campaign).or_default().insert(shop.id.clone());
                     }
+                }
+                let base = shop.state.base;
+                if wanted.is_empty() && base.is_of_unknown_revision(newest) {
+                    let (shop, revision) = (shop.id.clone(), base.revision);
+                    in_force.bases.push(UnknownBase { shop, revision, newest });
                 }
             }
         }
-        Ok((in_force, pages.left_out))
+        // Some may have been given out while the shops were read.
+        let newest = context.stores.shops.newest_revision().await?;
+        in_force.bases.retain(|base| newest < base.revision);
+        in_force.left_out = pages.left_out;
+        Ok(in_force)
     }
 
     /// Looks at a shop of a campaign's list, of which the release has this outcome.
     pub(super) fn listed(&mut self, campaign: &Campaign, release: &ShopOutcome) -> Option<Stray> {
-        let shops = self.0.get_mut(&campaign.name.revision)?;
+        let shops = self.shops.get_mut(&campaign.name.revision)?;
         let shop = shops.take(&release.shop)?;
         let why = find_stray(Some(campaign), true)?;
         let may_be_retried =
@@ -108,7 +156,7 @@ impl InForce {
     /// whole may name them.
     pub(super) fn unlisted(&mut self, campaign: &Campaign, is_whole: bool) -> Vec<Stray> {
         let revision = campaign.name.revision;
-        let shops = self.0.remove(&revision).filter(|_| is_whole).unwrap_or_default();
+        let shops = self.shops.remove(&revision).filter(|_| is_whole).unwrap_or_default();
         let stray = |shop| {
             let why = find_stray(Some(campaign), false)?;
             Some(Stray { shop, campaign: revision, why, may_be_retried: false })
@@ -120,7 +168,7 @@ impl InForce {
     /// or that cannot be read, is there.
     pub(super) async fn unknown(self, context: &Context) -> anyhow::Result<Vec<Stray>> {
         let mut strays = Vec::new();
-        for (revision, shops) in self.0 {
+        for (revision, shops) in self.shops {
             match context.stores.campaigns.get(revision).await {
                 Ok(None) => {}
                 Ok(Some(_)) | Err(StoreError::BadData { .. }) => continue,

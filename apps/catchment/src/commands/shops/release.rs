@@ -1,8 +1,10 @@
 //! `catchment shops release`: ends a limit at a shop, whatever its campaign says.
 
 use anyhow::{Context as _, anyhow};
-use catchment_domain::service::release;
-use catchment_domain::{CauseName, Radius, Release, Revision, ShopId, TriggerKind};
+use catchment_domain::service::find_prospect;
+use catchment_domain::{
+    CauseName, Prospect, Radius, Release, ReleaseTerms, Revision, ShopId, Standing, TriggerKind,
+};
 use clap::Args;
 use serde_json::json;
 
@@ -14,12 +16,19 @@ const AFTER_HELP: &str = "\
 It ends what a campaign, or a request without a campaign, wants at one shop: also of a campaign
 that the database does not have, that has ended, or that does not list the shop. `catchment audit`
 finds such limits. It may run beside a running system, and leaves a receipt.
-Late requests of the campaign do not bring its limit back. The campaign itself does not change: its
-outcomes stay, and its end finds that shop released. A retry of a campaign that goes on asks again
-the shops that it did not reach.
+The campaign itself does not change: its outcomes stay, and its end finds that shop released.
 
-Exit code 0: the limit is not in force any more, or was not. 1: there is no such shop, or it cannot
-be read.";
+How long it holds:
+  a campaign       Requests that it has sent do not bring its limit back. A retry has a new deadline:
+                   an hour after the old one, it may bring the limit back at a shop that the
+                   campaign did not reach.
+  no such campaign Its requests are rejected as long as the database does not have it.
+  a kind           The next request of this kind brings the limit back, and so does a late copy of
+                   an old one that has no deadline.
+
+Exit code 0: the limit is not in force any more, or was not. 1: there is no such shop or campaign,
+one of them cannot be read, or the campaign has asked the shop for the limit, or will, and there is
+no outcome yet.";
 
 /// What `shops release` takes.
 #[derive(Debug, Args)]
@@ -52,37 +61,82 @@ impl Cause {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
-    let Context { settings, stores, output } = context;
+    let Context { settings, stores, .. } = context;
     let (id, cause) = (&arguments.id, arguments.cause.name()?);
     let attempt = || format!("could not release {cause} at shop `{id}`");
-    let floor = settings.policy.floor;
-    let done = release(&*stores.repairs, &*stores.campaigns, id, cause, floor).await;
-    let standing = match done.with_context(attempt)? {
-        Release::Done(standing) => Some(standing),
-        Release::NotInForce => None,
-        Release::UnknownShop => {
-            return Err(anyhow!("there is no such shop")).with_context(attempt);
+    let terms = ReleaseTerms { cause, floor: settings.policy.floor };
+    match stores.repairs.release(id, terms).await.with_context(attempt)? {
+        Release::Done(standing) => {
+            report(arguments, Ok(standing), context)?;
+            Ok(Ending::Done)
         }
-    };
+        Release::UnknownShop => Err(anyhow!("there is no such shop")).with_context(attempt),
+        Release::NotInForce => {
+            let prospect = match cause {
+                CauseName::Campaign(campaign) => {
+                    find_prospect(&*stores.campaigns, campaign, id).await.with_context(attempt)?
+                }
+                CauseName::Kind(_) => Prospect::NotAsked,
+            };
+            report(arguments, Err(prospect), context)?;
+            let is_over = prospect == Prospect::NotAsked;
+            Ok(if is_over { Ending::Done } else { Ending::Incomplete })
+        }
+    }
+}
+
+/// Says what was released, or why there was nothing.
+fn report(
+    arguments: &Arguments,
+    done: Result<Standing, Prospect>,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let (id, cause, output) = (&arguments.id, arguments.cause.name()?, context.output);
     if output.json {
+        let (standing, prospect) = (done.ok(), done.err());
         output.value(&json!({
             "shop": id.as_str(),
             "campaign": arguments.cause.campaign.map(|campaign| campaign.0),
             "kind": arguments.cause.kind.as_ref().map(TriggerKind::as_str),
             "released": standing.is_some(),
+            "prospect": prospect.map(word),
             "before": standing.and_then(|standing| standing.before).map(Radius::metres),
             "after": standing.map(|standing| standing.after.metres()),
             "decided_by": standing.map(|standing| decided_by(standing.decided_by)),
             "version": standing.map(|standing| standing.version),
         }))?;
-    } else if let Some(standing) = standing {
-        let before = standing.before.unwrap_or(standing.after);
-        let (after, why) = (standing.after, decided_by(standing.decided_by));
-        output.line(format_args!(
-            "released {cause} at shop {id}: radius {before} before, {after} now ({why})"
-        ))?;
-    } else {
-        output.line(format_args!("nothing to release: {cause} is not in force at shop {id}"))?;
+        return Ok(());
     }
-    Ok(Ending::Done)
+    let line = match done {
+        Ok(Standing { before, after, decided_by: why, .. }) => {
+            let (before, why) = (before.unwrap_or(after), decided_by(why));
+            format!("released {cause} at shop {id}: radius {before} before, {after} now ({why})")
+        }
+        Err(Prospect::NotAsked) => {
+            format!("nothing to release: {cause} is not in force at shop {id}")
+        }
+        Err(Prospect::UnknownCampaign) => {
+            format!("nothing to release: there is no {cause}, and it is not in force at shop {id}")
+        }
+        Err(Prospect::Asked) => format!(
+            "nothing to release yet: {cause} is not in force at shop {id}, but asks for it there; \
+             release it again once the shop has an outcome, or end the campaign"
+        ),
+        Err(Prospect::Unreadable) => format!(
+            "nothing to release: {cause} is not in force at shop {id}; whether it asks for it \
+             there cannot be read"
+        ),
+    };
+    output.line(line)?;
+    Ok(())
+}
+
+/// For machines, why there was nothing to release.
+const fn word(prospect: Prospect) -> &'static str {
+    match prospect {
+        Prospect::UnknownCampaign => "unknown_campaign",
+        Prospect::Asked => "asked",
+        Prospect::NotAsked => "not_asked",
+        Prospect::Unreadable => "unreadable",
+    }
 }
