@@ -297,8 +297,8 @@ pub struct StateRemains {
 ///    no receipt says that it was in force again after that, or if it was replaced and the
 ///    activation of its successor took effect.
 /// 2. The activation of the successor also took effect, even if its outcome is lost, if the
-///    replaced campaign is ending or ended and its own release is idle: its end asked for no release
-///    because the successor had released it.
+///    replaced campaign is ending or ended and its own release is idle: its end asked for no
+///    release because the successor had released it.
 /// 3. A released campaign leaves a released cause, so that late copies of its activation do not
 ///    count. It leaves none if its deadline is not above `mark`: such copies are too late anyway.
 /// 4. A campaign that is not released and whose activation took effect is in force, with its limit

@@ -1,5 +1,5 @@
-//! What imports did, in columns: a shop takes its id and about five bytes. Remarks are rare, so each
-//! stands with the place of its shop.
+//! What imports did, in columns: a shop takes its id and about five bytes. Remarks are rare, so
+//! each stands with the place of its shop.
 
 use catchment_domain::{CauseName, ImportEntry, ImportRemark, Revision, ShopId};
 use serde::{Deserialize, Serialize};

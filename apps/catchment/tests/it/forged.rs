@@ -1,5 +1,5 @@
-//! Records that somebody else writes to the request topic in the name of a campaign, of an import or
-//! of nobody. After each, an audit tells the truth, and an import and a campaign have their full
+//! Records that somebody else writes to the request topic in the name of a campaign, of an import
+//! or of nobody. After each, an audit tells the truth, and an import and a campaign have their full
 //! effect on the shop.
 
 use std::time::Duration;

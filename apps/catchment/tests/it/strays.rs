@@ -162,8 +162,8 @@ fn a_campaign_goes_on_where_a_command_released_one_of_its_shops() {
     start(&app, "a\nb\n");
     let released = run(&app, &["--json", "shops", "release", "a", "--campaign", "2"]);
     let expected = json!({
-        "shop": "a", "campaign": 2, "kind": null, "released": true, "prospect": null, "before": 3_000,
-        "after": 5_000, "decided_by": "base radius", "version": 3,
+        "shop": "a", "campaign": 2, "kind": null, "released": true, "prospect": null,
+        "before": 3_000, "after": 5_000, "decided_by": "base radius", "version": 3,
     });
     assert_eq!(released.value(), expected);
     assert_eq!(strays(&app), [] as [Value; 0]);

@@ -19,9 +19,9 @@ finds such limits. It may run beside a running system, and leaves a receipt.
 The campaign itself does not change: its outcomes stay, and its end finds that shop released.
 
 How long it holds:
-  a campaign       Requests that it has sent do not bring its limit back. A retry has a new deadline:
-                   an hour after the old one, it may bring the limit back at a shop that the
-                   campaign did not reach.
+  a campaign       Requests that it has sent do not bring its limit back. A retry has a new
+                   deadline: an hour after the old one, it may bring the limit back at a shop that
+                   the campaign did not reach.
   no such campaign Its requests are rejected as long as the database does not have it.
   a kind           The next request of this kind brings the limit back, and so does a late copy of
                    an old one that has no deadline.
