@@ -127,7 +127,9 @@ impl OwnConnection {
     /// Closes the connection. Of a file it first turns the write-ahead log off, where it can: see
     /// [`leave`](Self::leave). Statements fail from then on.
     pub(crate) async fn close(&self) -> Result<(), DbErr> {
-        self.leave().await;
+        if let Err(error) = self.leave().await {
+            tracing::debug!(%error, "the file keeps its log");
+        }
         self.close_as_it_is().await
     }
 
@@ -147,16 +149,10 @@ impl OwnConnection {
     /// file is in use, or that its last user was killed. A server has no file.
     pub(crate) async fn leave(&self) -> Result<(), DbErr> {
         if self.backend != DbBackend::Sqlite {
-            return false;
+            return Ok(());
         }
         let sql = "PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE";
-        match self.query_unprepared(sql).await {
-            Ok(_) => true,
-            Err(error) => {
-                tracing::debug!(%error, "others have the file open");
-                false
-            }
-        }
+        self.query_unprepared(sql).await.map(drop)
     }
 
     /// Runs a constant statement of `PostgreSQL`, whose values may be arrays.

@@ -54,13 +54,26 @@ pub enum OpenError {
          than the file itself; mount its folder"
     )]
     Mounted { database: String },
-    /// The file is a copy of one that was in use, and what was committed last lay in its log.
+    /// The file was in use, and was copied, renamed or moved without its log, which held what was
+    /// stored last.
     #[error(
-        "`{database}` was copied without its log `-wal` while it was in use: what was stored last \
-         is missing; copy both files, or take it as it is with \
-         `catchment database restore FILE --incomplete`"
+        "`{database}` was copied or renamed without its log while it was in use: what was stored \
+         last is missing; bring the log here as `{database}-wal`, or give the file its old name \
+         back, or take it as it is with `catchment database restore FILE --incomplete`"
     )]
     Incomplete { database: String },
+    /// There is no such file, but what `SQLite` keeps beside it is there.
+    #[error(
+        "there is no database `{database}`, but its file `{log}` is there: the database was \
+         renamed or removed while it was in use; give it its name back, or remove that file where \
+         the database is needed no more"
+    )]
+    LogAlone { database: String, log: String },
+    /// A table, an index or a trigger is missing, is another one, or is none of ours.
+    #[error(
+        "`{database}` has not the tables, indices and triggers that this program makes: {object}"
+    )]
+    Altered { database: String, object: String },
     /// The file is something else than a database.
     #[error("`{database}` is no database, or a damaged one; name another file")]
     NotADatabase { database: String },

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use catchment_domain::service::{
 };
 use catchment_domain::{Lane, Lanes, LogIdentity, ReplyLane, WindowLimits};
 use catchment_memory::MemoryLog;
+use catchment_seaorm::engine_lock_of;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -64,9 +65,7 @@ impl EngineLock {
     ///
     /// When the file beside the database cannot be made or locked.
     pub(crate) fn try_take_beside(database: &Path) -> anyhow::Result<Option<Self>> {
-        let mut path = database.as_os_str().to_owned();
-        path.push(".lock");
-        let path = PathBuf::from(path);
+        let path = engine_lock_of(database);
         let attempt = || format!("could not lock {}", path.display());
         let mut options = File::options();
         let options = options.create(true).truncate(false).write(true);

@@ -17,7 +17,6 @@ mod forecast;
 mod csv_file;
 mod shop_file;
 mod id_file;
-mod output_file;
 mod city;
 mod number;
 mod output;

@@ -79,28 +79,30 @@ pub(crate) async fn check(database: &Database) -> anyhow::Result<String> {
 ///
 /// # Errors
 ///
-/// When the copy cannot be made.
+/// When the copy cannot be made, or the work was interrupted.
 pub(crate) async fn back_up(
     database: &Database,
     file: &Path,
     replaces: bool,
+    interrupt: impl Future<Output = ()> + Send,
 ) -> Result<Summary, BackupError> {
     let settings = settings(database, false);
-    SeaOrmStore::back_up(database.url.expose(), file, replaces, &settings).await
+    SeaOrmStore::back_up(database.url.expose(), file, replaces, &settings, interrupt).await
 }
 
 /// Puts a copy in the place of the database: see [`SeaOrmStore::restore`].
 ///
 /// # Errors
 ///
-/// When the copy cannot be used, or the database is in use.
+/// When the copy cannot be used, the database is in use, or the work was interrupted.
 pub(crate) async fn restore(
     database: &Database,
     file: &Path,
     incomplete: bool,
+    interrupt: impl Future<Output = ()> + Send,
 ) -> Result<Restored, BackupError> {
     let settings = settings(database, true);
-    SeaOrmStore::restore(database.url.expose(), file, incomplete, &settings).await
+    SeaOrmStore::restore(database.url.expose(), file, incomplete, &settings, interrupt).await
 }
 
 /// The storage ports, all on one database.

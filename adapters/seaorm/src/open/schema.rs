@@ -58,6 +58,15 @@ impl Applied {
         self.missing.is_empty()
     }
 
+    /// The steps that it has taken, of all steps.
+    pub(crate) fn taken(&self, steps: &[Migration]) -> Vec<Migration> {
+        let is_missing =
+            |step: &Migration| self.missing.iter().any(|missing| missing.version == step.version);
+        let mut taken = Self::nothing(steps).missing;
+        taken.retain(|step| !is_missing(step));
+        taken
+    }
+
     /// The names of the steps that it lacks.
     pub(crate) fn missing(&self) -> Vec<String> {
         self.missing.iter().map(|step| step.description.to_string()).collect()

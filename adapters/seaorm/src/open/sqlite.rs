@@ -22,6 +22,7 @@ use crate::settings::StoreSettings;
 use crate::store::statement;
 use crate::writers::Writers;
 
+pub(crate) mod objects;
 pub(crate) mod place;
 
 /// `PRAGMA application_id` of our files: `CaMt` in ASCII.
@@ -69,6 +70,7 @@ pub(crate) async fn check(
 ) -> Result<String, OpenError> {
     let settings = StoreSettings { create: false, ..settings.clone() };
     let opening = Opening::new(file, url, &settings);
+    place::check_absent(file, &opening.name)?;
     if !file.exists() {
         return Err(OpenError::Missing { database: opening.name() });
     }
@@ -86,14 +88,19 @@ pub(crate) async fn check(
 }
 
 /// Connects to a file that is there, and changes nothing of it or of its log.
-pub(crate) async fn look(file: &Path, settings: &StoreSettings) -> Result<OwnConnection, DbErr> {
-    let options = SqliteConnectOptions::new()
+async fn look(file: &Path, settings: &StoreSettings) -> Result<OwnConnection, DbErr> {
+    let options = look_at(file, settings);
+    let connection = SqliteConnection::connect_with(&options).await.map_err(driver_failed)?;
+    Ok(OwnConnection::sqlite(connection))
+}
+
+/// How to connect to a file so that nothing of it or of its log is changed.
+pub(crate) fn look_at(file: &Path, settings: &StoreSettings) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(file)
         .read_only(true)
         .busy_timeout(settings.lock_timeout)
-        .pragma("temp_store", "memory");
-    let connection = SqliteConnection::connect_with(&options).await.map_err(driver_failed)?;
-    Ok(OwnConnection::sqlite(connection))
+        .pragma("temp_store", "memory")
 }
 
 struct Opening<'a> {
@@ -113,10 +120,11 @@ impl<'a> Opening<'a> {
 
     /// Brings the file up to date. Returns a connection to it, and what it was before.
     async fn prepare(&self) -> Result<(OwnConnection, Applied), OpenError> {
+        place::check_absent(self.file, &self.name)?;
         if !self.settings.create && !self.file.exists() {
             return Err(OpenError::Missing { database: self.name() });
         }
-        // Nobody replaces the file until this connection shows that it is in use.
+        // No process replaces the file until this connection shows that it is in use.
         let wait = self.settings.lock_timeout;
         let _opening = FolderLock::Opening.take(self.file, wait, &self.name).await?;
         place::check(self.file, &self.name)?;
@@ -125,7 +133,7 @@ impl<'a> Opening<'a> {
         match self.take(&connection, had_log).await {
             Ok(before) => Ok((connection, before)),
             Err(error) => {
-                // What is wrong is known, and an empty log goes with the connection.
+                // The error before says what is wrong. Closing removes a log that is empty.
                 let _ = connection.close_as_it_is().await;
                 Err(error)
             }
@@ -176,8 +184,8 @@ impl<'a> Opening<'a> {
 
     /// The steps of the schema that the file has; none for one that is new.
     async fn applied(&self, connection: &impl ConnectionTrait) -> Result<Applied, OpenError> {
-        // In this order: another process may set the file up in between, and its tables and its
-        // id come to be at once.
+        // In this order: another process may set the file up in between, and writes its tables and
+        // its id in one transaction.
         let objects = self.number(connection, "SELECT count(*) FROM sqlite_schema").await?;
         let id = self.number(connection, "PRAGMA application_id").await?;
         if id == APPLICATION_ID {
@@ -195,7 +203,7 @@ impl<'a> Opening<'a> {
         }
     }
 
-    /// Fails on a copy of a file that was in use, whose log was not copied with it.
+    /// Fails on a file that was copied, renamed or moved without its log while it was in use.
     async fn check_log(
         &self,
         connection: &impl ConnectionTrait,
@@ -209,14 +217,18 @@ impl<'a> Opening<'a> {
         Ok(())
     }
 
-    /// Writes into the file which file it is, then turns its write-ahead log on, which lets
-    /// others read while one writes. The header of the file says from then on that it is in use,
-    /// until the last one who has it open closes it.
+    /// Writes the file's identity into its header, then turns its write-ahead log on, which lets
+    /// others read while one writes. The header says from then on that the file is in use, until
+    /// the last process that has it open closes it.
     async fn mark_in_use(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let identity = place::identity(self.file);
         let marked = async {
             if self.number(connection, "PRAGMA user_version").await? != identity {
-                connection.leave().await;
+                // The identity belongs into the file, not into its log. Where another process has
+                // the file open, it stands in the log, which nobody may lose then either.
+                if let Err(error) = connection.leave().await {
+                    tracing::debug!(%error, "the identity goes into the log");
+                }
                 let sql = format!("PRAGMA user_version = {identity}");
                 let write = || connection.execute_unprepared(&sql);
                 while_busy(write).await.map_err(|error| self.failed(error))?;
@@ -228,7 +240,7 @@ impl<'a> Opening<'a> {
             set.map(drop).map_err(|error| self.failed(error))
         };
         match marked.await {
-            // It is read as it is.
+            // A file that this process may only read keeps the header that it has.
             Err(OpenError::ReadOnly { .. }) => Ok(()),
             marked => marked,
         }

@@ -25,13 +25,14 @@ pub(crate) enum Command {
     /// Copies an embedded database into a file, beside whatever runs on it.
     ///
     /// The copy holds what was stored when the command began. It is written beside FILE, read
-    /// back, and only then given its name. Never copy the file of a database that is in use by
-    /// other means: what was stored last lies in its file `-wal`.
+    /// back, and only then given its name. It grants nobody what the database does not grant.
+    /// Never copy the file of a database that is in use by other means: what was stored last lies
+    /// in its file `-wal`.
     Backup(BackupArguments),
     /// Puts a copy in the place of an embedded database that nobody uses.
     ///
     /// The copy is checked first, and stays as it is. The database that it replaces is kept, with
-    /// `.before-restore` behind its name.
+    /// `.before-restore` behind its name. After a kill, the same command ends the work.
     Restore(RestoreArguments),
 }
 
@@ -48,7 +49,8 @@ pub(crate) struct Arguments {
 pub(crate) struct BackupArguments {
     /// The file to write.
     file: PathBuf,
-    /// Replaces a file that is there.
+    /// Replaces a regular file of yours that is there, unless it is write-protected, or other
+    /// files of a database lie beside it.
     #[arg(long)]
     force: bool,
 }
@@ -96,12 +98,12 @@ async fn back_up(
 ) -> anyhow::Result<Ending> {
     let attempt = "could not back up the database";
     check_embedded(settings, "pg_dump --format=custom --file FILE")?;
-    let Some(summary) =
-        unless_interrupted(stores::back_up(&settings.database, file, *force)).await?
-    else {
-        return Ok(interrupted());
-    };
-    let summary = summary.context(attempt)?;
+    let mut interrupts = listen()?;
+    let backed_up = stores::back_up(&settings.database, file, *force, interrupts.asked()).await;
+    if let Err(error @ BackupError::Interrupted) = backed_up {
+        return Ok(interrupted(&error));
+    }
+    let summary = backed_up.context(attempt)?;
     if output.json {
         output.value(&view(settings, file, &summary))?;
     } else {
@@ -124,11 +126,11 @@ async fn restore(
         let database = database.display();
         bail!("{attempt}: `{database}` is in use by another process; stop it first");
     }
-    let Some(restored) =
-        unless_interrupted(stores::restore(&settings.database, file, *incomplete)).await?
-    else {
-        return Ok(interrupted());
-    };
+    let mut interrupts = listen()?;
+    let restored = stores::restore(&settings.database, file, *incomplete, interrupts.asked()).await;
+    if let Err(error @ BackupError::Interrupted) = restored {
+        return Ok(interrupted(&error));
+    }
     let Restored { summary, kept } = restored.context(attempt)?;
     let kept = kept.map(|kept| kept.display().to_string());
     if output.json {
@@ -156,20 +158,12 @@ fn check_embedded<'a>(settings: &'a Settings, tool: &str) -> Result<&'a Path, Se
     })
 }
 
-/// What comes of work that leaves nothing behind when it is dropped, or `None` once somebody
-/// interrupts it.
-async fn unless_interrupted<T: Send>(
-    work: impl Future<Output = Result<T, BackupError>> + Send,
-) -> anyhow::Result<Option<Result<T, BackupError>>> {
-    let mut interrupts = Interrupts::listen().context("could not listen to interrupts")?;
-    tokio::select! {
-        result = work => Ok(Some(result)),
-        () = interrupts.asked() => Ok(None),
-    }
+fn listen() -> anyhow::Result<Interrupts> {
+    Interrupts::listen().context("could not listen to interrupts")
 }
 
-fn interrupted() -> Ending {
-    complain("interrupted: nothing was written");
+fn interrupted(error: &BackupError) -> Ending {
+    complain(&error.to_string());
     Ending::Interrupted
 }
 

@@ -99,9 +99,10 @@ fn a_copy_without_its_wal_is_refused_and_says_how_to_go_on() {
     child.kill().unwrap();
     child.wait().unwrap();
     let ran = app.run(&["--database", "sqlite://copy.db", "campaign", "list"]);
-    let line = "`copy.db` was copied without its log `-wal` while it was in use: what was stored \
-                last is missing; copy both files, or take it as it is with `catchment database \
-                restore FILE --incomplete`";
+    let line = "`copy.db` was copied or renamed without its log while it was in use: what was \
+                stored last is missing; bring the log here as `copy.db-wal`, or give the file its \
+                old name back, or take it as it is with `catchment database restore FILE \
+                --incomplete`";
     refused(&ran, &format!("could not open the database: {line}"));
     let restored = ["--database", "sqlite://new.db", "database", "restore", "copy.db"];
     refused(&app.run(&restored), &format!("could not restore the database: {line}"));
@@ -109,6 +110,25 @@ fn a_copy_without_its_wal_is_refused_and_says_how_to_go_on() {
     app.run(&["--database", "sqlite://new.db", "campaign", "list"]).done();
     // The killed one's own file has its log, and goes on.
     assert_eq!(app.ask(&["campaign", "watch", "2"])["status"], "settled");
+}
+
+#[test]
+fn a_database_that_is_renamed_after_a_kill_goes_on_only_with_its_wal() {
+    let app = TestApp::empty();
+    let mut child = running(&app);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fs::rename(app.path("catchment.db"), app.path("moved.db")).unwrap();
+    let moved = ["--database", "sqlite://moved.db"];
+    let ran = app.run(&[&moved[..], &["campaign", "list"]].concat());
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+    assert!(ran.stderr.contains("bring the log here as `moved.db-wal`"), "{ran:?}");
+    let ran = app.run(&["campaign", "list"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+    assert!(ran.stderr.contains("there is no database `catchment.db`, but its file"), "{ran:?}");
+    fs::rename(app.path("catchment.db-wal"), app.path("moved.db-wal")).unwrap();
+    let watched = app.run(&[&["--json"], &moved[..], &["campaign", "watch", "2"]].concat());
+    assert_eq!(watched.value()["outcomes"], json!({ "applied": 30_000 }));
 }
 
 #[test]
@@ -133,7 +153,10 @@ fn a_backup_replaces_nothing_unless_that_is_said() {
     let attempt = "could not back up the database";
     refused(
         &app.run(&["database", "backup", "copy.db"]),
-        &format!("{attempt}: `copy.db` is there already; name another file, or say `--force`"),
+        &format!(
+            "{attempt}: could not write `copy.db`: it is there already; name another file, or say \
+             `--force`"
+        ),
     );
     assert_eq!(fs::read(app.path("copy.db")).unwrap(), b"a letter");
     let ran = app.run(&["database", "backup", "copy.db", "--force"]);
@@ -141,13 +164,113 @@ fn a_backup_replaces_nothing_unless_that_is_said() {
     assert_eq!(bytes % 8_192, 0);
     assert!(ran.done().starts_with("wrote copy.db: 6 shops, newest revision 1, "), "{ran:?}");
     for own in ["catchment.db", "./catchment.db", "catchment.db-wal", "catchment.db.lock"] {
-        let line = format!("{attempt}: `{own}` belongs to a database; name another file");
+        let line = format!(
+            "{attempt}: could not write `{own}`: it belongs to a database; name another file"
+        );
         refused(&app.run(&["database", "backup", own, "--force"]), &line);
     }
     let before = app.state();
     let missing = app.run(&["database", "backup", "nowhere/copy.db"]);
     assert_eq!((missing.code, missing.stderr.lines().count()), (Some(1), 1), "{missing:?}");
     assert_eq!(app.state(), before);
+}
+
+/// A device would be refused like this pipe, because neither is a regular file. No test may name
+/// one: a test that fails would replace it.
+#[cfg(unix)]
+#[test]
+fn a_backup_replaces_regular_files_alone() {
+    use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, chown, symlink};
+    use std::process::Command;
+
+    let app = TestApp::with_shops();
+    let check = |target: &str, reason: &str| {
+        let before = names(&app);
+        let ran = app.run(&["database", "backup", target, "--force"]);
+        let line = format!("could not back up the database: could not write `{target}`: {reason}");
+        refused(&ran, &line);
+        assert_eq!(names(&app), before);
+    };
+    let made = Command::new("mkfifo").arg(app.path("pipe.db")).status().unwrap();
+    assert!(made.success());
+    check("pipe.db", "it is no regular file; name another one");
+    assert!(fs::symlink_metadata(app.path("pipe.db")).unwrap().file_type().is_fifo());
+    fs::create_dir(app.path("folder")).unwrap();
+    check("folder", "it is a folder");
+    symlink("nowhere.db", app.path("link.db")).unwrap();
+    check("link.db", "it is a link to a file that is not there");
+    refused(
+        &app.run(&["database", "backup", "link.db"]),
+        "could not back up the database: could not write `link.db`: it is a link to a file that \
+         is not there",
+    );
+    app.file("protected.db", "a letter");
+    fs::set_permissions(app.path("protected.db"), fs::Permissions::from_mode(0o444)).unwrap();
+    check("protected.db", "it is write-protected");
+    assert_eq!(fs::read(app.path("protected.db")).unwrap(), b"a letter");
+    app.file("theirs.db", "a letter");
+    // Only root may give a file away, and only root could replace this one.
+    if chown(app.path("theirs.db"), Some(1), Some(1)).is_ok() {
+        check(
+            "theirs.db",
+            "it belongs to another user or group; remove it first, or name another file",
+        );
+        assert_eq!(fs::read(app.path("theirs.db")).unwrap(), b"a letter");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_backup_grants_nobody_what_the_database_does_not() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let app = TestApp::with_shops();
+    let set = |name: &str, mode| {
+        fs::set_permissions(app.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mode = |name: &str| fs::metadata(app.path(name)).unwrap().permissions().mode() & 0o777;
+    set("catchment.db", 0o600);
+    app.run(&["database", "backup", "new.db"]).done();
+    assert_eq!(mode("new.db"), 0o600);
+    app.file("old.db", "");
+    for (database, before, after) in
+        [(0o600, 0o644, 0o600), (0o644, 0o600, 0o600), (0o664, 0o640, 0o640)]
+    {
+        set("catchment.db", database);
+        set("old.db", before);
+        app.run(&["database", "backup", "old.db", "--force"]).done();
+        assert_eq!(mode("old.db"), after, "{database:o} {before:o}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_backup_or_an_export_that_is_interrupted_leaves_nothing_behind() {
+    use std::process::Command;
+
+    let app = TestApp::empty();
+    app.run(&["shops", "generate", "--count", "30000"]).done();
+    let before = names(&app);
+    for (arguments, signal) in [
+        (["database", "backup", "copy.db", "--force"], "-TERM"),
+        (["database", "backup", "copy.db", "--force"], "-INT"),
+        (["shops", "export", "-o", "copy.db"], "-TERM"),
+    ] {
+        let mut command = app.command(&arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        while !names(&app).iter().any(|name| name.ends_with(".partial")) {
+            assert!(child.try_wait().unwrap().is_none(), "{:?}", names(&app));
+        }
+        Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        if ran.code == Some(0) {
+            // It was done before the signal came.
+            fs::remove_file(app.path("copy.db")).unwrap();
+        } else {
+            assert_eq!(ran.code, Some(130), "{ran:?}");
+        }
+        assert_eq!(names(&app), before);
+    }
 }
 
 #[test]

@@ -19,8 +19,7 @@ fn check_refused(app: &TestApp, target: &str) {
     let before = app.state();
     let ran = app.run(&["shops", "export", "-o", target]);
     let stderr = format!(
-        "catchment: could not write {target}: it is the database, or one of its files; \
-         name another file\n"
+        "catchment: could not write {target}: it belongs to a database; name another file\n"
     );
     assert_eq!(ran, Ran { code: Some(1), stdout: String::new(), stderr });
     assert_eq!(app.state(), before, "{target}");
@@ -43,6 +42,43 @@ fn shops_export_to_catchment_db_is_refused_under_every_name() {
     for side_file in ["-wal", "-shm", "-journal", ".lock"] {
         check_refused(&app, &format!("catchment.db{side_file}"));
     }
+}
+
+#[test]
+fn shops_export_to_any_other_database_is_refused() {
+    let app = TestApp::with_shops();
+    app.run(&["database", "backup", "other.db"]).done();
+    symlink("other.db", app.path("link.csv")).unwrap();
+    let before = fs::read(app.path("other.db")).unwrap();
+    for target in ["other.db", "link.csv", "other.db-wal", "other.db-journal", "other.db.lock"] {
+        check_refused(&app, target);
+    }
+    assert_eq!(fs::read(app.path("other.db")).unwrap(), before);
+    app.file("out.csv", "");
+    app.file("out.csv.lock", "of another program");
+    app.run(&["shops", "export", "-o", "out.csv"]).done();
+}
+
+#[test]
+fn an_export_leaves_a_file_that_is_write_protected() {
+    let app = TestApp::with_shops();
+    app.file("out.csv", "the old one");
+    fs::set_permissions(app.path("out.csv"), fs::Permissions::from_mode(0o444)).unwrap();
+    let ran = app.run(&["shops", "export", "-o", "out.csv"]);
+    let stderr = "catchment: could not write out.csv: it is write-protected\n".to_owned();
+    assert_eq!(ran, Ran { code: Some(1), stdout: String::new(), stderr });
+    assert_eq!(fs::read(app.path("out.csv")).unwrap(), b"the old one");
+}
+
+#[test]
+fn an_export_to_the_standard_output_by_its_name_is_appended() {
+    let app = TestApp::with_shops();
+    let exported = app.run(&["shops", "export"]).stdout;
+    app.file("all.csv", "before\n");
+    let all = fs::File::options().append(true).open(app.path("all.csv")).unwrap();
+    let mut command = app.command(&["shops", "export", "-o", "/dev/stdout"]);
+    assert!(command.stdout(all).status().unwrap().success());
+    assert_eq!(fs::read_to_string(app.path("all.csv")).unwrap(), format!("before\n{exported}"));
 }
 
 #[test]

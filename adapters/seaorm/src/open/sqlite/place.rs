@@ -1,21 +1,36 @@
-//! The file of a database: which file it is, and whether its log lies beside it.
+//! The file of a database: its name, the files beside it, and the lock of its folder.
 //!
 //! `SQLite` keeps what was committed last in `NAME-wal`, beside the name by which the file was
 //! opened. Two names of one file, or a file that is mounted alone, therefore mean two logs, and
 //! each process overwrites what the other one stored.
 
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use uuid::Uuid;
 
 use crate::open_error::OpenError;
 
 /// How long to wait before the lock of a folder is asked for again.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What `SQLite` and the engine keep beside a database.
-pub(crate) const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", ".lock"];
+/// The endings of the files that `SQLite` keeps beside a database: the log of what was committed
+/// last, the index of that log, and what takes an interrupted transaction back.
+pub(crate) const LOGS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// The ending of the file that the engine locks while it runs.
+const ENGINE_LOCK: &str = ".lock";
+
+/// How every file of `SQLite` begins.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// The file that an engine locks while it runs on a database.
+#[must_use]
+pub fn engine_lock_of(database: &Path) -> PathBuf {
+    beside(database, ENGINE_LOCK)
+}
 
 /// A file beside a database, by the ending of its name.
 pub(crate) fn beside(file: &Path, ending: &str) -> PathBuf {
@@ -24,13 +39,64 @@ pub(crate) fn beside(file: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// The one true name of a file that is there, or of one that is to be made.
+/// The files that may lie beside a database and belong to it.
+pub(crate) fn side_files(database: &Path) -> impl Iterator<Item = PathBuf> {
+    LOGS.into_iter().chain([ENGINE_LOCK]).map(|ending| beside(database, ending))
+}
+
+/// Whether a name is that of a file beside a database. Opens that database: see [`is_database`].
+pub(crate) fn lies_beside_database(file: &Path) -> io::Result<bool> {
+    let Some(name) = file.file_name().and_then(|name| name.to_str()) else { return Ok(false) };
+    let mut endings = LOGS.into_iter().chain([ENGINE_LOCK]);
+    let Some(name) = endings.find_map(|ending| name.strip_suffix(ending)) else {
+        return Ok(false);
+    };
+    let database = file.with_file_name(name);
+    if database.is_file() { is_database(&database) } else { Ok(false) }
+}
+
+/// Whether a regular file is a database of `SQLite`, ours or not. Opens the file: a process must
+/// not ask this of a database that it has open, because it loses the locks that `SQLite` has on it
+/// when it closes the file.
+pub(crate) fn is_database(file: &Path) -> io::Result<bool> {
+    let mut head = Vec::new();
+    File::open(file)?.take(16).read_to_end(&mut head)?;
+    Ok(head == MAGIC)
+}
+
+/// Whether two names lead to one file. Opens neither.
+#[cfg(unix)]
+pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let identity = |file: &Path| file.metadata().map(|file| (file.dev(), file.ino())).ok();
+    identity(a).is_some_and(|a| Some(a) == identity(b))
+}
+
+/// Whether two names lead to one file. Opens neither.
+#[cfg(not(unix))]
+pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
+    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+}
+
+/// The name of a file without symbolic links. A file that is not there has one, too: where it
+/// would be made.
 pub(crate) fn canonical(file: &Path) -> io::Result<PathBuf> {
-    if file.exists() {
-        return file.canonicalize();
+    let mut file = file.to_owned();
+    loop {
+        match file.canonicalize() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            known => return known,
+        }
+        let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let absent = folder(&file).canonicalize()?.join(name);
+        // The system follows a link to a file that is not there when it makes the file. Links in
+        // a circle are another error, so this ends.
+        match absent.read_link() {
+            Ok(target) => file = folder(&absent).join(target),
+            Err(_) => return Ok(absent),
+        }
     }
-    let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(folder(file).canonicalize()?.join(name))
 }
 
 pub(crate) fn folder(file: &Path) -> &Path {
@@ -40,8 +106,16 @@ pub(crate) fn folder(file: &Path) -> &Path {
     }
 }
 
-/// Whether what was committed last may lie in a file of its own. Whoever only looks at a file may
-/// leave an empty one.
+/// Tells the disk which names a folder has, so that they outlast a loss of power. A system that
+/// cannot do this does it by itself a moment later.
+pub(crate) fn sync(folder: &Path) {
+    if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
+        tracing::debug!(%error, "could not sync a folder");
+    }
+}
+
+/// Whether there is a log beside a database that may hold what was committed last. A process that
+/// only reads may leave an empty log, which holds nothing.
 pub(crate) fn has_log(file: &Path) -> bool {
     let log = canonical(file).and_then(|file| beside(&file, "-wal").metadata());
     log.is_ok_and(|log| 0 < log.len())
@@ -72,37 +146,61 @@ const fn links(_: &Path) -> u64 {
     1
 }
 
-/// A number that another file of the same disk does not have, and a copy therefore neither; 0
-/// where the system has none.
+/// Fails where a database is not there, but what `SQLite` keeps beside it is: the file was renamed
+/// or removed, and another process may still have it open.
+pub(crate) fn check_absent(file: &Path, database: &str) -> Result<(), OpenError> {
+    let Ok(file) = canonical(file) else { return Ok(()) };
+    // In this order: another process may make the database in between, and its file is there
+    // before what lies beside it.
+    let left = LOGS.into_iter().map(|ending| beside(&file, ending)).find(|file| file.exists());
+    match left {
+        Some(left) if !file.exists() => Err(OpenError::LogAlone {
+            database: database.to_owned(),
+            log: left.display().to_string(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A number for a file by its name, its folder and the file itself. It changes when the file is
+/// renamed, moved or copied, and stays when a folder above is renamed or mounted elsewhere. Never
+/// 0; 0 where the file is not there.
 #[cfg(unix)]
 pub(crate) fn identity(file: &Path) -> i32 {
+    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::MetadataExt as _;
 
-    file.metadata().map_or(0, |metadata| folded(metadata.ino()))
+    let inode = |path: &Path| path.metadata().map(|metadata| metadata.ino().to_be_bytes());
+    let Ok(file) = file.canonicalize() else { return 0 };
+    let (Ok(itself), Ok(folder)) = (inode(&file), inode(folder(&file))) else { return 0 };
+    let name = file.file_name().map_or(&[][..], |name| name.as_bytes());
+    folded(&[&itself[..], &folder[..], name].concat())
 }
 
+/// A number for a file by its name. It changes when the file is renamed, moved or copied. Never 0;
+/// 0 where the file is not there.
 #[cfg(not(unix))]
-pub(crate) const fn identity(_: &Path) -> i32 {
-    0
+pub(crate) fn identity(file: &Path) -> i32 {
+    file.canonicalize().map_or(0, |file| folded(file.as_os_str().as_encoded_bytes()))
 }
 
-/// Whether a file is a copy of one that was in use, without its log.
+/// Whether a file was copied, renamed or moved without its log while it was in use.
 ///
-/// 1. A file that is in use has a log beside it, and keeps it when its processes are killed.
-/// 2. Its header says by its journal mode that it is in use, until the last of ours leaves it.
-/// 3. Its header also says which file it is, and a copy is another one.
+/// 1. A file that is in use has a log beside it. A process that is killed leaves the log there.
+/// 2. The header says by its journal mode that the file is in use, until the last process of ours
+///    closes it.
+/// 3. The header also holds the [`identity`] that the file had when it was opened.
 ///
-/// Another program may leave a file without a log that seems to be in use: that one is still the
-/// file that it says it is. `written` is 0 where no file is named.
+/// Another program may close a file so that its header says that it is in use, and nothing is
+/// missing. Such a file still has its identity. `written` is 0 where the header holds none.
 pub(crate) fn lacks_log(file: &Path, had_log: bool, written: i32, journal_mode: &str) -> bool {
     !had_log && journal_mode == "wal" && ![0, identity(file)].contains(&written)
 }
 
-/// Half as many bits, and never 0.
-#[cfg(unix)]
-fn folded(number: u64) -> i32 {
-    let half = (number ^ (number >> 32)) & u64::from(u32::MAX);
-    let half = u32::try_from(half).map_or(0, u32::cast_signed);
+/// 32 bits of a hash, and never 0.
+fn folded(bytes: &[u8]) -> i32 {
+    let (_, low) = Uuid::new_v5(&Uuid::NAMESPACE_OID, bytes).as_u64_pair();
+    let half = u32::try_from(low & u64::from(u32::MAX)).map_or(0, u32::cast_signed);
     if half == 0 { 1 } else { half }
 }
 
@@ -128,7 +226,8 @@ pub(crate) enum FolderLock {
 }
 
 impl FolderLock {
-    /// Takes the lock, which goes with the file that it returns. `None` where the system locks no
+    /// Locks the folder in which a database really lies, whatever symbolic links lead there. The
+    /// lock is given back when the returned file is dropped. `None` where the system locks no
     /// folders.
     ///
     /// # Errors
@@ -140,7 +239,8 @@ impl FolderLock {
         wait: Duration,
         database: &str,
     ) -> Result<Option<File>, OpenError> {
-        let Ok(folder) = File::open(folder(file)) else { return Ok(None) };
+        let Ok(file) = canonical(file) else { return Ok(None) };
+        let Ok(folder) = File::open(folder(&file)) else { return Ok(None) };
         let since = Instant::now();
         loop {
             let taken = match self {
@@ -184,9 +284,89 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn an_identity_is_that_of_the_name_the_folder_and_the_file() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = |name: &str| outer.path().join(name);
+        std::fs::create_dir(path("one")).unwrap();
+        std::fs::create_dir(path("two")).unwrap();
+        std::fs::write(path("one/a.db"), "").unwrap();
+        std::os::unix::fs::symlink(path("one/a.db"), path("link.db")).unwrap();
+        let first = identity(&path("one/a.db"));
+        assert_ne!(first, 0);
+        assert_eq!(identity(&path("link.db")), first);
+        std::fs::rename(path("one"), path("renamed")).unwrap();
+        assert_eq!(identity(&path("renamed/a.db")), first);
+        std::fs::rename(path("renamed/a.db"), path("renamed/b.db")).unwrap();
+        assert_ne!(identity(&path("renamed/b.db")), first);
+        std::fs::rename(path("renamed/b.db"), path("two/a.db")).unwrap();
+        assert_ne!(identity(&path("two/a.db")), first);
+        std::fs::copy(path("two/a.db"), path("renamed/a.db")).unwrap();
+        assert_ne!(identity(&path("renamed/a.db")), first);
+        assert_eq!(identity(&path("missing.db")), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_file_that_is_not_there_leads_to_its_place() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().canonicalize().unwrap();
+        let path = |name: &str| folder.join(name);
+        std::fs::create_dir(path("data")).unwrap();
+        std::os::unix::fs::symlink("data/a.db", path("first.db")).unwrap();
+        std::os::unix::fs::symlink("first.db", path("second.db")).unwrap();
+        std::os::unix::fs::symlink("circle.db", path("circle.db")).unwrap();
+        assert_eq!(canonical(&path("second.db")).unwrap(), path("data/a.db"));
+        assert_eq!(canonical(&path("none.db")).unwrap(), path("none.db"));
+        assert!(canonical(&path("circle.db")).is_err());
+        assert!(canonical(&path("nowhere/a.db")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_folder_that_is_locked_is_that_of_the_file_and_not_of_a_link() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = |name: &str| outer.path().join(name);
+        std::fs::create_dir(path("data")).unwrap();
+        std::fs::write(path("data/a.db"), "").unwrap();
+        std::os::unix::fs::symlink(path("data/a.db"), path("link.db")).unwrap();
+        let taken =
+            async |lock: FolderLock, file: &str| lock.take(&path(file), Duration::ZERO, file).await;
+        let opening = taken(FolderLock::Opening, "link.db").await.unwrap();
+        let refused = taken(FolderLock::Replacing, "data/a.db").await;
+        assert!(matches!(refused, Err(OpenError::Locked { .. })), "{refused:?}");
+        drop(opening);
+        let replacing = taken(FolderLock::Replacing, "data/a.db").await.unwrap();
+        assert!(replacing.is_some());
+        assert!(taken(FolderLock::Opening, "link.db").await.is_err());
+    }
+
+    #[test]
+    fn a_database_is_known_by_its_beginning_and_what_is_beside_it_by_its_name() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = |name: &str| outer.path().join(name);
+        std::fs::write(path("a.db"), [&MAGIC[..], b"more"].concat()).unwrap();
+        std::fs::write(path("b.csv"), "id").unwrap();
+        std::fs::write(path("empty"), "").unwrap();
+        for (name, expected) in [("a.db", true), ("b.csv", false), ("empty", false)] {
+            assert_eq!(is_database(&path(name)).unwrap(), expected, "{name}");
+        }
+        for (name, expected) in [
+            ("a.db-wal", true),
+            ("a.db-shm", true),
+            ("a.db-journal", true),
+            ("a.db.lock", true),
+            ("a.db", false),
+            ("a.db-other", false),
+            ("b.csv.lock", false),
+            ("missing-wal", false),
+        ] {
+            assert_eq!(lies_beside_database(&path(name)).unwrap(), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn an_identity_is_never_none() {
-        assert_eq!(folded(0), 1);
-        assert_eq!(folded((1 << 32) | 1), 1);
-        assert_ne!(folded(7), folded((7 << 32) | 1));
+        assert_ne!(folded(b"a"), folded(b"b"));
+        assert!((0..1_000_u32).all(|number| folded(&number.to_be_bytes()) != 0));
     }
 }

@@ -1,11 +1,14 @@
 //! Names and copies of a file: which are refused, and how a copy is made and put back.
 
 use std::fs;
+use std::future::pending;
 use std::path::PathBuf;
 
 use catchment_domain::Revision;
 use catchment_domain::ports::ShopRepository;
-use catchment_seaorm::{BackupError, OpenError, Restored, SeaOrmStore, StoreSettings, Summary};
+use catchment_seaorm::{
+    BackupError, OpenError, OutputFileError, Restored, SeaOrmStore, StoreSettings, Summary,
+};
 
 use crate::world::World;
 
@@ -20,11 +23,19 @@ async fn open_other(world: &World, name: &str) -> Result<SeaOrmStore, OpenError>
 }
 
 async fn back_up(world: &World, name: &str, replaces: bool) -> Result<Summary, BackupError> {
-    SeaOrmStore::back_up(&world.url(), &other(world, name), replaces, &world.settings()).await
+    let (file, settings) = (other(world, name), world.settings());
+    SeaOrmStore::back_up(&world.url(), &file, replaces, &settings, pending()).await
 }
 
 async fn restore(world: &World, name: &str, incomplete: bool) -> Result<Restored, BackupError> {
-    SeaOrmStore::restore(&world.url(), &other(world, name), incomplete, &world.settings()).await
+    let (file, settings) = (other(world, name), world.settings());
+    SeaOrmStore::restore(&world.url(), &file, incomplete, &settings, pending()).await
+}
+
+/// Why no file can be written there.
+fn reason(error: BackupError) -> OutputFileError {
+    let BackupError::Output { source, .. } = error else { panic!("{error:?}") };
+    source
 }
 
 /// A database of which this many revisions were given out.
@@ -105,6 +116,27 @@ async fn a_copy_without_its_log_is_refused_while_the_file_is_in_use() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_renamed_while_it_is_in_use_is_refused_by_either_name() {
+    let world = World::new();
+    let store = with_revisions(&world, 3).await;
+    fs::rename(world.file(), other(&world, "moved.db")).unwrap();
+    let refused = open_other(&world, "moved.db").await.unwrap_err();
+    assert!(matches!(refused, OpenError::Incomplete { .. }), "{refused:?}");
+    let refused = open_other(&world, "catchment.db").await.unwrap_err();
+    assert!(matches!(refused, OpenError::LogAlone { .. }), "{refused:?}");
+    let refused = SeaOrmStore::check(&world.url(), &world.settings()).await.unwrap_err();
+    assert!(matches!(refused, OpenError::LogAlone { .. }), "{refused:?}");
+    assert!(!world.file().exists());
+    fs::create_dir(other(&world, "folder")).unwrap();
+    fs::rename(other(&world, "moved.db"), other(&world, "folder/catchment.db")).unwrap();
+    let refused = open_other(&world, "folder/catchment.db").await.unwrap_err();
+    assert!(matches!(refused, OpenError::Incomplete { .. }), "{refused:?}");
+    fs::rename(other(&world, "folder/catchment.db"), world.file()).unwrap();
+    assert_eq!(store.take_revision().await.unwrap(), Revision(4));
+    assert_eq!(world.open().await.take_revision().await.unwrap(), Revision(5));
+}
+
+#[tokio::test]
 async fn a_file_that_another_program_closed_is_no_copy() {
     let world = World::new();
     world.open().await.close().await.unwrap();
@@ -132,15 +164,18 @@ async fn a_copy_holds_what_was_committed_while_the_database_is_in_use() {
     let bytes = fs::metadata(other(&world, "copy.db")).unwrap().len();
     assert_eq!(summary, Summary { shops: 0, revision: 3, bytes });
     store.take_revision().await.unwrap();
-    assert!(matches!(back_up(&world, "copy.db", false).await, Err(BackupError::Exists { .. })));
+    let refused = reason(back_up(&world, "copy.db", false).await.unwrap_err());
+    assert!(matches!(refused, OutputFileError::Exists), "{refused:?}");
     assert_eq!(back_up(&world, "copy.db", true).await.unwrap().revision, 4);
     for name in ["catchment.db", "catchment.db-wal", "catchment.db.lock"] {
-        let refused = back_up(&world, name, true).await;
-        assert!(matches!(refused, Err(BackupError::InUse { .. })), "{name}: {refused:?}");
+        let refused = reason(back_up(&world, name, true).await.unwrap_err());
+        assert!(matches!(refused, OutputFileError::Database), "{name}: {refused:?}");
     }
     let copy = open_other(&world, "copy.db").await.unwrap();
-    let refused = back_up(&world, "copy.db", true).await;
-    assert!(matches!(refused, Err(BackupError::InUse { .. })), "{refused:?}");
+    for name in ["copy.db", "copy.db-wal", "copy.db-journal"] {
+        let refused = reason(back_up(&world, name, true).await.unwrap_err());
+        assert!(matches!(refused, OutputFileError::Database), "{name}: {refused:?}");
+    }
     assert_eq!(copy.take_revision().await.unwrap(), Revision(5));
     copy.close().await.unwrap();
     store.close().await.unwrap();
@@ -189,6 +224,102 @@ async fn a_copy_is_put_where_nothing_is_and_over_what_is_damaged() {
 }
 
 #[tokio::test]
+async fn a_copy_with_other_tables_is_not_put_back() {
+    for (change, expected) in [
+        ("DROP TABLE receipt", "table `receipt` is missing"),
+        ("ALTER TABLE installation ADD COLUMN more integer", "table `installation` is another one"),
+        ("CREATE INDEX more ON shop (name)", "index `more` is none of them"),
+        (
+            "CREATE TRIGGER more AFTER INSERT ON shop BEGIN DELETE FROM shop; END",
+            "trigger `more` is none of them",
+        ),
+    ] {
+        let world = World::new();
+        with_revisions(&world, 3).await.close().await.unwrap();
+        world.execute(change).await;
+        fs::rename(world.file(), other(&world, "copy.db")).unwrap();
+        let refused = restore(&world, "copy.db", false).await.unwrap_err();
+        let BackupError::Database(OpenError::Altered { object, .. }) = &refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(object, expected);
+        assert_eq!(names(&world), ["copy.db"]);
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_an_older_version_is_put_back_and_brought_up_to_date() {
+    let world = World::new();
+    with_revisions(&world, 3).await.close().await.unwrap();
+    let mut second = catchment_migrations::sqlite().into_iter();
+    let down = second.rfind(|step| step.migration_type.is_down_migration()).unwrap();
+    world.execute(down.sql.as_str()).await;
+    world.execute("DELETE FROM catchment_migrations WHERE version = 2").await;
+    fs::rename(world.file(), other(&world, "copy.db")).unwrap();
+    restore(&world, "copy.db", false).await.unwrap();
+    assert_eq!(next_revision(&world).await, Revision(4));
+}
+
+/// After a kill within a restore, the database has the other name, too.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_restore_that_was_killed_is_ended_by_the_same_restore() {
+    let world = World::new();
+    with_revisions(&world, 3).await.close().await.unwrap();
+    back_up(&world, "copy.db", false).await.unwrap();
+    assert_eq!(next_revision(&world).await, Revision(4));
+    fs::hard_link(world.file(), other(&world, "catchment.db.before-restore")).unwrap();
+    let refused = open_other(&world, "catchment.db").await.unwrap_err();
+    assert!(matches!(refused, OpenError::Linked { .. }), "{refused:?}");
+    restore(&world, "copy.db", false).await.unwrap();
+    assert_eq!(names(&world), ["catchment.db", "catchment.db.before-restore", "copy.db"]);
+    assert_eq!(next_revision(&world).await, Revision(4));
+    let kept = open_other(&world, "catchment.db.before-restore").await.unwrap();
+    assert_eq!(kept.take_revision().await.unwrap(), Revision(5));
+}
+
+#[tokio::test]
+async fn work_that_is_interrupted_leaves_nothing_behind() {
+    let world = World::new();
+    with_revisions(&world, 3).await.close().await.unwrap();
+    back_up(&world, "copy.db", false).await.unwrap();
+    let before = (names(&world), fs::read(world.file()).unwrap());
+    let (url, settings, now) = (world.url(), world.settings(), std::future::ready(()));
+    let file = other(&world, "second.db");
+    let backed_up = SeaOrmStore::back_up(&url, &file, false, &settings, now.clone()).await;
+    // What is done before the interrupt is seen is done.
+    if backed_up.is_ok() {
+        fs::remove_file(file).unwrap();
+    }
+    assert!(matches!(backed_up, Ok(_) | Err(BackupError::Interrupted)), "{backed_up:?}");
+    let file = other(&world, "copy.db");
+    let restored = SeaOrmStore::restore(&url, &file, false, &settings, now).await;
+    assert!(matches!(restored, Err(BackupError::Interrupted)), "{restored:?}");
+    assert_eq!((names(&world), fs::read(world.file()).unwrap()), before);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_that_is_put_back_keeps_the_rights_of_the_one_before() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = World::new();
+    with_revisions(&world, 3).await.close().await.unwrap();
+    back_up(&world, "copy.db", false).await.unwrap();
+    let set = |file: PathBuf, mode| {
+        fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mode = |file: PathBuf| fs::metadata(file).unwrap().permissions().mode() & 0o777;
+    set(world.file(), 0o640);
+    set(other(&world, "copy.db"), 0o600);
+    restore(&world, "copy.db", false).await.unwrap();
+    assert_eq!(mode(world.file()), 0o640);
+    fs::remove_file(world.file()).unwrap();
+    restore(&world, "copy.db", false).await.unwrap();
+    assert_eq!(mode(world.file()), 0o600);
+}
+
+#[tokio::test]
 async fn the_database_of_another_program_is_not_replaced() {
     let world = World::new();
     with_revisions(&world, 3).await.close().await.unwrap();
@@ -229,12 +360,13 @@ async fn copies_that_cannot_be_used_are_not_put_back() {
         database: other(&world, "incomplete.db").display().to_string(),
     });
     assert_eq!(incomplete.to_string(), expected.to_string());
-    assert!(matches!(refusal("catchment.db").await, BackupError::InUse { .. }));
+    assert!(matches!(refusal("catchment.db").await, BackupError::Itself { .. }));
     let three =
         StoreSettings { lanes: catchment_domain::Lanes(3.try_into().unwrap()), ..world.settings() };
     let file = other(&world, "text.db");
     fs::copy(world.file(), &file).unwrap();
-    let refused = SeaOrmStore::restore(&world.url(), &file, false, &three).await.unwrap_err();
+    let refused = SeaOrmStore::restore(&world.url(), &file, false, &three, pending()).await;
+    let refused = refused.unwrap_err();
     assert!(matches!(refused, BackupError::Database(OpenError::LanesDiffer { .. })), "{refused:?}");
     assert_eq!(fs::read(world.file()).unwrap(), before);
     restore(&world, "incomplete.db", true).await.unwrap();

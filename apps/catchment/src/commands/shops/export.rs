@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use catchment_domain::{Radius, Shop};
+use catchment_seaorm::OutputFile;
 use clap::Args;
 
 use super::list::{Pages, decided_by, view};
 use crate::commands::Context;
 use crate::ending::{Ending, complain};
-use crate::output_file::OutputFile;
 use crate::run::Interrupts;
 use crate::scope::FilterArguments;
 use crate::shop_file::EXPORTED;
@@ -29,7 +29,9 @@ pub(crate) struct Arguments {
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
     let scope = arguments.filter.resolve(&context.stores).await?;
     let mut pages = Pages::new(context, scope, usize::MAX);
-    let Some(path) = arguments.output.as_deref().filter(|path| *path != Path::new("-")) else {
+    // The standard output by its name may be a file that is appended to.
+    let is_stdout = |path: &Path| ["-", "/dev/stdout"].iter().any(|name| path == Path::new(name));
+    let Some(path) = arguments.output.as_deref().filter(|path| !is_stdout(path)) else {
         let stdout = io::BufWriter::new(io::stdout());
         write(&mut pages, stdout, context).await.context("could not write the shops")?;
         return Ok(pages.left_out.conclude());
@@ -37,7 +39,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let attempt = || format!("could not write {}", path.display());
     // An interrupted export leaves nothing behind.
     let mut interrupts = Interrupts::listen().context("could not listen to interrupts")?;
-    let file = OutputFile::create(path, &context.stores).with_context(attempt)?;
+    let file = OutputFile::create(path, context.stores.file()).with_context(attempt)?;
     let written = tokio::select! {
         written = write(&mut pages, file, context) => written,
         () = interrupts.asked() => {
