@@ -7,7 +7,7 @@ use crate::outcome::{Code, Outcome};
 use crate::request::{Invalid, RequestId, RequestRecord};
 use crate::revision::{CampaignRef, Revision};
 use crate::shop::{ShopFingerprint, ShopId, ShopState};
-use crate::terms::{LoadedCampaign, check_request};
+use crate::terms::{LoadedCampaign, Refusal, check_id, check_request};
 use crate::trigger::Policy;
 
 /// Requests that follow each other in one lane, to be applied together or not at all.
@@ -169,7 +169,9 @@ impl LoadedShop {
 ///    would be taken for that one.
 /// 3. A request in another lane than its shop's.
 /// 4. A request of a campaign that the database does not have.
-/// 5. A request for a shop that is not there.
+/// 5. A request of a campaign under the id of another campaign's, or of the other phase's
+///    ([`check_id`]).
+/// 6. A request for a shop that is not there.
 pub fn judge_batch(
     batch: &Batch,
     loaded: &mut Loaded,
@@ -196,6 +198,8 @@ pub fn judge_batch(
             Outcome::rejected(Code::WrongLane, Some(wrong_lane(batch.lane, right)))
         } else if name.is_some() && campaign.is_none() {
             Outcome::rejected(Code::UnknownCampaign, None)
+        } else if let Err(Refusal { code, detail, .. }) = check_id(request) {
+            Outcome::rejected(code, detail)
         } else if let Some(LoadedShop { state: Some(state), changed }) = shop {
             let version = state.version;
             let checked = check_request(request, campaign, *newest);

@@ -80,7 +80,7 @@ pub use shop::{
     Base, Location, LocationError, Profile, Shop, ShopCursor, ShopFingerprint, ShopId, ShopIdError,
     ShopState,
 };
-pub use terms::{CampaignTerms, LoadedCampaign, Refusal, check_request};
+pub use terms::{CampaignTerms, LoadedCampaign, Refusal, check_id, check_request};
 pub use time::{Deadline, Timestamp};
 pub use trigger::{Policy, Rank, TriggerKind, TriggerKindError, TriggerRule};
 pub use window::{Window, WindowLimits};

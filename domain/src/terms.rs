@@ -6,7 +6,7 @@ use std::fmt;
 use crate::correlation::{Attempt, Nonce, Phase, Ticket};
 use crate::outcome::{Code, Status};
 use crate::radius::Limit;
-use crate::request::{Change, Replaced, Request, RequestId};
+use crate::request::{Change, Replaced, Request};
 use crate::revision::{CampaignRef, Revision};
 use crate::time::Deadline;
 use crate::trigger::TriggerKind;
@@ -56,6 +56,17 @@ pub struct Refusal {
     pub detail: Option<Box<str>>,
 }
 
+/// Checks that the id of a campaign's request is of that campaign, and of a request of that phase.
+/// Nothing is answered under another id, not even a repeat: the answer would be taken for that of
+/// the request that has the id.
+///
+/// # Errors
+///
+/// When the id is of another campaign or another phase, or of no campaign.
+pub fn check_id(request: &Request) -> Result<(), Refusal> {
+    read_ticket(request).map(drop)
+}
+
 /// Checks a request against the campaign that it names and against the newest revision that the
 /// database gave out. What a shop holds already is a repeat, and is not refused for this.
 ///
@@ -67,8 +78,8 @@ pub struct Refusal {
 ///    campaign's list. Otherwise it is rejected.
 /// 4. An activation asks for what the campaign wants: the same kind and limit, and the same
 ///    campaign whose place it takes. Otherwise it is rejected.
-/// 5. Its deadline is the campaign's or an earlier one, which an older attempt had. Otherwise it
-///    is rejected.
+/// 5. Its deadline is the campaign's. That of an attempt before the present one may be earlier.
+///    Otherwise it is rejected: a request that expires too early would be told as the truth.
 /// 6. An activation of a campaign that is ending or ended is superseded.
 /// 7. A release of a campaign that is neither is rejected.
 ///
@@ -91,17 +102,17 @@ pub fn check_request(
         }),
         Change::Activate { kind, limit, deadline, replaces, .. } => {
             let stored = Stored::of(campaign)?;
-            stored.check_id(request.id, Phase::Activation)?;
+            let attempt = stored.check_ticket(request)?;
             stored.check_same("kind", kind, stored.terms.kind)?;
             stored.check_same("limit", limit, stored.terms.limit)?;
             stored.check_replaces(replaces)?;
-            stored.check_deadline(deadline)?;
+            stored.check_deadline(attempt, deadline)?;
             stored.check_is_not_over()
         }
         Change::Release { deadline, .. } => {
             let stored = Stored::of(campaign)?;
-            stored.check_id(request.id, Phase::Release)?;
-            stored.check_deadline(deadline)?;
+            let attempt = stored.check_ticket(request)?;
+            stored.check_deadline(attempt, deadline)?;
             stored.check_is_over()
         }
         Change::SetBase { .. } | Change::ActivateKind { .. } | Change::ReleaseKind { .. } => Ok(()),
@@ -125,21 +136,13 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// The random number is not told: who knows it can write requests that look right.
-    fn check_id(self, id: RequestId, phase: Phase) -> Result<(), Refusal> {
-        let Self { revision, terms: CampaignTerms { nonce, shops, attempt, .. } } = self;
-        let Some(ticket) = Ticket::read(id) else {
-            return Err(self.differs(format_args!("`id` has not the form of a campaign's")));
-        };
-        if ticket.revision != revision {
-            return Err(self.differs(format_args!("`id` is of campaign {}", ticket.revision)));
-        }
+    /// Returns the attempt that the request is of. The random number is not told: who knows it can
+    /// write requests that look right.
+    fn check_ticket(self, request: &Request) -> Result<Attempt, Refusal> {
+        let CampaignTerms { nonce, shops, attempt, .. } = self.terms;
+        let Some(ticket) = read_ticket(request)? else { return Ok(Attempt::FIRST) };
         if ticket.nonce != *nonce {
             return Err(self.differs(format_args!("`id` has another random number")));
-        }
-        if ticket.phase != phase {
-            let (of, is) = (ticket.phase.as_str(), phase.as_str());
-            return Err(self.differs(format_args!("`id` is of a {of}, and the request is a {is}")));
         }
         if ticket.attempt < Attempt::FIRST || *attempt < ticket.attempt {
             let (of, newest) = (ticket.attempt.0, attempt.0);
@@ -153,7 +156,7 @@ impl<'a> Stored<'a> {
                 self.differs(format_args!("`id` is of place {place} in a list of {shops} shops"))
             );
         }
-        Ok(())
+        Ok(ticket.attempt)
     }
 
     fn check_same<T: Copy + PartialEq + fmt::Display>(
@@ -177,13 +180,15 @@ impl<'a> Stored<'a> {
         Err(self.differs(format_args!("`replaces` is {asked}, and the campaign's is {stored}")))
     }
 
-    fn check_deadline(self, asked: Deadline) -> Result<(), Refusal> {
+    fn check_deadline(self, attempt: Attempt, asked: Deadline) -> Result<(), Refusal> {
         let stored = self.terms.deadline;
-        if asked <= stored {
+        if asked == stored || asked < stored && attempt < self.terms.attempt {
             return Ok(());
         }
-        let later = asked.instant().saturating_since(stored.instant()).as_millis();
-        Err(self.differs(format_args!("`deadline` is {later} ms later than the campaign's")))
+        let (how, [before, after]) =
+            if asked < stored { ("earlier", [asked, stored]) } else { ("later", [stored, asked]) };
+        let millis = after.instant().saturating_since(before.instant()).as_millis();
+        Err(self.differs(format_args!("`deadline` is {millis} ms {how} than the campaign's")))
     }
 
     const fn check_is_not_over(self) -> Result<(), Refusal> {
@@ -203,10 +208,38 @@ impl<'a> Stored<'a> {
 
     #[cold]
     fn differs(self, how: fmt::Arguments<'_>) -> Refusal {
-        let detail = format!("the request differs from campaign {}: {how}", self.revision);
-        let (status, code) = (Status::Rejected, Code::CampaignDiffers);
-        Refusal { status, code, detail: Some(detail.into()) }
+        differs(self.revision, how)
     }
+}
+
+/// What the id of a request says, where it is of a campaign.
+fn read_ticket(request: &Request) -> Result<Option<Ticket>, Refusal> {
+    let (campaign, phase) = match request.change {
+        Change::Activate { campaign, .. } => (campaign.revision, Phase::Activation),
+        Change::Release { campaign, .. } => (campaign.revision, Phase::Release),
+        Change::SetBase { .. } | Change::ActivateKind { .. } | Change::ReleaseKind { .. } => {
+            return Ok(None);
+        }
+    };
+    let Some(ticket) = Ticket::read(request.id) else {
+        return Err(differs(campaign, format_args!("`id` has not the form of a campaign's")));
+    };
+    if ticket.revision != campaign {
+        return Err(differs(campaign, format_args!("`id` is of campaign {}", ticket.revision)));
+    }
+    if ticket.phase != phase {
+        let (of, is) = (ticket.phase.as_str(), phase.as_str());
+        let how = format_args!("`id` is of a {of}, and the request is a {is}");
+        return Err(differs(campaign, how));
+    }
+    Ok(Some(ticket))
+}
+
+#[cold]
+fn differs(campaign: Revision, how: fmt::Arguments<'_>) -> Refusal {
+    let detail = format!("the request differs from campaign {campaign}: {how}");
+    let (status, code) = (Status::Rejected, Code::CampaignDiffers);
+    Refusal { status, code, detail: Some(detail.into()) }
 }
 
 /// A campaign whose place another takes, for people.

@@ -7,7 +7,7 @@ use catchment_domain::{
     Batch, CampaignRef, Change, Code, Deadline, Epoch, Invalid, Lane, LaneTime, Lanes, Loaded,
     LoadedCampaign, LoadedShop, Outcome, Policy, Position, Radius, Rank, Receipt, Replaced,
     Request, RequestId, RequestRecord, ReturnAddress, Revision, ShopFingerprint, ShopId, ShopState,
-    Status, Ticket, Timestamp, TriggerRule, check_request, judge, judge_batch,
+    Status, Ticket, Timestamp, TriggerRule, check_id, check_request, judge, judge_batch,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -135,6 +135,9 @@ impl Database {
         if name.is_some() && campaign.is_none() {
             return Outcome::rejected(Code::UnknownCampaign, None);
         }
+        if let Err(refusal) = check_id(request) {
+            return Outcome::rejected(refusal.code, refusal.detail);
+        }
         let Some(shop) = self.shops.get_mut(&request.shop) else {
             return Outcome::rejected(Code::UnknownShop, None);
         };
@@ -186,6 +189,41 @@ fn what_needs_no_shop_is_rejected_in_the_order_of_the_list() {
     check(Ok((own[0].clone(), unknown)), Err(Code::UnknownCampaign));
     check(Ok((own[4].clone(), unknown)), Err(Code::UnknownCampaign));
     check(Ok((own[4].clone(), known)), Err(Code::UnknownShop));
+    // The id of another campaign's request, of the other phase's, and of none.
+    let deadline = deadline(120);
+    let release = Change::Release { campaign: campaign(1), deadline };
+    for shop in [&own[0], &own[4]] {
+        for id in [id_of(&activate_of(2, 120), 0), id_of(&release, 0), id_of(&by_hand, 0)] {
+            let forged = with_id(record(0, Ok((shop.clone(), known))), id);
+            check_record(forged, Err(Code::CampaignDiffers));
+        }
+    }
+    let forged = with_id(record(0, Ok((own[0].clone(), unknown))), id_of(&release, 0));
+    check_record(forged, Err(Code::UnknownCampaign));
+}
+
+/// The requester of the request that has the id would take the answer for its own: a release that
+/// never happened would be recorded as done.
+#[test]
+fn a_repeat_under_the_id_of_another_request_is_rejected() {
+    let (shop, deadline) = (shop_ids(LANE, 1)[0].clone(), deadline(120));
+    let release_of = |revision| Change::Release { campaign: campaign(revision), deadline };
+    let mut database = Database::new();
+    let first = record(0, Ok((shop.clone(), activate_of(1, 120))));
+    database.apply(&batch(vec![first.clone()]));
+    let again = |id| with_id(record(1, Ok((shop.clone(), activate_of(1, 120)))), id);
+    let before = database.clone();
+    for (id, expected) in [
+        (first.id, (Status::Applied, None, true)),
+        (id_of(&release_of(1), 0), (Status::Rejected, Some(Code::CampaignDiffers), false)),
+        (id_of(&activate_of(3, 120), 0), (Status::Rejected, Some(Code::CampaignDiffers), false)),
+        (id_of(&release_of(2), 0), (Status::Rejected, Some(Code::CampaignDiffers), false)),
+    ] {
+        let outcomes = database.apply(&batch(vec![again(id)]));
+        let found = (outcomes[0].status, outcomes[0].code, outcomes[0].repeat);
+        assert_eq!(found, expected, "{id}");
+        assert_eq!(database, before);
+    }
 }
 
 #[test]

@@ -31,7 +31,8 @@ pub(crate) fn id_of(change: &Change, index: u32) -> RequestId {
     Ticket { revision, phase, attempt, index, nonce }.id()
 }
 
-/// The campaign that asks for an activation, in its first attempt.
+/// The campaign that asks for an activation, in its second attempt: those of the first may have had
+/// an earlier deadline.
 pub(crate) fn loaded(activation: Change, is_ending_or_ended: bool) -> LoadedCampaign {
     let name = activation.campaign().unwrap();
     let terms = match activation {
@@ -41,7 +42,7 @@ pub(crate) fn loaded(activation: Change, is_ending_or_ended: bool) -> LoadedCamp
             kind,
             limit,
             replaces,
-            attempt: Attempt::FIRST,
+            attempt: Attempt(2),
             deadline,
             is_ending_or_ended,
         }),

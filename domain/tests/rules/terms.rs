@@ -67,7 +67,7 @@ fn check_differs(campaign: &Campaign, request: &Request, why: &str) {
 #[test]
 fn requests_of_any_attempt_so_far_agree_at_any_place_of_the_list() {
     let (sending, ending) = (campaign(SENDING), campaign(ENDING));
-    for (attempt, index, until) in [(1, 0, 100), (2, 9, 200), (2, 0, 100), (1, 9, 200)] {
+    for (attempt, index, until) in [(1, 0, 100), (2, 9, 200), (1, 0, 0), (1, 9, 200)] {
         let place = (attempt, index);
         for state in [SENDING, CampaignState::Settled] {
             let campaign = campaign(state);
@@ -143,6 +143,14 @@ fn a_forged_activation_of_a_real_campaign_is_rejected_with_what_differs() {
             }),
             "`deadline` is 1 ms later than the campaign's",
         ),
+        // So it may not expire before the true one does, and be recorded in its place.
+        (
+            with(|change| {
+                let Change::Activate { deadline, .. } = change else { return };
+                *deadline = at(100);
+            }),
+            "`deadline` is 100 ms earlier than the campaign's",
+        ),
     ] {
         check_differs(&campaign, &request, why);
     }
@@ -193,6 +201,8 @@ fn an_activation_of_a_campaign_that_is_over_is_superseded_and_a_release_before_t
     let ending = campaign(ENDING);
     let longer = request(&ending, Phase::Release, (2, 3), 1_200);
     check_differs(&ending, &longer, "`deadline` is 1000 ms later than the campaign's");
+    let shorter = request(&ending, Phase::Release, (2, 3), 199);
+    check_differs(&ending, &shorter, "`deadline` is 1 ms earlier than the campaign's");
 }
 
 #[test]
@@ -251,8 +261,10 @@ fn sent(campaign: &Campaign) -> Vec<Request> {
     let all = phases.flat_map(|phase| {
         attempts().flat_map(move |attempt| {
             (0..campaign.shops).flat_map(move |index| {
-                let deadlines = 0..=campaign.deadline.instant().millis();
-                deadlines.map(move |until| request(campaign, phase, (attempt, index), until))
+                // Nobody knows any more which deadlines older attempts had.
+                let newest = campaign.deadline.instant().millis();
+                let first = if attempt == campaign.attempt.0 { newest } else { 0 };
+                (first..=newest).map(move |until| request(campaign, phase, (attempt, index), until))
             })
         })
     });
@@ -296,6 +308,106 @@ fn any_request() -> impl Strategy<Value = Request> {
     )
 }
 
+/// One thing that a request says otherwise than its campaign.
+#[derive(Clone, Copy, Debug)]
+enum Alteration {
+    Name,
+    Kind,
+    Limit,
+    Replaced,
+    Later(i64),
+    Earlier(i64),
+    Random,
+    Revision,
+    Phase,
+    Attempt(u16),
+    NoAttempt,
+    Place(u32),
+    Form,
+}
+
+fn any_alteration() -> impl Strategy<Value = Alteration> {
+    use Alteration::{
+        Attempt, Earlier, Form, Kind, Later, Limit, Name, NoAttempt, Phase, Place, Random,
+        Replaced, Revision,
+    };
+    let plain = [Name, Kind, Limit, Replaced, Random, Revision, Phase, NoAttempt, Form];
+    prop_oneof![
+        5 => prop::sample::select(plain.to_vec()),
+        1 => (1_i64..9).prop_map(Later),
+        1 => (1_i64..9).prop_map(Earlier),
+        1 => (1_u16..9).prop_map(Attempt),
+        1 => (0_u32..9).prop_map(Place),
+    ]
+}
+
+impl Alteration {
+    /// The request with this alteration; `None` where it does not alter such a request, or may be
+    /// what an older attempt said.
+    fn of(self, campaign: &Campaign, request: &Request) -> Option<Request> {
+        let mut altered = request.clone();
+        let ticket = Ticket::read(request.id).unwrap();
+        let id = |ticket: Ticket| ticket.id();
+        match self {
+            Self::Random => altered.id = id(Ticket { nonce: Nonce::from_random(43), ..ticket }),
+            Self::Revision => altered.id = id(Ticket { revision: Revision(8), ..ticket }),
+            Self::Phase => {
+                let phases = [Phase::Activation, Phase::Release];
+                let phase = phases.into_iter().find(|phase| *phase != ticket.phase)?;
+                altered.id = id(Ticket { phase, ..ticket });
+            }
+            Self::Attempt(later) => {
+                let attempt = Attempt(campaign.attempt.0 + later);
+                altered.id = id(Ticket { attempt, ..ticket });
+            }
+            Self::NoAttempt => altered.id = id(Ticket { attempt: Attempt(0), ..ticket }),
+            Self::Place(behind) => {
+                altered.id = id(Ticket { index: campaign.shops + behind, ..ticket });
+            }
+            // A random id, as clients draw it.
+            Self::Form => altered.id = RequestId(Uuid::from_u128(7 << 76 | 2 << 62)),
+            Self::Earlier(_) if ticket.attempt < campaign.attempt => return None,
+            Self::Name
+            | Self::Kind
+            | Self::Limit
+            | Self::Replaced
+            | Self::Later(_)
+            | Self::Earlier(_) => altered.change = self.of_change(campaign, request.change)?,
+        }
+        Some(altered)
+    }
+
+    fn of_change(self, campaign: &Campaign, change: Change) -> Option<Change> {
+        let moved = |deadline: Deadline| match self {
+            Self::Later(millis) => at(campaign.deadline.instant().millis() + millis),
+            Self::Earlier(millis) => at(deadline.instant().millis() - millis),
+            _ => deadline,
+        };
+        let named = |asked| if matches!(self, Self::Name) { name(8) } else { asked };
+        match change {
+            Change::Activate { campaign, kind, limit, deadline, replaces } => {
+                let other = Replaced { campaign: name(5), deadline: at(50) };
+                Some(Change::Activate {
+                    campaign: named(campaign),
+                    kind: if matches!(self, Self::Kind) { "manual".parse().unwrap() } else { kind },
+                    limit: if matches!(self, Self::Limit) { "1km".parse().unwrap() } else { limit },
+                    deadline: moved(deadline),
+                    replaces: if matches!(self, Self::Replaced) { Some(other) } else { replaces },
+                })
+            }
+            Change::Release { campaign, deadline } => {
+                let moves = matches!(self, Self::Name | Self::Later(_) | Self::Earlier(_));
+                let release =
+                    Change::Release { campaign: named(campaign), deadline: moved(deadline) };
+                moves.then_some(release)
+            }
+            Change::ActivateKind { .. } | Change::ReleaseKind { .. } | Change::SetBase { .. } => {
+                None
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -324,6 +436,7 @@ proptest! {
         place in any::<prop::sample::Index>(),
         (retries, longer) in (0_u16..3, 0_i64..3),
     ) {
+        let longer = if retries == 0 { 0 } else { longer };
         let mut agreeing = sent(&campaign);
         agreeing.retain(|asked| check(&campaign, asked).is_ok());
         let asked = place.get(&agreeing);
@@ -339,5 +452,24 @@ proptest! {
             _ => None,
         };
         prop_assert_eq!(check(&ended, asked).err().map(|refusal| refusal.code), expected);
+    }
+
+    /// Whatever a campaign may have sent, one thing of it altered, is refused: but for another
+    /// place of the list, and what an older attempt may have said.
+    #[test]
+    fn prop_a_request_that_is_altered_in_one_thing_is_rejected(
+        campaign in any_campaign(),
+        place in any::<prop::sample::Index>(),
+        alteration in any_alteration(),
+    ) {
+        let sent = sent(&campaign);
+        let good = place.get(&sent);
+        let Some(altered) = alteration.of(&campaign, good) else { return Ok(()) };
+        prop_assert_ne!(good, &altered);
+        let loaded = campaign.loaded();
+        let named = altered.change.campaign() == Some(loaded.name);
+        let found = check_request(&altered, named.then_some(&loaded), NEWEST).unwrap_err();
+        let code = if named { Code::CampaignDiffers } else { Code::UnknownCampaign };
+        prop_assert_eq!((found.status, found.code), (Status::Rejected, code), "{:?}", altered);
     }
 }
