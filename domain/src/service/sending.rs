@@ -366,6 +366,9 @@ fn open_from(slots: &[Slot], from: usize) -> u32 {
 }
 
 #[cfg(test)]
+mod agreement;
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
