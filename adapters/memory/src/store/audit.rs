@@ -77,6 +77,13 @@ impl MemoryStore {
         }
     }
 
+    /// Makes a campaign readable again, as a backup that is restored would.
+    pub fn unspoil_campaign(&self, revision: Revision) {
+        if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
+            stored.is_spoiled = false;
+        }
+    }
+
     /// Makes the counts of a campaign differ from its chunks: sets the open count to zero, or to
     /// five if it is zero.
     pub fn spoil_counts(&self, revision: Revision) {

@@ -1,7 +1,9 @@
 //! The processes: consumers and requesters as production runs them, and those who make work.
 
 mod clients;
+mod forgers;
 mod operators;
+mod releases;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -20,8 +22,10 @@ use crate::simulator::gate::Gate;
 use crate::simulator::gated::Ports;
 use crate::simulator::world::World;
 
-pub(crate) use clients::{call, copy, deliver_everything_again, forge, lose_replies};
+pub(crate) use clients::{call, copy, deliver_everything_again, lose_replies};
+pub(crate) use forgers::forge;
 pub(crate) use operators::{end_everything, import, operate, release_again, start_over};
+pub(crate) use releases::audit;
 
 /// How long a process waits that has nothing to do.
 const IDLE: Duration = Duration::from_millis(50);

@@ -21,6 +21,7 @@ pub(crate) enum Role {
     Requester(u64),
     Operator,
     Importer,
+    Auditor,
     Client,
     Copier,
     Forger,
@@ -36,7 +37,7 @@ impl Role {
 
     /// Whether it lives in the process that a log in memory goes with.
     pub(crate) const fn needs_log(self) -> bool {
-        !matches!(self, Self::Operator | Self::Importer)
+        !matches!(self, Self::Operator | Self::Importer | Self::Auditor)
     }
 }
 
@@ -75,6 +76,7 @@ impl Process {
             Role::Requester(_) => Box::pin(actors::request(world, gate)),
             Role::Operator => Box::pin(actors::operate(world, gate)),
             Role::Importer => Box::pin(actors::import(world, gate)),
+            Role::Auditor => Box::pin(actors::audit(world, gate)),
             Role::Client => Box::pin(actors::call(world, gate)),
             Role::Copier => Box::pin(actors::copy(world, gate)),
             Role::Forger => Box::pin(actors::forge(world, gate)),

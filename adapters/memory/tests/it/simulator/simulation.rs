@@ -85,6 +85,8 @@ impl Simulation {
         self.come_to_rest("after the end of everything")?;
         ready(actors::release_again(&self.world));
         self.come_to_rest("after the last releases")?;
+        self.spawn(Role::Auditor);
+        self.come_to_rest("after the release of what was stray")?;
         truth::check_end(&self.world);
         if self.world.dice.chance(3_000) {
             self.echo()?;
@@ -99,7 +101,9 @@ impl Simulation {
         }
         self.world.witness().coverage.met(Met::Echo);
         self.spawn(Role::Echo);
-        self.come_to_rest("after every message came again")
+        self.come_to_rest("after every message came again")?;
+        truth::check_end(&self.world);
+        self.world.witness().verdict().map_or(Ok(()), Err)
     }
 
     /// Goes on with a process that can, or lets time pass until one can.

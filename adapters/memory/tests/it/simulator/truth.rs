@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catchment_domain::ports::{CampaignRepository, Clock, OutcomeFilter, ShopOutcome, Tallies};
 use catchment_domain::{
-    Campaign, CampaignState, Code, Lane, Phase, ReplyLane, RequestId, Revision, Slot, Status,
-    Tally, Ticket,
+    Campaign, CampaignState, Code, Lane, Phase, ReplyLane, RequestId, Revision, ShopId, Slot,
+    Status, Tally, Ticket,
 };
 
 use crate::simulator::coverage::Met;
@@ -107,22 +107,28 @@ impl CampaignCheck<'_> {
     fn activation(&self, witness: &mut Witness, outcome: &ShopOutcome) {
         let cause = self.cause(witness, outcome);
         let activated = cause.and_then(|cause| cause.activated);
+        let took_effect = |changed| cause.is_some_and(|cause| cause.took_effect(changed));
+        let by_command = cause.is_some_and(|cause| cause.by_command);
         let campaign = self.campaign;
         let holds = match outcome.slot {
             Slot::Idle => false,
             Slot::Open => true,
-            Slot::Closed(Status::Applied) => activated == Some(true),
-            Slot::Closed(Status::Unchanged) => activated == Some(false),
-            Slot::Closed(Status::Expired) => activated.is_none(),
+            Slot::Closed(Status::Applied) => took_effect(true),
+            Slot::Closed(Status::Unchanged) => took_effect(false),
+            // A copy that came so late that the release by command was forgotten.
+            Slot::Closed(Status::Expired) => activated.is_none() || by_command,
             Slot::Closed(Status::Rejected) => {
                 // A copy that is still in the lane may replace it, unless its answer was lost,
                 // or nobody reads it because nothing is open there.
+                // Or the request for another shop was copied, and its answer is nobody's.
                 let unread = !self.all_read || witness.replies_lost;
-                !self.at_rest || activated.is_none() || unread
+                let by_copy = cause.is_some_and(|cause| cause.by_copy);
+                !self.at_rest || activated.is_none() || unread || by_copy
             }
             Slot::Closed(Status::Superseded) => {
                 campaign.state.is_ending_or_ended()
                     || campaign.replaced_by.is_some() && !self.at_rest
+                    || by_command
             }
             Slot::Closed(Status::Failed) => outcome.code == Some(Code::GivenUp),
         };
@@ -149,11 +155,13 @@ impl CampaignCheck<'_> {
     /// is in force.
     fn end(&self, witness: &mut Witness, activation: &ShopOutcome, release: &ShopOutcome) {
         let cause = self.cause(witness, activation).cloned().unwrap_or_default();
-        let excused = matches!(release.slot, Slot::Closed(Status::Rejected | Status::Failed));
+        let excused = matches!(release.slot, Slot::Closed(Status::Rejected | Status::Failed))
+            || witness.is_stray(self.revision(), &activation.shop);
         let holds = match self.campaign.state {
             CampaignState::Ended => !cause.is_active() || excused,
             CampaignState::Settled => {
-                cause.released.is_none() || self.campaign.replaced_by.is_some()
+                let is_replaced = self.campaign.replaced_by.is_some();
+                cause.released.is_none() || is_replaced || cause.by_command
             }
             CampaignState::Sending { .. } | CampaignState::Ending { .. } => true,
         };
@@ -196,8 +204,14 @@ pub(crate) fn check_all(world: &World, at_rest: bool) {
     }
 }
 
-/// Once everything was ended, and what was not released then was released again, no campaign is
-/// in force anywhere.
+/// The shops of a campaign, in the order of its list.
+pub(crate) fn list(world: &World, campaign: Revision) -> Vec<ShopId> {
+    let outcomes = ready(world.store.outcomes(campaign, filter(Phase::Activation), 0, ALL));
+    outcomes.unwrap().found.into_iter().map(|outcome| outcome.shop).collect()
+}
+
+/// Once everything was ended, what was not released then was released again, and what was stray was
+/// released by command, no campaign is in force anywhere.
 pub(crate) fn check_end(world: &World) {
     let mut witness = world.witness();
     let in_force = witness.shops.iter().find_map(|(shop, view)| {

@@ -4,14 +4,16 @@
 mod answers;
 mod effects;
 mod lanes;
+mod releases;
 mod requesters;
 mod shops;
+mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catchment_domain::{
-    Attempt, CampaignRef, Lanes, Limit, Outcome, Phase, Reply, Request, RequestId, ReturnAddress,
-    Revision, ShopId, Slot, TriggerKind,
+    Attempt, CampaignRef, Lanes, Outcome, Phase, Reply, Request, RequestId, ReturnAddress,
+    Revision, ShopId, Slot,
 };
 
 use crate::simulator::coverage::{Coverage, Met};
@@ -20,8 +22,10 @@ use crate::simulator::params::Params;
 
 pub(crate) use lanes::Judged;
 use lanes::LaneView;
+pub(crate) use releases::causes;
 use requesters::ReplyLaneView;
 pub(crate) use shops::{Cause, ShopView};
+use wanted::Wanted;
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug)]
@@ -41,7 +45,13 @@ pub(crate) struct Witness {
     reply_lanes: Vec<ReplyLaneView>,
     pub(crate) shops: BTreeMap<ShopId, ShopView>,
     /// Every campaign that was stored, and what it wants.
-    campaigns: BTreeMap<CampaignRef, (TriggerKind, Limit)>,
+    campaigns: BTreeMap<CampaignRef, Wanted>,
+    /// The shops that requesters were about to ask to activate a campaign.
+    asked: BTreeSet<(Revision, ShopId)>,
+    /// The campaigns that cannot be read.
+    damaged: BTreeSet<Revision>,
+    /// The newest revision that was given out.
+    pub(crate) newest: Revision,
     /// Every outcome that was sent, by request.
     pub(crate) replies: BTreeMap<RequestId, Vec<Outcome>>,
     /// Every request that was given to a channel, whether it came or not.
@@ -66,6 +76,9 @@ impl Witness {
             reply_lanes: (0..params.reply_lanes).map(|_| ReplyLaneView::default()).collect(),
             shops: BTreeMap::new(),
             campaigns: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            damaged: BTreeSet::new(),
+            newest: Revision::NONE,
             replies: BTreeMap::new(),
             sent: Vec::new(),
             answers: Vec::new(),

@@ -83,9 +83,11 @@ impl World {
         let rows: Vec<ShopImport> =
             self.shops[..known].iter().map(|id| self.row(id, Some(5_000))).collect();
         let revision = ready(self.store.take_revision()).unwrap();
+        self.witness().given_out(revision);
         for batch in ImportBatch::split(rows, self.lanes) {
-            let receipt = ready(self.store.import(&batch, terms(revision))).unwrap();
-            self.witness().imported(batch.rows(), &receipt, &self.store.shops());
+            let order = ImportOrder::Taken(revision);
+            let receipt = ready(self.store.import(&batch, terms(order))).unwrap();
+            self.witness().imported((batch.rows(), order), &receipt, &self.store.shops());
         }
     }
 
@@ -153,12 +155,12 @@ impl World {
     }
 }
 
-pub(crate) fn terms(revision: catchment_domain::Revision) -> ImportTerms {
-    ImportTerms {
-        order: ImportOrder::Taken(revision),
-        default_base: Radius::try_from(4_000_u32).unwrap(),
-        floor: Radius::try_from(FLOOR).unwrap(),
-    }
+pub(crate) fn terms(order: ImportOrder) -> ImportTerms {
+    ImportTerms { order, default_base: Radius::try_from(4_000_u32).unwrap(), floor: floor() }
+}
+
+pub(crate) fn floor() -> Radius {
+    Radius::try_from(FLOOR).unwrap()
 }
 
 pub(crate) fn kind(name: &str) -> TriggerKind {
@@ -172,7 +174,7 @@ pub(crate) fn limit(text: &str) -> Limit {
 fn policy() -> Policy {
     let rule = |rank| TriggerRule { rank: Rank(rank), default_limit: None };
     Policy {
-        floor: Radius::try_from(FLOOR).unwrap(),
+        floor: floor(),
         triggers: KINDS.iter().map(|(name, rank)| (kind(name), rule(*rank))).collect(),
     }
 }

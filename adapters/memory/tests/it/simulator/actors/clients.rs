@@ -1,16 +1,17 @@
-//! Clients that know no campaign, messages that come twice or too late, and forgers.
+//! Clients that know no campaign, and messages that come twice or too late.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_domain::ports::{Clock, ShopRepository};
 use catchment_domain::{
-    CampaignId, CampaignRef, Change, Deadline, Nonce, Outcome, Phase, Position, Radius, Reply,
-    ReplyLane, Request, RequestId, ReturnAddress, Revision, Status, Ticket,
+    CampaignId, CampaignRef, Change, Deadline, Position, Radius, Reply, ReplyLane, Request,
+    RequestId, ReturnAddress, Revision,
 };
 use uuid::Uuid;
 
 use super::Exit;
+use super::forgers::forged;
 use super::operators::any_limit;
 use crate::simulator::coverage::Met;
 use crate::simulator::gate::Gate;
@@ -18,14 +19,13 @@ use crate::simulator::gated::deliver;
 use crate::simulator::wires::{Disguise, Wires};
 use crate::simulator::world::{KINDS, World, kind};
 
-/// Sends a few requests without a campaign.
+/// Sends a few requests without a campaign, or such as a forger writes.
 pub(crate) async fn call(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     let wires = world.wires();
     for _ in 0..world.dice.between(1, 4) {
-        let forged = if world.dice.chance(2_000) { forged(&world) } else { None };
+        let forged = if world.dice.chance(5_000) { forged(&world) } else { None };
         let (request, address) = match forged {
-            // Its answer would be a forged reply, which another actor sends.
-            Some(forged) => (forged, ReturnAddress::default()),
+            Some(forged) => forged,
             None => (request(&world, &gate).await, address(&world, &wires)),
         };
         world.witness().sent(&request, &address);
@@ -42,21 +42,22 @@ async fn request(world: &World, gate: &Gate) -> Request {
     let dice = &world.dice;
     let shop = dice.pick(&world.shops).clone();
     let kind = kind(dice.pick(&KINDS).0);
-    let id = dice.number128() >> 80 << 80 | 7 << 76 | dice.number128() & 0xfff << 64 | 2 << 62;
-    let id = id | u128::from(dice.number() >> 2);
-    let (mut id, deadline) = (id, deadline(world));
+    let (mut id, deadline) = (any_request_id(world), deadline(world));
     let change = match dice.below(11) {
         0..=3 => Change::ActivateKind { kind, limit: any_limit(world), deadline },
         4 | 5 => Change::ReleaseKind { kind, deadline },
         6 | 7 => {
             let revision = world.store.take_revision().await.unwrap();
+            world.witness().given_out(revision);
             gate.sleep(Duration::from_millis(dice.below(100))).await;
             let radius = *dice.pick(&[0_u32, 390, 1_500, 5_000, 9_000]);
             Change::SetBase { revision, radius: Radius::try_from(radius).unwrap(), deadline }
         }
         8 => {
-            // A Unix time in milliseconds, or the highest that there can be.
-            let revision = *dice.pick(&[Revision(1_796_000_000_000), Revision::MAX]);
+            // The one that is given out next, a Unix time in milliseconds, or the highest that
+            // there can be.
+            let next = Revision(world.witness().newest.0 + 1);
+            let revision = *dice.pick(&[next, Revision(1_796_000_000_000), Revision::MAX]);
             Change::SetBase { revision, radius: Radius::CLOSED, deadline }
         }
         9 => {
@@ -69,50 +70,19 @@ async fn request(world: &World, gate: &Gate) -> Request {
             Change::Activate { campaign, kind, limit, deadline, replaces: None }
         }
         _ => {
-            id =
-                dice.pick(&[Disguise::Unreadable, Disguise::WrongLane, Disguise::Foreign]).mark(id);
+            let disguises = [Disguise::Unreadable, Disguise::WrongLane, Disguise::Foreign];
+            id = RequestId(Uuid::from_u128(dice.pick(&disguises).mark(id.0.as_u128())));
             Change::ActivateKind { kind, limit: any_limit(world), deadline }
         }
     };
-    Request { id: RequestId(Uuid::from_u128(id)), shop, change }
+    Request { id, shop, change }
 }
 
-/// A request that was sent for a campaign, altered; `None` where none was sent.
-fn forged(world: &World) -> Option<Request> {
+/// An id as clients draw it.
+pub(super) fn any_request_id(world: &World) -> RequestId {
     let dice = &world.dice;
-    let mut sent = world.witness().sent.clone();
-    sent.retain(|(request, _)| {
-        request.change.campaign().is_some() && Ticket::read(request.id).is_some()
-    });
-    let (Request { id, shop, change }, _) = any(world, &sent)?;
-    let ticket = Ticket::read(id)?;
-    let later = |deadline: Deadline| {
-        Deadline::at(deadline.instant().saturating_add(Duration::from_hours(1)))
-    };
-    let released = Ticket { phase: Phase::Release, ..ticket }.id();
-    let stranger = Ticket { nonce: Nonce::from_random(dice.number()), ..ticket }.id();
-    let (id, change) = match (dice.below(5), change) {
-        (0, Change::Activate { campaign, kind, deadline, replaces, .. }) => {
-            let limit = any_limit(world);
-            (id, Change::Activate { campaign, kind, limit, deadline, replaces })
-        }
-        (1, Change::Activate { campaign, kind, limit, deadline, replaces }) => {
-            let deadline = later(deadline);
-            (id, Change::Activate { campaign, kind, limit, deadline, replaces })
-        }
-        (2, Change::Activate { campaign, deadline, .. }) => {
-            (released, Change::Release { campaign, deadline })
-        }
-        (0..=2, Change::Release { campaign, deadline }) => {
-            (id, Change::Release { campaign, deadline: later(deadline) })
-        }
-        (3, change) => (stranger, change),
-        (_, _) => {
-            let kind = kind(dice.pick(&KINDS).0);
-            (id, Change::ActivateKind { kind, limit: any_limit(world), deadline: None })
-        }
-    };
-    Some(Request { id, shop, change })
+    let id = dice.number128() >> 80 << 80 | 7 << 76 | dice.number128() & 0xfff << 64 | 2 << 62;
+    RequestId(Uuid::from_u128(id | u128::from(dice.number() >> 2)))
 }
 
 fn deadline(world: &World) -> Option<Deadline> {
@@ -150,9 +120,9 @@ pub(crate) async fn copy(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     Exit::Done
 }
 
-type Pick = (Option<(Request, ReturnAddress)>, Option<(ReturnAddress, Reply)>);
+pub(super) type Pick = (Option<(Request, ReturnAddress)>, Option<(ReturnAddress, Reply)>);
 
-fn pick(world: &World) -> Pick {
+pub(super) fn pick(world: &World) -> Pick {
     let witness = world.witness();
     let is_over = |(request, _): &&(Request, ReturnAddress)| witness.is_over(request);
     let mut requests = witness.sent.clone();
@@ -164,26 +134,8 @@ fn pick(world: &World) -> Pick {
     (any(world, &requests), any(world, &witness.answers))
 }
 
-fn any<T: Clone>(world: &World, choices: &[T]) -> Option<T> {
+pub(super) fn any<T: Clone>(world: &World, choices: &[T]) -> Option<T> {
     (!choices.is_empty()).then(|| world.dice.pick(choices).clone())
-}
-
-/// Sends a reply that looks like one of a campaign's, and is not.
-pub(crate) async fn forge(world: Arc<World>, gate: Arc<Gate>) -> Exit {
-    let wires = world.wires();
-    gate.before("forge").await;
-    let (_, Some((address, mut reply))) = pick(&world) else { return Exit::Done };
-    let Some(ticket) = Ticket::read(reply.id) else { return Exit::Done };
-    if world.dice.chance(5_000) {
-        reply.id = Ticket { nonce: Nonce::from_random(world.dice.number()), ..ticket }.id();
-    } else {
-        reply.shop = reply.shop.map(|shop| format!("{shop}-forged").parse().unwrap());
-    }
-    let status = *world.dice.pick(&Status::ALL);
-    reply.outcome = Outcome { status, ..reply.outcome };
-    world.witness().coverage.met(Met::Forgery);
-    let _ = wires.answer(vec![(address, reply)]).await;
-    Exit::Done
 }
 
 /// Sends every request once more, in any order.

@@ -1,16 +1,18 @@
-//! Operators who start, end, retry and give up campaigns, and who bring shops in.
+//! Operators who start, end, retry and give up campaigns, who release single causes, and who bring
+//! shops in.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_domain::ports::{CampaignRepository, Clock, OutcomeFilter, ShopRepository};
 use catchment_domain::{
-    Campaign, CampaignId, CampaignState, Command, Draft, ImportBatch, Limit, Nonce, Phase,
-    Revision, Scope, ShopImport, Slot, TriggerKind,
+    Campaign, CampaignId, CampaignState, Command, Draft, ImportBatch, ImportOrder, Limit, Nonce,
+    Phase, Revision, Scope, ShopImport, Slot, TriggerKind,
 };
 use uuid::Uuid;
 
 use super::Exit;
+use super::releases::release_any;
 use crate::simulator::coverage::Met;
 use crate::simulator::gate::Gate;
 use crate::simulator::truth;
@@ -26,6 +28,8 @@ pub(crate) async fn operate(world: Arc<World>, gate: Arc<Gate>) -> Exit {
         gate.after("list").await;
         if campaigns.is_empty() || world.dice.chance(3_500) {
             start(&world, &campaigns).await;
+        } else if world.dice.chance(2_500) {
+            release_any(&world, &gate, &campaigns).await;
         } else {
             let campaign = world.dice.pick(&campaigns);
             let wanted = any_command(&world, campaign);
@@ -100,15 +104,17 @@ fn draft(world: &World, scope: Scope) -> Draft {
 
 async fn add(world: &World, draft: Draft) {
     let added = world.store.add(&draft).await;
-    let mut witness = world.witness();
     if let Ok(campaign) = &added {
+        let shops = truth::list(world, campaign.name.revision);
+        let mut witness = world.witness();
         witness.coverage.met(Met::Campaign);
-        witness.began(campaign);
+        witness.began(campaign, shops);
     }
+    let mut witness = world.witness();
     witness.note(|| format!("  started {added:?}"));
 }
 
-fn any_kind(world: &World) -> TriggerKind {
+pub(super) fn any_kind(world: &World) -> TriggerKind {
     if world.dice.chance(200) {
         return kind("unheard_of");
     }
@@ -135,7 +141,7 @@ fn scope(world: &World) -> Scope {
     scope
 }
 
-async fn command(world: &World, campaign: Revision, command: Command) {
+pub(super) async fn command(world: &World, campaign: Revision, command: Command) {
     let done = world.store.command(campaign, command).await;
     if let Ok(campaign) = &done {
         truth::check_campaign(world, campaign, false);
@@ -143,8 +149,10 @@ async fn command(world: &World, campaign: Revision, command: Command) {
     let mut witness = world.witness();
     witness.note(|| format!("  {command:?} #{campaign}: {done:?}"));
     if let Ok(campaign) = &done {
-        if command == Command::Retry && !campaign.state.is_ending_or_ended() {
-            witness.began(campaign);
+        match command {
+            Command::Retry if campaign.state.is_ending_or_ended() => witness.asks_again(campaign),
+            Command::Retry => witness.asks_with_more_time(campaign),
+            Command::End | Command::GiveUp => {}
         }
         witness.coverage.met(match command {
             Command::End => Met::End,
@@ -154,19 +162,26 @@ async fn command(world: &World, campaign: Revision, command: Command) {
     }
 }
 
-/// Brings some shops in, or all: known ones, also with another base radius, and new ones. What
-/// else there is to do is done between one batch and the next.
+/// Brings some shops in, or all: known ones, also with another base radius, and new ones; at times
+/// whatever base radii were set meanwhile. What else there is to do is done between one batch and
+/// the next.
 pub(crate) async fn import(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     let dice = &world.dice;
-    let revision = world.store.take_revision().await.unwrap();
+    let order = if dice.chance(3_000) {
+        ImportOrder::Overruling
+    } else {
+        let revision = world.store.take_revision().await.unwrap();
+        world.witness().given_out(revision);
+        ImportOrder::Taken(revision)
+    };
     gate.sleep(Duration::from_millis(dice.below(100))).await;
     let share = *dice.pick(&[4_000, 10_000]);
     let shops = world.shops.iter().filter(|_| dice.chance(share));
     let rows: Vec<ShopImport> = shops.map(|shop| world.row(shop, base(&world))).collect();
     for part in rows.chunks(3) {
         for batch in ImportBatch::split(part.to_vec(), world.lanes) {
-            let receipt = world.store.import(&batch, terms(revision)).await.unwrap();
-            world.witness().imported(batch.rows(), &receipt, &world.store.shops());
+            let receipt = world.store.import(&batch, terms(order)).await.unwrap();
+            world.witness().imported((batch.rows(), order), &receipt, &world.store.shops());
             note_campaigns(&world, batch.rows()).await;
             gate.after("import").await;
         }

@@ -18,6 +18,7 @@ impl RequestChannel for Gated<Wires> {
     ) -> Result<(), ChannelError> {
         for request in &requests {
             self.world.witness().sent(request, address);
+            self.world.witness().asked(request);
         }
         self.gate.before("send").await.unknown()?;
         for request in requests {

@@ -24,6 +24,7 @@ impl Simulation {
             (copies * 30, Role::Forger),
             (clients * 100, Role::Client),
             (imports * 30, Role::Importer),
+            (clients * 10, Role::Auditor),
         ];
         let more = more.map(|(rate, role)| happens(rate).then_some(role));
         if crash {

@@ -66,6 +66,9 @@ impl Witness {
         if outcome.status == Status::Superseded && cause.released.is_none() {
             self.coverage.met(Met::LateActivation);
         }
+        if outcome.status == Status::Superseded && cause.by_command && !judged.is_over {
+            self.coverage.met(Met::KeptOut);
+        }
         let again = is_effective(outcome.status)
             && !outcome.repeat
             && !changes.entered.contains(&campaign)
@@ -97,6 +100,9 @@ impl Witness {
         let cause = self.cause(request, campaign);
         cause.release_seen = true;
         let cause = cause.clone();
+        if outcome.repeat && cause.by_command {
+            self.coverage.met(Met::ReleasedAlready);
+        }
         let left_nothing = !outcome.repeat && !changes.ended.contains(&campaign);
         if left_nothing {
             self.coverage.met(Met::LeftNothing);
@@ -162,7 +168,8 @@ impl Witness {
             Some(Code::Unreadable) => Met::Unreadable,
             Some(Code::WrongLane) => Met::WrongLane,
             Some(Code::UnknownCampaign) => Met::UnknownCampaign,
-            Some(Code::CampaignDiffers) => Met::Differs,
+            // It is counted by what differs.
+            Some(Code::CampaignDiffers) => return,
             Some(Code::ReservedId) => Met::ReservedId,
             Some(Code::UnknownRevision) => Met::UnknownRevision,
             Some(Code::UnknownShop) => Met::UnknownShop,

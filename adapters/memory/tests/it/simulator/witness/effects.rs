@@ -5,8 +5,10 @@ use catchment_domain::{
 };
 
 use super::shops::Cause;
+use super::wanted::Listed;
 use super::{Judged, Witness};
 use crate::simulator::coverage::Met;
+use crate::simulator::world::floor;
 
 /// What a request changed at its shop.
 pub(super) struct Difference {
@@ -77,6 +79,7 @@ impl Witness {
             format!("{} was changed by nobody", request.shop)
         });
         self.check_campaigns(request, outcome.code);
+        self.check_terms(judged, request);
         let difference = Difference::between(before, after);
         self.check_status(judged, &difference);
         self.enter(lane, judged, request, &difference);
@@ -115,8 +118,7 @@ impl Witness {
     /// The answer says how the request left the shop.
     fn check_standing(&mut self, judged: &Judged, after: &ShopState) {
         let Some(standing) = judged.outcome.standing else { return };
-        let decided =
-            after.resolution(crate::simulator::world::terms(Revision::NONE).floor).decided_by;
+        let decided = after.resolution(floor()).decided_by;
         let expected = (after.radius, decided, after.version);
         let found = (standing.after, standing.decided_by, standing.version);
         self.check(expected == found, "I5", || {
@@ -134,16 +136,24 @@ impl Witness {
             else {
                 return self.broken("I1", format!("{shop}: a cause came without activation"));
             };
-            let wanted = self.campaigns.get(&name) == Some(&(kind, limit));
-            self.check(wanted, "I5", || format!("{shop}: {campaign:?} never wanted {limit}"));
-            let cause = self.cause(request, *campaign);
-            cause.wish = Some((kind, limit));
-            let known = cause.clone();
-            cause.activated = Some(changes.radius);
-            self.check(known.released.is_none() && !known.release_seen, "I2", || {
-                format!("{shop}: {campaign:?} was released, and is active again")
+            let wanted = self.campaigns.get(&name).map(|wanted| (wanted.kind, wanted.limit));
+            self.check(wanted == Some((kind, limit)), "I5", || {
+                format!("{shop}: {campaign:?} never wanted {limit}")
             });
-            self.check(known.activated.is_none(), "I1", || {
+            self.count_copy(request);
+            let by_copy = self.listed(request) != Listed::There;
+            let cause = self.cause(request, *campaign);
+            let known = cause.clone();
+            let comes_back = known.may_come_back(deadline);
+            cause.activate((kind, limit), changes.radius, by_copy);
+            if comes_back {
+                self.coverage.met(Met::CameBack);
+            }
+            let is_over = known.released.is_some() && !comes_back || known.release_seen;
+            self.check(!is_over, "I2", || {
+                format!("{shop}: {campaign:?} was released, and is active again: {known:?}")
+            });
+            self.check(known.activated.is_none() || comes_back, "I1", || {
                 format!("{shop}: {campaign:?} was activated twice")
             });
             self.check(!deadline.is_passed(now) && expired < deadline, "I5", || {
@@ -154,11 +164,14 @@ impl Witness {
             let cause = self.cause(request, *campaign);
             let known = cause.clone();
             cause.released = Some(changes.radius);
-            self.check(known.released.is_none(), "I1", || {
+            cause.dropped = false;
+            let is_forgotten = known.by_command && known.dropped;
+            self.check(known.released.is_none() || is_forgotten, "I1", || {
                 format!("{shop}: {campaign:?} was released twice")
             });
             if !changes.left.contains(campaign) {
                 self.coverage.met(Met::Tombstone);
+                self.count_copy(request);
             }
         }
         let forgotten = changes.left.iter().any(|campaign| !changes.ended.contains(campaign));

@@ -1,7 +1,7 @@
 //! What the witness knows of the reply lanes: I7 for requesters.
 
 use catchment_domain::ports::{Holder, Lease};
-use catchment_domain::{Campaign, Epoch, Position, ReplyLane};
+use catchment_domain::{Epoch, Position, ReplyLane};
 
 use super::Witness;
 use crate::simulator::coverage::Met;
@@ -24,15 +24,6 @@ impl ReplyLaneView {
 impl Witness {
     fn reply_lane(&mut self, lane: ReplyLane) -> &mut ReplyLaneView {
         &mut self.reply_lanes[usize::from(lane.0)]
-    }
-
-    /// An attempt began: no lane may hold it for too late before it was sent.
-    pub(crate) fn began(&mut self, campaign: &Campaign) {
-        self.campaigns.insert(campaign.name, (campaign.kind, campaign.limit));
-        let passed = self.lanes.iter().map(|lane| lane.expired).max();
-        self.check(passed < Some(campaign.deadline), "I5", || {
-            format!("{campaign:?} begins, and {passed:?} was treated as passed")
-        });
     }
 
     /// Where the next reply is read; `None` before the first lease in this log.

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use catchment_domain::{
-    Change, DecidedBy, ImportReceipt, Limit, Radius, Request, Revision, Shop, ShopId, ShopImport,
-    ShopState, Standing, TriggerKind,
+    Change, Deadline, DecidedBy, ImportEntry, ImportOrder, ImportReceipt, ImportRemark, Limit,
+    Radius, Request, Revision, Shop, ShopId, ShopImport, ShopState, Standing, TriggerKind,
 };
 
 use super::Witness;
 use super::effects::active;
 use crate::simulator::coverage::Met;
 use crate::simulator::oracle::{Wish, resolve_naively};
-use crate::simulator::world::KINDS;
+use crate::simulator::world::{KINDS, floor};
 
 /// What is known of a shop.
 pub(crate) struct ShopView {
@@ -34,11 +34,39 @@ pub(crate) struct Cause {
     pub(super) release_seen: bool,
     /// The store has forgotten that it was released.
     pub(crate) dropped: bool,
+    /// A command released it, whatever its campaign was about.
+    pub(crate) by_command: bool,
+    /// Until when copies of activations are kept out for good since a command released it.
+    pub(super) kept_out: Option<Deadline>,
+    /// It came by a request that was not for the shop at that place of the list.
+    pub(crate) by_copy: bool,
+    /// It came back after a release by command, and this is what it did before.
+    earlier: Vec<bool>,
 }
 
 impl Cause {
     pub(crate) const fn is_active(&self) -> bool {
         self.activated.is_some() && self.released.is_none()
+    }
+
+    /// Whether it took effect, and changed the radius or did not.
+    pub(crate) fn took_effect(&self, changed: bool) -> bool {
+        self.activated == Some(changed) || self.earlier.contains(&changed)
+    }
+
+    /// Whether an activation with this deadline may bring it back: a command released it, which is
+    /// forgotten by now, and the campaign asked again later.
+    pub(super) fn may_come_back(&self, deadline: Deadline) -> bool {
+        self.dropped && self.kept_out.is_some_and(|until| until < deadline)
+    }
+
+    /// It is in force from now on.
+    pub(super) fn activate(&mut self, wish: (TriggerKind, Limit), changed: bool, by_copy: bool) {
+        self.earlier.extend(self.activated);
+        self.activated = Some(changed);
+        self.wish = Some(wish);
+        self.by_copy = by_copy;
+        (self.released, self.dropped, self.kept_out) = (None, false, None);
     }
 }
 
@@ -74,12 +102,21 @@ impl Witness {
     /// Shops were brought in or updated.
     pub(crate) fn imported(
         &mut self,
-        rows: &[ShopImport],
+        (rows, order): (&[ShopImport], ImportOrder),
         receipt: &ImportReceipt,
         shops: &[Shop],
     ) {
         let revision = receipt.revision;
         self.coverage.met(Met::Import);
+        let right = match order {
+            ImportOrder::Taken(taken) => taken == revision && revision <= self.newest,
+            ImportOrder::Overruling => self.newest < revision,
+        };
+        let newest = self.newest;
+        self.check(right, "base", || {
+            format!("an import, {order:?}, has {revision} after {newest}")
+        });
+        self.given_out(revision);
         self.note(|| format!("  import {revision} of {} shops", rows.len()));
         let named = receipt.entries.iter().map(|entry| &entry.shop);
         self.check(named.eq(rows.iter().map(|row| &row.id)), "receipt", || {
@@ -97,9 +134,11 @@ impl Witness {
             let known = std::mem::replace(&mut view.state, state.clone());
             let is_new = known.version == state.version;
             let before = (!is_new).then_some(known.radius);
-            if let Some(radius) = row.base {
-                view.base = view.base.max((revision, radius));
+            let (present, _) = view.base;
+            if let Some(radius) = row.base.filter(|_| present <= revision) {
+                view.base = (revision, radius);
             }
+            self.check_remark(row, (present, order), entry);
             self.check(active(&known) == active(&state), "I2", || {
                 format!("an import changed the causes of {}", row.id)
             });
@@ -116,12 +155,34 @@ impl Witness {
         }
     }
 
+    /// An import names each newer base radius that stands against its own, and no other.
+    fn check_remark(
+        &mut self,
+        row: &ShopImport,
+        (present, order): (Revision, ImportOrder),
+        entry: &ImportEntry,
+    ) {
+        let expected = match (row.base, order) {
+            (Some(_), ImportOrder::Taken(revision)) if revision < present => {
+                self.coverage.met(Met::NewerBase);
+                Some(ImportRemark::NewerBase(present))
+            }
+            (Some(_), ImportOrder::Overruling) => {
+                self.coverage.met(Met::Overruled);
+                None
+            }
+            (None, _) | (_, ImportOrder::Taken(_)) => None,
+        };
+        self.check(entry.remark == expected, "base", || {
+            format!("an import, {order:?}, says {:?} of {}, at {present}", entry.remark, row.id)
+        });
+    }
+
     /// The radius and its reason are those of the effective requests, in every moment.
     pub(super) fn check_radius(&mut self, shop: &ShopId) {
         let view = &self.shops[shop];
         let expected = view.expected();
-        let decided =
-            view.state.resolution(crate::simulator::world::terms(Revision::NONE).floor).decided_by;
+        let decided = view.state.resolution(floor()).decided_by;
         let found = (view.state.radius.metres(), decided);
         self.check(expected == found, "radius", || {
             format!("{shop} must be {expected:?}, and is {found:?}")
