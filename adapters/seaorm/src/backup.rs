@@ -38,7 +38,7 @@ pub struct Summary {
 pub struct Restored {
     /// What it holds.
     pub summary: Summary,
-    /// Where the one that it replaces is now.
+    /// Where the database is now that was there before.
     pub kept: Option<PathBuf>,
 }
 

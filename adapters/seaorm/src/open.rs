@@ -31,7 +31,7 @@ pub struct Migrated {
     pub database: String,
     /// Whether it was created.
     pub created: bool,
-    /// The steps that were taken, in their order; none for one that was up to date.
+    /// The steps that were taken, in their order. Empty where the database was up to date.
     pub steps: Vec<String>,
 }
 

@@ -1,8 +1,8 @@
 //! Puts a file in the place of a database that nobody has open.
 //!
 //! 1. The database gets a second name, `.before-restore` behind the first, as a hard link.
-//! 2. A log beside a database that `SQLite` cannot read goes with that name. Of one that it can
-//!    read there is no log: nobody has it open, and its log was brought into it.
+//! 2. A log beside the database is renamed, too. There is a log only where `SQLite` cannot read
+//!    the database: otherwise the log was brought into the database before.
 //! 3. The new file takes the first name, at once.
 //!
 //! There is a database under its name at every moment. After a kill between two steps, the
@@ -68,7 +68,7 @@ async fn let_go(database: &Path, settings: &StoreSettings) -> Result<i32, DbErr>
     left
 }
 
-/// Puts a file in the place of a database. Returns the other name of the one that was there.
+/// Puts a file in the place of a database. Returns the new name of the database that was there.
 pub(super) fn replace(
     database: &Path,
     partial: PartialFile,
@@ -80,8 +80,8 @@ pub(super) fn replace(
     Ok(was_there.then_some(kept))
 }
 
-/// A name for the database that is replaced: one that nothing has, or that an interrupted restore
-/// gave it already.
+/// A name for the database that is replaced: a free name, or the second name that a restore gave
+/// it before it was killed.
 fn kept_name(database: &Path) -> PathBuf {
     let is_free = |kept: &Path| {
         let mut names = LOGS.into_iter().chain([""]).map(|ending| beside(kept, ending));
@@ -184,8 +184,8 @@ mod tests {
     fn content(folder: &TempDir) -> Vec<(String, String)> {
         let entries = fs::read_dir(folder.path()).unwrap();
         let mut files: Vec<_> = entries
-            .map(|entry| entry.unwrap())
             .map(|entry| {
+                let entry = entry.unwrap();
                 let content = fs::read_to_string(entry.path()).unwrap();
                 (entry.file_name().into_string().unwrap(), content)
             })

@@ -199,8 +199,7 @@ async fn number(connection: &OwnConnection, name: &str, sql: &str) -> Result<i32
     value(connection, sql).await.map_err(|error| OpenError::of(name, error))
 }
 
-/// A failure of a copy is one of the file that is written, unless the one that is read is at
-/// fault.
+/// A failure of a copy concerns the file that is written, unless the source is damaged or locked.
 fn copy_failed(from: &Path, to: &Path, error: DbErr) -> BackupError {
     let damaged = OpenError::of(&from.display().to_string(), error.clone());
     match damaged {

@@ -97,8 +97,8 @@ impl Applied {
     }
 }
 
-/// Writes what a new database was made for, and a row for each of its lanes: whoever writes shops
-/// of a lane takes it, so it must be there.
+/// Writes what a new database was made for, and a row for each of its lanes. Every writer of a
+/// lane's shops takes that row first, so it must be there.
 async fn install(connection: &impl ConnectionTrait, lanes: Lanes) -> Result<(), DbErr> {
     if installation::Entity::find_by_id(installation::ONLY).one(connection).await?.is_none() {
         let row = installation::ActiveModel {

@@ -182,7 +182,7 @@ impl<'a> Opening<'a> {
         Ok(OwnConnection::sqlite(taken.detach()))
     }
 
-    /// The steps of the schema that the file has; none for one that is new.
+    /// The steps of the schema that the file has taken. A new file has taken none.
     async fn applied(&self, connection: &impl ConnectionTrait) -> Result<Applied, OpenError> {
         // In this order: another process may set the file up in between, and writes its tables and
         // its id in one transaction.
