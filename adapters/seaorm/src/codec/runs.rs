@@ -67,7 +67,9 @@ mod tests {
     fn values_are_read_as_added_and_runs_stand_once() {
         for (values, runs) in [(vec![], 0), (vec![5], 1), (vec![5, 5, 5, 7, 5], 3)] {
             let mut column = Runs::default();
-            values.iter().for_each(|value| column.push(*value));
+            for value in &values {
+                column.push(*value);
+            }
             assert_eq!((column.0.len(), column.len()), (runs, values.len() as u64));
             assert_eq!(column.read().collect::<Vec<u8>>(), values);
         }

@@ -256,7 +256,9 @@ async fn read_imports(
         behind = last.number;
         for entry in page.found.iter().flat_map(|receipt| &receipt.entries) {
             let Some(Ok(traces)) = known.get_mut(&entry.shop) else { continue };
-            traces.iter_mut().for_each(|(_, trace)| trace.add_import(entry));
+            for (_, trace) in traces {
+                trace.add_import(entry);
+            }
         }
     }
 }

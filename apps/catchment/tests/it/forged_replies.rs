@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use catchment_domain::ports::CampaignRepository as _;
+use catchment_bootstrap::SystemClock;
+use catchment_domain::ports::{CampaignRepository as _, Clock as _};
 use catchment_domain::{
-    CampaignId, DecidedBy, Draft, Nonce, Outcome, Phase, Radius, Reply, Revision, Scope, ShopId,
-    Standing, Status, Ticket,
+    CampaignId, Deadline, DecidedBy, Draft, Nonce, Outcome, Phase, Radius, Reply, Revision, Scope,
+    ShopId, Standing, Status, Ticket,
 };
 use catchment_seaorm::SeaOrmStore;
 use serde_json::{Value, json};
@@ -36,8 +37,8 @@ fn add(world: &World, shop: &ShopId) -> Revision {
     added.unwrap().name.revision
 }
 
-/// Answers the request to the first shop of a campaign, once it is sent.
-fn forge_reply(world: &World, campaign: Revision, shop: &ShopId) {
+/// Answers the request to the first shop of a campaign, once it is sent. Returns its deadline.
+fn forge_reply(world: &World, campaign: Revision, shop: &ShopId) -> Deadline {
     wait_for("a request", || (0 < world.requests()).then_some(()));
     let get = async |store: &SeaOrmStore| store.get(campaign).await;
     let campaign = world.with_store(get).unwrap().unwrap();
@@ -50,6 +51,7 @@ fn forge_reply(world: &World, campaign: Revision, shop: &ShopId) {
     let outcome = Outcome { status, code, detail, standing, repeat: false };
     let reply = Reply { id, shop: Some(shop.clone()), outcome };
     world.forge_reply(campaign.reply_lane.unwrap(), reply);
+    campaign.deadline
 }
 
 #[test]
@@ -59,12 +61,12 @@ fn a_forged_reply_is_found_by_an_audit_and_hinders_nobody() {
     let mut requester = requester(&world);
     let shop: ShopId = "a".parse().unwrap();
     let campaign = add(&world, &shop);
-    forge_reply(&world, campaign, &shop);
+    let deadline = forge_reply(&world, campaign, &shop);
     let number = campaign.to_string();
     let outcomes = || world.ask(&["campaign", "show", &number])["outcomes"].clone();
     wait_for("the forged outcome", || (outcomes() == json!({ "applied": 1 })).then_some(()));
     // The true reply says that the request came too late.
-    std::thread::sleep(Duration::from_secs(1));
+    wait_for("the deadline", || deadline.is_passed(SystemClock.now()).then_some(()));
     let mut consumer = consumer(&world);
     let audit = wait_for("the true outcome", || {
         let told = world.run(&["audit"]);
