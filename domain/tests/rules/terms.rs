@@ -396,10 +396,10 @@ impl Alteration {
                 })
             }
             Change::Release { campaign, deadline } => {
-                let moves = matches!(self, Self::Name | Self::Later(_) | Self::Earlier(_));
+                let is_altered = matches!(self, Self::Name | Self::Later(_) | Self::Earlier(_));
                 let release =
                     Change::Release { campaign: named(campaign), deadline: moved(deadline) };
-                moves.then_some(release)
+                is_altered.then_some(release)
             }
             Change::ActivateKind { .. } | Change::ReleaseKind { .. } | Change::SetBase { .. } => {
                 None

@@ -65,8 +65,8 @@ fn other_wish(world: &World, change: Change) -> Change {
                 revision: Revision(campaign.revision.0.saturating_sub(1)),
                 id: CampaignId(Uuid::from_u128(world.dice.number128())),
             };
-            let replaced = Replaced { campaign: older, deadline };
-            replaces = if replaces.is_some() { None } else { Some(replaced) };
+            let another = Replaced { campaign: older, deadline };
+            replaces = if replaces.is_some() { None } else { Some(another) };
         }
     }
     Change::Activate { campaign, kind, limit, deadline, replaces }

@@ -113,7 +113,7 @@ async fn release(world: &World, gate: &Gate, shop: &ShopId, cause: CauseName) {
     let lane = world.lanes.lane_of(shop);
     let receipts = store.import_receipts(lane, ImportNumber(0), usize::MAX).await.unwrap().found;
     let after = ShopRepository::get(store, shop).await.unwrap().map(|shop| shop.state);
-    world.witness().released_by_command((shop, cause), (&done, receipts.last()), after);
+    world.witness().released_by_command((shop, cause), (&done, receipts.last()), after.as_ref());
     if let (Release::Done(_), CauseName::Campaign(_)) = (done, cause) {
         let met = match campaign.map(|campaign| campaign.map(|found| found.state)) {
             Err(_) => Met::ReleasedUnread,
@@ -153,9 +153,8 @@ fn check_stray(world: &World, (shop, revision): (&ShopId, Revision), stray: Opti
     let mut witness = world.witness();
     let is_listed = witness.is_listed(revision, shop);
     let holds = match stray {
-        None => is_listed,
+        None | Some(StrayCause::Ended) => is_listed,
         Some(StrayCause::NotListed) => !is_listed,
-        Some(StrayCause::Ended) => is_listed,
         Some(StrayCause::UnknownCampaign) => false,
     };
     if let Some(stray) = stray {

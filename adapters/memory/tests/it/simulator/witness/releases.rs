@@ -43,16 +43,16 @@ impl Witness {
         &mut self,
         (id, cause): (&ShopId, CauseName),
         (done, receipt): (&Release, Option<&ImportReceipt>),
-        after: Option<ShopState>,
+        after: Option<&ShopState>,
     ) {
         self.note(|| format!("  release of {cause} at {id}: {done:?}"));
-        self.mix(&[9, after.as_ref().map_or(0, |after| after.version)]);
+        self.mix(&[9, after.map_or(0, |after| after.version)]);
         let known = self.shops.get(id).map(|view| view.state.clone());
-        let (Release::Done(standing), Some(known), Some(after)) = (done, &known, &after) else {
+        let (Release::Done(standing), Some(known), Some(after)) = (done, &known, after) else {
             self.coverage.met(Met::ReleasedNothing);
             let is_there = known.is_some();
             let holds = *done != Release::UnknownShop || !is_there;
-            self.check(holds && known == after, "release", || {
+            self.check(holds && known.as_ref() == after, "release", || {
                 format!("a release of {cause} at {id} was {done:?}")
             });
             let in_force = known.as_ref().is_some_and(|known| causes(known).any(|c| c == cause));

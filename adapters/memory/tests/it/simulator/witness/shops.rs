@@ -26,6 +26,7 @@ pub(crate) struct ShopView {
 
 /// What one campaign did at one shop, each with whether that changed the radius.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is seen by itself")]
 pub(crate) struct Cause {
     pub(super) wish: Option<(TriggerKind, Limit)>,
     pub(crate) activated: Option<bool>,
