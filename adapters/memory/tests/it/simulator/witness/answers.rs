@@ -98,7 +98,8 @@ impl Witness {
     ) {
         let outcome = &judged.outcome;
         let cause = self.cause(request, campaign);
-        cause.release_seen = true;
+        // A forged one that comes before the end may be told of a release by command.
+        cause.release_seen |= judged.is_over;
         let cause = cause.clone();
         if outcome.repeat && cause.by_command {
             self.coverage.met(Met::ReleasedAlready);
