@@ -43,8 +43,8 @@ pub(crate) struct ScopeArguments {
     /// Every shop.
     #[arg(long, conflicts_with_all = ["ids", "region", "category", "within"])]
     all: bool,
-    /// The shops of this file: one id a line, or CSV with a column `id`, `shop_id` or `shop`; `-`
-    /// is the standard input.
+    /// The shops of this file: one id a line, or CSV with a column `id`, `shop_id`, `shop`,
+    /// `store_id` or `store`; `-` is the standard input.
     #[arg(long, value_name = "FILE")]
     ids: Option<String>,
     #[command(flatten)]

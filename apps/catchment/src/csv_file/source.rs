@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::FileError;
 use super::gzip::Members;
+use crate::output::shell_word;
 
 /// How much is looked at before the rows are read: the header and some rows.
 const HEAD: u64 = 1 << 16;
@@ -147,7 +148,5 @@ fn begin<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, R)> {
 
 /// A path as a word of a shell.
 fn for_shell(path: &Path) -> String {
-    let path = path.display().to_string();
-    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+".contains(letter);
-    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+    shell_word(&path.to_string_lossy())
 }

@@ -217,6 +217,7 @@ fn the_command_that_converts_a_file_can_be_pasted() {
     for (path, is_compressed, expected) in [
         ("-", false, "iconv -f CP949 -t UTF-8"),
         ("a/가.csv", false, "iconv -f CP949 -t UTF-8 a/가.csv > utf8.csv"),
+        ("-a.csv", false, "iconv -f CP949 -t UTF-8 -- -a.csv > utf8.csv"),
         ("a b's.gz", true, r"gzip -dc 'a b'\''s.gz' | iconv -f CP949 -t UTF-8 > utf8.csv"),
     ] {
         let error = Source::from(path).in_other_encoding("CP949", is_compressed).to_string();
