@@ -7,7 +7,7 @@ use crate::outcome::{Code, Outcome};
 use crate::request::{Invalid, RequestId, RequestRecord};
 use crate::revision::{CampaignRef, Revision};
 use crate::shop::{ShopFingerprint, ShopId, ShopState};
-use crate::terms::{LoadedCampaign, Refusal, check_id, check_request};
+use crate::terms::{Disagreement, LoadedCampaign, check_id, check_request};
 use crate::trigger::Policy;
 
 /// Requests that follow each other in one lane, to be applied together or not at all.
@@ -198,7 +198,7 @@ pub fn judge_batch(
             Outcome::rejected(Code::WrongLane, Some(wrong_lane(batch.lane, right)))
         } else if name.is_some() && campaign.is_none() {
             Outcome::rejected(Code::UnknownCampaign, None)
-        } else if let Err(Refusal { code, detail, .. }) = check_id(request) {
+        } else if let Err(Disagreement { code, detail, .. }) = check_id(request) {
             Outcome::rejected(code, detail)
         } else if let Some(LoadedShop { state: Some(state), changed }) = shop {
             let version = state.version;

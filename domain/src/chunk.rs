@@ -241,7 +241,9 @@ impl Chunk {
     /// Enters a reply. Returns whether it counts.
     ///
     /// 1. A reply to another campaign, to a later attempt or to no shop of this chunk does
-    ///    not count; nor does `failed`, which only an operator says.
+    ///    not count; nor does `failed`, which only an operator says. Nor does a reply to an
+    ///    activation of an attempt in which this chunk [was not sent](Self::sent) yet: nobody can
+    ///    have answered it.
     /// 2. Applied or unchanged counts from any attempt while the slot is open, rejected or
     ///    failed: a copy that was sent twice can be rejected first and applied then, and what
     ///    an operator gave up may still take effect.
@@ -254,7 +256,8 @@ impl Chunk {
     pub fn record(&mut self, campaign: &Campaign, ticket: Ticket, outcome: &Outcome) -> bool {
         let known = ticket.revision == campaign.name.revision
             && ticket.nonce == campaign.nonce
-            && ticket.attempt <= campaign.attempt;
+            && ticket.attempt <= campaign.attempt
+            && self.may_have_sent(ticket);
         let place = ticket.index.checked_sub(self.first).map(|place| place as usize);
         let Some(place) = place.filter(|_| known) else { return false };
         let slot = self.slots(ticket.phase).get(place).copied();
@@ -285,6 +288,15 @@ impl Chunk {
             self.supersede(place, Code::CampaignEnded);
         }
         true
+    }
+
+    /// Whether a request may have been sent. A release is open only where the end of its campaign
+    /// asked for it.
+    fn may_have_sent(&self, ticket: Ticket) -> bool {
+        match ticket.phase {
+            Phase::Activation => self.sent.is_some_and(|sent| ticket.attempt <= sent),
+            Phase::Release => true,
+        }
     }
 
     /// Closes an activation that is still open: its campaign is over.

@@ -8,7 +8,7 @@ use crate::radius::Radius;
 use crate::request::{Change, Replaced, Request};
 use crate::revision::Revision;
 use crate::shop::{Base, ShopState};
-use crate::terms::Refusal;
+use crate::terms::Disagreement;
 use crate::time::{Deadline, Timestamp};
 use crate::trigger::{Policy, TriggerKind};
 
@@ -65,7 +65,7 @@ impl LaneTime {
 pub fn judge(
     shop: &mut ShopState,
     request: &Request,
-    checked: Result<(), Refusal>,
+    checked: Result<(), Disagreement>,
     policy: &Policy,
     time: &mut LaneTime,
 ) -> Outcome {
@@ -148,7 +148,7 @@ impl Seat<'_> {
         &mut self,
         campaign: Revision,
         deadline: Deadline,
-        checked: Result<(), Refusal>,
+        checked: Result<(), Disagreement>,
     ) -> Outcome {
         if let Ok(index) = self.released(campaign)
             && let Some(released) = self.shop.released.get_mut(index)
@@ -208,7 +208,7 @@ impl Seat<'_> {
         revision: Revision,
         radius: Radius,
         deadline: Option<Deadline>,
-        checked: Result<(), Refusal>,
+        checked: Result<(), Disagreement>,
     ) -> Outcome {
         if self.shop.base.revision == revision {
             return self.repeat(self.shop.base.effect);
@@ -328,8 +328,8 @@ impl Seat<'_> {
         }
     }
 
-    fn refused_by(&self, refusal: Refusal) -> Outcome {
-        let Refusal { status, code, detail } = refusal;
+    fn refused_by(&self, disagreement: Disagreement) -> Outcome {
+        let Disagreement { status, code, detail } = disagreement;
         Outcome { detail, ..self.refused(status, code) }
     }
 

@@ -66,7 +66,8 @@ pub use precedence::{DecidedBy, Resolution, resolve};
 pub use proof::{CauseEnds, Proof, Verdict};
 pub use radius::{Limit, LimitError, OpenRadius, Percent, Radius, RadiusError};
 pub use release::{
-    CauseCampaign, Prospect, Release, ReleaseTerms, StrayCause, find_stray, release_cause,
+    CauseCampaign, Prospect, ReleaseResult, ReleaseTerms, StrayCause, find_stray, is_cause_missing,
+    release_cause,
 };
 pub use repair::{
     ChunkOutline, ChunkRemains, Mended, Repair, RepairTerms, StateRemains, Trace, Unmendable,
@@ -80,7 +81,7 @@ pub use shop::{
     Base, Location, LocationError, Profile, Shop, ShopCursor, ShopFingerprint, ShopId, ShopIdError,
     ShopState,
 };
-pub use terms::{CampaignTerms, LoadedCampaign, Refusal, check_id, check_request};
+pub use terms::{CampaignTerms, Disagreement, LoadedCampaign, check_id, check_request};
 pub use time::{Deadline, Timestamp};
 pub use trigger::{Policy, Rank, TriggerKind, TriggerKindError, TriggerRule};
 pub use window::{Window, WindowLimits};

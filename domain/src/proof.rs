@@ -16,7 +16,8 @@ pub struct Proof {
     effects: u8,
     /// Which answers it was given.
     answers: Answers,
-    /// A record that had its id and was no request of the campaign was rejected.
+    /// A record that had its id, and was no request of the campaign as it was stored then, was
+    /// rejected.
     is_foreign_rejected: bool,
 }
 
@@ -50,7 +51,7 @@ pub enum Verdict {
     Agrees,
     /// No receipt that is kept says enough.
     Unproved,
-    /// It is the answer to a record that was no request of the campaign.
+    /// It is the answer to a record that was no request of the campaign as it was stored then.
     Foreign,
     /// It does not.
     Differs,
@@ -166,8 +167,11 @@ impl Proof {
     }
 }
 
-/// Whether a record was no request of the campaign whose id it had. Such a record proves nothing of
-/// the campaign's own request.
+/// Whether a record was no request of the campaign whose id it had, as the campaign was stored then.
+/// Such a record proves nothing of the campaign's own request.
+///
+/// Where the database had no such campaign, nobody knows whose request it was: a campaign's own
+/// requests are rejected, too, while its row is lost. That is an answer like every other.
 const fn is_of_others(outcome: &Outcome) -> bool {
     matches!(
         outcome.code,
@@ -176,7 +180,6 @@ const fn is_of_others(outcome: &Outcome) -> bool {
                 | Code::UnknownType
                 | Code::WrongLane
                 | Code::ReservedId
-                | Code::UnknownCampaign
                 | Code::CampaignDiffers
         )
     )

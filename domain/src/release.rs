@@ -2,6 +2,7 @@
 
 use crate::campaign::{Campaign, CampaignState};
 use crate::cause::{CauseName, Effect, ReleasedCause};
+use crate::chunk::Slot;
 use crate::outcome::Standing;
 use crate::precedence::Resolution;
 use crate::radius::Radius;
@@ -9,7 +10,7 @@ use crate::shop::ShopState;
 use crate::time::Deadline;
 
 /// Why a campaign's cause that is in force at a shop does not belong there. No campaign will
-/// release it, so a human must.
+/// release it by itself, so a human must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StrayCause {
     /// The database has no such campaign.
@@ -36,6 +37,31 @@ pub fn find_stray(campaign: Option<&Campaign>, is_listed: bool) -> Option<StrayC
     (campaign.state == CampaignState::Ended).then_some(StrayCause::Ended)
 }
 
+/// Whether the cause of a campaign is missing at a shop, although the ledger says that its
+/// activation took effect there. `commands` says how often a command released it at the shop, by
+/// the receipts that are kept.
+///
+/// 1. The activation counts as applied or unchanged.
+/// 2. The campaign goes on: it was neither ended nor replaced.
+/// 3. Its cause is not in force at the shop.
+/// 4. No command released it there: neither a released cause nor a receipt tells of that.
+#[must_use]
+pub fn is_cause_missing(
+    campaign: &Campaign,
+    activation: Slot,
+    shop: &ShopState,
+    commands: u32,
+) -> bool {
+    let revision = campaign.name.revision;
+    let is_in_force = shop.active.find(CauseName::Campaign(revision)).is_some();
+    let is_released = shop.released.iter().any(|released| released.campaign == revision);
+    activation.took_effect()
+        && campaign.over().is_none()
+        && !is_in_force
+        && !is_released
+        && commands == 0
+}
+
 /// What a release by command goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReleaseTerms {
@@ -58,7 +84,7 @@ pub enum CauseCampaign {
 
 /// What a release by command did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
+pub enum ReleaseResult {
     /// The cause was in force, and is released.
     Done(Standing),
     /// No such cause is in force at the shop.

@@ -18,7 +18,7 @@ use crate::outcome::{Outcome, Standing, Status};
 use crate::radius::Radius;
 use crate::revision::Revision;
 use crate::shop::{Base, ShopFingerprint, ShopId, ShopState};
-use crate::time::Deadline;
+use crate::time::{Deadline, Timestamp};
 use crate::trigger::{Policy, TriggerKind};
 
 pub use consistency::{check_campaign, misplaced_chunks};
@@ -234,15 +234,25 @@ impl Trace {
     }
 
     /// Adds what an import, a repair or a release by command did to a shop. It counts if it is this
-    /// shop.
-    pub fn add_import(&mut self, entry: &ImportEntry) {
+    /// shop. `stored_at` is when the receipt was stored, and the receipts of batches are kept from
+    /// `kept_from` on.
+    ///
+    /// A release that is older than that does not count. A receipt of a batch may have told that
+    /// the campaign was in force again, and may be gone: receipts of batches go with batches, those
+    /// of releases with imports.
+    pub fn add_import(
+        &mut self,
+        entry: &ImportEntry,
+        (stored_at, kept_from): (Timestamp, Timestamp),
+    ) {
         if entry.shop != self.shop {
             return;
         }
         let Standing { before, after, version, .. } = entry.standing;
         self.version = self.version.max(version);
         let released = ImportRemark::Released(CauseName::Campaign(self.campaign.name.revision));
-        if entry.remark == Some(released) && self.commanded.is_none_or(|(_, at)| at < version) {
+        let is_released = entry.remark == Some(released) && kept_from <= stored_at;
+        if is_released && self.commanded.is_none_or(|(_, at)| at < version) {
             self.commanded = Some((Effect::from_change(before != Some(after)), version));
         }
     }
@@ -293,9 +303,9 @@ pub struct StateRemains {
 
 /// What is in force at a shop whose causes cannot be read, from the campaigns that know it.
 ///
-/// 1. A campaign is released at the shop if its release took effect, if a command released it and
-///    no receipt says that it was in force again after that, or if it was replaced and the
-///    activation of its successor took effect.
+/// 1. A campaign is released at the shop if its release took effect, if a command released it so
+///    lately that all receipts since then are kept and none says that it was in force again, or if
+///    it was replaced and the activation of its successor took effect.
 /// 2. The activation of the successor also took effect, even if its outcome is lost, if the
 ///    replaced campaign is ending or ended and its own release is idle: its end asked for no
 ///    release because the successor had released it.

@@ -28,7 +28,7 @@ use crate::ports::{BoxError, ChannelError, LogError, StoreError};
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
 pub use lane_keeper::LaneKeeper;
 pub use lane_requester::{LaneRequester, RequesterPorts, RequesterTerms};
-pub use release::find_prospect;
+pub use release::{CommandedRelease, release_by_command};
 pub use repair::{Finding, repair};
 
 /// How to go on after a step.

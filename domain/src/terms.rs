@@ -47,7 +47,7 @@ pub struct LoadedCampaign {
 
 /// Why a request may not take effect, whatever is in force at its shop.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Disagreement {
     /// Rejected or superseded.
     pub status: Status,
     /// Why.
@@ -63,7 +63,7 @@ pub struct Refusal {
 /// # Errors
 ///
 /// When the id is of another campaign or another phase, or of no campaign.
-pub fn check_id(request: &Request) -> Result<(), Refusal> {
+pub fn check_id(request: &Request) -> Result<(), Disagreement> {
     read_ticket(request).map(drop)
 }
 
@@ -90,9 +90,9 @@ pub fn check_request(
     request: &Request,
     campaign: Option<&LoadedCampaign>,
     newest: Revision,
-) -> Result<(), Refusal> {
+) -> Result<(), Disagreement> {
     match request.change {
-        Change::SetBase { revision, .. } if newest < revision => Err(Refusal {
+        Change::SetBase { revision, .. } if newest < revision => Err(Disagreement {
             status: Status::Rejected,
             code: Code::UnknownRevision,
             detail: Some(
@@ -127,8 +127,8 @@ struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    fn of(campaign: Option<&'a LoadedCampaign>) -> Result<Self, Refusal> {
-        let rejected = |code, detail| Refusal { status: Status::Rejected, code, detail };
+    fn of(campaign: Option<&'a LoadedCampaign>) -> Result<Self, Disagreement> {
+        let rejected = |code, detail| Disagreement { status: Status::Rejected, code, detail };
         let Some(campaign) = campaign else { return Err(rejected(Code::UnknownCampaign, None)) };
         match &campaign.terms {
             Ok(terms) => Ok(Self { revision: campaign.name.revision, terms }),
@@ -138,7 +138,7 @@ impl<'a> Stored<'a> {
 
     /// Returns the attempt that the request is of. The random number is not told: who knows it can
     /// write requests that look right.
-    fn check_ticket(self, request: &Request) -> Result<Attempt, Refusal> {
+    fn check_ticket(self, request: &Request) -> Result<Attempt, Disagreement> {
         let CampaignTerms { nonce, shops, attempt, .. } = self.terms;
         let Some(ticket) = read_ticket(request)? else { return Ok(Attempt::FIRST) };
         if ticket.nonce != *nonce {
@@ -164,14 +164,14 @@ impl<'a> Stored<'a> {
         field: &str,
         asked: T,
         stored: T,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Disagreement> {
         if asked == stored {
             return Ok(());
         }
         Err(self.differs(format_args!("`{field}` is {asked}, and the campaign's is {stored}")))
     }
 
-    fn check_replaces(self, asked: Option<Replaced>) -> Result<(), Refusal> {
+    fn check_replaces(self, asked: Option<Replaced>) -> Result<(), Disagreement> {
         let stored = self.terms.replaces;
         if asked == stored {
             return Ok(());
@@ -180,7 +180,7 @@ impl<'a> Stored<'a> {
         Err(self.differs(format_args!("`replaces` is {asked}, and the campaign's is {stored}")))
     }
 
-    fn check_deadline(self, attempt: Attempt, asked: Deadline) -> Result<(), Refusal> {
+    fn check_deadline(self, attempt: Attempt, asked: Deadline) -> Result<(), Disagreement> {
         let stored = self.terms.deadline;
         if asked == stored || asked < stored && attempt < self.terms.attempt {
             return Ok(());
@@ -191,15 +191,15 @@ impl<'a> Stored<'a> {
         Err(self.differs(format_args!("`deadline` is {millis} ms {how} than the campaign's")))
     }
 
-    const fn check_is_not_over(self) -> Result<(), Refusal> {
+    const fn check_is_not_over(self) -> Result<(), Disagreement> {
         if self.terms.is_ending_or_ended {
             let (status, code) = (Status::Superseded, Code::CampaignEnded);
-            return Err(Refusal { status, code, detail: None });
+            return Err(Disagreement { status, code, detail: None });
         }
         Ok(())
     }
 
-    fn check_is_over(self) -> Result<(), Refusal> {
+    fn check_is_over(self) -> Result<(), Disagreement> {
         if self.terms.is_ending_or_ended {
             return Ok(());
         }
@@ -207,13 +207,13 @@ impl<'a> Stored<'a> {
     }
 
     #[cold]
-    fn differs(self, how: fmt::Arguments<'_>) -> Refusal {
+    fn differs(self, how: fmt::Arguments<'_>) -> Disagreement {
         differs(self.revision, how)
     }
 }
 
 /// What the id of a request says, where it is of a campaign.
-fn read_ticket(request: &Request) -> Result<Option<Ticket>, Refusal> {
+fn read_ticket(request: &Request) -> Result<Option<Ticket>, Disagreement> {
     let (campaign, phase) = match request.change {
         Change::Activate { campaign, .. } => (campaign.revision, Phase::Activation),
         Change::Release { campaign, .. } => (campaign.revision, Phase::Release),
@@ -236,10 +236,10 @@ fn read_ticket(request: &Request) -> Result<Option<Ticket>, Refusal> {
 }
 
 #[cold]
-fn differs(campaign: Revision, how: fmt::Arguments<'_>) -> Refusal {
+fn differs(campaign: Revision, how: fmt::Arguments<'_>) -> Disagreement {
     let detail = format!("the request differs from campaign {campaign}: {how}");
     let (status, code) = (Status::Rejected, Code::CampaignDiffers);
-    Refusal { status, code, detail: Some(detail.into()) }
+    Disagreement { status, code, detail: Some(detail.into()) }
 }
 
 /// A campaign whose place another takes, for people.

@@ -254,6 +254,31 @@ pub async fn record_goes_by_the_rules(harness: &dyn StoreHarness) {
     assert_eq!(get(&store, &sent).await.state, CampaignState::Ended);
 }
 
+/// Nobody can have answered what was not sent yet: neither the requests of a chunk that was never
+/// marked, nor those of a new attempt.
+pub async fn record_counts_only_what_was_sent(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let begun = campaign(&store, &two_chunks(&store).await).await;
+    let mut requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    requester.mark(&begun, Activation, &[0]).await;
+    let early = |campaign: &Campaign| {
+        [(0, 0), (0, 1), (1, 2)].map(|place| answer(campaign, Activation, place, Applied))
+    };
+    assert_eq!(requester.record(&begun, &early(&begun)[2..]).await.counted, 0);
+    requester.mark(&begun, Activation, &[1]).await;
+    record_all(&mut requester, &begun, [Applied, Rejected, Rejected]).await;
+    store.campaigns.command(begun.name.revision, Command::Retry).await.unwrap();
+    let again = get(&store, &begun).await;
+    assert_eq!(requester.record(&again, &early(&again)).await.counted, 0);
+    requester.mark(&again, Activation, &[0]).await;
+    assert_eq!(requester.record(&again, &early(&again)).await.counted, 1);
+    assert_eq!(open(&store, &again).await, 1);
+    // A late answer to the first attempt counts.
+    assert_eq!(requester.record(&begun, &early(&begun)).await.counted, 1);
+    assert_eq!(get(&store, &again).await.state, CampaignState::Settled);
+}
+
 /// What is open of a chunk, by phase.
 const fn left_open(activations: u32, releases: u32) -> OpenSlots {
     OpenSlots { activations, releases }

@@ -149,6 +149,7 @@ macro_rules! store_suite {
                 record_never_goes_back,
                 lanes_keep_to_their_campaigns,
                 record_goes_by_the_rules,
+                record_counts_only_what_was_sent,
                 record_and_an_end_agree,
                 damaged_campaign_stands_alone,
                 damaged_outcomes_stand_alone,
@@ -183,6 +184,9 @@ macro_rules! store_suite {
                 release_of_a_damaged_campaign_holds,
                 release_leaves_a_receipt,
                 release_of_nothing_changes_nothing,
+                release_of_an_orphan_is_refused,
+                release_of_nothing_looks_ahead,
+                release_beside_an_activation_is_done,
                 release_beside_a_batch_loses_nothing,
             }
             recovery {

@@ -20,9 +20,10 @@ use crate::scene::{
 use crate::{Store, StoreHarness};
 
 pub use releasing::{
-    release_beside_a_batch_loses_nothing, release_leaves_a_receipt, release_needs_no_campaign,
-    release_of_a_damaged_campaign_holds, release_of_nothing_changes_nothing,
-    released_cause_is_not_mended, released_cause_stays_out,
+    release_beside_a_batch_loses_nothing, release_beside_an_activation_is_done,
+    release_leaves_a_receipt, release_needs_no_campaign, release_of_a_damaged_campaign_holds,
+    release_of_an_orphan_is_refused, release_of_nothing_changes_nothing,
+    release_of_nothing_looks_ahead, released_cause_is_not_mended, released_cause_stays_out,
 };
 
 const LANE: Lane = Lane(0);

@@ -1,7 +1,7 @@
 //! Applying a batch of requests, in one transaction.
 
 use catchment_domain::ports::{Decide, StoreError};
-use catchment_domain::{Batch, LoadedShop, Receipt};
+use catchment_domain::{Batch, Lane, LoadedShop, Receipt, ShopId};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::entity::shop;
@@ -18,7 +18,9 @@ impl SeaOrmStore {
     ) -> Result<Receipt, StoreError> {
         let path = self.dialect.hot_path;
         let (transaction, mut loaded) = path.begin_batch(self, batch).await?;
-        check_orphans(transaction.connection()?, batch, &loaded.shops).await?;
+        let shops = batch.shops().iter().zip(&loaded.shops);
+        let unknown = shops.filter(|(_, shop)| shop.state.is_none()).map(|(id, _)| id);
+        check_orphans(transaction.connection()?, batch.lane, unknown).await?;
         let (now, mark) = (loaded.time.now, loaded.time.expired_up_to);
         let version = |shop: &LoadedShop| shop.state.as_ref().map(|state| state.version);
         let versions: Vec<Option<u64>> = loaded.shops.iter().map(version).collect();
@@ -43,23 +45,21 @@ impl SeaOrmStore {
     }
 }
 
-/// Fails where a shop of the batch is there, and nothing is stored of what is in force at it: it is
-/// no unknown shop.
-async fn check_orphans(
+/// Fails if one of the shops is there: nothing is stored of what is in force at them, so it is
+/// damaged, and no unknown shop.
+pub(crate) async fn check_orphans(
     connection: &impl ConnectionTrait,
-    batch: &Batch,
-    loaded: &[LoadedShop],
+    lane: Lane,
+    without_state: impl Iterator<Item = &ShopId>,
 ) -> Result<(), StoreError> {
-    let shops = batch.shops().iter().zip(loaded);
-    let unknown = shops.filter(|(_, shop)| shop.state.is_none()).map(|(id, _)| id.as_str());
-    let unknown: Vec<&str> = unknown.collect();
+    let unknown: Vec<&str> = without_state.map(ShopId::as_str).collect();
     if unknown.is_empty() {
         return Ok(());
     }
     let orphan: Option<String> = shop::Entity::find()
         .select_only()
         .column(shop::Column::Id)
-        .filter(shop::Column::Lane.eq(i32::from(batch.lane.0)))
+        .filter(shop::Column::Lane.eq(i32::from(lane.0)))
         .filter(shop::Column::Id.is_in(unknown))
         .into_tuple()
         .one(connection)

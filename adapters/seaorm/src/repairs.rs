@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Repairs, StoreError};
 use catchment_domain::{
     Campaign, CauseCampaign, CauseName, Chunk, ChunkOutline, ChunkRemains, Damage, Deadline,
-    ImportEntry, ImportReceipt, ImportRemark, Lane, Lanes, Mended, Release, ReleaseTerms, Repair,
-    RepairTerms, Revision, ShopId, ShopState, StateRemains, Unmendable, first_places,
+    ImportEntry, ImportReceipt, ImportRemark, Lane, Lanes, Mended, ReleaseResult, ReleaseTerms,
+    Repair, RepairTerms, Revision, ShopId, ShopState, StateRemains, Unmendable, first_places,
     rebuild_chunk, rebuild_state, release_cause,
 };
 use sea_orm::sea_query::LockType;
@@ -20,6 +20,7 @@ use sea_orm::{
 };
 
 use self::evidence::{Evidence, LaneEvidence, outline_of};
+use crate::applying::check_orphans;
 use crate::campaign_rows;
 use crate::connection::OwnConnection;
 use crate::entity::{campaign, campaign_chunk, campaign_list, lane_state, shop, shop_state};
@@ -86,7 +87,11 @@ impl Repairs for SeaOrmStore {
         Ok(shops.iter().map(repair).collect())
     }
 
-    async fn release(&self, shop: &ShopId, terms: ReleaseTerms) -> Result<Release, StoreError> {
+    async fn release(
+        &self,
+        shop: &ShopId,
+        terms: ReleaseTerms,
+    ) -> Result<ReleaseResult, StoreError> {
         while_busy_or_locked(|| self.try_release(shop, terms)).await
     }
 }
@@ -201,27 +206,32 @@ impl SeaOrmStore {
     }
 
     /// Releases a cause in one transaction that holds the lane's row.
-    async fn try_release(&self, shop: &ShopId, terms: ReleaseTerms) -> Result<Release, StoreError> {
+    async fn try_release(
+        &self,
+        shop: &ShopId,
+        terms: ReleaseTerms,
+    ) -> Result<ReleaseResult, StoreError> {
         let (path, lane) = (self.dialect.hot_path, self.lanes().lane_of(shop));
         let (transaction, counted) = path.begin_import(self, lane).await?;
         let connection = transaction.connection()?;
         let states = path.load_states(connection, lane, std::slice::from_ref(shop)).await?;
         let Some(mut state) = states.into_iter().next().flatten() else {
-            return Ok(Release::UnknownShop);
+            check_orphans(connection, lane, std::iter::once(shop)).await?;
+            return Ok(ReleaseResult::UnknownShop);
         };
         let campaign = match terms.cause {
             CauseName::Campaign(campaign) => cause_campaign(connection, campaign).await?,
             CauseName::Kind(_) => CauseCampaign::Unknown,
         };
         let Some(standing) = release_cause(&mut state, terms, campaign) else {
-            return Ok(Release::NotInForce);
+            return Ok(ReleaseResult::NotInForce);
         };
         path.store_states(connection, lane, &[(shop, &state)]).await?;
         let remark = Some(ImportRemark::Released(terms.cause));
         let entry = ImportEntry { shop: shop.clone(), standing, remark };
         self.leave_receipt(connection, (lane, counted), vec![entry]).await?;
         transaction.commit().await?;
-        Ok(Release::Done(standing))
+        Ok(ReleaseResult::Done(standing))
     }
 
     /// Stores a receipt of what was done to shops of a lane, like that of an import.

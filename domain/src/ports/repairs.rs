@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use crate::damage::Damage;
 use crate::ports::StoreError;
-use crate::release::{Release, ReleaseTerms};
+use crate::release::{ReleaseResult, ReleaseTerms};
 use crate::repair::{Repair, RepairTerms};
 use crate::revision::Revision;
 use crate::shop::ShopId;
@@ -22,7 +22,8 @@ use crate::shop::ShopId;
 ///   [`rebuild_state`](crate::rebuild_state) says, with a receipt like that of an import.
 /// - `copied_request_proves_nothing`: a receipt counts for the shop that it names, and for no other
 ///   that stands at the same place of a campaign's list.
-/// - `released_cause_is_not_mended`: what a command released stays released.
+/// - `released_cause_is_not_mended`: what a command released stays released, as long as all receipts
+///   of batches since then are kept.
 /// - `shop_of_an_unknown_list_is_left`: if the shops of a campaign in a lane are not all known, no
 ///   shop of that lane is mended ([`is_lane_listed`](crate::is_lane_listed),
 ///   [`may_have_left_a_cause`](crate::may_have_left_a_cause)). Shops of other lanes are mended.
@@ -37,6 +38,12 @@ use crate::shop::ShopId;
 /// - `release_leaves_a_receipt`: like that of an import, which names the cause.
 /// - `release_of_nothing_changes_nothing`: where no such cause is in force, and where there is no
 ///   such shop. There is no receipt.
+/// - `release_of_an_orphan_is_refused`: a shop of which nothing is stored but what it is, is bad
+///   data, and no unknown shop.
+/// - `release_of_nothing_looks_ahead`: [`release_by_command`](crate::service::release_by_command)
+///   says whether the campaign may still ask for the cause there, and whether that can be read.
+/// - `release_beside_an_activation_is_done`: also if the activation takes effect, and its outcome is
+///   recorded, while the command looks ahead.
 /// - `release_beside_a_batch_loses_nothing`: releases and the batches of a lane's owner, all over
 ///   the same shops at once, end as if they had run one after the other.
 #[async_trait]
@@ -68,5 +75,9 @@ pub trait Repairs: Send + Sync + 'static {
     ) -> Result<Vec<Repair>, StoreError>;
 
     /// Releases a cause at a shop. The campaign of the cause is read in the same transaction.
-    async fn release(&self, shop: &ShopId, terms: ReleaseTerms) -> Result<Release, StoreError>;
+    async fn release(
+        &self,
+        shop: &ShopId,
+        terms: ReleaseTerms,
+    ) -> Result<ReleaseResult, StoreError>;
 }

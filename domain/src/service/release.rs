@@ -1,24 +1,62 @@
-//! Looks ahead for a release by command that found nothing to release.
+//! Releasing a cause by command, and looking ahead where there is nothing to release.
 
+use crate::cause::CauseName;
 use crate::chunk::Slot;
 use crate::correlation::Phase;
-use crate::ports::{CampaignRepository, OutcomeFilter, StoreError};
-use crate::release::Prospect;
+use crate::outcome::Standing;
+use crate::ports::{CampaignRepository, OutcomeFilter, Repairs, StoreError};
+use crate::release::{Prospect, ReleaseResult, ReleaseTerms};
 use crate::revision::Revision;
 use crate::shop::ShopId;
 
 /// How many outcomes are read at a time.
 const PAGE: usize = 10_000;
 
-/// Whether a campaign that is not in force at a shop may still ask for it there.
+/// What a release by command came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandedRelease {
+    /// The cause was in force, and is released.
+    Done(Standing),
+    /// No such cause is in force at the shop. Says whether its campaign may still ask for it there.
+    Nothing(Prospect),
+    /// There is no such shop.
+    UnknownShop,
+}
+
+/// Releases a cause by command. If it is not in force, looks ahead, and releases once more.
 ///
-/// 1. A campaign that is ending or ended does not.
-/// 2. Another one does if its list names the shop and the activation has no outcome.
+/// An activation may take effect, and its outcome may be recorded, between the first release and
+/// the look ahead. Then the campaign does not ask for the cause any more because it is in force.
 ///
 /// # Errors
 ///
 /// When the store cannot.
-pub async fn find_prospect(
+pub async fn release_by_command(
+    repairs: &dyn Repairs,
+    campaigns: &dyn CampaignRepository,
+    shop: &ShopId,
+    terms: ReleaseTerms,
+) -> Result<CommandedRelease, StoreError> {
+    let first = repairs.release(shop, terms).await?;
+    let (result, prospect) = match (first, terms.cause) {
+        (ReleaseResult::NotInForce, CauseName::Campaign(campaign)) => {
+            let prospect = find_prospect(campaigns, campaign, shop).await?;
+            (repairs.release(shop, terms).await?, prospect)
+        }
+        (result, _) => (result, Prospect::NotAsked),
+    };
+    Ok(match result {
+        ReleaseResult::Done(standing) => CommandedRelease::Done(standing),
+        ReleaseResult::NotInForce => CommandedRelease::Nothing(prospect),
+        ReleaseResult::UnknownShop => CommandedRelease::UnknownShop,
+    })
+}
+
+/// Whether a campaign that is not in force at a shop may still ask for it there.
+///
+/// 1. A campaign that is ending or ended does not.
+/// 2. Another one does if its list names the shop and the activation has no outcome.
+async fn find_prospect(
     campaigns: &dyn CampaignRepository,
     campaign: Revision,
     shop: &ShopId,

@@ -352,7 +352,9 @@ fn check_reply(
 fn rule_1_replies_to_others_and_to_what_was_not_asked_do_not_count() {
     let sending = campaign(Sending { open: 2 });
     let right = ticket(Phase::Activation, 2, 5);
-    let open = || Chunk::restore((1, Lane(0), 4), None, vec![Open; 2], vec![Idle; 2], Vec::new());
+    let sent_in =
+        |sent| Chunk::restore((1, Lane(0), 4), sent, vec![Open; 2], vec![Idle; 2], Vec::new());
+    let open = || sent_in(Some(Attempt(2)));
     for (ticket, counts) in [
         (right, true),
         (Ticket { revision: Revision(8), ..right }, false),
@@ -368,6 +370,15 @@ fn rule_1_replies_to_others_and_to_what_was_not_asked_do_not_count() {
     }
     for phase in [Phase::Activation, Phase::Release] {
         check_reply(Ending { open: 1 }, phase, Open, (2, Failed), None);
+    }
+    let attempts = [1, 2];
+    for (sent, counts) in [(None, [false, false]), (Some(1), [true, false]), (Some(2), [true; 2])] {
+        for (attempt, counts) in attempts.into_iter().zip(counts) {
+            let mut chunk = sent_in(sent.map(Attempt));
+            let ticket = Ticket { attempt: Attempt(attempt), ..right };
+            let context = format!("{attempt} of {sent:?}");
+            assert_eq!(chunk.record(&sending, ticket, &outcome(Applied)), counts, "{context}");
+        }
     }
 }
 

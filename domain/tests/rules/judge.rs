@@ -8,8 +8,8 @@ mod properties;
 mod scenarios;
 
 use catchment_domain::{
-    ActiveCause, Base, Change, Code, Deadline, Effect, LaneTime, Limit, MAX_CAUSES, Origin,
-    Outcome, Policy, Radius, Rank, Refusal, ReleasedCause, Replaced, Request, RequestId, Revision,
+    ActiveCause, Base, Change, Code, Deadline, Disagreement, Effect, LaneTime, Limit, MAX_CAUSES,
+    Origin, Outcome, Policy, Radius, Rank, ReleasedCause, Replaced, Request, RequestId, Revision,
     ShopState, Status, Timestamp, TriggerKind, TriggerRule, judge,
 };
 use uuid::Uuid;
@@ -68,7 +68,7 @@ struct Stand {
     shop: ShopState,
     time: LaneTime,
     /// Why the next request is refused, where it is.
-    refusal: Option<Refusal>,
+    disagreement: Option<Disagreement>,
 }
 
 impl Stand {
@@ -76,14 +76,14 @@ impl Stand {
     /// another as passed.
     fn new(now: i64, mark: i64) -> Self {
         let time = LaneTime { now: instant(now), expired_up_to: deadline(mark) };
-        Self { shop: ShopState::new(metres(5_000), Revision(10)), time, refusal: None }
+        Self { shop: ShopState::new(metres(5_000), Revision(10)), time, disagreement: None }
     }
 
     /// Judges a request, and checks what holds of every outcome.
     fn judge(&mut self, change: Change) -> Outcome {
         let (before, mark) = (self.shop.clone(), self.time.expired_up_to);
         let request = Request { id: RequestId(Uuid::nil()), shop: "shop".parse().unwrap(), change };
-        let checked = self.refusal.take().map_or(Ok(()), Err);
+        let checked = self.disagreement.take().map_or(Ok(()), Err);
         let outcome = judge(&mut self.shop, &request, checked, &policy(), &mut self.time);
         let standing = outcome.standing.unwrap();
         let resolution = self.shop.resolution(policy().floor);
@@ -283,17 +283,17 @@ fn a_base_radius_is_judged_by_revision_then_deadline() {
     }
 }
 
-/// A refusal counts only where the request is no repeat: whatever its deadline, its kind, and the
+/// A disagreement counts only where the request is no repeat: whatever its deadline, its kind, and the
 /// room that there is.
 #[test]
 fn a_refused_request_is_refused_unless_it_is_a_repeat_and_changes_nothing() {
-    let refusals = [
-        Refusal {
+    let disagreements = [
+        Disagreement {
             status: Status::Rejected,
             code: Code::CampaignDiffers,
             detail: Some("so".into()),
         },
-        Refusal { status: Status::Superseded, code: Code::CampaignEnded, detail: None },
+        Disagreement { status: Status::Superseded, code: Code::CampaignEnded, detail: None },
     ];
     let base = |revision| Change::SetBase {
         revision: Revision(revision),
@@ -307,8 +307,8 @@ fn a_refused_request_is_refused_unless_it_is_a_repeat_and_changes_nothing() {
         deadline: deadline(2_000),
         replaces: Some(Replaced { campaign: campaign(6), deadline: deadline(3_000) }),
     };
-    for refusal in refusals {
-        let refused = (refusal.status, Some(refusal.code), false);
+    for disagreement in disagreements {
+        let refused = (disagreement.status, Some(disagreement.code), false);
         let superseded = |code| (Status::Superseded, Some(code), false);
         for (there, change, expected) in [
             (Cause::Absent, activate(7, "3km", 2_000), refused),
@@ -330,11 +330,11 @@ fn a_refused_request_is_refused_unless_it_is_a_repeat_and_changes_nothing() {
             prepare(there)(&mut stand.shop);
             stand.shop.radius = stand.shop.resolution(policy().floor).radius;
             stand.shop.active.insert(cause(Origin::Campaign(Revision(6)), "100%"));
-            stand.refusal = Some(refusal.clone());
+            stand.disagreement = Some(disagreement.clone());
             let (before, time) = (stand.shop.clone(), stand.time);
             let outcome = stand.judge(change);
             assert_eq!((outcome.status, outcome.code, outcome.repeat), expected, "{change:?}");
-            assert_eq!(outcome.detail, refusal.detail.clone().filter(|_| expected == refused));
+            assert_eq!(outcome.detail, disagreement.detail.clone().filter(|_| expected == refused));
             assert_eq!((stand.shop, stand.time), (before, time), "{change:?}");
         }
     }

@@ -116,6 +116,9 @@ fn a_record_that_was_no_request_of_the_campaign_is_told_apart() {
         (&[foreign(), told(Applied)], Rejected, Differs),
         (&[foreign()], Applied, Unproved),
         (&[foreign()], Expired, Unproved),
+        // The campaign's row was lost for a while, so its own requests were rejected.
+        (&[Outcome::rejected(Code::UnknownCampaign, None)], Rejected, Agrees),
+        (&[Outcome::rejected(Code::UnknownCampaign, None)], Applied, Differs),
     ] {
         check(Activation, receipts, Slot::Closed(status), GOES_ON, expected);
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use catchment_domain::{
     ActiveCause, Campaign, CampaignState, CauseCampaign, CauseName, Change, Deadline, Draft,
     Effect, LaneTime, Nonce, Origin, Policy, Radius, Rank, ReleaseTerms, ReleasedCause, Request,
-    Revision, Scope, ShopState, Standing, StrayCause, Timestamp, TriggerKind, find_stray, judge,
-    release_cause,
+    Revision, Scope, ShopState, Slot, Standing, Status, StrayCause, Timestamp, TriggerKind,
+    find_stray, is_cause_missing, judge, release_cause,
 };
 
 use super::requests::{campaign as name, id_of};
@@ -116,8 +116,8 @@ fn a_command_leaves_what_the_campaigns_own_release_leaves() {
     }
 }
 
-#[test]
-fn a_cause_of_nobody_who_will_release_it_is_stray() {
+/// Campaign 7 of ten shops.
+fn begun() -> Campaign {
     let draft = Draft {
         kind: kind("rain"),
         limit: "3km".parse().unwrap(),
@@ -129,7 +129,41 @@ fn a_cause_of_nobody_who_will_release_it_is_stray() {
         id: name(7).id,
         nonce: Nonce::from_random(42),
     };
-    let begun = draft.begin(Revision(7), 10, None, (NOW, Deadline::MIN));
+    draft.begin(Revision(7), 10, None, (NOW, Deadline::MIN))
+}
+
+#[test]
+fn a_cause_that_the_ledger_tells_of_is_missing_where_nothing_took_it_away() {
+    let replaced = |by: u64| Campaign { replaced_by: Some(Revision(by)), ..begun() };
+    let over = |state| Campaign { state, ..begun() };
+    let mut without = shop();
+    release(&mut without, CauseName::Campaign(Revision(7)), CauseCampaign::Unknown).unwrap();
+    let mut commanded = shop();
+    let stored = CauseCampaign::Deadline(at(9_000));
+    release(&mut commanded, CauseName::Campaign(Revision(7)), stored).unwrap();
+    let [applied, unchanged] = [Status::Applied, Status::Unchanged].map(Slot::Closed);
+    for (campaign, activation, shop, commands, expected) in [
+        (begun(), applied, &without, 0, true),
+        (begun(), unchanged, &without, 0, true),
+        (over(CampaignState::Settled), applied, &without, 0, true),
+        (begun(), Slot::Open, &without, 0, false),
+        (begun(), Slot::Closed(Status::Rejected), &without, 0, false),
+        (begun(), applied, &shop(), 0, false),
+        (begun(), applied, &commanded, 0, false),
+        // The released cause was dropped, and the receipt is kept.
+        (begun(), applied, &without, 1, false),
+        (over(CampaignState::Ending { open: 1 }), applied, &without, 0, false),
+        (over(CampaignState::Ended), applied, &without, 0, false),
+        (replaced(9), applied, &without, 0, false),
+    ] {
+        let is_missing = is_cause_missing(&campaign, activation, shop, commands);
+        assert_eq!(is_missing, expected, "{campaign:?} {activation:?} {shop:?} {commands}");
+    }
+}
+
+#[test]
+fn a_cause_that_no_campaign_will_release_is_stray() {
+    let begun = begun();
     for (state, expected) in [
         (CampaignState::Sending { open: 1 }, None),
         (CampaignState::Settled, None),

@@ -197,21 +197,24 @@ fn a_release_by_command_is_not_undone() {
         ImportEntry { shop: shop(id), standing, remark }
     };
     let (in_force, over) = ((vec![Origin::Campaign(Revision(1))], vec![]), (vec![], vec![1]));
-    for (import, activated_at, expected) in [
-        (released("a", 1, 5), None, &over),
-        (released("a", 1, 5), Some(4), &over),
-        (released("a", 1, 5), Some(6), &in_force),
-        (released("a", 2, 5), None, &in_force),
-        (released("b", 1, 5), None, &in_force),
-        (ImportEntry { remark: None, ..released("a", 1, 5) }, None, &in_force),
+    let at = Timestamp::from_millis;
+    for (import, stored_at, activated_at, expected) in [
+        (released("a", 1, 5), 100, None, &over),
+        (released("a", 1, 5), 100, Some(4), &over),
+        (released("a", 1, 5), 100, Some(6), &in_force),
+        // A receipt that told of an activation after it may have been pruned.
+        (released("a", 1, 5), 99, None, &in_force),
+        (released("a", 2, 5), 100, None, &in_force),
+        (released("b", 1, 5), 100, None, &in_force),
+        (ImportEntry { remark: None, ..released("a", 1, 5) }, 100, None, &in_force),
     ] {
         let mut asked = trace(&one, APPLIED, IDLE);
         if let Some(version) = activated_at {
             asked.add_receipt(&entry(&one, Phase::Activation, Status::Applied, version));
         }
-        asked.add_import(&import);
+        asked.add_import(&import, (at(stored_at), at(100)));
         let state = rebuilt(&[asked]);
-        assert_eq!(&revisions(&state), expected, "{import:?} {activated_at:?}");
+        assert_eq!(&revisions(&state), expected, "{import:?} {stored_at} {activated_at:?}");
         assert!(state.released.iter().all(|released| released.effect == Effect::Applied));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Change, Code, Deadline, Draft, Nonce, Phase, Refusal,
+    Attempt, Campaign, CampaignState, Change, Code, Deadline, Disagreement, Draft, Nonce, Phase,
     Replaced, Request, RequestId, Revision, Scope, Status, Ticket, Timestamp, check_request,
 };
 use proptest::prelude::*;
@@ -50,14 +50,14 @@ fn request(campaign: &Campaign, phase: Phase, (attempt, index): (u16, u32), unti
     Request { id: ticket.id(), shop: "shop".parse().unwrap(), change }
 }
 
-fn check(campaign: &Campaign, request: &Request) -> Result<(), Refusal> {
+fn check(campaign: &Campaign, request: &Request) -> Result<(), Disagreement> {
     check_request(request, Some(&campaign.loaded()), NEWEST)
 }
 
 /// The request is rejected, and the campaign and these words say why.
 #[track_caller]
 fn check_differs(campaign: &Campaign, request: &Request, why: &str) {
-    let Refusal { status, code, detail } = check(campaign, request).unwrap_err();
+    let Disagreement { status, code, detail } = check(campaign, request).unwrap_err();
     assert_eq!((status, code), (Status::Rejected, Code::CampaignDiffers));
     let detail = detail.unwrap();
     assert!(detail.starts_with("the request differs from campaign 7: "), "{detail}");
@@ -186,10 +186,10 @@ fn a_request_under_an_id_that_its_campaign_never_gave_is_rejected() {
 fn an_activation_of_a_campaign_that_is_over_is_superseded_and_a_release_before_that_rejected() {
     for state in [ENDING, CampaignState::Ended] {
         let campaign = campaign(state);
-        let refusal = check(&campaign, &request(&campaign, Phase::Activation, (2, 3), 200));
-        let refusal = refusal.unwrap_err();
+        let disagreement = check(&campaign, &request(&campaign, Phase::Activation, (2, 3), 200));
+        let disagreement = disagreement.unwrap_err();
         assert_eq!(
-            (refusal.status, refusal.code, refusal.detail),
+            (disagreement.status, disagreement.code, disagreement.detail),
             (Status::Superseded, Code::CampaignEnded, None)
         );
     }
@@ -221,10 +221,13 @@ fn a_base_radius_needs_a_revision_that_was_given_out() {
     }
     // The second is a Unix time in ms, the last the highest that there can be.
     for revision in [10, 1_796_000_000_000, Revision::MAX.0] {
-        let refusal = check_request(&set_base(revision), None, NEWEST).unwrap_err();
-        assert_eq!((refusal.status, refusal.code), (Status::Rejected, Code::UnknownRevision));
+        let disagreement = check_request(&set_base(revision), None, NEWEST).unwrap_err();
+        assert_eq!(
+            (disagreement.status, disagreement.code),
+            (Status::Rejected, Code::UnknownRevision)
+        );
         let expected = format!("revision {revision} was never given out; 9 is the newest that was");
-        assert_eq!(refusal.detail.as_deref(), Some(&*expected));
+        assert_eq!(disagreement.detail.as_deref(), Some(&*expected));
     }
 }
 
@@ -234,11 +237,11 @@ fn a_campaign_that_cannot_be_read_rejects_its_own_requests() {
     let request = request(&campaign, Phase::Activation, (2, 3), 200);
     let mut damaged = campaign.loaded();
     damaged.terms = Err("campaign.kind".into());
-    let refusal = check_request(&request, Some(&damaged), NEWEST).unwrap_err();
-    assert_eq!((refusal.status, refusal.code), (Status::Rejected, Code::BadData));
-    assert_eq!(refusal.detail.as_deref(), Some("campaign.kind"));
-    let refusal = check_request(&request, None, NEWEST).unwrap_err();
-    assert_eq!((refusal.status, refusal.code), (Status::Rejected, Code::UnknownCampaign));
+    let disagreement = check_request(&request, Some(&damaged), NEWEST).unwrap_err();
+    assert_eq!((disagreement.status, disagreement.code), (Status::Rejected, Code::BadData));
+    assert_eq!(disagreement.detail.as_deref(), Some("campaign.kind"));
+    let disagreement = check_request(&request, None, NEWEST).unwrap_err();
+    assert_eq!((disagreement.status, disagreement.code), (Status::Rejected, Code::UnknownCampaign));
 }
 
 /// A deadline that RFC 3339 cannot say would not come back as it was stored, and then every
@@ -425,7 +428,7 @@ proptest! {
             Change::Activate { .. } if is_over => Some(Code::CampaignEnded),
             _ => None,
         };
-        let found = check(&campaign, &asked).err().map(|refusal| refusal.code);
+        let found = check(&campaign, &asked).err().map(|disagreement| disagreement.code);
         prop_assert_eq!(found, expected, "{:?}", asked);
     }
 
@@ -451,7 +454,7 @@ proptest! {
             Change::Activate { .. } => Some(Code::CampaignEnded),
             _ => None,
         };
-        prop_assert_eq!(check(&ended, asked).err().map(|refusal| refusal.code), expected);
+        prop_assert_eq!(check(&ended, asked).err().map(|disagreement| disagreement.code), expected);
     }
 
     /// Whatever a campaign may have sent, one thing of it altered, is refused: but for another

@@ -1,15 +1,24 @@
 //! Releasing causes by command.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
 use catchment_domain::Phase::{Activation, Release as Over};
 use catchment_domain::Status::{Applied, Superseded};
+use catchment_domain::ports::{
+    CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
+};
+use catchment_domain::service::{CommandedRelease, release_by_command};
 use catchment_domain::{
-    ActiveCause, Batch, Campaign, CauseName, Code, Command, Deadline, Effect, ImportNumber,
-    ImportReceipt, ImportRemark, Loaded, Origin, Rank, Release, ReleaseTerms, Repair, RepairTerms,
-    Revision, ShopId, StoredItem,
+    ActiveCause, Batch, Campaign, CauseName, Code, Command, Deadline, Draft, Effect, Found,
+    ImportNumber, ImportReceipt, ImportRemark, Loaded, Origin, Prospect, Rank, ReleaseResult,
+    ReleaseTerms, Repair, RepairTerms, Revision, ShopId, StoredItem,
 };
 
 use super::LANE;
 use crate::owner::{Owner, record};
+use crate::requester::{Requester, answer};
 use crate::scene::{
     BASE, by_the_rules, campaign, crowd_in, kind, limit, metres, named, narrow, policy, radius,
     shop, shops_in, stranger_in,
@@ -17,7 +26,7 @@ use crate::scene::{
 use crate::{Store, StoreHarness};
 
 /// Releases as the command does.
-async fn release(store: &Store, shop: &ShopId, cause: CauseName) -> Release {
+async fn release(store: &Store, shop: &ShopId, cause: CauseName) -> ReleaseResult {
     store.repairs.release(shop, ReleaseTerms { cause, floor: policy().floor }).await.unwrap()
 }
 
@@ -39,7 +48,7 @@ pub async fn released_cause_stays_out(harness: &dyn StoreHarness) {
     owner.change(id, narrow("4km")).await;
     let before = shop(&store, id).await.state;
     let cause = CauseName::Campaign(begun.name.revision);
-    let Release::Done(standing) = release(&store, id, cause).await else {
+    let ReleaseResult::Done(standing) = release(&store, id, cause).await else {
         panic!("the cause is in force")
     };
     let after = shop(&store, id).await.state;
@@ -56,7 +65,7 @@ pub async fn released_cause_stays_out(harness: &dyn StoreHarness) {
     assert_eq!(radius(&store, id).await, 4_000);
     // The cause of requests without a campaign leaves no trace, as after their own release.
     let released = release(&store, id, CauseName::Kind(kind("rider_shortage"))).await;
-    assert!(matches!(released, Release::Done(_)), "{released:?}");
+    assert!(matches!(released, ReleaseResult::Done(_)), "{released:?}");
     let state = shop(&store, id).await.state;
     assert_eq!((state.radius, state.active.len(), state.released.len()), (metres(BASE), 0, 1));
 }
@@ -96,7 +105,7 @@ pub async fn release_needs_no_campaign(harness: &dyn StoreHarness) {
     }
     for (revision, left) in [(next, 0), (Revision::MAX, 3_000)] {
         let released = release(&store, id, CauseName::Campaign(revision)).await;
-        assert!(matches!(released, Release::Done(_)), "{released:?}");
+        assert!(matches!(released, ReleaseResult::Done(_)), "{released:?}");
         assert_eq!(radius(&store, id).await, left);
     }
     assert_eq!(shop(&store, id).await.state.released, []);
@@ -119,7 +128,7 @@ pub async fn release_of_a_damaged_campaign_holds(harness: &dyn StoreHarness) {
     owner.ask(&begun, Activation, (0, id)).await;
     harness.damage(&StoredItem::Campaign(revision)).await;
     let released = release(&store, id, CauseName::Campaign(revision)).await;
-    assert!(matches!(released, Release::Done(_)), "{released:?}");
+    assert!(matches!(released, ReleaseResult::Done(_)), "{released:?}");
     let state = shop(&store, id).await.state;
     let kept = state.released.iter().map(|released| (released.campaign, released.deadline));
     assert_eq!(kept.collect::<Vec<_>>(), [(revision, Deadline::LAST)]);
@@ -151,6 +160,12 @@ pub async fn released_cause_is_not_mended(harness: &dyn StoreHarness) {
     assert_eq!(radius(&store, &ids[1]).await, 3_000);
     let late = owner.ask(&begun, Activation, (0, &ids[0])).await;
     assert_eq!(late.entries[0].outcome.status, Superseded);
+    // From now on receipts of batches that came after the release may be gone.
+    harness.advance(harness.receipts_kept() + Duration::from_secs(1));
+    harness.corrupt(&ids[0]).await;
+    let repairs = store.repairs.mend_states(&ids[..1], &terms).await.unwrap();
+    assert!(matches!(repairs[..], [Repair::Mended(_)]), "{repairs:?}");
+    assert_eq!(radius(&store, &ids[0]).await, 3_000);
 }
 
 /// What was released is told by a receipt that is counted with the imports of the lane.
@@ -164,7 +179,7 @@ pub async fn release_leaves_a_receipt(harness: &dyn StoreHarness) {
     let names = [CauseName::Kind(kind("rider_shortage")), CauseName::Campaign(begun.name.revision)];
     for (cause, after) in names.into_iter().zip([3_000, BASE]) {
         let before = newest_receipt(&store).await;
-        let Release::Done(standing) = release(&store, &ids[1], cause).await else {
+        let ReleaseResult::Done(standing) = release(&store, &ids[1], cause).await else {
             panic!("the cause is in force")
         };
         assert_eq!(standing.after, metres(after));
@@ -194,11 +209,11 @@ pub async fn release_of_nothing_changes_nothing(harness: &dyn StoreHarness) {
     let manual = CauseName::Kind(kind("manual"));
     let before = (shop(&store, &ids[0]).await, newest_receipt(&store).await);
     for (id, cause, expected) in [
-        (&ids[0], CauseName::Campaign(revision), Release::NotInForce),
-        (&ids[0], CauseName::Campaign(Revision::MAX), Release::NotInForce),
-        (&ids[0], manual, Release::NotInForce),
-        (&ids[1], CauseName::Campaign(revision), Release::NotInForce),
-        (&stranger, manual, Release::UnknownShop),
+        (&ids[0], CauseName::Campaign(revision), ReleaseResult::NotInForce),
+        (&ids[0], CauseName::Campaign(Revision::MAX), ReleaseResult::NotInForce),
+        (&ids[0], manual, ReleaseResult::NotInForce),
+        (&ids[1], CauseName::Campaign(revision), ReleaseResult::NotInForce),
+        (&stranger, manual, ReleaseResult::UnknownShop),
     ] {
         assert_eq!(release(&store, id, cause).await, expected, "{id} {cause}");
     }
@@ -206,6 +221,121 @@ pub async fn release_of_nothing_changes_nothing(harness: &dyn StoreHarness) {
     // A campaign that was not released there begins as ever.
     let receipt = owner.ask(&begun, Activation, (1, &ids[1])).await;
     assert_eq!(receipt.entries[0].outcome.status, Applied);
+}
+
+/// A shop that has lost what is in force there is told from one that never was.
+pub async fn release_of_an_orphan_is_refused(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    if !harness.lose(&StoredItem::State(ids[0].to_string())).await {
+        return;
+    }
+    let terms = ReleaseTerms { cause: CauseName::Kind(kind("manual")), floor: policy().floor };
+    match store.repairs.release(&ids[0], terms).await {
+        Err(StoreError::BadData { what }) => assert!(what.contains(ids[0].as_str()), "{what}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Releases a campaign as the command does, which looks ahead where there is nothing to release.
+async fn command(
+    store: &Store,
+    campaigns: &dyn CampaignRepository,
+    shop: &ShopId,
+    campaign: Revision,
+) -> CommandedRelease {
+    let terms = ReleaseTerms { cause: CauseName::Campaign(campaign), floor: policy().floor };
+    release_by_command(&*store.repairs, campaigns, shop, terms).await.unwrap()
+}
+
+/// Whether a limit may still come is told as far as it can be read.
+pub async fn release_of_nothing_looks_ahead(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let begun = campaign(&store, &ids[..1]).await.name.revision;
+    for (id, campaign, expected) in [
+        (&ids[0], begun, Prospect::Asked),
+        (&ids[1], begun, Prospect::NotAsked),
+        (&ids[0], Revision::MAX, Prospect::UnknownCampaign),
+    ] {
+        let nothing = command(&store, &*store.campaigns, id, campaign).await;
+        assert_eq!(nothing, CommandedRelease::Nothing(expected), "{id} {campaign}");
+    }
+    let stranger = stranger_in(store.shops.lanes(), LANE);
+    let unknown = command(&store, &*store.campaigns, &stranger, begun).await;
+    assert_eq!(unknown, CommandedRelease::UnknownShop);
+    for item in [StoredItem::Outcomes(begun, 0), StoredItem::Campaign(begun)] {
+        harness.damage(&item).await;
+        let nothing = command(&store, &*store.campaigns, &ids[0], begun).await;
+        assert_eq!(nothing, CommandedRelease::Nothing(Prospect::Unreadable), "{item}");
+    }
+}
+
+/// The campaigns of a store. Just before one is read, its activation takes effect at a shop, and the
+/// outcome is recorded.
+struct Overtaken {
+    campaigns: Arc<dyn CampaignRepository>,
+    play: Mutex<Option<(Owner, Requester, ShopId)>>,
+}
+
+#[async_trait]
+impl CampaignRepository for Overtaken {
+    async fn add(&self, draft: &Draft) -> Result<Campaign, CommandError> {
+        self.campaigns.add(draft).await
+    }
+
+    async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError> {
+        let found = self.campaigns.get(revision).await?;
+        let play = self.play.lock().unwrap().take();
+        if let (Some((mut owner, mut requester, shop)), Some(campaign)) = (play, &found) {
+            let receipt = owner.ask(campaign, Activation, (0, &shop)).await;
+            let status = receipt.entries[0].outcome.status;
+            let answer = answer(campaign, Activation, (0, 0), status);
+            assert_eq!(requester.record(campaign, &[answer]).await.counted, 1);
+        }
+        Ok(found)
+    }
+
+    async fn list(&self) -> Result<Found<Vec<Campaign>>, StoreError> {
+        self.campaigns.list().await
+    }
+
+    async fn command(
+        &self,
+        revision: Revision,
+        command: Command,
+    ) -> Result<Campaign, CommandError> {
+        self.campaigns.command(revision, command).await
+    }
+
+    async fn tallies(&self, revision: Revision) -> Result<Found<Tallies>, StoreError> {
+        self.campaigns.tallies(revision).await
+    }
+
+    async fn outcomes(
+        &self,
+        revision: Revision,
+        filter: OutcomeFilter,
+        from: u32,
+        limit: usize,
+    ) -> Result<Found<Vec<ShopOutcome>>, StoreError> {
+        self.campaigns.outcomes(revision, filter, from, limit).await
+    }
+}
+
+/// The limit comes while the command looks whether it will.
+pub async fn release_beside_an_activation_is_done(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let begun = campaign(&store, &ids).await;
+    let (owner, requester) = (Owner::of(&store, LANE).await, Requester::of(&store, 0, 1).await);
+    requester.open().await;
+    requester.mark(&begun, Activation, &[0]).await;
+    let play = Mutex::new(Some((owner, requester, ids[0].clone())));
+    let campaigns = Overtaken { campaigns: Arc::clone(&store.campaigns), play };
+    let done = command(&store, &campaigns, &ids[0], begun.name.revision).await;
+    assert!(matches!(done, CommandedRelease::Done(_)), "{done:?}");
+    assert_eq!(radius(&store, &ids[0]).await, BASE);
 }
 
 /// Releases beside batches over the same shops: each sees what the other left.
@@ -253,6 +383,6 @@ async fn release_all(store: Store, ids: Vec<ShopId>, campaign: Campaign) {
     let terms = ReleaseTerms { cause, floor };
     for id in &ids {
         let released = store.repairs.release(id, terms).await.unwrap();
-        assert!(matches!(released, Release::Done(_)), "{released:?}");
+        assert!(matches!(released, ReleaseResult::Done(_)), "{released:?}");
     }
 }

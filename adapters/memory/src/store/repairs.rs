@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Repairs, StoreError};
 use catchment_domain::{
     Campaign, CauseCampaign, CauseName, Chunk, ChunkOutline, ChunkRemains, Damage, Deadline, Found,
-    ImportEntry, ImportReceipt, ImportRemark, Lane, Mended, Release, ReleaseTerms, Repair,
+    ImportEntry, ImportReceipt, ImportRemark, Lane, Mended, ReleaseResult, ReleaseTerms, Repair,
     RepairTerms, Revision, ShopId, Slot, StateRemains, StoredItem, Timestamp, Trace, Unmendable,
     check_campaign, is_lane_listed, may_have_left_a_cause, rebuild_chunk, rebuild_state,
     release_cause,
@@ -84,6 +84,8 @@ impl Repairs for MemoryStore {
         terms: &RepairTerms,
     ) -> Result<Vec<Repair>, StoreError> {
         let (mut tables, at) = (self.tables(), self.clock.now());
+        let kept = i64::try_from(self.receipts_kept.as_millis()).unwrap_or(i64::MAX);
+        let kept_from = Timestamp::from_millis(at.millis().saturating_sub(kept));
         let mut entries: BTreeMap<Lane, Vec<ImportEntry>> = BTreeMap::new();
         let mut repairs = Vec::with_capacity(shops.len());
         for id in shops {
@@ -98,7 +100,7 @@ impl Repairs for MemoryStore {
                 radius: Some(row.state.radius),
                 version: Some(row.state.version),
             };
-            let traces = tables.traces(key.lane, id, mark);
+            let traces = tables.traces((key.lane, id), mark, kept_from);
             let rebuilt = traces.and_then(|traces| rebuild_state(remains, &traces, terms, mark));
             repairs.push(match rebuilt {
                 Err(why) => Repair::Impossible(why),
@@ -120,9 +122,15 @@ impl Repairs for MemoryStore {
         Ok(repairs)
     }
 
-    async fn release(&self, shop: &ShopId, terms: ReleaseTerms) -> Result<Release, StoreError> {
+    async fn release(
+        &self,
+        shop: &ShopId,
+        terms: ReleaseTerms,
+    ) -> Result<ReleaseResult, StoreError> {
         let (mut tables, at, key) = (self.tables(), self.clock.now(), self.key(shop));
-        let Some(mut state) = tables.load(&key)?.state else { return Ok(Release::UnknownShop) };
+        let Some(mut state) = tables.load(&key)?.state else {
+            return Ok(ReleaseResult::UnknownShop);
+        };
         let stored = match terms.cause {
             CauseName::Campaign(campaign) => tables.campaigns.get(&campaign),
             CauseName::Kind(_) => None,
@@ -133,7 +141,7 @@ impl Repairs for MemoryStore {
             Some(Ok(campaign)) => CauseCampaign::Deadline(campaign.deadline),
         };
         let Some(standing) = release_cause(&mut state, terms, campaign) else {
-            return Ok(Release::NotInForce);
+            return Ok(ReleaseResult::NotInForce);
         };
         if let Some(row) = tables.shops.get_mut(&key) {
             row.state = state;
@@ -141,7 +149,7 @@ impl Repairs for MemoryStore {
         let remark = Some(ImportRemark::Released(terms.cause));
         let entry = ImportEntry { shop: shop.clone(), standing, remark };
         tables.leave_receipt((key.lane, at), vec![entry], self.receipts_kept)?;
-        Ok(Release::Done(standing))
+        Ok(ReleaseResult::Done(standing))
     }
 }
 
@@ -230,7 +238,12 @@ impl Tables {
     }
 
     /// What is known of a shop.
-    fn traces(&self, lane: Lane, shop: &ShopId, mark: Deadline) -> Result<Vec<Trace>, Unmendable> {
+    fn traces(
+        &self,
+        (lane, shop): (Lane, &ShopId),
+        mark: Deadline,
+        kept_from: Timestamp,
+    ) -> Result<Vec<Trace>, Unmendable> {
         let unlisted = self.campaigns.values().find(|stored| {
             let may_matter = stored.is_spoiled || may_have_left_a_cause(&stored.campaign, mark);
             may_matter && !stored.is_listed(lane)
@@ -261,8 +274,10 @@ impl Tables {
             let imports = imports.filter(|receipt| {
                 row.is_none_or(|row| !row.spoiled_imports.contains(&receipt.number))
             });
-            let entries = imports.flat_map(|receipt| &receipt.entries);
-            entries.for_each(|entry| trace.add_import(entry));
+            for receipt in imports {
+                let at = (receipt.at, kept_from);
+                receipt.entries.iter().for_each(|entry| trace.add_import(entry, at));
+            }
             if !stored.spoiled.contains(&chunk.number) {
                 let slot = |slots: &[Slot]| slots.get(place).copied();
                 trace.set_slots(slot(chunk.activations()), slot(chunk.releases()));

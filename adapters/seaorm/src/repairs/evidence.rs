@@ -249,15 +249,18 @@ async fn read_imports(
     lane: Lane,
     known: &mut Known,
 ) -> Result<(), StoreError> {
+    let kept_from = store.kept_from(store.now(&store.readers).await?);
     let mut behind = ImportNumber::default();
     loop {
         let page = store.import_receipts(lane, behind, IMPORTS).await?;
         let Some(last) = page.found.last() else { return Ok(()) };
         behind = last.number;
-        for entry in page.found.iter().flat_map(|receipt| &receipt.entries) {
-            let Some(Ok(traces)) = known.get_mut(&entry.shop) else { continue };
-            for (_, trace) in traces {
-                trace.add_import(entry);
+        for receipt in &page.found {
+            for entry in &receipt.entries {
+                let Some(Ok(traces)) = known.get_mut(&entry.shop) else { continue };
+                for (_, trace) in traces {
+                    trace.add_import(entry, (receipt.at, kept_from));
+                }
             }
         }
     }

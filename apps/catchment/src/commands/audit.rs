@@ -1,34 +1,29 @@
 //! `catchment audit`: whether the outcomes of campaigns agree with the receipts, and whether what
 //! is in force at shops belongs there.
 
-mod proofs;
+mod differences;
+mod evidence;
 mod strays;
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::mem;
 
-use catchment_domain::ports::{OutcomeFilter, ShopOutcome};
-use catchment_domain::{
-    Campaign, CauseEnds, CauseName, Damage, ImportNumber, ImportRemark, Phase, Proof, Revision,
-    ShopId, Slot, Verdict,
-};
+use catchment_domain::ports::OutcomeFilter;
+use catchment_domain::{Campaign, Damage, Phase, Revision, Slot, Verdict};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::commands::Context;
 use crate::ending::Ending;
 use crate::left_out::LeftOut;
 use crate::number::{counted, grouped};
-use crate::output::shell_word;
 
-use self::proofs::Proofs;
+use self::differences::{Differences, Key};
+use self::evidence::Evidence;
 use self::strays::{InForce, Stray, UnknownBase};
 
 /// How many outcomes are compared at a time.
 const PAGE: usize = 10_000;
-
-/// How many receipts of imports are read at a time.
-const RECEIPTS: usize = 100;
 
 /// How many findings of a kind are told.
 const TOLD: usize = 20;
@@ -36,13 +31,16 @@ const TOLD: usize = 20;
 const AFTER_HELP: &str = "\
 It compares each outcome with the receipts of what was applied. An outcome whose receipts are older
 than `database.receipts_kept` cannot be checked.
-It looks for limits in force at shops that no campaign will end: of a campaign that ended, that does
-not list the shop, or that the database does not have. It looks for base radii whose revision the
-database never gave out, so that no import outranks them. Each finding says what to type.
-An outcome that no receipt confirms may be a forged reply: the shop is not limited, although the
-campaign says so. A new campaign over that shop limits it.
+It looks whether the limits of campaigns that go on are in force where their outcomes say so. A limit
+that is missing, or an outcome that no receipt confirms, may be a forged reply: the shop is not
+limited, although the campaign says so. A new campaign over that shop limits it. A limit is also
+missing where `catchment shops release` ended it so long ago that the receipt is gone.
+It looks for limits in force at shops that no campaign will end by itself: of a campaign that ended,
+that does not list the shop, or that the database does not have. It looks for base radii whose
+revision the database never gave out, so that no import outranks them. Each finding says what to type.
+It may run beside a running system: it looks at each difference again before it tells it.
 
-Exit code 0: everything agrees. 1: something does not, or is damaged.";
+Exit code 0: nothing disagrees, as far as it can be checked. 1: something does, or is damaged.";
 
 /// What `audit` takes.
 #[derive(Debug, Args)]
@@ -56,10 +54,10 @@ pub(crate) struct Arguments {
 #[derive(Debug, Default)]
 struct Findings {
     agree: u64,
-    wrong: Vec<String>,
-    /// Outcomes that are answers to records that were no requests of their campaigns.
-    foreign: Vec<String>,
     unproved: u64,
+    /// What seems to differ, until it is looked at again.
+    suspects: BTreeSet<Key>,
+    differences: Differences,
     strays: Vec<Stray>,
     bases: Vec<UnknownBase>,
 }
@@ -67,18 +65,17 @@ struct Findings {
 impl Findings {
     /// Whether there is nothing for a human to do.
     const fn is_fine(&self) -> bool {
-        self.wrong.is_empty()
-            && self.foreign.is_empty()
+        let Differences { wrong, foreign, missing, .. } = &self.differences;
+        wrong.is_empty()
+            && foreign.is_empty()
+            && missing.is_empty()
             && self.strays.is_empty()
             && self.bases.is_empty()
     }
 }
 
-/// How often a command released a campaign at a shop.
-type Released = HashMap<(Revision, ShopId), u32>;
-
 /// Compares, outcome by outcome, the ledger with what the receipts prove, and what is in force at
-/// shops with the lists of campaigns.
+/// shops with the lists and outcomes of campaigns.
 ///
 /// # Errors
 ///
@@ -94,9 +91,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if !arguments.campaigns.is_empty() {
         campaigns.retain(|campaign| arguments.campaigns.contains(&campaign.name.revision));
     }
-    let (proofs, unread) = Proofs::read(&campaigns, context).await?;
-    left_out.add(unread);
-    let (released, unread) = released_by_command(context).await?;
+    let (evidence, unread) = Evidence::read(&campaigns, context).await?;
     left_out.add(unread);
     // After the campaigns: what ended by then is in force nowhere from then on.
     let mut in_force = InForce::read(&arguments.campaigns, context).await?;
@@ -106,49 +101,34 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         let mut is_whole = true;
         for phase in [Phase::Activation, Phase::Release] {
             let seen = (&mut in_force, &mut findings);
-            let damaged = compare((campaign, phase), (&proofs, &released), context, seen).await?;
+            let damaged = compare((campaign, phase), &evidence, context, seen).await?;
             is_whole &= damaged.is_empty();
             left_out.add(damaged);
         }
         findings.strays.extend(in_force.unlisted(campaign, is_whole));
     }
     findings.strays.extend(in_force.unknown(context).await?);
+    let suspects = mem::take(&mut findings.suspects);
+    let differences = Differences::look_again(suspects, context).await?;
+    findings.agree += differences.agree;
+    findings.unproved += differences.unproved;
+    findings.differences = differences;
     report(&findings, campaigns.len(), context)?;
     let ending = left_out.conclude();
     Ok(if findings.is_fine() { ending } else { Ending::Incomplete })
-}
-
-/// What commands released, and which receipts cannot be read, as far as they are kept.
-async fn released_by_command(context: &Context) -> anyhow::Result<(Released, Vec<Damage>)> {
-    let shops = &context.stores.shops;
-    let (mut released, mut damaged) = (Released::new(), Vec::new());
-    for lane in shops.lanes().iter() {
-        let mut behind = ImportNumber::default();
-        loop {
-            let page = shops.import_receipts(lane, behind, RECEIPTS).await?;
-            damaged.extend(page.damaged);
-            let Some(last) = page.found.last() else { break };
-            behind = last.number;
-            for entry in page.found.into_iter().flat_map(|receipt| receipt.entries) {
-                if let Some(ImportRemark::Released(CauseName::Campaign(campaign))) = entry.remark {
-                    *released.entry((campaign, entry.shop)).or_default() += 1;
-                }
-            }
-        }
-    }
-    Ok((released, damaged))
 }
 
 /// Compares the outcomes of a phase, and looks whether ended limits are still in force. Returns
 /// what is damaged of the outcomes.
 async fn compare(
     (campaign, phase): (&Campaign, Phase),
-    (proofs, released): (&Proofs, &Released),
+    evidence: &Evidence,
     context: &Context,
     (in_force, findings): (&mut InForce, &mut Findings),
 ) -> anyhow::Result<Vec<Damage>> {
     let mut damaged = Vec::new();
     let revision = campaign.name.revision;
+    let goes_on = !campaign.state.is_ending_or_ended() && campaign.replaced_by.is_none();
     let filter = OutcomeFilter { phase, status: None };
     let mut from = 0;
     loop {
@@ -164,77 +144,34 @@ async fn compare(
             if outcome.slot == Slot::Open {
                 continue;
             }
-            let proof = proofs.of((revision, phase), (outcome.index, &outcome.shop));
-            let is_over = campaign.state.is_ending_or_ended() || campaign.replaced_by.is_some();
-            let commands = released.get(&(revision, outcome.shop.clone()));
-            let ends = CauseEnds { is_over, commands: commands.copied().unwrap_or_default() };
-            match proof.judge(phase, outcome.slot, ends) {
+            let may_lack = phase == Phase::Activation && goes_on && outcome.slot.took_effect();
+            let is_missing = may_lack
+                && !in_force.has(revision, &outcome.shop)
+                && evidence.commands(revision, &outcome.shop) == 0;
+            match evidence.judge(campaign, phase, &outcome).1 {
                 // A shop that was not asked has no outcome that could agree.
-                Verdict::Agrees => findings.agree += u64::from(outcome.slot != Slot::Idle),
-                Verdict::Unproved => findings.unproved += 1,
-                Verdict::Foreign => {
-                    findings.foreign.push(describe_foreign((campaign, phase), &outcome));
+                Verdict::Agrees if !is_missing => {
+                    findings.agree += u64::from(outcome.slot != Slot::Idle);
                 }
-                Verdict::Differs => {
-                    findings.wrong.push(describe((revision, phase), &outcome, proof));
+                Verdict::Unproved if !is_missing => findings.unproved += 1,
+                Verdict::Agrees | Verdict::Unproved | Verdict::Foreign | Verdict::Differs => {
+                    findings.suspects.insert((revision, phase, outcome.index));
                 }
             }
         }
     }
 }
 
-/// Why an outcome is not the answer to the campaign's own request, and what to do.
-fn describe_foreign((campaign, phase): (&Campaign, Phase), outcome: &ShopOutcome) -> String {
-    let (revision, shop) = (campaign.name.revision, &outcome.shop);
-    let is_over = phase == Phase::Activation && campaign.state.is_ending_or_ended();
-    let advice = if is_over {
-        "the campaign is over".to_owned()
-    } else {
-        format!("`catchment campaign retry {revision}` asks for it again")
-    };
-    format!(
-        "campaign {revision}, shop {shop}: the {} counts as rejected because somebody sent another \
-         record under the id of its request; {advice}",
-        phase.as_str()
-    )
-}
-
-/// How an outcome differs from the receipts, and what to look at.
-fn describe((campaign, phase): (Revision, Phase), outcome: &ShopOutcome, proof: Proof) -> String {
-    let told = match outcome.slot {
-        Slot::Idle => "was not asked for".to_owned(),
-        Slot::Open => "has no outcome".to_owned(),
-        Slot::Closed(status) => format!("counts as {status}"),
-    };
-    let proved = match proof.effects() {
-        (0, _) => "no receipt says that it took effect".to_owned(),
-        (1, Some(effect)) => format!("a receipt says that it was {effect}"),
-        (times, _) => format!("receipts say that it took effect {times} times"),
-    };
-    let (phase, shop) = (phase.as_str(), &outcome.shop);
-    let typed = shell_word(shop.as_str());
-    format!(
-        "campaign {campaign}, shop {shop}: the {phase} {told}, but {proved}; \
-         `catchment shops show {typed}` shows what is in force there"
-    )
-}
-
 fn report(findings: &Findings, campaigns: usize, context: &Context) -> std::io::Result<()> {
-    let Findings { agree, wrong, foreign, unproved, strays, bases } = findings;
     if context.output.json {
-        return context.output.value(&json!({
-            "campaigns": campaigns, "agree": agree, "unproved": unproved, "wrong": wrong.len(),
-            "examples": wrong.iter().take(TOLD).collect::<Vec<_>>(),
-            "foreign": foreign.len(),
-            "foreign_examples": foreign.iter().take(TOLD).collect::<Vec<_>>(),
-            "stray": strays.len(),
-            "strays": strays.iter().take(TOLD).map(Stray::view).collect::<Vec<_>>(),
-            "unknown_bases": bases.len(),
-            "bases": bases.iter().take(TOLD).map(UnknownBase::view).collect::<Vec<_>>(),
-        }));
+        return context.output.value(&view(findings, campaigns));
     }
-    for line in wrong.iter().take(TOLD).chain(foreign.iter().take(TOLD)) {
-        context.output.line(line)?;
+    let Findings { agree, unproved, strays, bases, differences, .. } = findings;
+    let Differences { wrong, foreign, missing, moved, .. } = differences;
+    for lines in [wrong, foreign, missing] {
+        for line in lines.iter().take(TOLD) {
+            context.output.line(line)?;
+        }
     }
     for stray in strays.iter().take(TOLD) {
         context.output.line(stray)?;
@@ -251,13 +188,17 @@ fn report(findings: &Findings, campaigns: usize, context: &Context) -> std::io::
             format!("{} of revisions that were never given out", base_radii(bases.len() as u64));
         context.output.line(radii)?;
     }
-    let answered = match foreign.len() as u64 {
-        0 => String::new(),
-        count => format!(" {} answered to foreign records,", grouped(count)),
-    };
+    let more = [
+        (foreign.len() as u64, "answered to foreign records"),
+        (missing.len() as u64, "whose limits are not in force"),
+        (*moved, "changed meanwhile"),
+    ];
+    let more = more.into_iter().filter(|(count, _)| 0 < *count);
+    let more = more.map(|(count, what)| format!(" {} {what},", grouped(count)));
+    let more = more.collect::<Vec<_>>().concat();
     context.output.line(format_args!(
         "{}: {} outcomes agree with the receipts, {} could not be checked (receipts pruned),\
-         {answered} {} wrong",
+         {more} {} wrong",
         counted(campaigns as u64, "campaign"),
         grouped(*agree),
         grouped(*unproved),
@@ -265,56 +206,24 @@ fn report(findings: &Findings, campaigns: usize, context: &Context) -> std::io::
     ))
 }
 
+/// The findings for machines.
+fn view(findings: &Findings, campaigns: usize) -> Value {
+    let Findings { agree, unproved, strays, bases, differences, .. } = findings;
+    let Differences { wrong, foreign, missing, moved, .. } = differences;
+    let told = |lines: &[String]| lines.iter().take(TOLD).cloned().collect::<Vec<_>>();
+    json!({
+        "campaigns": campaigns, "agree": agree, "unproved": unproved, "moved": moved,
+        "wrong": wrong.len(), "examples": told(wrong),
+        "foreign": foreign.len(), "foreign_examples": told(foreign),
+        "missing": missing.len(), "missing_examples": told(missing),
+        "stray": strays.len(),
+        "strays": strays.iter().take(TOLD).map(Stray::view).collect::<Vec<_>>(),
+        "unknown_bases": bases.len(),
+        "bases": bases.iter().take(TOLD).map(UnknownBase::view).collect::<Vec<_>>(),
+    })
+}
+
 fn base_radii(count: u64) -> String {
     let noun = if count == 1 { "base radius" } else { "base radii" };
     format!("{} {noun}", grouped(count))
-}
-
-#[cfg(test)]
-mod tests {
-    use catchment_domain::{Outcome, Status};
-
-    use super::*;
-
-    #[test]
-    fn what_differs_is_told_in_words() {
-        let told =
-            |status| Outcome { status, code: None, detail: None, standing: None, repeat: false };
-        let proof = |phase, times: usize| {
-            let mut proof = Proof::default();
-            for _ in 0..times {
-                proof.add(phase, &told(Status::Applied));
-            }
-            proof
-        };
-        for (phase, slot, proof, words) in [
-            (
-                Phase::Activation,
-                Slot::Closed(Status::Applied),
-                proof(Phase::Activation, 0),
-                "the activation counts as applied, but no receipt says that it took effect",
-            ),
-            (
-                Phase::Release,
-                Slot::Closed(Status::Rejected),
-                proof(Phase::Release, 1),
-                "the release counts as rejected, but a receipt says that it was applied",
-            ),
-            (
-                Phase::Release,
-                Slot::Idle,
-                proof(Phase::Release, 2),
-                "the release was not asked for, but receipts say that it took effect 2 times",
-            ),
-        ] {
-            let shop = "a b".parse().unwrap();
-            let outcome = ShopOutcome { index: 0, shop, slot, code: None, message: None };
-            let line = describe((Revision(7), phase), &outcome, proof);
-            let expected = format!(
-                "campaign 7, shop a b: {words}; \
-                 `catchment shops show 'a b'` shows what is in force there"
-            );
-            assert_eq!(line, expected);
-        }
-    }
 }

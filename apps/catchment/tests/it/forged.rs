@@ -4,12 +4,15 @@
 
 use std::time::Duration;
 
-use catchment_domain::ports::{CampaignRepository, ShopLedger as _, ShopRepository};
+use catchment_domain::ports::{
+    Answer, CampaignLedger, CampaignRepository, Holder, ReplyLanes as _, ShopLedger as _,
+    ShopRepository,
+};
 use catchment_domain::{
     Attempt, Batch, Campaign, CampaignId, Change, Code, Draft, ImportBatch, ImportOrder,
-    ImportTerms, Lane, LogIdentity, Nonce, Outcome, Phase, Policy, Position, Radius, Rank, Request,
-    RequestId, RequestRecord, ReturnAddress, Revision, Scope, ShopId, ShopImport, Status, Ticket,
-    TriggerRule, judge_batch,
+    ImportTerms, Lane, LogIdentity, Nonce, Outcome, Phase, Policy, Position, Radius, Rank,
+    ReplyLane, Request, RequestId, RequestRecord, ReturnAddress, Revision, Scope, ShopId,
+    ShopImport, Status, Ticket, TriggerRule, judge_batch,
 };
 use catchment_seaorm::SeaOrmStore;
 use serde_json::{Value, json};
@@ -302,6 +305,49 @@ fn a_release_for_a_listed_shop_that_was_never_asked_is_no_difference() {
     check_full_effect(&app, "a", 6_000);
 }
 
+/// Somebody answers requests of a campaign that goes on, before anybody applied them.
+#[test]
+fn a_forged_outcome_is_named_until_the_limit_is_in_force() {
+    let app = app();
+    let campaign = add(&app, &["a", "b"]);
+    let revision = campaign.name.revision;
+    with_store(&app, async |store: &SeaOrmStore| {
+        let log = (LogIdentity { id: 9, lasting: false }, Position(0));
+        let holder = Holder(Uuid::from_u128(9));
+        let lease = store.lease(ReplyLane(0), holder, log, Duration::from_mins(1)).await;
+        let lease = lease.unwrap().unwrap();
+        CampaignLedger::open(store, &lease).await.unwrap();
+        let ticket = Ticket::read(request(&campaign, Phase::Activation, 0).0).unwrap();
+        let (status, code, detail) = (Status::Applied, None, None);
+        let outcome = Outcome { status, code, detail, standing: None, repeat: false };
+        let answers = [(revision, Answer { chunk: 0, ticket, outcome })];
+        let part = (Phase::Activation, campaign.attempt);
+        for counted in [0, 1] {
+            let recorded = CampaignLedger::record(store, &lease, Position(1), &answers).await;
+            assert_eq!(recorded.unwrap().counted, counted);
+            store.mark_sent(&lease, revision, part, &[0]).await.unwrap();
+        }
+        store.surrender(&lease).await.unwrap();
+    });
+    let told = run(&app, &["audit"]);
+    let expected = format!(
+        "campaign {revision}, shop a: the activation counts as applied, but the limit is not in \
+         force there, and nothing that is kept says that a command released it; \
+         `catchment shops show a` shows what is in force there\n\
+         1 campaign: 0 outcomes agree with the receipts, 0 could not be checked (receipts pruned), \
+         1 whose limits are not in force, 0 wrong\n"
+    );
+    assert_eq!((told.code, told.stdout), (Some(1), expected));
+    let told: Value = serde_json::from_str(&run(&app, &["--json", "audit"]).stdout).unwrap();
+    assert_eq!((&told["missing"], &told["wrong"]), (&json!(1), &json!(0)));
+    // The true request takes effect after all.
+    let activation = request(&campaign, Phase::Activation, 0);
+    assert_eq!(send_one(&app, "a", activation), (Status::Applied, None));
+    check_audit_is_fine(&app);
+    run(&app, &["shops", "release", "a", "--campaign", &revision.to_string()]).done();
+    check_audit_is_fine(&app);
+}
+
 #[test]
 fn an_id_of_a_campaigns_request_without_a_campaign_is_rejected() {
     let app = app();
@@ -361,4 +407,11 @@ fn a_release_says_what_is_still_to_come() {
         assert_eq!(release("a", &number).code, Some(0));
     }
     assert_eq!(shop(&app, "a")["radius"], 5_000);
+    overwrite(&app, b"rider_shortage", b"RIDER_SHORTAGE");
+    let unreadable = release("a", &number);
+    let line = format!(
+        "nothing to release: campaign {number} is not in force at shop a; whether it asks for it \
+         there cannot be read\n"
+    );
+    assert_eq!((unreadable.code, unreadable.stdout), (Some(1), line));
 }

@@ -19,7 +19,8 @@ const SHOPS: u32 = 5;
 struct Shop {
     activation: Slot,
     release: Slot,
-    may_have_been_sent: bool,
+    /// The newest attempt in which its activation may have been sent; 0 where there is none.
+    sent: u16,
 }
 
 /// The ledger as the design tells it, one shop at a time.
@@ -31,7 +32,7 @@ struct Naive {
 
 impl Naive {
     fn new() -> Self {
-        let shop = Shop { activation: Open, release: Idle, may_have_been_sent: false };
+        let shop = Shop { activation: Open, release: Idle, sent: 0 };
         Self { attempt: 1, ending: false, shops: vec![shop; SHOPS as usize] }
     }
 
@@ -48,7 +49,8 @@ impl Naive {
             Phase::Release => &mut shop.release,
         };
         let took_effect = [Applied, Unchanged].contains(&status);
-        let counts = if status == Failed || attempt > present {
+        let sent = if phase == Phase::Activation { shop.sent } else { present };
+        let counts = if status == Failed || attempt > present || attempt > sent {
             false
         } else if took_effect {
             [Open, Closed(Rejected), Closed(Failed)].contains(slot)
@@ -69,7 +71,7 @@ impl Naive {
     fn end(&mut self, replaced: &BTreeSet<u32>) {
         self.ending = true;
         for (index, shop) in (0..).zip(&mut self.shops) {
-            if shop.may_have_been_sent && !replaced.contains(&index) {
+            if 0 < shop.sent && !replaced.contains(&index) {
                 shop.release = Open;
             } else if shop.activation == Open {
                 shop.activation = Closed(Superseded);
@@ -170,7 +172,7 @@ impl Pair {
                 self.chunks[chunk].sent = Some(self.campaign.attempt);
                 let (first, shops) = CHUNKS[chunk];
                 for shop in &mut self.naive.shops[first as usize..][..shops] {
-                    shop.may_have_been_sent = true;
+                    shop.sent = self.campaign.attempt.0;
                 }
             }
             Event::Send { .. } => {}

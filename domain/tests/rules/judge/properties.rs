@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use catchment_domain::{
-    Change, Code, Deadline, LaneTime, Limit, Origin, Policy, Rank, Refusal, Replaced, Request,
+    Change, Code, Deadline, Disagreement, LaneTime, Limit, Origin, Policy, Rank, Replaced, Request,
     RequestId, Revision, ShopState, Status, Timestamp, TriggerKind, TriggerRule, judge,
 };
 use proptest::prelude::*;
@@ -120,9 +120,9 @@ fn request(change: Change) -> Request {
 
 /// What the check of a request says, where it is to differ: of a request without a campaign
 /// nothing can.
-fn checked(change: Change, differs: bool) -> Result<(), Refusal> {
+fn checked(change: Change, differs: bool) -> Result<(), Disagreement> {
     checked_code(change, differs)
-        .map_or(Ok(()), |code| Err(Refusal { status: Status::Rejected, code, detail: None }))
+        .map_or(Ok(()), |code| Err(Disagreement { status: Status::Rejected, code, detail: None }))
 }
 
 fn checked_code(change: Change, differs: bool) -> Option<Code> {

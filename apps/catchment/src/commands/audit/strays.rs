@@ -1,5 +1,5 @@
-//! What is stored of shops and does not belong there: causes that no campaign will release, and
-//! base radii that no import outranks.
+//! What is stored of shops and does not belong there: causes that no campaign will release by
+//! itself, and base radii that no import outranks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -140,6 +140,11 @@ impl InForce {
         in_force.bases.retain(|base| newest < base.revision);
         in_force.left_out = pages.left_out;
         Ok(in_force)
+    }
+
+    /// Whether a campaign was in force at a shop of its list that nobody has looked at yet.
+    pub(super) fn has(&self, campaign: Revision, shop: &ShopId) -> bool {
+        self.shops.get(&campaign).is_some_and(|shops| shops.contains(shop))
     }
 
     /// Looks at a shop of a campaign's list, of which the release has this outcome.

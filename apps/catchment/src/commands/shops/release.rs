@@ -1,9 +1,9 @@
 //! `catchment shops release`: ends a limit at a shop, whatever its campaign says.
 
 use anyhow::{Context as _, anyhow};
-use catchment_domain::service::find_prospect;
+use catchment_domain::service::{CommandedRelease, release_by_command};
 use catchment_domain::{
-    CauseName, Prospect, Radius, Release, ReleaseTerms, Revision, ShopId, Standing, TriggerKind,
+    CauseName, Prospect, Radius, ReleaseTerms, Revision, ShopId, Standing, TriggerKind,
 };
 use clap::Args;
 use serde_json::json;
@@ -65,19 +65,16 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let (id, cause) = (&arguments.id, arguments.cause.name()?);
     let attempt = || format!("could not release {cause} at shop `{id}`");
     let terms = ReleaseTerms { cause, floor: settings.policy.floor };
-    match stores.repairs.release(id, terms).await.with_context(attempt)? {
-        Release::Done(standing) => {
+    let released = release_by_command(&*stores.repairs, &*stores.campaigns, id, terms).await;
+    match released.with_context(attempt)? {
+        CommandedRelease::Done(standing) => {
             report(arguments, Ok(standing), context)?;
             Ok(Ending::Done)
         }
-        Release::UnknownShop => Err(anyhow!("there is no such shop")).with_context(attempt),
-        Release::NotInForce => {
-            let prospect = match cause {
-                CauseName::Campaign(campaign) => {
-                    find_prospect(&*stores.campaigns, campaign, id).await.with_context(attempt)?
-                }
-                CauseName::Kind(_) => Prospect::NotAsked,
-            };
+        CommandedRelease::UnknownShop => {
+            Err(anyhow!("there is no such shop")).with_context(attempt)
+        }
+        CommandedRelease::Nothing(prospect) => {
             report(arguments, Err(prospect), context)?;
             let is_over = prospect == Prospect::NotAsked;
             Ok(if is_over { Ending::Done } else { Ending::Incomplete })

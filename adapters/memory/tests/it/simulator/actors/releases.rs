@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use catchment_domain::ports::{CampaignRepository, Repairs, ShopRepository};
 use catchment_domain::{
-    Campaign, CampaignState, CauseName, Change, Command, ImportNumber, Release, ReleaseTerms,
+    Campaign, CampaignState, CauseName, Change, Command, ImportNumber, ReleaseResult, ReleaseTerms,
     Request, ReturnAddress, Revision, ShopId, StrayCause, find_stray,
 };
 
@@ -114,7 +114,7 @@ async fn release(world: &World, gate: &Gate, shop: &ShopId, cause: CauseName) {
     let receipts = store.import_receipts(lane, ImportNumber(0), usize::MAX).await.unwrap().found;
     let after = ShopRepository::get(store, shop).await.unwrap().map(|shop| shop.state);
     world.witness().released_by_command((shop, cause), (&done, receipts.last()), after.as_ref());
-    if let (Release::Done(_), CauseName::Campaign(_)) = (done, cause) {
+    if let (ReleaseResult::Done(_), CauseName::Campaign(_)) = (done, cause) {
         let met = match campaign.map(|campaign| campaign.map(|found| found.state)) {
             Err(_) => Met::ReleasedUnread,
             Ok(state) => released_while(state.unwrap()),

@@ -1,8 +1,8 @@
 //! What a release by command does: exactly that, and for as long as it must.
 
 use catchment_domain::{
-    CauseName, Deadline, ImportReceipt, ImportRemark, Origin, Release, Revision, ShopId, ShopState,
-    Standing, TriggerKind,
+    CauseName, Deadline, ImportReceipt, ImportRemark, Origin, ReleaseResult, Revision, ShopId,
+    ShopState, Standing, TriggerKind,
 };
 
 use super::{ShopView, Witness};
@@ -42,16 +42,17 @@ impl Witness {
     pub(crate) fn released_by_command(
         &mut self,
         (id, cause): (&ShopId, CauseName),
-        (done, receipt): (&Release, Option<&ImportReceipt>),
+        (done, receipt): (&ReleaseResult, Option<&ImportReceipt>),
         after: Option<&ShopState>,
     ) {
         self.note(|| format!("  release of {cause} at {id}: {done:?}"));
         self.mix(&[9, after.map_or(0, |after| after.version)]);
         let known = self.shops.get(id).map(|view| view.state.clone());
-        let (Release::Done(standing), Some(known), Some(after)) = (done, &known, after) else {
+        let (ReleaseResult::Done(standing), Some(known), Some(after)) = (done, &known, after)
+        else {
             self.coverage.met(Met::ReleasedNothing);
             let is_there = known.is_some();
-            let holds = *done != Release::UnknownShop || !is_there;
+            let holds = *done != ReleaseResult::UnknownShop || !is_there;
             self.check(holds && known.as_ref() == after, "release", || {
                 format!("a release of {cause} at {id} was {done:?}")
             });

@@ -1,0 +1,150 @@
+//! What all receipts prove of the requests of campaigns, and which causes commands released.
+
+use std::collections::HashMap;
+
+use catchment_domain::ports::ShopOutcome;
+use catchment_domain::{
+    Campaign, CauseEnds, CauseName, Damage, ImportNumber, ImportRemark, Nonce, Phase, Proof,
+    Receipt, Revision, ShopFingerprint, ShopId, Ticket, Verdict,
+};
+
+use crate::commands::Context;
+
+/// How many receipts of imports are read at a time.
+const RECEIPTS: usize = 100;
+
+/// What the receipts that are kept tell of campaigns.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    proofs: Proofs,
+    /// How often a command released a campaign at a shop.
+    released: HashMap<(Revision, ShopId), u32>,
+}
+
+impl Evidence {
+    /// Reads all receipts. Returns what is damaged of them, too.
+    pub(super) async fn read(
+        campaigns: &[Campaign],
+        context: &Context,
+    ) -> anyhow::Result<(Self, Vec<Damage>)> {
+        let (proofs, mut damaged) = Proofs::read(campaigns, context).await?;
+        let mut evidence = Self { proofs, released: HashMap::new() };
+        evidence.read_releases(context, &mut damaged).await?;
+        Ok((evidence, damaged))
+    }
+
+    async fn read_releases(
+        &mut self,
+        context: &Context,
+        damaged: &mut Vec<Damage>,
+    ) -> anyhow::Result<()> {
+        let shops = &context.stores.shops;
+        for lane in shops.lanes().iter() {
+            let mut behind = ImportNumber::default();
+            loop {
+                let page = shops.import_receipts(lane, behind, RECEIPTS).await?;
+                damaged.extend(page.damaged);
+                let Some(last) = page.found.last() else { break };
+                behind = last.number;
+                for entry in page.found.into_iter().flat_map(|receipt| receipt.entries) {
+                    if let Some(ImportRemark::Released(CauseName::Campaign(campaign))) =
+                        entry.remark
+                    {
+                        *self.released.entry((campaign, entry.shop)).or_default() += 1;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How often a command released a campaign at a shop.
+    pub(super) fn commands(&self, campaign: Revision, shop: &ShopId) -> u32 {
+        self.released.get(&(campaign, shop.clone())).copied().unwrap_or_default()
+    }
+
+    /// Judges an outcome of a phase of a campaign. Returns what is proved of its request, too.
+    pub(super) fn judge(
+        &self,
+        campaign: &Campaign,
+        phase: Phase,
+        outcome: &ShopOutcome,
+    ) -> (Proof, Verdict) {
+        let revision = campaign.name.revision;
+        let proof = self.proofs.of((revision, phase), (outcome.index, &outcome.shop));
+        let is_over = campaign.state.is_ending_or_ended() || campaign.replaced_by.is_some();
+        let ends = CauseEnds { is_over, commands: self.commands(revision, &outcome.shop) };
+        (proof, proof.judge(phase, outcome.slot, ends))
+    }
+}
+
+/// What receipts prove, by campaign and phase.
+#[derive(Debug)]
+struct Proofs(HashMap<(Revision, Phase), PhaseProofs>);
+
+#[derive(Debug)]
+struct PhaseProofs {
+    nonce: Nonce,
+    /// By place in the campaign's list, of the shop that the first receipt of that place names.
+    places: Vec<Named>,
+    /// Of other shops at a place: somebody copied a request.
+    copies: HashMap<(usize, ShopFingerprint), Proof>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Named {
+    shop: Option<ShopFingerprint>,
+    proof: Proof,
+}
+
+impl Proofs {
+    async fn read(
+        campaigns: &[Campaign],
+        context: &Context,
+    ) -> anyhow::Result<(Self, Vec<Damage>)> {
+        let mut proofs = HashMap::new();
+        for campaign in campaigns {
+            for phase in [Phase::Activation, Phase::Release] {
+                let places = vec![Named::default(); campaign.shops as usize];
+                let empty = PhaseProofs { nonce: campaign.nonce, places, copies: HashMap::new() };
+                proofs.insert((campaign.name.revision, phase), empty);
+            }
+        }
+        let mut proofs = Self(proofs);
+        let damaged = context.stores.visit_receipts(|_, receipt| proofs.add(receipt)).await?;
+        Ok((proofs, damaged))
+    }
+
+    fn add(&mut self, receipt: Receipt) {
+        for entry in receipt.entries {
+            let (Some(ticket), Some(shop)) = (Ticket::read(entry.id), entry.shop) else { continue };
+            let proofs = self.0.get_mut(&(ticket.revision, ticket.phase));
+            let proofs = proofs.filter(|proofs| proofs.nonce == ticket.nonce);
+            let proof = proofs.and_then(|proofs| proofs.at(ticket.index as usize, shop));
+            if let Some(proof) = proof {
+                proof.add(ticket.phase, &entry.outcome);
+            }
+        }
+    }
+
+    /// What is proved of a phase of a campaign at the shop that stands at a place of its list.
+    fn of(&self, (campaign, phase): (Revision, Phase), (index, shop): (u32, &ShopId)) -> Proof {
+        let Some(proofs) = self.0.get(&(campaign, phase)) else { return Proof::default() };
+        let (index, shop) = (index as usize, ShopFingerprint::of(shop));
+        match proofs.places.get(index) {
+            Some(Named { shop: named, proof }) if *named == Some(shop) => *proof,
+            _ => proofs.copies.get(&(index, shop)).copied().unwrap_or_default(),
+        }
+    }
+}
+
+impl PhaseProofs {
+    fn at(&mut self, index: usize, shop: ShopFingerprint) -> Option<&mut Proof> {
+        let Named { shop: named, proof } = self.places.get_mut(index)?;
+        if *named.get_or_insert(shop) == shop {
+            Some(proof)
+        } else {
+            Some(self.copies.entry((index, shop)).or_default())
+        }
+    }
+}
