@@ -347,3 +347,4 @@ mod tests {
         assert!(!SettingsError::from(refused).to_string().contains("hunter2"));
     }
 }
+            "sasl.kerberos.kinit.cmd",

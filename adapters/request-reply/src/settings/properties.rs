@@ -86,8 +86,8 @@ pub(super) fn reason_to_refuse(key: &str) -> Option<&'static str> {
 }
 
 /// What the names of secret properties have in them: librdkafka's, and any that it may add.
-const SECRETS: [&str; 6] =
-    ["password", "passphrase", "secret", "key.pem", "jaas", "oauthbearer.config"];
+const SECRETS: [&str; 7] =
+    ["password", "passphrase", "secret", "key.pem", "jaas", "oauthbearer.config", "kinit.cmd"];
 
 /// Whether the value of this property must not be shown.
 #[must_use]

@@ -4,8 +4,8 @@ use catchment_seaorm::DatabaseUrl;
 
 /// What the names of secret settings have in them: librdkafka's, libpq's, and any that either
 /// may add.
-const SECRETS: [&str; 6] =
-    ["password", "passphrase", "secret", "key.pem", "jaas", "oauthbearer.config"];
+const SECRETS: [&str; 7] =
+    ["password", "passphrase", "secret", "key.pem", "jaas", "oauthbearer.config", "kinit.cmd"];
 
 /// What is shown in the place of a secret.
 const HIDDEN: &str = "***";
@@ -54,6 +54,7 @@ mod tests {
             "sasl.oauthbearer.config",
             "sasl.oauthbearer.assertion.private.key.passphrase",
             "sasl.jaas.config",
+            "sasl.kerberos.kinit.cmd",
             "SASL.Password",
             "ssl_key_pem",
         ] {
