@@ -141,6 +141,18 @@ pub(crate) struct CsvRow<'a> {
     pub(crate) values: &'a ByteRecord,
 }
 
+impl CsvRow<'_> {
+    /// What was read of it, where the whole file depends on it.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not read, or that it has several lines.
+    pub(crate) fn check<T>(&self, read: Result<T, String>) -> Result<T, FileError> {
+        let line = self.lines.first;
+        self.lines.check(read).map_err(|reason| FileError::Row { line, reason })
+    }
+}
+
 impl CsvFile {
     /// Opens a file whose header may hold these names, which tell what separates its values.
     ///
@@ -149,21 +161,31 @@ impl CsvFile {
     /// When it cannot be opened, or is no CSV file at all.
     pub(crate) fn open(source: &Source, names: &[&str]) -> Result<Self, FileError> {
         let text = source.open()?;
-        let delimiter = delimiter::guess(&text.head, names);
-        if let Some(encoding) = encoding::of_first_line(&text.head) {
+        let named = delimiter::named(&text.head);
+        let (delimiter, rows) = named.unwrap_or_else(|| {
+            let delimiter = delimiter::guess(&text.head, names);
+            (delimiter, text.head.as_slice())
+        });
+        let is_named = named.is_some();
+        if let Some(encoding) = encoding::of_first_line(rows) {
             return Err(source.in_other_encoding(encoding, text.is_compressed));
         }
         let content: Box<dyn Read> = Box::new(Cursor::new(text.head).chain(text.rest));
-        let reader = csv::ReaderBuilder::new()
+        let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .delimiter(delimiter)
             .from_reader(Layout::new(content, delimiter));
+        let mut values = ByteRecord::new();
+        if is_named {
+            reader.read_byte_record(&mut values)?;
+            reader.get_mut().next_lines();
+        }
         Ok(Self {
             source: source.clone(),
             is_compressed: text.is_compressed,
             reader,
-            values: ByteRecord::new(),
+            values,
             encodings: Encodings::default(),
         })
     }

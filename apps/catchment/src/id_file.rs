@@ -60,7 +60,8 @@ pub(crate) fn read(source: &Source) -> Result<Ids, FileError> {
     let mut file = CsvFile::open(source, &COLUMNS)?;
     let mut read = Ids { ids: BTreeSet::new(), column: None, first: None };
     let Some(first) = file.next_row()? else { return Ok(read) };
-    let place = match column_of_ids(first.values) {
+    first.check(Ok(()))?;
+    let place = match column_of_ids(first.values)? {
         Some((place, column)) => {
             read.column = Some(column);
             place
@@ -101,12 +102,22 @@ pub(crate) fn read(source: &Source) -> Result<Ids, FileError> {
     wrong.map_or(Ok(read), Err)
 }
 
-/// The first place that is named like ids, in the order of the names.
-fn column_of_ids(header: &ByteRecord) -> Option<(usize, &'static str)> {
-    COLUMNS.iter().find_map(|column| {
-        let place = header.iter().position(|value| is_named(value, column));
-        place.map(|place| (place, *column))
-    })
+/// The place that is named like ids, by the first name that there is.
+///
+/// # Errors
+///
+/// When two places have this name.
+fn column_of_ids(header: &ByteRecord) -> Result<Option<(usize, &'static str)>, FileError> {
+    for column in COLUMNS {
+        let is_place = |(place, value)| is_named(value, column).then_some(place);
+        let mut places = header.iter().enumerate().filter_map(is_place);
+        let Some(place) = places.next() else { continue };
+        if places.next().is_some() {
+            return Err(FileError::Header(format!("it has the column `{column}` twice")));
+        }
+        return Ok(Some((place, column)));
+    }
+    Ok(None)
 }
 
 /// Whether a row has nothing behind its first value, as a sheet of one column is saved.
@@ -123,7 +134,7 @@ fn id(row: &CsvRow<'_>, place: usize) -> Result<ShopId, FileError> {
     let text = std::str::from_utf8(value).map_err(|_| "the id is not UTF-8".to_owned());
     let id =
         text.and_then(|text| text.trim().parse::<ShopId>().map_err(|error| format!("{error}")));
-    id.map_err(|reason| FileError::Row { line: row.lines.first, reason })
+    row.check(id)
 }
 
 #[cfg(test)]
@@ -155,6 +166,9 @@ mod tests {
             ("\u{feff}\"ID\"  \r\n a\u{a0}\r\n", &["a"], Some("id")),
             ("shopId\tName\nb\tB\n", &["b"], Some("shop_id")),
             ("a,\nb,,\n", &["a", "b"], None),
+            ("sep=;\r\nname;id\r\nB;b\r\n", &["b"], Some("id")),
+            ("SEP=,\nb\n", &["b"], None),
+            ("sep=", &["sep="], None),
         ] {
             let read = read_bytes(content.as_bytes()).unwrap();
             assert_eq!(read.ids.iter().map(ShopId::as_str).collect::<Vec<_>>(), expected);
@@ -168,6 +182,15 @@ mod tests {
         for (content, expected) in [
             (&b"a\n\n\nx\x07y\n"[..], format!("line 4: {no_id}")),
             (b"name,id\r\nA,a\r\nB\r\n", format!("line 3: {no_id}")),
+            (b"id,ID\na,x\n", "it has the column `id` twice".to_owned()),
+            (
+                b"id,note\na,\"5 m\nb,\nc,7 m\"\n",
+                "line 2: it goes on to line 4: is a quote too many?".to_owned(),
+            ),
+            (
+                b"id,\"note\na,\"\nb,\n",
+                "line 1: it goes on to line 2: is a quote too many?".to_owned(),
+            ),
             (
                 b"a\nb,c\n",
                 "line 2: it has several values; an id with a comma stands in quotes".to_owned(),

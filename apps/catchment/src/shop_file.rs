@@ -22,6 +22,7 @@ pub(crate) use self::rows::{BadRows, CheckedRows};
 pub(crate) fn read(source: &Source, lanes: Lanes) -> Result<CheckedRows, FileError> {
     let mut file = CsvFile::open(source, &REQUIRED)?;
     let Some(header) = file.next_row()? else { return Err(FileError::Empty) };
+    header.check(Ok(()))?;
     let mut rows = Reader::new(Header::read(header.values)?);
     while let Some(row) = file.next_row()? {
         rows.read(&row);

@@ -7,6 +7,16 @@ use super::is_named;
 /// From the least usual to the most usual one.
 const DELIMITERS: [u8; 4] = [b'|', b'\t', b';', b','];
 
+/// The delimiter that the first line names for Excel, as `sep=;`, and what follows that line.
+pub(super) fn named(head: &[u8]) -> Option<(u8, &[u8])> {
+    let (mark, rest) = head.split_at_checked(b"sep=".len())?;
+    let (delimiter, rest) = rest.split_first()?;
+    let is_sign = *delimiter == b'\t' || delimiter.is_ascii_punctuation() && *delimiter != b'"';
+    let ends = rest.first().is_none_or(|byte| matches!(byte, b'\r' | b'\n'));
+    let is_named = mark.eq_ignore_ascii_case(b"sep=") && is_sign && ends;
+    is_named.then_some((*delimiter, rest.trim_ascii_start()))
+}
+
 /// The delimiter by which the first row holds the most of these names; else the comma.
 pub(super) fn guess(head: &[u8], names: &[&str]) -> u8 {
     let known = |delimiter: &u8| known(head, *delimiter, names);

@@ -21,6 +21,25 @@ pub(crate) struct Lines {
     pub(crate) last: u64,
 }
 
+impl Lines {
+    /// What was read of the row, unless it has several lines: a quote too many takes the next
+    /// one for its end, and the rows between them are gone.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not read, and where it ends if that is another line.
+    pub(crate) fn check<T>(self, read: Result<T, String>) -> Result<T, String> {
+        if self.first == self.last {
+            return read;
+        }
+        let doubt = format!("it goes on to line {}: is a quote too many?", self.last);
+        Err(match read {
+            Ok(_) => doubt,
+            Err(reason) => format!("{reason}; {doubt}"),
+        })
+    }
+}
+
 /// What a byte stands behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {

@@ -82,16 +82,16 @@ impl Source {
         rest: Box<dyn Read>,
         is_compressed: bool,
     ) -> Result<Text, FileError> {
+        let begins_with =
+            |(mark, format): &(&[u8], &'static str)| head.starts_with(mark).then_some(*format);
+        if let Some(format) = FORMATS.iter().find_map(begins_with) {
+            return Err(FileError::Format(format));
+        }
         if UTF_16_MARKS.iter().any(|mark| head.starts_with(mark)) {
             return Err(self.in_other_encoding("UTF-16", is_compressed));
         }
         if let Some(encoding) = utf_16_without_mark(&head) {
             return Err(self.in_other_encoding(encoding, is_compressed));
-        }
-        let begins_with =
-            |(mark, format): &(&[u8], &'static str)| head.starts_with(mark).then_some(*format);
-        if let Some(format) = FORMATS.iter().find_map(begins_with) {
-            return Err(FileError::Format(format));
         }
         if head.starts_with(UTF_8_MARK) {
             head.drain(..UTF_8_MARK.len());

@@ -145,6 +145,27 @@ fn the_delimiter_is_that_which_gives_the_names() {
 }
 
 #[test]
+fn a_first_line_that_names_the_delimiter_is_no_row() {
+    for (content, first, values) in [
+        ("sep=;\nx;y,z\n", 2, &["x", "y,z"][..]),
+        ("\u{feff}SEP=|\r\n\r\nid|name", 3, &["id", "name"]),
+        ("sep=\t\rid\tname", 2, &["id", "name"]),
+        ("sep=;x\nid,name", 1, &["sep=;x"]),
+        ("sep=\"\nx", 1, &["sep=\""]),
+        ("sep=", 1, &["sep="]),
+    ] {
+        for content in [content.as_bytes().to_vec(), compressed(content.as_bytes())] {
+            let mut file = open(&content).unwrap();
+            let row = file.next_row().unwrap().unwrap();
+            assert_eq!((row.lines.first, row.values), (first, &ByteRecord::from(values)));
+        }
+    }
+    assert!(rows(b"sep=;").unwrap().is_empty());
+    let said = refusal(b"sep=;\r\nid;\xb0\xa1\xb3\xaa\xb4\xd9\r\n");
+    assert!(said.starts_with("it is not UTF-8 but probably "), "{said}");
+}
+
+#[test]
 fn compressed_data_may_have_several_members_and_padding() {
     let [one, two] = ["a\nb", "c\n"].map(|part| compressed(part.as_bytes()));
     let expected = rows(b"a\nbc\n").unwrap();
@@ -175,7 +196,12 @@ fn a_file_of_another_kind_is_named() {
         ),
         (b"{\"id\":\"a\"}\n", "it is JSON, not a CSV file"),
         (b"\x28\xb5\x2f\xfd...", "it is compressed with zstd: `zstd -dc` decompresses it"),
-        (b"SQLite format 3\0...", "it is a database of SQLite, not a CSV file"),
+        // Most of every second byte is zero, as in UTF-16.
+        (
+            b"SQLite format 3\0\x10\0\x01\x01\0\x40\x20\x20\0\0\0\x01\0\0\0\x09\0\0\0\0\0\0\0\0\
+              \0\0\0\x04\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0",
+            "it is a database of SQLite, not a CSV file",
+        ),
     ] {
         assert_eq!(refusal(content), expected);
         assert_eq!(refusal(&compressed(content)), expected);

@@ -10,6 +10,8 @@ use crate::csv_file::FileError;
 pub(super) const REQUIRED: [&str; 6] = ["id", "name", "category", "region", "lat", "lon"];
 /// The column that a file may have.
 pub(super) const BASE_RADIUS: &str = "base_radius";
+/// How many columns are named at once.
+const SHOWN: usize = 10;
 /// All columns of an export.
 pub(crate) const EXPORTED: [&str; 11] = [
     "id",
@@ -59,7 +61,7 @@ impl Header {
             let columns = if missing.len() == 1 { "column" } else { "columns" };
             // It may be the first line of a file of settings.
             let found: Vec<_> = names.iter().map(|name| DatabaseUrl::redact_in(name)).collect();
-            let (missing, found) = (missing.join(", "), found.join(", "));
+            let (missing, found) = (missing.join(", "), listed(&found));
             return Err(FileError::Header(format!("it has no {columns} {missing}, only {found}")));
         }
         let base_radius = find(&names, BASE_RADIUS)?;
@@ -75,6 +77,15 @@ impl Header {
         let is_known = |name: &str| name.is_empty() || EXPORTED.contains(&name);
         let unused = names.into_iter().filter(|name| !is_known(name)).collect();
         Ok(Self { required, base_radius, columns, unused })
+    }
+}
+
+/// The first of these columns, and how many more there are.
+pub(super) fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

@@ -9,13 +9,11 @@ use csv::ByteRecord;
 use crate::csv_file::CsvRow;
 use crate::number::counted;
 
-use super::header::{BASE_RADIUS, Header, REQUIRED};
+use super::header::{BASE_RADIUS, Header, REQUIRED, listed};
 use super::rows::{BadRows, CheckedRows, Row};
 
 /// The most bytes of a name, a category or a region.
 const TEXT_MAX: usize = 1024;
-/// How many columns are named that are not used.
-const UNUSED_MAX: usize = 10;
 
 /// Reads row after row.
 pub(super) struct Reader {
@@ -42,7 +40,8 @@ impl Reader {
     /// Keeps a row, or why it is bad.
     pub(super) fn read(&mut self, row: &CsvRow<'_>) {
         let line = row.lines.first;
-        match self.parse(line, row.values) {
+        let read = self.parse(line, row.values);
+        match row.lines.check(read) {
             Ok(row) => {
                 let place = row.location;
                 if place.latitude() == 0.0 && place.longitude() == 0.0 {
@@ -50,11 +49,6 @@ impl Reader {
                     self.at_zero = Some((count + 1, first));
                 }
                 self.rows.push(row);
-            }
-            Err(reason) if line < row.lines.last => {
-                let last = row.lines.last;
-                let hint = format!("{reason}; it goes on to line {last}: is a quote too many?");
-                self.bad.push(line, hint);
             }
             Err(reason) => self.bad.push(line, reason),
         }
@@ -71,10 +65,7 @@ impl Reader {
         let mut remarks = Vec::new();
         let unused = &self.header.unused;
         if !unused.is_empty() {
-            let more = unused.len().saturating_sub(UNUSED_MAX);
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            let shown = unused.iter().take(UNUSED_MAX).map(String::as_str).collect::<Vec<_>>();
-            remarks.push(format!("columns that are not used: {}{more}", shown.join(", ")));
+            remarks.push(format!("columns that are not used: {}", listed(unused)));
         }
         remarks.extend(self.at_zero.map(|(count, line)| match count {
             1 => format!("the shop in line {line} lies at 0,0: is its place unknown?"),

@@ -86,6 +86,23 @@ fn a_bad_row_is_named_with_its_line_and_reason() {
 }
 
 #[test]
+fn a_quote_too_many_swallows_no_row_unseen() {
+    let row = |id: &str, end: &str| format!("{id},n,c,r,1,1,{end}\n");
+    for (columns, opens, closes) in
+        [("base_radius,note", ",\"5 m", ",7 m\""), ("note,base_radius", "\"5 m,", "7 m\",")]
+    {
+        let rows = [row("a", ","), row("b", opens), row("c", ","), row("d", closes), row("e", ",")];
+        let text = format!("{HEADER},{columns}\n{}", rows.concat());
+        let expected = "it goes on to line 5: is a quote too many?";
+        assert_eq!(bad_rows(&text), [(3, expected.to_owned())], "{text}");
+        assert_eq!(read_bytes(text.as_bytes()).unwrap().len(), 2, "{text}");
+    }
+    let header = format!("{HEADER},\"note\na,n,c,r,1,1,\"\nb,n,c,r,1,1,\n");
+    let expected = "line 1: it goes on to line 2: is a quote too many?";
+    assert_eq!(refusal(header.as_bytes()), expected);
+}
+
+#[test]
 fn a_row_that_is_not_utf8_is_bad() {
     let mut content = format!("{HEADER}\nb,é,c,r,0,0\na,").into_bytes();
     content.extend(b"\xb0\xa1,c,r,0,0\n");
@@ -188,6 +205,10 @@ fn a_file_that_cannot_be_used_says_why() {
     ] {
         assert_eq!(refusal(content), expected);
     }
+    let many: Vec<String> = (0..20_000).map(|number| format!("column-{number}")).collect();
+    let said = refusal(many.join(",").as_bytes());
+    let first = (0..10).map(|number| format!("column-{number}")).collect::<Vec<_>>().join(", ");
+    assert!(said.ends_with(&format!("only {first} and 19990 more")), "{said}");
     let missing = read(&Source::from("/no/such.csv"), Lanes(NonZeroU16::MIN));
     assert_eq!(missing.unwrap_err().to_string(), "there is no such file");
     let folder = read(&Source::from("/"), Lanes(NonZeroU16::MIN));
