@@ -1,5 +1,7 @@
 //! Where replies may be sent.
 
+use std::collections::BTreeSet;
+
 /// The topics that replies may be sent to.
 ///
 /// Anybody who may write a request may write any topic into its headers; without this list our
@@ -21,6 +23,12 @@ impl AllowedTopics {
     pub(crate) fn has(&self, topic: &str) -> bool {
         self.patterns.iter().any(|pattern| matches(pattern, topic))
     }
+}
+
+/// The topics that a list names without a pattern, each once.
+pub(crate) fn named(list: &[String]) -> BTreeSet<&str> {
+    let names = list.iter().map(String::as_str);
+    names.filter(|name| !name.is_empty() && !name.contains('*')).collect()
 }
 
 /// Where `NestJS` and `SmallRye` look for replies.
@@ -65,6 +73,12 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn a_name_is_known_without_asking_and_a_pattern_is_not() {
+        let list = ["orders.replies", "mobile.*", "", "a", "orders.replies"].map(str::to_owned);
+        assert_eq!(named(&list).into_iter().collect::<Vec<_>>(), ["a", "orders.replies"]);
     }
 
     #[test]

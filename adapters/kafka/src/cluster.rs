@@ -130,7 +130,8 @@ impl KafkaCluster {
     }
 
     /// What is wrong with any topic that `create_topics` makes, one line each: whether it is
-    /// there, keeps what is sent to it, and can be read by those who read it.
+    /// there, takes and keeps what is sent to it, and can be read by those who read it. Of the
+    /// topics that the settings add by name for replies, those that are there are looked at, too.
     ///
     /// # Errors
     ///
@@ -141,14 +142,27 @@ impl KafkaCluster {
         wanted: Wanted,
     ) -> Result<Vec<TopicProblem>, ClusterError> {
         let expected = i32::from(lanes.count());
+        let batch_size = self.settings.client.batch_size()?;
         let mut problems = Vec::new();
-        for (topic, purpose) in self.names() {
-            let found = self.topics.describe(&topic).await?;
+        let names = self.names();
+        for (topic, purpose) in &names {
+            let (topic, purpose) = (topic.as_str(), *purpose);
+            let found = self.topics.describe(topic).await?;
             let expected = (purpose == Purpose::Requests).then_some(expected);
             let partitions = found.as_ref().map(|found| found.partitions);
-            problems.extend(check::problem(&topic, partitions, expected));
+            problems.extend(check::problem(topic, partitions, expected));
             if let Some(found) = found {
-                problems.extend(qualities::problems(&topic, purpose, &found, wanted));
+                problems.extend(qualities::problems(topic, purpose, &found, wanted, batch_size));
+            }
+        }
+        for topic in allowed::named(&self.settings.reply_topics_allowed) {
+            if names.iter().any(|(name, _)| name == topic) {
+                continue;
+            }
+            if let Some(found) = self.topics.describe(topic).await? {
+                // How many partitions it has is decided by those who made it.
+                let (purpose, wanted) = (Purpose::PeerReplies, Wanted::default());
+                problems.extend(qualities::problems(topic, purpose, &found, wanted, batch_size));
             }
         }
         Ok(problems)

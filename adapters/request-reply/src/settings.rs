@@ -111,6 +111,16 @@ impl Settings {
         Ok(())
     }
 
+    /// The most bytes that a sender puts into one batch of messages.
+    ///
+    /// # Errors
+    ///
+    /// When a property is not the user's.
+    pub fn batch_size(&self) -> Result<u64, SettingsError> {
+        let config = self.producer_config()?;
+        Ok(config.get("batch.size").and_then(|bytes| bytes.parse().ok()).unwrap_or_default())
+    }
+
     /// What a sender's client is told.
     pub(crate) fn producer_config(&self) -> Result<ClientConfig, SettingsError> {
         self.config(&PRODUCER, &[], &self.producer)
@@ -252,6 +262,14 @@ mod tests {
     }
 
     #[test]
+    fn the_size_of_a_batch_is_ours_unless_the_user_says_otherwise() {
+        let mut settings = settings();
+        assert_eq!(settings.batch_size(), Ok(1_000_000));
+        settings.producer.insert("batch.size".to_owned(), "16384".to_owned());
+        assert_eq!(settings.batch_size(), Ok(16_384));
+    }
+
+    #[test]
     fn a_password_among_the_brokers_is_refused_and_not_shown() {
         for brokers in ["me:hunter2@kafka:9092", "sasl://me:hunter2@kafka"] {
             let settings = Settings { bootstrap_servers: brokers.to_owned(), ..settings() };
@@ -334,6 +352,7 @@ mod tests {
             "sasl.oauthbearer.client.secret",
             "sasl.oauthbearer.assertion.private.key.passphrase",
             "sasl.jaas.config",
+            "sasl.kerberos.kinit.cmd",
         ] {
             settings.properties.insert(key.to_owned(), "hunter2".to_owned());
         }
@@ -347,4 +366,3 @@ mod tests {
         assert!(!SettingsError::from(refused).to_string().contains("hunter2"));
     }
 }
-            "sasl.kerberos.kinit.cmd",

@@ -73,6 +73,19 @@ pub enum TopicProblem {
         /// How many there are.
         replicas: i32,
     },
+    /// It takes less at once than is sent at once.
+    #[error(
+        "the topic `{topic}` takes at most {found} bytes at once (`max.message.bytes`), and \
+         {least} may be sent at once (`batch.size`): let it take so many"
+    )]
+    SmallBatches {
+        /// Its name.
+        topic: String,
+        /// How many bytes it takes.
+        found: u64,
+        /// How many are sent.
+        least: u64,
+    },
     /// It was there, and has another number of partitions than is wanted.
     #[error(
         "the topic `{topic}` was there with {found} partitions, not {wanted}: add some with \

@@ -51,12 +51,14 @@ impl Purpose {
     }
 }
 
-/// The problems of a topic; none where it is as it must be and as the operator wants it.
+/// The problems of a topic; none where it is as it must be and as the operator wants it, and
+/// takes batches of this many bytes.
 pub(super) fn problems(
     topic: &str,
     purpose: Purpose,
     found: &TopicDescription,
     wanted: Wanted,
+    batch_size: u64,
 ) -> Vec<TopicProblem> {
     let property = |name: &str| found.properties.get(name).map_or("", String::as_str);
     let number = |name: &str| property(name).parse::<i64>().ok();
@@ -77,6 +79,11 @@ pub(super) fn problems(
     if !compression.is_empty() && !purpose.compressions().contains(&compression) {
         let (topic, compression) = (name(), compression.to_owned());
         problems.push(TopicProblem::OtherCompression { topic, compression });
+    }
+    let most = property("max.message.bytes").parse::<u64>().ok();
+    if let Some(found) = most.filter(|most| *most < batch_size) {
+        // A broker refuses a batch as a whole, however small its records are.
+        problems.push(TopicProblem::SmallBatches { topic: name(), found, least: batch_size });
     }
     let replicas = found.replicas;
     let needed = number("min.insync.replicas");
@@ -111,7 +118,7 @@ mod tests {
         let properties = properties.iter().map(owned).collect();
         let found = TopicDescription { partitions, replicas, properties };
         for purpose in purposes {
-            let problems = problems("t", *purpose, &found, wanted);
+            let problems = problems("t", *purpose, &found, wanted, 1_000_000);
             let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
             assert_eq!(said, lines, "{purpose:?} {found:?}");
         }
@@ -131,6 +138,7 @@ mod tests {
             ("retention.bytes", "-1"),
             ("compression.type", "producer"),
             ("min.insync.replicas", "1"),
+            ("max.message.bytes", "1048588"),
         ];
         check_properties(&PURPOSES, &usual, &[]);
         check_properties(&PURPOSES, &[("retention.ms", "-1"), ("compression.type", "gzip")], &[]);
@@ -175,6 +183,14 @@ mod tests {
                     replication factor is 1";
         check_properties(&PURPOSES, &[("min.insync.replicas", "2")], &[line]);
         check(&PURPOSES, &[("min.insync.replicas", "2")], (4, 3), Wanted::default(), &[]);
+    }
+
+    #[test]
+    fn a_topic_that_takes_less_than_a_batch_is_named() {
+        let line = "the topic `t` takes at most 999999 bytes at once (`max.message.bytes`), and \
+                    1000000 may be sent at once (`batch.size`): let it take so many";
+        check_properties(&PURPOSES, &[("max.message.bytes", "999999")], &[line]);
+        check_properties(&PURPOSES, &[("max.message.bytes", "1000000")], &[]);
     }
 
     #[test]
