@@ -1,8 +1,9 @@
 //! Copies of a database that is a file: taken beside a running engine, and put back.
 //!
 //! `SQLite` itself makes a copy, in one read transaction. The copy holds what was committed when
-//! it began, whatever is written meanwhile, and nobody waits for it. It is made beside its target,
-//! read back, and only then given its name: see [`output_file`](crate::output_file).
+//! it began, whatever is written meanwhile. Nobody waits for it, because the database is opened as
+//! every command opens it. The copy is made beside its target, read back, and only then given its
+//! name: see [`output_file`](crate::output_file).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::pin::pin;
 use thiserror::Error;
 
 use self::source::{Source, Stop};
+use crate::database_url::DatabaseUrl;
 use crate::open::Place;
 use crate::open::sqlite::place::{self, FolderLock};
 use crate::open_error::OpenError;
@@ -122,17 +124,22 @@ impl SeaOrmStore {
     ) -> Result<Summary, BackupError> {
         let stop = Stop::default();
         until(interrupt, &stop, async {
-            let database = canonical(&file_of(url)?)?;
-            let source = Source::open(&database, settings, &stop).await?;
-            source.check_log().await?;
-            let failed = |source| BackupError::Output { file: file.to_owned(), source };
-            let purpose = Purpose::Copy { source: rights(&database)?, replaces };
-            let target = Target::new(file, Some(&database), purpose).map_err(failed)?;
-            let (_, partial) = Partial::make(target).map_err(failed)?;
-            let summary = source.copy_into(partial.path(), file).await?;
-            stop.check()?;
-            partial.finish().map_err(failed)?;
-            Ok(summary)
+            let (name, url) = file_of(url)?;
+            let database = canonical(&name)?;
+            let source = Source::in_use((&name, &url), settings, &stop).await?;
+            let copied = async {
+                let failed = |source| BackupError::Output { file: file.to_owned(), source };
+                let purpose = Purpose::Copy { source: rights(&database)?, replaces };
+                let target = Target::new(file, Some(&database), purpose).map_err(failed)?;
+                let (_, partial) = Partial::make(target).map_err(failed)?;
+                let summary = source.copy_into(partial.path(), file).await?;
+                stop.check()?;
+                partial.finish().map_err(failed)?;
+                Ok(summary)
+            };
+            let copied = copied.await;
+            source.leave().await;
+            copied
         })
         .await
     }
@@ -149,8 +156,8 @@ impl SeaOrmStore {
     ///
     /// When the copy is damaged, of another program or of a newer version, has other tables, was
     /// made for another number of lanes, or was taken without its log; when the database is in
-    /// use; when a file cannot be written or renamed; when the work was interrupted. The database
-    /// is as it was then.
+    /// use; when it is not there, but what `SQLite` keeps beside it is; when a file cannot be
+    /// written or renamed; when the work was interrupted. The database is as it was then.
     pub async fn restore(
         url: &str,
         file: &Path,
@@ -160,7 +167,9 @@ impl SeaOrmStore {
     ) -> Result<Restored, BackupError> {
         let stop = Stop::default();
         until(interrupt, &stop, async {
-            let database = canonical(&file_of(url)?)?;
+            let database = canonical(&file_of(url)?.0)?;
+            let name = database.display().to_string();
+            place::check_absent(&database, &name)?;
             if canonical(file)? == database {
                 return Err(BackupError::Itself { file: file.to_owned() });
             }
@@ -173,7 +182,7 @@ impl SeaOrmStore {
             let partial = PartialFile::beside(&database);
             let (_, partial) = partial.map_err(BackupError::file("write", &database))?;
             let summary = source.copy_into(partial.path(), &database).await?;
-            let name = database.display().to_string();
+            source.close().await?;
             let wait = settings.lock_timeout;
             let _replacing = FolderLock::Replacing.take(&database, wait, &name).await?;
             let rights = match database.metadata() {
@@ -200,16 +209,18 @@ async fn until<T: Send>(
 ) -> Result<T, BackupError> {
     let mut work = pin!(work);
     tokio::select! {
-        done = &mut work => return done,
+        // The interrupt first: work must not begin that is interrupted already.
+        biased;
         () = interrupt => stop.ask(),
+        done = &mut work => return done,
     }
     // It may have been done already.
     work.await.map_err(|_| BackupError::Interrupted)
 }
 
-fn file_of(url: &str) -> Result<PathBuf, BackupError> {
+fn file_of(url: &str) -> Result<(PathBuf, DatabaseUrl), BackupError> {
     match Place::parse(url)? {
-        Place::File(file, _) => Ok(file),
+        Place::File(file, url) => Ok((file, url)),
         #[cfg(feature = "postgres")]
         Place::Server(_) => Err(BackupError::Server),
     }

@@ -3,6 +3,7 @@
 //! connection for a whole transaction.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use catchment_migrations::Migration;
@@ -17,6 +18,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
 use crate::error::{Failure, driver_failed};
+use crate::open::sqlite::place::OpenedFile;
 
 /// What every driver does with a statement; only its types, and how it takes a value (`push`),
 /// are its own.
@@ -103,6 +105,8 @@ pub(crate) struct OwnConnection {
     /// How long a statement may take. A server that says nothing for longer is gone, and with
     /// it the connection.
     patience: Duration,
+    /// The file, where the database is one.
+    file: Option<OpenedFile>,
 }
 
 enum Driver {
@@ -112,16 +116,36 @@ enum Driver {
 }
 
 impl OwnConnection {
-    pub(crate) fn sqlite(connection: SqliteConnection) -> Self {
+    /// A connection to a file that has just been opened, or to a database in memory.
+    pub(crate) fn sqlite(connection: SqliteConnection, file: Option<&Path>) -> Self {
         let driver = Mutex::new(Some(Driver::Sqlite(Box::new(connection))));
+        let file = file.map(OpenedFile::at);
         // The database is in this process, and what it waits for has its own limit.
-        Self { driver, backend: DbBackend::Sqlite, patience: Duration::MAX }
+        Self { driver, backend: DbBackend::Sqlite, patience: Duration::MAX, file }
     }
 
     #[cfg(feature = "postgres")]
     pub(crate) fn postgres(connection: PgConnection, patience: Duration) -> Self {
         let driver = Mutex::new(Some(Driver::Postgres(Box::new(connection))));
-        Self { driver, backend: DbBackend::Postgres, patience }
+        Self { driver, backend: DbBackend::Postgres, patience, file: None }
+    }
+
+    /// Makes statements of a file fail once this says so, which is asked after every so many
+    /// steps of the machine of `SQLite`.
+    pub(crate) async fn stop_when(
+        &self,
+        steps: i32,
+        is_over: impl Fn() -> bool + Send + 'static,
+    ) -> Result<(), DbErr> {
+        match self.driver.lock().await.as_mut().ok_or_else(closed)? {
+            Driver::Sqlite(connection) => {
+                let mut handle = connection.lock_handle().await.map_err(driver_failed)?;
+                handle.set_progress_handler(steps, move || !is_over());
+            }
+            #[cfg(feature = "postgres")]
+            Driver::Postgres(_) => {}
+        }
+        Ok(())
     }
 
     /// Closes the connection. Of a file it first turns the write-ahead log off, where it can: see
@@ -147,9 +171,15 @@ impl OwnConnection {
     /// Brings everything into the file and turns its write-ahead log off. Fails as busy while
     /// another connection has the file open. So a log that is on in a file's header means that the
     /// file is in use, or that its last user was killed. A server has no file.
+    ///
+    /// Fails also where the file was renamed or removed. `SQLite` removes the log by its name here,
+    /// and beside the name there may be the log of another database by now.
     pub(crate) async fn leave(&self) -> Result<(), DbErr> {
-        if self.backend != DbBackend::Sqlite {
-            return Ok(());
+        let Some(file) = &self.file else { return Ok(()) };
+        if !file.has_its_name() {
+            return Err(DbErr::Conn(RuntimeErr::Internal(String::from(
+                "the file was renamed or removed",
+            ))));
         }
         let sql = "PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE";
         self.query_unprepared(sql).await.map(drop)

@@ -65,8 +65,8 @@ pub enum OpenError {
     /// There is no such file, but what `SQLite` keeps beside it is there.
     #[error(
         "there is no database `{database}`, but its file `{log}` is there: the database was \
-         renamed or removed while it was in use; give it its name back, or remove that file where \
-         the database is needed no more"
+         renamed or removed while it was in use; give it its name back, or, where it is needed no \
+         more, end every process that uses it and remove that file"
     )]
     LogAlone { database: String, log: String },
     /// A table, an index or a trigger is missing, is another one, or is none of ours.

@@ -1,5 +1,5 @@
 //! Files that commands write: beside their target first, so that what was there stays until
-//! everything is written, and never over a database.
+//! everything is written, and never over a database. A backup alone replaces another copy.
 //!
 //! A file `.catchment-*.partial` beside the target holds what is written so far. It goes away
 //! when the work fails or is interrupted; a process that is killed leaves it behind. Nothing reads
@@ -22,6 +22,9 @@ pub enum OutputFileError {
     /// It is a database, or lies beside one and belongs to it.
     #[error("it belongs to a database; name another file")]
     Database,
+    /// It is a database of another program, or one that was opened under this name.
+    #[error("it is a database and no copy; name another file")]
+    NoCopy,
     /// It is a folder.
     #[error("it is a folder")]
     Folder,
@@ -122,7 +125,7 @@ pub(crate) enum Purpose {
     /// Shops for people and programs. It replaces a file, and goes into a pipe.
     Export,
     /// A copy of a database that has these rights. It replaces a file of this user where that is
-    /// wanted, and goes into regular files alone.
+    /// wanted, but of databases only another copy, and goes into regular files alone.
     Copy { source: Rights, replaces: bool },
 }
 
@@ -196,6 +199,9 @@ impl Target {
                 return Err(OutputFileError::Database);
             }
             Purpose::Copy { replaces: false, .. } => return Err(OutputFileError::Exists),
+            Purpose::Copy { .. } if place::is_no_copy(&self.file)? => {
+                return Err(OutputFileError::NoCopy);
+            }
             Purpose::Export | Purpose::Copy { .. } => {}
         }
         if rights.is_protected() {

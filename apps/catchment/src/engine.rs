@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use catchment_bootstrap::settings::Settings;
 use catchment_bootstrap::{SaidDamage, chain};
 use catchment_domain::ports::Holder;
@@ -56,24 +57,42 @@ impl EngineLock {
     ///
     /// When the file beside the database cannot be made or locked.
     pub(crate) fn try_take(stores: &Stores) -> anyhow::Result<Option<Self>> {
-        stores.file().map_or(Ok(None), Self::try_take_beside)
-    }
-
-    /// Takes the lock of the database in a file, where no other process has it.
-    ///
-    /// # Errors
-    ///
-    /// When the file beside the database cannot be made or locked.
-    pub(crate) fn try_take_beside(database: &Path) -> anyhow::Result<Option<Self>> {
-        let path = engine_lock_of(database);
+        let Some(database) = stores.file() else { return Ok(None) };
+        let path = engine_lock_of(database)?;
         let attempt = || format!("could not lock {}", path.display());
         let mut options = File::options();
         let options = options.create(true).truncate(false).write(true);
         let file = options.open(&path).with_context(attempt)?;
+        Self::lock(file).with_context(attempt)
+    }
+
+    /// Takes the lock of a database that is to be replaced. No engine runs where there is no file
+    /// to lock, and none is made then. The database need not be there: an engine goes on when its
+    /// database is renamed.
+    ///
+    /// # Errors
+    ///
+    /// When an engine runs on the database, or the file beside it cannot be opened or locked.
+    pub(crate) fn take_to_replace(database: &Path) -> anyhow::Result<Option<Self>> {
+        let path = engine_lock_of(database)
+            .with_context(|| format!("could not find `{}`", database.display()))?;
+        let attempt = || format!("could not lock {}", path.display());
+        let file = match File::options().write(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(attempt),
+        };
+        let Some(lock) = Self::lock(file).with_context(attempt)? else {
+            bail!("`{}` is in use by another process; stop it first", database.display());
+        };
+        Ok(Some(lock))
+    }
+
+    fn lock(file: File) -> std::io::Result<Option<Self>> {
         match file.try_lock() {
             Ok(()) => Ok(Some(Self(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).with_context(attempt),
+            Err(TryLockError::Error(error)) => Err(error),
         }
     }
 }

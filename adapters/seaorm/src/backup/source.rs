@@ -1,18 +1,17 @@
-//! A database that is only read: what it holds, whether it can be trusted, and a copy of it.
+//! A database that is copied: what it holds, whether it can be trusted, and a copy of it.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use catchment_migrations::TABLE;
-use sea_orm::sqlx::{Connection as _, SqliteConnection};
 use sea_orm::{ConnectionTrait as _, DbErr};
 
 use super::{BackupError, Summary};
 use crate::connection::OwnConnection;
-use crate::error::driver_failed;
+use crate::database_url::DatabaseUrl;
 use crate::open::schema::Applied;
-use crate::open::sqlite::{APPLICATION_ID, look_at, objects, place, value};
+use crate::open::sqlite::{APPLICATION_ID, look, objects, open_older, place, value};
 use crate::open_error::OpenError;
 use crate::settings::StoreSettings;
 use crate::store::statement;
@@ -34,12 +33,18 @@ impl Stop {
         if self.is_asked() { Err(BackupError::Interrupted) } else { Ok(()) }
     }
 
+    /// Makes each statement end with an error once the work is to stop.
+    async fn obeyed_by(&self, connection: &OwnConnection) -> Result<(), DbErr> {
+        let stop = self.clone();
+        connection.stop_when(STEPS, move || stop.is_asked()).await
+    }
+
     fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// A database that is only read.
+/// A database that is copied. Nothing of it is changed, but its marks that it is in use may be.
 pub(super) struct Source<'a> {
     file: &'a Path,
     settings: &'a StoreSettings,
@@ -50,7 +55,28 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Opens a database of this program, of this version or an older one.
+    /// Opens the database that a URL names as every command does, so that others write while it is
+    /// copied. Fails where the log is missing that held what was stored last. The caller ends with
+    /// [`leave`](Self::leave).
+    pub(super) async fn in_use(
+        (file, url): (&'a Path, &DatabaseUrl),
+        settings: &'a StoreSettings,
+        stop: &'a Stop,
+    ) -> Result<Self, OpenError> {
+        let had_log = place::has_log(file);
+        let (connection, taken) = open_older(file, url, settings).await?;
+        let source = Self { file, settings, stop, connection, taken, had_log };
+        match source.stop.obeyed_by(&source.connection).await {
+            Ok(()) => Ok(source),
+            Err(error) => {
+                let error = source.failed(error);
+                source.leave().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens a copy, of this version or an older one, and changes nothing of it.
     pub(super) async fn open(
         file: &'a Path,
         settings: &'a StoreSettings,
@@ -63,8 +89,9 @@ impl<'a> Source<'a> {
         }
         place::check(file, &name)?;
         let had_log = place::has_log(file);
-        let connection = connect(file, settings, stop).await;
-        let connection = connection.map_err(|error| OpenError::of(&name, error))?;
+        let failed = |error| OpenError::of(&name, error);
+        let connection = look(file, settings).await.map_err(failed)?;
+        stop.obeyed_by(&connection).await.map_err(failed)?;
         let taken = check_ours(&connection, settings, &name).await?;
         Ok(Self { file, settings, stop, connection, taken, had_log })
     }
@@ -104,7 +131,7 @@ impl<'a> Source<'a> {
     /// Copies it into an empty file, and reads that back. `target` is what messages call the
     /// file.
     pub(super) async fn copy_into(
-        self,
+        &self,
         file: &Path,
         target: &Path,
     ) -> Result<Summary, BackupError> {
@@ -122,7 +149,6 @@ impl<'a> Source<'a> {
         }
         let summary = copy.summary().await?;
         copy.close().await?;
-        self.close().await?;
         Ok(summary)
     }
 
@@ -134,8 +160,16 @@ impl<'a> Source<'a> {
         Ok(Summary { shops: positive(shops), revision: positive(revision), bytes: bytes.len() })
     }
 
-    async fn close(&self) -> Result<(), OpenError> {
+    /// Closes it as it is.
+    pub(super) async fn close(&self) -> Result<(), OpenError> {
         self.connection.close_as_it_is().await.map_err(|error| self.failed(error))
+    }
+
+    /// Closes it as every command does. An error is only logged: the copy is made by then.
+    pub(super) async fn leave(&self) {
+        if let Err(error) = self.connection.close().await {
+            tracing::debug!(%error, "could not close the database");
+        }
     }
 
     async fn value<T: sea_orm::TryGetable + Default>(&self, sql: &str) -> Result<T, OpenError> {
@@ -153,21 +187,6 @@ impl<'a> Source<'a> {
     fn name(&self) -> String {
         self.file.display().to_string()
     }
-}
-
-/// Connects so that a statement ends with an error once the work is to stop.
-async fn connect(
-    file: &Path,
-    settings: &StoreSettings,
-    stop: &Stop,
-) -> Result<OwnConnection, DbErr> {
-    let options = look_at(file, settings);
-    let mut connection = SqliteConnection::connect_with(&options).await.map_err(driver_failed)?;
-    let stop = stop.clone();
-    let mut handle = connection.lock_handle().await.map_err(driver_failed)?;
-    handle.set_progress_handler(STEPS, move || !stop.is_asked());
-    drop(handle);
-    Ok(OwnConnection::sqlite(connection))
 }
 
 /// Fails where it is no database of ours, one of a newer version, or one for another number of

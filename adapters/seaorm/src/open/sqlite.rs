@@ -62,6 +62,17 @@ pub(crate) async fn migrate(
     Ok(Migrated { steps: before.missing(), database: opening.name(), created })
 }
 
+/// Opens a database of this version or an older one that is there. It is marked as in use, and its
+/// schema stays as it is. Returns which steps of the schema it has taken.
+pub(crate) async fn open_older(
+    file: &Path,
+    url: &DatabaseUrl,
+    settings: &StoreSettings,
+) -> Result<(OwnConnection, Applied), OpenError> {
+    let settings = StoreSettings { create: false, ..settings.clone() };
+    Opening { updates: false, ..Opening::new(file, url, &settings) }.prepare().await
+}
+
 /// Looks at a database without changing it.
 pub(crate) async fn check(
     file: &Path,
@@ -88,14 +99,14 @@ pub(crate) async fn check(
 }
 
 /// Connects to a file that is there, and changes nothing of it or of its log.
-async fn look(file: &Path, settings: &StoreSettings) -> Result<OwnConnection, DbErr> {
+pub(crate) async fn look(file: &Path, settings: &StoreSettings) -> Result<OwnConnection, DbErr> {
     let options = look_at(file, settings);
     let connection = SqliteConnection::connect_with(&options).await.map_err(driver_failed)?;
-    Ok(OwnConnection::sqlite(connection))
+    Ok(OwnConnection::sqlite(connection, Some(file)))
 }
 
 /// How to connect to a file so that nothing of it or of its log is changed.
-pub(crate) fn look_at(file: &Path, settings: &StoreSettings) -> SqliteConnectOptions {
+fn look_at(file: &Path, settings: &StoreSettings) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
         .read_only(true)
@@ -110,15 +121,18 @@ struct Opening<'a> {
     /// What messages call it.
     name: String,
     steps: Vec<Migration>,
+    /// Whether the schema is brought up to date.
+    updates: bool,
 }
 
 impl<'a> Opening<'a> {
     fn new(file: &'a Path, url: &'a DatabaseUrl, settings: &'a StoreSettings) -> Self {
         let (name, steps) = (file.display().to_string(), catchment_migrations::sqlite());
-        Self { file, url: url.expose(), settings, name, steps }
+        Self { file, url: url.expose(), settings, name, steps, updates: true }
     }
 
-    /// Brings the file up to date. Returns a connection to it, and what it was before.
+    /// Brings the file up to date where that is wanted. Returns a connection to it, and what it
+    /// was before.
     async fn prepare(&self) -> Result<(OwnConnection, Applied), OpenError> {
         place::check_absent(self.file, &self.name)?;
         if !self.settings.create && !self.file.exists() {
@@ -140,11 +154,12 @@ impl<'a> Opening<'a> {
         }
     }
 
-    /// Sees that the file is ours, brings it up to date and marks it. Returns what it was before.
+    /// Sees that the file is ours, brings it up to date where that is wanted, and marks it. Returns
+    /// what it was before.
     async fn take(&self, connection: &OwnConnection, had_log: bool) -> Result<Applied, OpenError> {
         let before = self.applied(connection).await?;
         self.check_log(connection, had_log).await?;
-        if !before.is_up_to_date() {
+        if self.updates && !before.is_up_to_date() {
             self.set_up(connection).await?;
         }
         schema::check_lanes(connection, self.settings.lanes, &self.name).await?;
@@ -179,7 +194,7 @@ impl<'a> Opening<'a> {
     async fn own(&self, pool: &DatabaseConnection) -> Result<OwnConnection, OpenError> {
         let taken = pool.get_sqlite_connection_pool().acquire().await;
         let taken = taken.map_err(|error| self.failed(driver_failed(error)))?;
-        Ok(OwnConnection::sqlite(taken.detach()))
+        Ok(OwnConnection::sqlite(taken.detach(), Some(self.file)))
     }
 
     /// The steps of the schema that the file has taken. A new file has taken none.
@@ -264,18 +279,19 @@ impl<'a> Opening<'a> {
     }
 
     /// `SQLite` does not wait for a lock here, so this is tried again when somebody else does
-    /// the same.
+    /// the same, or turns the log off again before this connection has it open.
     async fn switch_to_wal(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let mut attempt = 1;
         loop {
-            match connection.execute_unprepared("PRAGMA journal_mode = WAL").await {
-                Ok(_) => return Ok(()),
-                Err(error) if Failure::of(&error) == Failure::Busy && attempt < 50 => {
-                    tokio::time::sleep(Duration::from_millis(5 + attempt)).await;
-                    attempt += 1;
-                }
+            match open_log(connection).await {
+                Ok(true) => return Ok(()),
+                Ok(false) if attempt < 50 => {}
+                Ok(false) => return Err(OpenError::Locked { database: self.name() }),
+                Err(error) if Failure::of(&error) == Failure::Busy && attempt < 50 => {}
                 Err(error) => return Err(self.failed(error)),
             }
+            tokio::time::sleep(Duration::from_millis(5 + attempt)).await;
+            attempt += 1;
         }
     }
 
@@ -303,6 +319,15 @@ impl<'a> Opening<'a> {
     fn name(&self) -> String {
         self.name.clone()
     }
+}
+
+/// Turns the write-ahead log of a file on and opens it. Returns whether it is open: then this
+/// connection has a lock on the file until it is closed, and nobody else turns the log off.
+async fn open_log(connection: &OwnConnection) -> Result<bool, DbErr> {
+    connection.execute_unprepared("PRAGMA journal_mode = WAL").await?;
+    // To turn the log on takes the lock only for a moment. The first read opens the log.
+    value::<i32>(connection, "PRAGMA user_version").await?;
+    Ok(value::<String>(connection, "PRAGMA journal_mode").await? == "wal")
 }
 
 /// The first value of a statement's first row.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use catchment_domain::ports::Clock;
 use catchment_domain::{Lanes, Timestamp};
 use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, DbErr};
 use tempfile::TempDir;
 
 /// A folder that goes away with it.
@@ -31,6 +31,15 @@ impl World {
         format!("sqlite://{}", self.file().display())
     }
 
+    /// The names in the folder, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
     pub(crate) fn settings(&self) -> StoreSettings {
         let clock = Arc::<ManualClock>::clone(&self.clock);
         StoreSettings::new(Lanes(NonZeroU16::new(8).unwrap()), clock)
@@ -49,9 +58,15 @@ impl World {
 
     /// Runs a statement as another program would.
     pub(crate) async fn execute(&self, sql: &str) {
+        self.try_execute(sql).await.unwrap();
+    }
+
+    /// Runs a statement as another program would, and says what came of it.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), DbErr> {
         let connection = Database::connect(format!("{}?mode=rwc", self.url())).await.unwrap();
-        connection.execute_unprepared(sql).await.unwrap();
+        let executed = connection.execute_unprepared(sql).await;
         connection.close().await.unwrap();
+        executed.map(drop)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use catchment_bootstrap::settings::{Settings, SettingsError};
 use catchment_seaorm::{BackupError, Migrated, Restored, Summary};
 use clap::{Args, Subcommand};
@@ -49,8 +49,9 @@ pub(crate) struct Arguments {
 pub(crate) struct BackupArguments {
     /// The file to write.
     file: PathBuf,
-    /// Replaces a regular file of yours that is there, unless it is write-protected, or other
-    /// files of a database lie beside it.
+    /// Replaces a regular file of yours that is there, unless it is write-protected, is a database
+    /// and no copy, or has other files of a database beside it. A copy that a command has opened
+    /// is a database.
     #[arg(long)]
     force: bool,
 }
@@ -119,13 +120,8 @@ async fn restore(
 ) -> anyhow::Result<Ending> {
     let attempt = "could not restore the database";
     let database = check_embedded(settings, "pg_restore")?;
-    // Of a damaged database, `SQLite` cannot say that it is in use.
-    let there = database.canonicalize().ok();
-    let lock = there.as_deref().map(EngineLock::try_take_beside).transpose().context(attempt)?;
-    if matches!(lock, Some(None)) {
-        let database = database.display();
-        bail!("{attempt}: `{database}` is in use by another process; stop it first");
-    }
+    // Of a database that is damaged or was renamed, `SQLite` cannot say that it is in use.
+    let _lock = EngineLock::take_to_replace(database).context(attempt)?;
     let mut interrupts = listen()?;
     let restored = stores::restore(&settings.database, file, *incomplete, interrupts.asked()).await;
     if let Err(error @ BackupError::Interrupted) = restored {

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use crate::app::{Ran, TestApp, program};
+use crate::app::{HEADER, Ran, TestApp, program};
 
 /// A campaign over so many shops that it takes a while, which has begun.
 fn running(app: &TestApp) -> Child {
@@ -20,13 +20,41 @@ fn running(app: &TestApp) -> Child {
     child
 }
 
-/// The names in the folder.
-fn names(app: &TestApp) -> Vec<String> {
-    let entries = fs::read_dir(app.path("")).unwrap();
-    let mut names: Vec<_> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
+/// A command of which a file is half written.
+fn writing(app: &TestApp, arguments: &[&str]) -> Child {
+    let mut command = app.command(arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !is_writing(app) {
+        assert!(child.try_wait().unwrap().is_none(), "{:?}", app.names());
+    }
+    child
+}
+
+fn is_writing(app: &TestApp) -> bool {
+    app.names().iter().any(|name| name.ends_with(".partial"))
+}
+
+/// A command that stands still while a file is half written. One that was too fast is done again.
+#[cfg(unix)]
+fn stopped(app: &TestApp, arguments: &[&str], file: &str) -> Child {
+    let mut attempts = (0..20).map(|_| writing(app, arguments));
+    let stopped = attempts.find_map(|child| {
+        send(&child, "-STOP");
+        if is_writing(app) {
+            return Some(child);
+        }
+        send(&child, "-CONT");
+        Ran::from(child.wait_with_output().unwrap()).done();
+        fs::remove_file(app.path(file)).unwrap();
+        None
+    });
+    stopped.unwrap()
+}
+
+#[cfg(unix)]
+fn send(child: &Child, signal: &str) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
 }
 
 #[track_caller]
@@ -51,22 +79,33 @@ fn two_engines_on_one_file_by_a_hard_link_are_refused() {
     assert!(child.wait().unwrap().success());
 }
 
-/// Where the kernel lets nobody but root mount anything, there is nothing to refuse either.
+/// Whether this process may mount without a namespace of its own.
+#[cfg(target_os = "linux")]
+fn may_mount() -> bool {
+    const CAP_SYS_ADMIN: u32 = 21;
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let rights = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    u64::from_str_radix(rights.trim(), 16).unwrap() & (1 << CAP_SYS_ADMIN) != 0
+}
+
+/// Where only root may mount anything, and this is not root, there is nothing to refuse.
 #[cfg(target_os = "linux")]
 #[test]
 fn two_engines_on_one_file_by_a_mount_of_the_single_file_are_refused() {
-    use std::process::Command;
-
     let app = TestApp::with_shops();
     fs::create_dir(app.path("mounted")).unwrap();
     app.file("mounted/catchment.db", "");
     let mounted = |script: &str| {
+        let namespaces: &[&str] =
+            if may_mount() { &["--mount"] } else { &["--mount", "--map-root-user"] };
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--map-root-user", "sh", "-c", script, "sh"]);
+        command.args(namespaces).args(["sh", "-c", script, "sh"]);
         command.arg(program()).current_dir(app.path("")).output()
     };
     let mount = "mount --bind catchment.db mounted/catchment.db";
-    if !mounted(mount).is_ok_and(|output| output.status.success()) {
+    let tried = mounted(mount);
+    if !tried.as_ref().is_ok_and(|output| output.status.success()) {
+        assert!(!may_mount(), "{tried:?}");
         return;
     }
     let url = "sqlite://mounted/catchment.db";
@@ -163,6 +202,11 @@ fn a_backup_replaces_nothing_unless_that_is_said() {
     let bytes = fs::metadata(app.path("copy.db")).unwrap().len();
     assert_eq!(bytes % 8_192, 0);
     assert!(ran.done().starts_with("wrote copy.db: 6 shops, newest revision 1, "), "{ran:?}");
+    app.run(&["--database", "sqlite://copy.db", "campaign", "list"]).done();
+    let line = format!(
+        "{attempt}: could not write `copy.db`: it is a database and no copy; name another file"
+    );
+    refused(&app.run(&["database", "backup", "copy.db", "--force"]), &line);
     for own in ["catchment.db", "./catchment.db", "catchment.db-wal", "catchment.db.lock"] {
         let line = format!(
             "{attempt}: could not write `{own}`: it belongs to a database; name another file"
@@ -181,15 +225,14 @@ fn a_backup_replaces_nothing_unless_that_is_said() {
 #[test]
 fn a_backup_replaces_regular_files_alone() {
     use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, chown, symlink};
-    use std::process::Command;
 
     let app = TestApp::with_shops();
     let check = |target: &str, reason: &str| {
-        let before = names(&app);
+        let before = app.names();
         let ran = app.run(&["database", "backup", target, "--force"]);
         let line = format!("could not back up the database: could not write `{target}`: {reason}");
         refused(&ran, &line);
-        assert_eq!(names(&app), before);
+        assert_eq!(app.names(), before);
     };
     let made = Command::new("mkfifo").arg(app.path("pipe.db")).status().unwrap();
     assert!(made.success());
@@ -246,43 +289,49 @@ fn a_backup_grants_nobody_what_the_database_does_not() {
 #[cfg(unix)]
 #[test]
 fn a_backup_or_an_export_that_is_interrupted_leaves_nothing_behind() {
-    use std::process::Command;
-
     let app = TestApp::empty();
     app.run(&["shops", "generate", "--count", "30000"]).done();
-    let before = names(&app);
+    let before = app.names();
     for (arguments, signal) in [
         (["database", "backup", "copy.db", "--force"], "-TERM"),
         (["database", "backup", "copy.db", "--force"], "-INT"),
         (["shops", "export", "-o", "copy.db"], "-TERM"),
     ] {
-        let mut command = app.command(&arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        while !names(&app).iter().any(|name| name.ends_with(".partial")) {
-            assert!(child.try_wait().unwrap().is_none(), "{:?}", names(&app));
-        }
-        Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        let child = stopped(&app, &arguments, "copy.db");
+        send(&child, signal);
+        send(&child, "-CONT");
         let ran = Ran::from(child.wait_with_output().unwrap());
-        if ran.code == Some(0) {
-            // It was done before the signal came.
-            fs::remove_file(app.path("copy.db")).unwrap();
-        } else {
-            assert_eq!(ran.code, Some(130), "{ran:?}");
-        }
-        assert_eq!(names(&app), before);
+        assert_eq!(ran.code, Some(130), "{ran:?}");
+        assert_eq!(app.names(), before);
     }
+}
+
+/// The import is the last to write, and the backup the last to close.
+#[cfg(unix)]
+#[test]
+fn a_backup_of_a_closed_database_holds_up_nobody_and_leaves_one_whole_file() {
+    let app = TestApp::empty();
+    app.run(&["shops", "generate", "--count", "30000"]).done();
+    let backup = stopped(&app, &["--json", "database", "backup", "copy.db"], "copy.db");
+    assert_eq!(
+        app.import(&format!("{HEADER}\nx,n,c,r,0,0\n"), &[]).done(),
+        "added 1, updated 0, bad 0\n"
+    );
+    assert!(is_writing(&app));
+    send(&backup, "-CONT");
+    let ran = Ran::from(backup.wait_with_output().unwrap());
+    assert_eq!(ran.value()["shops"], 30_000);
+    assert_eq!(app.names(), ["catchment.db", "copy.db", "shops.csv"]);
+    fs::copy(app.path("catchment.db"), app.path("whole.db")).unwrap();
+    let exported = app.run(&["--database", "sqlite://whole.db", "shops", "export"]);
+    assert_eq!(exported.done().lines().count(), 30_002);
 }
 
 #[test]
 fn a_backup_that_is_killed_leaves_no_file_of_its_name() {
     let app = TestApp::empty();
     app.run(&["shops", "generate", "--count", "30000"]).done();
-    let mut command = app.command(&["database", "backup", "copy.db"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // Killed as soon as something is written.
-    while !names(&app).iter().any(|name| name.ends_with(".partial")) {
-        assert!(child.try_wait().unwrap().is_none(), "{:?}", names(&app));
-    }
+    let mut child = writing(&app, &["database", "backup", "copy.db"]);
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!app.path("copy.db").exists());
@@ -321,6 +370,24 @@ fn a_restore_is_refused_while_an_engine_runs() {
     refused(&ran, line);
     assert_eq!(Ran::from(child.wait_with_output().unwrap()).code, Some(0));
     assert_eq!(app.run(&["shops", "export"]).done().lines().count(), 30_007);
+}
+
+/// An engine goes on when its database is renamed.
+#[test]
+fn a_restore_is_refused_while_an_engine_runs_on_the_database_that_was_renamed() {
+    let app = TestApp::with_shops();
+    app.run(&["database", "backup", "copy.db"]).done();
+    fs::rename(app.path("catchment.db"), app.path("old.db")).unwrap();
+    let engine = fs::File::create(app.path("catchment.db.lock")).unwrap();
+    engine.lock().unwrap();
+    let before = app.names();
+    let line = "could not restore the database: `catchment.db` is in use by another process; \
+                stop it first";
+    refused(&app.run(&["database", "restore", "copy.db"]), line);
+    assert_eq!(app.names(), before);
+    drop(engine);
+    app.run(&["database", "restore", "copy.db"]).done();
+    assert_eq!(app.run(&["shops", "export"]).done().lines().count(), 7);
 }
 
 #[test]

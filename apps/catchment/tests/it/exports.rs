@@ -6,14 +6,6 @@ use std::process::Command;
 
 use crate::app::{Ran, TestApp, program};
 
-fn names(app: &TestApp) -> Vec<String> {
-    let entries = fs::read_dir(app.path("")).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
 #[track_caller]
 fn check_refused(app: &TestApp, target: &str) {
     let before = app.state();
@@ -86,7 +78,7 @@ fn an_export_that_fails_leaves_the_old_file_and_nothing_else() {
     let app = TestApp::empty();
     app.run(&["shops", "generate", "--count", "5000"]).done();
     app.file("out.csv", "the old one");
-    let before = names(&app);
+    let before = app.names();
     // The signal that comes with the failure would end the command, unless it is ignored.
     let limited = "trap '' XFSZ; ulimit -f 200; exec \"$@\"";
     for target in ["out.csv", "new.csv"] {
@@ -100,12 +92,12 @@ fn an_export_that_fails_leaves_the_old_file_and_nothing_else() {
         let ran = Ran::from(ran.unwrap());
         assert_eq!((ran.code, ran.stderr.lines().count()), (Some(1), 1), "{ran:?}");
         assert!(ran.stderr.starts_with(&format!("catchment: could not write {target}: ")));
-        assert_eq!(names(&app), before);
+        assert_eq!(app.names(), before);
     }
     assert_eq!(fs::read(app.path("out.csv")).unwrap(), b"the old one");
     app.run(&["shops", "export", "-o", "out.csv"]).done();
     assert_eq!(fs::read_to_string(app.path("out.csv")).unwrap().lines().count(), 5_001);
-    assert_eq!(names(&app), before);
+    assert_eq!(app.names(), before);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) async fn of(connection: &impl ConnectionTrait) -> Result<Objects, DbE
 /// The objects that steps of the schema make.
 pub(crate) async fn made_by(steps: &[Migration]) -> Result<Objects, DbErr> {
     let connection = SqliteConnection::connect("sqlite::memory:").await.map_err(driver_failed)?;
-    let connection = OwnConnection::sqlite(connection);
+    let connection = OwnConnection::sqlite(connection, None);
     connection.migrate(steps).await?;
     let made = of(&connection).await;
     connection.close_as_it_is().await?;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::APPLICATION_ID;
 use crate::open_error::OpenError;
 
 /// How long to wait before the lock of a folder is asked for again.
@@ -26,10 +27,14 @@ const ENGINE_LOCK: &str = ".lock";
 /// How every file of `SQLite` begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// The file that an engine locks while it runs on a database.
-#[must_use]
-pub fn engine_lock_of(database: &Path) -> PathBuf {
-    beside(database, ENGINE_LOCK)
+/// The file that an engine locks while it runs on a database. It lies beside the database itself,
+/// whatever symbolic links lead there, and has its name also where the database was renamed.
+///
+/// # Errors
+///
+/// When the folder of the database cannot be found.
+pub fn engine_lock_of(database: &Path) -> io::Result<PathBuf> {
+    canonical(database).map(|database| beside(&database, ENGINE_LOCK))
 }
 
 /// A file beside a database, by the ending of its name.
@@ -59,24 +64,77 @@ pub(crate) fn lies_beside_database(file: &Path) -> io::Result<bool> {
 /// not ask this of a database that it has open, because it loses the locks that `SQLite` has on it
 /// when it closes the file.
 pub(crate) fn is_database(file: &Path) -> io::Result<bool> {
-    let mut head = Vec::new();
-    File::open(file)?.take(16).read_to_end(&mut head)?;
-    Ok(head == MAGIC)
+    Ok(head(file)?.starts_with(MAGIC))
 }
 
-/// Whether two names lead to one file. Opens neither.
+/// Whether a file is a database of `SQLite` and no copy of a database of ours: one of another
+/// program, or one that was opened under this name. A copy has the [`identity`] of its source in
+/// its header until it is opened. Opens the file: see [`is_database`].
+pub(crate) fn is_no_copy(file: &Path) -> io::Result<bool> {
+    let head = head(file)?;
+    if !head.starts_with(MAGIC) {
+        return Ok(false);
+    }
+    // Where the numbers stand: https://www.sqlite.org/fileformat.html
+    let number = |at: usize| {
+        let bytes = head.get(at..at + 4)?;
+        bytes.try_into().map(i32::from_be_bytes).ok()
+    };
+    let (user_version, application_id) = (number(60), number(68));
+    Ok(application_id != Some(APPLICATION_ID) || user_version == Some(identity(file)))
+}
+
+/// The header of a database of `SQLite`, or the beginning of another file.
+fn head(file: &Path) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(file)?.take(100).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// Tells a file from every other one that is there, whatever their names.
 #[cfg(unix)]
-pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
+type FileId = (u64, u64);
+
+/// Tells a file from every other one that is there.
+#[cfg(not(unix))]
+type FileId = PathBuf;
+
+/// Opens no file.
+#[cfg(unix)]
+fn file_id(file: &Path) -> Option<FileId> {
     use std::os::unix::fs::MetadataExt as _;
 
-    let identity = |file: &Path| file.metadata().map(|file| (file.dev(), file.ino())).ok();
-    identity(a).is_some_and(|a| Some(a) == identity(b))
+    file.metadata().map(|file| (file.dev(), file.ino())).ok()
+}
+
+#[cfg(not(unix))]
+fn file_id(file: &Path) -> Option<FileId> {
+    file.canonicalize().ok()
 }
 
 /// Whether two names lead to one file. Opens neither.
-#[cfg(not(unix))]
 pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
-    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+    file_id(a).is_some_and(|a| Some(a) == file_id(b))
+}
+
+/// A file that was opened, and the name that it had then.
+#[derive(Debug)]
+pub(crate) struct OpenedFile {
+    name: PathBuf,
+    id: Option<FileId>,
+}
+
+impl OpenedFile {
+    /// The file to which a name leads. Opens nothing.
+    pub(crate) fn at(file: &Path) -> Self {
+        let name = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+        Self { id: file_id(&name), name }
+    }
+
+    /// Whether the name still leads to the file, so that what lies beside the name belongs to it.
+    pub(crate) fn has_its_name(&self) -> bool {
+        self.id.is_some() && self.id == file_id(&self.name)
+    }
 }
 
 /// The name of a file without symbolic links. A file that is not there has one, too: where it
@@ -362,6 +420,53 @@ mod tests {
         ] {
             assert_eq!(lies_beside_database(&path(name)).unwrap(), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_copy_is_known_by_its_header() {
+        let outer = tempfile::tempdir().unwrap();
+        let file = outer.path().join("copy.db");
+        let write = |application_id: i32, user_version: i32| {
+            let mut bytes = [&MAGIC[..], &[0; 84]].concat();
+            bytes[60..64].copy_from_slice(&user_version.to_be_bytes());
+            bytes[68..72].copy_from_slice(&application_id.to_be_bytes());
+            std::fs::write(&file, bytes).unwrap();
+        };
+        std::fs::write(&file, "a letter").unwrap();
+        assert!(!is_no_copy(&file).unwrap());
+        std::fs::write(&file, MAGIC).unwrap();
+        assert!(is_no_copy(&file).unwrap(), "a database without an id");
+        let own = identity(&file);
+        for (application_id, user_version, expected) in [
+            (APPLICATION_ID, own.wrapping_add(1), false),
+            (APPLICATION_ID, 0, false),
+            (APPLICATION_ID, own, true),
+            (0, 0, true),
+            (7, own.wrapping_add(1), true),
+        ] {
+            write(application_id, user_version);
+            assert_eq!(is_no_copy(&file).unwrap(), expected, "{application_id} {user_version}");
+        }
+        assert!(is_no_copy(&outer.path().join("missing.db")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_was_opened_has_its_name_until_it_is_renamed_or_removed() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = |name: &str| outer.path().join(name);
+        std::fs::write(path("a.db"), "").unwrap();
+        std::os::unix::fs::symlink("a.db", path("link.db")).unwrap();
+        let (opened, by_link) = (OpenedFile::at(&path("a.db")), OpenedFile::at(&path("link.db")));
+        std::fs::remove_file(path("link.db")).unwrap();
+        assert!(opened.has_its_name() && by_link.has_its_name());
+        std::fs::rename(path("a.db"), path("b.db")).unwrap();
+        assert!(!opened.has_its_name() && !by_link.has_its_name());
+        std::fs::write(path("a.db"), "").unwrap();
+        assert!(!opened.has_its_name() && !by_link.has_its_name());
+        std::fs::rename(path("b.db"), path("a.db")).unwrap();
+        assert!(opened.has_its_name() && by_link.has_its_name());
+        assert!(!OpenedFile::at(&path("missing.db")).has_its_name());
     }
 
     #[test]

@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::future::pending;
+use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use catchment_domain::Revision;
 use catchment_domain::ports::ShopRepository;
 use catchment_seaorm::{
-    BackupError, OpenError, OutputFileError, Restored, SeaOrmStore, StoreSettings, Summary,
+    BackupError, OpenError, OutputFile, OutputFileError, Restored, SeaOrmStore, StoreSettings,
+    Summary,
 };
+use sea_orm::{ConnectionTrait, Database};
 
 use crate::world::World;
 
@@ -57,12 +61,13 @@ async fn next_revision(world: &World) -> Revision {
     revision
 }
 
-fn names(world: &World) -> Vec<String> {
-    let folder = fs::read_dir(world.file().parent().unwrap()).unwrap();
-    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name();
-    let mut names: Vec<_> = folder.map(|entry| name(entry).into_string().unwrap()).collect();
-    names.sort();
-    names
+/// Makes a database of an older version, of which three revisions were given out.
+async fn make_older(world: &World) {
+    with_revisions(world, 3).await.close().await.unwrap();
+    let mut second = catchment_migrations::sqlite().into_iter();
+    let down = second.rfind(|step| step.migration_type.is_down_migration()).unwrap();
+    world.execute(down.sql.as_str()).await;
+    world.execute("DELETE FROM catchment_migrations WHERE version = 2").await;
 }
 
 #[cfg(unix)]
@@ -111,7 +116,7 @@ async fn a_copy_without_its_log_is_refused_while_the_file_is_in_use() {
     copy.close().await.unwrap();
     store.close().await.unwrap();
     fs::copy(world.file(), other(&world, "closed.db")).unwrap();
-    assert_eq!(names(&world), ["catchment.db", "closed.db", "with.db", "without.db"]);
+    assert_eq!(world.names(), ["catchment.db", "closed.db", "with.db", "without.db"]);
     for name in ["closed.db", "with.db", "catchment.db"] {
         open_other(&world, name).await.unwrap().close().await.unwrap();
     }
@@ -138,6 +143,43 @@ async fn a_file_that_is_renamed_while_it_is_in_use_is_refused_by_either_name() {
     assert_eq!(world.open().await.take_revision().await.unwrap(), Revision(5));
 }
 
+/// What a process commits after a log was removed beside its file is lost. Nothing of the next
+/// database is.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_store_whose_file_was_renamed_leaves_the_log_of_the_next_database() {
+    let world = World::new();
+    let first = with_revisions(&world, 3).await;
+    fs::rename(world.file(), other(&world, "old.db")).unwrap();
+    for log in ["catchment.db-wal", "catchment.db-shm"] {
+        fs::remove_file(other(&world, log)).unwrap();
+    }
+    let second = with_revisions(&world, 2).await;
+    first.close().await.unwrap();
+    // As after a kill.
+    for (from, to) in [("catchment.db", "killed.db"), ("catchment.db-wal", "killed.db-wal")] {
+        fs::copy(other(&world, from), other(&world, to)).unwrap();
+    }
+    let killed = open_other(&world, "killed.db").await.unwrap();
+    assert_eq!(killed.take_revision().await.unwrap(), Revision(3));
+    killed.close().await.unwrap();
+    second.close().await.unwrap();
+    assert_eq!(world.names(), ["catchment.db", "killed.db", "old.db"]);
+    assert_eq!(next_revision(&world).await, Revision(3));
+}
+
+#[tokio::test]
+async fn a_store_that_has_done_nothing_yet_keeps_its_log() {
+    let world = World::new();
+    for _ in 0..2 {
+        let store = world.open().await;
+        world.try_execute("PRAGMA journal_mode = DELETE").await.unwrap_err();
+        store.take_revision().await.unwrap();
+        store.close().await.unwrap();
+    }
+    assert_eq!(next_revision(&world).await, Revision(3));
+}
+
 #[tokio::test]
 async fn a_file_that_another_program_closed_is_no_copy() {
     let world = World::new();
@@ -153,7 +195,7 @@ async fn the_last_of_several_leaves_one_file_that_may_be_copied() {
     first.close().await.unwrap();
     assert_eq!(second.take_revision().await.unwrap(), Revision(2));
     second.close().await.unwrap();
-    assert_eq!(names(&world), ["catchment.db"]);
+    assert_eq!(world.names(), ["catchment.db"]);
     fs::rename(world.file(), other(&world, "moved.db")).unwrap();
     open_other(&world, "moved.db").await.unwrap();
 }
@@ -181,7 +223,7 @@ async fn a_copy_holds_what_was_committed_while_the_database_is_in_use() {
     assert_eq!(copy.take_revision().await.unwrap(), Revision(5));
     copy.close().await.unwrap();
     store.close().await.unwrap();
-    assert_eq!(names(&world), ["catchment.db", "copy.db"]);
+    assert_eq!(world.names(), ["catchment.db", "copy.db"]);
 }
 
 #[tokio::test]
@@ -214,15 +256,112 @@ async fn a_copy_is_put_where_nothing_is_and_over_what_is_damaged() {
     fs::rename(world.file(), other(&world, "copy.db")).unwrap();
     assert_eq!(restore(&world, "copy.db", false).await.unwrap().kept, None);
     assert_eq!(next_revision(&world).await, Revision(4));
-    fs::remove_file(world.file()).unwrap();
-    fs::write(other(&world, "catchment.db-wal"), "left behind").unwrap();
-    assert_eq!(restore(&world, "copy.db", false).await.unwrap().kept, None);
-    assert!(!other(&world, "catchment.db-wal").exists());
     fs::write(world.file(), "no database").unwrap();
     fs::write(other(&world, "catchment.db-wal"), "no log").unwrap();
     let kept = restore(&world, "copy.db", false).await.unwrap().kept.unwrap();
     assert_eq!(fs::read(&kept).unwrap(), b"no database");
     assert_eq!(next_revision(&world).await, Revision(4));
+}
+
+/// The process that wrote the log may run on, and goes on to write it.
+#[tokio::test]
+async fn a_copy_is_not_put_beside_the_log_of_a_database_that_was_renamed() {
+    let world = World::new();
+    let store = with_revisions(&world, 3).await;
+    back_up(&world, "copy.db", false).await.unwrap();
+    fs::rename(world.file(), other(&world, "old.db")).unwrap();
+    let before = world.names();
+    let refused = restore(&world, "copy.db", false).await.unwrap_err();
+    assert!(matches!(refused, BackupError::Database(OpenError::LogAlone { .. })), "{refused:?}");
+    assert_eq!(world.names(), before);
+    fs::rename(other(&world, "old.db"), world.file()).unwrap();
+    assert_eq!(store.take_revision().await.unwrap(), Revision(4));
+}
+
+#[tokio::test]
+async fn a_backup_replaces_a_copy_and_no_other_database() {
+    let world = World::new();
+    with_revisions(&world, 3).await.close().await.unwrap();
+    back_up(&world, "copy.db", false).await.unwrap();
+    back_up(&world, "copy.db", true).await.unwrap();
+    fs::rename(other(&world, "copy.db"), other(&world, "moved.db")).unwrap();
+    back_up(&world, "moved.db", true).await.unwrap();
+    // From its first opening on it is a database.
+    open_other(&world, "moved.db").await.unwrap().close().await.unwrap();
+    let theirs = format!("sqlite://{}?mode=rwc", other(&world, "theirs.db").display());
+    let theirs = Database::connect(theirs).await.unwrap();
+    theirs.execute_unprepared("CREATE TABLE shop (id integer)").await.unwrap();
+    theirs.close().await.unwrap();
+    for name in ["moved.db", "theirs.db"] {
+        let before = fs::read(other(&world, name)).unwrap();
+        let refused = reason(back_up(&world, name, true).await);
+        assert!(matches!(refused, Some(OutputFileError::NoCopy)), "{name}: {refused:?}");
+        assert_eq!(fs::read(other(&world, name)).unwrap(), before);
+    }
+    assert_eq!(world.names(), ["catchment.db", "moved.db", "theirs.db"]);
+}
+
+#[tokio::test]
+async fn a_database_that_may_only_be_read_is_backed_up_as_it_is() {
+    let world = World::new();
+    with_revisions(&world, 3).await.close().await.unwrap();
+    let before = fs::read(world.file()).unwrap();
+    let (url, file) = (format!("{}?mode=ro", world.url()), other(&world, "copy.db"));
+    let backed_up = SeaOrmStore::back_up(&url, &file, false, &world.settings(), pending()).await;
+    assert_eq!(backed_up.unwrap().revision, 3);
+    assert_eq!(fs::read(world.file()).unwrap(), before);
+    assert_eq!(world.names(), ["catchment.db", "copy.db"]);
+}
+
+/// An older database stays one, and is copied as it is.
+#[tokio::test]
+async fn a_backup_brings_no_schema_up_to_date() {
+    let world = World::new();
+    make_older(&world).await;
+    assert_eq!(back_up(&world, "copy.db", false).await.unwrap().revision, 3);
+    let checked = SeaOrmStore::check(&world.url(), &world.settings()).await.unwrap_err();
+    assert!(matches!(checked, OpenError::Older { .. }), "{checked:?}");
+    fs::remove_file(world.file()).unwrap();
+    restore(&world, "copy.db", false).await.unwrap();
+    assert_eq!(next_revision(&world).await, Revision(4));
+}
+
+/// Two that are opened share the lock of their folder. A restore has it alone.
+#[tokio::test]
+async fn nothing_is_opened_during_a_restore_and_nothing_restored_during_an_opening() {
+    let world = World::new();
+    with_revisions(&world, 3).await.close().await.unwrap();
+    back_up(&world, "copy.db", false).await.unwrap();
+    let settings = StoreSettings { lock_timeout: Duration::from_millis(50), ..world.settings() };
+    let (url, copy, next) = (world.url(), other(&world, "copy.db"), other(&world, "next.db"));
+    let before = world.names();
+    let folder = fs::File::open(world.file().parent().unwrap()).unwrap();
+    folder.lock().unwrap();
+    let refused = world.try_open(&settings).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Locked { .. }), "{refused:?}");
+    let refused = SeaOrmStore::back_up(&url, &next, false, &settings, pending()).await.unwrap_err();
+    assert!(matches!(refused, BackupError::Database(OpenError::Locked { .. })), "{refused:?}");
+    folder.unlock().unwrap();
+    folder.lock_shared().unwrap();
+    world.try_open(&settings).await.unwrap().close().await.unwrap();
+    let refused = SeaOrmStore::restore(&url, &copy, false, &settings, pending()).await.unwrap_err();
+    assert!(matches!(refused, BackupError::Database(OpenError::Locked { .. })), "{refused:?}");
+    assert_eq!(world.names(), before);
+    folder.unlock().unwrap();
+    SeaOrmStore::restore(&url, &copy, false, &settings, pending()).await.unwrap();
+}
+
+#[test]
+fn a_file_that_another_process_made_meanwhile_stays() {
+    let world = World::new();
+    let file = other(&world, "out.csv");
+    let mut output = OutputFile::create(&file, None).unwrap();
+    output.write_all(b"ours").unwrap();
+    fs::write(&file, "theirs").unwrap();
+    let refused = output.finish().unwrap_err();
+    assert!(matches!(refused, OutputFileError::Appeared), "{refused:?}");
+    assert_eq!(fs::read(&file).unwrap(), b"theirs");
+    assert_eq!(world.names(), ["out.csv"]);
 }
 
 #[tokio::test]
@@ -245,18 +384,14 @@ async fn a_copy_with_other_tables_is_not_put_back() {
             panic!("{refused:?}")
         };
         assert_eq!(object, expected);
-        assert_eq!(names(&world), ["copy.db"]);
+        assert_eq!(world.names(), ["copy.db"]);
     }
 }
 
 #[tokio::test]
 async fn a_copy_of_an_older_version_is_put_back_and_brought_up_to_date() {
     let world = World::new();
-    with_revisions(&world, 3).await.close().await.unwrap();
-    let mut second = catchment_migrations::sqlite().into_iter();
-    let down = second.rfind(|step| step.migration_type.is_down_migration()).unwrap();
-    world.execute(down.sql.as_str()).await;
-    world.execute("DELETE FROM catchment_migrations WHERE version = 2").await;
+    make_older(&world).await;
     fs::rename(world.file(), other(&world, "copy.db")).unwrap();
     restore(&world, "copy.db", false).await.unwrap();
     assert_eq!(next_revision(&world).await, Revision(4));
@@ -274,7 +409,7 @@ async fn a_restore_that_was_killed_is_ended_by_the_same_restore() {
     let refused = open_other(&world, "catchment.db").await.unwrap_err();
     assert!(matches!(refused, OpenError::Linked { .. }), "{refused:?}");
     restore(&world, "copy.db", false).await.unwrap();
-    assert_eq!(names(&world), ["catchment.db", "catchment.db.before-restore", "copy.db"]);
+    assert_eq!(world.names(), ["catchment.db", "catchment.db.before-restore", "copy.db"]);
     assert_eq!(next_revision(&world).await, Revision(4));
     let kept = open_other(&world, "catchment.db.before-restore").await.unwrap();
     assert_eq!(kept.take_revision().await.unwrap(), Revision(5));
@@ -285,19 +420,17 @@ async fn work_that_is_interrupted_leaves_nothing_behind() {
     let world = World::new();
     with_revisions(&world, 3).await.close().await.unwrap();
     back_up(&world, "copy.db", false).await.unwrap();
-    let before = (names(&world), fs::read(world.file()).unwrap());
+    let before = world.names();
     let (url, settings, now) = (world.url(), world.settings(), std::future::ready(()));
     let file = other(&world, "second.db");
     let backed_up = SeaOrmStore::back_up(&url, &file, false, &settings, now.clone()).await;
-    // What is done before the interrupt is seen is done.
-    if backed_up.is_ok() {
-        fs::remove_file(file).unwrap();
-    }
-    assert!(matches!(backed_up, Ok(_) | Err(BackupError::Interrupted)), "{backed_up:?}");
+    assert!(matches!(backed_up, Err(BackupError::Interrupted)), "{backed_up:?}");
+    assert_eq!(world.names(), before);
+    let bytes = fs::read(world.file()).unwrap();
     let file = other(&world, "copy.db");
     let restored = SeaOrmStore::restore(&url, &file, false, &settings, now).await;
     assert!(matches!(restored, Err(BackupError::Interrupted)), "{restored:?}");
-    assert_eq!((names(&world), fs::read(world.file()).unwrap()), before);
+    assert_eq!((world.names(), fs::read(world.file()).unwrap()), (before, bytes));
 }
 
 #[cfg(unix)]
