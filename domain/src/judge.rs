@@ -48,7 +48,8 @@ impl LaneTime {
 ///
 /// 1. Is its cause there, in this phase or a later one: a repeat, answered with the status of
 ///    its first application; an activation that meets its released cause is superseded. For a
-///    base radius: an equal revision is a repeat, a lower one superseded.
+///    base radius: the same radius of the same revision is a repeat; another one of it, or of a
+///    lower revision, is superseded.
 /// 2. It is `checked` to be refused: rejected or superseded as that says. Only now, so that a
 ///    repeat is told the truth.
 /// 3. An activation of a kind that the configuration does not have: rejected. Only now, so that
@@ -210,10 +211,11 @@ impl Seat<'_> {
         deadline: Option<Deadline>,
         checked: Result<(), Disagreement>,
     ) -> Outcome {
-        if self.shop.base.revision == revision {
-            return self.repeat(self.shop.base.effect);
+        let base = self.shop.base;
+        if base.revision == revision && base.radius == radius {
+            return self.repeat(base.effect);
         }
-        if revision < self.shop.base.revision {
+        if revision <= base.revision {
             return self.refused(Status::Superseded, Code::NewerBase);
         }
         if let Err(refusal) = checked {

@@ -133,8 +133,8 @@ codes! {
     CampaignEnded, "campaign_ended", false, "the campaign was ended at this shop already";
     /// Another campaign took the place of this one.
     CampaignReplaced, "campaign_replaced", false, "another campaign took the place of this one";
-    /// A newer base radius stands.
-    NewerBase, "newer_base", false, "a newer base radius stands";
+    /// A base radius of a newer revision stands, or another one of the same revision.
+    NewerBase, "newer_base", false, "another base radius of this or a newer revision stands";
     /// The deadline had passed.
     DeadlinePassed, "deadline_passed", true, "the deadline had passed before it was first seen";
     /// An operator gave the shop up.

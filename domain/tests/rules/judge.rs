@@ -257,26 +257,30 @@ fn a_release_of_a_kind_is_judged_by_deadline_then_cause() {
 
 #[test]
 fn a_base_radius_is_judged_by_revision_then_deadline() {
-    for (revision, effect) in [
-        (9, Effect::Applied),
-        (10, Effect::Applied),
-        (10, Effect::Unchanged),
-        (11, Effect::Applied),
+    for (revision, radius, effect) in [
+        (9, 4_000, Effect::Applied),
+        (9, 5_000, Effect::Applied),
+        (10, 5_000, Effect::Applied),
+        (10, 5_000, Effect::Unchanged),
+        (10, 4_000, Effect::Applied),
+        (11, 4_000, Effect::Applied),
     ] {
         let prepare = |shop: &mut ShopState| {
             shop.base = Base { radius: metres(5_000), revision: Revision(10), effect };
         };
         let change = |until: Option<i64>| Change::SetBase {
             revision: Revision(revision),
-            radius: metres(4_000),
+            radius: metres(radius),
             deadline: until.map(deadline),
         };
-        let expected = |in_time| match (revision, effect, in_time) {
-            (9, _, _) => (Status::Superseded, Some(Code::NewerBase), false, false, false),
-            (10, Effect::Applied, _) => (Status::Applied, None, true, false, false),
-            (10, Effect::Unchanged, _) => (Status::Unchanged, None, true, false, false),
-            (_, _, true) => APPLIED,
-            (_, _, false) => EXPIRED,
+        let expected = |in_time| match (revision, radius, effect, in_time) {
+            (9, ..) | (10, 4_000, ..) => {
+                (Status::Superseded, Some(Code::NewerBase), false, false, false)
+            }
+            (10, _, Effect::Applied, _) => (Status::Applied, None, true, false, false),
+            (10, _, Effect::Unchanged, _) => (Status::Unchanged, None, true, false, false),
+            (.., true) => APPLIED,
+            (.., false) => EXPIRED,
         };
         check(prepare, |until| change(Some(until)), |in_time, _| expected(in_time));
         check(prepare, |_| change(None), |_, _| expected(true));
@@ -295,9 +299,9 @@ fn a_refused_request_is_refused_unless_it_is_a_repeat_and_changes_nothing() {
         },
         Disagreement { status: Status::Superseded, code: Code::CampaignEnded, detail: None },
     ];
-    let base = |revision| Change::SetBase {
+    let base = |revision, radius| Change::SetBase {
         revision: Revision(revision),
-        radius: metres(4_000),
+        radius: metres(radius),
         deadline: Some(deadline(999)),
     };
     let unknown_kind = Change::Activate {
@@ -322,9 +326,10 @@ fn a_refused_request_is_refused_unless_it_is_a_repeat_and_changes_nothing() {
             (Cause::Active, release(7, 2_000), refused),
             // A longer deadline would keep its released cause for longer.
             (Cause::Released, release(7, 9_000), (Status::Unchanged, None, true)),
-            (Cause::Absent, base(11), refused),
-            (Cause::Absent, base(10), (Status::Applied, None, true)),
-            (Cause::Absent, base(9), superseded(Code::NewerBase)),
+            (Cause::Absent, base(11, 4_000), refused),
+            (Cause::Absent, base(10, 5_000), (Status::Applied, None, true)),
+            (Cause::Absent, base(10, 4_000), superseded(Code::NewerBase)),
+            (Cause::Absent, base(9, 4_000), superseded(Code::NewerBase)),
         ] {
             let mut stand = Stand::new(1_000, 500);
             prepare(there)(&mut stand.shop);

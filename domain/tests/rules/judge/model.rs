@@ -187,11 +187,16 @@ impl Shop {
             }
             Change::Activate { campaign, .. } => Some((self.activation(campaign)?, None, true)),
             Change::Release { campaign, .. } => Some((self.release(campaign)?.0, None, true)),
-            Change::SetBase { revision, .. } => match self.base() {
-                (stands, ..) if revision < stands => Some(superseded(Code::NewerBase)),
-                (stands, _, status) if revision == stands => Some((status, None, true)),
-                _ => None,
-            },
+            Change::SetBase { revision, radius, .. } => {
+                let (stands, metres, status) = self.base();
+                if (revision, radius) == (stands, metres) {
+                    Some((status, None, true))
+                } else if stands < revision {
+                    None
+                } else {
+                    Some(superseded(Code::NewerBase))
+                }
+            }
             Change::ActivateKind { .. } | Change::ReleaseKind { .. } => None,
         }
     }

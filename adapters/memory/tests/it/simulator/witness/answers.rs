@@ -135,11 +135,12 @@ impl Witness {
     ) {
         let outcome = &judged.outcome;
         let view = self.shops.get_mut(&request.shop).expect("the shop is known");
-        let (newest, _) = view.base;
+        let (newest, stands) = view.base;
+        let is_same = revision == newest && radius == stands;
         let holds = match outcome.status {
-            Status::Applied | Status::Unchanged if outcome.repeat => revision == newest,
+            Status::Applied | Status::Unchanged if outcome.repeat => is_same,
             Status::Applied | Status::Unchanged => newest < revision && revision <= judged.newest,
-            Status::Superseded => revision < newest,
+            Status::Superseded => revision <= newest && !is_same,
             Status::Expired => true,
             Status::Rejected | Status::Failed => false,
         };
