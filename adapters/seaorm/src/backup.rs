@@ -123,7 +123,7 @@ impl SeaOrmStore {
         interrupt: impl Future<Output = ()> + Send,
     ) -> Result<Summary, BackupError> {
         let stop = Stop::default();
-        until(interrupt, &stop, async {
+        let work = Box::pin(async {
             let (name, url) = file_of(url)?;
             let database = canonical(&name)?;
             let source = Source::in_use((&name, &url), settings, &stop).await?;
@@ -140,8 +140,8 @@ impl SeaOrmStore {
             let copied = copied.await;
             source.leave().await;
             copied
-        })
-        .await
+        });
+        until(interrupt, &stop, work).await
     }
 
     /// Puts a copy in the place of a database that is a file and that nobody has open. The

@@ -161,12 +161,12 @@ impl CsvFile {
     /// When it cannot be opened, or is no CSV file at all.
     pub(crate) fn open(source: &Source, names: &[&str]) -> Result<Self, FileError> {
         let text = source.open()?;
-        let named = delimiter::named(&text.head);
-        let (delimiter, rows) = named.unwrap_or_else(|| {
+        let first_line = delimiter::named(&text.head);
+        let (delimiter, rows) = first_line.unwrap_or_else(|| {
             let delimiter = delimiter::guess(&text.head, names);
             (delimiter, text.head.as_slice())
         });
-        let is_named = named.is_some();
+        let is_named = first_line.is_some();
         if let Some(encoding) = encoding::of_first_line(rows) {
             return Err(source.in_other_encoding(encoding, text.is_compressed));
         }

@@ -16,7 +16,7 @@ const SEPARATORS: [(char, &str); 3] = [(';', "a semicolon"), ('\t', "a tab"), ('
 
 /// The ids of a file, each once.
 #[derive(Debug)]
-pub(crate) struct Ids {
+pub(crate) struct IdFile {
     pub(crate) ids: BTreeSet<ShopId>,
     /// The column that they were read from, where the file has a header.
     pub(crate) column: Option<&'static str>,
@@ -26,13 +26,11 @@ pub(crate) struct Ids {
 
 /// What to do about a first line that is no shop.
 pub(crate) fn advice(first: &ShopId) -> String {
-    match separator_in(first.as_str()) {
-        Some(separator) => separated_by(separator),
-        None => {
-            let first = shown(first);
-            format!("if its first line, `{first}`, is a header, name the column `id`")
-        }
+    if let Some(separator) = separator_in(first.as_str()) {
+        return separated_by(separator);
     }
+    let first = shown(first);
+    format!("if its first line, `{first}`, is a header, name the column `id`")
 }
 
 /// An id as it may be shown. It may be a line of a file of settings.
@@ -56,9 +54,9 @@ fn separated_by(separator: &str) -> String {
 /// # Errors
 ///
 /// When the file cannot be used, or a row of it has no id.
-pub(crate) fn read(source: &Source) -> Result<Ids, FileError> {
+pub(crate) fn read(source: &Source) -> Result<IdFile, FileError> {
     let mut file = CsvFile::open(source, &COLUMNS)?;
-    let mut read = Ids { ids: BTreeSet::new(), column: None, first: None };
+    let mut read = IdFile { ids: BTreeSet::new(), column: None, first: None };
     let Some(first) = file.next_row()? else { return Ok(read) };
     first.check(Ok(()))?;
     let place = match column_of_ids(first.values)? {
@@ -141,7 +139,7 @@ fn id(row: &CsvRow<'_>, place: usize) -> Result<ShopId, FileError> {
 mod tests {
     use super::*;
 
-    fn read_bytes(content: &[u8]) -> Result<Ids, FileError> {
+    fn read_bytes(content: &[u8]) -> Result<IdFile, FileError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
         read(&Source::Path(file.path().into()))

@@ -8,7 +8,7 @@ use catchment_domain::{Circle, Location, Radius, Scope, ShopId};
 use clap::Args;
 
 use crate::csv_file::Source;
-use crate::id_file::{self, Ids};
+use crate::id_file::{self, IdFile};
 use crate::number::counted;
 use crate::output::note;
 use crate::stores::Stores;
@@ -122,7 +122,7 @@ fn parse_circle(text: &str) -> Result<Circle, String> {
 
 /// Refuses a list of which no id is a shop: it is hardly the list that was meant. Names a first line
 /// that is no shop, for it may be a header.
-async fn check_any(read: &Ids, source: &Source, stores: &Stores) -> anyhow::Result<()> {
+async fn check_any(read: &IdFile, source: &Source, stores: &Stores) -> anyhow::Result<()> {
     let Some(example) = read.ids.first() else { return Ok(()) };
     let advice = read.first.as_ref().map(id_file::advice);
     let all: Vec<&ShopId> = read.ids.iter().collect();

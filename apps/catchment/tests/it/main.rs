@@ -1,9 +1,10 @@
 //! The built command, from outside: what it prints, how it exits, and what it leaves behind.
-#![expect(clippy::unwrap_used, reason = "a step that a test builds on must work")]
-#![cfg_attr(
-    feature = "servers",
-    expect(clippy::indexing_slicing, clippy::panic, reason = "a step of a test must work")
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a step that a test builds on must work"
 )]
+#![cfg_attr(feature = "servers", expect(clippy::panic, reason = "a step of a test must work"))]
 
 mod app;
 mod backups;
