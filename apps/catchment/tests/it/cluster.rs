@@ -17,6 +17,8 @@ use crate::world::World;
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// The pause between two looks, which leaves the processors to what is waited for.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The programs that the command starts; Cargo builds neither with the tests of this crate.
 static PROGRAMS: LazyLock<[PathBuf; 2]> =
@@ -36,7 +38,7 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
             return seen;
         }
         assert!(Instant::now() < until, "waited in vain for {what}");
-        thread::yield_now();
+        thread::park_timeout(LOOK);
     }
 }
 

@@ -11,6 +11,8 @@ use catchment_bootstrap::health;
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// The pause between two looks, which leaves the processors to what is waited for.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A service that runs. Dropped, it is killed.
 pub(crate) struct Process {
@@ -58,7 +60,7 @@ impl Process {
         let until = Instant::now() + PATIENCE;
         while self.health().is_none() {
             assert!(Instant::now() < until, "its probes do not answer");
-            thread::yield_now();
+            thread::park_timeout(LOOK);
         }
     }
 
@@ -71,7 +73,7 @@ impl Process {
                 panic!("ended with {status} before it said `{words}`: {said}");
             }
             assert!(Instant::now() < until, "it does not say `{words}`: {:?}", self.health());
-            thread::yield_now();
+            thread::park_timeout(LOOK);
         }
     }
 
@@ -89,7 +91,7 @@ impl Process {
                 panic!("ended with {status} before it was ready: {said}");
             }
             assert!(Instant::now() < until, "not ready: {:?}", self.health());
-            thread::yield_now();
+            thread::park_timeout(LOOK);
         }
     }
 
@@ -108,7 +110,7 @@ impl Process {
                 break status;
             }
             assert!(start.elapsed() < PATIENCE, "it does not end");
-            thread::yield_now();
+            thread::park_timeout(LOOK);
         };
         let stderr = self.stderr.take().unwrap().join().unwrap();
         Ended { status, stderr, after: start.elapsed() }

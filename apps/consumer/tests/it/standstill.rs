@@ -19,6 +19,8 @@ use crate::world::{World, lanes};
 const SHOPS: u32 = 400;
 /// How long a campaign may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// The pause between two looks, which leaves the processors to what is waited for.
+const LOOK: Duration = Duration::from_millis(20);
 /// The lane that stands still.
 const LANE: Lane = Lane(2);
 
@@ -108,7 +110,7 @@ fn wait_until_others_are_done(world: &World, store: &SeaOrmStore, campaign: Revi
             return;
         }
         assert!(Instant::now() < until, "{state:?} instead of {expected:?}");
-        thread::yield_now();
+        thread::park_timeout(LOOK);
     }
 }
 

@@ -20,6 +20,8 @@ use crate::world::{World, lanes};
 const SHOPS: u32 = 400;
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// The pause between two looks, which leaves the processors to what is waited for.
+const LOOK: Duration = Duration::from_millis(20);
 
 fn terms() -> RepairTerms {
     let rule = TriggerRule { rank: Rank(10), default_limit: None };
@@ -58,7 +60,7 @@ fn wait_until(world: &World, store: &SeaOrmStore, campaign: Revision, expected: 
             return;
         }
         assert!(Instant::now() < until, "{state:?} instead of {expected:?}");
-        thread::yield_now();
+        thread::park_timeout(LOOK);
     }
 }
 
