@@ -4,7 +4,7 @@ mod bar;
 
 use anyhow::Context as _;
 use catchment_domain::ports::{CampaignRepository, Tallies};
-use catchment_domain::{Campaign, CampaignError, CampaignState, Revision, Tally, Timestamp};
+use catchment_domain::{Campaign, CampaignError, CampaignState, Revision, Tally};
 
 pub(crate) use bar::Bar;
 
@@ -27,6 +27,14 @@ impl Goal {
             Self::Ended
         } else {
             Self::Settled
+        }
+    }
+
+    /// The outcomes that lead to it.
+    pub(crate) const fn tally(self, tallies: &Tallies) -> Tally {
+        match self {
+            Self::Settled => tallies.activation,
+            Self::Ended => tallies.release,
         }
     }
 }
@@ -55,19 +63,6 @@ impl Standing {
         let campaign = campaign.ok_or(CampaignError::Unknown(revision))?;
         let tallies = campaigns.tallies(revision).await.context("could not count its outcomes")?;
         Ok(Self { campaign, tallies: tallies.found, left_out: tallies.damaged.into() })
-    }
-
-    /// The outcomes that lead to the goal.
-    pub(crate) const fn tally(&self, goal: Goal) -> Tally {
-        match goal {
-            Goal::Settled => self.tallies.activation,
-            Goal::Ended => self.tallies.release,
-        }
-    }
-
-    /// How many activations have no outcome though their deadline has passed.
-    pub(crate) fn overdue(&self, now: Timestamp) -> u32 {
-        if self.campaign.deadline.is_passed(now) { self.tallies.activation.open } else { 0 }
     }
 }
 
