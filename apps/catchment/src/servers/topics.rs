@@ -70,6 +70,8 @@ pub(crate) async fn resume(
     stores: &Stores,
     lane: Lane,
 ) -> anyhow::Result<(Position, u64)> {
+    // The new owner's number would hide that a backup was put back.
+    super::restored::check_age(cluster, stores).await?;
     let first = cluster.first_request(lane).await.context("could not look at the topic")?;
     // Should this end in between, the lane is set aside as before, and this is repeated.
     let next = stores.resume(lane, (cluster.requests_identity(), first)).await?;
