@@ -119,9 +119,12 @@ impl CampaignCheck<'_> {
             Slot::Closed(Status::Expired) => activated.is_none() || by_command,
             Slot::Closed(Status::Rejected) => {
                 // A copy that is still in the lane may replace it, unless its answer was lost,
-                // or nobody reads it because nothing is open there.
+                // or nobody reads it because nothing is open there. An answer that came while
+                // the campaign could not be read is lost, too: where a forged request under the
+                // same id was rejected later, nobody asks again.
                 // Or the request for another shop was copied, and its answer is nobody's.
-                let unread = !self.all_read || witness.replies_lost;
+                let left_out = witness.left_out.contains(&self.revision());
+                let unread = !self.all_read || witness.replies_lost || left_out;
                 let by_copy = cause.is_some_and(|cause| cause.by_copy);
                 !self.at_rest || activated.is_none() || unread || by_copy
             }

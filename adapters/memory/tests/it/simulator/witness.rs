@@ -62,6 +62,9 @@ pub(crate) struct Witness {
     pub(crate) ledger: BTreeMap<(Revision, Phase, u32), Entry>,
     /// Replies were lost with their lane or their log before anybody read them.
     pub(crate) replies_lost: bool,
+    /// The campaigns of which answers were read while their rows could not be: they count for
+    /// nothing.
+    pub(crate) left_out: BTreeSet<Revision>,
     broken: Option<Broken>,
     digest: u64,
     trace: Option<Vec<String>>,
@@ -84,6 +87,7 @@ impl Witness {
             answers: Vec::new(),
             ledger: BTreeMap::new(),
             replies_lost: false,
+            left_out: BTreeSet::new(),
             broken: None,
             digest: 0xcbf2_9ce4_8422_2325,
             trace: traced.then(Vec::new),

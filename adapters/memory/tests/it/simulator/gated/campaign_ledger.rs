@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use catchment_domain::ports::{
     Answer, CampaignLedger, CampaignRepository, ChunkSummary, Lease, Recorded, StoreError,
 };
-use catchment_domain::{Attempt, Campaign, Chunk, Found, Phase, Position, Revision, ShopList};
+use catchment_domain::{
+    Attempt, Campaign, Chunk, Found, Phase, Position, Revision, ShopList, StoredItem,
+};
 use catchment_memory::MemoryStore;
 
 use super::Gated;
@@ -75,7 +77,14 @@ impl CampaignLedger for Gated<MemoryStore> {
         self.gate.before("record").await.unavailable()?;
         let recorded = self.inner.record(lease, to, answers).await;
         if let Ok(recorded) = &recorded {
-            self.world.witness().recorded(lease, to);
+            let mut witness = self.world.witness();
+            witness.recorded(lease, to);
+            let campaigns = recorded.damaged.iter().filter_map(|damage| {
+                let StoredItem::Campaign(revision) = damage.item else { return None };
+                Some(revision)
+            });
+            witness.left_out.extend(campaigns);
+            drop(witness);
             for campaign in &recorded.campaigns {
                 truth::check_campaign(&self.world, campaign, false);
             }
