@@ -117,9 +117,9 @@ codes! {
     /// This database has no such campaign.
     UnknownCampaign, "unknown_campaign", false,
         "this database has no campaign of this revision and id";
-    /// The request does not agree with its campaign as it is stored.
+    /// The request does not agree with the stored campaign.
     CampaignDiffers, "campaign_differs", false,
-        "the request does not agree with its campaign as it is stored";
+        "the request does not agree with the stored campaign";
     /// The id has the form that only requests of campaigns have.
     ReservedId, "reserved_id", false,
         "this form of id is for requests of campaigns: take another version of UUID than 8";
@@ -133,8 +133,9 @@ codes! {
     CampaignEnded, "campaign_ended", false, "the campaign was ended at this shop already";
     /// Another campaign took the place of this one.
     CampaignReplaced, "campaign_replaced", false, "another campaign took the place of this one";
-    /// A base radius of a newer revision stands, or another one of the same revision.
-    NewerBase, "newer_base", false, "another base radius of this or a newer revision stands";
+    /// The shop has a base radius of a newer revision, or another one of the same revision.
+    NewerBase, "newer_base", false,
+        "the shop has another base radius, of this revision or a newer one";
     /// The deadline had passed.
     DeadlinePassed, "deadline_passed", true, "the deadline had passed before it was first seen";
     /// An operator gave the shop up.
