@@ -45,6 +45,7 @@ mod error;
 mod lookout;
 mod reader;
 mod record;
+mod rights;
 mod round_trip;
 mod sender;
 mod settings;

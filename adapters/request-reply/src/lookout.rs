@@ -12,6 +12,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::groups::GroupInfo;
 
 use crate::error::{ReadError, SettingsError};
+use crate::rights;
 use crate::settings::Settings;
 use crate::side::{First, Isolation, SideClient};
 use assignment::partitions;
@@ -122,7 +123,8 @@ impl Lookout {
         let answer = asked.map_err(|_| ReadError::Closed)?;
         answer.map_err(|error: KafkaError| {
             let topic = self.0.topic.clone();
-            ReadError::Unavailable { topic, cause: error.to_string() }
+            let cause = rights::missing(&error, "Read").unwrap_or_else(|| error.to_string());
+            ReadError::Unavailable { topic, cause }
         })
     }
 }

@@ -232,17 +232,42 @@ impl From<KafkaError> for SettingsError {
                 // The name of a secret may be misspelt.
                 let is_unknown = matches!(result, RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN);
                 let value = if is_unknown { HIDDEN } else { shown(&key, &value) }.to_owned();
-                Self::Refused { key, value, reason }
+                Self::Refused { key, value, reason: with_feature(reason) }
             }
-            KafkaError::ClientCreation(what) => Self::Contradiction { what },
+            KafkaError::ClientCreation(what) => Self::Contradiction { what: with_feature(what) },
             other => Self::Contradiction { what: other.to_string() },
         }
     }
 }
 
+/// What the client says of its settings. Where it lacks OpenSSL, that is a feature of this crate.
+fn with_feature(reason: String) -> String {
+    if cfg!(feature = "tls") || !reason.to_lowercase().contains("openssl") {
+        return reason;
+    }
+    "this program was built without TLS and SASL: build it with the feature `tls`".to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn what_needs_the_feature_tls_names_it() {
+        for (key, value) in [
+            ("security.protocol", "ssl"),
+            ("security.protocol", "sasl_ssl"),
+            ("ssl.ca.location", "ca.pem"),
+        ] {
+            let error = with(key, value).unwrap_err().to_string();
+            let expected = format!("`{key}` = `{value}` was refused: this program was built");
+            assert!(
+                error.starts_with(&expected) && error.ends_with("the feature `tls`"),
+                "{error}"
+            );
+        }
+    }
 
     fn settings() -> Settings {
         Settings::new("localhost:9092", "group")

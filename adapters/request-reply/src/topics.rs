@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::client_log;
 use crate::error::{SettingsError, TopicsError};
+use crate::rights;
 use crate::sender::{ask_about, ask_partitions};
 use crate::settings::Settings;
 
@@ -95,7 +96,7 @@ impl Topics {
     /// When no broker answers in time.
     pub async fn cluster_id(&self) -> Result<String, TopicsError> {
         let within = self.within;
-        self.ask(move |client| {
+        self.ask(None, move |client| {
             client
                 .fetch_cluster_id(within)
                 .ok_or(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut))
@@ -107,10 +108,10 @@ impl Topics {
     ///
     /// # Errors
     ///
-    /// When no broker answers in time.
+    /// When no broker answers in time, or they do not let this client see the topic.
     pub async fn partitions(&self, topic: &str) -> Result<Option<i32>, TopicsError> {
         let (name, within) = (topic.to_owned(), self.within);
-        self.ask(move |client| ask_partitions(client, &name, within)).await
+        self.ask(Some(topic), move |client| ask_partitions(client, &name, within)).await
     }
 
     /// What a topic is like, `None` where there is no such topic.
@@ -120,11 +121,13 @@ impl Topics {
     /// When the brokers do not answer in time, or do not let this client see the properties.
     pub async fn describe(&self, topic: &str) -> Result<Option<TopicDescription>, TopicsError> {
         let (name, within) = (topic.to_owned(), self.within);
-        let asked = self.ask(move |client| ask_about(client, &name, within, sizes)).await?;
+        let ask = move |client: &Client<Quiet>| ask_about(client, &name, within, sizes);
+        let asked = self.ask(Some(topic), ask).await?;
         let Some((partitions, replicas)) = asked else { return Ok(None) };
         let specifier = ResourceSpecifier::Topic(topic);
         let results = self.admin()?.describe_configs([&specifier], &self.options()).await;
-        let described = self.only(topic, results)?.map_err(|code| refused(topic, code))?;
+        let described = self.only(topic, results)?;
+        let described = described.map_err(|code| refused_for(topic, code, "DescribeConfigs"))?;
         let entries = described.entries.into_iter();
         let properties = entries.filter_map(|entry| Some((entry.name, entry.value?))).collect();
         Ok(Some(TopicDescription { partitions, replicas, properties }))
@@ -150,7 +153,7 @@ impl Topics {
                 Ok(Created::New)
             }
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(Created::AlreadyThere),
-            Err((_, code)) => Err(refused(&topic.name, code)),
+            Err((_, code)) => Err(refused_for(&topic.name, code, "Create")),
         }
     }
 
@@ -165,7 +168,7 @@ impl Topics {
             Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {
                 self.wait_for(topic, None).await
             }
-            Err((_, code)) => Err(refused(topic, code)),
+            Err((_, code)) => Err(refused_for(topic, code, "Delete")),
         }
     }
 
@@ -185,11 +188,9 @@ impl Topics {
         added.map_err(|error| refused(topic, error))?;
         let deleted = self.admin()?.delete_records(&list, &self.options()).await;
         let deleted = deleted.map_err(|error| self.unavailable(error.to_string()))?;
-        deleted
-            .elements()
-            .iter()
-            .try_for_each(TopicPartitionListElem::error)
-            .map_err(|error| refused(topic, error))
+        deleted.elements().iter().try_for_each(TopicPartitionListElem::error).map_err(|error| {
+            refused(topic, rights::missing(&error, "Delete").unwrap_or(error.to_string()))
+        })
     }
 
     /// Waits until a topic has so many partitions, or is gone: every broker knows it a little
@@ -236,6 +237,7 @@ impl Topics {
     /// no answer is what the client says meanwhile.
     async fn ask<T: Send + 'static>(
         &self,
+        topic: Option<&str>,
         ask: impl FnOnce(&Client<Quiet>) -> KafkaResult<T> + Send + 'static,
     ) -> Result<T, TopicsError> {
         let client = Arc::clone(&self.asked);
@@ -246,11 +248,15 @@ impl Topics {
             let reason = client_log::take_reason();
             answer.map_err(|error| {
                 let reason = reason.filter(|_| client_log::is_of_a_connection(&error));
-                reason.unwrap_or_else(|| error.to_string())
+                let reason = reason.unwrap_or_else(|| error.to_string());
+                (reason, rights::missing(&error, "Describe"))
             })
         });
-        let answer = asked.await.unwrap_or_else(|error| Err(error.to_string()));
-        answer.map_err(|cause| self.unavailable(cause))
+        let answer = asked.await.unwrap_or_else(|error| Err((error.to_string(), None)));
+        answer.map_err(|(reason, missing)| match (topic, missing) {
+            (Some(topic), Some(missing)) => refused(topic, missing),
+            (_, missing) => self.unavailable(missing.unwrap_or(reason)),
+        })
     }
 
     fn unavailable(&self, cause: String) -> TopicsError {
@@ -269,6 +275,11 @@ fn sizes(topic: &MetadataTopic) -> (i32, i32) {
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min();
     (number(topic.partitions().len()), number(replicas.unwrap_or_default()))
+}
+
+/// What brokers refuse; the operation is what an ACL would grant.
+fn refused_for(topic: &str, code: RDKafkaErrorCode, operation: &str) -> TopicsError {
+    refused(topic, rights::missing_by(code, operation).unwrap_or_else(|| code.to_string()))
 }
 
 fn refused(topic: &str, cause: impl std::fmt::Display) -> TopicsError {

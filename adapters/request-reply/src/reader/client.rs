@@ -19,6 +19,7 @@ use super::lane::Queue;
 use super::signal::Signal;
 use crate::assignment::{Assignment, Effect};
 use crate::error::{NotClosed, ReadError, SettingsError};
+use crate::rights;
 
 /// How long the thread waits for something to happen before it looks whether it should end.
 const POLL: Duration = Duration::from_millis(100);
@@ -212,7 +213,8 @@ impl Client {
     }
 
     pub(super) fn unavailable(&self, error: &KafkaError) -> ReadError {
-        ReadError::Unavailable { topic: self.context.topic.clone(), cause: error.to_string() }
+        let cause = rights::missing(error, "Read").unwrap_or_else(|| error.to_string());
+        ReadError::Unavailable { topic: self.context.topic.clone(), cause }
     }
 
     /// Whoever reads or waits is told from now on that there is nothing to read any more.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::client_log;
+use crate::rights;
 
 /// What keeps something from being read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,9 +67,12 @@ impl Present {
     }
 }
 
-/// What the client has just said of an error, in its words where it had any.
+/// What the client has just said of an error, in its words where it had any, or the right that is
+/// missing.
 pub(super) fn cause(error: &KafkaError) -> String {
-    client_log::take_reason().unwrap_or_else(|| error.to_string())
+    let reason = client_log::take_reason();
+    let missing = rights::missing(error, "Read");
+    missing.or(reason).unwrap_or_else(|| error.to_string())
 }
 
 /// Whether an error that comes with the records of a partition is none of reading them: the
@@ -137,6 +141,18 @@ mod tests {
             assert_eq!(present.end_of_look(), is_over);
             assert_eq!(present.get().is_none(), is_over);
         }
+    }
+
+    #[test]
+    fn a_right_that_is_missing_is_named_and_other_errors_are_in_the_words_of_the_client() {
+        use RDKafkaErrorCode as Code;
+        let group = cause(&KafkaError::Global(Code::GroupAuthorizationFailed));
+        assert!(
+            group.starts_with("no ACL of the brokers grants this client `Describe` on the group")
+        );
+        let error = KafkaError::Global(Code::NotImplemented);
+        assert!(!client_log::is_fatal(&error, "unknown codec"));
+        assert_eq!(cause(&error), "unknown codec");
     }
 
     #[test]

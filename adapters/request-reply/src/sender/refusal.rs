@@ -3,6 +3,7 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::error::{Refusal, SendError};
+use crate::rights;
 
 /// Why a message to a topic, or a question about it, came to nothing.
 pub(super) fn unsent(topic: &str, error: &KafkaError) -> SendError {
@@ -10,7 +11,7 @@ pub(super) fn unsent(topic: &str, error: &KafkaError) -> SendError {
         let cause = "the client was replaced or closed before it had sent them".to_owned();
         return SendError::Undelivered { cause };
     }
-    let cause = error.to_string();
+    let cause = rights::missing(error, "Write").unwrap_or_else(|| error.to_string());
     match refusal(error) {
         Some(refusal) => SendError::Refused { topic: topic.to_owned(), refusal, cause },
         None => SendError::Undelivered { cause },
