@@ -165,7 +165,10 @@ impl Witness {
             let known = cause.clone();
             cause.released = Some(changes.radius);
             cause.dropped = false;
-            let is_forgotten = known.by_command && known.dropped;
+            // A retry after a forged rejection releases once more. Where the released cause was
+            // dropped meanwhile it comes again, and nothing was in force that could end.
+            let ends_nothing = !changes.left.contains(campaign);
+            let is_forgotten = known.dropped && (known.by_command || ends_nothing);
             self.check(known.released.is_none() || is_forgotten, "I1", || {
                 format!("{shop}: {campaign:?} was released twice")
             });
