@@ -97,13 +97,14 @@ impl Batch {
         &self.shops
     }
 
-    /// The campaigns that the requests are of, each once.
+    /// The campaigns that the requests name, each once.
     #[must_use]
     pub fn campaigns(&self) -> Vec<CampaignRef> {
         let mut campaigns: Vec<CampaignRef> = Vec::new();
         let requests = self.records.iter().filter_map(|record| record.request.as_ref().ok());
         for campaign in requests.filter_map(|request| request.change.campaign()) {
-            // A batch names a handful, and mostly the one that it named last.
+            // A batch names a handful of campaigns, and most requests name the same campaign as
+            // the request before.
             if !campaigns.iter().rev().any(|known| *known == campaign) {
                 campaigns.push(campaign);
             }
@@ -124,15 +125,17 @@ impl Batch {
     }
 }
 
-/// What a batch is judged by. Time and shops are as they are in the transaction that applies it.
+/// The stored data by which a batch is judged. The transaction that applies the batch reads time
+/// and shops.
 ///
-/// Campaigns and revisions may be a little older, but never older than the moment in which the
-/// batch was received: who sends a request has stored before what it relies on.
+/// Campaigns and revisions may be read a little earlier, but never before the batch was received.
+/// That is not too early: a requester stores everything on which a request relies before it sends
+/// the request.
 #[derive(Debug)]
 pub struct Loaded {
     /// The lane's time.
     pub time: LaneTime,
-    /// Those of [`Batch::campaigns`] that the database has.
+    /// The campaigns among [`Batch::campaigns`] that the database has.
     pub campaigns: Vec<LoadedCampaign>,
     /// The newest revision that the database gave out.
     pub newest: Revision,
@@ -162,16 +165,16 @@ impl LoadedShop {
 /// Returns one outcome per record, in their order. The shops and the lane's time in `loaded`
 /// are then as they must be stored. The result is that of judging each request by itself.
 ///
-/// What can be seen without the shop is rejected here, in this order:
+/// Some requests are rejected without a look at the shop, in this order:
 ///
-/// 1. What is unreadable.
-/// 2. A request without a campaign whose id has the form of a campaign's request: in receipts it
-///    would be taken for that one.
-/// 3. A request in another lane than its shop's.
+/// 1. A record that is unreadable.
+/// 2. A request without a campaign whose id has the form of a campaign's request: a receipt would
+///    take it for the campaign's request.
+/// 3. A request in another lane than its shop's lane.
 /// 4. A request of a campaign that the database does not have.
-/// 5. A request of a campaign under the id of another campaign's, or of the other phase's
+/// 5. A request of a campaign whose id belongs to another campaign or to the other phase
 ///    ([`check_id`]).
-/// 6. A request for a shop that is not there.
+/// 6. A request for a shop that does not exist.
 pub fn judge_batch(
     batch: &Batch,
     loaded: &mut Loaded,
@@ -216,7 +219,8 @@ pub fn judge_batch(
 
 /// Names both lanes, as clients know them.
 fn wrong_lane(Lane(found): Lane, Lane(right): Lane) -> Box<str> {
-    format!("the request is in partition {found}, and murmur2 of its key chooses {right}").into()
+    format!("the request is in partition {found}, but murmur2 of its key chooses partition {right}")
+        .into()
 }
 
 /// What became of the requests of one batch, kept so that their replies can be sent again.
@@ -237,8 +241,8 @@ pub struct ReceiptEntry {
     pub position: Position,
     /// The record.
     pub id: RequestId,
-    /// The shop that it names, as far as that can be read. The id does not prove it: a copied
-    /// record has the id of the request that it was copied from.
+    /// The shop that the record names, as far as that can be read. The id does not prove the shop:
+    /// a copied record has the id of the original request.
     pub shop: Option<ShopFingerprint>,
     /// What became of it.
     pub outcome: Outcome,

@@ -228,7 +228,7 @@ pub enum CampaignError {
 }
 
 impl Campaign {
-    /// What its requests must agree with.
+    /// The terms with which its requests must agree.
     #[must_use]
     pub const fn terms(&self) -> CampaignTerms {
         CampaignTerms {
@@ -243,7 +243,7 @@ impl Campaign {
         }
     }
 
-    /// The campaign as a batch is judged by it.
+    /// The campaign with its terms, as judging a batch needs it.
     #[must_use]
     pub const fn loaded(&self) -> LoadedCampaign {
         LoadedCampaign { name: self.name, terms: Ok(self.terms()) }

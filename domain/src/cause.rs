@@ -63,12 +63,12 @@ impl ActiveCause {
     }
 }
 
-/// Which cause of a shop somebody means.
+/// The name of a cause at a shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CauseName {
     /// The cause of a campaign.
     Campaign(Revision),
-    /// The cause of requests without a campaign that have this kind.
+    /// The cause of this kind, from requests without a campaign.
     Kind(TriggerKind),
 }
 
@@ -105,7 +105,7 @@ impl Causes {
         self.0.binary_search_by_key(&Origin::Campaign(campaign), |cause| cause.origin).ok()
     }
 
-    /// The place of the cause that is meant, where it is in force.
+    /// The place of the cause with this name, if it is in force.
     pub(crate) fn find(&self, name: CauseName) -> Option<usize> {
         match name {
             CauseName::Campaign(campaign) => self.place_of(campaign),

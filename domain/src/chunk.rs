@@ -241,9 +241,9 @@ impl Chunk {
     /// Enters a reply. Returns whether it counts.
     ///
     /// 1. A reply to another campaign, to a later attempt or to no shop of this chunk does
-    ///    not count; nor does `failed`, which only an operator says. Nor does a reply to an
-    ///    activation of an attempt in which this chunk [was not sent](Self::sent) yet: nobody can
-    ///    have answered it.
+    ///    not count. A reply `failed` does not count, because only an operator can say it. A reply
+    ///    to an activation does not count if this chunk [was not sent](Self::sent) yet in that
+    ///    attempt: nobody can have answered it.
     /// 2. Applied or unchanged counts from any attempt while the slot is open, rejected or
     ///    failed: a copy that was sent twice can be rejected first and applied then, and what
     ///    an operator gave up may still take effect.
@@ -290,7 +290,7 @@ impl Chunk {
         true
     }
 
-    /// Whether a request may have been sent. A release is open only where the end of its campaign
+    /// Whether a request may have been sent. A release is open only if the end of its campaign
     /// asked for it.
     fn may_have_sent(&self, ticket: Ticket) -> bool {
         match ticket.phase {

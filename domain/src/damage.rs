@@ -54,9 +54,9 @@ pub enum StoredItem {
     Profile(String),
     /// What is in force at a shop.
     State(String),
-    /// What became of the requests of a batch, by where it begins in its lane.
+    /// The receipt of a batch: its lane, and the position where it begins.
     Receipt(Lane, Position),
-    /// What an import, a repair or a release by command did to shops of a lane.
+    /// The receipt of an import, a repair or a release by command: its lane and its number.
     ImportReceipt(Lane, ImportNumber),
 }
 

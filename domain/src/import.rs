@@ -21,10 +21,10 @@ pub struct ShopImport {
     pub base: Option<Radius>,
 }
 
-/// What an import goes by.
+/// The rules of one import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportTerms {
-    /// Which base radii stand against it.
+    /// Which base radii are newer than those of the import.
     pub order: ImportOrder,
     /// The base radius of a new shop for which the file names none.
     pub default_base: Radius,
@@ -35,12 +35,12 @@ pub struct ImportTerms {
 /// Where an import stands among the other changes of base radii.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportOrder {
-    /// At this revision, which it took when it began: base radii of higher revisions stand
-    /// against it.
+    /// At this revision, which the import took when it began. Shops keep base radii of higher
+    /// revisions.
     Taken(Revision),
-    /// After everything that was given out: the transaction that stores a batch takes a revision
-    /// for it. No base radius stands against the batch, and a late copy of a request that set one
-    /// is superseded.
+    /// After every revision that was given out: the transaction that stores a batch takes a new
+    /// revision for it. So the batch replaces every base radius, and a late copy of a request that
+    /// set one is superseded.
     Overruling,
 }
 
@@ -99,17 +99,17 @@ impl ImportBatch {
         &self.rows
     }
 
-    /// Brings the rows in. `known` is what is in force at each shop, in the order of the rows;
-    /// `None` where there is no such shop. `revision` is the batch's, as its [`ImportOrder`] says.
-    /// Returns what is in force then, and what the receipt says of each shop.
+    /// Imports the rows. `known` has the state of each shop, in the order of the rows, or `None`
+    /// if the shop does not exist. `revision` is the revision of the batch, by its
+    /// [`ImportOrder`]. Returns the new state of each shop, and its entry in the receipt.
     ///
-    /// 1. A new shop gets the base radius that its row names, or the default one.
-    /// 2. A known shop keeps its causes. It takes over the base radius that its row names, unless
-    ///    one of a higher revision stands and the import does not overrule it. Its radius is
-    ///    resolved again.
-    /// 3. A base radius that is taken over has the batch's revision from then on, also where the
-    ///    one before had a higher revision.
-    /// 4. The receipt names each newer base radius that stands against that of a row.
+    /// 1. A new shop gets the base radius of its row, or the default base radius.
+    /// 2. A known shop keeps its causes. It takes over the base radius of its row, unless its own
+    ///    base radius has a higher revision and the import does not overrule it. Then its radius
+    ///    is resolved again.
+    /// 3. A base radius that is taken over gets the batch's revision, even if the old base radius
+    ///    had a higher revision.
+    /// 4. The receipt names each newer base radius that a shop kept.
     #[must_use]
     pub fn apply(
         &self,
@@ -145,15 +145,15 @@ impl ImportBatch {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImportNumber(pub u64);
 
-/// What one batch of an import did, kept so that it can be told afterwards. A repair of shops and a
-/// release by command leave such a receipt, too.
+/// What one batch of an import did. The store keeps it for the history of its shops. A repair of
+/// shops and a release by command leave such a receipt, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportReceipt {
     /// The lane of its shops.
     pub lane: Lane,
     /// Which import of the lane it was.
     pub number: ImportNumber,
-    /// The revision of the batch, or one that a repair or a release took.
+    /// The revision of the batch, of the repair or of the release.
     pub revision: Revision,
     /// When it was stored.
     pub at: Timestamp,
@@ -178,16 +178,16 @@ pub struct ImportEntry {
     pub shop: ShopId,
     /// How it was left. A shop that was new has no radius before.
     pub standing: Standing,
-    /// What else there is to say of it.
+    /// What else the receipt says about the shop.
     pub remark: Option<ImportRemark>,
 }
 
-/// What a receipt of an import says of a shop besides how it was left.
+/// What a receipt of an import says about a shop besides its standing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportRemark {
-    /// The file names a base radius, and the one of this higher revision stands.
+    /// The file names a base radius, but the shop kept its own, which has this higher revision.
     NewerBase(Revision),
-    /// There was no file: a command released this cause.
+    /// This is not the receipt of a file: a command released this cause.
     Released(CauseName),
 }
 

@@ -43,24 +43,25 @@ impl LaneTime {
 
 /// Judges one request at its shop, and changes the shop where it takes effect.
 ///
-/// (What is malformed without a look at the shop, [`judge_batch`](crate::judge_batch) has
-/// rejected before. `checked` is what [`check_request`](crate::check_request) says.)
+/// ([`judge_batch`](crate::judge_batch) has already rejected the requests that are wrong whatever
+/// the shop has. `checked` is the answer of [`check_request`](crate::check_request).)
 ///
-/// 1. Is its cause there, in this phase or a later one: a repeat, answered with the status of
-///    its first application; an activation that meets its released cause is superseded. For a
-///    base radius: the same radius of the same revision is a repeat; another one of it, or of a
-///    lower revision, is superseded.
-/// 2. It is `checked` to be refused: rejected or superseded as that says. Only now, so that a
-///    repeat is told the truth.
-/// 3. An activation of a kind that the configuration does not have: rejected. Only now, so that
-///    a repeat is told the truth after its kind was taken out of the configuration.
-/// 4. Its deadline has passed: expired.
-/// 5. No room for one more active cause: rejected.
-/// 6. It is applied, and the radius resolved again: applied where that changed it, else
-///    unchanged.
+/// 1. If the shop has the request's cause, in the phase of the request or a later phase, the
+///    request is a repeat. It is answered with the status of its first application. An activation
+///    that meets its released cause is superseded. For a base radius: the same radius of the same
+///    revision is a repeat; another radius of that revision, or of a lower revision, is superseded.
+/// 2. If `checked` refuses the request, it is rejected or superseded, as `checked` says. This rule
+///    follows the first, so that a repeat still gets the first status.
+/// 3. If the configuration does not have the kind of an activation, it is rejected. This rule
+///    follows the first, so that a repeat still gets the first status after its kind was removed
+///    from the configuration.
+/// 4. If its deadline has passed, the request expires.
+/// 5. If the shop has no room for another active cause, the request is rejected.
+/// 6. Otherwise the request takes effect, and the radius is resolved again. If the radius changed,
+///    the request is applied, and otherwise unchanged.
 ///
-/// A repeat changes nothing, but for a release that is not refused: its released cause stays for
-/// as long as the later one of both deadlines asks.
+/// A repeat changes nothing, with one exception: a repeated release that `checked` accepts keeps
+/// the released cause until the later of both deadlines.
 ///
 /// A shop's version rises with every request that changes what is stored of it.
 pub fn judge(

@@ -7,15 +7,15 @@
 //! 2. [`resolve`] says which of a shop's causes decides its radius: the precedence rule.
 //! 3. [`judge()`] applies one [`Request`] to one shop and returns the [`Outcome`] with its
 //!    reason; [`judge_batch`] does so for the requests of one [`Lane`] in their order, and
-//!    [`check_request`] holds each against the campaign that it names.
+//!    [`check_request`] compares each request with its campaign.
 //!    An [`ImportBatch`] brings shops of one lane in.
 //! 4. [`Chunk::record`] enters replies in a campaign's ledger; [`Campaign::command`] ends and
 //!    retries it.
 //! 5. A cause that does not belong at its shop is a [`StrayCause`]; [`release_cause`] ends any
 //!    cause by command.
-//! 6. One [`Damage`] is left out and named; [`rebuild_chunk`] and [`rebuild_state`] mend what is
-//!    known from elsewhere.
-//! 7. [`ports`] is what the world must provide, [`service`] what runs on it: a
+//! 6. Readers leave a damaged item out and name it ([`Damage`]); [`rebuild_chunk`] and
+//!    [`rebuild_state`] rebuild it from other stored data.
+//! 7. [`ports`] says what adapters must provide, and [`service`] runs on the ports: a
 //!    [`LaneConsumer`](service::LaneConsumer) applies and answers, a
 //!    [`LaneRequester`](service::LaneRequester) sends and records.
 //!

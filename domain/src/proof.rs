@@ -1,23 +1,24 @@
-//! What receipts prove of a campaign's requests, and whether outcomes agree with that.
+//! What receipts prove about a campaign's requests, and whether outcomes agree with the proof.
 
 use crate::chunk::Slot;
 use crate::correlation::Phase;
 use crate::outcome::{Code, Outcome, Status};
 
-/// What the receipts that are kept say of one request of a campaign, over all of its attempts: the
-/// activation of one shop, or its release.
+/// What the kept receipts say about one request of a campaign in all its attempts. The request is
+/// the activation of one shop or its release.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// What it did when it took effect.
+    /// The request's status when it took effect.
     effect: Option<Status>,
-    /// What a repeat says that it did when it took effect.
+    /// The same status, as a repeat was answered with it.
     repeated: Option<Status>,
-    /// How often it took effect: more than once must never be, unless a command released it.
+    /// How often the request took effect. It must not be more than once, unless a command released
+    /// the cause.
     effects: u8,
-    /// Which answers it was given.
+    /// The answers to the request.
     answers: Answers,
-    /// A record that had its id, and was no request of the campaign as it was stored then, was
-    /// rejected.
+    /// Whether a record with the request's id was rejected because it did not agree with the
+    /// campaign as it was stored at that time.
     is_foreign_rejected: bool,
 }
 
@@ -40,25 +41,26 @@ impl Answers {
 pub struct CauseEnds {
     /// The campaign was ended or replaced.
     pub is_over: bool,
-    /// How often a command released it at the shop, by the receipts that are kept.
+    /// How often a command released the cause at the shop, by the kept receipts.
     pub commands: u32,
 }
 
 /// Whether an outcome agrees with the receipts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does.
+    /// The outcome agrees.
     Agrees,
-    /// No receipt that is kept says enough.
+    /// The kept receipts do not say enough.
     Unproved,
-    /// It is the answer to a record that was no request of the campaign as it was stored then.
+    /// The outcome is the answer to a record that did not agree with the campaign as it was stored
+    /// at that time.
     Foreign,
-    /// It does not.
+    /// The outcome differs.
     Differs,
 }
 
 impl Proof {
-    /// Adds an outcome that a receipt tells of.
+    /// Adds an outcome from a receipt.
     pub fn add(&mut self, phase: Phase, outcome: &Outcome) {
         let Outcome { status, repeat, .. } = *outcome;
         if is_of_others(outcome) {
@@ -70,7 +72,7 @@ impl Proof {
             self.repeated = self.repeated.or(Some(status));
         }
         let took_effect = status.took_effect() && !repeat;
-        // A release that comes after its released cause was dropped is unchanged again.
+        // If a release comes after its released cause was dropped, it is unchanged once more.
         let is_late_release =
             phase == Phase::Release && 0 < self.effects && status == Status::Unchanged;
         if took_effect && !is_late_release {
@@ -79,30 +81,32 @@ impl Proof {
         }
     }
 
-    /// How often the request took effect, and what it did the first time.
+    /// How often the request took effect, and its status the first time.
     #[must_use]
     pub const fn effects(self) -> (u8, Option<Status>) {
         (self.effects, self.effect)
     }
 
-    /// Judges an outcome. Of several rules the first counts.
+    /// Judges an outcome. If several rules apply, the first counts.
     ///
-    /// 1. It differs if the request took effect more often than once and once more for each
-    ///    release by command.
-    /// 2. No outcome, and one that an operator gave up, say nothing that could be wrong.
-    /// 3. `applied` and `unchanged`: a receipt of the request, or of a repeat, says the same. If no
-    ///    receipt says that it took effect, the outcome differs if a receipt tells another answer,
-    ///    and is unproved otherwise.
-    /// 4. `superseded`: the campaign is over, a command released it, or a receipt says the same.
-    ///    Otherwise it differs if the request took effect, and is unproved if not.
-    /// 5. `expired`: as `rejected`, if the request did not take effect. If it did, a command must
-    ///    have released it since, or the campaign must be over; if no receipt tells of that, the
-    ///    outcome is unproved if a receipt says `expired`, and differs if none does.
-    /// 6. `rejected`: it differs if the request took effect. Otherwise it agrees if any receipt
-    ///    tells of the request. If receipts tell of foreign records only, it is the answer to one.
-    ///    If there is none at all, it is unproved.
-    /// 7. A release that was not asked for: it differs if it changed a radius. One that changed
-    ///    none does not count, whoever sent it.
+    /// 1. The request may take effect once, and once more after each release by command. If it took
+    ///    effect more often, the outcome differs.
+    /// 2. An open outcome, and an outcome that an operator gave up, always agree.
+    /// 3. `applied` and `unchanged` agree if a receipt of the request, or of a repeat, has the same
+    ///    status. Otherwise the outcome differs if a receipt has any other answer, and is unproved
+    ///    if there is no answer.
+    /// 4. `superseded` agrees if the campaign is over, if a command released the cause, or if a
+    ///    receipt says `superseded`. Otherwise it differs if the request took effect, and is
+    ///    unproved if the request did not.
+    /// 5. `expired`, and the request took effect: it differs if no receipt says `expired`.
+    ///    Otherwise it agrees if the campaign is over or a command released the cause, and is
+    ///    unproved if neither is known.
+    /// 6. `rejected` differs if the request took effect. Otherwise `rejected` and `expired` agree
+    ///    if a receipt has any answer to the request. If only records that did not agree with the
+    ///    campaign were rejected, `rejected` is the answer to such a record. In all other cases the
+    ///    outcome is unproved.
+    /// 7. A release for which the campaign did not ask differs if it changed a radius, and agrees
+    ///    if it changed none.
     #[must_use]
     pub fn judge(self, phase: Phase, slot: Slot, ends: CauseEnds) -> Verdict {
         let is_ended = ends.is_over || 0 < ends.commands;
@@ -151,8 +155,9 @@ impl Proof {
     }
 
     fn judge_effect(self, phase: Phase, status: Status) -> Verdict {
-        // If another campaign's activation or a command was the release, the request itself may
-        // have come after the released cause was dropped. Then both say something true.
+        // Another campaign's activation, or a command, may have released the cause before. Then the
+        // request itself may have come after the released cause was dropped, and both its own
+        // status and the status of a repeat are true.
         let is_told = match phase {
             Phase::Activation => self.effect.or(self.repeated) == Some(status),
             Phase::Release => [self.effect, self.repeated].contains(&Some(status)),
@@ -167,11 +172,12 @@ impl Proof {
     }
 }
 
-/// Whether a record was no request of the campaign whose id it had, as the campaign was stored then.
-/// Such a record proves nothing of the campaign's own request.
+/// Whether a record did not agree with the campaign of its id, as the campaign was stored at that
+/// time. Such a record proves nothing about the campaign's own request.
 ///
-/// Where the database had no such campaign, nobody knows whose request it was: a campaign's own
-/// requests are rejected, too, while its row is lost. That is an answer like every other.
+/// If the database had no such campaign, nobody knows whose request the record was: a campaign's
+/// own requests are rejected, too, while its row is lost. So `unknown_campaign` counts like every
+/// other answer.
 const fn is_of_others(outcome: &Outcome) -> bool {
     matches!(
         outcome.code,

@@ -1,4 +1,4 @@
-//! Causes that do not belong at their shops, and releasing any cause by command.
+//! Finds causes that no campaign will release, and releases any cause by command.
 
 use crate::campaign::{Campaign, CampaignState};
 use crate::cause::{CauseName, Effect, ReleasedCause};
@@ -9,8 +9,8 @@ use crate::radius::Radius;
 use crate::shop::ShopState;
 use crate::time::Deadline;
 
-/// Why a campaign's cause that is in force at a shop does not belong there. No campaign will
-/// release it by itself, so a human must act.
+/// Why a campaign's cause does not belong at a shop where it is in force. No campaign will release
+/// the cause by itself, so a human must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StrayCause {
     /// The database has no such campaign.
@@ -21,13 +21,14 @@ pub enum StrayCause {
     Ended,
 }
 
-/// Whether the cause of a campaign that is in force at a shop does not belong there.
+/// Says why a campaign's cause does not belong at a shop where it is in force, or returns `None` if
+/// it belongs there.
 ///
 /// 1. The database has no such campaign.
-/// 2. Its list does not name the shop.
-/// 3. It has ended. (While it is ending, its releases are still on their way.)
+/// 2. The campaign's list does not name the shop.
+/// 3. The campaign has ended. (While it is ending, its releases are still under way.)
 ///
-/// Of several reasons the first counts.
+/// If several reasons apply, the first counts.
 #[must_use]
 pub fn find_stray(campaign: Option<&Campaign>, is_listed: bool) -> Option<StrayCause> {
     let Some(campaign) = campaign else { return Some(StrayCause::UnknownCampaign) };
@@ -38,13 +39,14 @@ pub fn find_stray(campaign: Option<&Campaign>, is_listed: bool) -> Option<StrayC
 }
 
 /// Whether the cause of a campaign is missing at a shop, although the ledger says that its
-/// activation took effect there. `commands` says how often a command released it at the shop, by
-/// the receipts that are kept.
+/// activation took effect there. `commands` says how often a command released the cause at the
+/// shop, by the kept receipts. The cause is missing if all of this is true:
 ///
-/// 1. The activation counts as applied or unchanged.
+/// 1. The outcome of the activation is applied or unchanged.
 /// 2. The campaign goes on: it was neither ended nor replaced.
 /// 3. Its cause is not in force at the shop.
-/// 4. No command released it there: neither a released cause nor a receipt tells of that.
+/// 4. No command released the cause there: the shop has no released cause of the campaign, and no
+///    receipt records a release by command.
 #[must_use]
 pub fn is_cause_missing(
     campaign: &Campaign,
@@ -62,23 +64,23 @@ pub fn is_cause_missing(
         && commands == 0
 }
 
-/// What a release by command goes by.
+/// The terms of a release by command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReleaseTerms {
     /// The cause.
     pub cause: CauseName,
-    /// No cause but a closing one narrows a shop below this.
+    /// No cause narrows a shop below this radius, unless the cause closes the shop.
     pub floor: Radius,
 }
 
-/// The campaign of a cause that is released by command, as the database has it.
+/// What the database says about the campaign of a cause that a command releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CauseCampaign {
-    /// It is not there.
+    /// There is no such campaign.
     Unknown,
-    /// It is there and cannot be read.
+    /// The campaign cannot be read.
     Damaged,
-    /// The deadline of its present attempt.
+    /// The deadline of the campaign's present attempt.
     Deadline(Deadline),
 }
 
@@ -93,18 +95,18 @@ pub enum ReleaseResult {
     UnknownShop,
 }
 
-/// Releases a cause by command, whatever its campaign wants. Returns how that left the shop;
-/// `None` if no such cause is in force, and then nothing changes.
+/// Releases a cause by command, whatever its campaign wants. Returns the shop's new standing. If no
+/// such cause is in force, returns `None` and changes nothing.
 ///
-/// 1. The cause goes, and the radius is resolved again.
-/// 2. A released cause takes the place of a campaign's cause, as after the campaign's own release:
-///    late copies of the activation are superseded until its deadline, and the campaign's own
+/// 1. The cause is removed, and the radius is resolved again.
+/// 2. A released cause takes the place of a campaign's cause, as after the campaign's own release.
+///    Until its deadline, late copies of the activation are superseded, and the campaign's own
 ///    release is answered as a repeat.
-/// 3. The deadline of the released cause is that of the campaign as it is stored. If the campaign
-///    cannot be read, it is [`Deadline::LAST`]: the row may be restored, and copies of its
-///    activations count again then.
-/// 4. A campaign that is not there leaves no released cause: requests that name it are rejected,
-///    and a later campaign may get its number.
+/// 3. The released cause gets the stored deadline of the campaign. If the campaign cannot be read,
+///    it gets [`Deadline::LAST`]: the row may be restored, and then copies of the campaign's
+///    activations count again.
+/// 4. If the campaign does not exist, there is no released cause: requests that name the campaign
+///    are rejected, and a later campaign may get its number.
 /// 5. Other released causes stay: only the owner of the shop's lane may drop them.
 pub fn release_cause(
     shop: &mut ShopState,
@@ -140,10 +142,10 @@ pub fn release_cause(
 pub enum Prospect {
     /// There is no such campaign.
     UnknownCampaign,
-    /// It asks for it: the activation of this shop has no outcome yet.
+    /// The campaign has asked for the cause: the activation of this shop has no outcome yet.
     Asked,
-    /// It does not, unless it is retried.
+    /// The campaign will not ask for the cause, unless it is retried.
     NotAsked,
-    /// It or its outcomes cannot be read.
+    /// The campaign or its outcomes cannot be read.
     Unreadable,
 }

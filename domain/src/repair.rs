@@ -101,11 +101,11 @@ pub enum Unmendable {
     /// No shop can have this id.
     #[error("no shop can have this id: delete the row")]
     Id,
-    /// Nothing else tells what a receipt said.
+    /// A receipt cannot be rebuilt from other data.
     #[error(
-        "nothing else tells what it said; it goes by itself once it is older than \
-         `database.receipts_kept`. Until then, a limit that `catchment shops release` ended may be \
-         back at shops of this lane that a repair mends: look at them with `catchment shops show`"
+        "a receipt cannot be mended; it is deleted once it is older than \
+         `database.receipts_kept`. Until then, a repair may bring back limits that `catchment shops \
+         release` ended at shops of this lane: look at mended shops with `catchment shops show`"
     )]
     Receipt,
 }
@@ -167,20 +167,20 @@ pub struct Trace {
     fingerprint: ShopFingerprint,
     /// The shop's place in the campaign's list.
     index: u32,
-    /// What the ledger says of the activation and of the release, as far as that can be read.
+    /// What the ledger says about the activation and the release, as far as it can be read.
     slots: [Option<Slot>; 2],
     /// What receipts prove of both.
     proved: [Option<Effect>; 2],
     /// The newest version of the shop at which a receipt says that the campaign was in force.
     in_force_at: u64,
-    /// What the newest release by command did, and the version of the shop after it.
+    /// The effect of the newest release by command, and the version of the shop after it.
     commanded: Option<(Effect, u64)>,
     /// The highest version of the shop that a receipt names.
     version: u64,
 }
 
 impl Trace {
-    /// Nothing is known yet of a shop that stands at this place of the campaign's list.
+    /// A trace without any data yet, for the shop at this place of the campaign's list.
     #[must_use]
     pub fn new(campaign: Arc<Campaign>, index: u32, shop: &ShopId) -> Self {
         Self {
@@ -196,8 +196,8 @@ impl Trace {
         }
     }
 
-    /// Adds what the ledger says. An outcome moves from a receipt to the ledger, so a reader of
-    /// both beside running services reads the receipts first.
+    /// Adds the outcomes in the ledger. An outcome moves from a receipt to the ledger. So a caller
+    /// that reads both beside running services must read the receipts first.
     pub const fn set_slots(&mut self, activation: Option<Slot>, release: Option<Slot>) {
         self.slots = [activation, release];
     }
@@ -208,7 +208,7 @@ impl Trace {
         (self.campaign.name.revision, self.index)
     }
 
-    /// Adds the outcome of a request. It counts if it is a request of this campaign to this shop:
+    /// Adds the outcome of a request. It counts only for a request of this campaign to this shop:
     /// a copy for another shop has the same id.
     pub fn add_receipt(&mut self, entry: &ReceiptEntry) {
         let Some(ticket) = Ticket::read(entry.id) else { return };
@@ -233,13 +233,13 @@ impl Trace {
         }
     }
 
-    /// Adds what an import, a repair or a release by command did to a shop. It counts if it is this
+    /// Adds what an import, a repair or a release by command did to a shop. It counts only for this
     /// shop. `stored_at` is when the receipt was stored, and the receipts of batches are kept from
     /// `kept_from` on.
     ///
-    /// A release that is older than that does not count. A receipt of a batch may have told that
-    /// the campaign was in force again, and may be gone: receipts of batches go with batches, those
-    /// of releases with imports.
+    /// A release by command from before `kept_from` does not count. A later receipt of a batch may
+    /// have recorded that the campaign was in force again, and this receipt may be gone: batches
+    /// prune their receipts, and imports prune the receipts of releases.
     pub fn add_import(
         &mut self,
         entry: &ImportEntry,
@@ -257,7 +257,7 @@ impl Trace {
         }
     }
 
-    /// What a release by command did, if the campaign was not in force again after it.
+    /// The effect of a release by command, unless the campaign was in force again after it.
     fn released_by_command(&self) -> Option<Effect> {
         let (effect, version) = self.commanded?;
         (self.in_force_at < version).then_some(effect)
@@ -303,18 +303,19 @@ pub struct StateRemains {
 
 /// What is in force at a shop whose causes cannot be read, from the campaigns that know it.
 ///
-/// 1. A campaign is released at the shop if its release took effect, if a command released it so
-///    lately that all receipts since then are kept and none says that it was in force again, or if
-///    it was replaced and the activation of its successor took effect.
-/// 2. The activation of the successor also took effect, even if its outcome is lost, if the
-///    replaced campaign is ending or ended and its own release is idle: its end asked for no
-///    release because the successor had released it.
+/// 1. A campaign is released at the shop in each of three cases: its release took effect; it was
+///    replaced and the activation of its successor took effect; or a command released it, all
+///    receipts since then are kept, and none says that the campaign was in force again.
+/// 2. If the outcome of the successor's activation is lost, the state of the replaced campaign can
+///    prove that it took effect: that campaign is ending or ended, and its own release is idle. Its
+///    end asked for no release because the successor had released it.
 /// 3. A released campaign leaves a released cause, so that late copies of its activation do not
-///    count. It leaves none if its deadline is not above `mark`: such copies are too late anyway.
-/// 4. A campaign that is not released and whose activation took effect is in force, with its limit
-///    and the rank that its kind has now.
-/// 5. A lost base radius becomes the default one, which every import that names one replaces.
-/// 6. The version becomes one more than the highest that is known. The radius is resolved again.
+///    count. If its deadline is not above `mark`, it leaves none: such copies expire anyway.
+/// 4. If a campaign is not released and its activation took effect, it is in force, with its limit
+///    and the present rank of its kind.
+/// 5. A lost base radius becomes the default base radius. Every import that names a base radius
+///    replaces it.
+/// 6. The version becomes one more than the highest known version. The radius is resolved again.
 ///
 /// Limits by requests without a campaign are lost.
 ///

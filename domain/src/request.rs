@@ -63,14 +63,14 @@ pub enum Change {
         kind: TriggerKind,
         /// How far the shop delivers at most.
         limit: Limit,
-        /// When it is too late to begin, where that matters.
+        /// After this instant the request must not take effect for the first time.
         deadline: Option<Deadline>,
     },
     /// The limit of this kind without a campaign is over.
     ReleaseKind {
         /// Why it was.
         kind: TriggerKind,
-        /// When it is too late to begin, where that matters.
+        /// After this instant the request must not take effect for the first time.
         deadline: Option<Deadline>,
     },
     /// Another base radius.
@@ -79,7 +79,7 @@ pub enum Change {
         revision: Revision,
         /// The base radius.
         radius: Radius,
-        /// When it is too late to begin, where that matters.
+        /// After this instant the request must not take effect for the first time.
         deadline: Option<Deadline>,
     },
 }
@@ -106,7 +106,7 @@ impl Change {
         }
     }
 
-    /// The campaign that asks for it.
+    /// The campaign that asks for this change.
     #[must_use]
     pub const fn campaign(&self) -> Option<CampaignRef> {
         match self {

@@ -59,8 +59,8 @@ impl fmt::Debug for ShopId {
 #[error("a shop id is 1 to 128 bytes without control characters or blanks at its ends")]
 pub struct ShopIdError;
 
-/// A hash of a shop's id, for where an id would take too much room: murmur2, by which its lane is
-/// chosen, too. Of 500,000 shops about 30 pairs share one.
+/// A hash of a shop's id. Receipts use it because an id would take too much room. It is the murmur2
+/// hash that also chooses the shop's lane. Of 500,000 shops about 30 pairs share a fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ShopFingerprint(NonZeroU32);
 
@@ -71,7 +71,7 @@ impl ShopFingerprint {
         Self::from_number(murmur2(shop.as_str().as_bytes())).unwrap_or(Self(NonZeroU32::MIN))
     }
 
-    /// The fingerprint of this number; `None` for 0, which is none.
+    /// The fingerprint with this number; `None` for 0, because no fingerprint is 0.
     #[must_use]
     pub fn from_number(number: u32) -> Option<Self> {
         NonZeroU32::new(number).map(Self)
@@ -168,9 +168,9 @@ pub struct Base {
 }
 
 impl Base {
-    /// Whether the database never gave out the revision of this base radius. Only an import that
-    /// overrules it replaces such a base radius. `newest` is the newest revision that was given
-    /// out, read after the shop.
+    /// Whether the database never gave out the revision of this base radius. Only an overruling
+    /// import replaces such a base radius. `newest` is the newest revision that was given out; the
+    /// caller must read it after the shop.
     #[must_use]
     pub fn is_of_unknown_revision(&self, newest: Revision) -> bool {
         newest < self.revision
@@ -211,8 +211,8 @@ impl ShopState {
         resolve(self.base.radius, floor, &self.active)
     }
 
-    /// Takes over a base radius from a file of shops, where there is one; then resolves again.
-    /// Returns how that left the shop.
+    /// Takes over a base radius from a file of shops, if the file names one, and resolves the
+    /// radius again. Returns the shop's new standing.
     ///
     /// Released causes stay: only the owner of the shop's lane may drop them.
     pub fn import(&mut self, base: Option<Radius>, revision: Revision, floor: Radius) -> Standing {
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn a_fingerprint_tells_shops_apart_and_is_never_zero() {
         let of = |id: &str| ShopFingerprint::of(&id.parse().unwrap());
-        // The value of Kafka's own test of its hash.
+        // This value is from Kafka's own test of the hash.
         assert_eq!(of("foobar").get().cast_signed(), -790_332_482);
         assert_eq!(ShopFingerprint::from_number(of("a").get()), Some(of("a")));
         assert_ne!(of("a"), of("b"));

@@ -1,5 +1,5 @@
-//! What a request must agree with: the campaign that it names, as the database has it, and the
-//! revisions that the database gave out.
+//! A request must agree with the stored campaign that it names, and with the revisions that the
+//! database gave out.
 
 use std::fmt;
 
@@ -13,35 +13,35 @@ use crate::trigger::TriggerKind;
 
 /// What the requests of a campaign must agree with.
 ///
-/// Attempt and deadline only rise, a campaign that is ending never goes back, and nothing else of
-/// this ever changes. So a request that agreed when it was made agrees for ever, but for the
-/// activations of a campaign that is ended meanwhile.
+/// Attempt and deadline only rise. A campaign that is ending never becomes active again. Nothing
+/// else here ever changes. So a request that agreed when it was made agrees for ever, with one
+/// exception: after the campaign's end, its activations do not agree any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CampaignTerms {
-    /// The random number in every request id of it.
+    /// The random number in every request id of the campaign.
     pub nonce: Nonce,
-    /// How many shops its list has.
+    /// How many shops the campaign's list has.
     pub shops: u32,
-    /// Why.
+    /// Why the campaign limits the shops.
     pub kind: TriggerKind,
     /// How far the shops deliver at most.
     pub limit: Limit,
-    /// The campaign whose place it takes.
+    /// The campaign that this campaign replaces.
     pub replaces: Option<Replaced>,
     /// The present attempt.
     pub attempt: Attempt,
-    /// The deadline of the present attempt: the newest there was.
+    /// The deadline of the present attempt, which is the latest of all attempts.
     pub deadline: Deadline,
-    /// Whether the campaign was ended: its activations do not count any more.
+    /// Whether the campaign was ended. Then its activations do not count any more.
     pub is_ending_or_ended: bool,
 }
 
-/// A campaign that the database has, as a batch is judged by it.
+/// A campaign that the database has, with its terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedCampaign {
     /// Its name.
     pub name: CampaignRef,
-    /// What its requests must agree with, or why that cannot be read.
+    /// Its terms, or why they cannot be read.
     pub terms: Result<CampaignTerms, Box<str>>,
 }
 
@@ -50,38 +50,39 @@ pub struct LoadedCampaign {
 pub struct Disagreement {
     /// Rejected or superseded.
     pub status: Status,
-    /// Why.
+    /// The reason.
     pub code: Code,
-    /// More than the code's own message.
+    /// A message that says more than the code's own message.
     pub detail: Option<Box<str>>,
 }
 
-/// Checks that the id of a campaign's request is of that campaign, and of a request of that phase.
-/// Nothing is answered under another id, not even a repeat: the answer would be taken for that of
-/// the request that has the id.
+/// Checks that the id of a campaign's request belongs to that campaign and to the request's phase.
+/// If it does not, the request is rejected even if it is a repeat: its answer would be taken for
+/// the answer to the request that really has the id.
 ///
 /// # Errors
 ///
-/// When the id is of another campaign or another phase, or of no campaign.
+/// When the id belongs to another campaign, to another phase or to no campaign.
 pub fn check_id(request: &Request) -> Result<(), Disagreement> {
     read_ticket(request).map(drop)
 }
 
-/// Checks a request against the campaign that it names and against the newest revision that the
-/// database gave out. What a shop holds already is a repeat, and is not refused for this.
+/// Compares a request with the campaign that it names and with the newest revision that the
+/// database gave out. A repeat is not refused by these rules ([`judge`](crate::judge())).
 ///
-/// 1. A base radius has a revision that the database gave out, or it is rejected.
-/// 2. A request of a campaign that the database does not have, or that cannot be read, is
+/// 1. If the database never gave out the revision of a base radius, the request is rejected.
+/// 2. If the database does not have the request's campaign, or cannot read it, the request is
 ///    rejected.
-/// 3. Its id is one that this campaign gives: it has the campaign's revision and random number,
-///    the phase that the request is of, the present attempt or an earlier one, and a place in the
-///    campaign's list. Otherwise it is rejected.
-/// 4. An activation asks for what the campaign wants: the same kind and limit, and the same
-///    campaign whose place it takes. Otherwise it is rejected.
-/// 5. Its deadline is the campaign's. That of an attempt before the present one may be earlier.
-///    Otherwise it is rejected: a request that expires too early would be told as the truth.
-/// 6. An activation of a campaign that is ending or ended is superseded.
-/// 7. A release of a campaign that is neither is rejected.
+/// 3. The id must be an id that this campaign makes. It must have the campaign's revision and
+///    random number, the request's phase, the present attempt or an earlier one, and a place in
+///    the campaign's list. Otherwise the request is rejected.
+/// 4. An activation must have the campaign's kind and limit, and must replace the same campaign.
+///    Otherwise it is rejected.
+/// 5. The deadline must be the campaign's deadline. In an earlier attempt it may be earlier.
+///    Otherwise the request is rejected: if its deadline were too early, it could expire, and that
+///    outcome would be recorded as true.
+/// 6. If the campaign is ending or ended, an activation is superseded.
+/// 7. If the campaign is neither ending nor ended, a release is rejected.
 ///
 /// # Errors
 ///
@@ -96,7 +97,7 @@ pub fn check_request(
             status: Status::Rejected,
             code: Code::UnknownRevision,
             detail: Some(
-                format!("revision {revision} was never given out; {newest} is the newest that was")
+                format!("revision {revision} was never given out: the newest revision is {newest}")
                     .into(),
             ),
         }),
@@ -136,8 +137,8 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// Returns the attempt that the request is of. The random number is not told: who knows it can
-    /// write requests that look right.
+    /// Returns the attempt of the request. No message names the random number: anybody who knows it
+    /// can write requests that look right.
     fn check_ticket(self, request: &Request) -> Result<Attempt, Disagreement> {
         let CampaignTerms { nonce, shops, attempt, .. } = self.terms;
         let Some(ticket) = read_ticket(request)? else { return Ok(Attempt::FIRST) };
@@ -147,13 +148,13 @@ impl<'a> Stored<'a> {
         if ticket.attempt < Attempt::FIRST || *attempt < ticket.attempt {
             let (of, newest) = (ticket.attempt.0, attempt.0);
             return Err(
-                self.differs(format_args!("`id` is of attempt {of}, and the newest is {newest}"))
+                self.differs(format_args!("`id` has attempt {of}, but the newest is {newest}"))
             );
         }
         if *shops <= ticket.index {
             let place = ticket.index;
             return Err(
-                self.differs(format_args!("`id` is of place {place} in a list of {shops} shops"))
+                self.differs(format_args!("`id` has place {place} in a list of {shops} shops"))
             );
         }
         Ok(ticket.attempt)
@@ -168,7 +169,7 @@ impl<'a> Stored<'a> {
         if asked == stored {
             return Ok(());
         }
-        Err(self.differs(format_args!("`{field}` is {asked}, and the campaign's is {stored}")))
+        Err(self.differs(format_args!("`{field}` is {asked}, but the campaign's is {stored}")))
     }
 
     fn check_replaces(self, asked: Option<Replaced>) -> Result<(), Disagreement> {
@@ -177,7 +178,7 @@ impl<'a> Stored<'a> {
             return Ok(());
         }
         let (asked, stored) = (Named(asked), Named(stored));
-        Err(self.differs(format_args!("`replaces` is {asked}, and the campaign's is {stored}")))
+        Err(self.differs(format_args!("`replaces` is {asked}, but the campaign's is {stored}")))
     }
 
     fn check_deadline(self, attempt: Attempt, asked: Deadline) -> Result<(), Disagreement> {
@@ -203,7 +204,7 @@ impl<'a> Stored<'a> {
         if self.terms.is_ending_or_ended {
             return Ok(());
         }
-        Err(self.differs(format_args!("this is a release, and the campaign was not ended")))
+        Err(self.differs(format_args!("this is a release, but the campaign was not ended")))
     }
 
     #[cold]
@@ -212,7 +213,7 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// What the id of a request says, where it is of a campaign.
+/// What the id of a campaign's request says; `None` for a request without a campaign.
 fn read_ticket(request: &Request) -> Result<Option<Ticket>, Disagreement> {
     let (campaign, phase) = match request.change {
         Change::Activate { campaign, .. } => (campaign.revision, Phase::Activation),
@@ -222,14 +223,16 @@ fn read_ticket(request: &Request) -> Result<Option<Ticket>, Disagreement> {
         }
     };
     let Some(ticket) = Ticket::read(request.id) else {
-        return Err(differs(campaign, format_args!("`id` has not the form of a campaign's")));
+        let how = format_args!("`id` does not have the form of a campaign's request id");
+        return Err(differs(campaign, how));
     };
     if ticket.revision != campaign {
-        return Err(differs(campaign, format_args!("`id` is of campaign {}", ticket.revision)));
+        let how = format_args!("`id` belongs to campaign {}", ticket.revision);
+        return Err(differs(campaign, how));
     }
     if ticket.phase != phase {
         let (of, is) = (ticket.phase.as_str(), phase.as_str());
-        let how = format_args!("`id` is of a {of}, and the request is a {is}");
+        let how = format_args!("`id` belongs to phase {of}, but the request is of phase {is}");
         return Err(differs(campaign, how));
     }
     Ok(Some(ticket))
@@ -242,7 +245,7 @@ fn differs(campaign: Revision, how: fmt::Arguments<'_>) -> Disagreement {
     Disagreement { status, code, detail: Some(detail.into()) }
 }
 
-/// A campaign whose place another takes, for people.
+/// A replaced campaign, as a message names it.
 struct Named(Option<Replaced>);
 
 impl fmt::Display for Named {

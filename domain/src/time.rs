@@ -43,8 +43,9 @@ pub struct Deadline(Timestamp);
 impl Deadline {
     /// Before every other deadline.
     pub const MIN: Self = Self(Timestamp::MIN);
-    /// The last that a campaign has, 9999-12-31T23:59:59.999Z: a later one does not travel, because
-    /// RFC 3339 has four digits for the year, and so would not come back as it was stored.
+    /// The latest deadline of a campaign, 9999-12-31T23:59:59.999Z. A later deadline cannot be
+    /// written in RFC 3339, which has four digits for the year, so it would not come back as it was
+    /// stored.
     pub const LAST: Self = Self(Timestamp(253_402_300_799_999));
 
     /// The deadline at this instant.

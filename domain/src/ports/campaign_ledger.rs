@@ -78,8 +78,8 @@ pub struct Recorded {
 ///   and no answer counts.
 /// - `record_goes_by_the_rules`: answers count as [`Chunk::record`] says, and a campaign
 ///   without open slots is settled or ended.
-/// - `record_counts_only_what_was_sent`: an answer to an activation of a chunk that was not marked
-///   in the attempt of the answer, or in a later one, does not count.
+/// - `record_counts_only_what_was_sent`: an answer to an activation counts only if its chunk was
+///   marked in the attempt of the answer or in a later attempt.
 /// - `record_and_an_end_agree`: when they come at once, neither undoes the other.
 /// - `damaged_campaign_stands_alone`: it is named, nothing of it is marked or recorded, and the
 ///   other campaigns of the lane go on.

@@ -55,11 +55,12 @@ pub struct Claim {
 ///   [`StoreError::BadData`].
 /// - `orphan_is_no_unknown_shop`: a shop of which nothing is stored but what it is, is bad data.
 /// - `unknown_campaigns_are_not_loaded`: only campaigns that are stored count as known.
-/// - `campaign_terms_are_loaded`: what a request of a campaign must agree with is loaded as it was
-///   stored when the batch was received, or later.
-/// - `damaged_campaign_rejects_its_own_requests`: one that cannot be read is loaded as such, and
-///   the other requests of the batch are judged as ever.
-/// - `newest_revision_is_loaded`: as it was when the batch was received, or later.
+/// - `campaign_terms_are_loaded`: the terms of a campaign are loaded as they were when the batch
+///   was received, or later.
+/// - `damaged_campaign_rejects_its_own_requests`: a campaign that cannot be read is loaded as
+///   damaged, and the other requests of the batch are judged as usual.
+/// - `newest_revision_is_loaded`: the newest revision is loaded as it was when the batch was
+///   received, or later.
 #[async_trait]
 pub trait ShopLedger: Send + Sync + 'static {
     /// Makes the caller the owner of the lane and says where it stands.

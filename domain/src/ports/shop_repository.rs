@@ -17,7 +17,8 @@ use crate::shop::{Shop, ShopCursor, ShopId};
 /// - `import_is_atomic`: all rows of a batch are brought in and its receipt is stored, or nothing.
 /// - `import_leaves_a_receipt`: it says of each shop what the radius was before and after, what
 ///   decided, and the version; the imports of a lane are numbered from 1, without gaps.
-/// - `unreadable_import_receipt_stands_alone`: it is named, and the others are told.
+/// - `unreadable_import_receipt_stands_alone`: the unreadable receipt is named, and the others are
+///   returned.
 /// - `import_receipts_are_pruned`: those that are old enough go with later imports of the lane.
 /// - `import_keeps_released_causes`: only the owner of a lane drops them.
 /// - `import_beside_a_batch_loses_nothing`: imports and the batches of a lane's owner, all over
@@ -32,10 +33,11 @@ use crate::shop::{Shop, ShopCursor, ShopId};
 ///   done again.
 /// - `import_completes_orphans`: a shop of which only one half is stored gets the other: what it
 ///   is, with what is in force there as it was; or what is in force, with nothing that limits it.
-/// - `import_older_base_does_not_count`: a base radius of a lower revision stays out, and the
-///   receipt of an import names the newer one.
-/// - `overruling_import_outranks_what_was_given_out`: no base radius stands against it, a request
-///   of a revision that was given out before it is superseded afterwards, and a later one counts.
+/// - `import_older_base_does_not_count`: a shop keeps a base radius of a higher revision, and the
+///   receipt of the import names it.
+/// - `overruling_import_outranks_what_was_given_out`: an overruling import replaces every base
+///   radius. After it, a request of a revision given out before is superseded, and a request of a
+///   later revision counts.
 /// - `revisions_only_rise`: each is given out once.
 /// - `list_pages_are_complete`: pages in the order of lane and id hold each shop once.
 /// - `list_and_count_agree_with_the_scope`: they hold exactly the shops that
@@ -73,16 +75,16 @@ pub trait ShopRepository: Send + Sync + 'static {
     /// The newest revision that was given out.
     async fn newest_revision(&self) -> Result<Revision, StoreError>;
 
-    /// Adds or updates the shops of a batch, all or none. Where the import overrules, this takes a
-    /// revision for the batch in the same transaction.
+    /// Adds or updates the shops of a batch, all or none. If the import overrules, the same
+    /// transaction takes a revision for the batch.
     async fn import(
         &self,
         batch: &ImportBatch,
         terms: ImportTerms,
     ) -> Result<ImportReceipt, StoreError>;
 
-    /// The receipts of a lane's imports behind one, in their order, at most so many. Those that
-    /// cannot be read are named besides.
+    /// Up to `limit` receipts of a lane's imports after the import `behind`, in their order. Also
+    /// names the receipts that cannot be read.
     async fn import_receipts(
         &self,
         lane: Lane,

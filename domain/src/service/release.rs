@@ -1,4 +1,4 @@
-//! Releasing a cause by command, and looking ahead where there is nothing to release.
+//! Releases a cause by command. If the cause is not in force, finds out whether it may still come.
 
 use crate::cause::CauseName;
 use crate::chunk::Slot;
@@ -12,21 +12,22 @@ use crate::shop::ShopId;
 /// How many outcomes are read at a time.
 const PAGE: usize = 10_000;
 
-/// What a release by command came to.
+/// The result of a release by command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandedRelease {
     /// The cause was in force, and is released.
     Done(Standing),
-    /// No such cause is in force at the shop. Says whether its campaign may still ask for it there.
+    /// The cause is not in force at the shop. Says whether its campaign may still ask for it there.
     Nothing(Prospect),
     /// There is no such shop.
     UnknownShop,
 }
 
-/// Releases a cause by command. If it is not in force, looks ahead, and releases once more.
+/// Releases a cause by command. If the cause is not in force, this checks whether the campaign may
+/// still ask for it, and then tries the release once more.
 ///
-/// An activation may take effect, and its outcome may be recorded, between the first release and
-/// the look ahead. Then the campaign does not ask for the cause any more because it is in force.
+/// The second try is needed: between the first try and the check an activation may take effect, and
+/// its outcome may be recorded. Then the campaign asks no more, because its cause is in force.
 ///
 /// # Errors
 ///
@@ -52,10 +53,10 @@ pub async fn release_by_command(
     })
 }
 
-/// Whether a campaign that is not in force at a shop may still ask for it there.
+/// Whether a campaign that is not in force at a shop may still ask for its cause there.
 ///
-/// 1. A campaign that is ending or ended does not.
-/// 2. Another one does if its list names the shop and the activation has no outcome.
+/// 1. A campaign that is ending or ended will not.
+/// 2. Any other campaign may, if its list names the shop and the activation has no outcome.
 async fn find_prospect(
     campaigns: &dyn CampaignRepository,
     campaign: Revision,

@@ -126,7 +126,8 @@ impl Database {
         if right != LANE {
             let (found, right) = (LANE.0, right.0);
             let message = format!(
-                "the request is in partition {found}, and murmur2 of its key chooses {right}"
+                "the request is in partition {found}, but murmur2 of its key chooses partition \
+                 {right}"
             );
             return Outcome::rejected(Code::WrongLane, Some(message.into()));
         }

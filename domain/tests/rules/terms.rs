@@ -106,21 +106,21 @@ fn a_forged_activation_of_a_real_campaign_is_rejected_with_what_differs() {
                 let Change::Activate { kind, .. } = change else { return };
                 *kind = "manual".parse().unwrap();
             }),
-            "`kind` is manual, and the campaign's is bad_weather",
+            "`kind` is manual, but the campaign's is bad_weather",
         ),
         (
             with(|change| {
                 let Change::Activate { limit, .. } = change else { return };
                 *limit = "closed".parse().unwrap();
             }),
-            "`limit` is closed, and the campaign's is 3 km",
+            "`limit` is closed, but the campaign's is 3 km",
         ),
         (
             with(|change| {
                 let Change::Activate { replaces, .. } = change else { return };
                 *replaces = None;
             }),
-            "`replaces` is no campaign, and the campaign's is campaign 6",
+            "`replaces` is no campaign, but the campaign's is campaign 6",
         ),
         (
             with(|change| {
@@ -134,7 +134,7 @@ fn a_forged_activation_of_a_real_campaign_is_rejected_with_what_differs() {
                 let Change::Activate { replaces: Some(replaces), .. } = change else { return };
                 replaces.deadline = at(1_000);
             }),
-            "with deadline 1000 ms, and the campaign's is campaign 6",
+            "with deadline 1000 ms, but the campaign's is campaign 6",
         ),
         (
             with(|change| {
@@ -166,12 +166,12 @@ fn a_request_under_an_id_that_its_campaign_never_gave_is_rejected() {
         let ticket = Ticket::read(good.id).unwrap();
         let random = RequestId(Uuid::from_u128(7 << 76 | 2 << 62));
         for (id, why) in [
-            (random, "`id` has not the form of a campaign's"),
-            (Ticket { revision: Revision(8), ..ticket }.id(), "`id` is of campaign 8"),
+            (random, "`id` does not have the form of a campaign's request id"),
+            (Ticket { revision: Revision(8), ..ticket }.id(), "`id` belongs to campaign 8"),
             (Ticket { nonce: Nonce::from_random(43), ..ticket }.id(), "another random number"),
-            (Ticket { phase: other, ..ticket }.id(), "and the request is a"),
-            (Ticket { attempt: Attempt(3), ..ticket }.id(), "attempt 3, and the newest is 2"),
-            (Ticket { attempt: Attempt(0), ..ticket }.id(), "attempt 0, and the newest is 2"),
+            (Ticket { phase: other, ..ticket }.id(), "but the request is of phase"),
+            (Ticket { attempt: Attempt(3), ..ticket }.id(), "attempt 3, but the newest is 2"),
+            (Ticket { attempt: Attempt(0), ..ticket }.id(), "attempt 0, but the newest is 2"),
             (Ticket { index: 10, ..ticket }.id(), "place 10 in a list of 10 shops"),
         ] {
             let request = Request { id, ..good.clone() };
@@ -226,7 +226,7 @@ fn a_base_radius_needs_a_revision_that_was_given_out() {
             (disagreement.status, disagreement.code),
             (Status::Rejected, Code::UnknownRevision)
         );
-        let expected = format!("revision {revision} was never given out; 9 is the newest that was");
+        let expected = format!("revision {revision} was never given out: the newest revision is 9");
         assert_eq!(disagreement.detail.as_deref(), Some(&*expected));
     }
 }

@@ -207,8 +207,9 @@ async fn a_wrong_partition_is_rejected_with_both_partitions_and_counted() {
         serde_json::from_slice(replies[0].value.as_deref().unwrap()).unwrap();
     assert_eq!(json["error"]["code"], "wrong_partition");
     let (found, right) = (wrong.0, LANE.0);
-    let message =
-        format!("the request is in partition {found}, and murmur2 of its key chooses {right}");
+    let message = format!(
+        "the request is in partition {found}, but murmur2 of its key chooses partition {right}"
+    );
     assert_eq!(json["error"]["message"], message);
     assert_eq!(world.count(&world.dead_letters()).await, 0);
     let expected = KafkaCounts { wrong_partitions: 1, ..KafkaCounts::default() };
