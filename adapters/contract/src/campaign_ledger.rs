@@ -254,8 +254,8 @@ pub async fn record_goes_by_the_rules(harness: &dyn StoreHarness) {
     assert_eq!(get(&store, &sent).await.state, CampaignState::Ended);
 }
 
-/// Nobody can have answered what was not sent yet: neither the requests of a chunk that was never
-/// marked, nor those of a new attempt.
+/// Nobody can have answered a request that was not sent yet. So an answer does not count if its
+/// chunk was never marked, or not yet in the new attempt.
 pub async fn record_counts_only_what_was_sent(harness: &dyn StoreHarness) {
     let store = harness.store();
     let begun = campaign(&store, &two_chunks(&store).await).await;

@@ -88,8 +88,8 @@ pub(crate) fn record(position: u64, shop: &ShopId, change: Change) -> RequestRec
     }
 }
 
-/// The request of a campaign for the shop at a place of its list, as its requester makes it in the
-/// present attempt, as it stands in its lane.
+/// The record of a campaign's request for the shop at a place of its list. The request is the one
+/// that the campaign's requester makes in the present attempt.
 pub(crate) fn request_of(
     campaign: &Campaign,
     phase: Phase,

@@ -226,8 +226,8 @@ pub async fn mended_state_is_what_was_in_force(harness: &dyn StoreHarness) {
     }
 }
 
-/// Somebody copies a request of a campaign to another shop of the lane. The receipt has the id of the
-/// listed shop's request, and tells nothing of that shop.
+/// Somebody copies a request of a campaign to another shop of the lane. The receipt has the id of
+/// the listed shop's request, but proves nothing about the listed shop.
 pub async fn copied_request_proves_nothing(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;
@@ -239,7 +239,7 @@ pub async fn copied_request_proves_nothing(harness: &dyn StoreHarness) {
     assert!(matches!(mend(&store, &ids[0], false).await, Repair::Mended(_)));
     let state = shop(&store, &ids[0]).await.state;
     assert_eq!((state.radius, state.active.len()), (metres(BASE), 0));
-    // The shop that the record named is limited by nothing that knows it.
+    // No campaign's list has the shop that the record named, so a repair leaves it without limits.
     harness.corrupt(&ids[1]).await;
     assert!(matches!(mend(&store, &ids[1], false).await, Repair::Mended(_)));
     assert_eq!(shop(&store, &ids[1]).await.state.radius, metres(BASE));

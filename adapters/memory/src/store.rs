@@ -89,7 +89,7 @@ impl Tables {
         self.revision
     }
 
-    /// A campaign as batches are judged by it; `None` where there is none of this name.
+    /// A campaign with its terms; `None` if there is no campaign of this name.
     fn load_campaign(&self, name: CampaignRef) -> Option<LoadedCampaign> {
         let stored = self.campaigns.get(&name.revision)?;
         let stored = Some(stored).filter(|stored| stored.campaign.name == name)?;

@@ -40,7 +40,7 @@ fn batch(change: Change) -> Batch {
     Batch::new((Lane(0), Epoch(1)), Position(0), Position(0), records.collect())
 }
 
-/// The third campaign of an hour takes the place of the second.
+/// The third campaign of an hour replaces the second.
 fn activate(revision: u64, hour: u64) -> Change {
     let replaces = (revision % 5 == 2).then(|| revision - 1);
     Change::Activate {

@@ -26,12 +26,12 @@ fn policy() -> Policy {
 /// The newest revision that was given out.
 const NEWEST: Revision = Revision(3);
 
-/// The campaigns 1 to 3 are stored, of which the second is ending.
+/// The stored campaigns are 1 to 3. Campaign 2 is ending.
 fn stored_campaigns() -> Vec<LoadedCampaign> {
     (1..=3).map(|revision| loaded(activate_of(revision, 120), revision == 2)).collect()
 }
 
-/// An activation as its campaign asks for it: the third takes the place of the first.
+/// The activation of a campaign. Campaign 3 replaces campaign 1.
 fn activate_of(revision: u64, until: i64) -> Change {
     let metres = u32::try_from(revision).unwrap() * 1_000;
     activate(revision, metres, (revision == 3).then_some(1), until)
@@ -147,7 +147,7 @@ impl Database {
     }
 }
 
-/// The same record under another id.
+/// The same record with another id.
 fn with_id(mut record: RequestRecord, id: RequestId) -> RequestRecord {
     record.id = id;
     if let Ok(request) = &mut record.request {
@@ -178,7 +178,7 @@ fn what_needs_no_shop_is_rejected_in_the_order_of_the_list() {
     let check = |request, expected| check_record(record(0, request), expected);
     check(Ok((own[0].clone(), known)), Ok(Status::Applied));
     check(Err(unreadable()), Err(Code::Unreadable));
-    // The id of a campaign's request, for which receipts would take this one.
+    // With the id of a campaign's request, a receipt would take this request for the campaign's.
     check(Ok((own[0].clone(), by_hand)), Ok(Status::Unchanged));
     for shop in [&own[0], &own[4], &foreign[0]] {
         let forged = with_id(record(0, Ok((shop.clone(), by_hand))), id_of(&known, 0));
@@ -190,7 +190,7 @@ fn what_needs_no_shop_is_rejected_in_the_order_of_the_list() {
     check(Ok((own[0].clone(), unknown)), Err(Code::UnknownCampaign));
     check(Ok((own[4].clone(), unknown)), Err(Code::UnknownCampaign));
     check(Ok((own[4].clone(), known)), Err(Code::UnknownShop));
-    // The id of another campaign's request, of the other phase's, and of none.
+    // The ids of another campaign's request, of the other phase's request, and of no campaign's.
     let deadline = deadline(120);
     let release = Change::Release { campaign: campaign(1), deadline };
     for shop in [&own[0], &own[4]] {
@@ -203,8 +203,8 @@ fn what_needs_no_shop_is_rejected_in_the_order_of_the_list() {
     check_record(forged, Err(Code::UnknownCampaign));
 }
 
-/// The requester of the request that has the id would take the answer for its own: a release that
-/// never happened would be recorded as done.
+/// Its answer would be taken for the answer to the other request: a release that never happened
+/// would be recorded as done.
 #[test]
 fn a_repeat_under_the_id_of_another_request_is_rejected() {
     let (shop, deadline) = (shop_ids(LANE, 1)[0].clone(), deadline(120));
@@ -257,8 +257,8 @@ fn a_batch_says_where_it_ends_and_what_was_last() {
 }
 
 fn any_change() -> impl Strategy<Value = Change> {
-    // Deadlines around 100, the time by the clock, up to that of the campaigns and later; campaign
-    // 4 is not stored, nor is revision 4.
+    // The deadlines lie around 100, which is the clock's time, and up to the campaigns' deadline
+    // and later. Campaign 4 is not stored, and revision 4 was never given out.
     prop_oneof![
         9 => (1_u64..=4, 90_i64..=122).prop_map(|(revision, until)| activate_of(revision, until)),
         1 => (1_u64..=4, 1_u32..6_000, prop::option::weighted(0.3, 1_u64..=4))
@@ -293,7 +293,7 @@ fn any_records() -> impl Strategy<Value = Vec<RequestRecord>> {
         1 => Just(Err(unreadable())),
         15 => (prop::sample::select(shops), any_change()).prop_map(Ok),
     ];
-    // Under its own id, or under that of another request.
+    // A record has its own id or the id of another request.
     let id = prop::option::weighted(0.05, any_change());
     prop::collection::vec((request, id), 0..40).prop_map(|requests| {
         // Every other position is a gap.

@@ -1,4 +1,4 @@
-//! Base radii from files beside those from requests: the property against a naive version.
+//! Base radii from files and from requests: the property against a naive version.
 
 use std::num::NonZeroU16;
 
@@ -11,19 +11,19 @@ use proptest::prelude::*;
 
 use super::requests::id_of;
 
-/// What happens to one shop. A place among the revisions that were given out is drawn as a number,
-/// and taken modulo how many there are.
+/// What happens to one shop. `place` chooses one of the revisions that were given out: it is any
+/// number, and is taken modulo their number.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// Somebody takes a revision, for a request or as an import begins.
+    /// A requester takes a revision for a request, or an import takes one when it begins.
     Take,
-    /// A request sets the base radius under a revision that was given out, as a copy may.
+    /// A request sets the base radius with any revision that was given out, so it may be a copy.
     Request { place: usize, radius: u32 },
-    /// A request sets the base radius under a revision that was never given out.
+    /// A request sets the base radius with a revision that was never given out.
     Forged { radius: u32 },
     /// The batch of an import that took its revision when it began.
     Import { place: usize, radius: u32 },
-    /// The batch of an import that overrules.
+    /// The batch of an overruling import.
     Overrule { radius: u32 },
 }
 
@@ -47,7 +47,7 @@ fn kilometres(radius: u32) -> Radius {
 struct World {
     shop: ShopState,
     newest: Revision,
-    /// The naive version: every base radius that was brought, with its revision.
+    /// The naive version: every base radius from a file or a request, with its revision.
     brought: Vec<(Revision, Radius)>,
 }
 
@@ -86,7 +86,7 @@ impl World {
         entry.remark.is_some()
     }
 
-    /// Of all that was brought, the highest revision counts, and of one revision what came first.
+    /// The base radius of the highest revision counts. Of one revision, the first that came counts.
     fn expected(&self) -> (Revision, Radius) {
         let mut best = self.brought[0];
         for brought in &self.brought {
@@ -101,8 +101,8 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// An import that overrules outranks all that was given out before it, so no copy undoes it;
-    /// what is given out later outranks it.
+    /// An overruling import outranks every revision that was given out before, so no copy undoes
+    /// it. Later revisions outrank the import.
     #[test]
     fn prop_the_highest_revision_counts_in_whatever_order_it_comes(
         events in prop::collection::vec(any_event(), 1..30),
@@ -129,7 +129,7 @@ proptest! {
                     prop_assert_eq!(code, Some(Code::UnknownRevision));
                 }
                 Event::Import { place, radius } => {
-                    // A revision is one import's alone.
+                    // No two imports have the same revision.
                     let revision = world.given(place);
                     if world.brought.iter().all(|(other, _)| *other != revision) {
                         let radius = kilometres(radius);

@@ -67,7 +67,7 @@ fn cause(origin: Origin, text: &str) -> ActiveCause {
 struct Stand {
     shop: ShopState,
     time: LaneTime,
-    /// Why the next request is refused, where it is.
+    /// Why the next request is refused, if it is refused.
     disagreement: Option<Disagreement>,
 }
 
@@ -287,8 +287,8 @@ fn a_base_radius_is_judged_by_revision_then_deadline() {
     }
 }
 
-/// A disagreement counts only where the request is no repeat: whatever its deadline, its kind, and the
-/// room that there is.
+/// A disagreement counts only if the request is not a repeat. Then it counts before deadline, kind
+/// and room are checked.
 #[test]
 fn a_refused_request_is_refused_unless_it_is_a_repeat_and_changes_nothing() {
     let disagreements = [
@@ -324,7 +324,7 @@ fn a_refused_request_is_refused_unless_it_is_a_repeat_and_changes_nothing() {
             (Cause::Absent, release(7, 2_000), refused),
             (Cause::Absent, release(7, 999), refused),
             (Cause::Active, release(7, 2_000), refused),
-            // A longer deadline would keep its released cause for longer.
+            // If this counted, the later deadline would keep the released cause longer.
             (Cause::Released, release(7, 9_000), (Status::Unchanged, None, true)),
             (Cause::Absent, base(11, 4_000), refused),
             (Cause::Absent, base(10, 5_000), (Status::Applied, None, true)),

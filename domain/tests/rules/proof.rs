@@ -1,4 +1,4 @@
-//! What receipts prove, and how outcomes are judged by that.
+//! What receipts prove, and how outcomes are judged by the proof.
 
 use catchment_domain::{CauseEnds, Code, Outcome, Phase, Proof, Slot, Status, Verdict};
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ fn repeated(status: Status) -> Outcome {
     Outcome { repeat: true, ..told(status) }
 }
 
-/// The rejection of a record that was none.
+/// The rejection of a record that was not a request of the campaign.
 fn foreign() -> Outcome {
     Outcome::rejected(Code::CampaignDiffers, None)
 }
@@ -44,13 +44,13 @@ fn an_activation_is_what_its_receipts_say() {
         (&[told(Applied), told(Rejected)], Rejected, GOES_ON, Differs),
         (&[told(Rejected)], Rejected, GOES_ON, Agrees),
         (&[told(Rejected), told(Applied)], Applied, GOES_ON, Agrees),
-        // A forged reply: the true one said something else.
+        // A forged reply came first: the true reply said something else.
         (&[told(Rejected)], Applied, GOES_ON, Differs),
         (&[told(Expired)], Applied, GOES_ON, Differs),
-        // The first receipt was pruned, and that of a copy says what the request did.
+        // The first receipt was pruned, but the receipt of a copy has the first status.
         (&[repeated(Applied)], Applied, GOES_ON, Agrees),
         (&[repeated(Unchanged)], Applied, GOES_ON, Differs),
-        // Nothing is kept of it.
+        // No receipt of the request is kept.
         (&[], Applied, GOES_ON, Unproved),
         (&[], Rejected, GOES_ON, Unproved),
         (&[], Expired, GOES_ON, Unproved),
@@ -89,7 +89,7 @@ fn what_a_command_ended_is_no_difference() {
 fn a_release_is_what_its_receipts_say() {
     for (receipts, slot, expected) in [
         (&[told(Applied)][..], Slot::Closed(Applied), Agrees),
-        // Another campaign's activation or a command was the release.
+        // Another campaign's activation or a command had already released the cause.
         (&[repeated(Applied)], Slot::Closed(Applied), Agrees),
         // A copy came after its released cause was dropped.
         (&[told(Applied), told(Unchanged)], Slot::Closed(Applied), Agrees),
@@ -125,8 +125,8 @@ fn a_record_that_was_no_request_of_the_campaign_is_told_apart() {
 }
 
 proptest! {
-    /// Whatever the order of the receipts: what they say of records of others never counts against
-    /// an outcome, and an outcome that the only receipt tells agrees.
+    /// In any order of the receipts, records of others never count against an outcome. The outcome
+    /// agrees, because the only other receipt has the same status.
     #[test]
     fn prop_foreign_records_prove_nothing(
         status in proptest::sample::select(Status::ALL.to_vec()),

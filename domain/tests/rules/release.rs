@@ -1,4 +1,4 @@
-//! Releasing causes by command: the table, and that it leaves what a campaign's own release leaves.
+//! Releases by command: the table, and the comparison with a campaign's own release.
 
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ fn cause(origin: Origin, of: &str, limit: &str) -> ActiveCause {
     ActiveCause { origin, kind, rank: Rank(1), limit, effect }
 }
 
-/// A shop of 5 km where campaigns 7 and 9 and a request want 3 km, 2 km and 1 km, and where
-/// campaign 8 is over.
+/// A shop of 5 km. Campaign 7 wants 3 km there, campaign 9 wants 2 km, and a request wants 1 km.
+/// Campaign 8 is over there.
 fn shop() -> ShopState {
     let mut shop = ShopState::new(metres(5_000), Revision(1));
     shop.active.extend([
@@ -62,7 +62,7 @@ fn the_cause_that_is_named_goes_and_a_campaigns_stays_released() {
     let last = Deadline::LAST.instant().millis();
     for (cause, stored, radius, kept) in [
         (campaign(7), stored(9_000), 1_000, vec![unchanged(7, 9_000), old]),
-        // Whether or not its deadline has passed.
+        // A deadline that has passed makes no difference.
         (campaign(9), stored(3), 1_000, vec![old, unchanged(9, 3)]),
         (campaign(9), damaged, 1_000, vec![old, unchanged(9, last)]),
         (campaign(9), unknown, 1_000, vec![old]),
@@ -83,7 +83,7 @@ fn what_is_not_in_force_is_not_released() {
     for cause in [
         CauseName::Campaign(Revision(6)),
         CauseName::Campaign(Revision(8)),
-        // The cause of this kind is that of a campaign.
+        // The only cause of this kind belongs to a campaign.
         CauseName::Kind(kind("rain")),
     ] {
         let mut after = shop();
@@ -92,8 +92,8 @@ fn what_is_not_in_force_is_not_released() {
     }
 }
 
-/// Where the campaign's own release would come first, a command finds nothing, and the other way
-/// round the release is a repeat: so both must leave the same.
+/// If the campaign's own release comes first, a command finds nothing to release. If the command
+/// comes first, the campaign's release is a repeat. So both must leave the same state.
 #[test]
 fn a_command_leaves_what_the_campaigns_own_release_leaves() {
     let policy = Policy { floor: Radius::CLOSED, triggers: [].into() };
@@ -150,7 +150,7 @@ fn a_cause_that_the_ledger_tells_of_is_missing_where_nothing_took_it_away() {
         (begun(), Slot::Closed(Status::Rejected), &without, 0, false),
         (begun(), applied, &shop(), 0, false),
         (begun(), applied, &commanded, 0, false),
-        // The released cause was dropped, and the receipt is kept.
+        // The released cause was dropped, but the receipt is kept.
         (begun(), applied, &without, 1, false),
         (over(CampaignState::Ending { open: 1 }), applied, &without, 0, false),
         (over(CampaignState::Ended), applied, &without, 0, false),

@@ -186,7 +186,8 @@ fn a_copy_for_another_shop_proves_nothing_of_the_listed_one() {
     }
 }
 
-/// What a command released stays released, unless the campaign was in force again after that.
+/// A repair does not bring back a cause that a command released, unless the campaign was in force
+/// again after the release.
 #[test]
 fn a_release_by_command_is_not_undone() {
     let one = campaign(1, "3km");
@@ -202,7 +203,7 @@ fn a_release_by_command_is_not_undone() {
         (released("a", 1, 5), 100, None, &over),
         (released("a", 1, 5), 100, Some(4), &over),
         (released("a", 1, 5), 100, Some(6), &in_force),
-        // A receipt that told of an activation after it may have been pruned.
+        // The release is too old: the receipt of a later activation may have been pruned.
         (released("a", 1, 5), 99, None, &in_force),
         (released("a", 2, 5), 100, None, &in_force),
         (released("b", 1, 5), 100, None, &in_force),

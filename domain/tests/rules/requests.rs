@@ -1,4 +1,4 @@
-//! Requests as the requester of a campaign makes them, and campaigns as batches are judged by them.
+//! Requests as a campaign's requester makes them, and campaigns with their terms.
 
 use catchment_domain::{
     Attempt, CampaignId, CampaignRef, CampaignTerms, Change, LoadedCampaign, MAX_SHOPS, Nonce,
@@ -16,8 +16,8 @@ pub(crate) fn nonce(revision: Revision) -> Nonce {
     Nonce::from_random(revision.0)
 }
 
-/// The id of the request for a change at a place of a list: where a campaign asks, one of that
-/// campaign's first attempt.
+/// The id of the request for a change at a place of the list. If a campaign asks, the id belongs to
+/// that campaign's first attempt.
 pub(crate) fn id_of(change: &Change, index: u32) -> RequestId {
     let phase = match change {
         Change::Activate { .. } => Phase::Activation,
@@ -31,8 +31,8 @@ pub(crate) fn id_of(change: &Change, index: u32) -> RequestId {
     Ticket { revision, phase, attempt, index, nonce }.id()
 }
 
-/// The campaign that asks for an activation, in its second attempt: those of the first may have had
-/// an earlier deadline.
+/// The campaign that asks for an activation. It is in its second attempt, so requests of the first
+/// attempt may have an earlier deadline.
 pub(crate) fn loaded(activation: Change, is_ending_or_ended: bool) -> LoadedCampaign {
     let name = activation.campaign().unwrap();
     let terms = match activation {

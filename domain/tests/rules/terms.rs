@@ -1,4 +1,4 @@
-//! What a request must agree with: every rule of it, and a naive version.
+//! A request must agree with its campaign: every rule, and the property against a naive version.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn at(millis: i64) -> Deadline {
     Deadline::at(Timestamp::from_millis(millis))
 }
 
-/// Campaign 7 over 10 shops in its second attempt, by second 200, in the place of campaign 6.
+/// Campaign 7 over 10 shops, in its second attempt, with deadline 200. It replaces campaign 6.
 fn campaign(state: CampaignState) -> Campaign {
     let draft = Draft {
         kind: "bad_weather".parse().unwrap(),
@@ -54,7 +54,7 @@ fn check(campaign: &Campaign, request: &Request) -> Result<(), Disagreement> {
     check_request(request, Some(&campaign.loaded()), NEWEST)
 }
 
-/// The request is rejected, and the campaign and these words say why.
+/// Checks that the request is rejected, and that the message has the campaign and these words.
 #[track_caller]
 fn check_differs(campaign: &Campaign, request: &Request, why: &str) {
     let Disagreement { status, code, detail } = check(campaign, request).unwrap_err();
@@ -81,10 +81,10 @@ fn requests_of_any_attempt_so_far_agree_at_any_place_of_the_list() {
             assert_eq!(check(&campaign, &request(&campaign, Phase::Release, place, until)), Ok(()));
         }
     }
-    // Whose place was taken is not over before it is ended.
+    // A replaced campaign is not over before it is ended.
     let replaced = Campaign { replaced_by: Some(Revision(8)), ..sending.clone() };
     assert_eq!(check(&replaced, &request(&sending, Phase::Activation, (1, 3), 100)), Ok(()));
-    // What was sent before a retry agrees after it, and what was sent before a repair.
+    // A request from before a retry, or from before a repair, still agrees after it.
     let retried = Campaign { attempt: Attempt(3), deadline: at(300), ..sending.clone() };
     assert_eq!(check(&retried, &request(&sending, Phase::Activation, (2, 3), 200)), Ok(()));
     let mended = ending.clone().mended(&[]);
@@ -143,7 +143,7 @@ fn a_forged_activation_of_a_real_campaign_is_rejected_with_what_differs() {
             }),
             "`deadline` is 1 ms later than the campaign's",
         ),
-        // So it may not expire before the true one does, and be recorded in its place.
+        // Otherwise a forged request could expire before the true one, and that outcome would count.
         (
             with(|change| {
                 let Change::Activate { deadline, .. } = change else { return };
@@ -219,7 +219,7 @@ fn a_base_radius_needs_a_revision_that_was_given_out() {
     for revision in [1, 8, 9] {
         assert_eq!(check_request(&set_base(revision), None, NEWEST), Ok(()));
     }
-    // The second is a Unix time in ms, the last the highest that there can be.
+    // The second number is a Unix time in ms, and the last is the highest possible revision.
     for revision in [10, 1_796_000_000_000, Revision::MAX.0] {
         let disagreement = check_request(&set_base(revision), None, NEWEST).unwrap_err();
         assert_eq!(
@@ -244,8 +244,8 @@ fn a_campaign_that_cannot_be_read_rejects_its_own_requests() {
     assert_eq!((disagreement.status, disagreement.code), (Status::Rejected, Code::UnknownCampaign));
 }
 
-/// A deadline that RFC 3339 cannot say would not come back as it was stored, and then every
-/// request of its campaign would differ.
+/// If RFC 3339 could not express a deadline, it would not come back as it was stored, and every
+/// request of the campaign would differ.
 #[test]
 fn a_campaigns_deadline_can_be_said_in_rfc_3339() {
     let ages = Duration::from_secs(u64::MAX / 1_000);
@@ -264,7 +264,7 @@ fn sent(campaign: &Campaign) -> Vec<Request> {
     let all = phases.flat_map(|phase| {
         attempts().flat_map(move |attempt| {
             (0..campaign.shops).flat_map(move |index| {
-                // Nobody knows any more which deadlines older attempts had.
+                // The deadlines of older attempts are not stored, so every earlier one is possible.
                 let newest = campaign.deadline.instant().millis();
                 let first = if attempt == campaign.attempt.0 { newest } else { 0 };
                 (first..=newest).map(move |until| request(campaign, phase, (attempt, index), until))
@@ -287,7 +287,7 @@ fn any_campaign() -> impl Strategy<Value = Campaign> {
     )
 }
 
-/// A request of one campaign under the name, perhaps, of another.
+/// A request of any campaign; at times its id has the other phase.
 fn any_request() -> impl Strategy<Value = Request> {
     let place = (0_u16..5, 0_u32..5);
     let phase = prop::sample::select(vec![Phase::Activation, Phase::Release]);
@@ -311,7 +311,7 @@ fn any_request() -> impl Strategy<Value = Request> {
     )
 }
 
-/// One thing that a request says otherwise than its campaign.
+/// One difference between a request and its campaign.
 #[derive(Clone, Copy, Debug)]
 enum Alteration {
     Name,
@@ -345,8 +345,8 @@ fn any_alteration() -> impl Strategy<Value = Alteration> {
 }
 
 impl Alteration {
-    /// The request with this alteration; `None` where it does not alter such a request, or may be
-    /// what an older attempt said.
+    /// The request with this alteration. Returns `None` if the alteration does not apply to such a
+    /// request, or if the result may be a request of an older attempt.
     fn of(self, campaign: &Campaign, request: &Request) -> Option<Request> {
         let mut altered = request.clone();
         let ticket = Ticket::read(request.id).unwrap();
@@ -367,7 +367,7 @@ impl Alteration {
             Self::Place(behind) => {
                 altered.id = id(Ticket { index: campaign.shops + behind, ..ticket });
             }
-            // A random id, as clients draw it.
+            // A random id, as a client makes it.
             Self::Form => altered.id = RequestId(Uuid::from_u128(7 << 76 | 2 << 62)),
             Self::Earlier(_) if ticket.attempt < campaign.attempt => return None,
             Self::Name
@@ -432,7 +432,7 @@ proptest! {
         prop_assert_eq!(found, expected, "{:?}", asked);
     }
 
-    /// What is done to a campaign later lets nothing that agreed differ.
+    /// A request that agrees still agrees after every later change of its campaign.
     #[test]
     fn prop_a_request_that_agreed_agrees_until_its_campaign_is_over(
         campaign in any_campaign(),
@@ -457,8 +457,8 @@ proptest! {
         prop_assert_eq!(check(&ended, asked).err().map(|disagreement| disagreement.code), expected);
     }
 
-    /// Whatever a campaign may have sent, one thing of it altered, is refused: but for another
-    /// place of the list, and what an older attempt may have said.
+    /// A request that its campaign may have sent is refused after one alteration. There are two
+    /// exceptions: another place of the list, and a request that an older attempt may have sent.
     #[test]
     fn prop_a_request_that_is_altered_in_one_thing_is_rejected(
         campaign in any_campaign(),

@@ -36,8 +36,8 @@ async fn newest_receipt(store: &Store) -> ImportReceipt {
     receipts.found.into_iter().next_back().unwrap()
 }
 
-/// The cause of a campaign goes, others stay; late copies of its activation do not count, and its
-/// own release is a repeat.
+/// The release removes the campaign's cause and no other. After it, late copies of the activation
+/// do not count, and the campaign's own release is a repeat.
 pub async fn released_cause_stays_out(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
@@ -93,7 +93,7 @@ async fn force_cause(owner: &mut Owner, shop: &ShopId, campaign: Revision) {
     owner.claim.applied_next = batch.to();
 }
 
-/// A cause of a campaign that is not there. A later campaign of that number begins as ever.
+/// The campaign of the cause does not exist. A later campaign of that number begins as usual.
 pub async fn release_needs_no_campaign(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
@@ -109,15 +109,15 @@ pub async fn release_needs_no_campaign(harness: &dyn StoreHarness) {
         assert_eq!(radius(&store, id).await, left);
     }
     assert_eq!(shop(&store, id).await.state.released, []);
-    // The release took a revision itself, so the campaign's number is the next but one.
+    // The release itself took a revision, so the new campaign's number is higher than `next`.
     let begun = campaign(&store, &ids).await;
     assert!(next < begun.name.revision);
     let begins = owner.ask(&begun, Activation, (0, id)).await;
     assert!(begins.entries[0].outcome.status.took_effect(), "{begins:?}");
 }
 
-/// While the campaign cannot be read, nobody knows until when its requests count. Once its row was
-/// restored, they count again, and do not bring the limit back.
+/// While the campaign cannot be read, its deadline is unknown. After its row was restored, its
+/// requests count again, but do not bring the limit back.
 pub async fn release_of_a_damaged_campaign_holds(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
@@ -136,8 +136,8 @@ pub async fn release_of_a_damaged_campaign_holds(harness: &dyn StoreHarness) {
     assert_eq!(late.entries[0].outcome.status, Superseded);
 }
 
-/// What is in force at a shop is lost after a command released a campaign there. A repair leaves it
-/// released, until the campaign was in force again.
+/// A command releases a campaign at a shop, and then the shop's causes are lost. A repair does not
+/// bring the campaign back, as long as the receipts prove that it was not in force again.
 pub async fn released_cause_is_not_mended(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;
@@ -160,7 +160,7 @@ pub async fn released_cause_is_not_mended(harness: &dyn StoreHarness) {
     assert_eq!(radius(&store, &ids[1]).await, 3_000);
     let late = owner.ask(&begun, Activation, (0, &ids[0])).await;
     assert_eq!(late.entries[0].outcome.status, Superseded);
-    // From now on receipts of batches that came after the release may be gone.
+    // From now on, receipts of later batches may be gone.
     harness.advance(harness.receipts_kept() + Duration::from_secs(1));
     harness.corrupt(&ids[0]).await;
     let repairs = store.repairs.mend_states(&ids[..1], &terms).await.unwrap();
@@ -168,7 +168,7 @@ pub async fn released_cause_is_not_mended(harness: &dyn StoreHarness) {
     assert_eq!(radius(&store, &ids[0]).await, 3_000);
 }
 
-/// What was released is told by a receipt that is counted with the imports of the lane.
+/// The receipt of a release names the cause, and is numbered with the imports of the lane.
 pub async fn release_leaves_a_receipt(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;
@@ -196,7 +196,7 @@ pub async fn release_leaves_a_receipt(harness: &dyn StoreHarness) {
     }
 }
 
-/// Nothing is written where there is nothing to release, and a release that is repeated is such.
+/// If the cause is not in force, a release writes nothing. A repeated release is such a case.
 pub async fn release_of_nothing_changes_nothing(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;
@@ -218,12 +218,12 @@ pub async fn release_of_nothing_changes_nothing(harness: &dyn StoreHarness) {
         assert_eq!(release(&store, id, cause).await, expected, "{id} {cause}");
     }
     assert_eq!((shop(&store, &ids[0]).await, newest_receipt(&store).await), before);
-    // A campaign that was not released there begins as ever.
+    // At a shop where nothing was released, the campaign begins as usual.
     let receipt = owner.ask(&begun, Activation, (1, &ids[1])).await;
     assert_eq!(receipt.entries[0].outcome.status, Applied);
 }
 
-/// A shop that has lost what is in force there is told from one that never was.
+/// A shop that has lost its state is not taken for an unknown shop.
 pub async fn release_of_an_orphan_is_refused(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
@@ -237,7 +237,7 @@ pub async fn release_of_an_orphan_is_refused(harness: &dyn StoreHarness) {
     }
 }
 
-/// Releases a campaign as the command does, which looks ahead where there is nothing to release.
+/// Releases a campaign as the command does. If its cause is not in force, the command looks ahead.
 async fn command(
     store: &Store,
     campaigns: &dyn CampaignRepository,
@@ -248,7 +248,7 @@ async fn command(
     release_by_command(&*store.repairs, campaigns, shop, terms).await.unwrap()
 }
 
-/// Whether a limit may still come is told as far as it can be read.
+/// The command says whether a limit may still come, or that this cannot be read.
 pub async fn release_of_nothing_looks_ahead(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;
@@ -271,8 +271,8 @@ pub async fn release_of_nothing_looks_ahead(harness: &dyn StoreHarness) {
     }
 }
 
-/// The campaigns of a store. Just before one is read, its activation takes effect at a shop, and the
-/// outcome is recorded.
+/// The campaigns of a store. Just before a campaign is read, its activation takes effect at a shop,
+/// and the outcome is recorded.
 struct Overtaken {
     campaigns: Arc<dyn CampaignRepository>,
     play: Mutex<Option<(Owner, Requester, ShopId)>>,
@@ -323,7 +323,7 @@ impl CampaignRepository for Overtaken {
     }
 }
 
-/// The limit comes while the command looks whether it will.
+/// The limit takes effect while the command looks ahead.
 pub async fn release_beside_an_activation_is_done(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
@@ -338,7 +338,7 @@ pub async fn release_beside_an_activation_is_done(harness: &dyn StoreHarness) {
     assert_eq!(radius(&store, &ids[0]).await, BASE);
 }
 
-/// Releases beside batches over the same shops: each sees what the other left.
+/// Releases and batches run over the same shops. Each sees the state that the other left.
 pub async fn release_beside_a_batch_loses_nothing(harness: &dyn StoreHarness) {
     const SHOPS: usize = 20;
     const ROUNDS: u64 = 10;

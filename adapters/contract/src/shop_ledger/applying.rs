@@ -173,7 +173,7 @@ pub async fn unknown_campaigns_are_not_loaded(harness: &dyn StoreHarness) {
     assert_eq!(codes, [None, Some(Code::UnknownCampaign), Some(Code::UnknownCampaign)]);
 }
 
-/// Applies records. Returns the campaigns that they were judged by, too.
+/// Applies records. Also returns the campaigns by which they were judged.
 async fn apply_seen(owner: &Owner, records: Vec<RequestRecord>) -> (Receipt, Vec<LoadedCampaign>) {
     let seen = Mutex::new(Vec::new());
     let judge = by_the_rules(owner.store().shops.lanes());
@@ -185,8 +185,8 @@ async fn apply_seen(owner: &Owner, records: Vec<RequestRecord>) -> (Receipt, Vec
     (receipt, seen.into_inner().unwrap())
 }
 
-/// A campaign is loaded as it is stored, to the last field, after whatever another connection did
-/// to it; and what differs from it is rejected.
+/// Every field of a campaign is loaded as it is stored, after each change by another connection. A
+/// request that differs from it is rejected.
 pub async fn campaign_terms_are_loaded(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 3).await;
@@ -214,7 +214,7 @@ pub async fn campaign_terms_are_loaded(harness: &dyn StoreHarness) {
         let differs = (Status::Rejected, Some(Code::CampaignDiffers));
         assert_eq!(outcomes, [(Status::Applied, None), differs], "after {command:?}");
     }
-    // It is over: what it did not reach it does not reach any more, and what it did is released.
+    // After the end, activations at other shops do not count any more, and releases take effect.
     let ended = store.campaigns.get(revision).await.unwrap().unwrap();
     let receipt = owner.ask(&ended, Phase::Activation, (2, &ids[2])).await;
     assert_eq!(receipt.entries[0].outcome.status, Status::Superseded);
@@ -224,8 +224,8 @@ pub async fn campaign_terms_are_loaded(harness: &dyn StoreHarness) {
     }
 }
 
-/// A campaign that cannot be read takes its own requests down, and no others; what took effect
-/// before is still told.
+/// If a campaign cannot be read, its own requests are rejected, and no others. A repeat is still
+/// answered with the first status.
 pub async fn damaged_campaign_rejects_its_own_requests(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;
@@ -246,8 +246,8 @@ pub async fn damaged_campaign_rejects_its_own_requests(harness: &dyn StoreHarnes
     assert_eq!((outcomes[2].status, outcomes[2].code), (Status::Applied, None));
 }
 
-/// The newest revision is loaded as it was given out last, by whatever connection; one that never
-/// was locks no base radius.
+/// The newest revision is loaded, even if another connection took it. A base radius with a revision
+/// that was never given out is rejected, so it cannot outrank later ones.
 pub async fn newest_revision_is_loaded(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
@@ -309,11 +309,11 @@ pub async fn apply_keeps_what_was_decided(harness: &dyn StoreHarness) {
     }
 }
 
-/// What is asked of a shop.
+/// A request to a shop.
 enum Ask {
-    /// By a campaign.
+    /// From a campaign.
     Of(Box<Campaign>, Phase),
-    /// Without one.
+    /// Without a campaign.
     Without(Change),
 }
 
@@ -326,7 +326,7 @@ impl Ask {
     }
 }
 
-/// What leaves causes of every sort, two for each batch.
+/// Requests that leave causes of every kind, two requests for each batch.
 async fn eventful(store: &Store, ids: &[ShopId]) -> Vec<Ask> {
     let add = async |to, replaces: Option<&Campaign>| {
         let replaces = replaces.map(|old| old.name.revision);

@@ -125,7 +125,7 @@ pub async fn import_leaves_a_receipt(harness: &dyn StoreHarness) {
     }
 }
 
-/// One that cannot be read is named, wherever it stands, and hides no other.
+/// A receipt that cannot be read is named, wherever it stands, and hides no other receipt.
 pub async fn unreadable_import_receipt_stands_alone(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = ids_in(store.shops.lanes(), LANE, 1);
@@ -229,8 +229,8 @@ pub async fn import_can_be_repeated(harness: &dyn StoreHarness) {
     }
 }
 
-/// A base radius with a lower revision stays out, from a file as from a request; the receipt of the
-/// file names the newer one.
+/// A shop keeps its base radius against a lower revision, from a file or from a request. The
+/// receipt of the file names the newer revision.
 pub async fn import_older_base_does_not_count(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
@@ -252,9 +252,9 @@ pub async fn import_older_base_does_not_count(harness: &dyn StoreHarness) {
     assert_eq!(receipt.entries[0].outcome.code, Some(Code::NewerBase));
 }
 
-/// An import that overrules takes the place of a base radius whose revision was given out after the
-/// import began, and of one whose revision was never given out, as from another program. Copies of
-/// older requests are superseded afterwards, and a later request counts.
+/// An overruling import replaces a base radius whose revision was given out after the import began.
+/// It also replaces a base radius whose revision was never given out, as another program may send.
+/// After it, copies of older requests are superseded, and a later request counts.
 pub async fn overruling_import_outranks_what_was_given_out(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;

@@ -77,7 +77,7 @@ impl MemoryStore {
         }
     }
 
-    /// Makes a campaign readable again, as a backup that is restored would.
+    /// Makes a campaign readable again, as restoring a backup does.
     pub fn unspoil_campaign(&self, revision: Revision) {
         if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
             stored.is_spoiled = false;

@@ -24,7 +24,7 @@ pub(super) struct LaneRow {
     imports: ImportNumber,
     /// In the order in which they were stored.
     pub(super) import_receipts: VecDeque<ImportReceipt>,
-    /// Those that cannot be read; see `MemoryStore::spoil_import`.
+    /// The imports whose receipts cannot be read; see `MemoryStore::spoil_import`.
     pub(super) spoiled_imports: BTreeSet<ImportNumber>,
 }
 

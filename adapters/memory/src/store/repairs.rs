@@ -223,7 +223,7 @@ impl StoredCampaign {
 }
 
 impl Tables {
-    /// Keeps a receipt of what was done to shops of a lane, like that of an import.
+    /// Stores a receipt of changes to shops of a lane, like that of an import.
     fn leave_receipt(
         &mut self,
         (lane, at): (Lane, Timestamp),

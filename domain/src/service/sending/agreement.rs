@@ -1,5 +1,5 @@
-//! What a requester sends agrees with its campaign for ever, whatever is done to the campaign
-//! afterwards: but for activations, once the campaign is ended.
+//! A request that a requester sent agrees with its campaign for ever, whatever happens to the
+//! campaign afterwards. The only exception: activations do not agree after the campaign's end.
 
 use std::time::Duration;
 
@@ -23,20 +23,21 @@ const LANE: ReplyLane = ReplyLane(0);
 /// The first chunk has three shops, the second two.
 const CHUNKS: [u32; 2] = [3, 2];
 
-/// What is done to a campaign.
+/// What happens to a campaign.
 #[derive(Clone, Debug)]
 enum Event {
-    /// A requester sends at most so many requests of a chunk.
+    /// A requester sends at most `most` requests of a chunk.
     Send { chunk: usize, most: u32 },
     /// A request is answered.
     Answer { request: prop::sample::Index, status: Status },
-    /// An operator or the time; a new attempt may take until this deadline.
+    /// A command of an operator or of a timer. A new attempt has this deadline.
     Command { command: Command, deadline: i64 },
-    /// Another campaign takes its place.
+    /// Another campaign replaces this campaign.
     Replace,
-    /// Once that one is through, it is ended for the shops that were not released by it.
+    /// The other campaign has finished. This campaign is ended at the shops that the other campaign
+    /// did not release.
     EndTheRest { released: Vec<u32> },
-    /// The outcomes at these places of a chunk are lost, and mended.
+    /// The outcomes at these places of a chunk are lost, and then a repair mends them.
     Mend { chunk: usize, lost: Vec<bool> },
     /// A repair makes the campaign and its chunks fit each other.
     Fit,
@@ -66,7 +67,7 @@ struct Run {
     campaign: Campaign,
     chunks: Vec<Chunk>,
     sent: Vec<Request>,
-    /// Somebody ended it.
+    /// Whether the campaign was ended.
     is_over: bool,
 }
 
@@ -135,7 +136,7 @@ impl Run {
         }
     }
 
-    /// Marks a chunk as sent where a store would, and sends a part of it.
+    /// Marks a chunk as sent if a store would, and sends a part of it.
     fn send(&mut self, number: usize, most: u32) {
         let chunk = &mut self.chunks[number];
         let lane = chunk.lane;
@@ -195,7 +196,8 @@ impl Run {
         self.campaign = self.campaign.clone().mended(&self.chunks);
     }
 
-    /// Everything that was sent so far agrees, or comes too late because the campaign was ended.
+    /// Checks that every request sent so far agrees, or comes too late because the campaign was
+    /// ended.
     fn check(&self) -> Result<(), TestCaseError> {
         prop_assert_eq!(self.campaign.state.is_ending_or_ended(), self.is_over);
         let loaded = self.campaign.loaded();
@@ -210,7 +212,7 @@ impl Run {
         Ok(())
     }
 
-    /// The answer to an activation counts: its chunk says that the attempt was sent.
+    /// Checks that the answer to an activation counts: its chunk says that the attempt was sent.
     fn check_is_marked(&self, request: &Request) -> Result<(), TestCaseError> {
         let ticket = Ticket::read(request.id).unwrap();
         if ticket.phase == Phase::Activation {
@@ -243,7 +245,7 @@ proptest! {
     }
 }
 
-/// The property is about something: such a run sends in both phases and in several attempts.
+/// Shows that the property is not empty: such a run sends in both phases and in several attempts.
 #[test]
 fn a_run_sends_in_both_phases_and_again_after_a_retry() {
     let mut run = Run::new(false);

@@ -19,7 +19,7 @@ const SHOPS: u32 = 5;
 struct Shop {
     activation: Slot,
     release: Slot,
-    /// The newest attempt in which its activation may have been sent; 0 where there is none.
+    /// The newest attempt in which the shop's activation may have been sent; 0 if there is none.
     sent: u16,
 }
 

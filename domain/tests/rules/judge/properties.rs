@@ -105,7 +105,7 @@ fn any_draw() -> impl Strategy<Value = Draw> {
     ]
 }
 
-/// One step: what the clock says, at which of the lane's two shops, what is asked, and whether that
+/// One step: the clock's time, one of the lane's two shops, the request, and whether the request
 /// differs from its campaign.
 type Step = (i64, usize, Draw, bool);
 
@@ -118,8 +118,8 @@ fn request(change: Change) -> Request {
     Request { id: RequestId(Uuid::nil()), shop: "shop".parse().unwrap(), change }
 }
 
-/// What the check of a request says, where it is to differ: of a request without a campaign
-/// nothing can.
+/// The check's answer about a request that shall differ from its campaign. A request without a
+/// campaign cannot differ.
 fn checked(change: Change, differs: bool) -> Result<(), Disagreement> {
     checked_code(change, differs)
         .map_or(Ok(()), |code| Err(Disagreement { status: Status::Rejected, code, detail: None }))

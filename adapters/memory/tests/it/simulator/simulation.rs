@@ -86,7 +86,7 @@ impl Simulation {
         ready(actors::release_again(&self.world));
         self.come_to_rest("after the last releases")?;
         self.spawn(Role::Auditor);
-        self.come_to_rest("after the release of what was stray")?;
+        self.come_to_rest("after the release of stray causes")?;
         truth::check_end(&self.world);
         if self.world.dice.chance(3_000) {
             self.echo()?;
@@ -101,7 +101,7 @@ impl Simulation {
         }
         self.world.witness().coverage.met(Met::Echo);
         self.spawn(Role::Echo);
-        self.come_to_rest("after every message came again")?;
+        self.come_to_rest("after every message was sent again")?;
         truth::check_end(&self.world);
         self.world.witness().verdict().map_or(Ok(()), Err)
     }

@@ -115,14 +115,14 @@ impl CampaignCheck<'_> {
             Slot::Open => true,
             Slot::Closed(Status::Applied) => took_effect(true),
             Slot::Closed(Status::Unchanged) => took_effect(false),
-            // A copy that came so late that the release by command was forgotten.
+            // A command released the cause and the release was forgotten: a late copy expires.
             Slot::Closed(Status::Expired) => activated.is_none() || by_command,
             Slot::Closed(Status::Rejected) => {
-                // A copy that is still in the lane may replace it, unless its answer was lost,
-                // or nobody reads it because nothing is open there. An answer that came while
-                // the campaign could not be read is lost, too: where a forged request under the
-                // same id was rejected later, nobody asks again.
-                // Or the request for another shop was copied, and its answer is nobody's.
+                // A copy that is still in the lane may replace the rejection. It does not if its
+                // answer was lost, or if nobody reads the answer because nothing is open there. An
+                // answer that came while the campaign could not be read is lost, too: if a forged
+                // request with the same id is rejected later, nobody asks again. A copy for
+                // another shop does not replace the rejection either: its answer does not count.
                 let left_out = witness.left_out.contains(&self.revision());
                 let unread = !self.all_read || witness.replies_lost || left_out;
                 let by_copy = cause.is_some_and(|cause| cause.by_copy);
@@ -213,8 +213,8 @@ pub(crate) fn list(world: &World, campaign: Revision) -> Vec<ShopId> {
     outcomes.unwrap().found.into_iter().map(|outcome| outcome.shop).collect()
 }
 
-/// Once everything was ended, what was not released then was released again, and what was stray was
-/// released by command, no campaign is in force anywhere.
+/// Checks that no campaign is in force anywhere. Before that, every campaign was ended, releases
+/// that failed were retried, and commands released the stray causes.
 pub(crate) fn check_end(world: &World) {
     let mut witness = world.witness();
     let in_force = witness.shops.iter().find_map(|(shop, view)| {

@@ -46,7 +46,7 @@ pub(crate) struct Witness {
     pub(crate) shops: BTreeMap<ShopId, ShopView>,
     /// Every campaign that was stored, and what it wants.
     campaigns: BTreeMap<CampaignRef, Wanted>,
-    /// The shops that requesters were about to ask to activate a campaign.
+    /// The shops to which requesters were about to send an activation, with its campaign.
     asked: BTreeSet<(Revision, ShopId)>,
     /// The campaigns that cannot be read.
     damaged: BTreeSet<Revision>,
@@ -62,8 +62,8 @@ pub(crate) struct Witness {
     pub(crate) ledger: BTreeMap<(Revision, Phase, u32), Entry>,
     /// Replies were lost with their lane or their log before anybody read them.
     pub(crate) replies_lost: bool,
-    /// The campaigns of which answers were read while their rows could not be: they count for
-    /// nothing.
+    /// The campaigns that lost answers: a requester read the answers while the campaign's row could
+    /// not be read, so they did not count.
     pub(crate) left_out: BTreeSet<Revision>,
     broken: Option<Broken>,
     digest: u64,

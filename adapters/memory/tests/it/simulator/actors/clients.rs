@@ -19,7 +19,7 @@ use crate::simulator::gated::deliver;
 use crate::simulator::wires::{Disguise, Wires};
 use crate::simulator::world::{KINDS, World, kind};
 
-/// Sends a few requests without a campaign, or such as a forger writes.
+/// Sends a few requests: some without a campaign, some forged.
 pub(crate) async fn call(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     let wires = world.wires();
     for _ in 0..world.dice.between(1, 4) {
@@ -54,8 +54,7 @@ async fn request(world: &World, gate: &Gate) -> Request {
             Change::SetBase { revision, radius: Radius::try_from(radius).unwrap(), deadline }
         }
         8 => {
-            // The one that is given out next, a Unix time in milliseconds, or the highest that
-            // there can be.
+            // The next revision, a Unix time in milliseconds, or the highest possible revision.
             let next = Revision(world.witness().newest.0 + 1);
             let revision = *dice.pick(&[next, Revision(1_796_000_000_000), Revision::MAX]);
             Change::SetBase { revision, radius: Radius::CLOSED, deadline }
@@ -78,7 +77,7 @@ async fn request(world: &World, gate: &Gate) -> Request {
     Request { id, shop, change }
 }
 
-/// An id as clients draw it.
+/// A random id, as a client makes it.
 pub(super) fn any_request_id(world: &World) -> RequestId {
     let dice = &world.dice;
     let id = dice.number128() >> 80 << 80 | 7 << 76 | dice.number128() & 0xfff << 64 | 2 << 62;

@@ -1,4 +1,4 @@
-//! Forgers: they read what requesters and consumers send, and write what looks like it.
+//! Forgers read the messages of requesters and consumers, and write messages that look like them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use crate::simulator::coverage::Met;
 use crate::simulator::gate::Gate;
 use crate::simulator::world::World;
 
-/// A request that was sent for a campaign, altered in one thing or for any shop, with the address
-/// of its requester; `None` where none was sent.
+/// A request that was sent for a campaign, with one alteration or for another shop, and with the
+/// address of its requester; `None` if no request was sent.
 pub(super) fn forged(world: &World) -> Option<(Request, ReturnAddress)> {
     let dice = &world.dice;
     let mut sent = world.witness().sent.clone();
@@ -31,7 +31,7 @@ pub(super) fn forged(world: &World) -> Option<(Request, ReturnAddress)> {
         2 => request.id = other_id(world, ticket),
         3 => request.change = other_deadline(world, request.change),
         4 => {
-            // So it may say whatever is no later than the campaign's deadline.
+            // An earlier attempt may have any deadline that is not later than the campaign's.
             request.id = Ticket { attempt: Attempt::FIRST, ..ticket }.id();
             request.change = other_deadline(world, request.change);
         }
@@ -51,7 +51,7 @@ fn other_shop(world: &World, campaign: Revision) -> ShopId {
     world.dice.pick(&released).clone()
 }
 
-/// The same campaign with another kind, limit or campaign that it replaces.
+/// The same campaign's activation with another kind, another limit or another replaced campaign.
 fn other_wish(world: &World, change: Change) -> Change {
     let Change::Activate { campaign, kind, limit, deadline, replaces } = change else {
         return other_deadline(world, change);
@@ -72,7 +72,7 @@ fn other_wish(world: &World, change: Change) -> Change {
     Change::Activate { campaign, kind, limit, deadline, replaces }
 }
 
-/// The same with a deadline that is later or earlier.
+/// The same change with a later or an earlier deadline.
 fn other_deadline(world: &World, change: Change) -> Change {
     let step = Duration::from_millis(*world.dice.pick(&[1, 50, 1_000, 3_600_000]));
     let is_later = world.dice.chance(5_000);
@@ -94,7 +94,7 @@ fn other_deadline(world: &World, change: Change) -> Change {
     }
 }
 
-/// An id that the campaign did not give, or gave to another request.
+/// An id that the campaign never made, or made for another request.
 fn other_id(world: &World, ticket: Ticket) -> RequestId {
     let dice = &world.dice;
     match dice.below(6) {
@@ -122,7 +122,7 @@ fn released(ticket: Ticket, change: Change) -> (RequestId, Change) {
     }
 }
 
-/// A request without a campaign, for the id of a campaign's.
+/// A change without a campaign; the request keeps the id of the campaign's request.
 fn without_campaign(world: &World) -> Change {
     match world.dice.below(3) {
         0 => {
@@ -133,7 +133,7 @@ fn without_campaign(world: &World) -> Change {
     }
 }
 
-/// Sends a reply that looks like one of a campaign's, and is not.
+/// Sends a forged reply that looks like the reply to a campaign's request.
 pub(crate) async fn forge(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     let wires = world.wires();
     gate.before("forge").await;

@@ -162,9 +162,9 @@ pub(super) async fn command(world: &World, campaign: Revision, command: Command)
     }
 }
 
-/// Brings some shops in, or all: known ones, also with another base radius, and new ones; at times
-/// whatever base radii were set meanwhile. What else there is to do is done between one batch and
-/// the next.
+/// Imports some shops, or all: known shops, some with another base radius, and new shops. Some
+/// imports overrule the base radii that were set meanwhile. Other actors may run between two
+/// batches.
 pub(crate) async fn import(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     let dice = &world.dice;
     let order = if dice.chance(3_000) {

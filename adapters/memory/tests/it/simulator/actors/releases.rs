@@ -1,4 +1,4 @@
-//! Releasing by command: any cause at any shop, and what an audit finds.
+//! Commands that release any cause at any shop, and commands that release what an audit finds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +19,12 @@ use crate::simulator::truth;
 use crate::simulator::witness::causes;
 use crate::simulator::world::{KINDS, World, floor, kind};
 
-/// How long a release by command is remembered at least, and some more.
+/// A little longer than a release by command must be remembered.
 const LONG: Duration = Duration::from_hours(2);
 
-/// Releases any cause at any shop, mostly one that is in force there, whatever its campaign is
-/// about; at times while that campaign cannot be read, at times twice, and at times so long before
-/// the campaign asks again that it is forgotten.
+/// Releases any cause at any shop, whatever its campaign is doing. The cause is mostly in force
+/// there. At times the campaign cannot be read, at times the command runs twice, and at times the
+/// release is forgotten before the campaign asks again.
 pub(super) async fn release_any(world: &World, gate: &Gate, campaigns: &[Campaign]) {
     let dice = &world.dice;
     let in_force = in_force(world);
@@ -49,7 +49,7 @@ pub(super) async fn release_any(world: &World, gate: &Gate, campaigns: &[Campaig
     if dice.chance(2_000) {
         release(world, gate, &shop, cause).await;
     }
-    // An operator outlives a log that goes with its processes.
+    // If the log ends with its process, this operator may outlive it, and cannot send the copy.
     if let CauseName::Campaign(revision) = cause
         && !world.params.passing
         && dice.chance(1_000)
@@ -58,8 +58,8 @@ pub(super) async fn release_any(world: &World, gate: &Gate, campaigns: &[Campaig
     }
 }
 
-/// Lets a release be forgotten: time passes, and something else is written at the shop. Then the
-/// campaign asks once more, and a copy of that comes to the shop.
+/// Lets a release be forgotten: time passes, and another request changes the shop. Then the
+/// campaign is retried, and a copy of its new activation comes to the shop.
 async fn let_come_back(world: &World, gate: &Gate, shop: &ShopId, campaign: Revision) {
     world.pass_time(LONG);
     command(world, campaign, Command::Retry).await;
@@ -78,11 +78,11 @@ async fn let_come_back(world: &World, gate: &Gate, shop: &ShopId, campaign: Revi
 async fn send(world: &World, gate: &Gate, (request, address): (Request, ReturnAddress)) {
     gate.before("send").await;
     world.witness().sent(&request, &address);
-    // A log that is gone takes nothing.
+    // If the log is gone, the request is lost.
     let _ = deliver(world, &world.wires(), request, &address).await;
 }
 
-/// A cause that may be in force nowhere, and of a campaign that may not be there.
+/// Any cause. It may be in force nowhere, and its campaign may not exist.
 fn any_cause(world: &World, campaigns: &[Campaign]) -> CauseName {
     let dice = &world.dice;
     match dice.below(3) {
@@ -133,7 +133,7 @@ const fn released_while(state: CampaignState) -> Met {
     }
 }
 
-/// Releases what no campaign will, as an audit finds it.
+/// Releases the stray causes that an audit finds.
 pub(crate) async fn audit(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     for (shop, cause) in in_force(&world) {
         let CauseName::Campaign(revision) = cause else { continue };
@@ -148,7 +148,8 @@ pub(crate) async fn audit(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     Exit::Done
 }
 
-/// What a list does not hold is stray, and nothing that a campaign will release.
+/// Checks that causes outside of their campaign's list are stray, and that no cause is stray that
+/// its campaign will release.
 fn check_stray(world: &World, (shop, revision): (&ShopId, Revision), stray: Option<StrayCause>) {
     let mut witness = world.witness();
     let is_listed = witness.is_listed(revision, shop);
@@ -164,6 +165,6 @@ fn check_stray(world: &World, (shop, revision): (&ShopId, Revision), stray: Opti
         });
     }
     witness.check(holds, "stray", || {
-        format!("{revision} at {shop} is {stray:?}, and in its list: {is_listed}")
+        format!("campaign {revision} at {shop} is {stray:?}, although listed is {is_listed}")
     });
 }

@@ -98,7 +98,8 @@ impl Witness {
     ) {
         let outcome = &judged.outcome;
         let cause = self.cause(request, campaign);
-        // A forged one that comes before the end may be told of a release by command.
+        // A forged release that comes before the end may be answered as a repeat of a release by
+        // command.
         cause.release_seen |= judged.is_over;
         let cause = cause.clone();
         if outcome.repeat && cause.by_command {
@@ -170,7 +171,7 @@ impl Witness {
             Some(Code::Unreadable) => Met::Unreadable,
             Some(Code::WrongLane) => Met::WrongLane,
             Some(Code::UnknownCampaign) => Met::UnknownCampaign,
-            // It is counted by what differs.
+            // `wanted` counts these by the field that differs.
             Some(Code::CampaignDiffers) => return,
             Some(Code::ReservedId) => Met::ReservedId,
             Some(Code::UnknownRevision) => Met::UnknownRevision,

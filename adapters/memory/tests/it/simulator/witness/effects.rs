@@ -165,8 +165,8 @@ impl Witness {
             let known = cause.clone();
             cause.released = Some(changes.radius);
             cause.dropped = false;
-            // A retry after a forged rejection releases once more. Where the released cause was
-            // dropped meanwhile it comes again, and nothing was in force that could end.
+            // A retry after a forged rejection releases once more. If the released cause was
+            // dropped meanwhile, the release makes a new one, although no cause was in force.
             let ends_nothing = !changes.left.contains(campaign);
             let is_forgotten = known.dropped && (known.by_command || ends_nothing);
             self.check(known.released.is_none() || is_forgotten, "I1", || {

@@ -18,9 +18,9 @@ pub(crate) struct Judged {
     /// Its shop before and after; `None` where there is none.
     pub(crate) before: Option<ShopState>,
     pub(crate) after: Option<ShopState>,
-    /// Whether its campaign was ended by then.
+    /// Whether the request's campaign was ended at that time.
     pub(crate) is_over: bool,
-    /// The newest revision that was given out by then.
+    /// The newest revision that was given out at that time.
     pub(crate) newest: Revision,
     pub(crate) outcome: Outcome,
 }

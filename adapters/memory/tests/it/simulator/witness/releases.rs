@@ -1,4 +1,5 @@
-//! What a release by command does: exactly that, and for as long as it must.
+//! Checks the effects of a release by command: no more and no less than the rule, and as long as
+//! the rule says.
 
 use catchment_domain::{
     CauseName, Deadline, ImportReceipt, ImportRemark, Origin, ReleaseResult, Revision, ShopId,
@@ -38,7 +39,7 @@ impl Witness {
         shops.map(|(shop, _)| shop.clone()).collect()
     }
 
-    /// A command released a cause at a shop, or met none.
+    /// A command tried to release a cause at a shop.
     pub(crate) fn released_by_command(
         &mut self,
         (id, cause): (&ShopId, CauseName),
@@ -71,15 +72,15 @@ impl Witness {
         self.check_release_receipt((id, cause), (known, after), (*standing, receipt));
     }
 
-    /// A campaign's cause is over at a shop, and copies of its activation are kept out: until the
-    /// newest deadline that the campaign has, or, while it cannot be read, for good.
+    /// A campaign's cause is over at a shop, and copies of its activation do not count until the
+    /// campaign's newest deadline. If the campaign cannot be read, they never count again.
     fn left_by_command(&mut self, id: &ShopId, campaign: Revision, after: &ShopState) {
         let newest = self.wanted(campaign).and_then(|wanted| wanted.deadlines.values().last());
         let newest = newest.copied().unwrap_or(Deadline::MIN);
         let until = if self.damaged.contains(&campaign) { Deadline::LAST } else { newest };
         let left = after.released.iter().find(|released| released.campaign == campaign);
         self.check(left.is_some_and(|left| left.deadline == until), "release", || {
-            format!("{campaign} at {id} is kept out as {left:?}, and must be until {until:?}")
+            format!("{campaign} at {id} is kept out as {left:?}, but must be until {until:?}")
         });
         let view = self.shops.get_mut(id).expect("the shop is known");
         let changed = view.state.radius != after.radius;
@@ -128,7 +129,7 @@ impl Witness {
         let told = (before, radius, version);
         let found = (Some(known.radius), after.radius, known.version + 1);
         self.check(told == found && version == after.version, "receipt", || {
-            format!("a command left {id} as {found:?}, and says {told:?}")
+            format!("a command left {id} as {found:?}, but says {told:?}")
         });
         let entries = receipt.map(|receipt| &*receipt.entries).unwrap_or_default();
         let holds = entries.first().is_some_and(|entry| {
@@ -136,7 +137,7 @@ impl Witness {
             (&entry.shop, entry.standing, entry.remark) == (id, standing, remark)
         });
         self.check(holds && entries.len() == 1, "receipt", || {
-            format!("a command released {cause} at {id}, and its receipt is {receipt:?}")
+            format!("a command released {cause} at {id}, but its receipt is {receipt:?}")
         });
         if let Some(receipt) = receipt {
             let is_new = self.newest < receipt.revision;

@@ -26,7 +26,7 @@ pub(crate) struct ShopView {
 
 /// What one campaign did at one shop, each with whether that changed the radius.
 #[derive(Clone, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is seen by itself")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an observation of its own")]
 pub(crate) struct Cause {
     pub(super) wish: Option<(TriggerKind, Limit)>,
     pub(crate) activated: Option<bool>,
@@ -35,13 +35,13 @@ pub(crate) struct Cause {
     pub(super) release_seen: bool,
     /// The store has forgotten that it was released.
     pub(crate) dropped: bool,
-    /// A command released it, whatever its campaign was about.
+    /// A command released the cause, whatever its campaign was doing.
     pub(crate) by_command: bool,
-    /// Until when copies of activations are kept out for good since a command released it.
+    /// After a release by command: activations up to this deadline must never count again.
     pub(super) kept_out: Option<Deadline>,
-    /// It came by a request that was not for the shop at that place of the list.
+    /// The request that brought the cause was a copy: the list has another shop at its place.
     pub(crate) by_copy: bool,
-    /// It came back after a release by command, and this is what it did before.
+    /// The effects of earlier activations of a cause that came back after a release by command.
     earlier: Vec<bool>,
 }
 
@@ -50,18 +50,18 @@ impl Cause {
         self.activated.is_some() && self.released.is_none()
     }
 
-    /// Whether it took effect, and changed the radius or did not.
+    /// Whether an activation took effect and changed the radius, or did not change it.
     pub(crate) fn took_effect(&self, changed: bool) -> bool {
         self.activated == Some(changed) || self.earlier.contains(&changed)
     }
 
-    /// Whether an activation with this deadline may bring it back: a command released it, which is
-    /// forgotten by now, and the campaign asked again later.
+    /// Whether an activation with this deadline may bring the cause back: a command released it,
+    /// the release is forgotten, and the campaign asked again after that.
     pub(super) fn may_come_back(&self, deadline: Deadline) -> bool {
         self.dropped && self.kept_out.is_some_and(|until| until < deadline)
     }
 
-    /// It is in force from now on.
+    /// The cause is in force from now on.
     pub(super) fn activate(&mut self, wish: (TriggerKind, Limit), changed: bool, by_copy: bool) {
         self.earlier.extend(self.activated);
         self.activated = Some(changed);
@@ -156,7 +156,7 @@ impl Witness {
         }
     }
 
-    /// An import names each newer base radius that stands against its own, and no other.
+    /// An import names each newer base radius that a shop kept, and no other.
     fn check_remark(
         &mut self,
         row: &ShopImport,

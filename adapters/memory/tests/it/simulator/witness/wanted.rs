@@ -1,4 +1,5 @@
-//! What the campaigns want, as their operators know it: nothing that differs takes effect.
+//! What the campaigns want, as their operators know it. A request that differs must not take
+//! effect.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +24,8 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// In what a request of the campaign differs from everything that its requester may have said
-    /// by now.
+    /// The difference between a request and every request that the campaign's requester may have
+    /// sent so far.
     fn difference(&self, revision: Revision, request: &Request) -> Option<Met> {
         let ticket = Ticket::read(request.id).filter(|ticket| ticket.revision == revision);
         let Some(Ticket { phase, attempt, index, nonce, .. }) = ticket else {
@@ -92,13 +93,13 @@ impl Witness {
         self.asks_with_more_time(campaign);
     }
 
-    /// A campaign is in a new attempt, which has a deadline of its own: no lane may hold it for too
-    /// late before it was sent.
+    /// A campaign is in a new attempt with a new deadline. No lane may have treated this deadline
+    /// as passed before the first request of the attempt.
     pub(crate) fn asks_with_more_time(&mut self, campaign: &Campaign) {
         self.asks_again(campaign);
         let passed = self.lanes.iter().map(|lane| lane.expired).max();
         self.check(passed < Some(campaign.deadline), "I5", || {
-            format!("{campaign:?} begins, and {passed:?} was treated as passed")
+            format!("{campaign:?} begins, but {passed:?} was already treated as passed")
         });
     }
 
@@ -121,7 +122,7 @@ impl Witness {
         }
     }
 
-    /// An activation of the newest attempt that was sent for a campaign.
+    /// An activation of a campaign, from the newest attempt that was sent.
     pub(crate) fn newest_activation(&self, campaign: Revision) -> Option<(Request, ReturnAddress)> {
         let sent = self.sent.iter().filter(|(request, _)| {
             let is_activation = matches!(request.change, Change::Activate { .. });
@@ -151,17 +152,18 @@ impl Witness {
         wanted.map_or(Listed::Nowhere, |wanted| wanted.listed(request))
     }
 
-    /// What differs from its campaign changes nothing, and nothing else is refused for that.
+    /// Checks that a request that differs from its campaign changes nothing, and that no other
+    /// request is refused as differing.
     pub(super) fn check_terms(&mut self, judged: &Judged, request: &Request) {
         let Judged { before, after, outcome, is_over, newest, .. } = judged;
         let given_out = self.newest;
         self.check(*newest == given_out, "terms", || {
-            format!("{given_out} is the newest revision, and {newest} was read")
+            format!("{given_out} is the newest revision, but {newest} was read")
         });
         let Some(name) = request.change.campaign() else {
             let reserved = Ticket::read(request.id).is_some();
             return self.check(!reserved || outcome.status == Status::Rejected, "terms", || {
-                format!("{request:?} has the id of a campaign's, and was answered {outcome:?}")
+                format!("{request:?} has a campaign's id, but was answered {outcome:?}")
             });
         };
         let Some(wanted) = self.campaigns.get(&name) else { return };
@@ -176,18 +178,19 @@ impl Witness {
             self.coverage.met(difference.unwrap_or(Met::EarlyRelease));
         }
         self.check(difference.is_some() || is_early || !is_refused, "terms", || {
-            format!("{request:?} agrees with its campaign, and was refused: {outcome:?}")
+            format!("{request:?} agrees with its campaign, but was refused: {outcome:?}")
         });
-        // Under the id of another request even the truth would be a lie.
+        // With the id of another request, even a repeat must be refused: its answer would count for
+        // that other request.
         let may_tell = !matches!(difference, Some(Met::OtherId | Met::OtherPhase));
         let tells = may_tell && (outcome.repeat || outcome.status == Status::Superseded);
         let holds = before == after && (tells || outcome.status == Status::Rejected);
         self.check(difference.is_none() || holds, "terms", || {
-            format!("{request:?} has {difference:?}, and was answered {outcome:?}")
+            format!("{request:?} has {difference:?}, but was answered {outcome:?}")
         });
     }
 
-    /// Counts what a request did that came from somebody else than its requester.
+    /// Counts the effects of requests that somebody else than their requester sent.
     pub(super) fn count_copy(&mut self, request: &Request) {
         let is_release = matches!(request.change, Change::Release { .. });
         match (self.listed(request), is_release) {
