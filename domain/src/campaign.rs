@@ -180,6 +180,26 @@ impl fmt::Display for CampaignState {
     }
 }
 
+#[cfg(test)]
+impl Campaign {
+    /// A campaign that has just begun, with this number of shops.
+    pub(crate) fn sample(revision: u64, shops: u32) -> Self {
+        let draft = Draft {
+            kind: "rider_shortage".parse().unwrap(),
+            limit: "3km".parse().unwrap(),
+            scope: Scope::everything(),
+            reason: String::new(),
+            timeout: Duration::from_millis(100),
+            until: None,
+            replaces: None,
+            id: CampaignId(uuid::Uuid::from_u128(revision.into())),
+            nonce: Nonce::from_random(42),
+        };
+        let now = (Timestamp::from_millis(0), Deadline::MIN);
+        draft.begin(Revision(revision), shops, None, now)
+    }
+}
+
 /// What an operator, or the time, does to a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {

@@ -1,15 +1,13 @@
 //! Releases by command: the table, and the comparison with a campaign's own release.
 
-use std::time::Duration;
-
 use catchment_domain::{
-    ActiveCause, Campaign, CampaignState, CauseCampaign, CauseName, Change, Deadline, Draft,
-    Effect, LaneTime, Nonce, Origin, Policy, Radius, Rank, ReleaseTerms, ReleasedCause, Request,
-    Revision, Scope, ShopState, Slot, Standing, Status, StrayCause, Timestamp, TriggerKind,
-    find_stray, is_cause_missing, judge, release_cause,
+    ActiveCause, Campaign, CampaignState, CauseCampaign, CauseName, Change, Deadline, Effect,
+    LaneTime, Origin, Policy, Radius, Rank, ReleaseTerms, ReleasedCause, Request, Revision,
+    ShopState, Slot, Standing, Status, StrayCause, Timestamp, TriggerKind, find_stray,
+    is_cause_missing, judge, release_cause,
 };
 
-use super::requests::{campaign as name, id_of};
+use super::requests::{begun, campaign as name, id_of};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 
@@ -116,26 +114,10 @@ fn a_command_leaves_what_the_campaigns_own_release_leaves() {
     }
 }
 
-/// Campaign 7 of ten shops.
-fn begun() -> Campaign {
-    let draft = Draft {
-        kind: kind("rain"),
-        limit: "3km".parse().unwrap(),
-        scope: Scope::everything(),
-        reason: String::new(),
-        timeout: Duration::from_mins(1),
-        until: None,
-        replaces: None,
-        id: name(7).id,
-        nonce: Nonce::from_random(42),
-    };
-    draft.begin(Revision(7), 10, None, (NOW, Deadline::MIN))
-}
-
 #[test]
 fn a_cause_that_the_ledger_tells_of_is_missing_where_nothing_took_it_away() {
-    let replaced = |by: u64| Campaign { replaced_by: Some(Revision(by)), ..begun() };
-    let over = |state| Campaign { state, ..begun() };
+    let replaced = |by: u64| Campaign { replaced_by: Some(Revision(by)), ..begun(7, 10) };
+    let over = |state| Campaign { state, ..begun(7, 10) };
     let mut without = shop();
     release(&mut without, CauseName::Campaign(Revision(7)), CauseCampaign::Unknown).unwrap();
     let mut commanded = shop();
@@ -143,15 +125,15 @@ fn a_cause_that_the_ledger_tells_of_is_missing_where_nothing_took_it_away() {
     release(&mut commanded, CauseName::Campaign(Revision(7)), stored).unwrap();
     let [applied, unchanged] = [Status::Applied, Status::Unchanged].map(Slot::Closed);
     for (campaign, activation, shop, commands, expected) in [
-        (begun(), applied, &without, 0, true),
-        (begun(), unchanged, &without, 0, true),
+        (begun(7, 10), applied, &without, 0, true),
+        (begun(7, 10), unchanged, &without, 0, true),
         (over(CampaignState::Settled), applied, &without, 0, true),
-        (begun(), Slot::Open, &without, 0, false),
-        (begun(), Slot::Closed(Status::Rejected), &without, 0, false),
-        (begun(), applied, &shop(), 0, false),
-        (begun(), applied, &commanded, 0, false),
+        (begun(7, 10), Slot::Open, &without, 0, false),
+        (begun(7, 10), Slot::Closed(Status::Rejected), &without, 0, false),
+        (begun(7, 10), applied, &shop(), 0, false),
+        (begun(7, 10), applied, &commanded, 0, false),
         // The released cause was dropped, but the receipt is kept.
-        (begun(), applied, &without, 1, false),
+        (begun(7, 10), applied, &without, 1, false),
         (over(CampaignState::Ending { open: 1 }), applied, &without, 0, false),
         (over(CampaignState::Ended), applied, &without, 0, false),
         (replaced(9), applied, &without, 0, false),
@@ -163,7 +145,7 @@ fn a_cause_that_the_ledger_tells_of_is_missing_where_nothing_took_it_away() {
 
 #[test]
 fn a_cause_that_no_campaign_will_release_is_stray() {
-    let begun = begun();
+    let begun = begun(7, 10);
     for (state, expected) in [
         (CampaignState::Sending { open: 1 }, None),
         (CampaignState::Settled, None),

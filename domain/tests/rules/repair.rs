@@ -1,31 +1,20 @@
 //! Mending: what is lost of a chunk and of a shop.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use catchment_domain::{
-    Attempt, Campaign, CampaignId, CampaignState, CauseName, ChunkRemains, Deadline, DecidedBy,
-    Draft, Effect, ImportEntry, ImportRemark, Lane, Nonce, Origin, Outcome, Phase, Policy,
-    Position, Radius, Rank, ReceiptEntry, RepairTerms, Revision, Scope, ShopFingerprint, ShopId,
-    ShopState, Slot, Standing, StateRemains, Status, Ticket, Timestamp, Trace, TriggerRule,
-    Unmendable, rebuild_chunk, rebuild_state,
+    Attempt, Campaign, CampaignState, CauseName, ChunkRemains, Deadline, DecidedBy, Effect,
+    ImportEntry, ImportRemark, Lane, Origin, Outcome, Phase, Policy, Position, Radius, Rank,
+    ReceiptEntry, RepairTerms, Revision, ShopFingerprint, ShopId, ShopState, Slot, Standing,
+    StateRemains, Status, Ticket, Timestamp, Trace, TriggerRule, Unmendable, rebuild_chunk,
+    rebuild_state,
 };
 use proptest::prelude::*;
-use uuid::Uuid;
+
+use super::requests::begun;
 
 pub(crate) fn campaign(revision: u64, limit: &str) -> Campaign {
-    let draft = Draft {
-        kind: "rain".parse().unwrap(),
-        limit: limit.parse().unwrap(),
-        scope: Scope::everything(),
-        reason: String::new(),
-        timeout: Duration::from_secs(1),
-        until: None,
-        replaces: None,
-        id: CampaignId(Uuid::nil()),
-        nonce: Nonce::from_random(7),
-    };
-    draft.begin(Revision(revision), 1, None, (Timestamp::from_millis(0), Deadline::MIN))
+    Campaign { limit: limit.parse().unwrap(), ..begun(revision, 1) }
 }
 
 fn metres(metres: u32) -> Radius {

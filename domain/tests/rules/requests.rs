@@ -1,14 +1,33 @@
 //! Requests as a campaign's requester makes them, and campaigns with their terms.
 
+use std::time::Duration;
+
 use catchment_domain::{
-    Attempt, CampaignId, CampaignRef, CampaignTerms, Change, LoadedCampaign, MAX_SHOPS, Nonce,
-    Phase, RequestId, Revision, Ticket,
+    Attempt, Campaign, CampaignId, CampaignRef, CampaignTerms, Change, Deadline, Draft,
+    LoadedCampaign, MAX_SHOPS, Nonce, Phase, RequestId, Revision, Scope, Ticket, Timestamp,
 };
 use uuid::Uuid;
 
 /// The campaign of this revision.
 pub(crate) fn campaign(revision: u64) -> CampaignRef {
     CampaignRef { revision: Revision(revision), id: CampaignId(Uuid::from_u128(revision.into())) }
+}
+
+/// The campaign of this revision, which has just begun, with this number of shops.
+pub(crate) fn begun(revision: u64, shops: u32) -> Campaign {
+    let name = campaign(revision);
+    let draft = Draft {
+        kind: "rain".parse().unwrap(),
+        limit: "3km".parse().unwrap(),
+        scope: Scope::everything(),
+        reason: String::new(),
+        timeout: Duration::from_secs(1),
+        until: None,
+        replaces: None,
+        id: name.id,
+        nonce: nonce(name.revision),
+    };
+    draft.begin(name.revision, shops, None, (Timestamp::from_millis(0), Deadline::MIN))
 }
 
 /// The random number of a campaign.

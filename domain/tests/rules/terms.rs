@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Change, Code, Deadline, Disagreement, Draft, Nonce, Phase,
-    Replaced, Request, RequestId, Revision, Scope, Status, Ticket, Timestamp, check_request,
+    Attempt, Campaign, CampaignState, Change, Code, Deadline, Disagreement, Nonce, Phase, Replaced,
+    Request, RequestId, Revision, Status, Ticket, Timestamp, check_request,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::requests::campaign as name;
+use super::requests::{begun, campaign as name};
 
 const NEWEST: Revision = Revision(9);
 
@@ -19,20 +19,10 @@ fn at(millis: i64) -> Deadline {
 
 /// Campaign 7 over 10 shops, in its second attempt, with deadline 200. It replaces campaign 6.
 fn campaign(state: CampaignState) -> Campaign {
-    let draft = Draft {
-        kind: "bad_weather".parse().unwrap(),
-        limit: "3km".parse().unwrap(),
-        scope: Scope::everything(),
-        reason: String::new(),
-        timeout: Duration::from_millis(100),
-        until: None,
-        replaces: None,
-        id: name(7).id,
-        nonce: Nonce::from_random(42),
-    };
-    let begun = draft.begin(Revision(7), 10, None, (Timestamp::from_millis(0), Deadline::MIN));
     let replaces = Some(Replaced { campaign: name(6), deadline: at(50) });
-    Campaign { replaces, attempt: Attempt(2), deadline: at(200), state, ..begun }
+    let kind = "bad_weather".parse().unwrap();
+    let (attempt, deadline) = (Attempt(2), at(200));
+    Campaign { kind, replaces, attempt, deadline, state, ..begun(7, 10) }
 }
 
 const SENDING: CampaignState = CampaignState::Sending { open: 10 };

@@ -1,20 +1,14 @@
 //! A request that a requester sent agrees with its campaign for ever, whatever happens to the
 //! campaign afterwards. The only exception: activations do not agree after the campaign's end.
 
-use std::time::Duration;
-
 use proptest::prelude::*;
-use uuid::Uuid;
 
 use super::*;
-use crate::campaign::{Command, Draft};
-use crate::correlation::Nonce;
+use crate::campaign::Command;
 use crate::lane::ReplyLane;
 use crate::outcome::{Code, Outcome, Status};
 use crate::repair::{ChunkRemains, rebuild_chunk};
 use crate::request::Replaced;
-use crate::revision::{CampaignId, CampaignRef};
-use crate::scope::Scope;
 use crate::terms::check_request;
 use crate::time::Deadline;
 
@@ -73,24 +67,8 @@ struct Run {
 
 impl Run {
     fn new(replaces: bool) -> Self {
-        let name = |revision| CampaignRef {
-            revision: Revision(revision),
-            id: CampaignId(Uuid::from_u128(revision.into())),
-        };
-        let draft = Draft {
-            kind: "rider_shortage".parse().unwrap(),
-            limit: "3km".parse().unwrap(),
-            scope: Scope::everything(),
-            reason: String::new(),
-            timeout: Duration::from_millis(100),
-            until: None,
-            replaces: None,
-            id: name(7).id,
-            nonce: Nonce::from_random(42),
-        };
-        let now = (Timestamp::from_millis(0), Deadline::MIN);
-        let begun = draft.begin(Revision(7), CHUNKS.iter().sum(), None, now);
-        let older = Replaced { campaign: name(6), deadline: Deadline::at(now.0) };
+        let begun = Campaign::sample(7, CHUNKS.iter().sum());
+        let older = Replaced { campaign: Campaign::sample(6, 1).name, deadline: at(0) };
         let campaign =
             Campaign { reply_lane: Some(LANE), replaces: replaces.then_some(older), ..begun };
         let chunk = |(number, shops): (u32, &u32)| {
