@@ -21,6 +21,6 @@ pub use clock::Clock;
 pub use log::{LogError, ReplyLog, ReplyRecord, RequestLog, Stretch};
 pub use repairs::Repairs;
 pub use reply_lanes::{Holder, Lease, ReplyLanes};
-pub use shop_ledger::{Claim, Decide, ShopLedger};
+pub use shop_ledger::{Claim, Decide, ShopLedger, VisitReceipt};
 pub use shop_repository::ShopRepository;
 pub use store_error::{BoxError, StoreError};

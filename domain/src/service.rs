@@ -5,6 +5,7 @@
 //! A step that is dropped at any await loses nothing: what became of the work in hand is found
 //! out by the next one.
 
+mod audit;
 mod campaign_lists;
 mod damages;
 mod lane_consumer;
@@ -12,6 +13,7 @@ mod lane_keeper;
 mod lane_requester;
 mod leased;
 mod pacing;
+mod pages;
 mod release;
 mod repair;
 mod send_calls;
@@ -25,9 +27,11 @@ use thiserror::Error;
 use crate::lane::{Lane, Position, ReplyLane};
 use crate::ports::{BoxError, ChannelError, LogError, StoreError};
 
+pub use audit::{Audit, AuditPorts, Difference, DifferenceKind, Stray, UnknownBase, audit};
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
 pub use lane_keeper::LaneKeeper;
 pub use lane_requester::{LaneRequester, RequesterPorts, RequesterTerms};
+pub use pages::{OutcomePages, ShopPages};
 pub use release::{CommandedRelease, release_by_command};
 pub use repair::{Finding, repair};
 

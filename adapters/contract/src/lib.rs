@@ -94,6 +94,8 @@ macro_rules! store_suite {
                 replied_only_rises,
                 replied_never_passes_applied,
                 receipts_are_pruned,
+                visit_shows_every_receipt,
+                unreadable_receipt_stands_alone,
                 expired_mark_only_rises,
                 lasting_log_is_remembered,
                 passing_log_starts_anew,

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use catchment_domain::ports::{
     ChannelError, Claim, Decide, LogError, ReplyChannel, RequestLog, ShopLedger, StoreError,
-    Stretch,
+    Stretch, VisitReceipt,
 };
 use catchment_domain::service::{ConsumerPorts, LaneConsumer, Rules, ServiceError, Step};
 use catchment_domain::{
-    Batch, Epoch, Lane, LogIdentity, Position, Receipt, Reply, RequestId, RequestRecord,
+    Batch, Damage, Epoch, Lane, LogIdentity, Position, Receipt, Reply, RequestId, RequestRecord,
     ReturnAddress,
 };
 
@@ -175,6 +175,10 @@ impl ShopLedger for Faulty {
         to: Position,
     ) -> Result<Vec<Receipt>, StoreError> {
         self.inner.receipts(lane, from, to).await
+    }
+
+    async fn visit_receipts(&self, visit: VisitReceipt<'_>) -> Result<Vec<Damage>, StoreError> {
+        self.inner.visit_receipts(visit).await
     }
 
     async fn replied(&self, lane: Lane, epoch: Epoch, next: Position) -> Result<(), StoreError> {

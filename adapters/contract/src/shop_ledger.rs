@@ -8,7 +8,8 @@ use catchment_domain::Lane;
 
 pub use answering::{
     receipts_are_pruned, receipts_outlast_a_claim, receipts_rebuild_replies,
-    replied_never_passes_applied, replied_only_rises,
+    replied_never_passes_applied, replied_only_rises, unreadable_receipt_stands_alone,
+    visit_shows_every_receipt,
 };
 pub use applying::{
     apply_accepts_gaps, apply_from_elsewhere_is_fenced, apply_is_atomic, apply_is_seen_by_all,

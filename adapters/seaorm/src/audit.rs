@@ -1,6 +1,6 @@
 //! Every receipt there is, for those who compare what was answered with what was stored.
 
-use catchment_domain::ports::StoreError;
+use catchment_domain::ports::{StoreError, VisitReceipt};
 use catchment_domain::{Damage, Lane, Receipt};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -17,16 +17,11 @@ use crate::store::SeaOrmStore;
 const PAGE: u64 = 100;
 
 impl SeaOrmStore {
-    /// Shows all receipts that are still kept, by lane, epoch and position: those of logs that
-    /// are gone too. Returns those that cannot be read. For audits; the services never need them
-    /// all.
-    ///
-    /// # Errors
-    ///
-    /// When the database says so.
-    pub async fn visit_receipts(
+    /// Shows all receipts that are kept, by lane, epoch and position: those of logs that are gone,
+    /// too. Returns those that cannot be read.
+    pub(crate) async fn visit_all_receipts(
         &self,
-        mut visit: impl FnMut(Lane, Receipt) + Send,
+        visit: VisitReceipt<'_>,
     ) -> Result<Vec<Damage>, StoreError> {
         let key = [receipt::Column::Lane, receipt::Column::Epoch, receipt::Column::FromPosition];
         let (mut behind, mut damaged) = ((-1, 0, 0), Vec::new());

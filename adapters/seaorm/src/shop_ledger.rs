@@ -1,8 +1,8 @@
 //! Lanes of requests: who owns them, how far they were applied, and what was answered.
 
 use async_trait::async_trait;
-use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError};
-use catchment_domain::{Batch, Epoch, Lane, LogIdentity, Position, Receipt};
+use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError, VisitReceipt};
+use catchment_domain::{Batch, Damage, Epoch, Lane, LogIdentity, Position, Receipt};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
@@ -50,6 +50,10 @@ impl ShopLedger for SeaOrmStore {
             .await
             .map_err(classify)?;
         rows.into_iter().map(|row| <(Lane, Receipt)>::try_from(row).map(|(_, r)| r)).collect()
+    }
+
+    async fn visit_receipts(&self, visit: VisitReceipt<'_>) -> Result<Vec<Damage>, StoreError> {
+        self.visit_all_receipts(visit).await
     }
 
     async fn replied(&self, lane: Lane, epoch: Epoch, next: Position) -> Result<(), StoreError> {

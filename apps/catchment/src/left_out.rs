@@ -19,11 +19,6 @@ impl LeftOut {
         self.0.extend(damaged);
     }
 
-    /// Adds what another report left out.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.0.extend(other.0);
-    }
-
     /// Names it, and says how a command ends that did everything else.
     pub(crate) fn conclude(&self) -> Ending {
         for damage in self.0.iter().take(NAMED) {
@@ -52,8 +47,8 @@ impl LeftOut {
     }
 }
 
-impl From<Vec<Damage>> for LeftOut {
-    fn from(damaged: Vec<Damage>) -> Self {
+impl<T: IntoIterator<Item = Damage>> From<T> for LeftOut {
+    fn from(damaged: T) -> Self {
         Self(damaged.into_iter().collect())
     }
 }

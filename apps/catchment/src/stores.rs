@@ -12,9 +12,8 @@ use catchment_domain::ports::{
     CampaignLedger, CampaignRepository, Clock, Repairs, ReplyLanes, ShopLedger, ShopRepository,
     StoreError,
 };
-use catchment_domain::{Damage, Lane, Receipt};
 #[cfg(feature = "servers")]
-use catchment_domain::{LogIdentity, Position};
+use catchment_domain::{Lane, LogIdentity, Position};
 use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettings, Summary};
 
 use crate::servers;
@@ -163,18 +162,6 @@ impl Stores {
     /// Whether the engine runs in processes of this command.
     pub(crate) fn is_embedded(&self) -> bool {
         self.file().is_some()
-    }
-
-    /// Shows every receipt that is kept. Returns those that cannot be read.
-    ///
-    /// # Errors
-    ///
-    /// When the database says so.
-    pub(crate) async fn visit_receipts(
-        &self,
-        visit: impl FnMut(Lane, Receipt) + Send,
-    ) -> Result<Vec<Damage>, StoreError> {
-        self.store.visit_receipts(visit).await
     }
 
     /// The bare transactions of all shops: see [`SeaOrmStore::bare_batches`].

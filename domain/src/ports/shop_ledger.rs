@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 
 use crate::batch::{Batch, Loaded, Receipt};
+use crate::damage::Damage;
 use crate::lane::{Epoch, Lane, LogIdentity, Position};
 use crate::outcome::Outcome;
 use crate::ports::StoreError;
@@ -8,6 +9,9 @@ use crate::request::RequestId;
 
 /// Judges a batch by what was loaded for it: pure, so that a store may call it again.
 pub type Decide<'a> = &'a (dyn Fn(&Batch, &mut Loaded) -> Vec<Outcome> + Send + Sync);
+
+/// A function that is called with each receipt and its lane.
+pub type VisitReceipt<'a> = &'a mut (dyn FnMut(Lane, Receipt) + Send);
 
 /// Where a lane stands for the owner that claimed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +51,9 @@ pub struct Claim {
 /// - `replied_never_passes_applied`: whatever an owner says.
 /// - `receipts_are_pruned`: those below what was answered go once they are old enough,
 ///   others never.
+/// - `visit_shows_every_receipt`: also the receipts of earlier owners and of logs that are gone,
+///   and the receipts of each lane in the order in which they were stored.
+/// - `unreadable_receipt_stands_alone`: a visit names the unreadable receipt, and shows the others.
 /// - `expired_mark_only_rises`: the highest deadline treated as passed outlives its batch.
 /// - `lasting_log_is_remembered`: once a lasting log is remembered, every other is refused.
 /// - `passing_log_starts_anew`: a log that is new with its process starts at the beginning,
@@ -77,6 +84,9 @@ pub trait ShopLedger: Send + Sync + 'static {
         from: Position,
         to: Position,
     ) -> Result<Vec<Receipt>, StoreError>;
+
+    /// Calls `visit` with every receipt that is kept. Returns the receipts that cannot be read.
+    async fn visit_receipts(&self, visit: VisitReceipt<'_>) -> Result<Vec<Damage>, StoreError>;
 
     /// Stores that everything below `next` is answered.
     async fn replied(&self, lane: Lane, epoch: Epoch, next: Position) -> Result<(), StoreError>;

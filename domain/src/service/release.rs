@@ -7,10 +7,8 @@ use crate::outcome::Standing;
 use crate::ports::{CampaignRepository, OutcomeFilter, Repairs, StoreError};
 use crate::release::{Prospect, ReleaseResult, ReleaseTerms};
 use crate::revision::Revision;
+use crate::service::OutcomePages;
 use crate::shop::ShopId;
-
-/// How many outcomes are read at a time.
-const PAGE: usize = 10_000;
 
 /// The result of a release by command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,18 +68,13 @@ async fn find_prospect(
         Err(error) => return Err(error),
     }
     let filter = OutcomeFilter { phase: Phase::Activation, status: None };
-    let (mut from, mut is_whole) = (0, true);
-    loop {
-        let page = campaigns.outcomes(campaign, filter, from, PAGE).await?;
-        is_whole &= page.damaged.is_empty();
-        if let Some(outcome) = page.found.iter().find(|outcome| outcome.shop == *shop) {
+    let mut pages = OutcomePages::new(campaigns, campaign, filter);
+    while let Some(page) = pages.next().await? {
+        if let Some(outcome) = page.iter().find(|outcome| outcome.shop == *shop) {
             let is_open = outcome.slot == Slot::Open;
             return Ok(if is_open { Prospect::Asked } else { Prospect::NotAsked });
         }
-        match page.found.last().and_then(|last| last.index.checked_add(1)) {
-            Some(next) => from = next,
-            None if is_whole => return Ok(Prospect::NotAsked),
-            None => return Ok(Prospect::Unreadable),
-        }
     }
+    let is_whole = pages.damaged.is_empty();
+    Ok(if is_whole { Prospect::NotAsked } else { Prospect::Unreadable })
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use catchment_domain::Status::{Applied, Rejected, Unchanged};
 use catchment_domain::ports::Claim;
-use catchment_domain::{Code, Deadline, Epoch, Position, Status};
+use catchment_domain::{Code, Deadline, Epoch, Lane, Position, Receipt, Status, StoredItem};
 
 use super::LANE;
-use crate::StoreHarness;
 use crate::owner::{Owner, record};
-use crate::scene::{activate, narrow, narrow_by, shops_in, stranger_in};
+use crate::scene::{activate, narrow, narrow_by, passing_log, shops_in, stranger_in};
+use crate::{Store, StoreHarness};
 
 /// A receipt says of each outcome all that was decided.
 pub async fn receipts_rebuild_replies(harness: &dyn StoreHarness) {
@@ -72,6 +72,45 @@ pub async fn receipts_are_pruned(harness: &dyn StoreHarness) {
     let first = owner.receipts().await.first().map(|receipt| receipt.from);
     assert_eq!(first, Some(Position(2)), "the third is old, and not answered");
     assert_eq!(owner.receipts().await.len(), 5);
+}
+
+/// An audit sees what earlier owners did, and what came in logs that are gone.
+pub async fn visit_shows_every_receipt(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let other = Lane(1);
+    let (ids, others) = (shops_in(&store, LANE, 1).await, shops_in(&store, other, 1).await);
+    let mut expected = Vec::new();
+    for log in [1, 1, 2] {
+        let mut owner = Owner::in_log(&store, LANE, passing_log(log)).await;
+        expected.push((LANE, owner.change(&ids[0], narrow("3km")).await));
+    }
+    expected.push((other, Owner::of(&store, other).await.change(&others[0], narrow("3km")).await));
+    let (mut shown, damaged) = visited(&store).await;
+    shown.sort_by_key(|(lane, _)| *lane);
+    assert_eq!((shown, damaged), (expected, Vec::new()));
+}
+
+/// An audit names a receipt that cannot be read, and sees the others.
+pub async fn unreadable_receipt_stands_alone(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let mut owner = Owner::of(&store, LANE).await;
+    let mut expected = Vec::new();
+    for _ in 0..3 {
+        expected.push((LANE, owner.change(&ids[0], narrow("3km")).await));
+    }
+    let (_, receipt) = expected.remove(1);
+    let item = StoredItem::Receipt(LANE, receipt.from);
+    harness.damage(&item).await;
+    assert_eq!(visited(&store).await, (expected, vec![item]));
+}
+
+/// Every receipt that can be read, and which cannot.
+async fn visited(store: &Store) -> (Vec<(Lane, Receipt)>, Vec<StoredItem>) {
+    let mut shown = Vec::new();
+    let visit = &mut |lane, receipt| shown.push((lane, receipt));
+    let damaged = store.ledger.visit_receipts(visit).await.unwrap();
+    (shown, damaged.into_iter().map(|damage| damage.item).collect())
 }
 
 /// What is answered rises, never beyond what is applied, with a batch or by itself.

@@ -127,6 +127,16 @@ impl MemoryStore {
         }
     }
 
+    /// Makes the receipt of the batch that begins at a position unreadable.
+    pub fn spoil_receipt(&self, lane: Lane, from: Position) {
+        if let Ok(row) = self.tables().lane(lane) {
+            let mut receipts = row.receipts.iter_mut();
+            if let Some(row) = receipts.find(|row| row.receipt.from == from) {
+                row.is_spoiled = true;
+            }
+        }
+    }
+
     /// Makes the receipt of an import unreadable.
     pub fn spoil_import(&self, lane: Lane, number: ImportNumber) {
         if let Ok(row) = self.tables().lane(lane) {

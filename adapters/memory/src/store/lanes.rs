@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{
-    Batch, Deadline, Epoch, ImportNumber, ImportReceipt, LogIdentity, Position, Receipt, RequestId,
-    Timestamp,
+    Batch, Damage, Deadline, Epoch, ImportNumber, ImportReceipt, Lane, LogIdentity, Position,
+    Receipt, RequestId, StoredItem, Timestamp,
 };
+
+use super::campaigns::damage;
 
 /// A lane.
 pub(super) struct LaneRow {
@@ -34,6 +36,16 @@ pub(super) struct ReceiptRow {
     pub(super) log: LogIdentity,
     pub(super) at: Timestamp,
     pub(super) receipt: Receipt,
+    /// See `MemoryStore::spoil_receipt`.
+    pub(super) is_spoiled: bool,
+}
+
+impl ReceiptRow {
+    /// The receipt of a lane, if it can be read.
+    pub(super) fn read(&self, lane: Lane) -> Result<&Receipt, Damage> {
+        let item = StoredItem::Receipt(lane, self.receipt.from);
+        if self.is_spoiled { Err(damage(item)) } else { Ok(&self.receipt) }
+    }
 }
 
 impl LaneRow {
@@ -89,7 +101,7 @@ impl LaneRow {
         if let Some(log) = self.log
             && !receipt.entries.is_empty()
         {
-            self.receipts.push_back(ReceiptRow { log, at, receipt });
+            self.receipts.push_back(ReceiptRow { log, at, receipt, is_spoiled: false });
         }
     }
 

@@ -268,6 +268,7 @@ impl Tables {
             let mut trace = Trace::new(Arc::new(stored.campaign.clone()), index, shop);
             let row = self.lanes.get(&lane);
             let receipts = row.into_iter().flat_map(|row| &row.receipts);
+            let receipts = receipts.filter(|row| !row.is_spoiled);
             let entries = receipts.flat_map(|row| &row.receipt.entries);
             entries.for_each(|entry| trace.add_receipt(entry));
             let imports = row.into_iter().flat_map(|row| &row.import_receipts);

@@ -1,8 +1,10 @@
 //! Applying batches.
 
 use async_trait::async_trait;
-use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError};
-use catchment_domain::{Batch, Epoch, Lane, LaneTime, Loaded, LogIdentity, Position, Receipt};
+use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError, VisitReceipt};
+use catchment_domain::{
+    Batch, Damage, Epoch, Lane, LaneTime, Loaded, LogIdentity, Position, Receipt,
+};
 
 use super::{MemoryStore, Tables};
 
@@ -39,10 +41,26 @@ impl ShopLedger for MemoryStore {
         to: Position,
     ) -> Result<Vec<Receipt>, StoreError> {
         let tables = self.tables();
-        let Some(lane) = tables.lanes.get(&lane) else { return Ok(Vec::new()) };
-        let receipts = lane.receipts.iter().filter(|row| !lane.is_of_another_log(row));
-        let receipts = receipts.map(|row| &row.receipt);
-        Ok(receipts.filter(|r| from < r.to && r.from < to).cloned().collect())
+        let Some(row) = tables.lanes.get(&lane) else { return Ok(Vec::new()) };
+        let receipts = row.receipts.iter().filter(|receipt| !row.is_of_another_log(receipt));
+        let receipts = receipts.filter(|row| from < row.receipt.to && row.receipt.from < to);
+        let receipts = receipts.map(|row| row.read(lane).cloned());
+        receipts
+            .collect::<Result<_, _>>()
+            .map_err(|Damage { what, .. }| StoreError::BadData { what })
+    }
+
+    async fn visit_receipts(&self, visit: VisitReceipt<'_>) -> Result<Vec<Damage>, StoreError> {
+        let mut damaged = Vec::new();
+        for (lane, row) in &self.tables().lanes {
+            for row in &row.receipts {
+                match row.read(*lane) {
+                    Ok(receipt) => visit(*lane, receipt.clone()),
+                    Err(damage) => damaged.push(damage),
+                }
+            }
+        }
+        Ok(damaged)
     }
 
     async fn replied(&self, lane: Lane, epoch: Epoch, next: Position) -> Result<(), StoreError> {

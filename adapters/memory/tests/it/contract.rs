@@ -67,7 +67,7 @@ impl StoreHarness for StoreInMemory {
             StoredItem::Profile(shop) => self.store.spoil_profile(&shop.parse().unwrap()),
             StoredItem::State(shop) => self.store.spoil(&shop.parse().unwrap()),
             StoredItem::ImportReceipt(lane, number) => self.store.spoil_import(*lane, *number),
-            StoredItem::Receipt(..) => panic!("no promise is about {item}"),
+            StoredItem::Receipt(lane, from) => self.store.spoil_receipt(*lane, *from),
         }
     }
 

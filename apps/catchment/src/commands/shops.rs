@@ -14,8 +14,6 @@ pub(crate) use self::generate::generate;
 use super::Context;
 use crate::ending::Ending;
 
-pub(super) use list::Pages;
-
 /// What to do with shops.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

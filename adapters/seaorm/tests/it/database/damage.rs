@@ -76,7 +76,8 @@ async fn a_receipt_that_cannot_be_read_hides_no_other() {
     }
     world.execute("UPDATE receipt SET entries = x'01' WHERE from_position = 2").await;
     let mut seen = Vec::new();
-    let damaged = store.visit_receipts(|lane, receipt| seen.push((lane, receipt))).await.unwrap();
+    let damaged =
+        store.visit_receipts(&mut |lane, receipt| seen.push((lane, receipt))).await.unwrap();
     let [Damage { item, what }] = &damaged[..] else { panic!("{damaged:?}") };
     assert_eq!(*item, StoredItem::Receipt(Lane(0), Position(2)));
     assert!(what.contains("receipt.entries of lane 0, epoch 2, from 2"), "{what}");

@@ -6,11 +6,11 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context as _;
 use catchment_domain::ports::{OutcomeFilter, ShopOutcome};
+use catchment_domain::service::{OutcomePages, ShopPages};
 use catchment_domain::{CampaignError, Phase, Revision, Scope, ShopId, Slot, Status};
 use serde_json::json;
 
 use crate::commands::Context;
-use crate::commands::shops::Pages;
 use crate::ending::Ending;
 use crate::forecast::{Forecast, Plan};
 use crate::number::{counted, grouped};
@@ -18,8 +18,6 @@ use crate::output::{facts, table};
 
 /// How many regions a dry run names.
 const REGIONS: usize = 10;
-/// How many shops of the old campaign are read at a time.
-const PAGE: usize = 5_000;
 
 /// Says how many shops a campaign would reach and what it would change, and changes nothing.
 pub(super) async fn dry_run(
@@ -32,7 +30,7 @@ pub(super) async fn dry_run(
         Some(replaced) => asked_by(replaced.campaign.revision, context).await?,
         None => BTreeSet::new(),
     };
-    let mut pages = Pages::new(context, scope.clone(), usize::MAX);
+    let mut pages = ShopPages::new(&*context.stores.shops, scope.clone(), usize::MAX);
     while let Some(page) = pages.next().await? {
         for shop in &page {
             forecast.add(shop, plan, &context.settings.policy);
@@ -66,12 +64,8 @@ pub(super) async fn dry_run(
 async fn asked_by(revision: Revision, context: &Context) -> anyhow::Result<BTreeSet<ShopId>> {
     let filter = OutcomeFilter { phase: Phase::Activation, status: None };
     let mut shops = BTreeSet::new();
-    let mut from = 0;
-    loop {
-        let page = context.stores.campaigns.outcomes(revision, filter, from, PAGE).await?;
-        let page = page.found;
-        let Some(last) = page.last() else { return Ok(shops) };
-        from = last.index + 1;
+    let mut pages = OutcomePages::new(&*context.stores.campaigns, revision, filter);
+    while let Some(page) = pages.next().await? {
         let narrowed = |outcome: &ShopOutcome| match outcome.slot {
             // What was given up may have taken effect.
             Slot::Open | Slot::Closed(Status::Applied | Status::Unchanged | Status::Failed) => true,
@@ -81,6 +75,7 @@ async fn asked_by(revision: Revision, context: &Context) -> anyhow::Result<BTree
         };
         shops.extend(page.into_iter().filter(narrowed).map(|outcome| outcome.shop));
     }
+    Ok(shops)
 }
 
 fn print_json(

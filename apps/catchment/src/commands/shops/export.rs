@@ -4,13 +4,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use catchment_domain::service::ShopPages;
 use catchment_domain::{Radius, Shop};
 use catchment_seaorm::OutputFile;
 use clap::Args;
 
-use super::list::{Pages, decided_by, view};
+use super::list::{decided_by, view};
 use crate::commands::Context;
 use crate::ending::{Ending, complain};
+use crate::left_out::LeftOut;
 use crate::run::Interrupts;
 use crate::scope::FilterArguments;
 use crate::shop_file::EXPORTED;
@@ -28,13 +30,13 @@ pub(crate) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
     let scope = arguments.filter.resolve(&context.stores).await?;
-    let mut pages = Pages::new(context, scope, usize::MAX);
+    let mut pages = ShopPages::new(&*context.stores.shops, scope, usize::MAX);
     // The standard output by its name may be a file that is appended to.
     let is_stdout = |path: &Path| ["-", "/dev/stdout"].iter().any(|name| path == Path::new(name));
     let Some(path) = arguments.output.as_deref().filter(|path| !is_stdout(path)) else {
         let stdout = io::BufWriter::new(io::stdout());
         write(&mut pages, stdout, context).await.context("could not write the shops")?;
-        return Ok(pages.left_out.conclude());
+        return Ok(LeftOut::from(pages.damaged).conclude());
     };
     let attempt = || format!("could not write {}", path.display());
     // An interrupted export leaves nothing behind.
@@ -48,12 +50,12 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         }
     };
     written.and_then(|file| Ok(file.finish()?)).with_context(attempt)?;
-    Ok(pages.left_out.conclude())
+    Ok(LeftOut::from(pages.damaged).conclude())
 }
 
 /// Writes all shops, and gives the file back.
 async fn write<W: Write + Send>(
-    pages: &mut Pages<'_>,
+    pages: &mut ShopPages<'_>,
     mut file: W,
     context: &Context,
 ) -> anyhow::Result<W> {

@@ -1,6 +1,7 @@
 //! `catchment shops list`: shops, their radii and what decides them.
 
-use catchment_domain::{DecidedBy, Radius, Scope, Shop, ShopCursor};
+use catchment_domain::service::ShopPages;
+use catchment_domain::{DecidedBy, Radius, Shop};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -10,9 +11,6 @@ use crate::left_out::LeftOut;
 use crate::number::counted;
 use crate::output::{note, table};
 use crate::scope::FilterArguments;
-
-/// How many shops are read at a time.
-pub(super) const PAGE: usize = 5_000;
 
 /// What `shops list` takes.
 #[derive(Debug, Args)]
@@ -29,7 +27,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let floor = context.settings.policy.floor;
     let mut rows =
         table(&["id", "name", "category", "region", ">radius", ">base", "decided by", ">campaign"]);
-    let mut pages = Pages::new(context, scope.clone(), arguments.limit);
+    let mut pages = ShopPages::new(&*context.stores.shops, scope.clone(), arguments.limit);
     let mut listed = 0;
     while let Some(page) = pages.next().await? {
         for shop in &page {
@@ -48,40 +46,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
             note(format_args!("and {}: --limit shows more", counted(more, "other shop")));
         }
     }
-    Ok(pages.left_out.conclude())
-}
-
-/// The shops of a scope, a page at a time.
-pub(in crate::commands) struct Pages<'a> {
-    context: &'a Context,
-    scope: Scope,
-    after: Option<ShopCursor>,
-    left: usize,
-    /// What was left out until now.
-    pub(in crate::commands) left_out: LeftOut,
-}
-
-impl<'a> Pages<'a> {
-    /// At most `limit` shops.
-    pub(in crate::commands) fn new(context: &'a Context, scope: Scope, limit: usize) -> Self {
-        Self { context, scope, after: None, left: limit, left_out: LeftOut::default() }
-    }
-
-    /// The next page, until there is none.
-    pub(in crate::commands) async fn next(&mut self) -> anyhow::Result<Option<Vec<Shop>>> {
-        let shops = &self.context.stores.shops;
-        let limit = self.left.min(PAGE);
-        if limit == 0 {
-            return Ok(None);
-        }
-        let page = shops.list(&self.scope, self.after.as_ref(), limit).await?;
-        self.left_out.add(page.damaged);
-        let page = page.found;
-        let Some(last) = page.last() else { return Ok(None) };
-        self.after = Some(ShopCursor::behind(&last.id, shops.lanes()));
-        self.left -= page.len();
-        Ok(Some(page))
-    }
+    Ok(LeftOut::from(pages.damaged).conclude())
 }
 
 fn row(shop: &Shop, floor: Radius) -> [String; 8] {

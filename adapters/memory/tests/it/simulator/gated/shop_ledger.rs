@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError};
+use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError, VisitReceipt};
 use catchment_domain::{
-    Batch, Epoch, Lane, Loaded, LoadedShop, LogIdentity, Outcome, Position, Receipt,
+    Batch, Damage, Epoch, Lane, Loaded, LoadedShop, LogIdentity, Outcome, Position, Receipt,
 };
 use catchment_memory::MemoryStore;
 
@@ -48,6 +48,10 @@ impl ShopLedger for Gated<MemoryStore> {
         let rebuilt = receipts.iter().map(|receipt| receipt.entries.len() as u64).sum();
         self.world.witness().coverage.add(Met::Rebuilt, rebuilt);
         Ok(receipts)
+    }
+
+    async fn visit_receipts(&self, visit: VisitReceipt<'_>) -> Result<Vec<Damage>, StoreError> {
+        self.inner.visit_receipts(visit).await
     }
 
     async fn replied(&self, lane: Lane, epoch: Epoch, next: Position) -> Result<(), StoreError> {

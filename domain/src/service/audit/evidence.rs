@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 
-use catchment_domain::ports::ShopOutcome;
-use catchment_domain::{
-    Campaign, CauseEnds, CauseName, Damage, ImportNumber, ImportRemark, Nonce, Phase, Proof,
-    Receipt, Revision, ShopFingerprint, ShopId, Ticket, Verdict,
-};
+use crate::batch::Receipt;
+use crate::campaign::Campaign;
+use crate::cause::CauseName;
+use crate::correlation::{Nonce, Phase, Ticket};
+use crate::damage::Found;
+use crate::import::{ImportNumber, ImportRemark};
+use crate::ports::{ShopLedger, ShopOutcome, ShopRepository, StoreError};
+use crate::proof::{CauseEnds, Proof, Verdict};
+use crate::revision::Revision;
+use crate::shop::{ShopFingerprint, ShopId};
 
-use crate::commands::Context;
+use super::AuditPorts;
 
 /// How many receipts of imports are read at a time.
 const RECEIPTS: usize = 100;
@@ -17,45 +22,19 @@ const RECEIPTS: usize = 100;
 #[derive(Debug)]
 pub(super) struct Evidence {
     proofs: Proofs,
-    /// How often a command released a campaign at a shop.
-    released: HashMap<(Revision, ShopId), u32>,
+    released: Releases,
 }
 
 impl Evidence {
-    /// Reads all receipts. Returns what is damaged of them, too.
+    /// Reads all receipts that are kept.
     pub(super) async fn read(
         campaigns: &[Campaign],
-        context: &Context,
-    ) -> anyhow::Result<(Self, Vec<Damage>)> {
-        let (proofs, mut damaged) = Proofs::read(campaigns, context).await?;
-        let mut evidence = Self { proofs, released: HashMap::new() };
-        evidence.read_releases(context, &mut damaged).await?;
-        Ok((evidence, damaged))
-    }
-
-    async fn read_releases(
-        &mut self,
-        context: &Context,
-        damaged: &mut Vec<Damage>,
-    ) -> anyhow::Result<()> {
-        let shops = &context.stores.shops;
-        for lane in shops.lanes().iter() {
-            let mut behind = ImportNumber::default();
-            loop {
-                let page = shops.import_receipts(lane, behind, RECEIPTS).await?;
-                damaged.extend(page.damaged);
-                let Some(last) = page.found.last() else { break };
-                behind = last.number;
-                for entry in page.found.into_iter().flat_map(|receipt| receipt.entries) {
-                    if let Some(ImportRemark::Released(CauseName::Campaign(campaign))) =
-                        entry.remark
-                    {
-                        *self.released.entry((campaign, entry.shop)).or_default() += 1;
-                    }
-                }
-            }
-        }
-        Ok(())
+        ports: AuditPorts<'_>,
+    ) -> Result<Found<Self>, StoreError> {
+        let Found { found: proofs, mut damaged } = Proofs::read(campaigns, ports.ledger).await?;
+        let released = read_releases(ports.shops).await?;
+        damaged.extend(released.damaged);
+        Ok(Found { found: Self { proofs, released: released.found }, damaged })
     }
 
     /// How often a command released a campaign at a shop.
@@ -72,10 +51,33 @@ impl Evidence {
     ) -> (Proof, Verdict) {
         let revision = campaign.name.revision;
         let proof = self.proofs.of((revision, phase), (outcome.index, &outcome.shop));
-        let is_over = campaign.state.is_ending_or_ended() || campaign.replaced_by.is_some();
-        let ends = CauseEnds { is_over, commands: self.commands(revision, &outcome.shop) };
-        (proof, proof.judge(phase, outcome.slot, ends))
+        let (is_over, commands) =
+            (campaign.over().is_some(), self.commands(revision, &outcome.shop));
+        (proof, proof.judge(phase, outcome.slot, CauseEnds { is_over, commands }))
     }
+}
+
+/// How often commands released campaigns at shops.
+type Releases = HashMap<(Revision, ShopId), u32>;
+
+/// Reads which causes of campaigns commands released.
+async fn read_releases(shops: &dyn ShopRepository) -> Result<Found<Releases>, StoreError> {
+    let mut releases: Found<Releases> = Found::default();
+    for lane in shops.lanes().iter() {
+        let mut behind = ImportNumber::default();
+        loop {
+            let page = shops.import_receipts(lane, behind, RECEIPTS).await?;
+            releases.damaged.extend(page.damaged);
+            let Some(last) = page.found.last() else { break };
+            behind = last.number;
+            for entry in page.found.into_iter().flat_map(|receipt| receipt.entries) {
+                if let Some(ImportRemark::Released(CauseName::Campaign(campaign))) = entry.remark {
+                    *releases.found.entry((campaign, entry.shop)).or_default() += 1;
+                }
+            }
+        }
+    }
+    Ok(releases)
 }
 
 /// What receipts prove, by campaign and phase.
@@ -100,8 +102,8 @@ struct Named {
 impl Proofs {
     async fn read(
         campaigns: &[Campaign],
-        context: &Context,
-    ) -> anyhow::Result<(Self, Vec<Damage>)> {
+        ledger: &dyn ShopLedger,
+    ) -> Result<Found<Self>, StoreError> {
         let mut proofs = HashMap::new();
         for campaign in campaigns {
             for phase in [Phase::Activation, Phase::Release] {
@@ -111,8 +113,8 @@ impl Proofs {
             }
         }
         let mut proofs = Self(proofs);
-        let damaged = context.stores.visit_receipts(|_, receipt| proofs.add(receipt)).await?;
-        Ok((proofs, damaged))
+        let damaged = ledger.visit_receipts(&mut |_, receipt| proofs.add(receipt)).await?;
+        Ok(Found { found: proofs, damaged })
     }
 
     fn add(&mut self, receipt: Receipt) {
