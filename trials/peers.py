@@ -1,16 +1,16 @@
-"""Lets clients of others ask Catchment, and lets them answer our requester.
+"""Runs other systems' clients against Catchment, and lets them answer our requester.
 
     scripts/trial peers            # builds the programs, starts the servers, and runs this
 
 Each peer is a small program in `trials/peers`, with the usual settings of its library. As a client
-it sends requests to a running Catchment, a number of them at once: one in five is to be applied,
-unchanged, rejected, unreadable, expired. Every one must be answered, with the reply that is its
-own. As a replier it answers calls of the example `calls` of `catchment-request-reply`, of which one
-in five is to fail. A peer whose programs cannot be had fails.
+it sends requests to a running Catchment, several at once. A fifth of them must be applied, and a
+fifth each unchanged, rejected, unreadable and expired. Every request must get its own reply. As a
+replier the peer answers calls of the example `calls` of `catchment-request-reply`, and a fifth of
+these calls must fail. If a peer's programs cannot be installed, the peer fails.
 
-CATCHMENT_TEST_KAFKA and CATCHMENT_TEST_POSTGRES name the servers; `scripts/clients` brings the
-Python that runs this; npm and Maven bring the libraries of the peers, so Node.js 20 and Java 17 are
-needed. Exit code 0 only if every peer was right.
+CATCHMENT_TEST_KAFKA and CATCHMENT_TEST_POSTGRES name the servers. `scripts/clients` installs the
+Python that runs this. npm and Maven install the libraries of the peers, so Node.js 20 and Java 17
+are needed. The exit code is 0 only if every peer was right.
 """
 
 import argparse
@@ -37,14 +37,14 @@ from confluent_kafka.admin import NewTopic
 from deployment import LANES, Deployment, Failed
 
 SOURCES = Path(__file__).resolve().parent / "peers"
-# How many seconds a peer's libraries and its build may take, then all its requests, and how long
-# a replier may take to get its partitions.
+# How many seconds a peer's build may take, with its libraries; then all its requests; and then a
+# replier until it has its partitions.
 BUILT_WITHIN = 1_200
 ANSWERED_WITHIN = 300
 READY_WITHIN = 120
 # How many bytes a program may log.
 MOST_LOG = 20_000_000
-# The name space of ids of messages that have none that can be read; of `docs/wire-format.md`.
+# The name space of ids for messages without a readable id, from `docs/wire-format.md`.
 NO_ID = uuid.UUID("5e2f7c0a-94d1-4b68-8b57-3d6a1f0ce942")
 
 
@@ -54,17 +54,18 @@ NO_ID = uuid.UUID("5e2f7c0a-94d1-4b68-8b57-3d6a1f0ce942")
 @dataclass
 class Peer:
     name: str
-    # The folders of its sources, in SOURCES; later ones add to earlier ones.
+    # The folders of its sources, in SOURCES. Files of later folders add to those of earlier ones.
     sources: list
-    # The commands that build it where its sources were copied to.
+    # The commands that build the peer, in the folder to which its sources were copied.
     build: list
-    # Makes the command from servers, topic, calls at once, and the files of requests and ends.
+    # Makes the client's command from servers, topic, calls at once, and the files of requests and
+    # ends.
     client: Callable
-    # Makes the command from servers and topic.
+    # Makes the replier's command from servers and topic.
     replier: Callable | None = None
-    # How our requester calls an end that the replier means as a failure.
+    # The name that our requester gives to a failure of the replier.
     failure: str = "rejected"
-    # Whether a failure arrives as an error that has no id.
+    # Whether a failure arrives as an error without an id.
     bare_failures: bool = False
 
 
@@ -160,11 +161,11 @@ PEERS = [
 class Request:
     key: str
     value: str
-    # What the reply says.
+    # The expected reply.
     id: str
     status: str
     code: str | None = None
-    # A text that stands in this reply's message and in no other.
+    # A text in the reply's message that no other reply has.
     message: str = ""
     kind: str = ""
 
@@ -229,7 +230,7 @@ KINDS = [applied, unchanged, rejected, unreadable, expired]
 
 
 def mixed(shops):
-    """One request of each kind in turn, each for a shop of its own."""
+    """Requests of all kinds in turn, each for another shop."""
     requests = []
     for number, shop in enumerate(shops):
         make = KINDS[number % len(KINDS)]
@@ -248,7 +249,7 @@ class Run:
     def __init__(self, deployment, arguments, folder):
         self.deployment = deployment
         self.arguments = arguments
-        # Of requests, ends and logs; it goes with the trial.
+        # For the files of requests, ends and logs. It is removed after the trial.
         self.folder = folder
         self.problems = []
         deployment.run("shops", "generate", "--count", str(arguments.requests * len(PEERS)))
@@ -273,7 +274,7 @@ class Run:
         return figures
 
     def build(self, peer):
-        """Copies the sources of a peer beside what is built of them, and builds it there."""
+        """Copies the sources of a peer to the folder of its build, and builds the peer there."""
         folder = peer.name.lower().replace(",", "").replace(" ", "-")
         built = self.arguments.binaries.parent / "peers" / folder
         for source in peer.sources:
@@ -285,9 +286,10 @@ class Run:
         return built
 
     def run(self, peer, what, command, folder, limit, beside=None):
-        """Runs a program to its end; everything that it started ends with it.
+        """Runs a program to its end, and then ends every process that it started.
 
-        It ends early where the process beside it, which it needs, is gone.
+        If the program needs the process `beside` and that process has ended, the program is ended
+        early.
         """
         late = time.monotonic() + limit
         with self.log(peer, what) as log:
@@ -337,7 +339,7 @@ class Run:
                 wrong.append(f"{request.kind}: {end['end']}")
                 continue
             figures["answered"] += 1
-            # An error has no id: its code and message tell whose it is.
+            # An error has no id: its code and message show to which request it belongs.
             has_id = not peer.bare_failures or end["status"] in ("applied", "unchanged")
             found = (end["status"], end.get("code"), end.get("id") if has_id else request.id)
             told = end.get("message") or ""
@@ -372,7 +374,7 @@ class Run:
 
     @contextlib.contextmanager
     def replier(self, peer, built, topic):
-        """A peer answers inside `with`, which is given its process."""
+        """Runs a peer as a replier inside `with`, and gives its process."""
         command = peer.replier(self.deployment.kafka, topic)
         with self.log(peer, "replier") as log:
             process = started(command, built, log)
@@ -392,7 +394,7 @@ class Run:
         described = self.deployment.admin.describe_consumer_groups(groups, request_timeout=10)
         partitions = 0
         for group in described.values():
-            # One that is not there is an error.
+            # A group that does not exist is an error.
             with contextlib.suppress(KafkaException):
                 members = group.result().members
                 partitions += sum(len(one.assignment.topic_partitions) for one in members)
@@ -409,7 +411,7 @@ class Run:
 
 
 def started(command, folder, log):
-    """Starts a program in a session of its own, so that it can be ended with what it started."""
+    """Starts a program in a session of its own, so that its child processes can be ended, too."""
     return subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         start_new_session=True,
@@ -417,19 +419,19 @@ def started(command, folder, log):
 
 
 def problem_of(log, late, beside):
-    """Why a program is ended before it ends by itself, where that is so."""
+    """Says why a program must be ended early, or returns `None`."""
     if late < time.monotonic():
         return "it does not end"
     if beside and beside.poll() is not None:
         return "the program that it needs is gone"
-    # A Spring client that cannot read a reply tries for ever, and logs each time.
+    # If a Spring client cannot read a reply, it tries for ever, and logs each time.
     if MOST_LOG < os.fstat(log.fileno()).st_size:
         return "it logs without end"
     return None
 
 
 def end(process):
-    """Ends a program with everything that it started."""
+    """Ends a program and every process that it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -448,7 +450,7 @@ def parse():
 
 def main():
     arguments = parse()
-    # SIGTERM ends this process like an error: what it started is ended and removed.
+    # SIGTERM ends this process like an error: its processes are ended and its files removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="catchment-peers-") as folder:
         with Deployment("peers", arguments.binaries, Path(folder), 1) as deployment:

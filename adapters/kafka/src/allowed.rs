@@ -31,7 +31,7 @@ pub(crate) fn named(list: &[String]) -> BTreeSet<&str> {
     names.filter(|name| !name.is_empty() && !name.contains('*')).collect()
 }
 
-/// Where `NestJS` and `SmallRye` look for replies.
+/// The topics in which `NestJS` and `SmallRye` expect replies.
 pub(crate) fn of_peers(requests: &str) -> [String; 2] {
     [format!("{requests}.reply"), format!("{requests}-replies")]
 }

@@ -77,8 +77,8 @@ impl From<TopicsError> for ClusterError {
 pub struct TopicPlan {
     /// How many request lanes there are: those of the database.
     pub lanes: Lanes,
-    /// How many reply lanes: one for each requester that runs at a time, or more. Topics of
-    /// replies to others have as many partitions.
+    /// How many reply lanes: at least one for each requester that runs at a time. The reply topics
+    /// of other systems get the same number of partitions.
     pub reply_lanes: u16,
     /// How many replicas; `None` takes the brokers' default.
     pub replication: Option<i32>,
@@ -107,8 +107,7 @@ impl KafkaCluster {
         Ok(())
     }
 
-    /// What is wrong with the topics, one line each; nothing where our own requests and replies
-    /// can travel.
+    /// The problems of our own request, reply and dead-letter topics, one line each.
     ///
     /// # Errors
     ///
@@ -129,9 +128,9 @@ impl KafkaCluster {
         Ok(problems)
     }
 
-    /// What is wrong with any topic that `create_topics` makes, one line each: whether it is
-    /// there, takes and keeps what is sent to it, and can be read by those who read it. Of the
-    /// topics that the settings add by name for replies, those that are there are looked at, too.
+    /// The problems of the topics that `create_topics` makes, one line each. A topic must exist,
+    /// take and keep the records that are sent to it, and be readable for its readers. If a topic
+    /// that the settings allow by name for replies exists, it is checked, too.
     ///
     /// # Errors
     ///
@@ -160,7 +159,7 @@ impl KafkaCluster {
                 continue;
             }
             if let Some(found) = self.topics.describe(topic).await? {
-                // How many partitions it has is decided by those who made it.
+                // Another system made this topic, and chose the number of its partitions.
                 let (purpose, wanted) = (Purpose::PeerReplies, Wanted::default());
                 problems.extend(qualities::problems(topic, purpose, &found, wanted, batch_size));
             }
@@ -221,7 +220,7 @@ impl KafkaCluster {
                 Purpose::Requests if name == dead_letters => (plan.lanes.count(), 4 * WEEK),
                 Purpose::Requests => (plan.lanes.count(), WEEK),
                 Purpose::Replies => (plan.reply_lanes, WEEK),
-                // Who asked waits for seconds.
+                // A client waits for its reply only for seconds.
                 Purpose::PeerReplies => (plan.reply_lanes, DAY),
             };
             let mut properties = vec![
@@ -229,7 +228,7 @@ impl KafkaCluster {
                 ("compression.type".to_owned(), "producer".to_owned()),
                 ("retention.ms".to_owned(), retention.to_string()),
             ];
-            // What one broker alone took would go with it.
+            // If only one broker had a record, the record would be lost with that broker.
             if plan.replication.is_some_and(|replicas| 3 <= replicas) {
                 properties.push(("min.insync.replicas".to_owned(), "2".to_owned()));
             }
@@ -247,7 +246,7 @@ impl KafkaCluster {
         Sender::new(&self.settings.among_ourselves())
     }
 
-    /// A sender to topics that clients of others read.
+    /// A sender to topics that other systems' clients read.
     ///
     /// # Errors
     ///
@@ -286,8 +285,8 @@ impl KafkaCluster {
         Ok(KafkaLookout::new(identity(&self.id, topic), lookout))
     }
 
-    /// Where replies to the requests of a log are sent: by the first sender to our own reply
-    /// topic, by the second to all others.
+    /// The channel for replies to the requests of a log. The first sender sends to our own reply
+    /// topic, the second sender to all other topics.
     #[must_use]
     pub fn reply_channel(
         &self,

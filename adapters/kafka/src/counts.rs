@@ -32,11 +32,11 @@ counts! {
     foreign_requests,
     /// Requests that asked for no reply.
     unaddressed_requests,
-    /// Requests of which a header by which a reply is asked for stands twice: the last counted.
+    /// Requests in which a reply header stands twice. The last value counted.
     repeated_reply_headers,
-    /// Requests that asked for no reply, although they have a header that looks as if.
+    /// Requests that asked for no reply, although a header suggests that their client waits for one.
     unknown_reply_headers,
-    /// Requests that were rejected, because they are in another partition than their key chooses.
+    /// Requests that were rejected because their key chooses another partition.
     wrong_partitions,
     /// Replies without a correlation id, because the request had none.
     uncorrelated_replies,

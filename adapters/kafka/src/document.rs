@@ -197,7 +197,7 @@ fn peers_are_answered_as_in_the_examples() {
         outbox.put_reply(&reply, &NamedType::None, (reply_to, route), None, None);
         let message = outbox.messages.remove(0);
         assert_eq!(message.headers, headers(&lines, "reply"));
-        assert!(message.value.is_some(), "a failure stands beside the value");
+        assert!(message.value.is_some(), "a reply has its value beside a failure, too");
     }
 }
 

@@ -39,16 +39,16 @@ pub struct KafkaReplyChannel {
     misplaced: NowAndThen,
 }
 
-/// The senders, by the readers of what they send.
+/// The senders. The readers of a topic decide which one sends to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Senders {
-    /// To our own reply topic.
+    /// Sends to our own reply topic.
     pub(crate) own: Sender,
-    /// To everywhere else.
+    /// Sends to all other topics.
     pub(crate) to_peers: Sender,
 }
 
-/// What one call sends, by sender.
+/// The messages of one call, by sender.
 struct Outboxes<'a> {
     own: Outbox<'a>,
     to_peers: Outbox<'a>,
@@ -72,7 +72,7 @@ impl KafkaReplyChannel {
         Self { senders, routes, dead_letters, type_id, clock, counters, warnings, misplaced }
     }
 
-    /// Puts what one outcome needs into the outboxes: a reply, a dead letter, both or nothing.
+    /// Puts the messages for one outcome into the outboxes: a reply, a dead letter, both or nothing.
     async fn put(
         &self,
         Outboxes { own, to_peers }: &mut Outboxes<'_>,
@@ -109,8 +109,8 @@ impl KafkaReplyChannel {
         Ok(())
     }
 
-    /// Counts a request in a wrong partition, and says now and then where its replies go: a
-    /// record does not name its client.
+    /// Counts a request in a wrong partition. Now and then logs its reply topic, because a record
+    /// does not name its client.
     fn note_wrong_partition(&self, address: &Address<'_>, reply: &Reply) {
         self.counters.wrong_partitions.count();
         if self.misplaced.is_time() {
@@ -121,7 +121,7 @@ impl KafkaReplyChannel {
                 Destination::Nowhere | Destination::Illegal | Destination::Oversized => None,
             };
             let why = reply.outcome.message();
-            tracing::warn!(%request, offset, reply_topic, why, "a client has another partitioner");
+            tracing::warn!(%request, offset, reply_topic, why, "a client does not partition by murmur2");
         }
     }
 
@@ -164,7 +164,7 @@ impl KafkaReplyChannel {
         fetched.map_err(|error| ChannelError::Unknown(error.into()))
     }
 
-    /// Sends what is in the outboxes.
+    /// Sends the messages in the outboxes.
     async fn deliver_all(&self, outboxes: &mut Outboxes<'_>) -> Result<(), ChannelError> {
         let Senders { own, to_peers } = &self.senders;
         let own = self.deliver(own, &mut outboxes.own);
@@ -173,8 +173,8 @@ impl KafkaReplyChannel {
         own.and(to_peers)
     }
 
-    /// Sends what is in an outbox. What Kafka does not take is left out, or dead-lettered: it
-    /// would hold up everything behind it for ever.
+    /// Sends the messages in an outbox. A message that Kafka does not take is left out or
+    /// dead-lettered. Otherwise it would hold up all messages behind it for ever.
     async fn deliver(&self, sender: &Sender, outbox: &mut Outbox<'_>) -> Result<(), ChannelError> {
         while !outbox.messages.is_empty() {
             let mut sent = sender.send(&outbox.messages).await;
@@ -232,15 +232,15 @@ impl KafkaReplyChannel {
             None | Some(LeftOut::Value(Kind::Letter(_))) => {}
             Some(LeftOut::Value(Kind::Reply(_))) => {
                 self.counters.oversized_replies.count();
-                tracing::error!(bytes, "a reply is larger than Kafka takes: its value is left out");
+                tracing::error!(bytes, "a reply is too large for Kafka: its value is left out");
             }
             Some(LeftOut::Message(Kind::Reply(_))) => {
-                tracing::error!(bytes, "a reply without its value is larger than Kafka takes");
+                tracing::error!(bytes, "a reply is too large for Kafka even without its value");
             }
             Some(LeftOut::Message(Kind::Letter(origin))) => {
                 let Origin { partition, offset } = origin;
                 self.counters.lost_dead_letters.count();
-                let what = "a dead letter is larger than Kafka takes: it is lost";
+                let what = "a dead letter is too large for Kafka: it is lost";
                 tracing::error!(partition, offset, bytes, "{what}");
             }
         }

@@ -179,7 +179,7 @@ impl Intake {
         })
     }
 
-    /// Counts what is odd about reply headers; the request is dealt with all the same.
+    /// Counts an oddity of reply headers. The request is handled all the same.
     fn note(&self, oddity: Oddity<'_>, incoming: &Incoming<'_>) {
         match oddity {
             Oddity::Repeated(_) => self.counters.repeated_reply_headers.count(),
@@ -208,7 +208,7 @@ mod tests {
     use crate::address::Address;
     use crate::counts::KafkaCounts;
 
-    /// Reads a request with these headers; says what was counted, and where its reply goes.
+    /// Reads a request with these headers. Returns the counts, and the reply topic.
     fn read(names: &[(&'static str, &'static str)]) -> (KafkaCounts, Option<String>) {
         let headers = names.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
         let allowed = AllowedTopics::new("requests", "replies", &[]);
@@ -222,7 +222,7 @@ mod tests {
             value: Some(b"{}"),
             headers,
         });
-        let Entry::Request(record) = entry else { panic!("it is nobody else's") };
+        let Entry::Request(record) = entry else { panic!("the record is a request of ours") };
         let topic = match Address::decode(&record.return_address.0).unwrap().destination {
             Destination::To(reply_to) => Some(reply_to.topic().to_owned()),
             Destination::Nowhere | Destination::Illegal | Destination::Oversized => None,

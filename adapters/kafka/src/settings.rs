@@ -31,8 +31,8 @@ impl KafkaSettings {
         }
     }
 
-    /// What senders are told whose records our own programs read alone: to compress with LZ4,
-    /// unless the user says otherwise.
+    /// The settings of senders whose records only our own programs read: they compress with LZ4,
+    /// unless the user sets another codec.
     pub(crate) fn among_ourselves(&self) -> ClientSettings {
         let mut client = self.client.clone();
         let is_said =

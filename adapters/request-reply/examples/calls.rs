@@ -1,7 +1,7 @@
-//! Asks a replier of any kind many times, and prints as JSON how the calls ended.
+//! Calls a replier of any kind many times, and prints as JSON how the calls ended.
 //!
-//! The replier answers with the request's `id` and a `status`, or says that it failed. Both topics
-//! are there already, and that of the replies has one partition.
+//! The replier answers with the request's `id` and a `status`, or with a failure. Both topics must
+//! exist, and the reply topic must have one partition.
 //!
 //! ```console
 //! cargo run --example calls -- 127.0.0.1:9092 orders orders-replies 1000 50
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Calls for the next number until there is none, and returns how each call ended.
+/// Makes a call for each next number until no number is left. Returns how each call ended.
 async fn call_in_turn(requester: Requester, numbers: Arc<Mutex<Range<u32>>>) -> Vec<String> {
     let next = || numbers.lock().unwrap_or_else(PoisonError::into_inner).next();
     let mut ends = Vec::new();
@@ -57,7 +57,7 @@ async fn call_in_turn(requester: Requester, numbers: Arc<Mutex<Range<u32>>>) -> 
     ends
 }
 
-/// Every fifth request asks the replier to fail.
+/// Makes one call. Every fifth request asks the replier to fail.
 async fn call(requester: &Requester, number: u32) -> String {
     let key = format!("shop-{number}");
     let mut request = Request::new(key.as_str(), "");
@@ -76,7 +76,7 @@ async fn call(requester: &Requester, number: u32) -> String {
     }
 }
 
-/// The text of a field, empty where there is none.
+/// The text of a field, or an empty text if there is no such field.
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }

@@ -17,10 +17,11 @@ pub enum SettingsError {
         /// What the client says.
         reason: String,
     },
-    /// The bootstrap servers are something else. They are not shown, for they may hold a password.
+    /// The bootstrap servers are not a list of brokers. The message does not show them, because
+    /// they may hold a password.
     #[error(
-        "`bootstrap.servers` is no list of brokers such as `kafka-1:9092,kafka-2:9092`; a user and \
-         a password are the properties `sasl.username` and `sasl.password`"
+        "`bootstrap.servers` is not a list of brokers such as `kafka-1:9092,kafka-2:9092`; user \
+         and password belong in the properties `sasl.username` and `sasl.password`"
     )]
     Brokers,
     /// The property is not the user's to set.

@@ -92,9 +92,9 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// When the brokers are no hosts and ports; when a property is unknown, has a value that the
-    /// client refuses, or is not the user's; and when lanes could not drain before the group gives
-    /// their member up.
+    /// When the brokers are not hosts and ports; when a property is unknown, has a value that the
+    /// client refuses, or must not be set by the user; and when lanes could not drain before the
+    /// group gives their member up.
     pub fn check(&self) -> Result<(), SettingsError> {
         natively(&self.producer_config()?)?;
         let consumer = natively(&self.consumer_config()?)?;
@@ -115,7 +115,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// When a property is not the user's.
+    /// When a property must not be set by the user.
     pub fn batch_size(&self) -> Result<u64, SettingsError> {
         let config = self.producer_config()?;
         Ok(config.get("batch.size").and_then(|bytes| bytes.parse().ok()).unwrap_or_default())
@@ -207,7 +207,7 @@ impl fmt::Debug for Redacted<'_> {
     }
 }
 
-/// What is shown in the place of a secret.
+/// The text that is shown in the place of a secret.
 const HIDDEN: &str = "***";
 
 fn shown<'a>(key: &str, value: &'a str) -> &'a str {
@@ -229,7 +229,7 @@ impl From<KafkaError> for SettingsError {
     fn from(error: KafkaError) -> Self {
         match error {
             KafkaError::ClientConfig(result, reason, key, value) => {
-                // The name of a secret may be misspelt.
+                // An unknown name may be the misspelt name of a secret.
                 let is_unknown = matches!(result, RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN);
                 let value = if is_unknown { HIDDEN } else { shown(&key, &value) }.to_owned();
                 Self::Refused { key, value, reason: with_feature(reason) }
@@ -240,7 +240,8 @@ impl From<KafkaError> for SettingsError {
     }
 }
 
-/// What the client says of its settings. Where it lacks OpenSSL, that is a feature of this crate.
+/// The client's message about its settings. If the client lacks OpenSSL, the message names the
+/// feature of this crate instead.
 fn with_feature(reason: String) -> String {
     if cfg!(feature = "tls") || !reason.to_lowercase().contains("openssl") {
         return reason;

@@ -46,14 +46,14 @@ pub enum Created {
     AlreadyThere,
 }
 
-/// What a topic is like.
+/// The description of a topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicDescription {
     /// How many partitions it has.
     pub partitions: i32,
-    /// How many replicas the partition has that has the fewest.
+    /// How many replicas each partition has, or the smallest number if they differ.
     pub replicas: i32,
-    /// Its properties, in Kafka's words: those that were set for it, and the brokers' defaults.
+    /// Its properties by Kafka's names: its own, and otherwise the brokers' defaults.
     pub properties: BTreeMap<String, String>,
 }
 
@@ -114,7 +114,7 @@ impl Topics {
         self.ask(Some(topic), move |client| ask_partitions(client, &name, within)).await
     }
 
-    /// What a topic is like, `None` where there is no such topic.
+    /// The description of a topic; `None` if there is no such topic.
     ///
     /// # Errors
     ///
@@ -270,7 +270,7 @@ impl std::fmt::Debug for Topics {
     }
 }
 
-/// How many partitions a topic has, and how many replicas the one with the fewest.
+/// How many partitions a topic has, and the smallest number of replicas of a partition.
 fn sizes(topic: &MetadataTopic) -> (i32, i32) {
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min();

@@ -1,4 +1,4 @@
-// Asks Catchment by NestJS, and writes what came back.
+// Sends requests to Catchment with NestJS, and writes the replies to a file.
 //
 //     node client.js SERVERS TOPIC AT_ONCE REQUESTS_FILE ENDS_FILE
 import 'reflect-metadata';
@@ -11,8 +11,9 @@ const [servers, topic, atOnce, requestsFile, endsFile] = process.argv.slice(2);
 const brokers = servers.split(',');
 const groupId = `nestjs-${process.pid}-${Date.now()}`;
 
-// Says where this client's replies begin, before it asks anything: NestJS reads `TOPIC.reply` by a
-// group whose name ends in `-client`, and a group without a position begins behind early replies.
+// Sets the position of this client's group before it sends anything. NestJS reads `TOPIC.reply` by
+// a group whose name ends in `-client`. Without a position, the group may begin behind the first
+// replies.
 const admin = new Kafka({ brokers }).admin();
 await admin.connect();
 const ends = await admin.fetchTopicOffsets(`${topic}.reply`);
@@ -33,13 +34,13 @@ async function ask({ key, value }: { key: string; value: string | null }) {
     const reply = await lastValueFrom(request.pipe(timeout(30_000)));
     return { id: reply.id, status: reply.status, code: reply.error?.code };
   } catch (failure: any) {
-    // What is not plain success arrives as the error of the call, without the rest of the reply.
+    // If the outcome is not plain success, the call fails with the error part of the reply only.
     if (failure.status) return failure;
     return { end: String(failure.message ?? failure) };
   }
 }
 
-/** An object where the value is one, as an application has it; else the text itself. */
+/** The value as an object, as an application has it. If it is not JSON, the text itself. */
 function parsed(value: string | null) {
   try {
     return JSON.parse(value!);

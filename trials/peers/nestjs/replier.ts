@@ -1,4 +1,4 @@
-// Answers requests by NestJS.
+// Answers requests with NestJS.
 //
 //     node replier.js SERVERS TOPIC
 import 'reflect-metadata';
@@ -16,7 +16,7 @@ class Replier {
   answer(@Payload() request: any) {
     if (request.fail) throw new RpcException({ code: 'refused', message: request.id });
     const { id, key } = request;
-    // A bare object that has a `key` would arrive without a value.
+    // NestJS would send a bare object that has a `key` without a value.
     return { key, value: { id, key, status: 'applied' } };
   }
 }

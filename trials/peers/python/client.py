@@ -1,4 +1,4 @@
-"""Asks Catchment by confluent-kafka, and writes what came back.
+"""Sends requests to Catchment with confluent-kafka, and writes the replies to a file.
 
     python3 client.py SERVERS TOPIC AT_ONCE REQUESTS_FILE ENDS_FILE
 """
@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 servers, topic, at_once, requests_file, ends_file = sys.argv[1:]
 PATIENCE = 30
 
-# Knows where its replies begin, before it asks anything.
+# The position in the reply topic is known before the first request is sent.
 replies = Consumer({"bootstrap.servers": servers, "group.id": f"python-{uuid.uuid4()}"})
 reply_topic = f"{topic}.reply"
 partitions = replies.list_topics(reply_topic, timeout=10).topics[reply_topic].partitions
@@ -23,7 +23,7 @@ for partition in partitions:
     ends_of_lanes.append(TopicPartition(reply_topic, partition, end))
 replies.assign(ends_of_lanes)
 
-# As Java chooses a partition; librdkafka's own choice is another one.
+# Java's client partitions by murmur2, too; the default of librdkafka is another hash.
 producer = Producer({"bootstrap.servers": servers, "partitioner": "murmur2"})
 
 
@@ -58,7 +58,7 @@ while (asked < len(requests) or waiting) and time.monotonic() < last_reply + PAT
     record = replies.poll(1)
     if record is None or record.error():
         continue
-    # Replies to others come to the same topic.
+    # Replies to other processes come to the same topic.
     place = waiting.pop(dict(record.headers() or []).get("kafka_correlationId"), None)
     if place is not None:
         ends[place] = end_of(record)

@@ -1,4 +1,4 @@
-"""Answers requests by confluent-kafka, in the form of both families of headers.
+"""Answers requests with confluent-kafka, in both families of headers.
 
     python3 replier.py SERVERS TOPIC
 """

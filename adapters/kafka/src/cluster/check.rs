@@ -34,22 +34,22 @@ pub enum TopicProblem {
         /// Its name.
         topic: String,
     },
-    /// Records are removed before they are read, should a reader stand still for a while.
+    /// If a reader stands still for a while, records are removed before they are read.
     #[error(
-        "the topic `{topic}` has `{property}` {found}, and records may be needed for longer: \
-         {least} is the least"
+        "the topic `{topic}` has `{property}` {found}, which may remove records before they are \
+         read: set it to {least} or more"
     )]
     ShortLived {
         /// Its name.
         topic: String,
-        /// What says how long records are kept.
+        /// The property that limits how many records are kept, or how long.
         property: &'static str,
-        /// How long.
+        /// The property's value.
         found: i64,
-        /// How long they must be kept.
+        /// The least value that the property must have.
         least: i64,
     },
-    /// Some of its readers cannot read it.
+    /// Some of the topic's readers cannot read its records.
     #[error(
         "the topic `{topic}` has `compression.type` `{compression}`, which clients with KafkaJS \
          cannot read: set `producer`, `gzip` or `uncompressed`"
@@ -62,7 +62,7 @@ pub enum TopicProblem {
     },
     /// Nothing can be sent there.
     #[error(
-        "the topic `{topic}` takes no records: `min.insync.replicas` is {needed}, and its \
+        "the topic `{topic}` takes no records: `min.insync.replicas` is {needed}, but its \
          replication factor is {replicas}"
     )]
     TooFewReplicas {
@@ -70,26 +70,27 @@ pub enum TopicProblem {
         topic: String,
         /// How many replicas must take a record.
         needed: i64,
-        /// How many there are.
+        /// How many replicas each partition has.
         replicas: i32,
     },
-    /// It takes less at once than is sent at once.
+    /// The topic takes smaller batches than senders may send.
     #[error(
-        "the topic `{topic}` takes at most {found} bytes at once (`max.message.bytes`), and \
-         {least} may be sent at once (`batch.size`): let it take so many"
+        "the topic `{topic}` takes at most {found} bytes at once (`max.message.bytes`), but a \
+         sender may send {least} (`batch.size`): set `max.message.bytes` to {least} or more"
     )]
     SmallBatches {
         /// Its name.
         topic: String,
-        /// How many bytes it takes.
+        /// The largest batch that the topic takes, in bytes.
         found: u64,
-        /// How many are sent.
+        /// The largest batch that a sender may send, in bytes.
         least: u64,
     },
-    /// It was there, and has another number of partitions than is wanted.
+    /// The topic already exists with another number of partitions than the operator wants.
     #[error(
-        "the topic `{topic}` was there with {found} partitions, not {wanted}: add some with \
-         `kafka-topics.sh --alter --topic {topic} --partitions {wanted}`; none can be taken away"
+        "the topic `{topic}` already exists with {found} partitions, not {wanted}: add partitions \
+         with `kafka-topics.sh --alter --topic {topic} --partitions {wanted}`; no partition can be \
+         removed"
     )]
     OtherReplyPartitions {
         /// Its name.
@@ -99,9 +100,9 @@ pub enum TopicProblem {
         /// How many are wanted.
         wanted: i32,
     },
-    /// It was there, and has another number of replicas than is wanted.
+    /// The topic already exists with another number of replicas than the operator wants.
     #[error(
-        "the topic `{topic}` was there with replication factor {found}, not {wanted}: \
+        "the topic `{topic}` already exists with replication factor {found}, not {wanted}: \
          `kafka-reassign-partitions.sh` changes it"
     )]
     OtherReplicas {

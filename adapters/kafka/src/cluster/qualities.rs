@@ -1,4 +1,4 @@
-//! Whether an existing topic keeps its records for long enough, in a compression that its readers
+//! Checks that an existing topic keeps its records long enough, in a compression that its readers
 //! understand.
 
 use catchment_request_reply::TopicDescription;
@@ -30,8 +30,8 @@ pub struct Wanted {
 }
 
 impl Purpose {
-    /// The least retention in milliseconds: far longer than a working reader needs, so that a
-    /// reader that stands still overnight loses nothing.
+    /// The shortest retention in milliseconds. A working reader needs far less, but a reader that
+    /// stands still for hours must lose nothing.
     const fn retention(self) -> i64 {
         match self {
             Self::Requests | Self::Replies => DAY,
@@ -51,8 +51,8 @@ impl Purpose {
     }
 }
 
-/// The problems of a topic; none where it is as it must be and as the operator wants it, and
-/// takes batches of this many bytes.
+/// The problems of a topic. There are none if the topic is as it must be and as the operator wants
+/// it, and takes batches of this many bytes.
 pub(super) fn problems(
     topic: &str,
     purpose: Purpose,
@@ -70,7 +70,7 @@ pub(super) fn problems(
     for (property, least) in
         [("retention.ms", purpose.retention()), ("retention.bytes", 64 * MEBIBYTE)]
     {
-        // -1 is without an end.
+        // -1 means without a limit.
         if let Some(found) = number(property).filter(|found| (0..least).contains(found)) {
             problems.push(TopicProblem::ShortLived { topic: name(), property, found, least });
         }
@@ -124,7 +124,7 @@ mod tests {
         }
     }
 
-    /// What is wrong with a topic of 4 partitions and 1 replica that has these properties.
+    /// Checks the problems of a topic with 4 partitions, 1 replica and these properties.
     fn check_properties(purposes: &[Purpose], properties: &[(&str, &str)], lines: &[&str]) {
         check(purposes, properties, (4, 1), Wanted::default(), lines);
     }
@@ -153,8 +153,8 @@ mod tests {
         }
         let short = |property, least| {
             format!(
-                "the topic `t` has `{property}` 3599999, and records may be needed for longer: \
-                 {least} is the least"
+                "the topic `t` has `{property}` 3599999, which may remove records before they are \
+                 read: set it to {least} or more"
             )
         };
         let properties = [("retention.ms", "3599999")];
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_topic_that_takes_nothing_is_named() {
-        let line = "the topic `t` takes no records: `min.insync.replicas` is 2, and its \
+        let line = "the topic `t` takes no records: `min.insync.replicas` is 2, but its \
                     replication factor is 1";
         check_properties(&PURPOSES, &[("min.insync.replicas", "2")], &[line]);
         check(&PURPOSES, &[("min.insync.replicas", "2")], (4, 3), Wanted::default(), &[]);
@@ -187,22 +187,23 @@ mod tests {
 
     #[test]
     fn a_topic_that_takes_less_than_a_batch_is_named() {
-        let line = "the topic `t` takes at most 999999 bytes at once (`max.message.bytes`), and \
-                    1000000 may be sent at once (`batch.size`): let it take so many";
+        let line = "the topic `t` takes at most 999999 bytes at once (`max.message.bytes`), but a \
+                    sender may send 1000000 (`batch.size`): set `max.message.bytes` to 1000000 or \
+                    more";
         check_properties(&PURPOSES, &[("max.message.bytes", "999999")], &[line]);
         check_properties(&PURPOSES, &[("max.message.bytes", "1000000")], &[]);
     }
 
     #[test]
     fn what_create_cannot_change_is_not_left_unsaid() {
-        let partitions = "the topic `t` was there with 4 partitions, not 8: add some with \
-                          `kafka-topics.sh --alter --topic t --partitions 8`; none can be taken \
-                          away";
+        let partitions = "the topic `t` already exists with 4 partitions, not 8: add partitions \
+                          with `kafka-topics.sh --alter --topic t --partitions 8`; no partition \
+                          can be removed";
         let wanted = Wanted { reply_lanes: Some(8), replication: None };
         check(&PURPOSES[..1], &[], (4, 1), wanted, &[]);
         check(&PURPOSES[1..], &[], (4, 1), wanted, &[partitions]);
         check(&PURPOSES, &[], (8, 1), wanted, &[]);
-        let replicas = "the topic `t` was there with replication factor 1, not 3: \
+        let replicas = "the topic `t` already exists with replication factor 1, not 3: \
                         `kafka-reassign-partitions.sh` changes it";
         let wanted = Wanted { reply_lanes: None, replication: Some(3) };
         check(&PURPOSES, &[], (4, 1), wanted, &[replicas]);

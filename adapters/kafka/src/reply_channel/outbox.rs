@@ -14,28 +14,28 @@ const STATUS: &str = "catchment-status";
 /// The code of an outcome that is not plain success.
 const ERROR_CODE: &str = "catchment-error-code";
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A reply, and the request to dead-letter should it be refused, unless that is done.
+    /// A reply. If it is refused, this request is dead-lettered; `None` if that is already done.
     Reply(Option<Origin>),
     /// The dead letter of this request.
     Letter(Origin),
 }
 
-/// What was left out, because Kafka does not take it.
+/// What was left out because Kafka does not take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LeftOut {
-    /// The value of a message, which is still to be sent.
+    /// The value of a message. The message is still to be sent.
     Value(Kind),
-    /// The message.
+    /// The whole message.
     Message(Kind),
 }
 
 /// Messages that are to be sent together.
 pub(crate) struct Outbox<'a> {
     pub(crate) messages: Vec<Message>,
-    // INVARIANT: one for each message.
+    // INVARIANT: there is one kind for each message.
     kinds: Vec<Kind>,
     pub(crate) topics: KnownTopics,
     replied_at: &'a str,
@@ -61,7 +61,7 @@ impl<'a> Outbox<'a> {
         }
     }
 
-    /// Puts the dead letter of a request in.
+    /// Adds the dead letter of a request.
     pub(crate) fn put_letter(&mut self, letter: Message, origin: Origin) {
         self.put(letter, Kind::Letter(origin));
     }
@@ -77,20 +77,20 @@ impl<'a> Outbox<'a> {
         FULL <= self.bytes
     }
 
-    /// Takes out what was sent; returns how many dead letters were in it.
+    /// Removes all messages after they were sent. Returns how many of them were dead letters.
     pub(crate) fn clear(&mut self) -> u64 {
         self.bytes = 0;
         self.clear_first(self.messages.len())
     }
 
-    /// Takes out the first messages, which were sent; returns how many dead letters were in them.
+    /// Removes the first messages after they were sent. Returns how many of them were dead letters.
     pub(crate) fn clear_first(&mut self, count: usize) -> u64 {
         self.messages.drain(..count.min(self.messages.len()));
         let kinds = self.kinds.drain(..count.min(self.kinds.len()));
         kinds.map(|kind| u64::from(matches!(kind, Kind::Letter(_)))).sum()
     }
 
-    /// Takes out what was to be sent to a topic.
+    /// Removes the messages to a topic, and returns their kinds.
     pub(crate) fn take_out(&mut self, topic: &str) -> Vec<Kind> {
         let all =
             std::mem::take(&mut self.messages).into_iter().zip(std::mem::take(&mut self.kinds));

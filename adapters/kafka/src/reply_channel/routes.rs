@@ -125,7 +125,7 @@ impl Routes {
         Some(Undeliverable::of(topic, refusal))
     }
 
-    /// Whether a topic is the reply topic that is ours.
+    /// Whether a topic is our own reply topic.
     pub(crate) fn is_own(&self, topic: &str) -> bool {
         topic == &*self.own
     }

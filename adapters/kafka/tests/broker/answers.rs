@@ -216,7 +216,7 @@ async fn a_wrong_partition_is_rejected_with_both_partitions_and_counted() {
     assert_eq!(world.cluster.counts(), expected);
 }
 
-/// Text is NestJS's form, but a client of Spring reads the value whatever it sent.
+/// A partition in text is NestJS's form, but a Spring client may send it, too, and reads the value.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn a_rejection_has_a_value_also_where_the_reply_partition_is_text() {

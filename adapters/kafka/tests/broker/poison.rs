@@ -172,7 +172,7 @@ async fn a_letter_that_is_too_large_goes_without_its_value() {
     assert_eq!(world.records(topic, 0, 1).await.len(), 1);
 }
 
-/// The log line has the position of the request, which is all that can be said of it.
+/// The log line has the position of the request, because nothing else of it is known.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn a_megabyte_of_headers_with_a_broken_value_is_counted_as_lost() {
@@ -183,7 +183,7 @@ async fn a_megabyte_of_headers_with_a_broken_value_is_counted_as_lost() {
         [asking(topic, 1), vec![large]].concat()
     };
     let mut length = 1_000_000;
-    // As much as the client takes.
+    // The longest headers that the client takes.
     while world.try_inject(LANE, b"k", b"{", headers(length)).await.is_err() {
         length -= 16;
     }

@@ -56,7 +56,7 @@ async fn each_topic_that_is_wrong_has_its_line() {
     // A broker hears of it a moment later.
     while topics.partitions(&dead_letters).await.unwrap().is_some() {}
     assert_eq!(lines(&cluster, LANES).await, [missing(&dead_letters)]);
-    // Services go on without what only clients of others read.
+    // Services go on without a topic that only other systems' clients read.
     topics.delete(&nestjs).await.unwrap();
     while topics.partitions(&nestjs).await.unwrap().is_some() {}
     assert_eq!(lines(&cluster, LANES).await, [missing(&dead_letters), missing(&nestjs)]);
@@ -112,10 +112,10 @@ async fn brokers_that_do_not_answer_are_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_unreachable_is_named_with_the_reason() {
-    // It takes connections, and answers nothing.
+    // This listener takes connections, and answers nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().map(|address| (address.to_string(), silent)).unwrap();
-    // No name has so long a part, so no server of names is asked.
+    // A part of a name must not be so long, so no name server is asked.
     let nameless = format!("{}.invalid:9092", "a".repeat(64));
     for (brokers, reason) in [
         (nameless.as_str(), "Failed to resolve"),

@@ -4,20 +4,19 @@ use super::{Header, kafka, smallrye};
 
 /// Something odd about the reply headers of a request.
 ///
-/// The request is handled as usual: the last of a repeated header counts, and a header that no kind
-/// of peer uses has no effect. Oddities are counted, because the sender may have meant something
-/// else.
+/// The request is handled as usual: the last value of a repeated header counts, and a header that no
+/// kind of peer uses has no effect. Oddities are counted, because the sender may have meant
+/// something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Oddity<'a> {
-    /// A header of this name comes more than once.
+    /// The header of this name stands more than once.
     Repeated(&'static str),
-    /// No header names a reply topic, and this one suggests that the sender waits for a reply.
+    /// This header suggests that the sender waits for a reply, but no header names a reply topic.
     Unanswerable(&'a str),
 }
 
 /// Parts of header names that suggest that the sender waits for a reply, in small letters and
-/// without `_`, `-` and `.`. Of correlation ids only those of replies are here: others are often
-/// for tracing.
+/// without `_`, `-` and `.`. A plain correlation id is not here, because it is often for tracing.
 const TELLING: [&str; 6] = [
     "replyto",
     "replyaddress",
@@ -27,7 +26,7 @@ const TELLING: [&str; 6] = [
     "kafkacorrelationid",
 ];
 
-/// The longest name that is looked at.
+/// Longer header names are not checked.
 const LONGEST: usize = 64;
 
 impl<'a> Oddity<'a> {
@@ -64,7 +63,7 @@ fn place(name: &str) -> Option<usize> {
     NAMES.iter().position(|known| *known == name)
 }
 
-/// Every name of a header that asks for a reply.
+/// The names of all headers that ask for a reply.
 const NAMES: [&str; 6] = [
     kafka::CORRELATION_ID,
     kafka::REPLY_TOPIC,
@@ -74,7 +73,7 @@ const NAMES: [&str; 6] = [
     smallrye::REPLY_PARTITION,
 ];
 
-/// Those that name the topic.
+/// The headers that name the reply topic.
 const TOPICS: [&str; 2] = [kafka::REPLY_TOPIC, smallrye::REPLY_TOPIC];
 
 /// Whether a name that is not in [`NAMES`] suggests that the sender waits for a reply.
@@ -92,12 +91,12 @@ impl fmt::Display for Oddity<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Repeated(name) => {
-                write!(f, "the header `{name}` stands more than once: the last counts")
+                write!(f, "the header `{name}` stands more than once: its last value counts")
             }
             Self::Unanswerable(name) => write!(
                 f,
-                "the header `{name}` looks as if a reply is waited for, and no header names the \
-                 reply topic: `{}` or `{}`",
+                "the header `{name}` suggests that the sender waits for a reply, but neither `{}` \
+                 nor `{}` names the reply topic",
                 kafka::REPLY_TOPIC,
                 smallrye::REPLY_TOPIC
             ),

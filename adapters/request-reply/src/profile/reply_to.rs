@@ -39,10 +39,10 @@ pub struct ReplyTo<'a> {
 #[error("the reply topic is no name that a topic can have")]
 pub struct IllegalTopic;
 
-/// What a reply says beside its value, before its peer's profile gives it a shape.
+/// What a reply says besides its value. The profile of its peer makes headers of it.
 ///
-/// Every reply has a value, a failure too: a client of another kind may send its partition as
-/// NestJS does, and knows no header for failures.
+/// Every reply has a value, even a failure: a client of another kind may send its partition as
+/// NestJS does, and may not know the header for failures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReplyDetails<'a> {
     /// What failed, as a JSON object: see [`Failure`](super::Failure).

@@ -11,7 +11,7 @@ use crate::record::{Header, Incoming, Message, OwnedRecord, Timestamp};
 pub(super) struct Arrived<R> {
     pub(super) key: Option<Vec<u8>>,
     pub(super) address: Address,
-    /// What is odd about its reply headers.
+    /// The oddity of its reply headers.
     pub(super) oddity: Option<String>,
     pub(super) request: Result<R, Failure>,
 }

@@ -22,11 +22,11 @@ pub struct ReplierCounters {
     pub refused: u64,
     /// Ask for a partition that the reply topic does not have: their key chose another.
     pub misdirected: u64,
-    /// Have a reply header twice, or wait for a reply by a header that no kind of peer uses.
+    /// Have a reply header twice, or a header that suggests a reply and that no kind of peer uses.
     pub odd: u64,
     /// Went to the dead-letter topic.
     pub dead_lettered: u64,
-    /// Should have gone there, and could not.
+    /// Should have gone to the dead-letter topic, but could not.
     pub lost: u64,
 }
 

@@ -182,7 +182,7 @@ impl<H: Handler> Lane<H> {
         Ok(())
     }
 
-    /// Counts what is odd about reply headers; the request is dealt with all the same.
+    /// Counts an oddity of reply headers. The request is handled all the same.
     fn note_oddity(&self, arrived: &Arrived<H::Request>, offset: i64) {
         let Some(oddity) = &arrived.oddity else { return };
         one_more(&self.counts.odd);
@@ -252,7 +252,7 @@ impl<H: Handler> Lane<H> {
                 kafka.topic = topic,
                 kafka.partition = partition,
                 kafka.offset = offset,
-                "no dead letter of a request could be written"
+                "could not write the dead letter of a request"
             );
         }
     }

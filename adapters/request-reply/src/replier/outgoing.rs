@@ -1,33 +1,33 @@
-//! The messages that answer a batch, and what becomes of those that brokers refuse.
+//! The messages that answer a batch. Messages that brokers refuse are made smaller or taken out.
 
 use super::Failure;
 use crate::record::Message;
 
-/// Messages on their way, and for each what it is.
+/// Messages to be sent, with the source of each.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     pub(super) messages: Vec<Message>,
-    // INVARIANT: as many as messages.
+    // INVARIANT: there are as many sources as messages.
     sources: Vec<Source>,
 }
 
-/// What a message is.
+/// The source of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Source {
-    /// Where the request stands that it comes from.
+    /// The offset of the request.
     pub(super) offset: i64,
-    /// Whether it is the request's dead letter. Otherwise it is the reply.
+    /// Whether the message is the request's dead letter. Otherwise it is the reply.
     pub(super) is_letter: bool,
 }
 
-/// What is sent in the place of messages of which one is too large.
+/// What is sent in the place of messages if one of them is too large.
 #[derive(Debug)]
 pub(super) enum Smaller {
-    /// Both, one after the other: it is in one of them.
+    /// Both halves, one after the other. The message that is too large is in one of them.
     Halves(Outgoing, Outgoing),
-    /// This message without its value.
+    /// The message without its value.
     Shortened(Outgoing),
-    /// Nothing: it cannot be made smaller. This is what it was.
+    /// Nothing: the message from this source cannot be made smaller.
     Nothing(Source),
 }
 
@@ -47,7 +47,7 @@ impl Outgoing {
         self.sources.push(source);
     }
 
-    /// How many of them are dead letters.
+    /// How many of the messages are dead letters.
     pub(super) fn letters(&self) -> usize {
         self.sources.iter().filter(|source| source.is_letter).count()
     }
@@ -66,8 +66,8 @@ impl Outgoing {
         }
     }
 
-    /// Makes a message smaller that is too large. Where that cannot be, takes it out, and says
-    /// what it was.
+    /// Makes a message smaller. If that is impossible, takes the message out and returns its
+    /// source.
     pub(super) fn cut(&mut self, index: usize) -> Option<Source> {
         let message = self.messages.get_mut(index)?;
         let before = message.size();
@@ -79,7 +79,7 @@ impl Outgoing {
         Some(self.sources.remove(index))
     }
 
-    /// Takes messages out, and says what they are.
+    /// Takes messages out, and returns their sources.
     pub(super) fn take(&mut self, is_taken: impl Fn(&Message) -> bool) -> Vec<Source> {
         let all = std::mem::take(&mut self.messages).into_iter().zip(self.sources.drain(..));
         let (taken, left): (Vec<_>, Vec<_>) = all.partition(|(message, _)| is_taken(message));
@@ -88,8 +88,8 @@ impl Outgoing {
     }
 }
 
-/// A reply that no broker takes is sent as a failure, so that its requester does not wait in vain. A dead letter
-/// still says where the original stands.
+/// Turns a reply that is too large into a failure, so that its requester does not wait in vain. A
+/// dead letter loses its value, and still says where the original stands.
 fn shorten(message: &mut Message, is_letter: bool) {
     let failure = Failure::rejected("too_large", "the reply is larger than the brokers take");
     message.value = (!is_letter).then(|| failure.to_json().into_bytes());
@@ -158,7 +158,7 @@ mod tests {
         let mut outgoing = outgoing(&["reply"]);
         outgoing.push_letter(7, outgoing.messages[0].clone());
         outgoing.messages[1].headers = vec![Header::new("small", [0; 500]); 2_000];
-        assert_eq!(outgoing.cut(1), None, "its value goes first");
+        assert_eq!(outgoing.cut(1), None, "the value is left out first");
         assert_eq!(outgoing.cut(1), Some(Source { offset: 7, is_letter: true }));
         assert_eq!((outgoing.messages.len(), outgoing.letters()), (1, 0));
     }

@@ -57,7 +57,7 @@ pub(crate) fn ask<C: ClientContext>(
     Ok(counted?.and_then(Result::ok))
 }
 
-/// Asks a broker about a topic, `None` where there is no such topic.
+/// Asks a broker about a topic. Returns `None` if there is no such topic.
 pub(crate) fn ask_about<C: ClientContext, T>(
     client: &Client<C>,
     topic: &str,

@@ -1,4 +1,4 @@
-//! Where brokers are.
+//! Checks the addresses of brokers.
 
 use std::net::Ipv6Addr;
 
@@ -6,8 +6,8 @@ const PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
 
 /// Whether a text is a list of `host`, `host:port` or `protocol://host:port`, with commas between.
 ///
-/// The client takes any text for a host, and says it in its log lines and errors. So a text that
-/// has a user and a password, as URLs do, must not reach it.
+/// The client takes any text for a host, and shows it in its log lines and errors. So a text with a
+/// user and a password, such as a URL, must not reach the client.
 pub(super) fn are_brokers(text: &str) -> bool {
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).all(is_broker)
 }

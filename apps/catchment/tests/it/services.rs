@@ -123,7 +123,7 @@ fn reply_partitions_of_topics_that_are_there_are_not_silently_left() {
     world.run(&["topics", "create"]).done();
     let ran = world.run(&["topics", "create", "--reply-partitions", "3"]);
     assert_eq!((ran.code, ran.stderr.lines().count()), (Some(1), 1), "{ran:?}");
-    assert_eq!(ran.stderr.matches("was there with 2 partitions, not 3").count(), 3, "{ran:?}");
+    assert_eq!(ran.stderr.matches("already exists with 2 partitions, not 3").count(), 3, "{ran:?}");
     assert_eq!(ran.stdout.matches("was there").count(), 5, "{ran:?}");
 }
 

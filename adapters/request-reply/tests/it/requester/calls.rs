@@ -109,7 +109,7 @@ async fn a_failure_of_the_replier_and_a_reply_without_value_are_no_success() {
     let answer = call(&requester, request("fail"));
     let asked = setup.peer.request().await;
     let mut failed = reply(&asked, Some(r#"{"message":"boom"}"#));
-    // As NestJS sends it.
+    // NestJS sends the reply in this form.
     failed.value = None;
     setup.peer.reply(failed).await;
     let error = soon(answer).await.unwrap().unwrap_err();

@@ -19,7 +19,7 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.reactive.messaging.Channel;
 import org.eclipse.microprofile.reactive.messaging.Message;
 
-/** Asks Catchment, and writes what came back. */
+/** Sends requests to Catchment, and writes the replies to a file. */
 @ApplicationScoped
 @IfBuildProfile("client")
 public class Client {
@@ -53,7 +53,7 @@ public class Client {
     }
 
     private void ask() throws Exception {
-        // From here on it knows where its replies begin.
+        // After this the position in the reply topic is known.
         catchment.waitForAssignments().await().atMost(Duration.ofSeconds(60));
         var room = new Semaphore(atOnce);
         var calls = new ArrayList<CompletableFuture<String>>();

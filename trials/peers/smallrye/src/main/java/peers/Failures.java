@@ -7,7 +7,7 @@ import io.smallrye.reactive.messaging.kafka.reply.ReplyFailureHandler;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.nio.charset.StandardCharsets;
 
-/** Makes a reply that is not plain success the failure of its call. */
+/** Lets a call fail unless its reply is plain success. */
 @ApplicationScoped
 @Identifier("catchment")
 @IfBuildProfile("client")

@@ -6,7 +6,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import org.eclipse.microprofile.reactive.messaging.Incoming;
 import org.eclipse.microprofile.reactive.messaging.Outgoing;
 
-/** Answers requests where their headers ask for it. */
+/** Answers requests to the topic in their headers. */
 @ApplicationScoped
 @IfBuildProfile("replier")
 public class Replier {

@@ -26,7 +26,7 @@ import org.springframework.kafka.config.ConcurrentKafkaListenerContainerFactory;
 import org.springframework.kafka.core.ProducerFactory;
 import org.springframework.kafka.requestreply.ReplyingKafkaTemplate;
 
-/** Asks Catchment, and writes what came back. */
+/** Sends requests to Catchment, and writes the replies to a file. */
 @Configuration
 @Profile("client")
 class Client {
@@ -38,7 +38,7 @@ class Client {
             ConcurrentKafkaListenerContainerFactory<String, Object> containers,
             @Value("${topic}") String topic) {
         var replies = containers.createContainer(topic + ".reply");
-        // A group of its own: this client reads every reply, and passes over those of others.
+        // A group of its own: this client reads every reply, and ignores replies to other processes.
         replies.getContainerProperties().setGroupId("spring-" + UUID.randomUUID());
         var template = new ReplyingKafkaTemplate<>(producers, replies);
         template.setSharedReplyTopic(true);
@@ -47,7 +47,7 @@ class Client {
         return template;
     }
 
-    /** Makes a reply that is not plain success the exception of its call. */
+    /** Lets a call fail with an exception unless its reply is plain success. */
     private static Exception failure(ConsumerRecord<?, ?> reply) {
         Header code = reply.headers().lastHeader("catchment-error-code");
         return code == null ? null : new Refused(text(code), reply.value());
@@ -75,9 +75,9 @@ class Client {
             @Value("${requests}") Path requests,
             @Value("${ends}") Path ends) {
         return arguments -> {
-            // From here on it knows where its replies begin.
+            // After this the position in the reply topic is known.
             if (!template.waitForAssignment(Duration.ofSeconds(60))) {
-                throw new IllegalStateException("no partition of the replies was assigned");
+                throw new IllegalStateException("no partition of the reply topic was assigned");
             }
             var room = new Semaphore(atOnce);
             List<CompletableFuture<Map<String, Object>>> calls = new ArrayList<>();

@@ -3,7 +3,7 @@ package peers;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 
-/** A client or a replier, as the active profile says. */
+/** A client or a replier. The active profile chooses which. */
 @SpringBootApplication
 public class Peer {
     public static void main(String[] arguments) {

@@ -9,7 +9,7 @@ import org.springframework.kafka.event.ConsumerStartedEvent;
 import org.springframework.messaging.handler.annotation.SendTo;
 import org.springframework.stereotype.Component;
 
-/** Answers requests where their headers ask for it. */
+/** Answers requests to the topic in their headers. */
 @Component
 @Profile("replier")
 class Replier {
