@@ -132,7 +132,9 @@ impl<'a> FirstLook<'a> {
         let filter = OutcomeFilter { phase, status: None };
         let mut pages = OutcomePages::new(self.ports.campaigns, campaign.name.revision, filter);
         while let Some(page) = pages.next().await? {
-            page.iter().for_each(|outcome| self.look_at(campaign, phase, outcome));
+            for outcome in &page {
+                self.look_at(campaign, phase, outcome);
+            }
         }
         let is_whole = pages.damaged.is_empty();
         self.audit.damaged.extend(pages.damaged);
