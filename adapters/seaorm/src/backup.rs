@@ -167,7 +167,9 @@ impl SeaOrmStore {
     ) -> Result<Restored, BackupError> {
         let stop = Stop::default();
         until(interrupt, &stop, async {
-            let database = canonical(&file_of(url)?.0)?;
+            let (named, _) = file_of(url)?;
+            place::check_regular(&named)?;
+            let database = canonical(&named)?;
             let name = database.display().to_string();
             place::check_absent(&database, &name)?;
             if canonical(file)? == database {

@@ -156,12 +156,15 @@ impl DatabaseUrl {
         if has_secret || has_user { scheme_of(text) } else { text.to_owned() }
     }
 
+    /// What the driver understands is understood, and nothing else: blanks may stand in it.
     fn of_sqlite(text: &str) -> Result<Self, DatabaseUrlError> {
-        let options: SqliteConnectOptions = text.parse().map_err(|_| DatabaseUrlError::Unknown)?;
-        let file = options.get_filename();
+        let parsed: SqliteConnectOptions = text.parse().map_err(|_| DatabaseUrlError::Unknown)?;
+        let file = parsed.get_filename();
         let name = file.to_string_lossy();
         // A database in memory would be another one for each connection.
-        if name.is_empty() || name.contains(":memory:") || name.contains("file:sqlx-in-memory") {
+        let options = text.split_once('?').map_or("", |(_, options)| options);
+        let in_memory = [":memory:", "file:sqlx-in-memory"].iter().any(|mark| name.contains(mark));
+        if name.is_empty() || in_memory || options.contains("mode=memory") {
             return Err(DatabaseUrlError::Unknown);
         }
         if name.split_once('@').is_some_and(|(user, _)| user.contains(':')) {
@@ -292,6 +295,7 @@ mod tests {
         for (url, shown) in [
             ("sqlite://catchment.db", "sqlite://catchment.db"),
             ("sqlite:data/catchment.db?mode=ro", "sqlite:data/catchment.db?mode=ro"),
+            ("sqlite://my shops.db", "sqlite://my shops.db"),
             ("postgres://host/shops", "postgres://host/shops"),
             ("postgres://me@host/shops", "postgres://me@host/shops"),
             ("postgres://me:hunter2@host:5432/shops", "postgres://me:***@host:5432/shops"),
@@ -351,6 +355,7 @@ mod tests {
             ("postgres://host/db?password=hunt#er2", E::Unreadable, "postgres://***"),
             ("sqlite::memory:", E::Unknown, "sqlite:***"),
             ("sqlite://", E::Unknown, "sqlite://***"),
+            ("sqlite://catchment.db?mode=memory", E::Unknown, "sqlite://***"),
             ("sqlite://me:hunter2@host/db", E::UserOfFile, "sqlite://***"),
             ("sqlite://catchment.db?key=hunter2", E::Unknown, "sqlite://***"),
         ] {

@@ -1,5 +1,6 @@
 //! Why a database cannot be used: one clear line each.
 
+use std::path::Path;
 use std::time::Duration;
 
 use catchment_domain::ports::BoxError;
@@ -8,10 +9,11 @@ use thiserror::Error;
 
 use crate::database_url::DatabaseUrlError;
 use crate::error::Failure;
+use crate::open::sqlite::place::advice_to_open;
 
 /// Why a database cannot be used. Each is one line that says what is wrong and what to do.
 ///
-/// `database` is its file, or its URL without a password.
+/// `database` is its file, or its URL without a password; `file` is one of its files.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "every field is what its name says, in every variant the same")]
 pub enum OpenError {
@@ -42,6 +44,9 @@ pub enum OpenError {
          name a new file, and import the shops again"
     )]
     Early { database: String },
+    /// The file, or one that belongs beside it, is a folder, a pipe, a device or a socket.
+    #[error("`{file}` is {what}, where a regular file must be")]
+    NotRegular { file: String, what: &'static str },
     /// The file has a second name.
     #[error(
         "`{database}` has another name (a hard link), and SQLite keeps a log beside each name; \
@@ -105,8 +110,8 @@ pub enum OpenError {
     #[error("`{database}` was made for {found} lanes, not {wanted}; set {found}, or name another")]
     LanesDiffer { database: String, found: u16, wanted: u16 },
     /// The file cannot be opened.
-    #[error("`{database}` cannot be opened; check that its folder is there and may be entered")]
-    CannotOpen { database: String },
+    #[error("`{database}` cannot be opened: {advice}")]
+    CannotOpen { database: String, advice: String },
     /// Another process has it locked.
     #[error("`{database}` is locked by another process; wait for it or stop it")]
     Locked { database: String },
@@ -141,7 +146,7 @@ impl OpenError {
             Failure::Busy | Failure::Locked => Self::Locked { database },
             Failure::Full => Self::Full { database },
             Failure::ReadOnly | Failure::Standby => Self::ReadOnly { database },
-            Failure::CannotOpen => Self::CannotOpen { database },
+            Failure::CannotOpen => Self::cannot_open(database),
             Failure::Damaged => Self::NotADatabase { database },
             Failure::Denied => Self::Denied { database },
             Failure::NoDatabase => Self::Unknown { database },
@@ -152,5 +157,11 @@ impl OpenError {
             | Failure::BadValue
             | Failure::Other => Self::Unavailable { database, source: error.into() },
         }
+    }
+
+    /// A file that cannot be opened.
+    pub(crate) fn cannot_open(database: String) -> Self {
+        let advice = advice_to_open(Path::new(&database));
+        Self::CannotOpen { database, advice }
     }
 }

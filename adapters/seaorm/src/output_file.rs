@@ -22,6 +22,12 @@ pub enum OutputFileError {
     /// It is a database, or lies beside one and belongs to it.
     #[error("it belongs to a database; name another file")]
     Database,
+    /// A database that is made beside it would take it for its own.
+    #[error(
+        "a name that ends with `-wal`, `-shm`, `-journal` or `.lock` is that of a file beside a \
+         database; name another file"
+    )]
+    BesideName,
     /// It is a database of another program, or one that was opened under this name.
     #[error("it is a database and no copy; name another file")]
     NoCopy,
@@ -172,6 +178,9 @@ impl Target {
         // In this order: the second opens files, and must not open the database of this process.
         if self.database.iter().any(is_own) || place::lies_beside_database(&self.file)? {
             return Err(OutputFileError::Database);
+        }
+        if place::database_beside(&self.file).is_some() {
+            return Err(OutputFileError::BesideName);
         }
         let is_copy = matches!(self.purpose, Purpose::Copy { .. });
         // A log that is there would be taken for that of the copy.

@@ -10,6 +10,17 @@ use crate::hot_path::no_lane;
 use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
+/// What the log of a request lane is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneLog {
+    /// Which log it is.
+    pub log: LogIdentity,
+    /// Where the lane begins in it.
+    pub first: Position,
+    /// Whether it holds the request that was applied last, and so is the log that was read.
+    pub holds_the_last: bool,
+}
+
 impl SeaOrmStore {
     /// Moves a request lane to the position behind the last request that was applied, or to
     /// `first`, where its log begins, if that is higher. Returns that position.
@@ -19,19 +30,15 @@ impl SeaOrmStore {
     ///
     /// # Errors
     ///
-    /// When the lane was never read in this log, or the database cannot.
-    pub async fn resume(
-        &self,
-        lane: Lane,
-        (log, first): (LogIdentity, Position),
-    ) -> Result<Position, StoreError> {
-        while_busy(|| self.try_resume(lane, (log, first))).await
+    /// When the lane was never read in this log, the lane works, or the database cannot.
+    pub async fn resume(&self, lane: Lane, log: LaneLog) -> Result<Position, StoreError> {
+        while_busy(|| self.try_resume(lane, log)).await
     }
 
     async fn try_resume(
         &self,
         lane: Lane,
-        (log, first): (LogIdentity, Position),
+        LaneLog { log, first, holds_the_last }: LaneLog,
     ) -> Result<Position, StoreError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
@@ -42,7 +49,15 @@ impl SeaOrmStore {
             let what = format!("nothing of lane {lane} was read in this topic and cluster");
             return Err(StoreError::Refused { what });
         }
-        let (applied, epoch) = numbers(lane, &known)?;
+        let (applied, replied, epoch) = numbers(lane, &known)?;
+        // Where replies are missing, the log may lack the requests that they are rebuilt from.
+        if holds_the_last && first <= applied && replied == applied {
+            let what = format!(
+                "lane {lane} works: its partition holds what was applied, and all of that is \
+                 answered"
+            );
+            return Err(StoreError::Refused { what });
+        }
         let next = applied.max(first);
         let mut resumed = known.into_active_model();
         resumed.epoch = ActiveValue::Set(stored(epoch.saturating_add(1)));
@@ -55,9 +70,10 @@ impl SeaOrmStore {
     }
 }
 
-/// What was applied of a lane, and its owner's epoch.
-fn numbers(lane: Lane, known: &lane_state::Model) -> Result<(Position, u64), StoreError> {
+/// What was applied of a lane and what was answered, and its owner's epoch.
+fn numbers(lane: Lane, known: &lane_state::Model) -> Result<(Position, Position, u64), StoreError> {
     let row = Row { table: "lane_state", key: &format_args!("lane {lane}") };
     let applied = row.number("applied_next", known.applied_next)?;
-    Ok((Position(applied), row.number("epoch", known.epoch)?))
+    let replied = row.number("replied_next", known.replied_next)?;
+    Ok((Position(applied), Position(replied), row.number("epoch", known.epoch)?))
 }

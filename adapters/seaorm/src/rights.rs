@@ -1,5 +1,6 @@
 //! Who may read and write a file.
 
+use std::fmt;
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
@@ -54,6 +55,14 @@ impl Rights {
     }
 }
 
+#[cfg(unix)]
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { owner, group, mode } = self;
+        write!(f, "mode {mode:o}, user {owner}, group {group}")
+    }
+}
+
 /// Whether a file may be written.
 #[cfg(not(unix))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +91,13 @@ impl Rights {
     /// A new file has the rights of its folder here.
     pub(crate) const fn give_to(self, _: &Path) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(not(unix))]
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_protected { "write-protected" } else { "not write-protected" })
     }
 }
 

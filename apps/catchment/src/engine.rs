@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use catchment_domain::service::{
 };
 use catchment_domain::{Lane, Lanes, LogIdentity, ReplyLane, WindowLimits};
 use catchment_memory::MemoryLog;
-use catchment_seaorm::engine_lock_of;
+use catchment_seaorm::{engine_lock_of, irregular_file};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -60,9 +60,7 @@ impl EngineLock {
         let Some(database) = stores.file() else { return Ok(None) };
         let path = engine_lock_of(database)?;
         let attempt = || format!("could not lock {}", path.display());
-        let mut options = File::options();
-        let options = options.create(true).truncate(false).write(true);
-        let file = options.open(&path).with_context(attempt)?;
+        let file = Self::open(&path, true).with_context(attempt)?;
         Self::lock(file).with_context(attempt)
     }
 
@@ -77,7 +75,7 @@ impl EngineLock {
         let path = engine_lock_of(database)
             .with_context(|| format!("could not find `{}`", database.display()))?;
         let attempt = || format!("could not lock {}", path.display());
-        let file = match File::options().write(true).open(&path) {
+        let file = match Self::open(&path, false) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(attempt),
@@ -88,7 +86,15 @@ impl EngineLock {
         Ok(Some(lock))
     }
 
-    fn lock(file: File) -> std::io::Result<Option<Self>> {
+    /// Opens the file that is locked, which holds nothing. To open a pipe would wait for ever.
+    fn open(path: &Path, creates: bool) -> io::Result<File> {
+        if let Some(what) = irregular_file(path) {
+            return Err(io::Error::other(format!("it is {what}, where a regular file must be")));
+        }
+        File::options().create(creates).truncate(false).write(true).open(path)
+    }
+
+    fn lock(file: File) -> io::Result<Option<Self>> {
         match file.try_lock() {
             Ok(()) => Ok(Some(Self(file))),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -17,6 +17,7 @@ mod forecast;
 mod csv_file;
 mod shop_file;
 mod id_file;
+mod file_name;
 mod city;
 mod number;
 mod output;

@@ -21,6 +21,8 @@ pub(crate) struct Finished {
     pub(crate) seconds: f64,
     /// Why it ended.
     pub(crate) wait: Wait,
+    /// Whether there is no such shop wherever it was not reached.
+    pub(crate) unknown_alone: bool,
 }
 
 /// Why the wait for a campaign ended.
@@ -40,7 +42,7 @@ pub(crate) enum Wait {
 ///
 /// When the output does not take it.
 pub(crate) fn finish(output: Output, finished: &Finished, goal: Goal) -> anyhow::Result<Ending> {
-    let Finished { standing, seconds, wait } = finished;
+    let Finished { standing, seconds, wait, unknown_alone } = finished;
     let campaign = &standing.campaign;
     if output.json {
         output.value(&summary(standing, *seconds))?;
@@ -57,7 +59,7 @@ pub(crate) fn finish(output: Output, finished: &Finished, goal: Goal) -> anyhow:
     let revision = campaign.name.revision;
     match wait {
         Wait::Through => {
-            let ending = judge(standing, goal);
+            let ending = judge(standing, *unknown_alone, goal);
             return Ok(match standing.left_out.conclude() {
                 Ending::Done => ending,
                 left_out => left_out,
@@ -75,7 +77,7 @@ pub(crate) fn finish(output: Output, finished: &Finished, goal: Goal) -> anyhow:
 }
 
 /// Says what did not work, and how to go on.
-fn judge(standing: &Standing, goal: Goal) -> Ending {
+fn judge(standing: &Standing, unknown_alone: bool, goal: Goal) -> Ending {
     let campaign = &standing.campaign;
     let revision = campaign.name.revision;
     if goal == Goal::Settled
@@ -101,10 +103,14 @@ fn judge(standing: &Standing, goal: Goal) -> Ending {
         Goal::Settled => ("reach", ""),
         Goal::Ended => ("release", " --phase release"),
     };
+    let again = if unknown_alone {
+        "; there is no shop of these ids".to_owned()
+    } else {
+        format!(", and `catchment campaign retry {revision}` asks them again{late}")
+    };
     complain(&format!(
         "campaign {revision} did not {did_not} every shop: {}; \
-         `catchment campaign outcomes {revision}{phase} --status {first}` shows them, \
-         and `catchment campaign retry {revision}` asks them again{late}",
+         `catchment campaign outcomes {revision}{phase} --status {first}` shows them{again}",
         counts.join(", ")
     ));
     Ending::Incomplete
@@ -264,7 +270,7 @@ mod tests {
         for state in
             [CampaignState::Settled, CampaignState::Ending { open: 2 }, CampaignState::Ended]
         {
-            assert_eq!(judge(&standing(state, &[applied; 2]), Goal::Settled), Ending::Done);
+            assert_eq!(judge(&standing(state, &[applied; 2]), false, Goal::Settled), Ending::Done);
         }
         for early in [Slot::Open, Slot::Closed(Status::Superseded)] {
             let left = left_before_settled(&standing(CampaignState::Ended, &[applied, early]));

@@ -77,7 +77,9 @@ pub(crate) async fn drive(
         }
     }
     let standing = Standing::read(&*context.stores.campaigns, revision).await?;
-    Ok(Finished { standing, seconds: at.elapsed().as_secs_f64(), wait })
+    let campaigns = &*context.stores.campaigns;
+    let unknown_alone = standing.misses_unknown_shops_alone(campaigns, goal).await?;
+    Ok(Finished { standing, seconds: at.elapsed().as_secs_f64(), wait, unknown_alone })
 }
 
 struct Drive<'a> {

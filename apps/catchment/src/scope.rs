@@ -85,6 +85,9 @@ impl ScopeArguments {
         let source = Source::from(file);
         let read = id_file::read(&source);
         let read = read.with_context(|| format!("could not read ids from {source}"))?;
+        if read.ids.is_empty() {
+            bail!("there is no shop id in {source}");
+        }
         if let Some(column) = read.column {
             note(format_args!("{source}: the ids are those of its column `{column}`"));
         }

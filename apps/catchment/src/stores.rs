@@ -13,8 +13,10 @@ use catchment_domain::ports::{
     StoreError,
 };
 #[cfg(feature = "servers")]
-use catchment_domain::{Lane, LogIdentity, Position};
+use catchment_domain::{Lane, Position};
 use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettings, Summary};
+#[cfg(feature = "servers")]
+use catchment_seaorm::{LaneLog, LanesReached};
 
 use crate::servers;
 
@@ -179,12 +181,18 @@ impl Stores {
     ///
     /// When the database says so.
     #[cfg(feature = "servers")]
-    pub(crate) async fn resume(
-        &self,
-        lane: Lane,
-        (log, first): (LogIdentity, Position),
-    ) -> Result<Position, StoreError> {
-        self.store.resume(lane, (log, first)).await
+    pub(crate) async fn resume(&self, lane: Lane, log: LaneLog) -> Result<Position, StoreError> {
+        self.store.resume(lane, log).await
+    }
+
+    /// How far each lane of requests was applied: see [`SeaOrmStore::requests_reached`].
+    ///
+    /// # Errors
+    ///
+    /// When the database says so.
+    #[cfg(feature = "servers")]
+    pub(crate) async fn requests_reached(&self) -> Result<LanesReached, StoreError> {
+        self.store.requests_reached().await
     }
 
     /// Closes the database. That nothing is written any more is all that matters here, and a

@@ -3,12 +3,17 @@
 mod bar;
 
 use anyhow::Context as _;
-use catchment_domain::ports::{CampaignRepository, Tallies};
-use catchment_domain::{Campaign, CampaignError, CampaignState, Revision, Tally, Timestamp};
+use catchment_domain::ports::{CampaignRepository, OutcomeFilter, Tallies};
+use catchment_domain::{
+    Campaign, CampaignError, CampaignState, Code, Phase, Revision, Status, Tally, Timestamp,
+};
 
 pub(crate) use bar::Bar;
 
 use crate::left_out::LeftOut;
+
+/// How many outcomes are looked at a time.
+const LOOKED_AT: usize = 1_000;
 
 /// Where a campaign is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +67,39 @@ impl Standing {
         match goal {
             Goal::Settled => self.tallies.activation,
             Goal::Ended => self.tallies.release,
+        }
+    }
+
+    /// Whether there is no such shop wherever the goal was missed: to ask again would not help.
+    ///
+    /// # Errors
+    ///
+    /// When the outcomes cannot be read.
+    pub(crate) async fn misses_unknown_shops_alone(
+        &self,
+        campaigns: &dyn CampaignRepository,
+        goal: Goal,
+    ) -> anyhow::Result<bool> {
+        let tally = self.tally(goal);
+        let others = tally.of(Status::Expired) + tally.of(Status::Failed);
+        if tally.of(Status::Rejected) == 0 || 0 < others {
+            return Ok(false);
+        }
+        let phase = match goal {
+            Goal::Settled => Phase::Activation,
+            Goal::Ended => Phase::Release,
+        };
+        let filter = OutcomeFilter { phase, status: Some(Status::Rejected) };
+        let (revision, mut from) = (self.campaign.name.revision, 0);
+        loop {
+            let page = campaigns.outcomes(revision, filter, from, LOOKED_AT).await?.found;
+            if page.iter().any(|outcome| outcome.code != Some(Code::UnknownShop)) {
+                return Ok(false);
+            }
+            match page.last() {
+                Some(last) => from = last.index.saturating_add(1),
+                None => return Ok(true),
+            }
         }
     }
 

@@ -107,9 +107,21 @@ pub(crate) fn parse(key: Option<&[u8]>, value: Option<&[u8]>) -> ParsedRequest {
             }
             match looks::like(value) {
                 Some(message) => record.refused(&glimpse, message),
-                None => record.refused(&glimpse, error),
+                None => record.refused(&glimpse, problem(text, &error)),
             }
         }
+    }
+}
+
+/// Says what is wrong with a text, and in which field. Only a text that could not be read is read
+/// again with its paths, because that takes longer.
+fn problem(text: &str, error: &serde_json::Error) -> Box<str> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let found: Result<Object<Envelope<'_>>, _> = serde_path_to_error::deserialize(&mut json);
+    match found.err().map(|error| error.path().to_string()) {
+        // The path of the whole text is a dot.
+        Some(path) if path != "." => bounded(format_args!("`{path}`: {error}")),
+        _ => bounded(format_args!("{error}")),
     }
 }
 

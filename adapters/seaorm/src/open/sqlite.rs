@@ -6,7 +6,9 @@ use std::time::Duration;
 use catchment_migrations::{Migration, TABLE};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sea_orm::sqlx::{Connection as _, SqliteConnection};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, TryGetable};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, SqlxSqliteConnector, TryGetable,
+};
 
 use self::place::FolderLock;
 use super::schema::{self, Applied};
@@ -44,7 +46,7 @@ pub(crate) async fn open(
     // The database is in this process, and nothing that is read waits for who writes.
     let readers = Readers::new(readers, Duration::MAX);
     let file = file.canonicalize();
-    let file = file.map_err(|_| OpenError::CannotOpen { database: opening.name() })?;
+    let file = file.map_err(|_| OpenError::cannot_open(opening.name()))?;
     let writers = Writers::of_file(connection);
     Ok(Opened { writers, readers, file: Some(file), dialect: &SQLITE })
 }
@@ -170,7 +172,7 @@ impl<'a> Opening<'a> {
     /// Opens connections. Nothing is written yet: the file may be another program's.
     async fn connect(&self, count: u32, reads_only: bool) -> Result<DatabaseConnection, OpenError> {
         let (create, lock_timeout) = (self.settings.create, self.settings.lock_timeout);
-        let mut options = ConnectOptions::new(self.url);
+        let (mut options, file) = (ConnectOptions::new(self.url), self.file.to_owned());
         options
             .max_connections(count)
             .sqlx_logging(false)
@@ -180,6 +182,7 @@ impl<'a> Opening<'a> {
             .max_lifetime(None::<Duration>)
             .map_sqlx_sqlite_opts(move |sqlite| {
                 let sqlite = sqlite
+                    .filename(&file)
                     .create_if_missing(create && !reads_only)
                     .busy_timeout(lock_timeout)
                     .synchronous(SqliteSynchronous::Full)
@@ -187,7 +190,9 @@ impl<'a> Opening<'a> {
                     .pragma("temp_store", "memory");
                 if reads_only { sqlite.pragma("query_only", "true") } else { sqlite }
             });
-        Database::connect(options).await.map_err(|error| self.failed(error))
+        // Not by `Database`, whose own parser takes no blank: this one reads the URL as
+        // `DatabaseUrl` does.
+        SqlxSqliteConnector::connect(options).await.map_err(|error| self.failed(error))
     }
 
     /// Takes the connection out of its pool.

@@ -5,11 +5,14 @@ use std::time::Duration;
 use anyhow::bail;
 use catchment_bootstrap::duration;
 use catchment_bootstrap::settings::Settings;
-use catchment_domain::{Change, Code, DecidedBy, Limit, Radius, Reply, ShopId, TriggerKind};
+use catchment_domain::{
+    Change, Code, DecidedBy, Limit, Radius, Reply, ShopId, Status, TriggerKind,
+};
 use clap::Args;
 use serde_json::json;
 
 use crate::cli::parse_limit;
+use crate::commands::triggers::known;
 use crate::ending::{Ending, complain};
 use crate::output::{Output, facts};
 use crate::servers;
@@ -22,7 +25,8 @@ Examples:
   catchment call 592 --set-base 6km
 
 Exit code 0: applied or unchanged. 1: superseded, rejected or expired, or no reply in time;
-after that the request may still take effect.";
+after that the request may still take effect. 1 also where nothing changed and the settings have no
+such kind.";
 
 /// What `call` takes.
 #[derive(Debug, Args)]
@@ -68,7 +72,14 @@ pub(super) async fn run(
 ) -> anyhow::Result<Ending> {
     let change = change(arguments, settings).await?;
     let reply = servers::call(settings, arguments.shop.clone(), change, arguments.timeout).await?;
-    tell(&reply, output)
+    let ending = tell(&reply, arguments.deed.set_base, output)?;
+    if let Some(kind) = arguments.kind
+        && reply.outcome.status == Status::Unchanged
+    {
+        // A kind that the settings had once may be in force: then it was released.
+        known(kind.as_str(), &settings.policy)?;
+    }
+    Ok(ending)
 }
 
 async fn change(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Change> {
@@ -89,8 +100,10 @@ async fn change(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Ch
     })
 }
 
-fn tell(reply: &Reply, output: Output) -> anyhow::Result<Ending> {
+/// Prints a reply. A base radius that was asked for is the shop's where the request took effect.
+fn tell(reply: &Reply, base: Option<Radius>, output: Output) -> anyhow::Result<Ending> {
     let outcome = &reply.outcome;
+    let base = base.filter(|_| outcome.status.took_effect());
     let standing = outcome.standing.as_ref();
     let before = standing.and_then(|standing| standing.before);
     if output.json {
@@ -98,6 +111,7 @@ fn tell(reply: &Reply, output: Output) -> anyhow::Result<Ending> {
             "id": reply.id.to_string(),
             "shop": reply.shop.as_ref().map(ShopId::as_str),
             "status": outcome.status.as_str(),
+            "base_radius": base.map(Radius::metres),
             "before": before.map(Radius::metres),
             "after": standing.map(|standing| standing.after.metres()),
             "decided_by": standing.map(|standing| decided_by(standing.decided_by)),
@@ -107,6 +121,7 @@ fn tell(reply: &Reply, output: Output) -> anyhow::Result<Ending> {
         }))?;
     } else {
         let mut rows = vec![("status", outcome.status.to_string())];
+        rows.extend(base.map(|radius| ("base radius", radius.to_string())));
         rows.extend(before.map(|radius| ("before", radius.to_string())));
         if let Some(standing) = standing {
             rows.push(("after", standing.after.to_string()));

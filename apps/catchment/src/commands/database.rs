@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::ending::{Ending, complain};
 use crate::engine::EngineLock;
+use crate::file_name;
 use crate::number::counted;
 use crate::output::Output;
 use crate::run::Interrupts;
@@ -24,8 +25,9 @@ pub(crate) enum Command {
     Check,
     /// Copies an embedded database into a file, beside whatever runs on it.
     ///
-    /// The copy holds what was stored when the command began. It is written beside FILE, read
-    /// back, and only then given its name. It grants nobody what the database does not grant.
+    /// The copy holds what was stored when the command began, and is not compressed. It is written
+    /// beside FILE, read back, and only then given its name. It grants nobody what the database does
+    /// not grant.
     /// Never copy the file of a database that is in use by other means: what was stored last lies
     /// in its file `-wal`.
     Backup(BackupArguments),
@@ -47,7 +49,8 @@ pub(crate) struct Arguments {
 /// What `database backup` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BackupArguments {
-    /// The file to write.
+    /// The file to write, by its path.
+    #[arg(value_parser = file_name::new_copy())]
     file: PathBuf,
     /// Replaces a regular file of yours that is there, unless it is write-protected, is a database
     /// and no copy, or has other files of a database beside it. A copy that a command has opened
@@ -59,7 +62,8 @@ pub(crate) struct BackupArguments {
 /// What `database restore` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RestoreArguments {
-    /// The copy: what `database backup` wrote.
+    /// The copy: what `database backup` wrote, by its path.
+    #[arg(value_parser = file_name::copy())]
     file: PathBuf,
     /// Takes a copy of a file that was in use, although its `-wal` is not beside it and so what
     /// was stored last is missing.

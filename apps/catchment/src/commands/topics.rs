@@ -26,8 +26,8 @@ pub(crate) enum Command {
     ///
     /// Try first to bring the records back. The lane goes on behind the last request that was
     /// applied. Requests that were sent there since then are passed over: campaigns send theirs
-    /// again, and single calls get no reply. Do not resume a lane that works: calls that wait for
-    /// their reply get none.
+    /// again, and single calls get no reply. A lane that works is refused: its partition holds what
+    /// was applied, and all of that is answered.
     Resume {
         /// The lane's number, as the services name it.
         lane: u16,

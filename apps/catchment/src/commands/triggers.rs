@@ -1,6 +1,9 @@
 //! `catchment triggers`: the trigger kinds.
 
+use anyhow::bail;
+use catchment_bootstrap::nearest::suggest;
 use catchment_bootstrap::settings::Settings;
+use catchment_domain::{Policy, TriggerKind, TriggerRule};
 use serde_json::json;
 
 use crate::ending::Ending;
@@ -10,7 +13,7 @@ use crate::output::{Output, table};
 pub(crate) fn run(settings: &Settings, output: Output) -> anyhow::Result<Ending> {
     let mut kinds: Vec<_> = settings.policy.triggers.iter().collect();
     kinds.sort_by_key(|(kind, rule)| (std::cmp::Reverse(rule.rank), **kind));
-    let limit = |rule: &catchment_domain::TriggerRule| rule.default_limit.map(|l| l.to_string());
+    let limit = |rule: &TriggerRule| rule.default_limit.map(|l| l.to_string());
     if output.json {
         for (kind, rule) in kinds {
             output.value(&json!({
@@ -26,4 +29,21 @@ pub(crate) fn run(settings: &Settings, output: Output) -> anyhow::Result<Ending>
     }
     output.line(rows.trim_fmt())?;
     Ok(Ending::Done)
+}
+
+/// The trigger kind of this name, and its rule.
+///
+/// # Errors
+///
+/// When the settings have no trigger kind of this name.
+pub(crate) fn known<'a>(
+    name: &str,
+    policy: &'a Policy,
+) -> anyhow::Result<(TriggerKind, &'a TriggerRule)> {
+    let kinds = &policy.triggers;
+    let Some((kind, rule)) = kinds.iter().find(|(kind, _)| kind.as_str() == name) else {
+        let hint = suggest(name, kinds.keys().map(TriggerKind::as_str));
+        bail!("there is no trigger kind `{name}`{hint}");
+    };
+    Ok((*kind, rule))
 }

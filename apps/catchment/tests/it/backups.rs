@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -55,6 +56,31 @@ fn stopped(app: &TestApp, arguments: &[&str], file: &str) -> Child {
 fn send(child: &Child, signal: &str) {
     let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
     assert!(sent.unwrap().success());
+}
+
+#[cfg(unix)]
+fn make_pipe(app: &TestApp, name: &str) {
+    assert!(Command::new("mkfifo").arg(app.path(name)).status().unwrap().success());
+}
+
+/// What a command comes to that must not wait for anything.
+#[cfg(unix)]
+fn run_in_time(app: &TestApp, arguments: &[&str]) -> Ran {
+    let mut child =
+        app.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_end(&mut child);
+    Ran::from(child.wait_with_output().unwrap())
+}
+
+#[cfg(unix)]
+fn wait_for_end(child: &mut Child) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    let ended = child.try_wait().unwrap();
+    child.kill().unwrap();
+    assert!(ended.is_some(), "the command does not end");
 }
 
 #[track_caller]
@@ -399,4 +425,94 @@ fn a_server_has_tools_of_its_own() {
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(64), ""), "{ran:?}");
         assert!(ran.stderr.contains(tool) && !ran.stderr.contains("hunter2"), "{ran:?}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_no_database_and_no_copy() {
+    let app = TestApp::with_shops();
+    app.run(&["database", "backup", "copy.db"]).done();
+    make_pipe(&app, "p.db");
+    fs::create_dir(app.path("dd")).unwrap();
+    for (name, what) in [("p.db", "a pipe"), ("dd", "a folder")] {
+        let reason = format!("`{name}` is {what}, where a regular file must be");
+        let url = format!("sqlite://{name}");
+        for (arguments, attempt) in [
+            (&["database", "check"][..], "the database cannot be used"),
+            (&["database", "migrate"], "could not bring the database up to date"),
+            (&["database", "backup", "y.db"], "could not back up the database"),
+            (&["database", "restore", "copy.db"], "could not restore the database"),
+            (&["shops", "import", "shops.csv"], "could not open the database"),
+            (&["shops", "list"], "could not open the database"),
+        ] {
+            let ran = run_in_time(&app, &[&["--database", &url], arguments].concat());
+            refused(&ran, &format!("{attempt}: {reason}"));
+        }
+        let ran =
+            run_in_time(&app, &["--database", "sqlite://new.db", "database", "restore", name]);
+        refused(&ran, &format!("could not restore the database: {reason}"));
+    }
+    assert_eq!(app.names(), ["catchment.db", "copy.db", "dd", "p.db", "shops.csv"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_beside_a_database_is_not_opened() {
+    let app = TestApp::with_shops();
+    for (ending, arguments) in [
+        ("-wal", &["shops", "list"][..]),
+        ("-shm", &["database", "check"]),
+        ("-journal", &["database", "backup", "copy.db"]),
+        (".lock", &["campaign", "start", "--kind", "bad_weather", "--all"]),
+        (".lock", &["database", "restore", "shops.csv"]),
+    ] {
+        let beside = format!("catchment.db{ending}");
+        make_pipe(&app, &beside);
+        let ran = run_in_time(&app, arguments);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
+        assert!(ran.stderr.contains(&beside), "{ran:?}");
+        assert!(ran.stderr.ends_with(" is a pipe, where a regular file must be\n"), "{ran:?}");
+        fs::remove_file(app.path(&beside)).unwrap();
+    }
+    app.run(&["campaign", "watch", "2"]).done();
+}
+
+#[test]
+fn the_name_of_a_copy_that_may_mean_another_thing_is_refused() {
+    let app = TestApp::with_shops();
+    for (file, code, part) in [
+        ("-", 2, "a copy is a file, not the standard input or output; name one"),
+        ("sqlite:y.db", 2, "it is a URL; name the file by its path, such as `y.db`"),
+        ("b.db.gz", 2, "a copy is not compressed; leave `.gz` out, and compress it then"),
+        ("x.db-wal", 1, "is that of a file beside a database; name another file"),
+        ("x.db-shm", 1, "is that of a file beside a database; name another file"),
+        ("x.db-journal", 1, "is that of a file beside a database; name another file"),
+        ("x.db.lock", 1, "is that of a file beside a database; name another file"),
+    ] {
+        let ran = app.run(&["database", "backup", file]);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (Some(code), 1), "{ran:?}");
+        assert!(ran.stderr.contains(part), "{ran:?}");
+    }
+    for file in ["-", "sqlite:catchment.db"] {
+        let ran = app.run(&["database", "restore", file]);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (Some(2), 1), "{ran:?}");
+    }
+    assert_eq!(app.names(), ["catchment.db", "shops.csv"]);
+}
+
+#[test]
+fn a_blank_in_the_name_of_a_database_is_the_same_to_every_command() {
+    let app = TestApp::with_shops();
+    let run = |arguments: &[&str]| {
+        app.run(&[&["--database", "sqlite://my shops.db"], arguments].concat()).done().to_owned()
+    };
+    run(&["shops", "import", "shops.csv"]);
+    run(&["config", "check"]);
+    run(&["database", "check"]);
+    run(&["database", "backup", "my copy.db"]);
+    run(&["database", "restore", "my copy.db"]);
+    assert_eq!(run(&["shops", "export"]), app.run(&["shops", "export"]).stdout);
+    let kept = "my shops.db.before-restore";
+    assert_eq!(app.names(), ["catchment.db", "my copy.db", "my shops.db", kept, "shops.csv"]);
 }

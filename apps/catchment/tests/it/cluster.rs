@@ -200,6 +200,18 @@ fn a_call_prints_its_reply() {
     assert_eq!((&released["status"], &released["after"]), (&json!("applied"), &json!(5_000)));
     let based = world.ask(&["call", "a", "--set-base", "6km"]);
     assert_eq!((&based["status"], &based["after"]), (&json!("applied"), &json!(6_000)));
+    assert_eq!(based["base_radius"], 6_000);
+    world.ask(&["call", "a", "--kind", "manual", "--limit", "2km"]);
+    let under_a_limit = world.run(&["call", "a", "--set-base", "4km"]);
+    assert!(
+        under_a_limit.done().contains("\nbase radius 4km\nbefore      2km\n"),
+        "{under_a_limit:?}"
+    );
+
+    let misspelt = world.run(&["call", "a", "--kind", "manul", "--release"]);
+    assert_eq!(misspelt.code, Some(1));
+    let line = "catchment: there is no trigger kind `manul`: did you mean `manual`?\n";
+    assert_eq!(misspelt.stderr, line);
 
     let unknown = world.run(&["call", "nobody", "--kind", "manual", "--limit", "2km"]);
     assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), "status     rejected\n"));

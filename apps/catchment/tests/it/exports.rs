@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::app::{Ran, TestApp, program};
 
@@ -135,4 +137,45 @@ fn a_place_that_cannot_be_written_is_named() {
         let stderr = format!("catchment: could not write {target}: {reason}\n");
         assert_eq!(ran, Ran { code: Some(1), stdout: String::new(), stderr });
     }
+}
+
+#[test]
+fn an_export_is_compressed_where_its_name_says_so() {
+    let app = TestApp::with_shops();
+    app.run(&["shops", "export", "-o", "all.csv.gz"]).done();
+    assert!(fs::read(app.path("all.csv.gz")).unwrap().starts_with(b"\x1f\x8b"));
+    let other = ["--database", "sqlite://other.db"];
+    let imported = app.run(&[&other[..], &["shops", "import", "all.csv.gz"]].concat());
+    assert_eq!(imported.done(), "added 6, updated 0, bad 0\n");
+    for (name, code, part) in [
+        ("all.csv.zst", 2, "an export is compressed where its name ends with `.gz`"),
+        ("sqlite:all.csv", 2, "it is a URL; name the file by its path, such as `all.csv`"),
+        ("new.db-wal", 1, "is that of a file beside a database; name another file"),
+    ] {
+        let ran = app.run(&["shops", "export", "-o", name]);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (Some(code), 1), "{ran:?}");
+        assert!(ran.stderr.contains(part), "{ran:?}");
+        assert!(!app.path(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn an_interrupt_ends_an_export_into_a_pipe_that_nobody_reads() {
+    let app = TestApp::empty();
+    // More than a pipe holds.
+    app.run(&["shops", "generate", "--count", "5000"]).done();
+    assert!(Command::new("mkfifo").arg(app.path("out.csv")).status().unwrap().success());
+    let mut child = app.command(&["shops", "export", "-o", "out.csv"]).spawn().unwrap();
+    // Returns once the command has opened the pipe.
+    let reader = fs::File::open(app.path("out.csv")).unwrap();
+    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    let ended = child.try_wait().unwrap();
+    child.kill().unwrap();
+    assert_eq!(ended.and_then(|status| status.signal()), Some(15));
+    drop(reader);
 }

@@ -114,7 +114,7 @@ fn scopes_that_hold_nothing() {
         (&["--category", "caffe"], "there is no category `caffe`: did you mean `cafe`?"),
         (&["--within", "0,0,1km"], "the scope has no shop"),
         (&["--within", "0,0,1km", "--dry-run"], "the scope has no shop"),
-        (&["--ids", "none"], "the scope has no shop"),
+        (&["--ids", "none"], "there is no shop id in none"),
         (&["--ids", "missing"], "could not read ids from missing: there is no such file"),
         (&["--all", "--replace", "99"], "there is no campaign 99"),
         (&["--all", "--until", "2001-01-01T00:00:00Z"], "--until lies in the past"),

@@ -154,6 +154,12 @@ fn a_limit_that_no_campaign_will_end_is_named_and_ended_by_command() {
     let line = "catchment: could not release kind manual without a campaign at shop `stranger`: \
                 there is no such shop\n";
     assert_eq!((stranger.code, stranger.stderr.as_str()), (Some(1), line));
+    let misspelt = run(&app, &["shops", "release", "a", "--kind", "manul"]);
+    let line = "catchment: could not release kind manul without a campaign at shop `a`: there is \
+                no trigger kind `manul`: did you mean `manual`?\n";
+    assert_eq!((misspelt.code, misspelt.stderr.as_str()), (Some(1), line));
+    let known = run(&app, &["shops", "release", "a", "--kind", "manual"]);
+    assert_eq!(known.code, Some(0), "{known:?}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! What a value looks like that is no JSON object, so that its sender knows what to change.
+//! Recognises values that are not JSON objects, so that their sender knows what to change.
 
 use std::borrow::Cow;
 
-/// The first bytes of what is often sent in the place of JSON in UTF-8, and what to do about it.
+/// The first bytes of values that clients often send in the place of JSON in UTF-8, and a message
+/// for each.
 const BEGINNINGS: [(&[u8], &str); 5] = [
     (b"\xef\xbb\xbf", "the value begins with a byte order mark: send JSON without one"),
     (b"\xff\xfe", "the value looks like UTF-16: send JSON in UTF-8"),
@@ -11,14 +12,14 @@ const BEGINNINGS: [(&[u8], &str); 5] = [
     (b"\xac\xed\x00\x05", "the value is a serialized Java object: send JSON"),
 ];
 
-/// What an encoder of base64 makes of `{"`.
+/// The beginning `{"` of a JSON object, encoded in base64.
 const BASE64_OBJECT: &str = "eyJ";
 
-/// How many bytes a serializer of a schema registry puts before the message: 0, and the id of
-/// the schema.
+/// A serializer of a schema registry puts this many bytes before the message: 0, and the id of the
+/// schema.
 const REGISTRY: usize = 5;
 
-/// Returns what a value looks like, where that is known.
+/// Returns a message for the sender if the value looks like something known.
 pub(super) fn like(value: &[u8]) -> Option<Cow<'static, str>> {
     if value.is_empty() {
         return Some("the value is empty: a request is a JSON object".into());
@@ -35,7 +36,7 @@ pub(super) fn like(value: &[u8]) -> Option<Cow<'static, str>> {
     known.map(|(_, message)| Cow::Borrowed(*message)).or_else(|| text(value).map(Cow::Borrowed))
 }
 
-/// What a text in JSON holds, where it holds a request that was serialized twice.
+/// Returns a message if the value is a JSON text that itself holds a serialized request.
 fn text(value: &[u8]) -> Option<&'static str> {
     let text: String = serde_json::from_slice(value).ok()?;
     let text = text.trim_start();

@@ -150,6 +150,32 @@ fn what_cannot_be_right_is_refused() {
 }
 
 #[test]
+fn what_a_field_cannot_be_is_said_with_its_name() {
+    for (r#type, data, message) in [
+        (
+            "radius.activate",
+            r#"{"kind":"manual","limit":{"metres":"3"}}"#,
+            "`data.limit.metres`: invalid type: string \"3\", expected u64",
+        ),
+        ("radius.activate", r#"{"kind":"manual","limit":"3km"}"#, "`data.limit`: invalid value"),
+        ("radius.activate", r#"{"kind":"manual","limit":{"metres":0}}"#, "`data.limit`: a limit"),
+        ("radius.activate", r#"{"kind":7,"limit":"closed"}"#, "`data.kind`: invalid type"),
+        ("radius.activate", "[]", "`data`: invalid type: sequence, expected an object"),
+        ("radius.set-base", r#"{"revision":1,"radius":"3"}"#, "`data.radius`: invalid type"),
+        (
+            "radius.activate",
+            r#"{"kind":"manual","limit":"closed","replaces":{"revision":1}}"#,
+            "`data.replaces`: missing field `campaign`",
+        ),
+    ] {
+        let invalid = invalid(read(&envelope(r#type, data, "")));
+        assert!(invalid.message.starts_with(message), "{}", invalid.message);
+    }
+    let more = invalid(read(&envelope("radius.activate", ACTIVATE, r#","deadline":7"#)));
+    assert!(more.message.starts_with("`deadline`: invalid type"), "{}", more.message);
+}
+
+#[test]
 fn a_time_of_asking_needs_no_zone() {
     let json = envelope("radius.activate", ACTIVATE, "").replace("00Z", "00.123456");
     assert!(read(&json).content.is_ok());

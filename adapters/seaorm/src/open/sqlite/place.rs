@@ -4,7 +4,7 @@
 //! opened. Two names of one file, or a file that is mounted alone, therefore mean two logs, and
 //! each process overwrites what the other one stored.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, FileType, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::APPLICATION_ID;
 use crate::open_error::OpenError;
+use crate::rights::Rights;
 
 /// How long to wait before the lock of a folder is asked for again.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -49,15 +50,82 @@ pub(crate) fn side_files(database: &Path) -> impl Iterator<Item = PathBuf> {
     LOGS.into_iter().chain([ENGINE_LOCK]).map(|ending| beside(database, ending))
 }
 
+/// The database that a file belongs to by its name, whether or not there is one.
+pub(crate) fn database_beside(file: &Path) -> Option<PathBuf> {
+    let name = file.file_name().and_then(|name| name.to_str())?;
+    let mut endings = LOGS.into_iter().chain([ENGINE_LOCK]);
+    let name = endings.find_map(|ending| name.strip_suffix(ending))?;
+    (!name.is_empty()).then(|| file.with_file_name(name))
+}
+
 /// Whether a name is that of a file beside a database. Opens that database: see [`is_database`].
 pub(crate) fn lies_beside_database(file: &Path) -> io::Result<bool> {
-    let Some(name) = file.file_name().and_then(|name| name.to_str()) else { return Ok(false) };
-    let mut endings = LOGS.into_iter().chain([ENGINE_LOCK]);
-    let Some(name) = endings.find_map(|ending| name.strip_suffix(ending)) else {
-        return Ok(false);
+    match database_beside(file) {
+        Some(database) if database.is_file() => is_database(&database),
+        _ => Ok(false),
+    }
+}
+
+/// What a name leads to, where that is there and is no regular file. Opens nothing: opening a pipe
+/// would wait until another process opens it, too.
+#[must_use]
+pub fn irregular_file(file: &Path) -> Option<&'static str> {
+    let there = file.metadata().ok()?.file_type();
+    (!there.is_file()).then(|| if there.is_dir() { "a folder" } else { irregular(there) })
+}
+
+#[cfg(unix)]
+fn irregular(there: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    match there {
+        there if there.is_fifo() => "a pipe",
+        there if there.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+const fn irregular(_: FileType) -> &'static str {
+    "a device"
+}
+
+/// Fails where a database, or a file that `SQLite` keeps beside it, is there and is no regular
+/// file.
+pub(crate) fn check_regular(file: &Path) -> Result<(), OpenError> {
+    let logs = canonical(file).map(|file| LOGS.map(|ending| beside(&file, ending)));
+    let logs = logs.into_iter().flatten();
+    for file in [file.to_owned()].into_iter().chain(logs) {
+        if let Some(what) = irregular_file(&file) {
+            return Err(OpenError::NotRegular { file: file.display().to_string(), what });
+        }
+    }
+    Ok(())
+}
+
+/// What to check of a file that `SQLite` cannot open. Looks at names and rights alone.
+pub(crate) fn advice_to_open(file: &Path) -> String {
+    let folder = folder(file);
+    let shown = folder.display();
+    let around = match folder.metadata() {
+        Ok(around) if around.is_dir() => Rights::of(&around),
+        Ok(_) => return format!("`{shown}` is no folder"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return format!("its folder `{shown}` is not there");
+        }
+        Err(error) => return format!("its folder `{shown}` cannot be entered: {error}"),
     };
-    let database = file.with_file_name(name);
-    if database.is_file() { is_database(&database) } else { Ok(false) }
+    match file.metadata() {
+        Ok(there) => format!(
+            "check that this user may read and write it ({}), and make files in its folder \
+             ({around})",
+            Rights::of(&there)
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            format!("check that this user may make files in its folder ({around})")
+        }
+        Err(_) => format!("check that this user may enter its folder ({around})"),
+    }
 }
 
 /// Whether a regular file is a database of `SQLite`, ours or not. Opens the file: a process must
@@ -179,8 +247,10 @@ pub(crate) fn has_log(file: &Path) -> bool {
     log.is_ok_and(|log| 0 < log.len())
 }
 
-/// Fails where other processes may know the file by another name.
+/// Fails where a file must not be opened as a database: it is no regular file, or other processes
+/// may know it by another name.
 pub(crate) fn check(file: &Path, database: &str) -> Result<(), OpenError> {
+    check_regular(file)?;
     let Ok(file) = file.canonicalize() else { return Ok(()) };
     let database = || database.to_owned();
     if 1 < links(&file) {
@@ -420,6 +490,72 @@ mod tests {
         ] {
             assert_eq!(lies_beside_database(&path(name)).unwrap(), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_name_is_that_of_a_file_beside_a_database_by_its_ending() {
+        for (name, expected) in [
+            ("a.db-wal", Some("a.db")),
+            ("sub/a.db.lock", Some("sub/a.db")),
+            ("a.db-shm-journal", Some("a.db-shm")),
+            ("a.db", None),
+            ("-wal", None),
+            (".lock", None),
+        ] {
+            assert_eq!(database_beside(Path::new(name)), expected.map(PathBuf::from), "{name}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_told_and_not_opened() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = |name: &str| outer.path().join(name);
+        let mut mkfifo = std::process::Command::new("mkfifo");
+        let made = mkfifo.args([path("p.db"), path("q.db-wal")]).status();
+        assert!(made.unwrap().success());
+        std::fs::write(path("q.db"), "").unwrap();
+        std::os::unix::fs::symlink("p.db", path("link.db")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(path("s.db")).unwrap();
+        for (name, expected) in [
+            ("p.db", Some("a pipe")),
+            ("link.db", Some("a pipe")),
+            ("s.db", Some("a socket")),
+            ("", Some("a folder")),
+            ("q.db", None),
+            ("missing.db", None),
+        ] {
+            assert_eq!(irregular_file(&path(name)), expected, "{name}");
+        }
+        assert_eq!(irregular_file(Path::new("/dev/null")), Some("a device"));
+        let refused = check(&path("q.db"), "q.db").unwrap_err().to_string();
+        assert!(
+            refused.ends_with("q.db-wal` is a pipe, where a regular file must be"),
+            "{refused}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_may_not_open_a_file_is_told_the_rights_of_it_and_of_its_folder() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let outer = tempfile::tempdir().unwrap();
+        let path = |name: &str| outer.path().join(name);
+        std::fs::write(path("a.db"), "").unwrap();
+        for (name, mode) in [("a.db", 0o600), ("", 0o755)] {
+            std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let advice = |name: &str| advice_to_open(&path(name));
+        let found = advice("a.db");
+        assert!(found.contains("read and write it (mode 600, user "), "{found}");
+        assert!(found.contains("files in its folder (mode 755, user "), "{found}");
+        let found = advice("b.db");
+        assert!(found.starts_with("check that this user may make files in its folder"), "{found}");
+        let found = advice("nowhere/a.db");
+        assert!(found.ends_with("nowhere` is not there"), "{found}");
+        let found = advice("a.db/b.db");
+        assert!(found.ends_with("a.db` is no folder"), "{found}");
     }
 
     #[test]

@@ -116,6 +116,22 @@ async fn a_folder_that_is_not_there_is_named() {
     let url = "sqlite://no/such/folder/catchment.db";
     let error = SeaOrmStore::connect(url, &World::new().settings()).await.unwrap_err();
     assert!(matches!(error, OpenError::CannotOpen { .. }), "{error:?}");
+    assert!(error.to_string().ends_with("its folder `no/such/folder` is not there"), "{error}");
+}
+
+#[tokio::test]
+async fn a_blank_may_stand_in_the_name_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = World::new().settings();
+    for name in ["my shops.db", "a%20b.db", "c#d.db"] {
+        let url = format!("sqlite://{}/{name}", folder.path().display());
+        SeaOrmStore::connect(&url, &settings).await.unwrap().close().await.unwrap();
+        SeaOrmStore::check(&url, &settings).await.unwrap();
+    }
+    let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    assert_eq!(names, ["a b.db", "c#d.db", "my shops.db"]);
 }
 
 #[tokio::test]

@@ -23,7 +23,8 @@ pub(super) async fn run(
         // Giving up closes everything at once; that it did is no failure of the command.
         let standing = Standing::read(&*context.stores.campaigns, revision).await?;
         let seconds = begun.seconds();
-        let finished = Finished { standing, seconds, wait: Wait::Through };
+        let wait = Wait::Through;
+        let finished = Finished { standing, seconds, wait, unknown_alone: false };
         finish(context.output, &finished, goal)?;
         return Ok(Ending::Done);
     }

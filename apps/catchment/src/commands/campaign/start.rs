@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use catchment_bootstrap::nearest::suggest;
 use catchment_bootstrap::{SystemClock, duration};
 use catchment_domain::ports::Clock;
 use catchment_domain::{
@@ -16,6 +15,7 @@ use serde_json::json;
 use super::preview;
 use crate::cli::parse_limit;
 use crate::commands::Context;
+use crate::commands::triggers::known;
 use crate::ending::Ending;
 use crate::forecast::Plan;
 use crate::number::counted;
@@ -167,14 +167,9 @@ fn announce(campaign: &Campaign, context: &Context) -> std::io::Result<()> {
 
 /// The kind, and the limit that is asked for or the kind's own.
 fn what(arguments: &Arguments, context: &Context) -> anyhow::Result<(TriggerKind, Limit)> {
-    let name = &arguments.kind;
-    let kinds = &context.settings.policy.triggers;
-    let Some((kind, rule)) = kinds.iter().find(|(kind, _)| kind.as_str() == name) else {
-        let hint = suggest(name, kinds.keys().map(TriggerKind::as_str));
-        bail!("there is no trigger kind `{name}`{hint}");
-    };
+    let (kind, rule) = known(&arguments.kind, &context.settings.policy)?;
     match arguments.limit.or(rule.default_limit) {
-        Some(limit) => Ok((*kind, limit)),
+        Some(limit) => Ok((kind, limit)),
         None => bail!("`{kind}` has no limit of its own: say --limit"),
     }
 }

@@ -1,17 +1,21 @@
 //! `catchment shops export`: shops as CSV, which `shops import` reads back, or as JSON.
 
+use std::future::pending;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use catchment_domain::service::ShopPages;
 use catchment_domain::{Radius, Shop};
-use catchment_seaorm::OutputFile;
+use catchment_seaorm::{OutputFile, irregular_file};
 use clap::Args;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::list::{decided_by, view};
 use crate::commands::Context;
 use crate::ending::{Ending, complain};
+use crate::file_name::{self, is_gzip};
 use crate::left_out::LeftOut;
 use crate::run::Interrupts;
 use crate::scope::FilterArguments;
@@ -22,9 +26,9 @@ use crate::shop_file::EXPORTED;
 pub(crate) struct Arguments {
     #[command(flatten)]
     filter: FilterArguments,
-    /// The file to write, which is replaced once all is written; `-`, and without it, is the
-    /// standard output.
-    #[arg(long, short, value_name = "FILE")]
+    /// The file to write, which is replaced once all is written, and compressed with gzip where
+    /// its name ends with `.gz`; `-`, and without it, is the standard output.
+    #[arg(long, short, value_name = "FILE", value_parser = file_name::export())]
     output: Option<PathBuf>,
 }
 
@@ -39,18 +43,40 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         return Ok(LeftOut::from(pages.damaged).conclude());
     };
     let attempt = || format!("could not write {}", path.display());
-    // An interrupted export leaves nothing behind.
-    let mut interrupts = Interrupts::listen().context("could not listen to interrupts")?;
+    // An interrupted export leaves nothing behind. A pipe or a device has nothing to be cleared,
+    // and may keep this waiting for ever, so an interrupt ends the process there.
+    let is_stream = irregular_file(path).is_some();
+    let listening = if is_stream { None } else { Some(Interrupts::listen()) };
+    let mut interrupts = listening.transpose().context("could not listen to interrupts")?;
+    let interrupted = async {
+        match &mut interrupts {
+            Some(interrupts) => interrupts.asked().await,
+            None => pending().await,
+        }
+    };
     let file = OutputFile::create(path, context.stores.file()).with_context(attempt)?;
     let written = tokio::select! {
-        written = write(&mut pages, file, context) => written,
-        () = interrupts.asked() => {
+        written = write_file(&mut pages, (path, file), context) => written,
+        () = interrupted => {
             complain(&format!("interrupted: {} is as it was", path.display()));
             return Ok(Ending::Interrupted);
         }
     };
     written.and_then(|file| Ok(file.finish()?)).with_context(attempt)?;
     Ok(LeftOut::from(pages.damaged).conclude())
+}
+
+/// Writes all shops, compressed where the name of the file says so, and gives the file back.
+async fn write_file(
+    pages: &mut ShopPages<'_>,
+    (path, file): (&Path, OutputFile),
+    context: &Context,
+) -> anyhow::Result<OutputFile> {
+    if !is_gzip(path) {
+        return write(pages, file, context).await;
+    }
+    let compressed = GzEncoder::new(file, Compression::default());
+    Ok(write(pages, compressed, context).await?.finish()?)
 }
 
 /// Writes all shops, and gives the file back.

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::commands::Context;
 use crate::commands::call::decided_by;
+use crate::commands::triggers::known;
 use crate::ending::Ending;
 
 const AFTER_HELP: &str = "\
@@ -26,9 +27,9 @@ How long it holds:
   a kind           The next request of this kind brings the limit back, and so does a late copy of
                    an old one that has no deadline.
 
-Exit code 0: the limit is not in force any more, or was not. 1: there is no such shop or campaign,
-one of them cannot be read, or the campaign has asked the shop for the limit, or will, and there is
-no outcome yet.";
+Exit code 0: the limit is not in force any more, or was not. 1: there is no such shop, campaign
+or kind, one of them cannot be read, or the campaign has asked the shop for the limit, or will, and
+there is no outcome yet.";
 
 /// What `shops release` takes.
 #[derive(Debug, Args)]
@@ -75,6 +76,10 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
             Err(anyhow!("there is no such shop")).with_context(attempt)
         }
         CommandedRelease::Nothing(prospect) => {
+            if let Some(kind) = arguments.cause.kind {
+                // A kind that the settings had once may be in force: then it was released.
+                known(kind.as_str(), &settings.policy).with_context(attempt)?;
+            }
             report(arguments, Err(prospect), context)?;
             let is_over = prospect == Prospect::NotAsked;
             Ok(if is_over { Ending::Done } else { Ending::Incomplete })
