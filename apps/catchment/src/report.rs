@@ -21,7 +21,7 @@ pub(crate) struct Finished {
     pub(crate) seconds: f64,
     /// Why it ended.
     pub(crate) wait: Wait,
-    /// Whether there is no such shop wherever it was not reached.
+    /// Whether every shop that was not reached is unknown.
     pub(crate) unknown_alone: bool,
 }
 

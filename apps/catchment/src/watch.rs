@@ -4,6 +4,7 @@ mod bar;
 
 use anyhow::Context as _;
 use catchment_domain::ports::{CampaignRepository, OutcomeFilter, Tallies};
+use catchment_domain::service::OutcomePages;
 use catchment_domain::{
     Campaign, CampaignError, CampaignState, Code, Phase, Revision, Status, Tally, Timestamp,
 };
@@ -11,9 +12,6 @@ use catchment_domain::{
 pub(crate) use bar::Bar;
 
 use crate::left_out::LeftOut;
-
-/// How many outcomes are looked at a time.
-const LOOKED_AT: usize = 1_000;
 
 /// Where a campaign is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +68,7 @@ impl Standing {
         }
     }
 
-    /// Whether there is no such shop wherever the goal was missed: to ask again would not help.
+    /// Whether every shop that missed the goal is unknown, so that a retry would not help.
     ///
     /// # Errors
     ///
@@ -90,17 +88,13 @@ impl Standing {
             Goal::Ended => Phase::Release,
         };
         let filter = OutcomeFilter { phase, status: Some(Status::Rejected) };
-        let (revision, mut from) = (self.campaign.name.revision, 0);
-        loop {
-            let page = campaigns.outcomes(revision, filter, from, LOOKED_AT).await?.found;
+        let mut pages = OutcomePages::new(campaigns, self.campaign.name.revision, filter);
+        while let Some(page) = pages.next().await? {
             if page.iter().any(|outcome| outcome.code != Some(Code::UnknownShop)) {
                 return Ok(false);
             }
-            match page.last() {
-                Some(last) => from = last.index.saturating_add(1),
-                None => return Ok(true),
-            }
         }
+        Ok(true)
     }
 
     /// How many activations have no outcome though their deadline has passed.

@@ -121,7 +121,7 @@ fn tell(reply: &Reply, base: Option<Radius>, output: Output) -> anyhow::Result<E
         }))?;
     } else {
         let mut rows = vec![("status", outcome.status.to_string())];
-        rows.extend(base.map(|radius| ("base radius", radius.to_string())));
+        rows.extend(base.map(|radius| ("base", radius.to_string())));
         rows.extend(before.map(|radius| ("before", radius.to_string())));
         if let Some(standing) = standing {
             rows.push(("after", standing.after.to_string()));

@@ -152,9 +152,9 @@ fn a_password_among_the_brokers_is_refused() {
     for url in ["me:hunterpa55word@localhost:1", "sasl://me:hunterpa55word@localhost"] {
         let variables = [("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", url)];
         let ran = ran(&app, &variables, &["config", "check"]);
-        let stderr = "catchment: bad settings: section `kafka`: `bootstrap.servers` is no list of \
-                      brokers such as `kafka-1:9092,kafka-2:9092`; a user and a password are the \
-                      properties `sasl.username` and `sasl.password`\n"
+        let stderr = "catchment: bad settings: section `kafka`: `bootstrap.servers` is not a list \
+                      of brokers such as `kafka-1:9092,kafka-2:9092`; user and password belong in \
+                      the properties `sasl.username` and `sasl.password`\n"
             .to_owned();
         assert_eq!(ran, Ran { code: Some(64), stdout: String::new(), stderr });
     }
