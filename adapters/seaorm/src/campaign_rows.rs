@@ -1,4 +1,4 @@
-//! Campaigns with their chunks and lists, in and out.
+//! Reads and writes campaigns, their chunks and their lists.
 
 use catchment_domain::ports::{ChunkSummary, StoreError};
 use catchment_domain::{
@@ -17,7 +17,7 @@ use crate::entity::{campaign, campaign_chunk, campaign_list};
 use crate::error::{classify, stored};
 use crate::retry::check_written;
 
-/// One campaign.
+/// Reads one campaign.
 pub(crate) async fn find(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -26,8 +26,8 @@ pub(crate) async fn find(
     model.map_err(classify)?.map(Campaign::try_from).transpose()
 }
 
-/// All campaigns that may still change, by revision, and those that took their places; also the
-/// reply lanes of damaged ones that may still change.
+/// Reads all campaigns that may still change, and their successors, by revision. Also returns the
+/// reply lanes of damaged campaigns that may still change.
 pub(crate) async fn unfinished(
     connection: &impl ConnectionTrait,
 ) -> Result<(BTreeMap<Revision, Campaign>, BTreeSet<ReplyLane>), StoreError> {
@@ -57,7 +57,7 @@ fn read_campaign(model: campaign::Model) -> Result<Campaign, StoreError> {
     Campaign::try_from(model)
 }
 
-/// The campaigns of a query, by revision.
+/// Reads the campaigns of a query, by revision.
 async fn read_campaigns(
     connection: &impl ConnectionTrait,
     query: Select<campaign::Entity>,
@@ -68,7 +68,7 @@ async fn read_campaigns(
     Ok(Found { found, damaged })
 }
 
-/// All campaigns, or those of a condition, the oldest first.
+/// Reads the campaigns that meet a condition, the oldest first.
 pub(crate) async fn all(
     connection: &impl ConnectionTrait,
     condition: Condition,
@@ -79,7 +79,7 @@ pub(crate) async fn all(
     Ok(Found { found: found.into_values().collect(), damaged })
 }
 
-/// Whether it is time to end a campaign, whose successor is one of these.
+/// Returns whether a campaign has to end. `campaigns` may hold its successor.
 pub(crate) fn is_to_be_ended(
     campaign: &Campaign,
     campaigns: &BTreeMap<Revision, Campaign>,
@@ -89,7 +89,7 @@ pub(crate) fn is_to_be_ended(
     campaign.is_to_be_ended(successor, now)
 }
 
-/// Locks those campaigns that are there, the oldest first, and returns them.
+/// Locks the existing ones of these campaigns, the oldest first, and returns them.
 pub(crate) async fn lock(
     connection: &impl ConnectionTrait,
     revisions: &BTreeSet<Revision>,
@@ -113,7 +113,7 @@ pub(crate) async fn lock_one(
     Ok(Found { found: found.remove(&revision), damaged })
 }
 
-/// What was found, where nothing of it is damaged.
+/// Returns what was found, or fails if anything is damaged.
 pub(crate) fn undamaged<T>(found: Found<T>) -> Result<T, StoreError> {
     match found.damaged.into_iter().next() {
         None => Ok(found.found),
@@ -121,7 +121,7 @@ pub(crate) fn undamaged<T>(found: Found<T>) -> Result<T, StoreError> {
     }
 }
 
-/// Writes a campaign that is there.
+/// Updates the row of a campaign.
 pub(crate) async fn update(
     connection: &impl ConnectionTrait,
     campaign: &Campaign,
@@ -129,7 +129,8 @@ pub(crate) async fn update(
     campaign::active(campaign).update(connection).await.map(drop).map_err(classify)
 }
 
-/// How many shops a campaign has; `None` where it is not there or cannot be read.
+/// Reads the number of a campaign's shops, or returns `None` if it does not exist or cannot be
+/// read.
 ///
 /// Call this before reading the campaign's chunks. A campaign that is stored between both reads
 /// then has no number of shops yet, so none of its chunks counts as lost.
@@ -150,8 +151,8 @@ pub(crate) async fn shops(
     }
 }
 
-/// All chunks of a campaign with this many shops, in order. A chunk without a row is damaged. If
-/// the number of shops is unknown, chunks without a row are not found.
+/// Reads all chunks of a campaign with this many shops, in order. A chunk without a row counts as
+/// damaged. If the number of shops is unknown, missing rows are not noticed.
 pub(crate) async fn all_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -162,7 +163,7 @@ pub(crate) async fn all_chunks(
     Ok(chunks)
 }
 
-/// The chunks of a campaign that have a row, in order.
+/// Reads the chunks of a campaign that have a row, in order.
 pub(crate) async fn chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -173,7 +174,7 @@ pub(crate) async fn chunks(
     read_chunks(connection, query).await
 }
 
-/// All chunks of a campaign without their slots, as [`all_chunks`].
+/// Reads all chunks of a campaign without their slots, like [`all_chunks`].
 pub(crate) async fn summaries(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -199,7 +200,8 @@ pub(crate) async fn summaries(
     Ok(summaries)
 }
 
-/// The chunks of a campaign with these numbers, in order. A chunk without a row is damaged.
+/// Reads the chunks of a campaign with these numbers, in order. A chunk without a row counts as
+/// damaged.
 pub(crate) async fn some_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -208,7 +210,7 @@ pub(crate) async fn some_chunks(
     read_some_chunks(connection, revision, numbers, |query| query).await
 }
 
-/// As [`some_chunks`], and locks them.
+/// Does the same as [`some_chunks`], and locks the chunks.
 pub(crate) async fn lock_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -241,8 +243,8 @@ async fn read_chunks(
     read_each(connection, query, outcomes_of, |model| Chunk::try_from(&model)).await
 }
 
-/// Moves each chunk whose stored place is not where the chunk before it ends to the damaged ones.
-/// Otherwise answers to that chunk would count for another one.
+/// Moves a chunk to the damaged ones if its stored place is not where the chunk before it ends.
+/// Otherwise answers to that chunk would count for another chunk.
 fn set_misplaced_aside(chunks: &mut Found<Vec<ChunkSummary>>, revision: Revision) {
     let unread = chunks.damaged.iter().filter_map(|damage| damage.item.chunk());
     let unread = unread.map(|(_, number)| (number, ChunkOutline::default()));
@@ -291,12 +293,12 @@ fn name_missing<T>(
     }
 }
 
-/// An item of which there is no row.
+/// Reports an item that has no row as damaged.
 pub(crate) fn missing(item: StoredItem) -> Damage {
     Damage { what: format!("{item}: there is no row"), item }
 }
 
-/// Writes those chunks that are not as they were.
+/// Writes the chunks that have changed.
 pub(crate) async fn update_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -309,7 +311,7 @@ pub(crate) async fn update_chunks(
     Ok(())
 }
 
-/// Writes a chunk that is there.
+/// Updates the row of a chunk.
 pub(crate) async fn update_chunk(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -319,7 +321,7 @@ pub(crate) async fn update_chunk(
     check_written("campaign_chunk", updated.map_err(classify)?.rows_affected, 1)
 }
 
-/// The shops of those of a campaign's chunks that have these numbers.
+/// Reads the lists of a campaign's chunks with these numbers.
 pub(crate) async fn lists(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -334,7 +336,7 @@ pub(crate) async fn lists(
     Ok(lists)
 }
 
-/// The shops of chunks, by their numbers.
+/// Reads lists, each with the number of its chunk.
 pub(crate) async fn read_lists(
     connection: &impl ConnectionTrait,
     query: Select<campaign_list::Entity>,
@@ -344,7 +346,7 @@ pub(crate) async fn read_lists(
     read_each(connection, query, list_of, read).await
 }
 
-/// The shops at which a campaign's activation took effect, as far as that can be read.
+/// Returns the shops at which a campaign's activation took effect, as far as they can be read.
 pub(crate) async fn affected(
     connection: &impl ConnectionTrait,
     revision: Revision,

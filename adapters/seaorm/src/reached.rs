@@ -1,4 +1,4 @@
-//! How far the database has read every lane, to be compared with the logs. A lane whose row cannot
+//! How far the database has read each lane, for a comparison with the logs. A lane whose row cannot
 //! be read is returned with its problem.
 
 use std::collections::BTreeMap;
@@ -11,34 +11,35 @@ use crate::entity::{lane_state, reply_lane};
 use crate::error::{Row, classify};
 use crate::store::SeaOrmStore;
 
-/// How far a lane was read, of requests or of replies.
+/// How far a request lane or a reply lane was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reached {
     /// The log that the position belongs to.
     pub log: LogIdentity,
     /// The lane's number.
     pub lane: u16,
-    /// The first position that was not read yet.
+    /// The first position that has not been read.
     pub next: Position,
-    /// The request before it; of replies none is kept.
+    /// The request before `next`. `None` for reply lanes, which do not store it.
     pub last_id: Option<RequestId>,
 }
 
-/// How far the lanes were read, of requests or of replies.
+/// How far the request lanes or the reply lanes were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LanesReached {
     /// The lanes that can be read.
     pub found: Vec<Reached>,
-    /// The lanes that cannot be read, by their numbers, with table, column and what is wrong.
+    /// The lanes that cannot be read, by number. The text names table and column, and says what is
+    /// wrong.
     pub damaged: BTreeMap<u16, String>,
 }
 
 impl SeaOrmStore {
-    /// How far each lane of requests was applied; one that nobody claimed yet is left out.
+    /// Returns how far each request lane was applied. Lanes that were never claimed are left out.
     ///
     /// # Errors
     ///
-    /// When they cannot be read.
+    /// When the rows cannot be read.
     pub async fn requests_reached(&self) -> Result<LanesReached, StoreError> {
         let lanes = lane_state::Entity::find()
             .filter(lane_state::Column::LogId.is_not_null())
@@ -48,11 +49,11 @@ impl SeaOrmStore {
         collect(lanes.iter().map(|lane| (lane.lane, of_requests(lane))))
     }
 
-    /// How far each lane of replies was recorded; one that nobody leased yet is left out.
+    /// Returns how far each reply lane was recorded. Lanes that were never leased are left out.
     ///
     /// # Errors
     ///
-    /// When they cannot be read.
+    /// When the rows cannot be read.
     pub async fn replies_reached(&self) -> Result<LanesReached, StoreError> {
         let lanes = reply_lane::Entity::find().all(&self.readers).await.map_err(classify)?;
         collect(lanes.iter().map(|lane| (lane.lane, of_replies(lane))))
@@ -67,7 +68,7 @@ fn collect(
         match reached {
             Ok(reached) => all.found.push(reached),
             Err(StoreError::BadData { what }) => {
-                // A number that no lane has names no other one either.
+                // A number out of range is reported as the highest number.
                 all.damaged.insert(u16::try_from(lane).unwrap_or(u16::MAX), what);
             }
             Err(error) => return Err(error),

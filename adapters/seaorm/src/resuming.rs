@@ -1,4 +1,4 @@
-//! Letting a lane go on after its partition has lost records.
+//! Resumes a lane after its partition has lost records.
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Lane, LogIdentity, Position};
@@ -10,27 +10,28 @@ use crate::hot_path::no_lane;
 use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
-/// What the log of a request lane is like.
+/// The log of a request lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneLog {
-    /// Which log it is.
+    /// The identity of the log.
     pub log: LogIdentity,
-    /// Where the lane begins in it.
+    /// The first position of the lane in the log.
     pub first: Position,
-    /// Whether it holds the request that was applied last, and so is the log that was read.
+    /// Whether the log holds the last applied request. Then it is the log that was read.
     pub holds_the_last: bool,
 }
 
 impl SeaOrmStore {
-    /// Moves a request lane to the position behind the last request that was applied, or to
-    /// `first`, where its log begins, if that is higher. Returns that position.
+    /// Moves a request lane to the position behind the last applied request, or to `first`, the
+    /// beginning of its log, if that is higher. Returns that position.
     ///
-    /// Requests that were applied and not answered stay without an answer. The present owner of
-    /// the lane is fenced, and claims the lane again.
+    /// Requests that were applied but not answered stay without an answer. The current owner of the
+    /// lane is fenced, and claims the lane again.
     ///
     /// # Errors
     ///
-    /// When the lane was never read in this log, the lane works, or the database cannot.
+    /// When the lane was never read in this log, the lane works without a resume, or the database
+    /// fails.
     pub async fn resume(&self, lane: Lane, log: LaneLog) -> Result<Position, StoreError> {
         while_busy(|| self.try_resume(lane, log)).await
     }
@@ -50,7 +51,7 @@ impl SeaOrmStore {
             return Err(StoreError::Refused { what });
         }
         let (applied, replied, epoch) = numbers(lane, &known)?;
-        // Where replies are missing, the log may lack the requests that they are rebuilt from.
+        // If replies are missing, the log may lack the requests from which they are rebuilt.
         if holds_the_last && first <= applied && replied == applied {
             let what = format!(
                 "lane {lane} works: its partition holds what was applied, and all of that is \
@@ -70,7 +71,7 @@ impl SeaOrmStore {
     }
 }
 
-/// What was applied of a lane and what was answered, and its owner's epoch.
+/// Returns the applied position, the answered position and the owner's epoch of a lane.
 fn numbers(lane: Lane, known: &lane_state::Model) -> Result<(Position, Position, u64), StoreError> {
     let row = Row { table: "lane_state", key: &format_args!("lane {lane}") };
     let applied = row.number("applied_next", known.applied_next)?;

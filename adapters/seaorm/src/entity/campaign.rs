@@ -81,7 +81,7 @@ impl TryFrom<Model> for Campaign {
     }
 }
 
-/// The columns that the requests of a campaign are held against.
+/// The columns that are needed to check the requests of a campaign.
 #[derive(Debug, FromQueryResult)]
 #[cfg_attr(feature = "postgres", derive(serde::Deserialize))]
 pub(crate) struct Terms {
@@ -100,7 +100,8 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// The campaign as a batch is judged by it; `None` where the row is of another one.
+    /// Converts the row for judging a batch, or returns `None` if the row belongs to another
+    /// campaign.
     pub(crate) fn loaded(&self, name: CampaignRef) -> Option<LoadedCampaign> {
         if self.revision != stored(name.revision.0) {
             return None;
@@ -115,7 +116,7 @@ impl Terms {
         Some(LoadedCampaign { name, terms })
     }
 
-    /// The deadline of the present attempt, if the campaign's requests can be checked.
+    /// Returns the deadline of the current attempt, if the campaign's requests can be checked.
     pub(crate) fn deadline(&self) -> Result<Deadline, StoreError> {
         let row = Row { table: "campaign", key: &format_args!("revision {}", self.revision) };
         let _: CampaignId = CampaignId(row.text("id", &self.id)?);
@@ -154,7 +155,7 @@ fn replaced(
     }
 }
 
-/// `open` is a column of its own, so that open campaigns are found by it.
+/// Reads the state. `open` is a column of its own, so that queries can find open campaigns.
 fn state(row: &Row<'_>, model: &Model) -> Result<CampaignState, StoreError> {
     let open = row.number("open", model.open)?;
     let state = named_state(row, &model.state, open)?;
@@ -180,7 +181,7 @@ fn deadline(millis: i64) -> Deadline {
     Deadline::at(Timestamp::from_millis(millis))
 }
 
-/// A new row, or the values of one that is there.
+/// Returns the values of a new row or of an update.
 pub(crate) fn active(campaign: &Campaign) -> ActiveModel {
     let replaces = campaign.replaces;
     let timeout = i64::try_from(campaign.timeout.as_millis()).unwrap_or(i64::MAX);

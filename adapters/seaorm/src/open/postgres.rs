@@ -1,5 +1,5 @@
-//! What makes a database of a `PostgreSQL` server ours. Opening it changes nothing: its schema
-//! is brought up to date by whoever asks for that, once for all processes.
+//! Opens databases on a `PostgreSQL` server. Opening a database does not change it. Its schema is
+//! brought up to date by a separate command, once for all processes.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,10 +29,11 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long to wait between attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a server has to say that a statement takes too long, before it counts as gone.
+/// The extra time in which a server can report that a statement takes too long. After that, the
+/// server counts as gone.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The number of the lock that those take who bring a schema up to date: `CaMt` in ASCII.
+/// The number of the lock for bringing a schema up to date: `CaMt` in ASCII.
 const MIGRATING: i64 = 0x4361_4d74;
 
 /// Opens a database that is up to date.
@@ -42,10 +43,10 @@ pub(crate) async fn open(url: &DatabaseUrl, settings: &StoreSettings) -> Result<
     server.applied(&connection).await?.check(&server.name)?;
     schema::check_lanes(&connection, settings.lanes, &server.name).await?;
     if server.text(&connection, "SHOW synchronous_commit").await? == "off" {
-        // What is reported as stored must be.
+        // What was reported as stored must be on the disk.
         server.options = server.options.options([("synchronous_commit", "on")]);
     }
-    // The check is over: the connection goes, and those that last are made when needed.
+    // The check is over. Its connection is closed, and the pools connect when they need to.
     connection.close().await.map_err(|error| server.failed(error))?;
     let readers = server.options.clone().options([("default_transaction_read_only", "on")]);
     let readers = PgPoolOptions::new()
@@ -67,7 +68,7 @@ pub(crate) async fn open(url: &DatabaseUrl, settings: &StoreSettings) -> Result<
     })
 }
 
-/// Looks at a database without changing it.
+/// Checks a database without changing it.
 pub(crate) async fn check(
     url: &DatabaseUrl,
     settings: &StoreSettings,
@@ -80,15 +81,15 @@ pub(crate) async fn check(
     Ok(server.name)
 }
 
-/// Creates the database where it is missing and that is wanted, and takes the steps that it
-/// lacks, all in one transaction. Of two processes that do so at once, the second finds what
-/// the first did.
+/// Creates the database if it does not exist and the settings allow that, then applies the missing
+/// steps in one transaction. If two processes do this at once, the second finds the steps of the
+/// first.
 pub(crate) async fn migrate(
     url: &DatabaseUrl,
     settings: &StoreSettings,
 ) -> Result<Migrated, OpenError> {
     let mut server = Server::new(url, settings)?;
-    // A step may take long, and so may waiting for another process that takes it.
+    // A step may take long, and so may another process that applies it.
     server.options = server.options.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     server.patience = Duration::MAX;
     let (connection, created) = match server.reach().await {
@@ -103,7 +104,7 @@ pub(crate) async fn migrate(
     Ok(Migrated { database: server.name, created, steps })
 }
 
-/// Makes an empty schema, for a search path to name.
+/// Makes an empty schema for a search path.
 pub(crate) async fn create_schema(
     url: &str,
     name: &str,
@@ -112,7 +113,7 @@ pub(crate) async fn create_schema(
     Server::parse(url, settings)?.execute(&format!("CREATE SCHEMA {}", quoted(name))).await
 }
 
-/// Drops a schema with all that is in it.
+/// Drops a schema with all its contents.
 pub(crate) async fn drop_schema(
     url: &str,
     name: &str,
@@ -121,7 +122,7 @@ pub(crate) async fn drop_schema(
     Server::parse(url, settings)?.execute(&format!("DROP SCHEMA {} CASCADE", quoted(name))).await
 }
 
-/// Runs statements on a connection of its own.
+/// Runs statements on a separate connection.
 pub(crate) async fn execute(
     url: &str,
     sql: &str,
@@ -130,7 +131,7 @@ pub(crate) async fn execute(
     Server::parse(url, settings)?.execute(sql).await
 }
 
-/// Connects once.
+/// Makes one connection.
 pub(crate) async fn connect(
     options: &PgConnectOptions,
     settings: &StoreSettings,
@@ -154,7 +155,7 @@ struct Connections {
     settings: StoreSettings,
 }
 
-/// The driver's own would show the password.
+/// Hides the password that the `Debug` of the driver would show.
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connections").field("settings", &self.settings).finish_non_exhaustive()
@@ -168,16 +169,16 @@ impl Connect for Connections {
     }
 }
 
-/// How long the answer to a statement may take.
+/// Returns how long the answer to a statement may take.
 fn patience(settings: &StoreSettings) -> Duration {
     settings.statement_timeout.saturating_add(GRACE)
 }
 
-/// A database of a server.
+/// A database on a server.
 struct Server<'a> {
     options: PgConnectOptions,
     settings: &'a StoreSettings,
-    /// Its URL, without a password.
+    /// The database's URL, without a password.
     name: String,
     /// How long the answer to a statement may take.
     patience: Duration,
@@ -199,8 +200,8 @@ impl<'a> Server<'a> {
         Ok(Self { options, settings, name, patience, steps: catchment_migrations::postgres() })
     }
 
-    /// Connects to a server, which may still be starting: a connection that is refused or lost
-    /// is tried again until the time is up.
+    /// Connects to a server that may still be starting. Tries again until `connect_timeout` ends if
+    /// a connection is refused or lost.
     async fn reach(&self) -> Result<OwnConnection, OpenError> {
         let waited = self.settings.connect_timeout;
         let deadline = Instant::now() + waited;
@@ -228,7 +229,7 @@ impl<'a> Server<'a> {
         is_socket || tokio::net::lookup_host((host, port)).await.is_ok()
     }
 
-    /// The steps of the schema that the database has; none for one without tables.
+    /// Returns the steps of the schema that the database has. A database without tables has none.
     async fn applied(&self, connection: &impl ConnectionTrait) -> Result<Applied, OpenError> {
         let database = || self.name.clone();
         let encoding = self.text(connection, "SHOW server_encoding").await?;
@@ -238,7 +239,7 @@ impl<'a> Server<'a> {
         if self.text(connection, "SELECT coalesce(current_schema()::text, '')").await?.is_empty() {
             return Err(OpenError::NoSchema { database: database() });
         }
-        // What an extension brought is nobody's.
+        // Tables of an extension do not count.
         let tables = "
             SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class
             WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
@@ -255,7 +256,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Takes the steps that are missing in one transaction, and returns them.
+    /// Applies the missing steps in one transaction, and returns their names.
     async fn migrate(&self, connection: &OwnConnection) -> Result<Vec<String>, OpenError> {
         let failed = |error| self.failed(error);
         connection.execute_unprepared("BEGIN").await.map_err(failed)?;
@@ -278,7 +279,7 @@ impl<'a> Server<'a> {
         let connection = connect(&options, self.settings).await;
         let connection = connection.map_err(|error| self.failed(error))?;
         match connection.execute_unprepared(&sql).await {
-            // Another process was first.
+            // If the database already exists, another process was first.
             Err(error) if !is_there_already(&error) => return Err(self.failed(error)),
             _ => connection.close().await.map_err(|error| self.failed(error))?,
         }
@@ -307,8 +308,8 @@ impl<'a> Server<'a> {
     }
 }
 
-/// What every session is set to, so that one whose process froze, or is cut off, does not hold
-/// what others wait for.
+/// Sets the options of every session, so that a session does not hold locks for long after its
+/// process froze or lost the connection.
 fn with_session(options: PgConnectOptions, settings: &StoreSettings) -> PgConnectOptions {
     let options = match options.get_application_name() {
         Some(_) => options,
@@ -325,24 +326,24 @@ fn with_session(options: PgConnectOptions, settings: &StoreSettings) -> PgConnec
             ("statement_timeout", millis(settings.statement_timeout)),
         ])
         .options([
-            // A client that is gone without a word is noticed within 25 seconds.
+            // A client that vanished without a word is noticed within 25 seconds.
             ("tcp_keepalives_idle", "10"),
             ("tcp_keepalives_interval", "5"),
             ("tcp_keepalives_count", "3"),
             ("tcp_user_timeout", "25000"),
-            // Rows are locked one by one, in one order: that is enough, and is what the
-            // statements were made for.
+            // Rows are locked one by one, in one order. Read committed is enough for that, and the
+            // statements were written for it.
             ("default_transaction_isolation", "read committed"),
-            // The statements are constant, and their arrays say nothing about how many rows
-            // they meet; a plan made for each set of values takes longer than running it.
+            // The statements are constant, and the contents of their arrays do not say how many
+            // rows they match. A plan for each set of values takes longer than running it.
             ("plan_cache_mode", "force_generic_plan"),
-            // Every statement goes by a key, in its order. Where nothing is known of a table yet,
-            // as after its first import, the rest of it would be sorted for each page.
+            // Every statement goes by a key, in its order. While a table has no statistics, as
+            // after its first import, a bitmap scan would sort the rest of the table for each page.
             ("enable_bitmapscan", "off"),
         ])
 }
 
-/// A name as it may stand in a statement.
+/// Returns a name quoted for a statement.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,4 +1,4 @@
-//! Letting a lane go on at which somebody has looked.
+//! Resuming a lane that an operator has looked at.
 
 use catchment_domain::ports::{Claim, ShopLedger, StoreError};
 use catchment_domain::{Batch, Epoch, Lane, Loaded, LogIdentity, Position, RequestId};
@@ -10,7 +10,7 @@ use crate::world::World;
 const LANE: Lane = Lane(0);
 const LOG: LogIdentity = LogIdentity { id: 1, lasting: true };
 
-/// A log that begins there and holds other records than those that were read.
+/// Returns a log that begins at this position and holds other records than those that were read.
 const fn other_records(first: u64) -> LaneLog {
     LaneLog { log: LOG, first: Position(first), holds_the_last: false }
 }
@@ -54,7 +54,8 @@ async fn a_lane_that_was_never_read_in_this_log_does_not_go_on() {
 
 #[tokio::test]
 async fn a_lane_that_works_is_not_resumed() {
-    // Where the log begins, whether it holds the last request, whether that is answered.
+    // The beginning of the log, whether it holds the last request, whether that request is
+    // answered, and whether the lane works.
     for (first, holds_the_last, is_answered, works) in [
         (0, true, true, true),
         (9, true, true, true),
