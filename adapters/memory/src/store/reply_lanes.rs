@@ -14,19 +14,19 @@ use super::{MemoryStore, Tables};
 pub(super) struct ReplyLaneRow {
     log: LogIdentity,
     epoch: Epoch,
-    /// Who has it; `None` once it was given back.
+    /// The holder, or `None` after the lease was given back.
     holder: Option<Holder>,
     until: Timestamp,
     pub(super) position: Position,
 }
 
 impl ReplyLaneRow {
-    /// Who has the lane now; nobody once the lease ran out.
+    /// Returns the current holder, or `None` if the lease has run out.
     fn holder(&self, now: Timestamp) -> Option<Holder> {
         self.holder.filter(|_| now < self.until)
     }
 
-    /// Goes on with the log that is there: a new one begins at `end`.
+    /// Switches to this log. If the log has changed, the lane begins at `end`.
     fn follow(&mut self, log: LogIdentity, end: Position) -> Result<(), StoreError> {
         if self.log.id != log.id {
             check_log_may_change(self.log)?;
@@ -38,7 +38,7 @@ impl ReplyLaneRow {
 }
 
 impl Tables {
-    /// The row of a lane whose newest lease this is, unless it was given back.
+    /// Returns the row of a lane if this is its newest lease and was not given back.
     pub(super) fn leased(&mut self, lease: &Lease) -> Result<&mut ReplyLaneRow, StoreError> {
         let newest = (lease.epoch, Some(lease.holder));
         let row = self.reply_lanes.get_mut(&lease.lane);
