@@ -1,4 +1,4 @@
-//! The topics of a service: what the database was made for, and has read so far.
+//! Checks that the topics of a service fit the database and hold what it has read so far.
 //!
 //! A problem of a whole topic ends the process. A problem of a single lane is logged, and the other
 //! lanes go on: the process that works on the lane sets it aside.
@@ -18,16 +18,16 @@ use super::readiness::Readiness;
 use super::reasons;
 use crate::one_line::chain;
 
-/// The name of what holds while every lane fits its topic.
+/// The readiness condition that every lane fits its topic.
 pub const TOPICS: &str = "topics";
 
-/// How often the topics are looked at while they are worked with.
+/// How often to check the topics while the service works.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// The problems of single lanes, by topic or table and the number of the lane.
+/// The problems of single lanes, by the topic or table and the lane's number.
 type Alone = BTreeMap<(String, u16), String>;
 
-/// Looks at the topics.
+/// Checks the topics.
 #[derive(Debug)]
 pub struct TopicCheck {
     cluster: KafkaCluster,
@@ -37,7 +37,7 @@ pub struct TopicCheck {
 }
 
 impl TopicCheck {
-    /// Nothing was looked at yet.
+    /// Makes a check that has no results yet.
     #[must_use]
     pub fn new(cluster: KafkaCluster, lanes: Lanes, store: SeaOrmStore) -> Self {
         Self { cluster, lanes, store, said: Said::default() }
@@ -48,15 +48,15 @@ impl TopicCheck {
     ///
     /// # Errors
     ///
-    /// When a whole topic is another one, or broker or database do not answer.
+    /// When a whole topic does not fit, or a broker or the database does not answer.
     pub async fn check(&mut self) -> Result<(), ProcessError> {
         let alone = self.look().await?;
         self.said.begin(alone);
         Ok(())
     }
 
-    /// Checks the topics again and again, and returns once two checks in a row found a problem of
-    /// a whole topic. A problem that is found once may come from a broker that is behind.
+    /// Checks the topics again and again. Returns when two checks in a row find a problem of a
+    /// whole topic. A problem that only one check finds may come from a broker that lags behind.
     pub async fn watch(mut self, readiness: Readiness) -> ProcessError {
         let mut is_suspect = false;
         loop {
@@ -80,9 +80,10 @@ impl TopicCheck {
         }
     }
 
-    /// What is wrong with single lanes.
+    /// Returns the problems of single lanes.
     async fn look(&self) -> Result<Alone, ProcessError> {
-        // Before the topics: they only grow, and so no record that was read is missed in them.
+        // The database is read before the topics. Topics only grow, so they must still hold every
+        // record that was read.
         let requests = self.store.requests_reached().await.map_err(|error| unreadable(&error))?;
         let replies = self.store.replies_reached().await.map_err(|error| unreadable(&error))?;
         let whole = self.cluster.check_topics(self.lanes).await.map_err(|error| refusal(&error))?;
@@ -103,25 +104,27 @@ impl TopicCheck {
     }
 }
 
-/// What was said of single lanes.
+/// The problems of single lanes that were logged.
 #[derive(Debug, Default)]
 struct Said {
-    /// What was found by the last look, said or not.
+    /// The problems that the last check found, logged or not.
     found: Alone,
     said: Alone,
 }
 
 impl Said {
-    /// Says everything that the first look found: a process that begins waits for no second one.
+    /// Logs all problems of the first check. A process that starts does not wait for a second
+    /// check.
     fn begin(&mut self, found: Alone) {
         self.found.clone_from(&found);
         self.note(found);
     }
 
-    /// Takes a look into account.
+    /// Processes the result of a check.
     ///
-    /// 1. What was said and is not found any more is over.
-    /// 2. What was found by two looks in a row is said once, in the words of the second.
+    /// 1. A logged problem that was not found again is over.
+    /// 2. A problem that two checks in a row have found is logged once, with the text of the second
+    ///    check.
     fn note(&mut self, found: Alone) {
         self.said.retain(|(of, lane), _| {
             let is_still = found.contains_key(&(of.clone(), *lane));
@@ -145,7 +148,7 @@ impl Said {
     }
 }
 
-/// Ends the process for what is wrong with whole topics.
+/// Fails if whole topics have problems.
 fn fail_for(problems: &[TopicProblem]) -> Result<(), ProcessError> {
     if problems.is_empty() {
         return Ok(());
@@ -154,7 +157,7 @@ fn fail_for(problems: &[TopicProblem]) -> Result<(), ProcessError> {
     Err(refusal(&ClusterError::Topics(said.join("; "))))
 }
 
-/// A lane is a partition.
+/// Converts the lanes of the database to partitions of a topic.
 fn in_topic(lanes: &[Stored]) -> Vec<Reached> {
     let of_lane = |stored: &Stored| {
         let Stored { log, lane: partition, next, last_id } = *stored;
@@ -163,7 +166,7 @@ fn in_topic(lanes: &[Stored]) -> Vec<Reached> {
     lanes.iter().map(of_lane).collect()
 }
 
-/// How the process ends for a database that does not say how far it has read.
+/// Returns how the process ends if the database cannot say how far it has read.
 fn unreadable(error: &StoreError) -> ProcessError {
     let what = format!("could not read the database: {}", chain(error));
     match error {
@@ -176,7 +179,7 @@ fn unreadable(error: &StoreError) -> ProcessError {
 mod tests {
     use super::*;
 
-    /// What is wrong with lanes by their numbers, and what is said then.
+    /// The problems of one check by lane, and the expected reason.
     type Look<'a> = (&'a [(u16, &'a str)], Option<&'a str>);
 
     fn check(mut said: Said, looks: &[Look<'_>]) {

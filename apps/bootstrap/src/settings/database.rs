@@ -12,13 +12,13 @@ use super::keys::Keys;
 /// Section `database`.
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// Where it is.
+    /// The database's URL.
     pub url: DatabaseUrl,
-    /// How many lanes a new one is made for.
+    /// The number of lanes of a new database.
     pub lanes: Lanes,
     /// How long receipts are kept after their replies were sent.
     pub receipts_kept: Duration,
-    /// How long one that does not answer is tried at the start.
+    /// How long to try to connect at the start.
     pub connect_timeout: Duration,
     /// The most connections of a process.
     pub max_connections: NonZeroU32,
@@ -26,7 +26,7 @@ pub struct Database {
     pub lock_timeout: Duration,
     /// How long a statement may take on a server.
     pub statement_timeout: Duration,
-    /// How long a transaction may do nothing before the server ends it.
+    /// How long a transaction may be idle before the server ends it.
     pub idle_in_transaction_session_timeout: Duration,
 }
 
@@ -46,7 +46,7 @@ impl Database {
     }
 }
 
-/// Reads where the database is.
+/// Reads the database's URL.
 fn url(keys: &Keys) -> Result<DatabaseUrl, SettingsError> {
     const KEY: &str = "database.url";
     keys.parsed(KEY, |error| error)
