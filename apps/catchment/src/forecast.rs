@@ -1,4 +1,4 @@
-//! What a campaign would change, worked out by the rules themselves on copies of the shops.
+//! Computes what a campaign would change, with the domain's rules on copies of the shops.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use catchment_domain::{
 };
 use uuid::Uuid;
 
-/// A campaign that is not stored.
+/// A campaign that is not stored yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) kind: TriggerKind,
@@ -16,18 +16,18 @@ pub(crate) struct Plan {
     pub(crate) replaces: Option<Replaced>,
 }
 
-/// What it would do.
+/// The effect that a campaign would have.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Forecast {
-    /// How many shops it would reach.
+    /// How many shops the campaign would reach.
     pub(crate) shops: u64,
-    /// At how many the radius would change.
+    /// At how many shops the radius would change.
     pub(crate) changed: u64,
-    /// How many would reject it.
+    /// How many shops would reject the campaign.
     pub(crate) rejected: u64,
-    /// The narrowest and the widest radius then.
+    /// The narrowest and the widest radius afterwards.
     pub(crate) range: Option<(Radius, Radius)>,
-    /// By region: how many shops, and how many of them changed.
+    /// For each region, how many shops there are and how many would change.
     pub(crate) regions: BTreeMap<String, (u64, u64)>,
 }
 
@@ -46,7 +46,7 @@ impl Plan {
                 replaces: self.replaces,
             },
         };
-        // Before every deadline: nothing is too late, and nothing is dropped.
+        // The time is before every deadline, so nothing expires and nothing is dropped.
         let mut time = LaneTime { now: Timestamp::MIN, expired_up_to: Deadline::MIN };
         let mut state = shop.state.clone();
         let outcome = judge(&mut state, &request, Ok(()), policy, &mut time);
@@ -55,7 +55,7 @@ impl Plan {
 }
 
 impl Forecast {
-    /// Adds a shop.
+    /// Adds the effect on a shop.
     pub(crate) fn add(&mut self, shop: &Shop, plan: &Plan, policy: &Policy) {
         let (status, radius) = plan.try_on(shop, policy);
         let changed = u64::from(status == Status::Applied);
@@ -75,12 +75,12 @@ impl Forecast {
         }
     }
 
-    /// At how many shops the radius would stay what it is.
+    /// Returns at how many shops the radius would stay the same.
     pub(crate) const fn unchanged(&self) -> u64 {
         self.shops - self.changed - self.rejected
     }
 
-    /// The regions in which the most shops would change.
+    /// Returns the regions in which the most shops would change.
     pub(crate) fn top_regions(&self, count: usize) -> Vec<(&str, u64, u64)> {
         let regions = self.regions.iter();
         let mut regions: Vec<_> =

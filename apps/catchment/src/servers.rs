@@ -1,7 +1,8 @@
-//! Everything that talks to Kafka and to the services there: single calls, topics, and the demo
-//! and the benchmark with requester and consumers as processes of their own.
+//! The parts that use Kafka and its services: single calls, topics, and the demo and the benchmark
+//! with requester and consumers as separate processes.
 //!
-//! Only built with the feature `servers`; without it, `no_servers.rs` stands in its place.
+//! This module is built only with the feature `servers`; otherwise, `no_servers.rs` takes its
+//! place.
 
 pub(crate) mod bench;
 mod calling;
@@ -22,17 +23,17 @@ use self::calling::Calling;
 use crate::commands::topics::Plan;
 use crate::stores::Stores;
 
-/// Checks that this program can open the database: it can open each.
+/// Checks that this program can open the database. A program with servers can open every database.
 ///
 /// # Errors
 ///
-/// Never; a program without servers has some.
+/// Never. A program without servers refuses some databases.
 #[expect(clippy::unnecessary_wraps, reason = "a program without servers returns errors")]
 pub(crate) fn check_database(_: &DatabaseUrl) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks one shop over Kafka. Returns the reply.
+/// Sends a request to one shop over Kafka, and returns the reply.
 ///
 /// # Errors
 ///
@@ -49,12 +50,12 @@ pub(crate) async fn call(
     reply
 }
 
-/// Makes the topics that are missing, and checks all of them. Returns each with whether it is
-/// new, and an error where a topic cannot be used or differs from what is wanted.
+/// Makes the missing topics, and checks all of them. Returns each topic and whether it is new, and
+/// an error if a topic cannot be used or differs from the wanted plan.
 ///
 /// # Errors
 ///
-/// When the brokers do not answer or refuse.
+/// When the brokers do not answer, or refuse.
 pub(crate) async fn create_topics(
     settings: &Settings,
     lanes: Lanes,
@@ -65,7 +66,7 @@ pub(crate) async fn create_topics(
     Ok((topics.collect(), made.checked))
 }
 
-/// Checks that requests and replies can travel.
+/// Checks that requests and replies can be sent.
 ///
 /// # Errors
 ///
@@ -74,12 +75,13 @@ pub(crate) async fn check_topics(settings: &Settings, lanes: Lanes) -> anyhow::R
     topics::check(&topics::connect(settings).await?, lanes).await
 }
 
-/// Lets a lane go on behind what was applied, although its partition lost records. Returns where
-/// it goes on, and how many empty records it took to get there.
+/// Resumes a lane behind its last applied request, although its partition lost records. Returns the
+/// position, and how many empty records had to be appended to reach it.
 ///
 /// # Errors
 ///
-/// When the brokers or the database do not answer, or nothing of the lane was read in this topic.
+/// When the brokers or the database do not answer, nothing of the lane was read in this topic, or
+/// the lane works without a resume.
 pub(crate) async fn resume_lane(
     settings: &Settings,
     stores: &Stores,

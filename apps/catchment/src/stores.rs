@@ -1,4 +1,4 @@
-//! The composition root of storage: which adapter stands behind the ports.
+//! The composition root of storage: it chooses the adapter behind the ports.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -20,21 +20,21 @@ use catchment_seaorm::{LaneLog, LanesReached};
 
 use crate::servers;
 
-/// How many connections read beside those that write.
+/// The number of connections for reading.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
-/// How many write to a server side by side.
+/// The number of connections for writing to a server.
 const WRITERS: u32 = 4;
 
-/// What the settings say of a database.
+/// Returns the store settings of a database.
 fn settings(database: &Database, create: bool) -> StoreSettings {
     StoreSettings { create, ..store_settings(database, READERS, WRITERS) }
 }
 
-/// Brings the schema up to date; creates the database where it is missing and that is wanted.
+/// Brings the schema up to date. Creates a missing database if `create` is set.
 ///
 /// # Errors
 ///
-/// When it cannot be used.
+/// When the database cannot be used.
 pub(crate) async fn migrate(database: &Database, create: bool) -> anyhow::Result<Migrated> {
     servers::check_database(&database.url)?;
     let migrated = SeaOrmStore::migrate(database.url.expose(), &settings(database, create)).await;
@@ -45,7 +45,7 @@ pub(crate) async fn migrate(database: &Database, create: bool) -> anyhow::Result
 ///
 /// # Errors
 ///
-/// When there is one of that name, or the server refuses.
+/// When the schema already exists, or the server refuses.
 #[cfg(feature = "servers")]
 pub(crate) async fn create_schema(database: &Database, name: &str) -> anyhow::Result<()> {
     let settings = settings(database, false);
@@ -53,7 +53,7 @@ pub(crate) async fn create_schema(database: &Database, name: &str) -> anyhow::Re
     made.with_context(|| format!("could not make the schema {name}"))
 }
 
-/// Drops a schema with all that is in it.
+/// Drops a schema with all its contents.
 ///
 /// # Errors
 ///
@@ -65,11 +65,11 @@ pub(crate) async fn drop_schema(database: &Database, name: &str) -> anyhow::Resu
     dropped.with_context(|| format!("could not drop the schema {name}"))
 }
 
-/// Whether the database can be used as it is. Returns its name.
+/// Checks that the database can be used as it is. Returns its name.
 ///
 /// # Errors
 ///
-/// When it cannot.
+/// When the database cannot be used as it is.
 pub(crate) async fn check(database: &Database) -> anyhow::Result<String> {
     servers::check_database(&database.url)?;
     let checked = SeaOrmStore::check(database.url.expose(), &settings(database, false)).await;
@@ -91,7 +91,7 @@ pub(crate) async fn back_up(
     SeaOrmStore::back_up(database.url.expose(), file, replaces, &settings, interrupt).await
 }
 
-/// Puts a copy in the place of the database: see [`SeaOrmStore::restore`].
+/// Replaces the database with a copy: see [`SeaOrmStore::restore`].
 ///
 /// # Errors
 ///
@@ -106,7 +106,7 @@ pub(crate) async fn restore(
     SeaOrmStore::restore(database.url.expose(), file, incomplete, &settings, interrupt).await
 }
 
-/// The storage ports, all on one database.
+/// The storage ports, all on the same database.
 #[derive(Clone)]
 pub(crate) struct Stores {
     pub(crate) shops: Arc<dyn ShopRepository>,
@@ -120,20 +120,20 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    /// Opens the database, and makes it where there is none.
+    /// Opens the database, and creates it if it does not exist.
     ///
     /// # Errors
     ///
-    /// When it cannot be used.
+    /// When the database cannot be used.
     pub(crate) async fn open(database: &Database) -> anyhow::Result<Self> {
         Self::connect(database, true).await
     }
 
-    /// Opens the database that is there.
+    /// Opens an existing database.
     ///
     /// # Errors
     ///
-    /// When there is none, or it cannot be used.
+    /// When the database does not exist, or cannot be used.
     pub(crate) async fn open_existing(database: &Database) -> anyhow::Result<Self> {
         Self::connect(database, false).await
     }
@@ -156,47 +156,47 @@ impl Stores {
         })
     }
 
-    /// The file of an embedded database by its one true name; a server's has none.
+    /// Returns the file of an embedded database, without symbolic links, or `None` for a server.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.store.file()
     }
 
-    /// Whether the engine runs in processes of this command.
+    /// Returns whether commands run the engine themselves.
     pub(crate) fn is_embedded(&self) -> bool {
         self.file().is_some()
     }
 
-    /// The bare transactions of all shops: see [`SeaOrmStore::bare_batches`].
+    /// Runs the bare transactions of all shops: see [`SeaOrmStore::bare_batches`].
     ///
     /// # Errors
     ///
-    /// When the database says so.
+    /// When the database fails.
     pub(crate) async fn bare_batches(&self, size: usize) -> Result<Duration, StoreError> {
         self.store.bare_batches(size).await
     }
 
-    /// Lets a lane of requests go on: see [`SeaOrmStore::resume`].
+    /// Resumes a lane of requests: see [`SeaOrmStore::resume`].
     ///
     /// # Errors
     ///
-    /// When the database says so.
+    /// When the lane cannot be resumed, or the database fails.
     #[cfg(feature = "servers")]
     pub(crate) async fn resume(&self, lane: Lane, log: LaneLog) -> Result<Position, StoreError> {
         self.store.resume(lane, log).await
     }
 
-    /// How far each lane of requests was applied: see [`SeaOrmStore::requests_reached`].
+    /// Returns how far each lane of requests was applied: see [`SeaOrmStore::requests_reached`].
     ///
     /// # Errors
     ///
-    /// When the database says so.
+    /// When the database fails.
     #[cfg(feature = "servers")]
     pub(crate) async fn requests_reached(&self) -> Result<LanesReached, StoreError> {
         self.store.requests_reached().await
     }
 
-    /// Closes the database. That nothing is written any more is all that matters here, and a
-    /// file that could not be closed well is opened well all the same.
+    /// Closes the database. An error is only logged: nothing is written any more, and a file that
+    /// was not closed properly can still be opened.
     pub(crate) async fn close(&self) {
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "could not close the database");

@@ -1,4 +1,4 @@
-//! Following a campaign until it is where a command wants it.
+//! Follows a campaign until it has reached the goal of a command.
 
 mod bar;
 
@@ -13,18 +13,18 @@ pub(crate) use bar::Bar;
 
 use crate::left_out::LeftOut;
 
-/// Where a campaign is wanted.
+/// The state that a campaign has to reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goal {
-    /// Every shop has an outcome. A campaign that was ended or replaced meanwhile gets there
-    /// no more.
+    /// Every shop has an outcome. A campaign that was ended or replaced before cannot reach this
+    /// goal any more.
     Settled,
-    /// It is over at every shop.
+    /// The campaign is over at every shop.
     Ended,
 }
 
 impl Goal {
-    /// Where a campaign goes by itself.
+    /// Returns the goal that a campaign reaches by itself.
     pub(crate) const fn of(campaign: &Campaign) -> Self {
         if campaign.state.is_ending_or_ended() || campaign.replaced_by.is_some() {
             Self::Ended
@@ -34,22 +34,22 @@ impl Goal {
     }
 }
 
-/// A campaign as it stands.
+/// The present state of a campaign.
 #[derive(Clone, Debug)]
 pub(crate) struct Standing {
     pub(crate) campaign: Campaign,
-    /// Without what is damaged.
+    /// The outcomes, without the damaged ones.
     pub(crate) tallies: Tallies,
-    /// Outcomes that cannot be read.
+    /// The outcomes that cannot be read.
     pub(crate) left_out: LeftOut,
 }
 
 impl Standing {
-    /// Reads it.
+    /// Reads the state of a campaign.
     ///
     /// # Errors
     ///
-    /// When there is no such campaign, or it cannot be read.
+    /// When the campaign does not exist, or cannot be read.
     pub(crate) async fn read(
         campaigns: &dyn CampaignRepository,
         revision: Revision,
@@ -60,7 +60,7 @@ impl Standing {
         Ok(Self { campaign, tallies: tallies.found, left_out: tallies.damaged.into() })
     }
 
-    /// The outcomes that lead to the goal.
+    /// Returns the outcomes of the phase that leads to the goal.
     pub(crate) const fn tally(&self, goal: Goal) -> Tally {
         match goal {
             Goal::Settled => self.tallies.activation,
@@ -68,7 +68,7 @@ impl Standing {
         }
     }
 
-    /// Whether every shop that missed the goal is unknown, so that a retry would not help.
+    /// Returns whether all shops that missed the goal are unknown, so that a retry would not help.
     ///
     /// # Errors
     ///
@@ -97,13 +97,13 @@ impl Standing {
         Ok(true)
     }
 
-    /// How many activations have no outcome though their deadline has passed.
+    /// Returns how many activations have no outcome although their deadline has passed.
     pub(crate) fn overdue(&self, now: Timestamp) -> u32 {
         if self.campaign.deadline.is_passed(now) { self.tallies.activation.open } else { 0 }
     }
 }
 
-/// Whether there is nothing to wait for any more.
+/// Returns whether there is nothing left to wait for.
 pub(crate) const fn is_over(campaign: &Campaign, goal: Goal) -> bool {
     match (goal, campaign.state) {
         (_, CampaignState::Ended)

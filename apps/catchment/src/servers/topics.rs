@@ -1,4 +1,4 @@
-//! The topics of requester and consumer, on the brokers that the settings name.
+//! The topics of requester and consumer on the brokers of the settings.
 
 use std::num::NonZeroU16;
 
@@ -12,23 +12,23 @@ use catchment_seaorm::LaneLog;
 use crate::commands::topics::Plan;
 use crate::stores::Stores;
 
-/// How many partitions topics of replies get by default.
+/// The default number of partitions of topics of replies.
 const REPLY_PARTITIONS: u16 = 4;
 
-/// Topics that are there now.
+/// The result of making topics.
 #[derive(Debug)]
 pub(crate) struct Made {
-    /// Each, and whether it is new.
+    /// All topics, each with whether it is new.
     pub(crate) topics: Vec<(String, Created)>,
-    /// Fails where a topic cannot be used, or differs from what the operator wants.
+    /// An error if a topic cannot be used, or differs from what the operator wants.
     pub(crate) checked: anyhow::Result<()>,
 }
 
-/// Makes the topics that are missing, and checks all of them.
+/// Makes the missing topics, and checks all of them.
 ///
 /// # Errors
 ///
-/// When the brokers do not answer or refuse.
+/// When the brokers do not answer, or refuse.
 pub(crate) async fn create(
     cluster: &KafkaCluster,
     lanes: Lanes,
@@ -44,7 +44,7 @@ pub(crate) async fn create(
     Ok(Made { topics, checked: inspect(cluster, lanes, wanted).await })
 }
 
-/// Checks that requests and replies can travel, and that no reader misses any.
+/// Checks that requests and replies can be sent, and that no reader misses any.
 ///
 /// # Errors
 ///
@@ -60,13 +60,13 @@ async fn inspect(cluster: &KafkaCluster, lanes: Lanes, wanted: Wanted) -> anyhow
     if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("; ")) }
 }
 
-/// Lets a lane go on behind what was applied, although its partition lost records. Returns where
-/// it goes on, and how many empty records it took to get there.
+/// Resumes a lane behind its last applied request, although its partition lost records. Returns the
+/// position, and how many empty records had to be appended to reach it.
 ///
 /// # Errors
 ///
-/// When the brokers or the database do not answer, nothing of the lane was read in this topic, or the
-/// lane works.
+/// When the brokers or the database do not answer, nothing of the lane was read in this topic, or
+/// the lane works without a resume.
 pub(crate) async fn resume(
     cluster: &KafkaCluster,
     stores: &Stores,
@@ -75,14 +75,15 @@ pub(crate) async fn resume(
     let first = cluster.first_request(lane).await.context("could not look at the topic")?;
     let holds_the_last = holds_the_last(cluster, stores, lane).await?;
     let log = LaneLog { log: cluster.requests_identity(), first, holds_the_last };
-    // Should this end in between, the lane is set aside as before, and this is repeated.
+    // If the process ends before the next step, the lane is still set aside, and the command can be
+    // repeated.
     let next = stores.resume(lane, log).await?;
     let appended = cluster.lengthen(lane, next).await;
     Ok((next, appended.context("could not bring the topic to where the lane goes on")?))
 }
 
-/// Whether the partition of a lane holds the request that was applied last. Of a lane whose row
-/// cannot be read, that is not known.
+/// Returns whether the partition of a lane holds the last applied request. Returns `false` if the
+/// lane's row cannot be read, or the lane was never claimed.
 async fn holds_the_last(
     cluster: &KafkaCluster,
     stores: &Stores,
@@ -99,7 +100,7 @@ async fn holds_the_last(
     Ok(compared.context("could not look at the topic")? == Compared::default())
 }
 
-/// A cluster that answered.
+/// Connects to a cluster, and waits for its answer.
 ///
 /// # Errors
 ///
