@@ -213,8 +213,8 @@ fn open_ones(mut campaigns: Found<Vec<Campaign>>) -> Found<Vec<Campaign>> {
     campaigns
 }
 
-/// Ends a campaign. If a successor replaced it, releases only the shops at which the successor had
-/// no effect. A campaign with damaged outcomes is not ended: nobody knows what would have to be
+/// Ends a campaign. If its successor is through, does not release the shops at which the successor
+/// took effect. A campaign with damaged outcomes is not ended: nobody knows what would have to be
 /// released.
 async fn end(
     connection: &impl ConnectionTrait,
