@@ -134,14 +134,17 @@ async fn a_broker_that_is_unreachable_is_named_with_the_reason() {
 #[cfg(feature = "tls")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_unreachable_over_tls_is_named_with_the_reason() {
-    use std::io::Read as _;
+    use std::io::{Read as _, Write as _};
 
-    // Like a listener without TLS, this one ends each connection at its first bytes.
+    // This listener answers a TLS client in another protocol.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let broker = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
         for connection in listener.incoming() {
-            let _ = connection.and_then(|mut connection| connection.read(&mut [0]));
+            let mut connection = connection.unwrap();
+            if connection.read(&mut [0; 1_024]).is_ok() {
+                let _ = connection.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            }
         }
     });
     let mut settings = settings_of(ClientSettings::new(&broker, "test"));
@@ -149,7 +152,7 @@ async fn a_broker_that_is_unreachable_over_tls_is_named_with_the_reason() {
     settings.client.request_timeout = Duration::from_secs(2);
     let error = KafkaCluster::connect(settings).await.unwrap_err();
     let line = error.to_string();
-    assert!(line.contains(&broker) && line.contains("SSL handshake failed"), "{line}");
+    assert!(line.contains(&broker) && line.contains("SSL routines::"), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
