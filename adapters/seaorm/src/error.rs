@@ -33,6 +33,8 @@ pub(crate) enum Failure {
     Lost,
     /// This server only reads, and another one may write.
     Standby,
+    /// Prepared statements of this connection are not there, or another's are.
+    SharedSession,
     /// There is no room on the disk.
     Full,
     /// The file, its folder, the disk or the server does not let us write.
@@ -136,6 +138,10 @@ impl Failure {
             Self::Schema => {
                 Look("the database lacks a table or column; run `catchment database migrate`")
             }
+            Self::SharedSession => Look(
+                "a pooler shares sessions of the database between connections; set its pool mode \
+                 for this database to `session`",
+            ),
             Self::Denied => Look("the database lets this user in no more; check user and password"),
         }
     }

@@ -100,6 +100,15 @@ pub enum OpenError {
     /// Not every text can be stored.
     #[error("`{database}` stores texts in {encoding}; make a database with the encoding UTF8")]
     Encoding { database: String, encoding: String },
+    /// The server only reads what another one writes.
+    #[error("`{database}` is on a standby, which only reads; name the primary")]
+    Standby { database: String },
+    /// A pooler stands before the server, and gives its sessions to several connections in turn.
+    #[error(
+        "`{database}` is behind a pooler that shares sessions between connections; set its pool \
+         mode for this database to `session`, or connect to the server itself"
+    )]
+    SharedSessions { database: String },
     /// It cannot be written.
     #[error("`{database}` cannot be written; check the rights of it")]
     ReadOnly { database: String },
@@ -145,7 +154,9 @@ impl OpenError {
         match Failure::of(&error) {
             Failure::Busy | Failure::Locked => Self::Locked { database },
             Failure::Full => Self::Full { database },
-            Failure::ReadOnly | Failure::Standby => Self::ReadOnly { database },
+            Failure::ReadOnly => Self::ReadOnly { database },
+            Failure::Standby => Self::Standby { database },
+            Failure::SharedSession => Self::SharedSessions { database },
             Failure::CannotOpen => Self::cannot_open(database),
             Failure::Damaged => Self::NotADatabase { database },
             Failure::Denied => Self::Denied { database },

@@ -1,13 +1,15 @@
 //! What makes a database of a `PostgreSQL` server ours. Opening it changes nothing: its schema
 //! is brought up to date by whoever asks for that, once for all processes.
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use async_trait::async_trait;
 use catchment_migrations::{Migration, TABLE};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sea_orm::sqlx::{Connection, PgConnection};
+use sea_orm::sqlx::{Connection, Executor, PgConnection};
+use sea_orm::sqlx::AssertSqlSafe;
 use sea_orm::{ConnectionTrait, DbErr, SqlxPostgresConnector, sqlx};
 use tokio::time::{Instant, timeout};
 
@@ -22,6 +24,9 @@ use crate::readers::Readers;
 use crate::settings::StoreSettings;
 use crate::store::statement;
 use crate::writers::{Connect, Writers};
+use session::Access;
+
+mod session;
 
 /// How long one attempt at a connection may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -37,22 +42,21 @@ const MIGRATING: i64 = 0x4361_4d74;
 
 /// Opens a database that is up to date.
 pub(crate) async fn open(url: &DatabaseUrl, settings: &StoreSettings) -> Result<Opened, OpenError> {
-    let mut server = Server::new(url, settings)?;
-    let connection = server.reach().await?;
-    server.applied(&connection).await?.check(&server.name)?;
-    schema::check_lanes(&connection, settings.lanes, &server.name).await?;
-    if server.text(&connection, "SHOW synchronous_commit").await? == "off" {
-        // What is reported as stored must be.
-        server.options = server.options.options([("synchronous_commit", "on")]);
-    }
-    // The check is over: the connection goes, and those that last are made when needed.
-    connection.close().await.map_err(|error| server.failed(error))?;
-    let readers = server.options.clone().options([("default_transaction_read_only", "on")]);
+    let server = Server::new(url, settings)?;
+    // The connection of the check goes, and those that last are made when needed.
+    server.check().await?;
+    let set: Arc<str> = session::statement(Access::Read, settings).into();
     let readers = PgPoolOptions::new()
         .max_connections(settings.readers.get())
         .acquire_timeout(settings.connect_timeout)
         .max_lifetime(None)
-        .connect_lazy_with(readers);
+        .after_connect(move |connection, _| {
+            let set = set.clone();
+            Box::pin(async move {
+                connection.execute(sqlx::raw_sql(AssertSqlSafe(set))).await.map(drop)
+            })
+        })
+        .connect_lazy_with(server.options.clone());
     Ok(Opened {
         writers: Writers::of_server(
             Connections { options: server.options, settings: settings.clone() },
@@ -73,10 +77,7 @@ pub(crate) async fn check(
     settings: &StoreSettings,
 ) -> Result<String, OpenError> {
     let server = Server::new(url, settings)?;
-    let connection = server.reach().await?;
-    server.applied(&connection).await?.check(&server.name)?;
-    schema::check_lanes(&connection, settings.lanes, &server.name).await?;
-    connection.close().await.map_err(|error| server.failed(error))?;
+    server.check().await?;
     Ok(server.name)
 }
 
@@ -88,14 +89,15 @@ pub(crate) async fn migrate(
     settings: &StoreSettings,
 ) -> Result<Migrated, OpenError> {
     let mut server = Server::new(url, settings)?;
-    // A step may take long, and so may waiting for another process that takes it.
-    server.options = server.options.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
-    server.patience = Duration::MAX;
+    server.access = Access::Migrate;
     let (connection, created) = match server.reach().await {
         Err(OpenError::Unknown { .. }) if settings.create => (server.create().await?, true),
         reached => (reached?, false),
     };
-    let steps = server.migrate(&connection).await;
+    let steps = match server.check_session(&connection).await {
+        Ok(()) => server.migrate(&connection).await,
+        Err(refused) => Err(refused),
+    };
     // Rolls back what was not committed.
     let closed = connection.close().await;
     let steps = steps?;
@@ -130,22 +132,23 @@ pub(crate) async fn execute(
     Server::parse(url, settings)?.execute(sql).await
 }
 
-/// Connects once.
-pub(crate) async fn connect(
+/// Connects once, and sets the session.
+async fn connect(
     options: &PgConnectOptions,
+    access: Access,
     settings: &StoreSettings,
 ) -> Result<OwnConnection, DbErr> {
-    connect_with(options, patience(settings)).await
-}
-
-async fn connect_with(
-    options: &PgConnectOptions,
-    patience: Duration,
-) -> Result<OwnConnection, DbErr> {
-    let connected = timeout(ATTEMPT, PgConnection::connect_with(options)).await;
-    let connected = connected.unwrap_or_else(|elapsed| Err(std::io::Error::from(elapsed).into()));
-    let connection = connected.map_err(driver_failed)?;
-    Ok(OwnConnection::postgres(connection, patience))
+    let patience = match access {
+        Access::Migrate => Duration::MAX,
+        Access::Read | Access::Write => patience(settings),
+    };
+    let connected = timeout(ATTEMPT, async {
+        let connection = PgConnection::connect_with(options).await.map_err(driver_failed)?;
+        let connection = OwnConnection::postgres(connection, patience);
+        connection.query_unprepared(&session::statement(access, settings)).await?;
+        Ok(connection)
+    });
+    connected.await.unwrap_or_else(|elapsed| Err(driver_failed(io::Error::from(elapsed).into())))
 }
 
 /// Makes the connections that write.
@@ -164,7 +167,7 @@ impl fmt::Debug for Connections {
 #[async_trait]
 impl Connect for Connections {
     async fn connect(&self) -> Result<OwnConnection, DbErr> {
-        connect(&self.options, &self.settings).await
+        connect(&self.options, Access::Write, &self.settings).await
     }
 }
 
@@ -179,8 +182,7 @@ struct Server<'a> {
     settings: &'a StoreSettings,
     /// Its URL, without a password.
     name: String,
-    /// How long the answer to a statement may take.
-    patience: Duration,
+    access: Access,
     steps: Vec<Migration>,
 }
 
@@ -194,9 +196,50 @@ impl<'a> Server<'a> {
         let options = url.expose().parse::<PgConnectOptions>();
         let reason = DatabaseUrlError::Value;
         let options = options.map_err(|_| OpenError::Url { url: url.to_string(), reason })?;
-        let options = with_session(options, settings);
-        let (name, patience) = (url.to_string(), patience(settings));
-        Ok(Self { options, settings, name, patience, steps: catchment_migrations::postgres() })
+        let options = session::for_poolers(options);
+        let (name, access) = (url.to_string(), Access::Write);
+        Ok(Self { options, settings, name, access, steps: catchment_migrations::postgres() })
+    }
+
+    async fn connect(&self, options: &PgConnectOptions) -> Result<OwnConnection, DbErr> {
+        connect(options, self.access, self.settings).await
+    }
+
+    /// Finds out whether the database can be used, without changing it.
+    async fn check(&self) -> Result<(), OpenError> {
+        let connection = self.reach().await?;
+        self.check_session(&connection).await?;
+        self.applied(&connection).await?.check(&self.name)?;
+        schema::check_lanes(&connection, self.settings.lanes, &self.name).await?;
+        connection.close().await.map_err(|error| self.failed(error))
+    }
+
+    /// Refuses a server that only reads, and a pooler that gives a session of the server to
+    /// several connections in turn: settings, locks and prepared statements of one connection
+    /// would be another's.
+    ///
+    /// While a second connection is in a transaction, no other may have its session. A pooler
+    /// that shares sessions gives it the one that the first connection just used, or has another
+    /// for the first connection when that asks again. Other clients of the pooler may take the
+    /// session in between, so this tries three times.
+    async fn check_session(&self, connection: &OwnConnection) -> Result<(), OpenError> {
+        let database = || self.name.clone();
+        if self.now(connection, "SELECT pg_is_in_recovery()::text").await? == "true" {
+            return Err(OpenError::Standby { database: database() });
+        }
+        let other = self.reach().await?;
+        for _ in 0..3 {
+            let session = "SELECT pg_backend_pid()::text";
+            let mine = self.now(connection, session).await?;
+            self.now(&other, "BEGIN").await?;
+            let its = self.now(&other, session).await?;
+            let again = self.now(connection, session).await?;
+            self.now(&other, "ROLLBACK").await?;
+            if mine == its || mine != again {
+                return Err(OpenError::SharedSessions { database: database() });
+            }
+        }
+        other.close().await.map_err(|error| self.failed(error))
     }
 
     /// Connects to a server, which may still be starting: a connection that is refused or lost
@@ -205,7 +248,7 @@ impl<'a> Server<'a> {
         let waited = self.settings.connect_timeout;
         let deadline = Instant::now() + waited;
         loop {
-            let error = match connect_with(&self.options, self.patience).await {
+            let error = match self.connect(&self.options).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) if Failure::of(&error) == Failure::Lost => error,
                 Err(error) => return Err(self.failed(error)),
@@ -275,8 +318,7 @@ impl<'a> Server<'a> {
         let name = self.options.get_database().unwrap_or(self.options.get_username());
         let sql = format!("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0", quoted(name));
         let options = self.options.clone().database("postgres");
-        let connection = connect(&options, self.settings).await;
-        let connection = connection.map_err(|error| self.failed(error))?;
+        let connection = self.connect(&options).await.map_err(|error| self.failed(error))?;
         match connection.execute_unprepared(&sql).await {
             // Another process was first.
             Err(error) if !is_there_already(&error) => return Err(self.failed(error)),
@@ -292,6 +334,15 @@ impl<'a> Server<'a> {
         executed.map(drop).and(closed).map_err(|error| self.failed(error))
     }
 
+    /// The text that a statement returns, without preparing it.
+    async fn now(&self, connection: &OwnConnection, sql: &str) -> Result<String, OpenError> {
+        let rows = connection.query_unprepared(sql).await;
+        let text = rows.and_then(|rows| {
+            rows.first().map_or(Ok(String::new()), |row| row.try_get_by_index(0))
+        });
+        text.map_err(|error| self.failed(error))
+    }
+
     async fn text(
         &self,
         connection: &impl ConnectionTrait,
@@ -305,41 +356,6 @@ impl<'a> Server<'a> {
     fn failed(&self, error: DbErr) -> OpenError {
         OpenError::of(&self.name, error)
     }
-}
-
-/// What every session is set to, so that one whose process froze, or is cut off, does not hold
-/// what others wait for.
-fn with_session(options: PgConnectOptions, settings: &StoreSettings) -> PgConnectOptions {
-    let options = match options.get_application_name() {
-        Some(_) => options,
-        None => options.application_name("catchment"),
-    };
-    let millis = |duration: Duration| duration.as_millis().to_string();
-    options
-        .options([
-            (
-                "idle_in_transaction_session_timeout",
-                millis(settings.idle_in_transaction_session_timeout),
-            ),
-            ("lock_timeout", millis(settings.lock_timeout)),
-            ("statement_timeout", millis(settings.statement_timeout)),
-        ])
-        .options([
-            // A client that is gone without a word is noticed within 25 seconds.
-            ("tcp_keepalives_idle", "10"),
-            ("tcp_keepalives_interval", "5"),
-            ("tcp_keepalives_count", "3"),
-            ("tcp_user_timeout", "25000"),
-            // Rows are locked one by one, in one order: that is enough, and is what the
-            // statements were made for.
-            ("default_transaction_isolation", "read committed"),
-            // The statements are constant, and their arrays say nothing about how many rows
-            // they meet; a plan made for each set of values takes longer than running it.
-            ("plan_cache_mode", "force_generic_plan"),
-            // Every statement goes by a key, in its order. Where nothing is known of a table yet,
-            // as after its first import, the rest of it would be sorted for each page.
-            ("enable_bitmapscan", "off"),
-        ])
 }
 
 /// A name as it may stand in a statement.
