@@ -100,6 +100,9 @@ async fn replaceable(
     Ok(old)
 }
 
+/// How many chunks a statement stores at most.
+const CHUNKS_A_STATEMENT: usize = 64;
+
 /// The frozen list of a campaign, chunk by chunk.
 #[derive(Default)]
 struct Plan {
@@ -125,24 +128,30 @@ impl Plan {
         self.chunks.iter().map(|(_, list)| list.len()).sum()
     }
 
+    /// Stores many chunks with each statement: the row of the newest revision stays locked until
+    /// the last is stored, and another campaign that begins waits for it.
     async fn store(
         &self,
         connection: &impl ConnectionTrait,
         revision: Revision,
     ) -> Result<(), StoreError> {
-        let mut first = 0;
-        for (number, (lane, list)) in (0_u32..).zip(&self.chunks) {
-            let chunk = Chunk::new(number, *lane, first, list.len());
-            first = chunk.end();
-            let row = campaign_list::ActiveModel {
-                revision: ActiveValue::Set(stored(revision.0)),
-                number: ActiveValue::Set(number.into()),
-                ids: ActiveValue::Set(campaign_list::lines(list)),
-            };
-            let list = campaign_list::Entity::insert(row);
-            list.exec_without_returning(connection).await.map_err(classify)?;
-            let chunk = campaign_chunk::Entity::insert(campaign_chunk::active(revision, &chunk));
-            chunk.exec_without_returning(connection).await.map_err(classify)?;
+        let (mut number, mut first) = (0, 0);
+        for part in self.chunks.chunks(CHUNKS_A_STATEMENT) {
+            let (mut lists, mut chunks) = (Vec::new(), Vec::new());
+            for (lane, list) in part {
+                let chunk = Chunk::new(number, *lane, first, list.len());
+                lists.push(campaign_list::ActiveModel {
+                    revision: ActiveValue::Set(stored(revision.0)),
+                    number: ActiveValue::Set(number.into()),
+                    ids: ActiveValue::Set(campaign_list::lines(list)),
+                });
+                chunks.push(campaign_chunk::active(revision, &chunk));
+                (number, first) = (number + 1, chunk.end());
+            }
+            let lists = campaign_list::Entity::insert_many(lists);
+            lists.exec_without_returning(connection).await.map_err(classify)?;
+            let chunks = campaign_chunk::Entity::insert_many(chunks);
+            chunks.exec_without_returning(connection).await.map_err(classify)?;
         }
         Ok(())
     }

@@ -4,16 +4,14 @@ mod bar;
 
 use anyhow::Context as _;
 use catchment_domain::ports::{CampaignRepository, OutcomeFilter, Tallies};
+use catchment_domain::service::OutcomePages;
 use catchment_domain::{
-    Campaign, CampaignError, CampaignState, Code, Phase, Revision, Status, Tally, Timestamp,
+    Campaign, CampaignError, CampaignState, Code, Phase, Revision, Status, Tally,
 };
 
 pub(crate) use bar::Bar;
 
 use crate::left_out::LeftOut;
-
-/// How many outcomes are looked at a time.
-const LOOKED_AT: usize = 1_000;
 
 /// Where a campaign is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +30,14 @@ impl Goal {
             Self::Ended
         } else {
             Self::Settled
+        }
+    }
+
+    /// The outcomes that lead to it.
+    pub(crate) const fn tally(self, tallies: &Tallies) -> Tally {
+        match self {
+            Self::Settled => tallies.activation,
+            Self::Ended => tallies.release,
         }
     }
 }
@@ -62,15 +68,7 @@ impl Standing {
         Ok(Self { campaign, tallies: tallies.found, left_out: tallies.damaged.into() })
     }
 
-    /// The outcomes that lead to the goal.
-    pub(crate) const fn tally(&self, goal: Goal) -> Tally {
-        match goal {
-            Goal::Settled => self.tallies.activation,
-            Goal::Ended => self.tallies.release,
-        }
-    }
-
-    /// Whether there is no such shop wherever the goal was missed: to ask again would not help.
+    /// Whether every shop that missed the goal is unknown, so that a retry would not help.
     ///
     /// # Errors
     ///
@@ -80,7 +78,7 @@ impl Standing {
         campaigns: &dyn CampaignRepository,
         goal: Goal,
     ) -> anyhow::Result<bool> {
-        let tally = self.tally(goal);
+        let tally = goal.tally(&self.tallies);
         let others = tally.of(Status::Expired) + tally.of(Status::Failed);
         if tally.of(Status::Rejected) == 0 || 0 < others {
             return Ok(false);
@@ -90,22 +88,13 @@ impl Standing {
             Goal::Ended => Phase::Release,
         };
         let filter = OutcomeFilter { phase, status: Some(Status::Rejected) };
-        let (revision, mut from) = (self.campaign.name.revision, 0);
-        loop {
-            let page = campaigns.outcomes(revision, filter, from, LOOKED_AT).await?.found;
+        let mut pages = OutcomePages::new(campaigns, self.campaign.name.revision, filter);
+        while let Some(page) = pages.next().await? {
             if page.iter().any(|outcome| outcome.code != Some(Code::UnknownShop)) {
                 return Ok(false);
             }
-            match page.last() {
-                Some(last) => from = last.index.saturating_add(1),
-                None => return Ok(true),
-            }
         }
-    }
-
-    /// How many activations have no outcome though their deadline has passed.
-    pub(crate) fn overdue(&self, now: Timestamp) -> u32 {
-        if self.campaign.deadline.is_passed(now) { self.tallies.activation.open } else { 0 }
+        Ok(true)
     }
 }
 

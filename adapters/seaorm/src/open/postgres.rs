@@ -7,9 +7,9 @@ use std::{fmt, io};
 
 use async_trait::async_trait;
 use catchment_migrations::{Migration, TABLE};
+use sea_orm::sqlx::AssertSqlSafe;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{Connection, Executor, PgConnection};
-use sea_orm::sqlx::AssertSqlSafe;
 use sea_orm::{ConnectionTrait, DbErr, SqlxPostgresConnector, sqlx};
 use tokio::time::{Instant, timeout};
 
@@ -337,9 +337,8 @@ impl<'a> Server<'a> {
     /// The text that a statement returns, without preparing it.
     async fn now(&self, connection: &OwnConnection, sql: &str) -> Result<String, OpenError> {
         let rows = connection.query_unprepared(sql).await;
-        let text = rows.and_then(|rows| {
-            rows.first().map_or(Ok(String::new()), |row| row.try_get_by_index(0))
-        });
+        let text = rows
+            .and_then(|rows| rows.first().map_or(Ok(String::new()), |row| row.try_get_by_index(0)));
         text.map_err(|error| self.failed(error))
     }
 
