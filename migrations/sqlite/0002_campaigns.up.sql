@@ -30,6 +30,9 @@ CREATE TABLE campaign (
     unreleased integer NOT NULL
 ) STRICT;
 
+-- Those that may still change are few, and looked for many times a second.
+CREATE INDEX campaign_unfinished ON campaign (revision) WHERE state <> 'ended';
+
 CREATE TABLE campaign_list (
     revision integer NOT NULL,
     number integer NOT NULL,

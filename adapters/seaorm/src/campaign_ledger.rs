@@ -9,12 +9,14 @@ use catchment_domain::{
     Timestamp,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+};
 
 use crate::campaign_rows;
 use crate::entity::{campaign, reply_lane};
 use crate::error::{classify, stored};
-use crate::reply_lanes::{check_held, held, lock_held};
+use crate::reply_lanes::{held, is_held, lock_held};
 use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
@@ -62,7 +64,10 @@ type Answers<'a> = BTreeMap<Revision, BTreeMap<u32, Vec<&'a Answer>>>;
 
 impl SeaOrmStore {
     async fn try_open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
-        check_held(&self.readers, lease).await?;
+        // Most often nothing is there, and one cheap statement says so.
+        if !has_campaigns(&self.readers, lease).await? {
+            return Ok(Found::default());
+        }
         let seen = campaigns_of(&self.readers, lease).await?;
         let now = self.now(&self.readers).await?;
         let is_quiet = seen.found.iter().all(|campaign| {
@@ -159,15 +164,37 @@ fn risen(to: i64) -> Expr {
     Expr::case(position.clone().gte(to), position).finally(to).into()
 }
 
+/// Whether the lane or nobody has campaigns that may still change. Fails where the lease is not
+/// the lane's any more.
+async fn has_campaigns(
+    connection: &impl ConnectionTrait,
+    lease: &Lease,
+) -> Result<bool, StoreError> {
+    let campaigns = campaign::Entity::find().filter(unfinished_of(lease)).into_query();
+    let is_there = Expr::case(Expr::exists(campaigns), 1).finally(0);
+    let held: Option<i32> = reply_lane::Entity::find()
+        .select_only()
+        .expr(is_there)
+        .filter(is_held(lease))
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(classify)?;
+    held.map(|campaigns| 0 < campaigns).ok_or(StoreError::Fenced)
+}
+
 /// The campaigns of the lane, and those of nobody, that may still change, the oldest first.
 async fn campaigns_of(
     connection: &impl ConnectionTrait,
     lease: &Lease,
 ) -> Result<Found<Vec<Campaign>>, StoreError> {
+    campaign_rows::all(connection, unfinished_of(lease)).await
+}
+
+fn unfinished_of(lease: &Lease) -> Condition {
     let lane = i32::from(lease.lane.0);
     let of_lane = campaign::Column::ReplyLane.eq(lane).or(campaign::Column::ReplyLane.is_null());
-    let unfinished = campaign::Column::State.ne(CampaignState::Ended.as_str());
-    campaign_rows::all(connection, Condition::all().add(unfinished).add(of_lane)).await
+    Condition::all().add(campaign::is_unfinished()).add(of_lane)
 }
 
 /// Takes the campaigns of nobody. Returns those of the lane, and what replaced them, all

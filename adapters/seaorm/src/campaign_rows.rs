@@ -32,7 +32,7 @@ pub(crate) async fn unfinished(
     connection: &impl ConnectionTrait,
 ) -> Result<(BTreeMap<Revision, Campaign>, BTreeSet<ReplyLane>), StoreError> {
     let unfinished = campaign::Entity::find()
-        .filter(campaign::Column::State.ne(CampaignState::Ended.as_str()))
+        .filter(campaign::is_unfinished())
         .build(connection.get_database_backend());
     let rows = connection.query_all_raw(unfinished).await.map_err(classify)?;
     let (mut campaigns, mut of_damaged) = (BTreeMap::new(), BTreeSet::new());

@@ -8,8 +8,8 @@ use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
 use catchment_domain::{Epoch, LogIdentity, Position, ReplyLane, Timestamp};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
-    QuerySelect, Select, UpdateMany,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    QueryFilter, QuerySelect, Select, UpdateMany,
 };
 
 use crate::campaign_rows;
@@ -135,18 +135,15 @@ async fn update_lease(
 
 /// An update of a lane while the lease is the lane's.
 pub(crate) fn held(lease: &Lease) -> UpdateMany<reply_lane::Entity> {
-    reply_lane::Entity::update_many()
-        .filter(reply_lane::Column::Lane.eq(i32::from(lease.lane.0)))
-        .filter(reply_lane::Column::Holder.eq(lease.holder.0.to_string()))
-        .filter(reply_lane::Column::Epoch.eq(stored(lease.epoch.0)))
+    reply_lane::Entity::update_many().filter(is_held(lease))
 }
 
-/// Fails where the lease is not the lane's any more.
-pub(crate) async fn check_held(
-    connection: &impl ConnectionTrait,
-    lease: &Lease,
-) -> Result<(), StoreError> {
-    check(lease, row(lease.lane).one(connection).await)
+/// That the lease is the lane's.
+pub(crate) fn is_held(lease: &Lease) -> Condition {
+    Condition::all()
+        .add(reply_lane::Column::Lane.eq(i32::from(lease.lane.0)))
+        .add(reply_lane::Column::Holder.eq(lease.holder.0.to_string()))
+        .add(reply_lane::Column::Epoch.eq(stored(lease.epoch.0)))
 }
 
 /// Fails where the lease is not the lane's any more. Nobody else gets the lane before the
@@ -155,18 +152,12 @@ pub(crate) async fn lock_held(
     connection: &impl ConnectionTrait,
     lease: &Lease,
 ) -> Result<(), StoreError> {
-    check(lease, row(lease.lane).lock(LockType::KeyShare).one(connection).await)
+    let row = row(lease.lane).filter(is_held(lease)).lock(LockType::KeyShare);
+    row.one(connection).await.map_err(classify)?.map(drop).ok_or(StoreError::Fenced)
 }
 
 fn row(lane: ReplyLane) -> Select<reply_lane::Entity> {
     reply_lane::Entity::find_by_id(i32::from(lane.0))
-}
-
-fn check(lease: &Lease, known: Result<Option<reply_lane::Model>, DbErr>) -> Result<(), StoreError> {
-    let is_held = known.map_err(classify)?.is_some_and(|known| {
-        known.holder == Some(lease.holder.0.to_string()) && known.epoch == stored(lease.epoch.0)
-    });
-    if is_held { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
 fn is_held_by_another(known: &reply_lane::Model, holder: Holder, now: Timestamp) -> bool {

@@ -81,6 +81,12 @@ impl TryFrom<Model> for Campaign {
     }
 }
 
+/// That a campaign may still change. The constant is that of the index `campaign_unfinished`: a
+/// value would keep the index from being used.
+pub(crate) fn is_unfinished() -> Expr {
+    Expr::cust("campaign.state <> 'ended'")
+}
+
 /// The columns that the requests of a campaign are held against.
 #[derive(Debug, FromQueryResult)]
 #[cfg_attr(feature = "postgres", derive(serde::Deserialize))]
