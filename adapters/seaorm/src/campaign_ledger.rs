@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Damage, Found, Phase, Position, Revision, ShopList,
+    Attempt, Campaign, Chunk, Damage, Found, Phase, Position, Revision, ShopList,
     Timestamp,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};

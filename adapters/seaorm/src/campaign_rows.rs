@@ -2,7 +2,7 @@
 
 use catchment_domain::ports::{ChunkSummary, StoreError};
 use catchment_domain::{
-    Campaign, CampaignState, Chunk, ChunkOutline, Damage, Found, ReplyLane, Revision, ShopList,
+    Campaign, Chunk, ChunkOutline, Damage, Found, ReplyLane, Revision, ShopList,
     StoredItem, Timestamp, lost_chunks, misplaced_chunks,
 };
 use sea_orm::sea_query::LockType;
