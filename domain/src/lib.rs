@@ -44,6 +44,7 @@ mod release;
 mod proof;
 mod damage;
 mod repair;
+mod restore;
 pub mod ports;
 pub mod service;
 
@@ -60,7 +61,7 @@ pub use import::{
     Imported, ShopImport,
 };
 pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
-pub use lane::{Epoch, Lane, Lanes, LogIdentity, Position, ReplyLane};
+pub use lane::{Committed, Epoch, Lane, LaneProgress, Lanes, LogIdentity, Position, ReplyLane};
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};
 pub use proof::{CauseEnds, Proof, Verdict};
@@ -75,6 +76,10 @@ pub use repair::{
     rebuild_chunk, rebuild_state,
 };
 pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, ReturnAddress};
+pub use restore::{
+    AskedAgain, LostTime, OlderDatabase, RestoreTerms, Restored, SeenCampaign, ask_again,
+    check_committed, check_lanes, epoch_after,
+};
 pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};
 pub use scope::{Circle, Scope};
 pub use shop::{

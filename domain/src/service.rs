@@ -26,6 +26,7 @@ use thiserror::Error;
 
 use crate::lane::{Lane, Position, ReplyLane};
 use crate::ports::{BoxError, ChannelError, LogError, StoreError};
+use crate::restore::OlderDatabase;
 
 pub use audit::{Audit, AuditPorts, Difference, DifferenceKind, Stray, UnknownBase, audit};
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
@@ -115,8 +116,7 @@ pub enum ServiceError {
         /// Why.
         source: LogError,
     },
-    /// The log holds other records than those that were applied: it was made again, or the
-    /// database was restored to an older state.
+    /// The log holds other records than those that were applied: it was made again.
     #[error("lane {lane}: the log before {position} is not the one that was applied")]
     ForeignLog {
         /// The lane.
@@ -124,6 +124,9 @@ pub enum ServiceError {
         /// Where it differs.
         position: Position,
     },
+    /// The database was restored from a backup.
+    #[error(transparent)]
+    Older(OlderDatabase),
     /// The log or the channel was closed under a running service.
     #[error("the log or the channel is closed for good")]
     Closed,

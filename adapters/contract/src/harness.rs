@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    CampaignLedger, CampaignRepository, Repairs, ReplyChannel, ReplyLanes, ReplyLog,
-    RequestChannel, RequestLog, ShopLedger, ShopRepository,
+    CampaignLedger, CampaignRepository, CommitLog, Repairs, ReplyChannel, ReplyLanes, ReplyLog,
+    RequestChannel, RequestLog, Restores, ShopLedger, ShopRepository,
 };
 use catchment_domain::{
     Lane, Lanes, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
@@ -28,6 +28,8 @@ pub struct Store {
     pub reply_lanes: Arc<dyn ReplyLanes>,
     /// What is damaged.
     pub repairs: Arc<dyn Repairs>,
+    /// What is done once the database was restored.
+    pub restores: Arc<dyn Restores>,
 }
 
 /// An empty database of its own for each test.
@@ -75,6 +77,8 @@ pub struct Log {
     pub requests: Arc<dyn RequestChannel>,
     /// Where requests are read.
     pub request_log: Arc<dyn RequestLog>,
+    /// What the owners of request lanes have committed.
+    pub commits: Arc<dyn CommitLog>,
     /// Where replies are sent.
     pub replies: Arc<dyn ReplyChannel>,
     /// Where replies are read.

@@ -54,6 +54,7 @@ pub mod reply_lanes;
 pub mod reply_log;
 pub mod request_channel;
 pub mod request_log;
+pub mod restores;
 pub mod shop_ledger;
 pub mod shop_repository;
 
@@ -84,6 +85,7 @@ macro_rules! store_suite {
                 apply_accepts_gaps,
                 claim_fences_older_owners,
                 claim_has_one_winner,
+                claim_of_an_older_database_is_refused,
                 apply_sees_the_batch_before_it,
                 lanes_are_independent,
                 apply_is_seen_by_all,
@@ -148,7 +150,7 @@ macro_rules! store_suite {
                 mark_sent_is_fenced,
                 record_is_atomic,
                 record_is_fenced,
-                record_never_goes_back,
+                record_from_elsewhere_is_fenced,
                 lanes_keep_to_their_campaigns,
                 record_goes_by_the_rules,
                 record_counts_only_what_was_sent,
@@ -191,6 +193,15 @@ macro_rules! store_suite {
                 release_beside_an_activation_is_done,
                 release_beside_a_batch_loses_nothing,
             }
+            restores {
+                lanes_are_told_as_they_stand,
+                restored_asks_open_shops_again,
+                restored_gives_out_newer_revisions,
+                restored_lanes_may_be_claimed,
+                restored_replies_are_not_read_again,
+                restored_waits_for_leases,
+                restored_dry_run_changes_nothing,
+            }
             recovery {
                 crash_before_a_commit_applies_once,
                 crash_after_a_commit_answers_from_receipts,
@@ -199,6 +210,7 @@ macro_rules! store_suite {
                 pruned_receipts_are_not_missed,
                 two_consumers_of_one_lane_apply_once,
                 log_made_again_is_noticed,
+                restored_database_is_noticed,
                 bad_data_is_rejected_alone,
                 foreign_records_move_the_lane,
                 finished_consumer_leaves_nothing_to_answer,
@@ -227,6 +239,7 @@ macro_rules! log_suite {
                 gone_records_are_not_missed,
                 foreign_records_are_passed_over,
                 last_before_names_the_record,
+                committed_is_remembered,
             }
             reply_channel {
                 replies_reach_their_address,

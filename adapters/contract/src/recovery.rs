@@ -9,7 +9,9 @@ use std::time::Duration;
 use catchment_domain::Status::{Applied, Unchanged};
 use catchment_domain::ports::{Claim, LogError};
 use catchment_domain::service::ServiceError;
-use catchment_domain::{Code, Lane, Outcome, Position, RequestId, RequestRecord, ShopId, Status};
+use catchment_domain::{
+    Code, Committed, Epoch, Lane, Outcome, Position, RequestId, RequestRecord, ShopId, Status,
+};
 
 use crate::owner::{Owner, id_at, record};
 use crate::scene::{narrow, shop, shops_in};
@@ -99,6 +101,26 @@ pub async fn log_made_again_is_noticed(harness: &dyn StoreHarness) {
         };
         assert_eq!((from.0, end.0), (6, count as u64));
     }
+}
+
+/// A consumer whose log remembers more than the database stops, however often it is started, and
+/// answers nothing.
+pub async fn restored_database_is_noticed(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let script = Script::new(requests(&ids), &[]);
+    run(&mut script.consumer(&store, 2)).await.unwrap();
+    let replies = script.replies();
+    let committed = script.committed.lock().unwrap().unwrap();
+    assert_eq!(committed.next, Position(6));
+    let ahead = Committed { epoch: Epoch(committed.epoch.0 + 1), ..committed };
+    *script.committed.lock().unwrap() = Some(ahead);
+    for _ in 0..3 {
+        let result = run(&mut script.consumer(&store, 2)).await;
+        assert!(matches!(result, Err(ServiceError::Older(_))), "{result:?}");
+    }
+    assert_eq!(*script.committed.lock().unwrap(), Some(ahead));
+    assert_eq!(script.replies(), replies);
 }
 
 /// A shop that cannot be read costs its own requests, and nobody else's.

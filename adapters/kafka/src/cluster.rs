@@ -1,6 +1,7 @@
 //! The cluster that everything here talks to, and the topics it must have.
 
 mod check;
+mod lost_time;
 mod made_again;
 mod qualities;
 mod raw;
@@ -279,10 +280,10 @@ impl KafkaCluster {
     /// # Errors
     ///
     /// When a setting is wrong.
-    pub fn lookout(&self) -> Result<KafkaLookout, SettingsError> {
+    pub fn lookout(&self, lanes: Lanes) -> Result<KafkaLookout, SettingsError> {
         let topic = &self.settings.requests_topic;
         let lookout = Lookout::new(&self.settings.client, topic)?;
-        Ok(KafkaLookout::new(identity(&self.id, topic), lookout))
+        Ok(KafkaLookout::new(identity(&self.id, topic), lanes, lookout))
     }
 
     /// The channel for replies to the requests of a log. The first sender sends to our own reply

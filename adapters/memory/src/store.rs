@@ -10,6 +10,7 @@ mod campaigns;
 mod lanes;
 mod repairs;
 mod reply_lanes;
+mod restores;
 mod shop_ledger;
 mod shop_repository;
 

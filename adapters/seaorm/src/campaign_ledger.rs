@@ -135,7 +135,8 @@ impl SeaOrmStore {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
         let moved = held(lease)
-            .col_expr(reply_lane::Column::Position, risen(stored(to.0)))
+            .filter(reply_lane::Column::Position.eq(stored(lease.position.0)))
+            .col_expr(reply_lane::Column::Position, Expr::value(stored(to.0)))
             .exec(connection)
             .await
             .map_err(classify)?;
@@ -156,12 +157,6 @@ impl SeaOrmStore {
         transaction.commit().await?;
         Ok(recorded)
     }
-}
-
-/// A position, but never less than what is stored.
-fn risen(to: i64) -> Expr {
-    let position = Expr::col(reply_lane::Column::Position);
-    Expr::case(position.clone().gte(to), position).finally(to).into()
 }
 
 /// Whether the lane or nobody has campaigns that may still change. Fails where the lease is not

@@ -1,7 +1,7 @@
 //! The domain's storage ports on a relational database, by `SeaORM`: a `SQLite` file, or a
 //! `PostgreSQL` server.
 //!
-//! [`SeaOrmStore`] is all six of them. Read in this order: `open` (what makes a database ours),
+//! [`SeaOrmStore`] is all seven of them. Read in this order: `open` (what makes a database ours),
 //! `writers` (write transactions), `entity` (the tables), `codec` (what stands in their blobs),
 //! then one file per port. What a batch of requests does to the database is constant SQL, in
 //! `hot_path`; everything else goes by entities. What databases do each in its own way stands
@@ -64,6 +64,7 @@ mod reached;
 mod readers;
 mod repairs;
 mod reply_lanes;
+mod restores;
 mod resuming;
 mod retry;
 mod rights;

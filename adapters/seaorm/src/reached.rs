@@ -80,7 +80,7 @@ fn of_requests(model: &lane_state::Model) -> Result<Reached, StoreError> {
     let row = Row { table: "lane_state", key: &format_args!("lane {}", model.lane) };
     let Claim { applied_next, last_id, .. } = Claim::try_from(model)?;
     Ok(Reached {
-        log: identity(&row, model.log_id.as_deref().unwrap_or_default(), model.log_lasting)?,
+        log: lane_state::log(&row, model.log_id.as_deref().unwrap_or_default(), model.log_lasting)?,
         lane: row.number("lane", model.lane.into())?,
         next: applied_next,
         last_id,
@@ -90,16 +90,11 @@ fn of_requests(model: &lane_state::Model) -> Result<Reached, StoreError> {
 fn of_replies(model: &reply_lane::Model) -> Result<Reached, StoreError> {
     let row = Row { table: "reply_lane", key: &format_args!("lane {}", model.lane) };
     Ok(Reached {
-        log: identity(&row, &model.log_id, model.log_lasting)?,
+        log: lane_state::log(&row, &model.log_id, model.log_lasting)?,
         lane: row.number("lane", model.lane.into())?,
         next: Position(row.number("position", model.position)?),
         last_id: None,
     })
-}
-
-fn identity(row: &Row<'_>, text: &str, lasting: bool) -> Result<LogIdentity, StoreError> {
-    let id = row.value("log_id", u128::from_str_radix(text, 16))?;
-    Ok(LogIdentity { id, lasting })
 }
 
 #[cfg(test)]

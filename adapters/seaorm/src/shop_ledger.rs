@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError, VisitReceipt};
-use catchment_domain::{Batch, Damage, Epoch, Lane, LogIdentity, Position, Receipt};
+use catchment_domain::{
+    Batch, Committed, Damage, Epoch, Lane, LaneProgress, LogIdentity, Position, Receipt,
+    check_committed,
+};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
@@ -17,12 +20,17 @@ use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl ShopLedger for SeaOrmStore {
-    async fn claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError> {
+    async fn claim(
+        &self,
+        lane: Lane,
+        log: LogIdentity,
+        committed: Option<Committed>,
+    ) -> Result<Claim, StoreError> {
         if lane.0 >= self.lanes().count() {
             let what = format!("the database has no lane {lane}; it has {}", self.lanes().count());
             return Err(StoreError::Refused { what });
         }
-        while_busy(|| self.try_claim(lane, log)).await
+        while_busy(|| self.try_claim(lane, log, committed)).await
     }
 
     async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {
@@ -62,13 +70,21 @@ impl ShopLedger for SeaOrmStore {
 }
 
 impl SeaOrmStore {
-    async fn try_claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError> {
+    async fn try_claim(
+        &self,
+        lane: Lane,
+        log: LogIdentity,
+        committed: Option<Committed>,
+    ) -> Result<Claim, StoreError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
         let known = lane_state::Entity::find_by_id(i32::from(lane.0)).lock_exclusive();
         let known = known.one(connection).await.map_err(classify)?;
         let known = known.ok_or_else(|| no_lane(lane))?;
-        let claimed = claimed(known, lane, log)?.update(connection).await.map_err(classify)?;
+        let before = LaneProgress::try_from(&known)?;
+        let claimed = claimed(known, lane, log)?;
+        check_committed(&before, committed)?;
+        let claimed = claimed.update(connection).await.map_err(classify)?;
         let claim = Claim::try_from(&claimed)?;
         transaction.commit().await?;
         Ok(claim)

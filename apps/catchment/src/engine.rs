@@ -202,6 +202,8 @@ impl Engine {
         let ports = RequesterPorts {
             reply_lanes: Arc::clone(&stores.reply_lanes),
             ledger: Arc::clone(&stores.campaign_ledger),
+            lanes: Arc::clone(&stores.restores),
+            commits: Arc::<MemoryLog>::clone(&log),
             requests: Arc::<MemoryLog>::clone(&log),
             replies: log,
             clock: Arc::clone(&stores.clock),
@@ -351,7 +353,7 @@ mod tests {
         let hour = Duration::from_hours(1);
         let store = Arc::new(MemoryStore::new(lanes, Arc::new(SystemClock), hour));
         let identity = |id, lasting| LogIdentity { id, lasting };
-        store.claim(LANE, identity(1, true)).await.unwrap();
+        store.claim(LANE, identity(1, true), None).await.unwrap();
         let log = Arc::new(MemoryLog::new(lanes, 1, 100, identity(2, false)));
         let replies = Arc::<MemoryLog>::clone(&log);
         let ports = ConsumerPorts { ledger: store, log, replies };

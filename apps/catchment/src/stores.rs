@@ -9,8 +9,8 @@ use anyhow::Context as _;
 use catchment_bootstrap::database::store_settings;
 use catchment_bootstrap::settings::Database;
 use catchment_domain::ports::{
-    CampaignLedger, CampaignRepository, Clock, Repairs, ReplyLanes, ShopLedger, ShopRepository,
-    StoreError,
+    CampaignLedger, CampaignRepository, Clock, Repairs, ReplyLanes, Restores, ShopLedger,
+    ShopRepository, StoreError,
 };
 #[cfg(feature = "servers")]
 use catchment_domain::{Lane, Position};
@@ -115,6 +115,7 @@ pub(crate) struct Stores {
     pub(crate) campaign_ledger: Arc<dyn CampaignLedger>,
     pub(crate) reply_lanes: Arc<dyn ReplyLanes>,
     pub(crate) repairs: Arc<dyn Repairs>,
+    pub(crate) restores: Arc<dyn Restores>,
     pub(crate) clock: Arc<dyn Clock>,
     store: Arc<SeaOrmStore>,
 }
@@ -151,6 +152,7 @@ impl Stores {
             campaign_ledger: Arc::<SeaOrmStore>::clone(&store),
             reply_lanes: Arc::<SeaOrmStore>::clone(&store),
             repairs: Arc::<SeaOrmStore>::clone(&store),
+            restores: Arc::<SeaOrmStore>::clone(&store),
             clock,
             store,
         })

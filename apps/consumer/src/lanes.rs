@@ -44,14 +44,14 @@ pub(crate) enum End {
     Stopped,
     /// A human must look at the lane, or its task broke off.
     Broken(ProcessError),
-    /// Nothing can be read or sent any more, in no lane.
+    /// Nothing can be read or sent any more in any lane, or the database was restored.
     Closed(ProcessError),
 }
 
 impl From<ServiceError> for End {
     fn from(error: ServiceError) -> Self {
         match error {
-            ServiceError::Closed => Self::Closed(error.into()),
+            ServiceError::Closed | ServiceError::Older(_) => Self::Closed(error.into()),
             error => Self::Broken(error.into()),
         }
     }
@@ -122,6 +122,7 @@ async fn work(
         let lane = watched.lane.0;
         tracing::info!(lane, error = chain(&error), "the last replies may come twice");
     }
+    watched.log.commit_rest(watched.lane);
     Ok(())
 }
 

@@ -70,6 +70,11 @@ async fn open(settings: &Settings) -> Result<(SeaOrmStore, KafkaCluster), Proces
     let lanes = settings.database.lanes.count();
     let store = database::open(&settings.database, lanes.into()).await?;
     let cluster = kafka::connect(settings).await?;
-    TopicCheck::new(cluster.clone(), settings.database.lanes, store.clone()).check().await?;
+    let lanes = settings.database.lanes;
+    let lookout = cluster.lookout(lanes).map_err(|error| kafka::unusable(&error))?;
+    let topics = (cluster.clone(), lookout.clone());
+    let checked = TopicCheck::new(topics, lanes, store.clone()).check().await;
+    kafka::close_lookout(&lookout).await;
+    checked?;
     Ok((store, cluster))
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::batch::{Batch, Receipt, judge_batch};
-use crate::lane::{Epoch, Lane, Lanes, Position};
+use crate::lane::{Committed, Epoch, Lane, Lanes, Position};
 use crate::outcome::{Outcome, Reply};
 use crate::ports::{Claim, ReplyChannel, RequestLog, ShopLedger, StoreError, Stretch};
 use crate::request::{RequestRecord, ReturnAddress};
@@ -44,6 +44,8 @@ pub struct LaneConsumer {
     ports: ConsumerPorts,
     rules: Arc<Rules>,
     owned: Option<Owned>,
+    /// What it knows that the database has stored, from when it owned the lane last.
+    known: Option<Committed>,
     /// The most requests of the next batch: fewer while bad data is looked for.
     limit: usize,
     failures: Failures,
@@ -66,7 +68,7 @@ impl LaneConsumer {
     #[must_use]
     pub fn new(lane: Lane, ports: ConsumerPorts, rules: Arc<Rules>) -> Self {
         let limit = rules.batch;
-        Self { lane, ports, rules, owned: None, limit, failures: Failures::default() }
+        Self { lane, ports, rules, owned: None, known: None, limit, failures: Failures::default() }
     }
 
     /// Claims the lane, answers what an owner before left unanswered, or applies and answers
@@ -88,8 +90,10 @@ impl LaneConsumer {
                 Ok(step)
             }
             Err(trouble) => {
-                if matches!(trouble, Trouble::Fenced) {
-                    self.owned = None;
+                if matches!(trouble, Trouble::Fenced)
+                    && let Some(Owned { epoch, applied_next: next, .. }) = self.owned.take()
+                {
+                    self.known = Some(Committed { epoch, next });
                 }
                 self.failures.next_step(trouble)
             }
@@ -120,15 +124,28 @@ impl LaneConsumer {
 
     async fn store_replied(&self, owned: &Owned) -> Result<(), StoreError> {
         self.ports.ledger.replied(self.lane, owned.epoch, owned.replied_next).await?;
-        self.ports.log.release(self.lane, owned.replied_next).await;
+        self.commit(owned.epoch, owned.replied_next).await;
         Ok(())
     }
 
+    /// Tells the log what the database has stored as answered: never more, so that a log which
+    /// knows more shows that the database was restored.
+    async fn commit(&self, epoch: Epoch, next: Position) {
+        self.ports.log.commit(self.lane, Committed { epoch, next }).await;
+    }
+
     async fn claim(&mut self) -> Result<Step, Trouble> {
-        let claim = self.ports.ledger.claim(self.lane, self.ports.log.identity()).await?;
+        let Self { lane, ports: ConsumerPorts { ledger, log, .. }, .. } = self;
+        // Before the claim: what is committed then, the database has stored.
+        let committed = log.committed(*lane).await;
+        let committed = committed.map_err(|error| Trouble::of_log(lane.0, error))?;
+        // The log may be told a moment late.
+        let committed = committed.into_iter().chain(self.known).max_by_key(|c| (c.epoch, c.next));
+        let claim = ledger.claim(*lane, log.identity(), committed).await?;
         self.check_log(&claim).await?;
-        // An owner before may have stored that it answered, and not come to say so to the log.
-        self.ports.log.release(self.lane, claim.replied_next).await;
+        // An owner before may have stored that it answered, and not come to say so to the log. And
+        // from now on the log knows of this owner.
+        self.commit(claim.epoch, claim.replied_next).await;
         self.owned = Some(Owned {
             epoch: claim.epoch,
             applied_next: claim.applied_next,
@@ -140,7 +157,7 @@ impl LaneConsumer {
     }
 
     /// The record before the lane's position must be the one that was applied last, so that a
-    /// log that was made again, or an older database, is noticed.
+    /// log that was made again is noticed.
     async fn check_log(&self, claim: &Claim) -> Result<(), Trouble> {
         let position = claim.applied_next;
         let last = self.ports.log.last_before(self.lane, position).await;
@@ -199,12 +216,13 @@ impl LaneConsumer {
         };
         self.limit = (self.limit * 2).min(self.rules.batch);
         let (answered, to) = (batch.replied, batch.to());
+        let epoch = batch.epoch;
         if let Some(owned) = &mut self.owned {
             owned.applied_next = to;
             owned.stored_replied = answered;
             owned.is_resting = false;
         }
-        self.ports.log.release(self.lane, answered).await;
+        self.commit(epoch, answered).await;
         let outcomes = receipt.entries.into_iter().map(|entry| entry.outcome);
         let replies =
             batch.into_records().into_iter().zip(outcomes).map(|(r, o)| reply(r, o)).collect();

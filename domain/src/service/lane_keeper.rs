@@ -232,7 +232,7 @@ impl LaneKeeper {
     ) -> Result<Step, ServiceError> {
         let mut others = (0..self.ports.replies.lanes()).map(ReplyLane).filter(|l| *l != lane);
         let is_last = others.all(|other| self.is_set_aside(other));
-        if is_last || matches!(why, ServiceError::Closed) {
+        if is_last || matches!(why, ServiceError::Closed | ServiceError::Older(_)) {
             return Err(why);
         }
         let source = Arc::new(why);

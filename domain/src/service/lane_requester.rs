@@ -18,9 +18,10 @@ use crate::correlation::Ticket;
 use crate::damage::{Damage, Found};
 use crate::lane::{Lane, Position, ReplyLane};
 use crate::ports::{
-    Answer, CampaignLedger, ChannelError, Clock, Holder, LogError, ReplyLanes, ReplyLog,
-    ReplyRecord, RequestChannel, StoreError,
+    Answer, CampaignLedger, ChannelError, Clock, CommitLog, Holder, Lease, LogError, ReplyLanes,
+    ReplyLog, ReplyRecord, RequestChannel, Restores, StoreError,
 };
+use crate::restore::check_lanes;
 use crate::revision::Revision;
 use crate::service::leased::{Leased, Outgoing, Part};
 use crate::service::pacing::{Failures, Trouble, is_due};
@@ -41,6 +42,10 @@ pub struct RequesterPorts {
     pub reply_lanes: Arc<dyn ReplyLanes>,
     /// The campaigns.
     pub ledger: Arc<dyn CampaignLedger>,
+    /// Where the request lanes stand.
+    pub lanes: Arc<dyn Restores>,
+    /// What the log of requests remembers of them.
+    pub commits: Arc<dyn CommitLog>,
     /// Where requests go.
     pub requests: Arc<dyn RequestChannel>,
     /// Where replies come from.
@@ -223,7 +228,25 @@ impl Desk {
         let end = end.map_err(|error| Trouble::of_log(self.lane.0, error))?;
         let reply_lanes = &self.ports.reply_lanes;
         let lease = reply_lanes.lease(self.lane, self.holder, (log, end), self.terms.lease).await?;
-        Ok(lease.map(|lease| Leased::new(lease, end, self.terms.limits, now)))
+        let Some(lease) = lease else { return Ok(None) };
+        self.check_age(&lease).await?;
+        Ok(Some(Leased::new(lease, end, self.terms.limits, now)))
+    }
+
+    /// A database that was restored would have old replies recorded, which tell of shops as they
+    /// are no more. Checked once the lane is leased: should the database be restored later, the
+    /// lease is gone with it.
+    async fn check_age(&self, lease: &Lease) -> Result<(), Trouble> {
+        let RequesterPorts { lanes, commits, reply_lanes, .. } = &self.ports;
+        let committed = commits.committed().await;
+        let committed = committed.map_err(|error| Trouble::of_log(self.lane.0, error))?;
+        let older = check_lanes(&lanes.lanes().await?, (commits.identity(), &committed));
+        if let Err(older) = older {
+            // A lease that cannot be given back runs out.
+            let _ = reply_lanes.surrender(lease).await;
+            return Err(Trouble::Fatal(ServiceError::Older(older)));
+        }
+        Ok(())
     }
 
     async fn run(&self, leased: &mut Leased, calls: &mut SendCalls) -> Result<Step, Trouble> {

@@ -41,6 +41,7 @@ impl From<StoreError> for Trouble {
             StoreError::Unavailable(_) => Self::Unavailable(error.into()),
             StoreError::BadData { what } => Self::BadData(what),
             StoreError::Refused { what } => Self::Fatal(ServiceError::Refused { what }),
+            StoreError::Older(older) => Self::Fatal(ServiceError::Older(older)),
         }
     }
 }

@@ -11,6 +11,7 @@ mod precedence;
 mod proof;
 mod release;
 mod repair;
+mod restore;
 mod requests;
 mod scope;
 mod stored_campaigns;

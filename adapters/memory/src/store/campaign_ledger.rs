@@ -104,7 +104,10 @@ impl CampaignLedger for MemoryStore {
     ) -> Result<Recorded, StoreError> {
         let mut tables = self.tables();
         let row = tables.leased(lease)?;
-        row.position = row.position.max(to);
+        if row.position != lease.position {
+            return Err(StoreError::Fenced);
+        }
+        row.position = to;
         let mut by_chunk: BTreeMap<(Revision, u32), Vec<&Answer>> = BTreeMap::new();
         for (revision, answer) in answers {
             by_chunk.entry((*revision, answer.chunk)).or_default().push(answer);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{
-    Batch, Damage, Deadline, Epoch, ImportNumber, ImportReceipt, Lane, LogIdentity, Position,
-    Receipt, RequestId, StoredItem, Timestamp,
+    Batch, Committed, Damage, Deadline, Epoch, ImportNumber, ImportReceipt, Lane, LaneProgress,
+    LogIdentity, Position, Receipt, RequestId, StoredItem, Timestamp, check_committed,
 };
 
 use super::campaigns::damage;
@@ -67,9 +67,18 @@ impl LaneRow {
 
     /// Makes way for a new owner. A log that is not the one remembered begins at its
     /// beginning, unless the one remembered still exists.
-    pub(super) fn claim(&mut self, log: LogIdentity) -> Result<Claim, StoreError> {
-        if self.log.is_none_or(|known| known.id != log.id) {
+    pub(super) fn claim(
+        &mut self,
+        lane: Lane,
+        log: LogIdentity,
+        committed: Option<Committed>,
+    ) -> Result<Claim, StoreError> {
+        let is_new = self.log.is_none_or(|known| known.id != log.id);
+        if is_new {
             self.log.map_or(Ok(()), check_log_may_change)?;
+        }
+        check_committed(&self.progress(lane), committed)?;
+        if is_new {
             self.log = Some(log);
             self.applied_next = Position::default();
             self.replied_next = Position::default();
@@ -82,6 +91,12 @@ impl LaneRow {
             replied_next: self.replied_next,
             last_id: self.last_id,
         })
+    }
+
+    /// Where the lane stands.
+    pub(super) const fn progress(&self, lane: Lane) -> LaneProgress {
+        let Self { log, epoch, applied_next, replied_next, .. } = *self;
+        LaneProgress { lane, log, epoch, applied_next, replied_next }
     }
 
     /// Moves behind a batch that was applied.

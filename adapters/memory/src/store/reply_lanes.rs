@@ -21,6 +21,17 @@ pub(super) struct ReplyLaneRow {
 }
 
 impl ReplyLaneRow {
+    /// How long somebody still has the lane.
+    pub(super) fn leased_for(&self, now: Timestamp) -> Option<Duration> {
+        self.holder(now).map(|_| self.until.saturating_since(now))
+    }
+
+    /// Fences whoever has the lane, and lets the next one begin at the end of a log.
+    pub(super) fn move_on(&mut self, log: LogIdentity, end: Position) {
+        let epoch = Epoch(self.epoch.0 + 1);
+        *self = Self { log, epoch, holder: None, until: Timestamp::MIN, position: end };
+    }
+
     /// Who has the lane now; nobody once the lease ran out.
     fn holder(&self, now: Timestamp) -> Option<Holder> {
         self.holder.filter(|_| now < self.until)

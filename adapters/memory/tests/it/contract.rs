@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use catchment_contract::{Capabilities, Log, LogHarness, Store, StoreHarness};
 use catchment_domain::ports::{Clock, ReplyLog, RequestLog};
 use catchment_domain::{
-    Lane, Lanes, LogIdentity, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
+    Committed, Epoch, Lane, Lanes, LogIdentity, Position, ReplyLane, RequestId, ShopId, StoredItem,
+    Timestamp,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 
@@ -37,6 +38,7 @@ impl StoreHarness for StoreInMemory {
             campaign_ledger: Arc::<MemoryStore>::clone(&self.store),
             reply_lanes: Arc::<MemoryStore>::clone(&self.store),
             repairs: Arc::<MemoryStore>::clone(&self.store),
+            restores: Arc::<MemoryStore>::clone(&self.store),
         }
     }
 
@@ -106,6 +108,7 @@ impl LogHarness for LogInMemory {
         Log {
             requests: Arc::<MemoryLog>::clone(&self.0),
             request_log: Arc::<MemoryLog>::clone(&self.0),
+            commits: Arc::<MemoryLog>::clone(&self.0),
             replies: Arc::<MemoryLog>::clone(&self.0),
             reply_log: Arc::<MemoryLog>::clone(&self.0),
         }
@@ -120,7 +123,8 @@ impl LogHarness for LogInMemory {
     }
 
     async fn drop_requests(&self, lane: Lane, next: Position) {
-        RequestLog::release(&*self.0, lane, next).await;
+        let epoch = Epoch::default();
+        self.0.commit(lane, Committed { epoch, next }).await;
     }
 
     async fn drop_replies(&self, lane: ReplyLane, next: Position) {

@@ -58,6 +58,8 @@ impl Town {
         RequesterPorts {
             reply_lanes: Arc::<MemoryStore>::clone(&self.store),
             ledger: Arc::<MemoryStore>::clone(&self.store),
+            lanes: Arc::<MemoryStore>::clone(&self.store),
+            commits: Arc::<MemoryLog>::clone(&self.log),
             requests: Arc::<MemoryLog>::clone(&self.log),
             replies: Arc::<MemoryLog>::clone(&self.log),
             clock: Arc::<ManualClock>::clone(&self.clock),

@@ -19,7 +19,8 @@ fn ports(store: SeaOrmStore) -> Store {
         campaigns: Arc::<SeaOrmStore>::clone(&store),
         campaign_ledger: Arc::<SeaOrmStore>::clone(&store),
         reply_lanes: Arc::<SeaOrmStore>::clone(&store),
-        repairs: store,
+        repairs: Arc::<SeaOrmStore>::clone(&store),
+        restores: store,
     }
 }
 

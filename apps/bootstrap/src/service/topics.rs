@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use catchment_domain::Lanes;
-use catchment_domain::ports::StoreError;
-use catchment_kafka::{ClusterError, Compared, KafkaCluster, Reached, TopicProblem};
+use catchment_domain::ports::{CommitLog, LogError, Restores, StoreError};
+use catchment_domain::{Lanes, OlderDatabase, check_lanes};
+use catchment_kafka::{ClusterError, Compared, KafkaCluster, KafkaLookout, Reached, TopicProblem};
 use catchment_seaorm::{Reached as Stored, SeaOrmStore};
+use thiserror::Error;
 use tokio::time::sleep;
 
 use super::ending::ProcessError;
@@ -31,6 +32,7 @@ type Alone = BTreeMap<(String, u16), String>;
 #[derive(Debug)]
 pub struct TopicCheck {
     cluster: KafkaCluster,
+    lookout: KafkaLookout,
     lanes: Lanes,
     store: SeaOrmStore,
     said: Said,
@@ -39,24 +41,32 @@ pub struct TopicCheck {
 impl TopicCheck {
     /// Nothing was looked at yet.
     #[must_use]
-    pub fn new(cluster: KafkaCluster, lanes: Lanes, store: SeaOrmStore) -> Self {
-        Self { cluster, lanes, store, said: Said::default() }
+    pub fn new(
+        (cluster, lookout): (KafkaCluster, KafkaLookout),
+        lanes: Lanes,
+        store: SeaOrmStore,
+    ) -> Self {
+        Self { cluster, lookout, lanes, store, said: Said::default() }
     }
 
-    /// Checks that the topics fit the database and hold what it has read. Logs the problems of
-    /// single lanes.
+    /// Checks that the database was not restored, and that the topics fit it and hold what it has
+    /// read. Logs the problems of single lanes.
     ///
     /// # Errors
     ///
-    /// When a whole topic is another one, or broker or database do not answer.
+    /// When the database is older than what was done with it, a whole topic is another one, or
+    /// broker or database do not answer.
     pub async fn check(&mut self) -> Result<(), ProcessError> {
+        let age = check_age(&self.lookout, &self.store).await;
+        age.map_err(|error| error.process_error())?;
         let alone = self.look().await?;
         self.said.begin(alone);
         Ok(())
     }
 
-    /// Checks the topics again and again, and returns once two checks in a row found a problem of
-    /// a whole topic. A problem that is found once may come from a broker that is behind.
+    /// Checks the topics again and again, and returns once the database was restored, or two checks
+    /// in a row found a problem of a whole topic. A problem that is found once may come from a
+    /// broker that is behind.
     pub async fn watch(mut self, readiness: Readiness) -> ProcessError {
         let mut is_suspect = false;
         loop {
@@ -65,6 +75,9 @@ impl TopicCheck {
                 Some(reason) => readiness.unmet(TOPICS, reason),
             }
             sleep(LOOK).await;
+            if let Err(error @ AgeError::Older(_)) = check_age(&self.lookout, &self.store).await {
+                return error.process_error();
+            }
             match self.look().await {
                 Ok(alone) => {
                     is_suspect = false;
@@ -101,6 +114,43 @@ impl TopicCheck {
         });
         Ok(differing.chain(damaged).collect())
     }
+}
+
+/// Why a database may not be used with its topics, as far as its age is concerned.
+#[derive(Debug, Error)]
+pub enum AgeError {
+    /// A human must look: it was restored.
+    #[error(transparent)]
+    Older(#[from] OlderDatabase),
+    /// The brokers do not tell what was committed.
+    #[error("could not ask Kafka what the consumers have committed")]
+    Log(#[source] LogError),
+    /// The database does not tell where the lanes stand.
+    #[error("could not read the database")]
+    Store(#[source] StoreError),
+}
+
+impl AgeError {
+    /// How a process ends for it.
+    fn process_error(&self) -> ProcessError {
+        match self {
+            Self::Older(older) => ProcessError::Misfit(older.to_string()),
+            Self::Log(_) => ProcessError::Unavailable(chain(self)),
+            Self::Store(error) => unreadable(error),
+        }
+    }
+}
+
+/// Checks that the database is not older than what the consumers have committed.
+///
+/// # Errors
+///
+/// When it is, or it cannot be known.
+pub async fn check_age(lookout: &KafkaLookout, store: &dyn Restores) -> Result<(), AgeError> {
+    // Before the database: what was committed was stored before.
+    let committed = lookout.committed().await.map_err(AgeError::Log)?;
+    let lanes = store.lanes().await.map_err(AgeError::Store)?;
+    Ok(check_lanes(&lanes, (lookout.identity(), &committed))?)
 }
 
 /// What was said of single lanes.

@@ -75,8 +75,9 @@ fn execute(world: &World, sql: &str) {
 
 /// Another owner of the lane, and its first batch: no request, up to here.
 fn another_owner(world: &World, store: &SeaOrmStore, up_to: Position) -> Batch {
-    let log = world.runtime.block_on(world.cluster()).lookout().unwrap().identity();
-    let claim = world.runtime.block_on(store.claim(LANE, log));
+    let log =
+        world.runtime.block_on(world.cluster()).lookout(crate::world::lanes()).unwrap().identity();
+    let claim = world.runtime.block_on(store.claim(LANE, log, None));
     let Claim { epoch, applied_next, replied_next, .. } = claim.unwrap();
     let batch = Batch::new((LANE, epoch), applied_next, replied_next, Vec::new());
     batch.up_to((up_to, RequestId(Uuid::now_v7())))

@@ -17,7 +17,7 @@ const fn other_records(first: u64) -> LaneLog {
 
 /// Applies a batch without requests up to position 8. Returns the owner's epoch.
 async fn apply_eight(store: &SeaOrmStore) -> Epoch {
-    let Claim { epoch, applied_next, replied_next, .. } = store.claim(LANE, LOG).await.unwrap();
+    let Claim { epoch, applied_next, replied_next, .. } = store.claim(LANE, LOG, None).await.unwrap();
     let batch = Batch::new((LANE, epoch), applied_next, replied_next, Vec::new());
     let batch = batch.up_to((Position(8), RequestId(Uuid::now_v7())));
     store.apply(&batch, &|_: &Batch, _: &mut Loaded| Vec::new()).await.unwrap();
@@ -34,7 +34,7 @@ async fn a_lane_goes_on_behind_what_was_applied_and_not_before_its_log_begins() 
         assert_eq!(resumed, Position(next));
         let late = store.replied(LANE, epoch, Position(9)).await;
         assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
-        let claim = store.claim(LANE, LOG).await.unwrap();
+        let claim = store.claim(LANE, LOG, None).await.unwrap();
         let Claim { applied_next, replied_next, last_id, .. } = claim;
         assert_eq!((applied_next, replied_next, last_id), (resumed, resumed, None));
     }
@@ -46,7 +46,7 @@ async fn a_lane_that_was_never_read_in_this_log_does_not_go_on() {
     let store = world.open().await;
     let refused = store.resume(LANE, other_records(0)).await;
     assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
-    store.claim(LANE, LOG).await.unwrap();
+    store.claim(LANE, LOG, None).await.unwrap();
     let other = LogIdentity { id: 2, lasting: true };
     let refused = store.resume(LANE, LaneLog { log: other, ..other_records(0) }).await;
     assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");

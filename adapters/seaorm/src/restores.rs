@@ -1,0 +1,184 @@
+//! What is done once the database was restored from a backup while the logs went on.
+
+use async_trait::async_trait;
+use catchment_domain::ports::{Restores, StoreError};
+use catchment_domain::{
+    AskedAgain, Campaign, Chunk, LaneProgress, ReplyLane, RestoreTerms, Restored, Revision,
+    ask_again, epoch_after,
+};
+use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect,
+};
+
+use crate::campaign_rows::{self, undamaged};
+use crate::connection::OwnConnection;
+use crate::entity::{campaign, installation, lane_state, reply_lane};
+use crate::error::{Row, classify, stored};
+use crate::retry::while_busy_or_locked;
+use crate::store::{SeaOrmStore, highest_mark};
+
+#[async_trait]
+impl Restores for SeaOrmStore {
+    async fn lanes(&self) -> Result<Vec<LaneProgress>, StoreError> {
+        let query = lane_state::Entity::find().order_by_asc(lane_state::Column::Lane);
+        let lanes = query.all(&self.readers).await.map_err(classify)?;
+        let mut found = Vec::with_capacity(lanes.len());
+        for lane in &lanes {
+            match LaneProgress::try_from(lane) {
+                Ok(progress) => found.push(progress),
+                Err(StoreError::BadData { what }) => tracing::debug!(what, "a lane is left out"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn newest(&self) -> Result<Revision, StoreError> {
+        newest(&self.readers).await
+    }
+
+    async fn restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
+        while_busy_or_locked(|| self.try_restored(terms)).await
+    }
+}
+
+impl SeaOrmStore {
+    async fn try_restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let reply_lanes = self.move_reply_lanes(connection, terms).await?;
+        let (campaigns, left) = self.ask_all_again(connection, terms).await?;
+        let lanes = raise_epochs(connection, terms).await?;
+        let known = newest(connection).await?;
+        let newest = known.max(terms.lost.newest());
+        installation::Entity::update_many()
+            .col_expr(installation::Column::Revision, Expr::value(stored(newest.0)))
+            .filter(installation::Column::Id.eq(installation::ONLY))
+            .exec(connection)
+            .await
+            .map_err(classify)?;
+        // What is not committed is rolled back.
+        if !terms.dry_run {
+            transaction.commit().await?;
+        }
+        Ok(Restored { campaigns, left, known, newest, lanes, reply_lanes })
+    }
+
+    /// Fences whoever has a reply lane, and lets the next holder begin at the lane's end. Returns
+    /// how many lanes there are.
+    async fn move_reply_lanes(
+        &self,
+        connection: &OwnConnection,
+        RestoreTerms { replies: (log, ends), .. }: &RestoreTerms,
+    ) -> Result<u32, StoreError> {
+        let rows = reply_lane::Entity::find().order_by_asc(reply_lane::Column::Lane);
+        let rows = rows.lock_exclusive().all(connection).await.map_err(classify)?;
+        let now = self.now(connection).await?;
+        let mut moved = 0;
+        for row in rows {
+            let lane = row.lane;
+            let left = row.leased_until.map_or(0, |until| until.saturating_sub(now.millis()));
+            if row.holder.is_some() && 0 < left {
+                let left = (left + 999) / 1_000;
+                let what = format!(
+                    "a requester has reply lane {lane}: stop all requesters; a lease that was \
+                     not given back runs out in {left} s"
+                );
+                return Err(StoreError::Refused { what });
+            }
+            let epoch = row.epoch.saturating_add(1);
+            let end = u16::try_from(lane).ok().and_then(|lane| ends.get(&ReplyLane(lane)));
+            let mut next = row.into_active_model();
+            next.epoch = ActiveValue::Set(epoch);
+            next.holder = ActiveValue::Set(None);
+            next.leased_until = ActiveValue::Set(None);
+            if let Some(end) = end {
+                next.log_id = ActiveValue::Set(lane_state::log_text(*log));
+                next.log_lasting = ActiveValue::Set(log.lasting);
+                next.position = ActiveValue::Set(stored(end.0));
+            }
+            next.update(connection).await.map_err(classify)?;
+            moved += 1;
+        }
+        Ok(moved)
+    }
+
+    /// Asks the open shops of all campaigns again. Returns the campaigns that were changed, and
+    /// those that have no further attempt.
+    async fn ask_all_again(
+        &self,
+        connection: &OwnConnection,
+        terms: &RestoreTerms,
+    ) -> Result<(Vec<AskedAgain>, Vec<Revision>), StoreError> {
+        let revisions: Vec<i64> = campaign::Entity::find()
+            .select_only()
+            .column(campaign::Column::Revision)
+            .order_by_asc(campaign::Column::Revision)
+            .into_tuple()
+            .all(connection)
+            .await
+            .map_err(classify)?;
+        let now = self.now(connection).await?;
+        let mark = highest_mark(connection).await?;
+        let (mut again, mut left) = (Vec::new(), Vec::new());
+        for revision in revisions {
+            let revision = Revision(u64::try_from(revision).unwrap_or_default());
+            let how = LockType::Update;
+            let campaign = campaign_rows::lock_one(connection, revision, how).await?;
+            let Some(campaign) = undamaged(campaign)? else { continue };
+            let seen = terms.lost.of(&campaign);
+            if campaign.state.open() == 0 && seen.is_none() {
+                continue;
+            }
+            let before = all_chunks(connection, &campaign).await?;
+            let mut after = before.clone();
+            match ask_again(&campaign, &mut after, seen, (now, mark)) {
+                Ok(None) => {}
+                Ok(Some(asked)) => {
+                    campaign_rows::update_chunks(connection, revision, &before, &after).await?;
+                    campaign_rows::update(connection, &asked).await?;
+                    again.push(AskedAgain::new(&asked, seen));
+                }
+                Err(_) => left.push(revision),
+            }
+        }
+        Ok((again, left))
+    }
+}
+
+async fn all_chunks(
+    connection: &OwnConnection,
+    campaign: &Campaign,
+) -> Result<Vec<Chunk>, StoreError> {
+    let shops = Some(campaign.shops);
+    undamaged(campaign_rows::all_chunks(connection, campaign.name.revision, shops).await?)
+}
+
+/// Gives every request lane an epoch above all that its log remembers. Returns how many there are.
+async fn raise_epochs(
+    connection: &OwnConnection,
+    RestoreTerms { requests: (_, committed), .. }: &RestoreTerms,
+) -> Result<u32, StoreError> {
+    let rows = lane_state::Entity::find().order_by_asc(lane_state::Column::Lane);
+    let rows = rows.lock_exclusive().all(connection).await.map_err(classify)?;
+    let mut raised = 0;
+    for row in rows {
+        let LaneProgress { lane, epoch, .. } = LaneProgress::try_from(&row)?;
+        let epoch = epoch_after(epoch, committed.get(&lane).copied());
+        let mut next = row.into_active_model();
+        next.epoch = ActiveValue::Set(stored(epoch.0));
+        next.update(connection).await.map_err(classify)?;
+        raised += 1;
+    }
+    Ok(raised)
+}
+
+/// The newest revision that was given out.
+async fn newest(connection: &impl ConnectionTrait) -> Result<Revision, StoreError> {
+    let model = installation::Entity::find_by_id(installation::ONLY).one(connection).await;
+    let row = Row { table: "installation", key: &installation::ONLY };
+    let model = model.map_err(classify)?.ok_or_else(|| row.bad("id", "the row is not there"))?;
+    Ok(Revision(row.number("revision", model.revision)?))
+}
