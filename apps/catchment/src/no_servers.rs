@@ -7,6 +7,7 @@ use std::time::Duration;
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
 use catchment_domain::{Change, Lane, Lanes, Position, Reply, ShopId};
 
+use crate::commands::database::AfterRestore;
 use crate::commands::topics::Plan;
 use crate::ending::WrongUsage;
 use crate::stores::Stores;
@@ -41,6 +42,14 @@ pub(crate) async fn resume_lane(
     _: &Stores,
     _: Lane,
 ) -> anyhow::Result<(Position, u64)> {
+    Err(MISSING.into())
+}
+
+pub(crate) async fn check_age(_: &Settings, _: &Stores) -> anyhow::Result<()> {
+    Err(MISSING.into())
+}
+
+pub(crate) async fn restored(_: &Settings, _: &Stores, _: bool) -> anyhow::Result<AfterRestore> {
     Err(MISSING.into())
 }
 

@@ -9,6 +9,7 @@ mod cluster;
 pub(crate) mod demo;
 mod percentile;
 mod resources;
+mod restored;
 mod scratch;
 mod topics;
 
@@ -19,6 +20,7 @@ use catchment_domain::{Change, Lane, Lanes, Position, Reply, ShopId};
 use catchment_kafka::Created;
 
 use self::calling::Calling;
+use crate::commands::database::AfterRestore;
 use crate::commands::topics::Plan;
 use crate::stores::Stores;
 
@@ -86,4 +88,26 @@ pub(crate) async fn resume_lane(
     lane: Lane,
 ) -> anyhow::Result<(Position, u64)> {
     topics::resume(&topics::connect(settings).await?, stores, lane).await
+}
+
+/// Checks that the database is not older than what was done with it.
+///
+/// # Errors
+///
+/// When it is, or the brokers or the database do not answer.
+pub(crate) async fn check_age(settings: &Settings, stores: &Stores) -> anyhow::Result<()> {
+    restored::check_age(&topics::connect(settings).await?, stores).await
+}
+
+/// Makes the database true again after a backup was put back.
+///
+/// # Errors
+///
+/// When services are at work, or the brokers or the database do not answer.
+pub(crate) async fn restored(
+    settings: &Settings,
+    stores: &Stores,
+    dry_run: bool,
+) -> anyhow::Result<AfterRestore> {
+    restored::restored(&topics::connect(settings).await?, stores, dry_run).await
 }

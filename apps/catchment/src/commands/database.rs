@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use catchment_bootstrap::settings::{Settings, SettingsError};
-use catchment_seaorm::{BackupError, Migrated, Restored, Summary};
+use catchment_domain::{AskedAgain, Lane, OlderDatabase, Restored};
+use catchment_seaorm::{BackupError, Migrated, Restored as PutBack, Summary};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -14,7 +15,8 @@ use crate::file_name;
 use crate::number::counted;
 use crate::output::Output;
 use crate::run::Interrupts;
-use crate::stores;
+use crate::servers;
+use crate::stores::{self, Stores};
 
 /// What to do with the database.
 #[derive(Clone, Debug, Subcommand)]
@@ -36,6 +38,28 @@ pub(crate) enum Command {
     /// The copy is checked first, and stays as it is. The database that it replaces is kept, with
     /// `.before-restore` behind its name. After a kill, the same command ends the work.
     Restore(RestoreArguments),
+    /// Makes the database of a server true again after a backup was put back (`pg_restore`).
+    ///
+    /// Stop all requesters and consumers first. Services stop by themselves once they see that the
+    /// database is older than what was done with it, and name this command.
+    ///
+    /// It gives every lane a new owner's number, lets no old reply count any more, and asks the
+    /// shops again that are open in the backup. Consumers then apply the requests that were sent
+    /// since the backup, whose deadlines have not passed. Whatever else was done since the backup
+    /// is gone: campaigns that were started, ended or retried, and imports. `--dry-run` says what
+    /// would be done.
+    ///
+    /// An embedded database needs no such command: its requests and replies are in memory and go
+    /// with their process.
+    Restored(RestoredArguments),
+}
+
+/// What `database restored` takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct RestoredArguments {
+    /// Changes nothing, and says what would be done.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// What `database migrate` takes.
@@ -82,6 +106,12 @@ pub(super) async fn run(
         }
         Command::Check => {
             let database = stores::check(&settings.database).await?;
+            if settings.database.url.file().is_none() {
+                let stores = Stores::open_existing(&settings.database).await?;
+                let checked = servers::check_age(settings, &stores).await;
+                stores.close().await;
+                note_age(checked)?;
+            }
             let lanes = settings.database.lanes.count();
             if output.json {
                 output.value(&json!({ "database": database, "lanes": lanes, "usable": true }))?;
@@ -89,6 +119,18 @@ pub(super) async fn run(
                 let lanes = counted(lanes.into(), "lane");
                 output.line(format_args!("{database} is up to date, and made for {lanes}"))?;
             }
+        }
+        Command::Restored(RestoredArguments { dry_run }) => {
+            if settings.database.url.file().is_some() {
+                bail!(
+                    "`database.url` is that of an embedded database, of which nothing is in Kafka: \
+                     after `catchment database restore` there is nothing more to do"
+                );
+            }
+            let stores = Stores::open_existing(&settings.database).await?;
+            let restored = servers::restored(settings, &stores, dry_run).await;
+            stores.close().await;
+            tell_restored(&restored?, dry_run, output)?;
         }
         Command::Backup(arguments) => return back_up(&arguments, settings, output).await,
         Command::Restore(arguments) => return restore(&arguments, settings, output).await,
@@ -131,7 +173,7 @@ async fn restore(
     if let Err(error @ BackupError::Interrupted) = restored {
         return Ok(interrupted(&error));
     }
-    let Restored { summary, kept } = restored.context(attempt)?;
+    let PutBack { summary, kept } = restored.context(attempt)?;
     let kept = kept.map(|kept| kept.display().to_string());
     if output.json {
         let mut value = view(settings, file, &summary);
@@ -194,4 +236,99 @@ fn tell(migrated: &Migrated, output: Output) -> std::io::Result<()> {
         output.line(format_args!("took step {step}"))?;
     }
     output.line(format_args!("{database} is up to date"))
+}
+
+/// Fails for a database that is older than what was done with it. That Kafka does not say is no
+/// fault of the database.
+fn note_age(checked: anyhow::Result<()>) -> anyhow::Result<()> {
+    match checked {
+        Err(error) if !error.is::<OlderDatabase>() => {
+            complain(&format!(
+                "it is not known whether a backup was put back, for Kafka does not tell: {error:#}"
+            ));
+            Ok(())
+        }
+        checked => checked,
+    }
+}
+
+/// What was done after a backup was put back.
+#[derive(Debug)]
+#[cfg_attr(
+    not(feature = "servers"),
+    expect(dead_code, reason = "made only with the feature `servers`")
+)]
+pub(crate) struct AfterRestore {
+    /// In the database.
+    pub(crate) restored: Restored,
+    /// How many requests stand behind the database's positions.
+    pub(crate) requests: u64,
+    /// How many records are gone before they were applied again, in each lane where some are.
+    pub(crate) gone: Vec<(Lane, u64)>,
+}
+
+/// Says what was done after a backup was put back.
+fn tell_restored(after: &AfterRestore, dry_run: bool, output: Output) -> std::io::Result<()> {
+    let AfterRestore { restored, requests, gone } = after;
+    let Restored { campaigns, left, known, newest, lanes, reply_lanes } = restored;
+    if output.json {
+        let campaigns: Vec<Value> = campaigns.iter().map(view_asked).collect();
+        let gone = gone.iter().map(|(lane, n)| json!({ "lane": lane.0, "records": n }));
+        let gone: Vec<Value> = gone.collect();
+        return output.value(&json!({
+            "dry_run": dry_run,
+            "campaigns": campaigns,
+            "left": left.iter().map(|revision| revision.0).collect::<Vec<_>>(),
+            "revision": { "before": known.0, "now": newest.0 },
+            "lanes": lanes,
+            "reply_lanes": reply_lanes,
+            "requests": requests,
+            "gone": gone,
+        }));
+    }
+    if dry_run {
+        output.line(format_args!("this would be done:"))?;
+    }
+    for asked in campaigns {
+        output.line(format_args!("{}", words_asked(asked)))?;
+    }
+    for revision in left {
+        output.line(format_args!(
+            "campaign {revision} has had every attempt there is and is not asked again: end it"
+        ))?;
+    }
+    for (lane, records) in gone {
+        output.line(format_args!(
+            "lane {lane}: {} were removed before they were applied again; \
+             `catchment topics resume {lane}` lets it go on",
+            counted(*records, "record")
+        ))?;
+    }
+    if known != newest {
+        output.line(format_args!("revisions {} to {newest} are skipped", known.0 + 1))?;
+    }
+    output.line(format_args!(
+        "{} and {} go on with new owners; {} since the backup are applied again",
+        counted((*lanes).into(), "lane"),
+        counted((*reply_lanes).into(), "reply lane"),
+        counted(*requests, "request"),
+    ))
+}
+
+fn words_asked(asked: &AskedAgain) -> String {
+    let AskedAgain { campaign, state, attempt, was_ended } = asked;
+    let open = counted(state.open().into(), "open request");
+    let ended = if *was_ended { "; it was ended since the backup: end it again" } else { "" };
+    format!("campaign {campaign} ({state}): {open} in attempt {}{ended}", attempt.0)
+}
+
+fn view_asked(asked: &AskedAgain) -> Value {
+    let AskedAgain { campaign, state, attempt, was_ended } = asked;
+    json!({
+        "campaign": campaign.0,
+        "state": state.as_str(),
+        "open": state.open(),
+        "attempt": attempt.0,
+        "was_ended": was_ended,
+    })
 }

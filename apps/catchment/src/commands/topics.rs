@@ -91,6 +91,7 @@ async fn obey(
         }
         Command::Check => {
             servers::check_topics(settings, lanes).await?;
+            servers::check_age(settings, stores).await?;
             let lanes = lanes.count();
             if output.json {
                 output.value(&json!({ "usable": true, "partitions": lanes }))?;

@@ -72,6 +72,8 @@ pub(crate) async fn resume(
     stores: &Stores,
     lane: Lane,
 ) -> anyhow::Result<(Position, u64)> {
+    // The new owner's number would hide that a backup was put back.
+    super::restored::check_age(cluster, stores).await?;
     let first = cluster.first_request(lane).await.context("could not look at the topic")?;
     let holds_the_last = holds_the_last(cluster, stores, lane).await?;
     let log = LaneLog { log: cluster.requests_identity(), first, holds_the_last };

@@ -26,6 +26,8 @@ mod mistakes;
 mod no_servers;
 mod processes;
 mod repairs;
+#[cfg(feature = "servers")]
+mod restored;
 mod secrets;
 #[cfg(feature = "servers")]
 mod services;

@@ -18,6 +18,20 @@ use crate::app::{HEADER, Ran, TestApp};
 /// How many lanes there are.
 pub(crate) const LANES: u16 = 4;
 
+/// Every table but that of the steps of the schema.
+const TABLES: [&str; 10] = [
+    "installation",
+    "shop",
+    "shop_state",
+    "lane_state",
+    "receipt",
+    "import_receipt",
+    "campaign",
+    "campaign_list",
+    "campaign_chunk",
+    "reply_lane",
+];
+
 /// A schema and topics of their own, until it is dropped, and a folder to run the command in.
 pub(crate) struct World {
     app: TestApp,
@@ -150,6 +164,49 @@ impl World {
             let replies = cluster.reply_channel(senders, &log, Arc::new(SystemClock));
             replies.send(vec![(address, reply)]).await.unwrap();
         });
+    }
+
+    /// Copies every table aside, as they are at one moment.
+    pub(crate) fn back_up(&self) {
+        let copies: String = TABLES
+            .iter()
+            .map(|table| format!("CREATE TABLE backup_{table} AS SELECT * FROM {table};"))
+            .collect();
+        self.execute(&format!("BEGIN ISOLATION LEVEL REPEATABLE READ; {copies} COMMIT"));
+    }
+
+    /// Puts the copies in the place of the tables, which others may be using.
+    pub(crate) fn put_back(&self) {
+        let back: String = TABLES
+            .iter()
+            .map(|table| format!("INSERT INTO {table} SELECT * FROM backup_{table};"))
+            .collect();
+        let all = TABLES.join(", ");
+        let sql = format!(
+            "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
+             TRUNCATE {all}; {back} COMMIT"
+        );
+        // Of two who wait for each other the server chooses one to give up.
+        while let Err(error) = self.try_execute(&sql) {
+            assert!(error.to_string().contains("deadlock"), "{error}");
+        }
+    }
+
+    fn execute(&self, sql: &str) {
+        self.try_execute(sql).unwrap();
+    }
+
+    fn try_execute(&self, sql: &str) -> Result<(), OpenError> {
+        let (url, settings) = (self.url(), store_settings());
+        self.runtime.block_on(SeaOrmStore::execute_as_another(&url, sql, &settings))
+    }
+
+    /// Brings so many shops in.
+    pub(crate) fn import(&self, shops: u64) {
+        let row = |number| format!("s-{number},Shop,cafe,Hackney,51.5,-0.1\n");
+        let rows: String = (0..shops).map(row).collect();
+        self.app.file("shops.csv", format!("{HEADER}\n{rows}"));
+        self.run(&["shops", "import", "shops.csv"]).done();
     }
 
     async fn cluster(&self) -> KafkaCluster {
