@@ -17,7 +17,7 @@ use crate::world::World;
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// So many that a campaign lasts for longer than the consumers may be late in committing.
-const SHOPS: u64 = 40_000;
+const SHOPS: u64 = 20_000;
 
 /// What is said of a database that was restored.
 const OLDER: &str = "the database is older than what was done with it: of lane ";
@@ -37,7 +37,7 @@ impl Services {
             command.env_clear().envs(world.variables());
             command.env("CATCHMENT__PROBES__ADDRESS", "none").env("CATCHMENT__ENGINE__LEASE", "2s");
             // Small batches make a campaign last.
-            command.env("CATCHMENT__ENGINE__BATCH", "20");
+            command.env("CATCHMENT__ENGINE__BATCH", "100");
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
             command.spawn().unwrap()
         };
@@ -223,13 +223,13 @@ fn a_backup_is_put_back_in_the_middle_of_a_campaign_under_running_services() {
 fn a_backup_from_the_middle_is_put_back_after_the_deadline() {
     let world = world();
     let services = Services::start(&world);
-    let campaign = begin(&world, "40s");
+    let campaign = begin(&world, "20s");
     let begun = Instant::now();
     wait_until_open(&world, &campaign, SHOPS / 5 * 4);
     world.back_up();
     wait_until_open(&world, &campaign, 0);
     services.stop();
-    thread::sleep(Duration::from_secs(42).saturating_sub(begun.elapsed()));
+    thread::sleep(Duration::from_secs(22).saturating_sub(begun.elapsed()));
     world.put_back();
     check_audit(&world);
     Services::start(&world).notice();
