@@ -218,7 +218,9 @@ pub fn ask_again(
         let mark = seen.map_or(mark, |seen| seen.deadline.max(mark));
         again.deadline = again.deadline.max(Deadline::of_attempt(now, mark, campaign.timeout));
         if campaign.attempt < newest {
-            chunks.iter_mut().for_each(|chunk| chunk.reopen(Phase::Activation));
+            for chunk in &mut *chunks {
+                chunk.reopen(Phase::Activation);
+            }
         }
     }
     Ok(Some(again.counted(chunks)))
