@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use catchment_bootstrap::settings::{Settings, SettingsError};
 use catchment_domain::{AskedAgain, Lane, OlderDatabase, Restored};
 use catchment_seaorm::{BackupError, Migrated, Restored as PutBack, Summary};
