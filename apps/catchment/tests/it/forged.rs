@@ -29,7 +29,7 @@ fn send(app: &TestApp, records: &[(RequestId, &str, Change)]) -> Vec<Outcome> {
     let policy = Policy { floor: metres(100), triggers: triggers.into() };
     with_store(app, async |store: &SeaOrmStore| {
         let log = LogIdentity { id: Uuid::now_v7().as_u128(), lasting: false };
-        let claim = store.claim(Lane(0), log).await.unwrap();
+        let claim = store.claim(Lane(0), log, None).await.unwrap();
         let (from, replied) = (claim.applied_next, claim.replied_next);
         let records = (from.0..).zip(records).map(|(position, (id, shop, change))| {
             let request = Request { id: *id, shop: shop.parse().unwrap(), change: *change };

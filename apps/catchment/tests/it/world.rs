@@ -147,7 +147,7 @@ impl World {
     pub(crate) fn requests(&self) -> u64 {
         let lanes = Lanes(NonZeroU16::new(LANES).unwrap());
         self.runtime.block_on(async {
-            let lookout = self.cluster().await.lookout().unwrap();
+            let lookout = self.cluster().await.lookout(lanes).unwrap();
             let ends = lookout.ends(lanes).await.unwrap();
             ends.into_iter().map(|(_, end)| end.0).sum()
         })
