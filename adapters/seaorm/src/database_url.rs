@@ -131,6 +131,16 @@ impl DatabaseUrl {
         &self.text
     }
 
+    /// The whole URL but for the settings of sessions in its options.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn without_settings(&self) -> String {
+        let Ok(mut url) = Url::parse(&self.text) else { return self.text.clone() };
+        let kept: Vec<_> = url.query_pairs().into_owned().collect();
+        let kept = kept.into_iter().filter(|(option, _)| !is_setting(option));
+        url.query_pairs_mut().clear().extend_pairs(kept);
+        url.into()
+    }
+
     /// What may be shown of a text that is, or should be, the URL of a database.
     #[must_use]
     pub fn redact(text: &str) -> String {
@@ -249,6 +259,12 @@ fn option(key: &str, value: &str) -> String {
         Some(false) => format!("{key}={HIDDEN}"),
         None => HIDDEN.to_owned(),
     }
+}
+
+/// Whether an option has settings of sessions.
+#[cfg(feature = "postgres")]
+fn is_setting(option: &str) -> bool {
+    option == "options" || option.starts_with("options[")
 }
 
 /// Whether the value of an option may be shown; `None` for an option that nobody knows.

@@ -35,6 +35,13 @@ pub enum OpenError {
     /// The database has no tables yet.
     #[error("`{database}` has no tables yet; run `catchment database migrate`")]
     Empty { database: String },
+    /// The schema has no tables yet.
+    #[error(
+        "`{database}` has no tables yet in `{schema}`, the first schema of this user's search \
+         path; run `catchment database migrate`, or name another schema by \
+         `options[search_path]` in the URL"
+    )]
+    EmptySchema { database: String, schema: String },
     /// An older version of this program made the tables.
     #[error("`{database}` was made by an older version; run `catchment database migrate`")]
     Older { database: String },
@@ -103,6 +110,12 @@ pub enum OpenError {
     /// The server only reads what another one writes.
     #[error("`{database}` is on a standby, which only reads; name the primary")]
     Standby { database: String },
+    /// Sessions are set to read only.
+    #[error(
+        "`{database}` only reads: `default_transaction_read_only` is on for this user, this \
+         database or the whole server; turn it off, or name another user"
+    )]
+    ReadsOnly { database: String },
     /// A pooler stands before the server, and gives its sessions to several connections in turn.
     #[error(
         "`{database}` is behind a pooler that shares sessions between connections; set its pool \

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use super::schema::{self, Applied};
 use super::{Migrated, Opened};
 use crate::connection::OwnConnection;
-use crate::database_url::{DatabaseUrl, DatabaseUrlError};
+use crate::database_url::DatabaseUrl;
 use crate::dialect::POSTGRES;
 use crate::error::{Failure, driver_failed};
 use crate::open_error::OpenError;
@@ -24,7 +24,7 @@ use crate::readers::Readers;
 use crate::settings::StoreSettings;
 use crate::store::statement;
 use crate::writers::{Connect, Writers};
-use session::Access;
+use session::Purpose;
 
 mod session;
 
@@ -45,27 +45,26 @@ pub(crate) async fn open(url: &DatabaseUrl, settings: &StoreSettings) -> Result<
     let server = Server::new(url, settings)?;
     // The connection of the check goes, and those that last are made when needed.
     server.check().await?;
-    let set: Arc<str> = session::statement(Access::Read, settings).into();
+    let set: Arc<str> = server.set.into();
     let readers = PgPoolOptions::new()
         .max_connections(settings.readers.get())
         .acquire_timeout(settings.connect_timeout)
         .max_lifetime(None)
-        .after_connect(move |connection, _| {
-            let set = set.clone();
-            Box::pin(async move {
-                connection.execute(sqlx::raw_sql(AssertSqlSafe(set))).await.map(drop)
-            })
+        .after_connect({
+            let set = Arc::clone(&set);
+            move |connection, _| {
+                let set = sqlx::raw_sql(AssertSqlSafe(Arc::clone(&set)));
+                Box::pin(async move { connection.execute(set).await.map(drop) })
+            }
         })
         .connect_lazy_with(server.options.clone());
+    let patience = patience(settings);
     Ok(Opened {
         writers: Writers::of_server(
-            Connections { options: server.options, settings: settings.clone() },
+            Connections { options: server.options, set, patience },
             settings.writers.get(),
         ),
-        readers: Readers::new(
-            SqlxPostgresConnector::from_sqlx_postgres_pool(readers),
-            patience(settings),
-        ),
+        readers: Readers::new(SqlxPostgresConnector::from_sqlx_postgres_pool(readers), patience),
         file: None,
         dialect: &POSTGRES,
     })
@@ -88,8 +87,7 @@ pub(crate) async fn migrate(
     url: &DatabaseUrl,
     settings: &StoreSettings,
 ) -> Result<Migrated, OpenError> {
-    let mut server = Server::new(url, settings)?;
-    server.access = Access::Migrate;
+    let server = Server::for_purpose(Purpose::Migrate, url, settings)?;
     let (connection, created) = match server.reach().await {
         Err(OpenError::Unknown { .. }) if settings.create => (server.create().await?, true),
         reached => (reached?, false),
@@ -132,20 +130,16 @@ pub(crate) async fn execute(
     Server::parse(url, settings)?.execute(sql).await
 }
 
-/// Connects once, and sets the session.
+/// Connects once, and sets the session by these statements.
 async fn connect(
     options: &PgConnectOptions,
-    access: Access,
-    settings: &StoreSettings,
+    set: &str,
+    patience: Duration,
 ) -> Result<OwnConnection, DbErr> {
-    let patience = match access {
-        Access::Migrate => Duration::MAX,
-        Access::Read | Access::Write => patience(settings),
-    };
     let connected = timeout(ATTEMPT, async {
         let connection = PgConnection::connect_with(options).await.map_err(driver_failed)?;
         let connection = OwnConnection::postgres(connection, patience);
-        connection.query_unprepared(&session::statement(access, settings)).await?;
+        connection.query_unprepared(set).await?;
         Ok(connection)
     });
     connected.await.unwrap_or_else(|elapsed| Err(driver_failed(io::Error::from(elapsed).into())))
@@ -154,20 +148,21 @@ async fn connect(
 /// Makes the connections that write.
 struct Connections {
     options: PgConnectOptions,
-    settings: StoreSettings,
+    set: Arc<str>,
+    patience: Duration,
 }
 
 /// The driver's own would show the password.
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connections").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Connections").field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl Connect for Connections {
     async fn connect(&self) -> Result<OwnConnection, DbErr> {
-        connect(&self.options, Access::Write, &self.settings).await
+        connect(&self.options, &self.set, self.patience).await
     }
 }
 
@@ -182,7 +177,9 @@ struct Server<'a> {
     settings: &'a StoreSettings,
     /// Its URL, without a password.
     name: String,
-    access: Access,
+    purpose: Purpose,
+    /// The statements that set a session.
+    set: String,
     steps: Vec<Migration>,
 }
 
@@ -193,53 +190,80 @@ impl<'a> Server<'a> {
     }
 
     fn new(url: &DatabaseUrl, settings: &'a StoreSettings) -> Result<Self, OpenError> {
-        let options = url.expose().parse::<PgConnectOptions>();
-        let reason = DatabaseUrlError::Value;
-        let options = options.map_err(|_| OpenError::Url { url: url.to_string(), reason })?;
-        let options = session::for_poolers(options);
-        let (name, access) = (url.to_string(), Access::Write);
-        Ok(Self { options, settings, name, access, steps: catchment_migrations::postgres() })
+        Self::for_purpose(Purpose::Work, url, settings)
+    }
+
+    fn for_purpose(
+        purpose: Purpose,
+        url: &DatabaseUrl,
+        settings: &'a StoreSettings,
+    ) -> Result<Self, OpenError> {
+        let name = url.to_string();
+        let parsed = session::parse(url);
+        let (options, named) =
+            parsed.map_err(|reason| OpenError::Url { url: name.clone(), reason })?;
+        let set = session::statement(purpose, settings, &named);
+        Ok(Self { options, settings, name, purpose, set, steps: catchment_migrations::postgres() })
     }
 
     async fn connect(&self, options: &PgConnectOptions) -> Result<OwnConnection, DbErr> {
-        connect(options, self.access, self.settings).await
+        let patience = match self.purpose {
+            Purpose::Migrate => Duration::MAX,
+            Purpose::Work => patience(self.settings),
+        };
+        connect(options, &self.set, patience).await
     }
 
     /// Finds out whether the database can be used, without changing it.
     async fn check(&self) -> Result<(), OpenError> {
         let connection = self.reach().await?;
         self.check_session(&connection).await?;
-        self.applied(&connection).await?.check(&self.name)?;
+        let applied = self.applied(&connection).await?;
+        if applied.is_empty() {
+            let schema = self.text(&connection, "SELECT current_schema()::text").await?;
+            return Err(OpenError::EmptySchema { database: self.name.clone(), schema });
+        }
+        applied.check(&self.name)?;
         schema::check_lanes(&connection, self.settings.lanes, &self.name).await?;
         connection.close().await.map_err(|error| self.failed(error))
     }
 
-    /// Refuses a server that only reads, and a pooler that gives a session of the server to
+    /// Refuses a session that only reads, and a pooler that gives a session of the server to
     /// several connections in turn: settings, locks and prepared statements of one connection
     /// would be another's.
     ///
-    /// While a second connection is in a transaction, no other may have its session. A pooler
-    /// that shares sessions gives it the one that the first connection just used, or has another
-    /// for the first connection when that asks again. Other clients of the pooler may take the
+    /// A pooler that shares sessions gives one connection several in turn, or gives a second
+    /// connection, which begins a transaction, the one that the first just used, or has another
+    /// one for the first while that transaction lasts. Other clients of the pooler may take the
     /// session in between, so this tries three times.
     async fn check_session(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let database = || self.name.clone();
+        let shared = || OpenError::SharedSessions { database: database() };
         if self.now(connection, "SELECT pg_is_in_recovery()::text").await? == "true" {
             return Err(OpenError::Standby { database: database() });
         }
-        let other = self.reach().await?;
-        for _ in 0..3 {
-            let session = "SELECT pg_backend_pid()::text";
-            let mine = self.now(connection, session).await?;
-            self.now(&other, "BEGIN").await?;
-            let its = self.now(&other, session).await?;
-            let again = self.now(connection, session).await?;
-            self.now(&other, "ROLLBACK").await?;
-            if mine == its || mine != again {
-                return Err(OpenError::SharedSessions { database: database() });
-            }
+        if self.now(connection, "SHOW default_transaction_read_only").await? == "on" {
+            return Err(OpenError::ReadsOnly { database: database() });
         }
-        other.close().await.map_err(|error| self.failed(error))
+        let other = self.reach().await?;
+        let session = "SELECT pg_backend_pid()::text";
+        for _ in 0..3 {
+            let mine = self.now(connection, session).await?;
+            if mine != self.now(connection, session).await? {
+                return Err(shared());
+            }
+            self.now(&other, "BEGIN").await?;
+            // Asked in this order: the first connection would wait for a pool of one session.
+            if mine == self.now(&other, session).await?
+                || mine != self.now(connection, session).await?
+            {
+                return Err(shared());
+            }
+            self.now(&other, "ROLLBACK").await?;
+        }
+        other.close().await.map_err(|error| self.failed(error))?;
+        let differing = session::differing(self.purpose, self.settings);
+        if self.now(connection, &differing).await?.is_empty() { Ok(()) } else { Err(shared()) }
     }
 
     /// Connects to a server, which may still be starting: a connection that is refused or lost

@@ -26,9 +26,10 @@ async fn check(url: &str, settings: &StoreSettings, expected: fn(&OpenError) -> 
 async fn a_database_without_tables_is_not_made_by_opening_it() {
     let server = Server::empty();
     let settings = Server::settings();
-    let line =
-        check(&server.url(), &settings, |error| matches!(error, OpenError::Empty { .. })).await;
+    let empty = |error: &OpenError| matches!(error, OpenError::EmptySchema { .. });
+    let line = check(&server.url(), &settings, empty).await;
     assert!(line.contains("run `catchment database migrate`"), "{line}");
+    assert!(line.contains(&server.schema), "{line}");
     let migrated = SeaOrmStore::migrate(&server.url(), &settings).await.unwrap();
     assert!(!migrated.created && !migrated.steps.is_empty(), "{migrated:?}");
     SeaOrmStore::check(&server.url(), &settings).await.unwrap();
