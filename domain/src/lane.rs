@@ -89,16 +89,22 @@ impl fmt::Display for Position {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
+impl Epoch {
+    /// No lane ever has so many owners. A higher number was forged, and a database may be unable
+    /// to store it.
+    pub const LAST: Self = Self(1 << 62);
+}
+
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-/// How far a lane is answered and by which owner, as its log was told.
+/// How far an owner has answered a lane, as it told the lane's log.
 ///
-/// An owner tells its log only what the database has stored. So a log that knows of more than the
-/// database shows that the database was restored: see [`check_committed`](crate::check_committed).
+/// An owner tells the log only what the database has stored. So if the log knows more than the
+/// database, the database was restored: see [`check_committed`](crate::check_committed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
     /// The owner.

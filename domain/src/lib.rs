@@ -77,7 +77,7 @@ pub use repair::{
 };
 pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, ReturnAddress};
 pub use restore::{
-    AskedAgain, LostTime, OlderDatabase, RestoreTerms, Restored, SeenCampaign, ask_again,
+    AskedAgain, Known, OlderDatabase, RestoreTerms, Restored, SeenCampaign, SinceBackup, ask_again,
     check_committed, check_lanes, epoch_after,
 };
 pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};

@@ -1,55 +1,62 @@
-//! A database that was restored from a backup, beside logs that went on: how it is noticed, and
-//! how its ledger becomes true again.
+//! A database that was restored from a backup, while the logs went on.
 //!
-//! The requests between the database's positions and the ends of their lanes are applied again by
-//! the consumers, in their order. The replies of that time tell of a database that is gone, so they
-//! are never read again. What is open is asked again, in an attempt that no request of that time
-//! had.
+//! Kafka keeps every record when an older database takes the place of the present one. This module
+//! says how that is noticed ([`check_committed`]) and how the ledger becomes true again
+//! ([`ask_again`]):
+//!
+//! - Consumers apply the requests since the backup again, in their order. Those requests stand
+//!   between the database's positions and the ends of the lanes.
+//! - Requesters never read the replies since the backup. They tell of shops in a database that is
+//!   gone.
+//! - Every open shop is asked again, in an attempt that no request since the backup has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thiserror::Error;
 
 use crate::campaign::{Campaign, CampaignError, CampaignState};
 use crate::chunk::Chunk;
 use crate::correlation::{Attempt, Nonce, Phase, Ticket};
+use crate::damage::Found;
 use crate::lane::{Committed, Epoch, Lane, LaneProgress, LogIdentity, Position, ReplyLane};
 use crate::request::{Change, RequestRecord};
 use crate::revision::{CampaignRef, Revision};
 use crate::time::{Deadline, Timestamp};
 
-/// The log of a lane remembers more than the database: the database was restored from a backup, or
-/// another database uses the same topics and group.
+/// The log of a lane remembers more than the database knows. Either the database was restored from
+/// a backup, or it is another database than the one that belongs to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
-    "the database is older than what was done with it: of lane {lane}, the log was answered up to \
-     {} by owner {}, and the database knows of {} by owner {}; stop all services and run \
-     `catchment database restored`, if a backup was put back, or use the database that these \
-     topics belong to",
-    .committed.next, .committed.epoch, .applied_next, .epoch
+    "the database is older than the request log: owner {} answered lane {lane} up to {}, but the \
+     database knows only owner {} and position {}; if a backup was restored, stop all services and \
+     run `catchment database restored`; otherwise use the database that belongs to this log",
+    .committed.epoch, .committed.next, .epoch, .applied_next
 )]
 pub struct OlderDatabase {
     /// The lane.
     pub lane: Lane,
     /// What the log remembers.
     pub committed: Committed,
-    /// The newest owner that the database knows of.
+    /// The newest owner that the database knows.
     pub epoch: Epoch,
     /// The next position to apply, as the database has it.
     pub applied_next: Position,
 }
 
-/// Whether a database can have done what the log of a lane remembers.
+/// Checks that a database can have done what the log of a lane remembers.
 ///
-/// An owner commits only what is stored. Each claim takes the next epoch, and within an epoch the
-/// lane only goes forward. So:
+/// An owner commits only what the database has stored. Each claim takes the next epoch. Within an
+/// epoch the lane only moves forward. So:
 ///
-/// 1. A log that remembers nothing says nothing.
-/// 2. A higher epoch in the log than in the database: the database is older.
-/// 3. The same epoch, and the log was answered beyond what the database applied: it is older.
-/// 4. A lower epoch says nothing: the database knows of a later owner.
+/// 1. If the log remembers nothing, there is nothing to compare.
+/// 2. An epoch above [`Epoch::LAST`] was not written by an owner: it counts as nothing.
+/// 3. If the log has a higher epoch than the database, the database is older.
+/// 4. If both have the same epoch, and the log was answered beyond what the database applied, the
+///    database is older.
+/// 5. If the log has a lower epoch, the database knows a later owner, and is not older.
 ///
-/// `database` is the lane before it is claimed: a claim takes a new epoch, which would hide it.
+/// `database` is the lane before it is claimed: a claim takes a new epoch, which would hide that
+/// the database is older.
 ///
 /// # Errors
 ///
@@ -59,7 +66,7 @@ pub fn check_committed(
     committed: Option<Committed>,
 ) -> Result<(), OlderDatabase> {
     let LaneProgress { lane, epoch, applied_next, .. } = *database;
-    let Some(committed) = committed else { return Ok(()) };
+    let Some(committed) = believed(committed) else { return Ok(()) };
     let is_older =
         epoch < committed.epoch || (epoch == committed.epoch && applied_next < committed.next);
     if is_older {
@@ -68,12 +75,12 @@ pub fn check_committed(
     Ok(())
 }
 
-/// Checks every lane whose positions belong to a log. `committed` must have been read before the
-/// lanes of the database, which go on meanwhile.
+/// Checks every lane whose positions belong to a log. `committed` must be read before the lanes
+/// are read from the database, because services may go on in between.
 ///
 /// # Errors
 ///
-/// When the database is older than one of them.
+/// When the database is older than the log of a lane.
 pub fn check_lanes(
     database: &[LaneProgress],
     (log, committed): (LogIdentity, &BTreeMap<Lane, Committed>),
@@ -85,116 +92,163 @@ pub fn check_lanes(
     Ok(())
 }
 
-/// The epoch of a lane once its database was restored: above everything that the log remembers.
+/// The epoch of a lane after its database was restored: above every epoch that the log remembers.
 #[must_use]
 pub fn epoch_after(database: Epoch, committed: Option<Committed>) -> Epoch {
-    let newest = committed.map_or(database, |committed| committed.epoch.max(database));
+    let newest = believed(committed).map_or(database, |committed| committed.epoch.max(database));
     Epoch(newest.0.saturating_add(1))
 }
 
-/// How far above the database's newest revision a revision in the log is believed. A forged one
-/// could use up all that there are.
-const BELIEVED: u64 = 1 << 20;
+fn believed(committed: Option<Committed>) -> Option<Committed> {
+    committed.filter(|committed| committed.epoch <= Epoch::LAST)
+}
 
-/// What the requests say that stand behind the database's positions: what happened in the time
-/// that the database does not know.
+/// A revision in a request is believed if it is at most so far above the newest revision of the
+/// database. Otherwise one forged request could use up all revisions.
+const BELIEVED_REVISIONS: u64 = 1 << 20;
+
+/// An attempt in a request is believed if it is at most so far above its campaign's attempt.
+/// Otherwise one forged request could use up all attempts of a campaign.
+const BELIEVED_ATTEMPTS: u16 = 100;
+
+/// What a database knows before its requests are read: what it gave out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LostTime {
+pub struct Known {
+    /// The newest revision.
+    pub newest: Revision,
+    /// The campaigns that can be read, each with its random number.
+    pub campaigns: Vec<(CampaignRef, Nonce)>,
+}
+
+/// What the requests since the backup say: those behind the positions of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinceBackup {
     known: Revision,
     newest: Revision,
     requests: u64,
-    campaigns: HashMap<(CampaignRef, Nonce), SeenCampaign>,
+    /// The campaigns of the database, each with what requests say of it.
+    campaigns: HashMap<(CampaignRef, Nonce), Option<SeenCampaign>>,
+    /// The campaigns that the database does not have.
+    lost: BTreeSet<Revision>,
 }
 
-/// What requests of the lost time say of a campaign.
+/// What requests since the backup say of a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeenCampaign {
     /// The newest attempt.
     pub attempt: Attempt,
     /// The newest deadline.
     pub deadline: Deadline,
-    /// It was ended: shops were asked to be released.
+    /// Whether a shop was asked for its release, so the campaign was ended.
     pub was_ended: bool,
 }
 
-impl LostTime {
-    /// Nothing was seen yet. `known` is the newest revision that the database gave out.
+impl SinceBackup {
+    /// Before any request was read.
     #[must_use]
-    pub fn since(known: Revision) -> Self {
-        Self { known, newest: known, requests: 0, campaigns: HashMap::new() }
+    pub fn new(Known { newest, campaigns }: Known) -> Self {
+        let campaigns = campaigns.into_iter().map(|campaign| (campaign, None)).collect();
+        Self { known: newest, newest, requests: 0, campaigns, lost: BTreeSet::new() }
     }
 
     /// Takes a record into account.
     ///
     /// 1. A record that is no request says nothing.
-    /// 2. A base radius names a revision that was given out.
-    /// 3. A request of a campaign whose id has the campaign's revision names its revision, its
-    ///    attempt and its deadline; a release says that the campaign was ended.
-    /// 4. A revision that is more than a million above the newest that is known is not believed.
+    /// 2. A request for a base radius names a revision that was given out.
+    /// 3. A campaign's request names a revision, an attempt and a deadline. A release says that the
+    ///    campaign was ended. If the request's id does not have the same revision and phase, the
+    ///    request says nothing.
+    /// 4. A revision is not believed if it is more than a million above the newest of the
+    ///    database.
     pub fn add(&mut self, record: &RequestRecord) {
         let Ok(request) = &record.request else { return };
         self.requests += 1;
         let (name, deadline, was_ended) = match request.change {
-            Change::SetBase { revision, .. } => return self.name(revision),
+            Change::SetBase { revision, .. } => {
+                self.note(revision);
+                return;
+            }
             Change::ActivateKind { .. } | Change::ReleaseKind { .. } => return,
             Change::Activate { campaign, deadline, .. } => (campaign, deadline, false),
             Change::Release { campaign, deadline } => (campaign, deadline, true),
         };
-        let ticket = Ticket::read(request.id).filter(|t| t.revision == name.revision);
         let phase = if was_ended { Phase::Release } else { Phase::Activation };
-        let Some(ticket) = ticket.filter(|ticket| ticket.phase == phase) else { return };
-        self.name(name.revision);
-        let attempt = ticket.attempt;
-        let seen = SeenCampaign { attempt, deadline, was_ended };
-        let before = self.campaigns.entry((name, ticket.nonce)).or_insert(seen);
-        before.attempt = before.attempt.max(attempt);
-        before.deadline = before.deadline.max(deadline);
-        before.was_ended |= was_ended;
-    }
-
-    fn name(&mut self, revision: Revision) {
-        if revision.0 <= self.known.0.saturating_add(BELIEVED) {
-            self.newest = self.newest.max(revision);
+        let Some(ticket) = Ticket::read(request.id)
+            .filter(|ticket| ticket.revision == name.revision && ticket.phase == phase)
+        else {
+            return;
+        };
+        let (is_believed, attempt) = (self.note(name.revision), ticket.attempt);
+        if let Some(seen) = self.campaigns.get_mut(&(name, ticket.nonce)) {
+            let seen = seen.get_or_insert(SeenCampaign { attempt, deadline, was_ended });
+            seen.attempt = seen.attempt.max(attempt);
+            seen.deadline = seen.deadline.max(deadline);
+            seen.was_ended |= was_ended;
+        } else if self.known < name.revision && is_believed {
+            self.lost.insert(name.revision);
         }
     }
 
-    /// What was seen of a campaign.
-    #[must_use]
-    pub fn of(&self, campaign: &Campaign) -> Option<SeenCampaign> {
-        self.campaigns.get(&(campaign.name, campaign.nonce)).copied()
+    /// Returns whether the revision is believed.
+    fn note(&mut self, revision: Revision) -> bool {
+        let is_believed = revision.0 <= self.known.0.saturating_add(BELIEVED_REVISIONS);
+        if is_believed {
+            self.newest = self.newest.max(revision);
+        }
+        is_believed
     }
 
-    /// The newest revision that was given out, as far as that is known.
+    /// What requests say of a campaign.
+    #[must_use]
+    pub fn of(&self, campaign: &Campaign) -> Option<SeenCampaign> {
+        *self.campaigns.get(&(campaign.name, campaign.nonce))?
+    }
+
+    /// The campaigns of the database that have requests since the backup, in no order.
+    pub fn campaigns(&self) -> impl Iterator<Item = Revision> {
+        self.campaigns.iter().filter_map(|((name, _), seen)| seen.map(|_| name.revision))
+    }
+
+    /// The campaigns that were started since the backup, which the database does not have. A
+    /// campaign that had sent no request is not among them.
+    #[must_use]
+    pub const fn lost(&self) -> &BTreeSet<Revision> {
+        &self.lost
+    }
+
+    /// The newest revision that was given out, as far as requests show.
     #[must_use]
     pub const fn newest(&self) -> Revision {
         self.newest
     }
 
-    /// How many requests there were.
+    /// How many requests there are.
     #[must_use]
     pub const fn requests(&self) -> u64 {
         self.requests
     }
 }
 
-/// Asks a campaign's open shops again, once its database was restored. `chunks` are all of the
-/// campaign's, `mark` is the highest deadline that any lane treated as passed. Returns `None` where
-/// nothing changes.
+/// Asks the open shops of a campaign again, after its database was restored. `chunks` are all of
+/// the campaign's. `mark` is the highest deadline that any lane treated as passed. Returns `None`
+/// if nothing changes.
 ///
-/// 1. A campaign without open shops, of which the lost time has no request, stays as it is.
-/// 2. The attempt is above its own and above that of every request in the lost time. So no reply to
-///    an old request counts, unless it says that the request took effect now.
-/// 3. Unless the campaign is ending or ended, all of its shops may have been asked in the lost time.
-///    So its end releases them all.
-/// 4. If activations are open and may be sent, they get a deadline above `mark` and above that of
-///    every request in the lost time. Any other campaign keeps its deadline: requests of the lost
-///    time with a later one are rejected.
-/// 5. Where such a campaign was retried in the lost time, the requests of that retry may apply now.
+/// 1. If a campaign has no open shop, and no request since the backup, it stays as it is.
+/// 2. The new attempt is above the campaign's own attempt and above the attempt of every request
+///    since the backup. So a reply to such a request counts only if the request took effect after
+///    the restore. An attempt that is more than 100 above the campaign's own is not believed.
+/// 3. If the campaign is neither ending nor ended, each of its shops may have been asked since the
+///    backup. So every chunk counts as sent, and the campaign's end will release every shop.
+/// 4. If activations are open and may be sent, they get a deadline above `mark` and above the
+///    deadline of every request since the backup. A deadline that is later than one of now is not
+///    believed. Any other campaign keeps its deadline: a later deadline in a request since the
+///    backup is rejected.
+/// 5. If such a campaign was retried since the backup, requests of that retry may take effect now.
 ///    So the shops that were rejected, expired or failed are asked again, too.
 ///
 /// # Errors
 ///
-/// When there is no higher attempt.
+/// When the campaign has used up its attempts.
 pub fn ask_again(
     campaign: &Campaign,
     chunks: &mut [Chunk],
@@ -204,7 +258,8 @@ pub fn ask_again(
     if campaign.state.open() == 0 && seen.is_none() {
         return Ok(None);
     }
-    let newest = seen.map_or(campaign.attempt, |seen| seen.attempt.max(campaign.attempt));
+    let most = Attempt(campaign.attempt.0.saturating_add(BELIEVED_ATTEMPTS));
+    let newest = seen.map_or(campaign.attempt, |seen| seen.attempt.clamp(campaign.attempt, most));
     if Attempt::MAX <= newest {
         return Err(CampaignError::TooManyAttempts(campaign.name.revision));
     }
@@ -215,7 +270,8 @@ pub fn ask_again(
     }
     let mut again = Campaign { attempt: Attempt(newest.0 + 1), ..campaign.clone() };
     if campaign.may_send_activations() {
-        let mark = seen.map_or(mark, |seen| seen.deadline.max(mark));
+        let latest = Deadline::of_attempt(now, mark, campaign.timeout);
+        let mark = seen.map_or(mark, |seen| seen.deadline.min(latest).max(mark));
         again.deadline = again.deadline.max(Deadline::of_attempt(now, mark, campaign.timeout));
         if campaign.attempt < newest {
             for chunk in &mut *chunks {
@@ -226,25 +282,26 @@ pub fn ask_again(
     Ok(Some(again.counted(chunks)))
 }
 
-/// How a database becomes true again that was restored.
+/// What is needed to make a restored database true again.
 #[derive(Clone, Debug)]
 pub struct RestoreTerms {
     /// The log of requests, and what it remembers of each lane.
     pub requests: (LogIdentity, BTreeMap<Lane, Committed>),
     /// The log of replies, and where each lane ends.
     pub replies: (LogIdentity, BTreeMap<ReplyLane, Position>),
-    /// What stands in the request lanes behind the database's positions.
-    pub lost: LostTime,
-    /// Changes nothing, and says what would be changed.
+    /// What the requests since the backup say.
+    pub since_backup: SinceBackup,
+    /// Changes nothing, and returns what would be changed.
     pub dry_run: bool,
 }
 
-/// What was done to a database that was restored.
+/// What was changed in a restored database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
-    /// The campaigns that go on in a new attempt, the oldest first.
-    pub campaigns: Vec<AskedAgain>,
-    /// The campaigns that had all attempts that there are, so that they cannot be asked again.
+    /// The campaigns that go on in a new attempt, the oldest first. A damaged campaign stays as it
+    /// is. Repeat the restore after the campaign was repaired.
+    pub campaigns: Found<Vec<AskedAgain>>,
+    /// The campaigns that have used up their attempts, so their shops are not asked again.
     pub left: Vec<Revision>,
     /// The newest revision before.
     pub known: Revision,
@@ -265,7 +322,7 @@ pub struct AskedAgain {
     pub state: CampaignState,
     /// The new attempt.
     pub attempt: Attempt,
-    /// It was ended in the lost time, which the database does not know.
+    /// It was ended since the backup, but the database does not know that.
     pub was_ended: bool,
 }
 

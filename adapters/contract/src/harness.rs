@@ -28,7 +28,7 @@ pub struct Store {
     pub reply_lanes: Arc<dyn ReplyLanes>,
     /// What is damaged.
     pub repairs: Arc<dyn Repairs>,
-    /// What is done once the database was restored.
+    /// What is changed after the database was restored.
     pub restores: Arc<dyn Restores>,
 }
 

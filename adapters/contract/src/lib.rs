@@ -208,11 +208,14 @@ macro_rules! store_suite {
                 crash_after_replies_answers_the_same_again,
                 lost_commit_answer_applies_once,
                 pruned_receipts_are_not_missed,
+                known_holds_revision_and_campaigns,
                 two_consumers_of_one_lane_apply_once,
+                restored_leaves_damage_out,
                 log_made_again_is_noticed,
                 restored_database_is_noticed,
                 bad_data_is_rejected_alone,
                 foreign_records_move_the_lane,
+                restored_may_be_repeated,
                 finished_consumer_leaves_nothing_to_answer,
             }
         }

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_domain::Status::{Applied, Unchanged};
-use catchment_domain::ports::{Claim, LogError};
+use catchment_domain::ports::Claim;
 use catchment_domain::service::ServiceError;
 use catchment_domain::{
-    Code, Committed, Epoch, Lane, Outcome, Position, RequestId, RequestRecord, ShopId, Status,
+    Code, Committed, Epoch, Lane, LaneProblem, Mismatch, Outcome, Position, RequestId,
+    RequestRecord, ShopId, Status,
 };
 
 use crate::owner::{Owner, id_at, record};
@@ -91,20 +92,26 @@ pub async fn log_made_again_is_noticed(harness: &dyn StoreHarness) {
         .map(|(number, record)| RequestRecord { id: id_at(number), ..record });
     let script = Script::new(again.collect(), &[]);
     let result = run(&mut script.consumer(&store, 2)).await;
-    assert!(matches!(result, Err(ServiceError::ForeignLog { .. })), "{result:?}");
+    assert!(
+        matches!(
+            result,
+            Err(ServiceError::Lane(LaneProblem { mismatch: Mismatch::OtherRecord { .. }, .. }))
+        ),
+        "{result:?}"
+    );
     assert_eq!(script.replies(), []);
     for count in [0, 5] {
         let shorter = requests(&ids).into_iter().take(count).collect();
         let result = run(&mut Script::new(shorter, &[]).consumer(&store, 2)).await;
-        let Err(ServiceError::Log { source: LogError::Beyond { from, end }, .. }) = result else {
+        let Err(ServiceError::Lane(LaneProblem { mismatch, .. })) = result else {
             panic!("{result:?}");
         };
-        assert_eq!((from.0, end.0), (6, count as u64));
+        let (end, next) = (Position(count as u64), Position(6));
+        assert_eq!(mismatch, Mismatch::EndsEarly { end, next });
     }
 }
 
-/// A consumer whose log remembers more than the database stops, however often it is started, and
-/// answers nothing.
+/// If the log remembers more than the database, a consumer stops at every start and answers nothing.
 pub async fn restored_database_is_noticed(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;

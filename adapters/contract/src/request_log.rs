@@ -148,7 +148,7 @@ pub async fn last_before_names_the_record(harness: &dyn LogHarness) {
     assert_eq!(last_before(records[2].position).await.unwrap(), Some(id(1)));
 }
 
-/// What an owner says is there for the next one, and for those who look from outside.
+/// The next owner, and everybody who looks from outside, finds what an owner has committed.
 pub async fn committed_is_remembered(harness: &dyn LogHarness) {
     let log = harness.log();
     let shop = shop_in(harness.lanes(), LANE);
@@ -160,7 +160,7 @@ pub async fn committed_is_remembered(harness: &dyn LogHarness) {
     for (epoch, at) in [(1, 0), (1, 1), (7, 2)] {
         let committed = Committed { epoch: Epoch(epoch), next: records[at].position.next() };
         log.request_log.commit(LANE, committed).await;
-        // A log may tell of it a moment later, once nothing else is done.
+        // A log may show it a moment later, and not while it is busy.
         while log.request_log.committed(LANE).await.unwrap() != Some(committed) {
             let behind = records[2].position.next();
             let _ = timeout(MOMENT, log.request_log.wait(LANE, behind)).await;

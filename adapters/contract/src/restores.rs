@@ -5,8 +5,8 @@ use std::time::Duration;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
     Attempt, Campaign, CampaignState, Change, Command, Committed, Deadline, Epoch, Lane,
-    LaneProgress, LostTime, Phase, Position, ReplyLane, RestoreTerms, Restored, Revision, Slot,
-    Status,
+    LaneProgress, Phase, Position, ReplyLane, RestoreTerms, Restored, Revision, SinceBackup, Slot,
+    Status, StoredItem,
 };
 
 use crate::owner::{Owner, id_at, record, request_of};
@@ -35,65 +35,102 @@ pub async fn lanes_are_told_as_they_stand(harness: &dyn StoreHarness) {
     assert_eq!(new, (None, Epoch(0), Position(0)));
 }
 
-/// What is open goes on in an attempt that no request of the lost time had, and every shop may
-/// have been asked. What is settled stays.
+/// The newest revision, and all campaigns but one that cannot be read.
+pub async fn known_holds_revision_and_campaigns(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let [ended, bad, open] =
+        [campaign(&store, &ids).await, campaign(&store, &ids).await, campaign(&store, &ids).await];
+    store.campaigns.command(ended.name.revision, Command::End).await.unwrap();
+    harness.damage(&StoredItem::Campaign(bad.name.revision)).await;
+    let revision = store.shops.take_revision().await.unwrap();
+    let known = store.restores.known().await.unwrap();
+    assert_eq!(known.newest, revision);
+    let campaigns = [ended, open].map(|campaign| (campaign.name, campaign.nonce));
+    assert_eq!(known.campaigns, campaigns);
+}
+
+/// Open shops are asked again in an attempt that no request since the backup has, and every shop
+/// may have been asked. What is settled stays.
 pub async fn restored_asks_open_shops_again(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 3).await;
     let settled = campaign(&store, &ids[..1]).await;
-    let open = campaign(&store, &ids[1..]).await;
+    let [open, unsent] = [campaign(&store, &ids[1..]).await, campaign(&store, &ids[1..]).await];
     let mut requester = Requester::of(&store, 0, 1).await;
     requester.open().await;
-    requester.mark(&settled, Phase::Activation, &[0]).await;
-    let applied =
-        |campaign, index| answer(campaign, Phase::Activation, (0, index), Status::Applied);
-    requester.record(&settled, &[applied(&settled, 0)]).await;
-    requester.record(&open, &[applied(&open, 0)]).await;
+    for campaign in [&settled, &open] {
+        requester.mark(campaign, Phase::Activation, &[0]).await;
+        let applied = answer(campaign, Phase::Activation, (0, 0), Status::Applied);
+        requester.record(campaign, &[applied]).await;
+    }
     store.reply_lanes.surrender(&requester.lease).await.unwrap();
-    let settled = store.campaigns.get(settled.name.revision).await.unwrap().unwrap();
+    let settled = get(&store, settled.name.revision).await;
     assert_eq!(settled.state, CampaignState::Settled);
 
-    // Before the database was restored, the open campaign had come to its third attempt.
+    // Since the backup, the open campaign had come to its third attempt.
     let mut later = open.clone();
     later.attempt = Attempt(3);
     later.deadline = Deadline::at(open.deadline.instant().saturating_add(LEASE));
+    harness.advance(LEASE);
     let mut terms = terms(&store).await;
-    terms.lost.add(&request_of(&later, Phase::Activation, (1, &ids[2]), 9));
+    terms.since_backup.add(&request_of(&later, Phase::Activation, (1, &ids[2]), 9));
     let restored = store.restores.restored(&terms).await.unwrap();
-    let [asked] = restored.campaigns[..] else { panic!("{restored:?}") };
+    let [asked, other] = restored.campaigns.found[..] else { panic!("{restored:?}") };
     assert_eq!((asked.campaign, asked.attempt), (open.name.revision, Attempt(4)));
     assert_eq!((asked.state, asked.was_ended), (CampaignState::Sending { open: 1 }, false));
+    assert_eq!((other.campaign, other.attempt), (unsent.name.revision, Attempt(2)));
 
-    let again = store.campaigns.get(open.name.revision).await.unwrap().unwrap();
+    let again = get(&store, open.name.revision).await;
     assert_eq!((again.attempt, again.state), (Attempt(4), CampaignState::Sending { open: 1 }));
     assert!(later.deadline < again.deadline, "{:?}", again.deadline);
-    let kept = store.campaigns.get(settled.name.revision).await.unwrap().unwrap();
-    assert_eq!(kept, settled);
-    let chunks = Requester::of(&store, 0, 2).await;
-    chunks.open().await;
-    let marked = chunks.mark(&again, Phase::Activation, &[0]).await;
+    assert_eq!(get(&store, settled.name.revision).await, settled);
+    let requester = Requester::of(&store, 0, 2).await;
+    requester.open().await;
+    let marked = requester.mark(&again, Phase::Activation, &[0]).await;
     assert_eq!(marked[0].activations(), [Slot::Closed(Status::Applied), Slot::Open]);
 
-    // Its end releases every shop, for each may have been asked.
-    let ended = store.campaigns.command(open.name.revision, Command::End).await;
-    assert_eq!(ended.unwrap().state, CampaignState::Ending { open: 3 });
+    // The end of a campaign releases every shop: each may have been asked since the backup.
+    let ended = store.campaigns.command(unsent.name.revision, Command::End).await;
+    assert_eq!(ended.unwrap().state, CampaignState::Ending { open: 4 });
 }
 
-/// The next campaign takes a revision above every one that the lost time gave out.
+/// A damaged campaign is named and stays as it is. It is asked again once it is repaired.
+pub async fn restored_leaves_damage_out(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let [bad, lost, whole] =
+        [campaign(&store, &ids).await, campaign(&store, &ids).await, campaign(&store, &ids).await];
+    let items =
+        [StoredItem::Campaign(bad.name.revision), StoredItem::Outcomes(lost.name.revision, 0)];
+    for item in &items {
+        harness.damage(item).await;
+    }
+    let terms = terms(&store).await;
+    let restored = store.restores.restored(&terms).await.unwrap();
+    let asked: Vec<_> = restored.campaigns.found.iter().map(|asked| asked.campaign).collect();
+    assert_eq!(asked, [whole.name.revision]);
+    let damaged = restored.campaigns.damaged.into_iter().map(|damage| damage.item);
+    assert_eq!(damaged.collect::<Vec<_>>(), items);
+    assert_eq!(get(&store, lost.name.revision).await.attempt, Attempt(1));
+}
+
+/// The next campaign takes a revision above every revision that was given out since the backup.
 pub async fn restored_gives_out_newer_revisions(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
-    let known = store.restores.newest().await.unwrap();
+    let known = store.restores.known().await.unwrap().newest;
     let mut terms = terms(&store).await;
     let revision = Revision(known.0 + 40);
     let base = Change::SetBase { revision, radius: metres(4_000), deadline: None };
-    terms.lost.add(&record(9, &ids[0], base));
+    terms.since_backup.add(&record(9, &ids[0], base));
     let restored = store.restores.restored(&terms).await.unwrap();
     assert_eq!((restored.known, restored.newest), (known, revision));
     assert_eq!(store.shops.take_revision().await.unwrap(), Revision(revision.0 + 1));
 }
 
-/// A lane that the log is ahead of may be claimed again, and goes on where the database stands.
+/// If the log is ahead of the database, the lane may be claimed again, and goes on where the database
+/// stands.
 pub async fn restored_lanes_may_be_claimed(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
@@ -129,7 +166,7 @@ pub async fn restored_replies_are_not_read_again(harness: &dyn StoreHarness) {
     assert!(old.lease.epoch < next.lease.epoch);
 }
 
-/// A requester at work is not disturbed: it could have sent what the log does not hold yet.
+/// A requester at work is not disturbed: it may have sent requests that the log does not hold yet.
 pub async fn restored_waits_for_leases(harness: &dyn StoreHarness) {
     let store = harness.store();
     let requester = Requester::of(&store, 0, 1).await;
@@ -141,7 +178,34 @@ pub async fn restored_waits_for_leases(harness: &dyn StoreHarness) {
     store.restores.restored(&terms).await.unwrap();
 }
 
-/// A dry run says what would be done.
+/// Done twice at once and then once more, it leaves everything as once, but for higher numbers.
+pub async fn restored_may_be_repeated(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let mut owner = Owner::of(&store, LANE).await;
+    owner.change(&ids[0], narrow("3km")).await;
+    let open = campaign(&store, &ids).await;
+    let committed = Committed { epoch: Epoch(owner.claim.epoch.0 + 5), next: Position(9) };
+    let mut terms = terms(&store).await;
+    terms.requests.1.insert(LANE, committed);
+    let other = harness.store();
+    let at_once =
+        tokio::join!(store.restores.restored(&terms), other.restores.restored(&terms));
+    let at_once = [at_once.0.unwrap(), at_once.1.unwrap()];
+    let again = store.restores.restored(&terms).await.unwrap();
+    for restored in at_once.iter().chain([&again]) {
+        let [asked] = restored.campaigns.found[..] else { panic!("{restored:?}") };
+        let state = CampaignState::Sending { open: 2 };
+        assert_eq!((asked.campaign, asked.state), (open.name.revision, state));
+    }
+    let asked = get(&store, open.name.revision).await;
+    assert_eq!(asked.attempt, again.campaigns.found[0].attempt);
+    let claim = store.ledger.claim(LANE, lasting_log(1), Some(committed)).await.unwrap();
+    assert!(committed.epoch < claim.epoch);
+    assert_eq!(claim.applied_next, Position(1));
+}
+
+/// A dry run returns what would be changed.
 pub async fn restored_dry_run_changes_nothing(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;
@@ -160,13 +224,13 @@ async fn get(store: &Store, revision: Revision) -> Campaign {
     store.campaigns.get(revision).await.unwrap().unwrap()
 }
 
-/// Terms by which nothing was seen, and nothing is remembered.
+/// Terms of logs that remember nothing, with no request since the backup.
 async fn terms(store: &Store) -> RestoreTerms {
-    let known = store.restores.newest().await.unwrap();
+    let known = store.restores.known().await.unwrap();
     RestoreTerms {
         requests: (lasting_log(1), [].into()),
         replies: (passing_log(1), [].into()),
-        lost: LostTime::since(known),
+        since_backup: SinceBackup::new(known),
         dry_run: false,
     }
 }

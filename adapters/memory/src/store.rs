@@ -59,6 +59,14 @@ impl MemoryStore {
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
         crate::lock(&self.tables)
+    /// A copy of everything at this moment, as a backup is. It has the same clock.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let Self { lanes, receipts_kept, .. } = *self;
+        let tables = Mutex::new(self.tables().clone());
+        Self { lanes, clock: Arc::clone(&self.clock), receipts_kept, tables }
+    }
+
     }
 
     fn key(&self, id: &ShopId) -> ShopCursor {
@@ -75,6 +83,7 @@ impl fmt::Debug for MemoryStore {
 /// What is stored.
 struct Tables {
     /// In the order of lane and id.
+#[derive(Clone)]
     shops: BTreeMap<ShopCursor, ShopRow>,
     /// Every lane there is.
     lanes: BTreeMap<Lane, LaneRow>,
@@ -114,6 +123,7 @@ impl Tables {
 /// A shop as it is stored.
 struct ShopRow {
     profile: Profile,
+#[derive(Clone)]
     state: ShopState,
     /// Whether the state cannot be read. In memory nothing decays; see `MemoryStore::spoil`.
     spoiled: bool,

@@ -1,18 +1,20 @@
-//! What is done once the database was restored from a backup while the logs went on.
+//! What is changed after the database was restored from a backup while the logs went on.
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
 use catchment_domain::{
-    AskedAgain, Campaign, Chunk, LaneProgress, ReplyLane, RestoreTerms, Restored, Revision,
-    ask_again, epoch_after,
+    AskedAgain, CampaignState, Found, Known, LaneProgress, ReplyLane, RestoreTerms,
+    Restored, Revision, ask_again, epoch_after,
 };
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use crate::campaign_rows::{self, undamaged};
+use crate::campaign_rows;
 use crate::connection::OwnConnection;
 use crate::entity::{campaign, installation, lane_state, reply_lane};
 use crate::error::{Row, classify, stored};
@@ -35,8 +37,11 @@ impl Restores for SeaOrmStore {
         Ok(found)
     }
 
-    async fn newest(&self) -> Result<Revision, StoreError> {
-        newest(&self.readers).await
+    async fn known(&self) -> Result<Known, StoreError> {
+        let newest = newest(&self.readers).await?;
+        let campaigns = campaign_rows::all(&self.readers, Condition::all()).await?.found;
+        let campaigns = campaigns.into_iter().map(|campaign| (campaign.name, campaign.nonce));
+        Ok(Known { newest, campaigns: campaigns.collect() })
     }
 
     async fn restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
@@ -52,7 +57,7 @@ impl SeaOrmStore {
         let (campaigns, left) = self.ask_all_again(connection, terms).await?;
         let lanes = raise_epochs(connection, terms).await?;
         let known = newest(connection).await?;
-        let newest = known.max(terms.lost.newest());
+        let newest = known.max(terms.since_backup.newest());
         installation::Entity::update_many()
             .col_expr(installation::Column::Revision, Expr::value(stored(newest.0)))
             .filter(installation::Column::Id.eq(installation::ONLY))
@@ -66,8 +71,8 @@ impl SeaOrmStore {
         Ok(Restored { campaigns, left, known, newest, lanes, reply_lanes })
     }
 
-    /// Fences whoever has a reply lane, and lets the next holder begin at the lane's end. Returns
-    /// how many lanes there are.
+    /// Fences the holder of each reply lane, and lets the next holder begin at the lane's end.
+    /// Returns how many lanes there are.
     async fn move_reply_lanes(
         &self,
         connection: &OwnConnection,
@@ -83,8 +88,8 @@ impl SeaOrmStore {
             if row.holder.is_some() && 0 < left {
                 let left = (left + 999) / 1_000;
                 let what = format!(
-                    "a requester has reply lane {lane}: stop all requesters; a lease that was \
-                     not given back runs out in {left} s"
+                    "stop all requesters: reply lane {lane} is leased; if its requester was \
+                     killed, the lease ends in {left} s"
                 );
                 return Err(StoreError::Refused { what });
             }
@@ -106,40 +111,38 @@ impl SeaOrmStore {
     }
 
     /// Asks the open shops of all campaigns again. Returns the campaigns that were changed, and
-    /// those that have no further attempt.
+    /// the campaigns that have used up their attempts. A damaged campaign is left out.
     async fn ask_all_again(
         &self,
         connection: &OwnConnection,
-        terms: &RestoreTerms,
-    ) -> Result<(Vec<AskedAgain>, Vec<Revision>), StoreError> {
-        let revisions: Vec<i64> = campaign::Entity::find()
-            .select_only()
-            .column(campaign::Column::Revision)
-            .order_by_asc(campaign::Column::Revision)
-            .into_tuple()
-            .all(connection)
-            .await
-            .map_err(classify)?;
+        RestoreTerms { since_backup, .. }: &RestoreTerms,
+    ) -> Result<(Found<Vec<AskedAgain>>, Vec<Revision>), StoreError> {
+        let seen: BTreeSet<Revision> = since_backup.campaigns().collect();
         let now = self.now(connection).await?;
         let mark = highest_mark(connection).await?;
-        let (mut again, mut left) = (Vec::new(), Vec::new());
-        for revision in revisions {
-            let revision = Revision(u64::try_from(revision).unwrap_or_default());
+        let (mut again, mut left) = (Found::<Vec<AskedAgain>>::default(), Vec::new());
+        for revision in may_change(connection, &seen).await? {
             let how = LockType::Update;
-            let campaign = campaign_rows::lock_one(connection, revision, how).await?;
-            let Some(campaign) = undamaged(campaign)? else { continue };
-            let seen = terms.lost.of(&campaign);
+            let locked = campaign_rows::lock_one(connection, revision, how).await?;
+            again.damaged.extend(locked.damaged);
+            let Some(campaign) = locked.found else { continue };
+            let seen = since_backup.of(&campaign);
             if campaign.state.open() == 0 && seen.is_none() {
                 continue;
             }
-            let before = all_chunks(connection, &campaign).await?;
-            let mut after = before.clone();
+            let shops = Some(campaign.shops);
+            let chunks = campaign_rows::all_chunks(connection, revision, shops).await?;
+            if !chunks.damaged.is_empty() {
+                again.damaged.extend(chunks.damaged);
+                continue;
+            }
+            let (before, mut after) = (&chunks.found, chunks.found.clone());
             match ask_again(&campaign, &mut after, seen, (now, mark)) {
                 Ok(None) => {}
                 Ok(Some(asked)) => {
-                    campaign_rows::update_chunks(connection, revision, &before, &after).await?;
+                    campaign_rows::update_chunks(connection, revision, before, &after).await?;
                     campaign_rows::update(connection, &asked).await?;
-                    again.push(AskedAgain::new(&asked, seen));
+                    again.found.push(AskedAgain::new(&asked, seen));
                 }
                 Err(_) => left.push(revision),
             }
@@ -148,15 +151,29 @@ impl SeaOrmStore {
     }
 }
 
-async fn all_chunks(
-    connection: &OwnConnection,
-    campaign: &Campaign,
-) -> Result<Vec<Chunk>, StoreError> {
-    let shops = Some(campaign.shops);
-    undamaged(campaign_rows::all_chunks(connection, campaign.name.revision, shops).await?)
+/// The campaigns that are unfinished, and those with requests since the backup, the oldest first.
+async fn may_change(
+    connection: &impl ConnectionTrait,
+    seen: &BTreeSet<Revision>,
+) -> Result<Vec<Revision>, StoreError> {
+    let campaigns: Vec<(i64, String)> = campaign::Entity::find()
+        .select_only()
+        .columns([campaign::Column::Revision, campaign::Column::State])
+        .order_by_asc(campaign::Column::Revision)
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let ended = CampaignState::Ended.as_str();
+    let may_change = campaigns.into_iter().filter_map(|(revision, state)| {
+        let revision = Revision(u64::try_from(revision).ok()?);
+        (state != ended || seen.contains(&revision)).then_some(revision)
+    });
+    Ok(may_change.collect())
 }
 
-/// Gives every request lane an epoch above all that its log remembers. Returns how many there are.
+/// Gives every request lane an epoch above all that its log remembers. Returns how many lanes there
+/// are.
 async fn raise_epochs(
     connection: &OwnConnection,
     RestoreTerms { requests: (_, committed), .. }: &RestoreTerms,

@@ -99,7 +99,7 @@ pub(crate) async fn check_age(settings: &Settings, stores: &Stores) -> anyhow::R
     restored::check_age(&topics::connect(settings).await?, stores).await
 }
 
-/// Makes the database true again after a backup was put back.
+/// Makes the ledger of a restored database true again.
 ///
 /// # Errors
 ///

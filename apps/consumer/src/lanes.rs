@@ -113,7 +113,8 @@ async fn work(
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), ServiceError> {
     while !*stopped.borrow() {
-        let step = consumer.step().await?;
+        let step = consumer.step().await;
+        let step = step.inspect_err(|_| watched.log.commit_rest(watched.lane))?;
         watched.note(&step);
         rest(step, &consumer, &mut stopped).await;
     }

@@ -73,8 +73,8 @@ pub struct Recorded {
 /// - `mark_sent_is_fenced`: an older lease marks nothing.
 /// - `record_is_atomic`: outcomes and the lane's position change together or not at all.
 /// - `record_is_fenced`: an older lease records nothing.
-/// - `record_from_elsewhere_is_fenced`: answers that were not read from where the lane stands change
-///   nothing: a commit's answer was lost, or the database was restored meanwhile.
+/// - `record_from_elsewhere_is_fenced`: answers count only if they were read from the position at
+///   which the lane stands. Otherwise a commit's answer was lost, or the database was restored.
 /// - `lanes_keep_to_their_campaigns`: for a campaign of another reply lane nothing is marked,
 ///   and no answer counts.
 /// - `record_goes_by_the_rules`: answers count as [`Chunk::record`] says, and a campaign

@@ -44,7 +44,7 @@ pub struct LaneConsumer {
     ports: ConsumerPorts,
     rules: Arc<Rules>,
     owned: Option<Owned>,
-    /// What it knows that the database has stored, from when it owned the lane last.
+    /// How far the database had stored the lane when this consumer owned it last.
     known: Option<Committed>,
     /// The most requests of the next batch: fewer while bad data is looked for.
     limit: usize,
@@ -128,23 +128,32 @@ impl LaneConsumer {
         Ok(())
     }
 
-    /// Tells the log what the database has stored as answered: never more, so that a log which
-    /// knows more shows that the database was restored.
+    /// Tells the log how far the lane is answered, and never more than the database has stored. So
+    /// if the log knows more than the database, the database was restored.
     async fn commit(&self, epoch: Epoch, next: Position) {
         self.ports.log.commit(self.lane, Committed { epoch, next }).await;
     }
 
     async fn claim(&mut self) -> Result<Step, Trouble> {
         let Self { lane, ports: ConsumerPorts { ledger, log, .. }, .. } = self;
-        // Before the claim: what is committed then, the database has stored.
+        // Read before the claim: whatever is committed by then, the database has stored.
         let committed = log.committed(*lane).await;
         let committed = committed.map_err(|error| Trouble::of_log(lane.0, error))?;
         // The log may be told a moment late.
         let committed = committed.into_iter().chain(self.known).max_by_key(|c| (c.epoch, c.next));
-        let claim = ledger.claim(*lane, log.identity(), committed).await?;
+        let claim = match ledger.claim(*lane, log.identity(), committed).await {
+            Err(older @ StoreError::Older(_)) => {
+                // Services that start now know only what the log knows.
+                if let Some(Committed { epoch, next }) = committed {
+                    self.commit(epoch, next).await;
+                }
+                return Err(older.into());
+            }
+            claim => claim?,
+        };
         self.check_log(&claim).await?;
-        // An owner before may have stored that it answered, and not come to say so to the log. And
-        // from now on the log knows of this owner.
+        // The owner before may have ended before it told the log. From now on the log also knows
+        // the epoch of this owner.
         self.commit(claim.epoch, claim.replied_next).await;
         self.owned = Some(Owned {
             epoch: claim.epoch,

@@ -44,7 +44,7 @@ pub struct RequesterPorts {
     pub ledger: Arc<dyn CampaignLedger>,
     /// Where the request lanes stand.
     pub lanes: Arc<dyn Restores>,
-    /// What the log of requests remembers of them.
+    /// What the consumers have committed to the log of requests.
     pub commits: Arc<dyn CommitLog>,
     /// Where requests go.
     pub requests: Arc<dyn RequestChannel>,
@@ -233,16 +233,22 @@ impl Desk {
         Ok(Some(Leased::new(lease, end, self.terms.limits, now)))
     }
 
-    /// A database that was restored would have old replies recorded, which tell of shops as they
-    /// are no more. Checked once the lane is leased: should the database be restored later, the
-    /// lease is gone with it.
+    fn unread(&self, error: LogError) -> Trouble {
+        Trouble::of_log(AnyLane::Replies(self.lane), error)
+    }
+
+    /// Checks that the database is not older than the request log. In a restored database the
+    /// requester would record old replies, which tell of shops in a database that is gone.
+    ///
+    /// The check comes after the lease. If the database is restored later, the lane's position
+    /// there is another one than this requester knows, so it can record nothing.
     async fn check_age(&self, lease: &Lease) -> Result<(), Trouble> {
         let RequesterPorts { lanes, commits, reply_lanes, .. } = &self.ports;
         let committed = commits.committed().await;
         let committed = committed.map_err(|error| Trouble::of_log(self.lane.0, error))?;
         let older = check_lanes(&lanes.lanes().await?, (commits.identity(), &committed));
         if let Err(older) = older {
-            // A lease that cannot be given back runs out.
+            // If the lease cannot be given back, it runs out.
             let _ = reply_lanes.surrender(lease).await;
             return Err(Trouble::Fatal(ServiceError::Older(older)));
         }

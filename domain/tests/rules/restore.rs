@@ -1,12 +1,12 @@
-//! A database that was restored: when it is noticed, and how it goes on.
+//! A restored database: when it is noticed, and how it goes on.
 
 use std::time::Duration;
 
 use catchment_domain::{
     Attempt, Campaign, CampaignId, CampaignRef, CampaignState, Change, Chunk, Committed, Deadline,
-    Epoch, Lane, LaneProgress, LostTime, Nonce, Phase, Position, Radius, Replaced, Request,
-    RequestRecord, ReturnAddress, Revision, SeenCampaign, Slot, Status, Ticket, Timestamp,
-    ask_again, check_committed, epoch_after,
+    Epoch, Known, Lane, LaneProgress, Nonce, Phase, Position, Radius, Replaced, Request,
+    RequestRecord, ReturnAddress, Revision, SeenCampaign, SinceBackup, Slot, Status, Ticket,
+    Timestamp, ask_again, check_committed, epoch_after,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -36,16 +36,21 @@ fn a_log_that_knows_more_than_the_database_shows_that_it_was_restored() {
         (Some(committed(5, 101)), true),
         (Some(committed(6, 0)), true),
         (Some(committed(6, 900)), true),
+        (Some(committed(99_999_999_999, 0)), true),
+        (Some(committed(Epoch::LAST.0, 0)), true),
+        (Some(committed(Epoch::LAST.0 + 1, 900)), false),
+        (Some(committed(u64::MAX, u64::MAX)), false),
     ] {
         let checked = check_committed(&database(5, 100), log);
         assert_eq!(checked.is_err(), is_older, "{log:?}");
-        let again = database(epoch_after(Epoch(5), log).0, 100);
-        assert_eq!(check_committed(&again, log), Ok(()), "made true again: {log:?}");
+        let again = epoch_after(Epoch(5), log);
+        assert_eq!(check_committed(&database(again.0, 100), log), Ok(()), "after it: {log:?}");
+        assert!(again.0 <= Epoch::LAST.0 + 1, "a database can store it: {log:?}");
     }
     let line = check_committed(&database(5, 100), Some(committed(6, 900))).unwrap_err().to_string();
     assert!(!line.contains('\n'));
     for part in
-        ["lane 2", "up to 900 by owner 6", "100 by owner 5", "`catchment database restored`"]
+        ["owner 6 answered lane 2 up to 900", "owner 5 and position 100", "database restored`"]
     {
         assert!(line.contains(part), "{line}");
     }
@@ -63,8 +68,8 @@ enum Event {
 }
 
 proptest! {
-    /// An honest database is never refused; one from before a claim that was committed always is,
-    /// and so is one from before what its own owner has committed.
+    /// An honest database is never refused. A backup from before a claim that was committed is
+    /// always refused, and so is a backup from before a position that its own owner committed.
     #[test]
     fn prop_only_an_older_database_is_refused(
         events in prop::collection::vec(
@@ -184,13 +189,24 @@ fn what_is_open_is_asked_again_above_everything_that_was_sent() {
     assert_eq!(asked(&sending, &open, None, 0), Some((3, 1_060_000, Sending { open: 2 }, true)));
     let behind = Some((3, 2_060_000, Sending { open: 2 }, true));
     assert_eq!(asked(&sending, &open, None, 2_000_000), behind, "above the mark");
-    assert_eq!(asked(&sending, &open, seen(2, 2_000_000), 0), behind, "above what was sent");
+    let sent = Some((3, 1_110_000, Sending { open: 2 }, true));
+    assert_eq!(asked(&sending, &open, seen(2, 1_050_000), 0), sent, "above what was sent");
     let above = asked(&sending, &open, seen(9, 500_000), 0);
-    assert_eq!(above.unwrap().0, 10, "no request of the lost time has this attempt");
+    assert_eq!(above.unwrap().0, 10, "no request since the backup has this attempt");
 }
 
 #[test]
-fn what_was_retried_in_the_lost_time_is_asked_again_too() {
+fn a_forged_request_uses_up_neither_time_nor_attempts() {
+    let open = chunk(None, &[Closed(Applied), Open, Open], &[]);
+    let sending = campaign(Sending { open: 2 });
+    let (_, millis, ..) = asked(&sending, &open, seen(2, i64::MAX), 0).unwrap();
+    assert_eq!(millis, 1_120_000, "no deadline that was given by now is later than a minute");
+    let (attempt, ..) = asked(&sending, &open, seen(Attempt::MAX.0, 0), 0).unwrap();
+    assert_eq!(attempt, 103, "a campaign is not retried a hundred times");
+}
+
+#[test]
+fn what_was_retried_since_the_backup_is_asked_again_too() {
     let slots = [Closed(Expired), Closed(Rejected), Open];
     let open = chunk(Some(2), &slots, &[]);
     let sending = campaign(Sending { open: 1 });
@@ -232,9 +248,9 @@ fn a_campaign_that_was_replaced_gets_no_new_deadline() {
 #[test]
 fn there_is_no_attempt_above_the_last() {
     let open = chunk(Some(2), &[Open], &[]);
-    let last = Some(SeenCampaign { attempt: Attempt::MAX, ..seen(1, 0).unwrap() });
+    let last = Campaign { attempt: Attempt::MAX, ..campaign(Sending { open: 1 }) };
     let mut chunks = [open];
-    let result = ask_again(&campaign(Sending { open: 1 }), &mut chunks, last, (NOW, deadline(0)));
+    let result = ask_again(&last, &mut chunks, seen(1, 0), (NOW, deadline(0)));
     assert!(result.is_err());
 }
 
@@ -263,37 +279,54 @@ fn activation(revision: u64, attempt: u16, millis: i64) -> RequestRecord {
     record(ticket(revision, attempt, Phase::Activation), change)
 }
 
-#[test]
-fn the_lost_time_is_known_by_its_requests() {
-    let mut lost = LostTime::since(Revision(7));
-    let this = campaign(Settled);
-    assert_eq!((lost.of(&this), lost.newest()), (None, Revision(7)));
-    for (attempt, millis) in [(3, 10), (5, 40), (4, 30)] {
-        lost.add(&activation(7, attempt, millis));
-    }
-    assert_eq!(lost.of(&this), seen(5, 40));
-    let release = Change::Release { campaign: this.name, deadline: deadline(20) };
-    lost.add(&record(ticket(7, 5, Phase::Release), release));
-    assert!(lost.of(&this).unwrap().was_ended);
-    // Another random number, an id of another campaign or phase: not this one's.
-    let other = Campaign { nonce: Nonce::from_random(1), ..this.clone() };
-    assert_eq!(lost.of(&other), None);
-    let change = activation(7, 9, 90).request.unwrap().change;
-    lost.add(&record(ticket(8, 9, Phase::Activation), change));
-    lost.add(&record(ticket(7, 9, Phase::Release), change));
-    assert_eq!(lost.of(&this).unwrap().attempt, Attempt(5));
-    assert_eq!(lost.newest(), Revision(7));
+fn base(revision: u64) -> RequestRecord {
+    let revision = Revision(revision);
+    let change = Change::SetBase { revision, radius: Radius::CLOSED, deadline: None };
+    record(ticket(1, 1, Phase::Activation), change)
+}
 
-    lost.add(&activation(12, 1, 0));
-    assert_eq!(lost.newest(), Revision(12));
-    let base = |revision| {
-        let revision = Revision(revision);
-        let change = Change::SetBase { revision, radius: Radius::CLOSED, deadline: None };
-        record(ticket(1, 1, Phase::Activation), change)
-    };
-    lost.add(&base(15));
-    assert_eq!(lost.newest(), Revision(15));
-    lost.add(&base(1_795_309_200_000));
-    assert_eq!(lost.newest(), Revision(15), "a time is no revision");
-    assert_eq!(lost.requests(), 9);
+/// Nothing was read yet, and the database has one campaign.
+fn since_backup() -> SinceBackup {
+    let Campaign { name, nonce, .. } = campaign(Settled);
+    SinceBackup::new(Known { newest: REVISION, campaigns: vec![(name, nonce)] })
+}
+
+#[test]
+fn requests_since_the_backup_say_what_became_of_a_campaign() {
+    let mut since = since_backup();
+    let this = campaign(Settled);
+    assert_eq!((since.of(&this), since.campaigns().count()), (None, 0));
+    for (attempt, millis) in [(3, 10), (5, 40), (4, 30)] {
+        since.add(&activation(7, attempt, millis));
+    }
+    assert_eq!(since.of(&this), seen(5, 40));
+    let release = Change::Release { campaign: this.name, deadline: deadline(20) };
+    since.add(&record(ticket(7, 5, Phase::Release), release));
+    assert!(since.of(&this).unwrap().was_ended);
+    assert_eq!(since.campaigns().collect::<Vec<_>>(), [REVISION]);
+    // Another random number, and ids of another campaign and of another phase.
+    let other = Campaign { nonce: Nonce::from_random(1), ..this.clone() };
+    assert_eq!(since.of(&other), None);
+    let change = activation(7, 9, 90).request.unwrap().change;
+    since.add(&record(ticket(8, 9, Phase::Activation), change));
+    since.add(&record(ticket(7, 9, Phase::Release), change));
+    assert_eq!(since.of(&this).unwrap().attempt, Attempt(5));
+    assert_eq!((since.newest(), since.requests()), (REVISION, 6));
+    assert!(since.lost().is_empty());
+}
+
+#[test]
+fn requests_since_the_backup_name_what_was_given_out() {
+    let mut since = since_backup();
+    since.add(&activation(12, 1, 0));
+    assert_eq!(since.newest(), Revision(12));
+    since.add(&base(15));
+    assert_eq!(since.newest(), Revision(15));
+    since.add(&base(1_795_309_200_000));
+    since.add(&activation(1_795_309_200_000, 1, 0));
+    assert_eq!(since.newest(), Revision(15), "a time is no revision");
+    // Campaign 6 would be older than the backup: somebody forged it.
+    since.add(&activation(6, 1, 0));
+    assert_eq!(since.lost().iter().copied().collect::<Vec<_>>(), [Revision(12)]);
+    assert_eq!(since.campaigns().count(), 0);
 }

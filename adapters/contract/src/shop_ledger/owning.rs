@@ -57,8 +57,8 @@ pub async fn claim_has_one_winner(harness: &dyn StoreHarness) {
     assert_eq!(shop(&store, &ids[0]).await.state.version, 1 + UNTIL);
 }
 
-/// An owner that the database does not know, or positions that it never reached, show that it was
-/// restored. No claim hides that.
+/// If the log knows a later owner than the database, or a later position, the database was restored.
+/// A refused claim changes nothing, so the next claim is refused, too.
 pub async fn claim_of_an_older_database_is_refused(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
@@ -73,11 +73,11 @@ pub async fn claim_of_an_older_database_is_refused(harness: &dyn StoreHarness) {
             assert_eq!((older.lane, older.applied_next), (LANE, Position(1)));
         }
     }
-    // Nobody was fenced.
+    // The owner was not fenced.
     owner.change(&ids[0], narrow("1km")).await;
     let next = claim(Some(Committed { epoch, next: Position(2) })).await.unwrap();
     assert_eq!((next.epoch, next.applied_next), (Epoch(epoch.0 + 1), Position(2)));
-    // What an older owner committed says nothing of a newer one's time.
+    // The position of an older owner does not count.
     assert!(claim(Some(Committed { epoch, next: Position(9) })).await.is_ok());
 }
 

@@ -11,6 +11,7 @@ use super::Tables;
 
 /// A campaign with its list and ledger.
 pub(super) struct StoredCampaign {
+#[derive(Clone)]
     pub(super) campaign: Campaign,
     /// The shops of each chunk.
     pub(super) lists: Vec<ShopList>,
@@ -82,8 +83,7 @@ impl StoredCampaign {
 
     /// Fails where the campaign, or the outcomes of any chunk, cannot be read.
     pub(super) fn whole(&self) -> Result<&Campaign, StoreError> {
-        let chunks = self.chunks.iter().filter_map(|chunk| self.outcomes(chunk).err());
-        match self.read().err().into_iter().chain(chunks).next() {
+        match self.damaged().next() {
             None => Ok(&self.campaign),
             Some(Damage { what, .. }) => Err(StoreError::BadData { what }),
         }
@@ -93,6 +93,12 @@ impl StoredCampaign {
     pub(super) fn end(&mut self, took_over: &BTreeSet<String>) {
         let Self { campaign, lists, chunks, .. } = self;
         let is_replaced = |chunk: &Chunk, place: usize| {
+    /// What cannot be read of the campaign and of the outcomes of its chunks.
+    pub(super) fn damaged(&self) -> impl Iterator<Item = Damage> {
+        let chunks = self.chunks.iter().filter_map(|chunk| self.outcomes(chunk).err());
+        self.read().err().into_iter().chain(chunks)
+    }
+
             let list = lists.get(chunk.number as usize);
             list.and_then(|list| list.get(place)).is_some_and(|shop| took_over.contains(shop))
         };

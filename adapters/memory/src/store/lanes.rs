@@ -13,6 +13,7 @@ use super::campaigns::damage;
 
 /// A lane.
 pub(super) struct LaneRow {
+#[derive(Clone)]
     /// `None` until it is claimed.
     pub(super) log: Option<LogIdentity>,
     pub(super) epoch: Epoch,
@@ -32,6 +33,7 @@ pub(super) struct LaneRow {
 
 /// A receipt.
 pub(super) struct ReceiptRow {
+#[derive(Clone)]
     /// The log that its positions belong to.
     pub(super) log: LogIdentity,
     pub(super) at: Timestamp,

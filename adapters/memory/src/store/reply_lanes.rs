@@ -14,6 +14,7 @@ use super::{MemoryStore, Tables};
 pub(super) struct ReplyLaneRow {
     log: LogIdentity,
     epoch: Epoch,
+#[derive(Clone)]
     /// Who has it; `None` once it was given back.
     holder: Option<Holder>,
     until: Timestamp,

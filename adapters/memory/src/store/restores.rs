@@ -1,9 +1,9 @@
-//! What is done once the store is older than its logs.
+//! What is changed after an older store took the place of the present one, while the logs went on.
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
 use catchment_domain::{
-    AskedAgain, LaneProgress, RestoreTerms, Restored, Revision, ask_again, epoch_after,
+    AskedAgain, CampaignState, Damage, Found, Known, LaneProgress, RestoreTerms, Restored, ask_again, epoch_after,
 };
 
 use super::MemoryStore;
@@ -15,8 +15,11 @@ impl Restores for MemoryStore {
         Ok(tables.lanes.iter().map(|(lane, row)| row.progress(*lane)).collect())
     }
 
-    async fn newest(&self) -> Result<Revision, StoreError> {
-        Ok(self.tables().revision)
+    async fn known(&self) -> Result<Known, StoreError> {
+        let tables = self.tables();
+        let campaigns = tables.campaigns.values().filter_map(|stored| stored.read().ok());
+        let campaigns = campaigns.map(|campaign| (campaign.name, campaign.nonce)).collect();
+        Ok(Known { newest: tables.revision, campaigns })
     }
 
     async fn restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
@@ -29,10 +32,18 @@ impl Restores for MemoryStore {
             }
         }
         let mark = tables.mark();
-        let (mut again, mut left) = (Vec::new(), Vec::new());
+        let (mut again, mut damaged, mut left) = (Vec::new(), Vec::new(), Vec::new());
         for stored in tables.campaigns.values() {
-            let campaign = stored.whole()?;
-            let (seen, mut chunks) = (terms.lost.of(campaign), stored.chunks.clone());
+            let campaign = &stored.campaign;
+            let (seen, mut chunks) = (terms.since_backup.of(campaign), stored.chunks.clone());
+            if campaign.state == CampaignState::Ended && seen.is_none() {
+                continue;
+            }
+            let lost: Vec<Damage> = stored.damaged().collect();
+            if !lost.is_empty() {
+                damaged.extend(lost);
+                continue;
+            }
             match ask_again(campaign, &mut chunks, seen, (now, mark)) {
                 Ok(Some(asked)) => again.push((AskedAgain::new(&asked, seen), asked, chunks)),
                 Ok(None) => {}
@@ -40,9 +51,9 @@ impl Restores for MemoryStore {
             }
         }
         let known = tables.revision;
-        let newest = known.max(terms.lost.newest());
+        let newest = known.max(terms.since_backup.newest());
         let restored = Restored {
-            campaigns: again.iter().map(|(said, ..)| *said).collect(),
+            campaigns: Found { found: again.iter().map(|(said, ..)| *said).collect(), damaged },
             left,
             known,
             newest,

@@ -11,4 +11,5 @@ mod contract;
 mod lanes;
 mod requester;
 mod services;
+mod restored;
 mod simulator;

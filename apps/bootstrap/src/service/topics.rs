@@ -49,13 +49,13 @@ impl TopicCheck {
         Self { cluster, lookout, lanes, store, said: Said::default() }
     }
 
-    /// Checks that the database was not restored, and that the topics fit it and hold what it has
-    /// read. Logs the problems of single lanes.
+    /// Checks that the database is not older than the request log, and that the topics fit the
+    /// database and hold what it has read. Logs the problems of single lanes.
     ///
     /// # Errors
     ///
-    /// When the database is older than what was done with it, a whole topic is another one, or
-    /// broker or database do not answer.
+    /// When the database is older than the request log, a whole topic is another one, or broker or
+    /// database do not answer.
     pub async fn check(&mut self) -> Result<(), ProcessError> {
         let age = check_age(&self.lookout, &self.store).await;
         age.map_err(|error| error.process_error())?;
@@ -64,9 +64,9 @@ impl TopicCheck {
         Ok(())
     }
 
-    /// Checks the topics again and again, and returns once the database was restored, or two checks
-    /// in a row found a problem of a whole topic. A problem that is found once may come from a
-    /// broker that is behind.
+    /// Checks again and again. Returns when the database is older than the request log, or when two
+    /// checks in a row found a problem of a whole topic. A broker that is behind can cause a problem
+    /// that is found once.
     pub async fn watch(mut self, readiness: Readiness) -> ProcessError {
         let mut is_suspect = false;
         loop {
@@ -116,22 +116,22 @@ impl TopicCheck {
     }
 }
 
-/// Why a database may not be used with its topics, as far as its age is concerned.
+/// Why the check whether a database is older than the request log did not pass.
 #[derive(Debug, Error)]
 pub enum AgeError {
-    /// A human must look: it was restored.
+    /// A human must look: the database was restored.
     #[error(transparent)]
     Older(#[from] OlderDatabase),
-    /// The brokers do not tell what was committed.
+    /// The brokers do not say what was committed.
     #[error("could not ask Kafka what the consumers have committed")]
     Log(#[source] LogError),
-    /// The database does not tell where the lanes stand.
+    /// The database does not say where the lanes stand.
     #[error("could not read the database")]
     Store(#[source] StoreError),
 }
 
 impl AgeError {
-    /// How a process ends for it.
+    /// How a service ends because of it.
     fn process_error(&self) -> ProcessError {
         match self {
             Self::Older(older) => ProcessError::Misfit(older.to_string()),
@@ -145,9 +145,22 @@ impl AgeError {
 ///
 /// # Errors
 ///
-/// When it is, or it cannot be known.
+/// When it is older, or Kafka or the database do not answer.
+/// Checks again and again, and returns when the database is older than what the consumers have
+/// committed. A service that has nothing to do would not notice otherwise.
+pub async fn watch_age(lookout: KafkaLookout, store: SeaOrmStore) -> ProcessError {
+    loop {
+        sleep(LOOK).await;
+        match check_age(&lookout, &store).await {
+            Err(error @ AgeError::Older(_)) => return error.process_error(),
+            Err(error) => tracing::debug!(%error, "the age of the database is not known"),
+            Ok(()) => {}
+        }
+    }
+}
+
 pub async fn check_age(lookout: &KafkaLookout, store: &dyn Restores) -> Result<(), AgeError> {
-    // Before the database: what was committed was stored before.
+    // Read first: whatever is committed by now, the database has stored.
     let committed = lookout.committed().await.map_err(AgeError::Log)?;
     let lanes = store.lanes().await.map_err(AgeError::Store)?;
     Ok(check_lanes(&lanes, (lookout.identity(), &committed))?)

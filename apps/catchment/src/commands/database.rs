@@ -1,14 +1,17 @@
 //! `catchment database`: the schema of the database, and copies of an embedded one.
 
+mod restored;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use catchment_bootstrap::settings::{Settings, SettingsError};
-use catchment_domain::{AskedAgain, Lane, OlderDatabase, Restored};
+use catchment_domain::OlderDatabase;
 use catchment_seaorm::{BackupError, Migrated, Restored as PutBack, Summary};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::commands::lanes::LanesMisfit;
 use crate::ending::{Ending, complain};
 use crate::engine::EngineLock;
 use crate::file_name;
@@ -17,6 +20,8 @@ use crate::output::Output;
 use crate::run::Interrupts;
 use crate::servers;
 use crate::stores::{self, Stores};
+
+pub(crate) use restored::AfterRestore;
 
 /// What to do with the database.
 #[derive(Clone, Debug, Subcommand)]
@@ -38,18 +43,21 @@ pub(crate) enum Command {
     /// The copy is checked first, and stays as it is. The database that it replaces is kept, with
     /// `.before-restore` behind its name. After a kill, the same command ends the work.
     Restore(RestoreArguments),
-    /// Makes the database of a server true again after a backup was put back (`pg_restore`).
+    /// Adapts the database of a server after a backup was restored (`pg_restore`).
     ///
-    /// Stop all requesters and consumers first. Services stop by themselves once they see that the
-    /// database is older than what was done with it, and name this command.
+    /// Kafka went on since the backup, so the database is older than the requests and replies
+    /// there. The services see that, stop with exit code 78, and name this command.
     ///
-    /// It gives every lane a new owner's number, lets no old reply count any more, and asks the
-    /// shops again that are open in the backup. Consumers then apply the requests that were sent
-    /// since the backup, whose deadlines have not passed. Whatever else was done since the backup
-    /// is gone: campaigns that were started, ended or retried, and imports. `--dry-run` says what
-    /// would be done.
+    /// Stop all requesters and consumers first; a service at work is named, and nothing is changed.
+    /// The command gives every lane a new owner's number, moves every reply lane to its end, and
+    /// asks each open shop again in a new attempt. When consumers start, they first apply the
+    /// requests since the backup again whose deadlines have not passed.
     ///
-    /// An embedded database needs no such command: its requests and replies are in memory and go
+    /// What was stored only in the database since the backup is gone: imports, and campaigns that
+    /// were started, ended or retried. The command names those campaigns, as far as their requests
+    /// show them.
+    ///
+    /// An embedded database needs no such command: its requests and replies are in memory, and end
     /// with their process.
     Restored(RestoredArguments),
 }
@@ -57,7 +65,7 @@ pub(crate) enum Command {
 /// What `database restored` takes.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct RestoredArguments {
-    /// Changes nothing, and says what would be done.
+    /// Changes nothing, and says what would be changed.
     #[arg(long)]
     dry_run: bool,
 }
@@ -108,7 +116,7 @@ pub(super) async fn run(
             let database = stores::check(&settings.database).await?;
             if settings.database.url.file().is_none() {
                 let stores = Stores::open_existing(&settings.database).await?;
-                let checked = servers::check_age(settings, &stores).await;
+                let checked = servers::check_lanes(settings, &stores).await;
                 stores.close().await;
                 note_age(checked)?;
             }
@@ -122,15 +130,16 @@ pub(super) async fn run(
         }
         Command::Restored(RestoredArguments { dry_run }) => {
             if settings.database.url.file().is_some() {
-                bail!(
-                    "`database.url` is that of an embedded database, of which nothing is in Kafka: \
-                     after `catchment database restore` there is nothing more to do"
-                );
+                return Err(SettingsError::new(
+                    "`database.url` is that of an embedded database, and none of its requests are \
+                     in Kafka: after `catchment database restore` there is nothing more to do",
+                )
+                .into());
             }
             let stores = Stores::open_existing(&settings.database).await?;
-            let restored = servers::restored(settings, &stores, dry_run).await;
+            let done = servers::restored(settings, &stores, dry_run).await;
             stores.close().await;
-            tell_restored(&restored?, dry_run, output)?;
+            return restored::tell(done?, dry_run, output);
         }
         Command::Backup(arguments) => return back_up(&arguments, settings, output).await,
         Command::Restore(arguments) => return restore(&arguments, settings, output).await,
@@ -238,97 +247,17 @@ fn tell(migrated: &Migrated, output: Output) -> std::io::Result<()> {
     output.line(format_args!("{database} is up to date"))
 }
 
-/// Fails for a database that is older than what was done with it. That Kafka does not say is no
-/// fault of the database.
+/// Fails if the database is older than the requests in Kafka. If Kafka does not answer, the
+/// database can be used all the same.
 fn note_age(checked: anyhow::Result<()>) -> anyhow::Result<()> {
     match checked {
-        Err(error) if !error.is::<OlderDatabase>() => {
+        Err(error) if !error.is::<OlderDatabase>() && !error.is::<LanesMisfit>() => {
             complain(&format!(
-                "it is not known whether a backup was put back, for Kafka does not tell: {error:#}"
+                "cannot compare the database with Kafka, so a restored backup would not be noticed: \
+                 {error:#}"
             ));
             Ok(())
         }
         checked => checked,
     }
-}
-
-/// What was done after a backup was put back.
-#[derive(Debug)]
-#[cfg_attr(
-    not(feature = "servers"),
-    expect(dead_code, reason = "made only with the feature `servers`")
-)]
-pub(crate) struct AfterRestore {
-    /// In the database.
-    pub(crate) restored: Restored,
-    /// How many requests stand behind the database's positions.
-    pub(crate) requests: u64,
-    /// How many records are gone before they were applied again, in each lane where some are.
-    pub(crate) gone: Vec<(Lane, u64)>,
-}
-
-/// Says what was done after a backup was put back.
-fn tell_restored(after: &AfterRestore, dry_run: bool, output: Output) -> std::io::Result<()> {
-    let AfterRestore { restored, requests, gone } = after;
-    let Restored { campaigns, left, known, newest, lanes, reply_lanes } = restored;
-    if output.json {
-        let campaigns: Vec<Value> = campaigns.iter().map(view_asked).collect();
-        let gone = gone.iter().map(|(lane, n)| json!({ "lane": lane.0, "records": n }));
-        let gone: Vec<Value> = gone.collect();
-        return output.value(&json!({
-            "dry_run": dry_run,
-            "campaigns": campaigns,
-            "left": left.iter().map(|revision| revision.0).collect::<Vec<_>>(),
-            "revision": { "before": known.0, "now": newest.0 },
-            "lanes": lanes,
-            "reply_lanes": reply_lanes,
-            "requests": requests,
-            "gone": gone,
-        }));
-    }
-    if dry_run {
-        output.line(format_args!("this would be done:"))?;
-    }
-    for asked in campaigns {
-        output.line(format_args!("{}", words_asked(asked)))?;
-    }
-    for revision in left {
-        output.line(format_args!(
-            "campaign {revision} has had every attempt there is and is not asked again: end it"
-        ))?;
-    }
-    for (lane, records) in gone {
-        output.line(format_args!(
-            "lane {lane}: {} were removed before they were applied again; \
-             `catchment topics resume {lane}` lets it go on",
-            counted(*records, "record")
-        ))?;
-    }
-    if known != newest {
-        output.line(format_args!("revisions {} to {newest} are skipped", known.0 + 1))?;
-    }
-    output.line(format_args!(
-        "{} and {} go on with new owners; {} since the backup are applied again",
-        counted((*lanes).into(), "lane"),
-        counted((*reply_lanes).into(), "reply lane"),
-        counted(*requests, "request"),
-    ))
-}
-
-fn words_asked(asked: &AskedAgain) -> String {
-    let AskedAgain { campaign, state, attempt, was_ended } = asked;
-    let open = counted(state.open().into(), "open request");
-    let ended = if *was_ended { "; it was ended since the backup: end it again" } else { "" };
-    format!("campaign {campaign} ({state}): {open} in attempt {}{ended}", attempt.0)
-}
-
-fn view_asked(asked: &AskedAgain) -> Value {
-    let AskedAgain { campaign, state, attempt, was_ended } = asked;
-    json!({
-        "campaign": campaign.0,
-        "state": state.as_str(),
-        "open": state.open(),
-        "attempt": attempt.0,
-        "was_ended": was_ended,
-    })
 }

@@ -1,24 +1,24 @@
-//! After a backup of the database was put back, while Kafka kept everything.
+//! The database after a backup was restored, while Kafka kept every record.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use catchment_bootstrap::service::topics::{self, AgeError};
-use catchment_domain::ports::CommitLog as _;
-use catchment_domain::{LaneProgress, Lanes, LostTime, RestoreTerms};
+use catchment_domain::ports::{CommitLog as _, StoreError};
+use catchment_domain::{LaneProgress, Lanes, RestoreTerms, SinceBackup};
 use catchment_kafka::{KafkaCluster, KafkaLookout};
 
 use crate::commands::database::AfterRestore;
 use crate::stores::Stores;
 
-/// How long a client may take to end that has nothing under way.
+/// How long an idle client may take to end.
 const TO_CLOSE: Duration = Duration::from_millis(500);
 
 /// Checks that the database is not older than what the consumers have committed.
 ///
 /// # Errors
 ///
-/// When it is, or the brokers or the database do not answer.
+/// When it is older, or the brokers or the database do not answer.
 pub(super) async fn check_age(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Result<()> {
     let lookout = cluster.lookout(stores.shops.lanes())?;
     let checked = topics::check_age(&lookout, &*stores.restores).await;
@@ -29,7 +29,7 @@ pub(super) async fn check_age(cluster: &KafkaCluster, stores: &Stores) -> anyhow
     })
 }
 
-/// Makes the database true again.
+/// Makes the ledger of a restored database true again.
 ///
 /// # Errors
 ///
@@ -50,45 +50,56 @@ async fn with_lookout(
     stores: &Stores,
     dry_run: bool,
 ) -> anyhow::Result<AfterRestore> {
+    // A consumer of the time before may still send replies that would count.
     let members = lookout.members().await.context("could not look at the consumers' group")?;
-    // Replies that one of them has sent and that are under way would count.
     if let Some(member) = members.first() {
         bail!(
-            "a consumer is at work ({member}): stop all consumers; one that was killed leaves the \
-             group after `kafka.session_timeout`"
+            "stop all consumers: {member} is in the consumers' group; a consumer that was killed \
+             leaves it after `kafka.session_timeout`"
         );
     }
-    let committed = lookout.committed().await.context("could not ask what was committed")?;
+    let committed = lookout.committed().await;
+    let committed = committed.context("could not ask Kafka what the consumers have committed")?;
     let lanes = stores.restores.lanes().await?;
-    let known = stores.restores.newest().await?;
     check_lanes(&lanes, stores.shops.lanes(), lookout)?;
-    let (mut lost, mut gone) = (LostTime::since(known), Vec::new());
-    for lane in &lanes {
-        let visited = cluster.visit_requests(lane.lane, lane.applied_next, |r| lost.add(r)).await;
-        let missing = visited.with_context(|| format!("could not read lane {}", lane.lane))?;
-        gone.extend((0 < missing).then_some((lane.lane, missing)));
+    let (mut since_backup, mut gone) =
+        (SinceBackup::new(stores.restores.known().await?), Vec::new());
+    for LaneProgress { lane, applied_next, .. } in lanes {
+        let add = |record: &_| since_backup.add(record);
+        let missing = cluster.visit_requests(lane, applied_next, add).await;
+        let missing = missing.with_context(|| format!("could not read lane {lane}"))?;
+        gone.extend((0 < missing).then_some((lane, missing)));
     }
-    // Behind the requests: whatever was answered until now is not read again.
-    let replies = cluster.reply_ends().await.context("could not look at the replies")?;
-    let requests = lost.requests();
-    let terms = RestoreTerms { requests: (lookout.identity(), committed), replies, lost, dry_run };
-    let restored = stores.restores.restored(&terms).await?;
-    Ok(AfterRestore { restored, requests, gone })
+    let requests = since_backup.requests();
+    let lost = since_backup.lost().iter().copied().collect();
+    let requests_log = (lookout.identity(), committed);
+    let replies = cluster.reply_ends().await.context("could not look at the reply topic")?;
+    let terms = RestoreTerms { requests: requests_log, replies, since_backup, dry_run };
+    let restored = match stores.restores.restored(&terms).await {
+        Err(StoreError::Fenced) => bail!(
+            "the database did not answer, so it is not known whether it was changed: repeat this \
+             command, which does no harm"
+        ),
+        restored => restored?,
+    };
+    Ok(AfterRestore { restored, requests, lost, gone })
 }
 
-/// Every lane can be read, and its positions belong to these topics.
+/// Checks that every lane can be read, and that its positions belong to these topics.
 fn check_lanes(
     lanes: &[LaneProgress],
     expected: Lanes,
     lookout: &KafkaLookout,
 ) -> anyhow::Result<()> {
-    if lanes.len() != usize::from(expected.count()) {
-        bail!("a lane's row cannot be read: see `catchment audit`");
+    let is_there = |lane| lanes.iter().any(|there| there.lane == lane);
+    if let Some(lane) = expected.iter().find(|lane| !is_there(*lane)) {
+        bail!("the row of lane {lane} is missing or cannot be read: see `catchment lanes list`");
     }
     for LaneProgress { lane, log, .. } in lanes {
-        if log.is_some_and(|log| log.id != lookout.identity().id) {
+        if log.is_some_and(|log| log.lasting && log.id != lookout.identity().id) {
             bail!(
-                "lane {lane} was read in another topic or cluster: use the one that it belongs to"
+                "lane {lane} was read in another topic or cluster: use the topic and the cluster \
+                 that belong to this database, or see `catchment lanes list`"
             );
         }
     }

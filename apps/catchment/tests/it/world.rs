@@ -3,11 +3,12 @@
 use std::num::NonZeroU16;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use catchment_bootstrap::SystemClock;
-use catchment_domain::ports::{ReplyChannel as _, ReplyLog as _};
-use catchment_domain::{Lanes, Reply, ReplyLane};
-use catchment_kafka::{ClientSettings, KafkaCluster, KafkaSettings, TopicPlan};
+use catchment_domain::ports::{CommitLog as _, ReplyChannel as _, ReplyLog as _, RequestLog as _};
+use catchment_domain::{Committed, Lane, Lanes, Reply, ReplyLane};
+use catchment_kafka::{ClientSettings, GroupEvent, KafkaCluster, KafkaSettings, TopicPlan};
 use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -153,6 +154,28 @@ impl World {
         })
     }
 
+    /// Commits for a lane to the consumers' group, as every member of the group can.
+    pub(crate) fn commit(&self, lane: Lane, committed: Committed) {
+        let lanes = Lanes(NonZeroU16::new(LANES).unwrap());
+        self.runtime.block_on(async {
+            let cluster = self.cluster().await;
+            let (log, mut events) = cluster.join().unwrap();
+            let partition = i32::from(lane.0);
+            loop {
+                let event = events.recv().await.unwrap();
+                if let GroupEvent::Assigned { partitions, .. } = event
+                    && partitions.contains(&partition)
+                {
+                    break;
+                }
+            }
+            log.commit(lane, committed).await;
+            let lookout = cluster.lookout(lanes).unwrap();
+            while lookout.committed().await.unwrap().get(&lane) != Some(&committed) {}
+            log.reader().close(Duration::from_secs(5)).await.unwrap();
+        });
+    }
+
     /// Sends a reply to a reply lane, as anybody can who may write to that topic.
     pub(crate) fn forge_reply(&self, lane: ReplyLane, reply: Reply) {
         self.runtime.block_on(async {
@@ -166,7 +189,7 @@ impl World {
         });
     }
 
-    /// Copies every table aside, as they are at one moment.
+    /// Copies every table, as all of them are at one moment.
     pub(crate) fn back_up(&self) {
         let copies: String = TABLES
             .iter()
@@ -175,7 +198,7 @@ impl World {
         self.execute(&format!("BEGIN ISOLATION LEVEL REPEATABLE READ; {copies} COMMIT"));
     }
 
-    /// Puts the copies in the place of the tables, which others may be using.
+    /// Puts the copies in the place of the tables, which services may be using.
     pub(crate) fn put_back(&self) {
         let back: String = TABLES
             .iter()
@@ -186,7 +209,7 @@ impl World {
             "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
              TRUNCATE {all}; {back} COMMIT"
         );
-        // Of two who wait for each other the server chooses one to give up.
+        // If this and a service wait for each other, the server ends one of the transactions.
         while let Err(error) = self.try_execute(&sql) {
             assert!(error.to_string().contains("deadlock"), "{error}");
         }
@@ -201,7 +224,7 @@ impl World {
         self.runtime.block_on(SeaOrmStore::execute_as_another(&url, sql, &settings))
     }
 
-    /// Brings so many shops in.
+    /// Imports so many shops.
     pub(crate) fn import(&self, shops: u64) {
         let row = |number| format!("s-{number},Shop,cafe,Hackney,51.5,-0.1\n");
         let rows: String = (0..shops).map(row).collect();

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
-use catchment_domain::{LaneProgress, RestoreTerms, Restored, Revision};
+use catchment_domain::{Known, LaneProgress, RestoreTerms, Restored};
 use catchment_memory::MemoryStore;
 
 use super::Gated;
@@ -16,8 +16,8 @@ impl Restores for Gated<MemoryStore> {
         lanes
     }
 
-    async fn newest(&self) -> Result<Revision, StoreError> {
-        self.inner.newest().await
+    async fn known(&self) -> Result<Known, StoreError> {
+        self.inner.known().await
     }
 
     async fn restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {

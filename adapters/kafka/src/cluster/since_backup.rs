@@ -1,4 +1,5 @@
-//! What stands in the lanes that a database which was restored knows nothing of.
+//! The records that a restored database does not know: the requests behind its positions, and the
+//! ends of the reply lanes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,22 +17,23 @@ use crate::wire;
 /// How many records are read at a time.
 const PIECE: usize = 2_000;
 
-/// How long to wait for records before it is asked whether there are any.
+/// How long to wait for records before asking the brokers whether there are any.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long a client may take to end that has nothing under way.
+/// How long an idle client may take to end.
 const TO_CLOSE: Duration = Duration::from_millis(500);
 
-/// A request; `None` where the record is none.
+/// A request; `None` if the record is not a request.
 type Read = Option<Arc<RequestRecord>>;
 
 impl KafkaCluster {
-    /// Shows every request of a lane from a position on, up to the lane's present end. What is no
-    /// request is passed over. Returns how many records before the first one are gone.
+    /// Calls `visit` with every request of a lane from a position on, up to the lane's present end.
+    /// Passes over records that are not requests. Returns how many records from that position on
+    /// were removed.
     ///
     /// # Errors
     ///
-    /// When the brokers do not answer, or a transaction holds records back.
+    /// When the brokers do not answer, or an open transaction holds records back.
     pub async fn visit_requests(
         &self,
         lane: Lane,
@@ -98,8 +100,8 @@ async fn read_to_end(
                 Unread::Nothing => break,
                 Unread::OpenTransaction { from } => {
                     let what = format!(
-                        "a transaction that is open holds back the records of lane {lane} from \
-                         {from} on: end it"
+                        "an open transaction holds back the records of lane {lane} from {from} \
+                         on: end it"
                     );
                     return Err(ClusterError::Topics(what));
                 }
