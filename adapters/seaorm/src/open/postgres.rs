@@ -252,7 +252,14 @@ impl<'a> Server<'a> {
             if mine != self.now(connection, session).await? {
                 return Err(shared());
             }
-            self.now(&other, "BEGIN").await?;
+            match other.query_unprepared("BEGIN").await {
+                Ok(_) => {}
+                Err(error) if Failure::of(&error) == Failure::Lost => {
+                    return Err(self.failed(error));
+                }
+                // A pooler that shares sessions between statements takes no transactions.
+                Err(_) => return Err(shared()),
+            }
             // Asked in this order: the first connection would wait for a pool of one session.
             if mine == self.now(&other, session).await?
                 || mine != self.now(connection, session).await?
