@@ -45,9 +45,15 @@ mod proof;
 mod damage;
 mod repair;
 mod restore;
+mod mismatch;
+mod acceptance;
 pub mod ports;
 pub mod service;
 
+pub use acceptance::{
+    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AskedInLanes, GivenUp,
+    PositionRange, accept, ask_in_time,
+};
 pub use batch::{Batch, Loaded, LoadedShop, Receipt, ReceiptEntry, judge_batch};
 pub use campaign::{Campaign, CampaignError, CampaignState, Command, Draft};
 pub use cause::{ActiveCause, CauseName, Causes, Effect, Origin, ReleasedCause};
@@ -62,6 +68,10 @@ pub use import::{
 };
 pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
 pub use lane::{Committed, Epoch, Lane, LaneProgress, Lanes, LogIdentity, Position, ReplyLane};
+pub use mismatch::{
+    AnyLane, Comparison, LaneProblem, LaneRemains, Mismatch, ReplyLaneRow, RequestLaneLog,
+    StoredLane, StoredReplyLane, compare_replies, compare_requests, is_whole_topic, outcomes_of,
+};
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};
 pub use proof::{CauseEnds, Proof, Verdict};

@@ -1,6 +1,7 @@
 //! Ports: what the services need of the world. Each promise has a test of its name in
 //! `catchment-contract`, which every adapter passes.
 
+mod acceptances;
 mod campaign_ledger;
 mod campaign_repository;
 mod channel;
@@ -14,6 +15,7 @@ mod shop_repository;
 mod store_error;
 
 pub use campaign_ledger::{Answer, CampaignLedger, ChunkSummary, Recorded};
+pub use acceptances::Acceptances;
 pub use campaign_repository::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, Tallies,
 };

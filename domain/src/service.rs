@@ -24,7 +24,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::lane::{Lane, Position, ReplyLane};
+use crate::lane::{Lane, ReplyLane};
+use crate::mismatch::LaneProblem;
 use crate::ports::{BoxError, ChannelError, LogError, StoreError};
 use crate::restore::OlderDatabase;
 
@@ -108,22 +109,9 @@ pub enum ServiceError {
         /// What is wrong and what to do.
         what: String,
     },
-    /// The log cannot be read on from where it must be.
-    #[error("lane {lane}: {source}")]
-    Log {
-        /// The lane.
-        lane: u16,
-        /// Why.
-        source: LogError,
-    },
-    /// The log holds other records than those that were applied: it was made again.
-    #[error("lane {lane}: the log before {position} is not the one that was applied")]
-    ForeignLog {
-        /// The lane.
-        lane: Lane,
-        /// Where it differs.
-        position: Position,
-    },
+    /// A lane and its log do not fit each other.
+    #[error(transparent)]
+    Lane(LaneProblem),
     /// The database was restored from a backup.
     #[error(transparent)]
     Older(OlderDatabase),

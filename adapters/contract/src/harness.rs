@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    CampaignLedger, CampaignRepository, CommitLog, Repairs, ReplyChannel, ReplyLanes, ReplyLog,
-    RequestChannel, RequestLog, Restores, ShopLedger, ShopRepository,
+    Acceptances, CampaignLedger, CampaignRepository, CommitLog, Repairs, ReplyChannel, ReplyLanes,
+    ReplyLog, RequestChannel, RequestLog, Restores, ShopLedger, ShopRepository,
 };
 use catchment_domain::{
     Lane, Lanes, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
@@ -30,6 +30,8 @@ pub struct Store {
     pub repairs: Arc<dyn Repairs>,
     /// What is changed after the database was restored.
     pub restores: Arc<dyn Restores>,
+    /// How the lanes stand, and taking them as they are.
+    pub acceptances: Arc<dyn Acceptances>,
 }
 
 /// An empty database of its own for each test.
@@ -56,6 +58,9 @@ pub trait StoreHarness: Send + Sync {
     /// Deletes a stored item, and nothing that belongs to it. Returns whether that can be: what a
     /// store keeps in one piece is lost in one piece.
     async fn lose(&self, item: &StoredItem) -> bool;
+
+    /// Deletes the row of a request lane, and none of its receipts. Returns whether that can be.
+    async fn lose_lane(&self, lane: Lane) -> bool;
 
     /// The same database, opened anew as by another process; `None` where nothing outlives
     /// the process.

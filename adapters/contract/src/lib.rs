@@ -45,6 +45,7 @@ mod requester;
 mod scene;
 mod script;
 
+pub mod acceptances;
 pub mod campaign_ledger;
 pub mod campaign_repository;
 pub mod recovery;
@@ -217,6 +218,19 @@ macro_rules! store_suite {
                 foreign_records_move_the_lane,
                 restored_may_be_repeated,
                 finished_consumer_leaves_nothing_to_answer,
+            acceptances {
+                lanes_are_told_as_they_stand,
+                reply_lanes_are_told_as_they_stand,
+                accepted_lane_goes_on_where_it_is_told,
+                accepted_log_is_not_answered_from_old_receipts,
+                accepted_lane_keeps_its_receipts,
+                accept_of_a_lane_that_moved_is_refused,
+                accept_makes_a_lost_row_anew,
+                accept_lets_late_shops_be_asked_in_time,
+                accepted_reply_lane_begins_at_its_end,
+                campaigns_of_a_gone_reply_lane_go_to_others,
+                accept_dry_run_changes_nothing,
+            }
             }
         }
     };

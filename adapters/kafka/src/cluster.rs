@@ -1,11 +1,10 @@
 //! The cluster that everything here talks to, and the topics it must have.
 
 mod check;
-mod lost_time;
-mod made_again;
+mod lanes;
 mod qualities;
 mod raw;
-mod resuming;
+mod since_backup;
 
 use std::sync::Arc;
 
@@ -30,8 +29,7 @@ use crate::reply_log::KafkaReplyLog;
 use crate::request_channel::KafkaRequestChannel;
 use crate::request_log::{Intake, KafkaRequestLog};
 use crate::settings::KafkaSettings;
-pub use check::{Difference, PartitionProblem, TopicProblem};
-pub use made_again::{Compared, Reached};
+pub use check::TopicProblem;
 use qualities::Purpose;
 pub use qualities::Wanted;
 

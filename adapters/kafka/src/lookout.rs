@@ -69,6 +69,19 @@ impl KafkaLookout {
         Ok(self.lookout.members().await?.iter().map(named).collect())
     }
 
+    /// The member of the consumers' group who has each lane, by `client.id` and address, as far as
+    /// the brokers tell.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers.
+    pub async fn holders(&self) -> Result<BTreeMap<Lane, String>, ClusterError> {
+        let holders = self.lookout.holders().await?;
+        let lane =
+            |(partition, member)| Some((Lane(u16::try_from(partition).ok()?), named(&member)));
+        Ok(holders.into_iter().filter_map(lane).collect())
+    }
+
     /// What waits in a lane from a position on.
     ///
     /// # Errors

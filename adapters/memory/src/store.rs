@@ -3,6 +3,7 @@
 //! A call that fails has changed nothing: everything that can fail is looked at, or done on a
 //! copy, before the first change.
 
+mod acceptances;
 mod audit;
 mod campaign_ledger;
 mod campaign_repository;

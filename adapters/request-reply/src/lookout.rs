@@ -3,6 +3,7 @@
 
 mod assignment;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,6 +116,15 @@ impl Lookout {
         self.ask(Shared::members).await
     }
 
+    /// The members of the group that partitions are assigned to, as far as the brokers tell.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers.
+    pub async fn holders(&self) -> Result<BTreeMap<i32, Member>, ReadError> {
+        self.ask(Shared::holders).await
+    }
+
     /// The member of the group that a partition is assigned to, as far as the brokers tell.
     ///
     /// # Errors
@@ -176,13 +186,19 @@ impl Shared {
     }
 
     fn holder(&self, partition: i32) -> KafkaResult<Option<Member>> {
+        Ok(self.holders()?.remove(&partition))
+    }
+
+    fn holders(&self) -> KafkaResult<BTreeMap<i32, Member>> {
         let groups = self.all.consumer()?.fetch_group_list(Some(&self.group), self.within)?;
-        let mut members = groups.groups().iter().flat_map(GroupInfo::members);
-        let holder = members.find(|member| {
+        let mut holders = BTreeMap::new();
+        for member in groups.groups().iter().flat_map(GroupInfo::members) {
             let assigned = member.assignment().and_then(|bytes| partitions(bytes, &self.topic));
-            assigned.is_some_and(|assigned| assigned.contains(&partition))
-        });
-        Ok(holder.map(shown))
+            for partition in assigned.unwrap_or_default() {
+                holders.entry(partition).or_insert_with(|| shown(member));
+            }
+        }
+        Ok(holders)
     }
 
     fn members(&self) -> KafkaResult<Vec<Member>> {

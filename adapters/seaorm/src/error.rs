@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use catchment_domain::LaneProblem;
 use catchment_domain::ports::StoreError;
 use catchment_migrations::MigrateError;
 use sea_orm::sqlx::sqlite::SqliteError;
@@ -167,6 +168,17 @@ pub(crate) fn classify(error: DbErr) -> StoreError {
     }
 }
 
+/// The problem of a lane whose row cannot be read.
+pub(crate) fn unreadable(
+    error: StoreError,
+    problem: impl FnOnce(String) -> LaneProblem,
+) -> StoreError {
+    match error {
+        StoreError::BadData { what } => StoreError::Refused { what: problem(what).to_string() },
+        error => error,
+    }
+}
+
 /// The driver's error as `SeaORM`'s.
 pub(crate) fn driver_failed(error: sqlx::Error) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
@@ -244,6 +256,7 @@ mod tests {
             F::Cancelled,
             F::Lost,
             F::Standby,
+            F::SharedSession,
             F::Full,
             F::ReadOnly,
             F::CannotOpen,

@@ -8,7 +8,8 @@ use std::pin::Pin;
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Batch, Deadline, ImportNumber, Lane, Loaded, Receipt, Revision, ShopId, ShopState, Timestamp,
+    Batch, Deadline, ImportNumber, Lane, LaneProblem, Loaded, Mismatch, Receipt, Revision, ShopId,
+    ShopState, Timestamp,
 };
 
 use crate::connection::OwnConnection;
@@ -93,11 +94,7 @@ pub(crate) type BareBatch = Pin<Box<dyn Future<Output = Result<(), StoreError>> 
 /// The row of a lane is not there, which every database has from the beginning. It is no data of
 /// a shop, so nothing can go on without it.
 pub(crate) fn no_lane(lane: Lane) -> StoreError {
-    let what = format!(
-        "there is no row of lane {lane} in lane_state, where its owner and positions stand; \
-         restore it from a backup"
-    );
-    StoreError::Refused { what }
+    StoreError::Refused { what: LaneProblem::of(lane, Mismatch::NoRow).to_string() }
 }
 
 /// Which import a lane counted.

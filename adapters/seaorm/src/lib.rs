@@ -41,6 +41,7 @@
 //! frozen within a transaction holds up every other writer until it goes on or is killed:
 //! `SQLite` cannot evict it.
 
+mod acceptances;
 mod applying;
 mod audit;
 mod backup;
@@ -60,12 +61,10 @@ mod open;
 mod open_error;
 mod output_file;
 mod pages;
-mod reached;
 mod readers;
 mod repairs;
 mod reply_lanes;
 mod restores;
-mod resuming;
 mod retry;
 mod rights;
 mod scan;
@@ -81,7 +80,5 @@ pub use open::Migrated;
 pub use open::sqlite::place::{engine_lock_of, irregular_file};
 pub use open_error::OpenError;
 pub use output_file::{OutputFile, OutputFileError};
-pub use reached::{LanesReached, Reached};
-pub use resuming::LaneLog;
 pub use settings::StoreSettings;
 pub use store::SeaOrmStore;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
-use catchment_domain::{Epoch, LogIdentity, Position, ReplyLane, Timestamp};
+use catchment_domain::{Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane, Timestamp};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
@@ -14,7 +14,7 @@ use sea_orm::{
 
 use crate::campaign_rows;
 use crate::entity::{lane_state, reply_lane};
-use crate::error::{Row, classify, stored};
+use crate::error::{Row, classify, stored, unreadable};
 use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
@@ -78,7 +78,11 @@ impl SeaOrmStore {
         }
         let (epoch, position) = match &known {
             None => (Epoch(1), end),
-            Some(known) => next_lease(known, lane, log, end)?,
+            Some(known) => {
+                let problem =
+                    |what| LaneProblem::of_replies(lane, Mismatch::UnreadableRow { what });
+                next_lease(known, lane, log, end).map_err(|error| unreadable(error, problem))?
+            }
         };
         let leased = reply_lane::ActiveModel {
             lane: ActiveValue::Set(lane.0.into()),
@@ -178,10 +182,7 @@ fn next_lease(
         return Ok((epoch, Position(row.number("position", known.position)?)));
     }
     if known.log_lasting {
-        let what = format!(
-            "the replies of lane {lane} come from another log than before; \
-             use the log that belongs to this database, or another database"
-        );
+        let what = LaneProblem::of_replies(lane, Mismatch::OtherLog).to_string();
         return Err(StoreError::Refused { what });
     }
     Ok((epoch, end))

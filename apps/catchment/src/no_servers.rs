@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{Change, Lane, Lanes, Position, Reply, ShopId};
+use catchment_domain::{Change, Lanes, Reply, ShopId};
 
 use crate::commands::database::AfterRestore;
+use crate::commands::lanes::{LanesInKafka, Taken, Wanted};
 use crate::commands::topics::Plan;
 use crate::ending::WrongUsage;
 use crate::stores::Stores;
@@ -37,15 +38,15 @@ pub(crate) async fn check_topics(_: &Settings, _: Lanes) -> anyhow::Result<()> {
     Err(MISSING.into())
 }
 
-pub(crate) async fn resume_lane(
-    _: &Settings,
-    _: &Stores,
-    _: Lane,
-) -> anyhow::Result<(Position, u64)> {
+pub(crate) async fn check_lanes(_: &Settings, _: &Stores) -> anyhow::Result<()> {
     Err(MISSING.into())
 }
 
-pub(crate) async fn check_age(_: &Settings, _: &Stores) -> anyhow::Result<()> {
+pub(crate) async fn look_at_lanes(_: &Settings, _: &Stores) -> anyhow::Result<LanesInKafka> {
+    Err(MISSING.into())
+}
+
+pub(crate) async fn accept_lanes(_: &Settings, _: &Stores, _: Wanted) -> anyhow::Result<Taken> {
     Err(MISSING.into())
 }
 

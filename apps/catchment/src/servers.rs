@@ -7,6 +7,7 @@ pub(crate) mod bench;
 mod calling;
 mod cluster;
 pub(crate) mod demo;
+mod lanes;
 mod percentile;
 mod resources;
 mod restored;
@@ -16,11 +17,12 @@ mod topics;
 use std::time::Duration;
 
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{Change, Lane, Lanes, Position, Reply, ShopId};
+use catchment_domain::{Change, Lanes, Reply, ShopId};
 use catchment_kafka::Created;
 
 use self::calling::Calling;
 use crate::commands::database::AfterRestore;
+use crate::commands::lanes::{LanesInKafka, Taken, Wanted};
 use crate::commands::topics::Plan;
 use crate::stores::Stores;
 
@@ -76,27 +78,39 @@ pub(crate) async fn check_topics(settings: &Settings, lanes: Lanes) -> anyhow::R
     topics::check(&topics::connect(settings).await?, lanes).await
 }
 
-/// Lets a lane go on behind what was applied, although its partition lost records. Returns where
-/// it goes on, and how many empty records it took to get there.
+/// Checks that the database is not older than what the consumers have committed, and that every lane
+/// can go on.
 ///
 /// # Errors
 ///
-/// When the brokers or the database do not answer, or nothing of the lane was read in this topic.
-pub(crate) async fn resume_lane(
-    settings: &Settings,
-    stores: &Stores,
-    lane: Lane,
-) -> anyhow::Result<(Position, u64)> {
-    topics::resume(&topics::connect(settings).await?, stores, lane).await
+/// When something does not fit, or the brokers or the database do not answer.
+pub(crate) async fn check_lanes(settings: &Settings, stores: &Stores) -> anyhow::Result<()> {
+    lanes::check(&topics::connect(settings).await?, stores).await
 }
 
-/// Checks that the database is not older than what was done with it.
+/// What Kafka says of the lanes.
 ///
 /// # Errors
 ///
-/// When it is, or the brokers or the database do not answer.
-pub(crate) async fn check_age(settings: &Settings, stores: &Stores) -> anyhow::Result<()> {
-    restored::check_age(&topics::connect(settings).await?, stores).await
+/// When the brokers or the database do not answer.
+pub(crate) async fn look_at_lanes(
+    settings: &Settings,
+    stores: &Stores,
+) -> anyhow::Result<LanesInKafka> {
+    lanes::look(&topics::connect(settings).await?, stores).await
+}
+
+/// Takes lanes as they are.
+///
+/// # Errors
+///
+/// When the lanes work, or the brokers or the database do not answer.
+pub(crate) async fn accept_lanes(
+    settings: &Settings,
+    stores: &Stores,
+    wanted: Wanted,
+) -> anyhow::Result<Taken> {
+    lanes::accept(&topics::connect(settings).await?, stores, wanted).await
 }
 
 /// Makes the ledger of a restored database true again.

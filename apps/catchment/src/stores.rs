@@ -9,14 +9,10 @@ use anyhow::Context as _;
 use catchment_bootstrap::database::store_settings;
 use catchment_bootstrap::settings::Database;
 use catchment_domain::ports::{
-    CampaignLedger, CampaignRepository, Clock, Repairs, ReplyLanes, Restores, ShopLedger,
-    ShopRepository, StoreError,
+    Acceptances, CampaignLedger, CampaignRepository, Clock, Repairs, ReplyLanes, Restores,
+    ShopLedger, ShopRepository, StoreError,
 };
-#[cfg(feature = "servers")]
-use catchment_domain::{Lane, Position};
 use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettings, Summary};
-#[cfg(feature = "servers")]
-use catchment_seaorm::{LaneLog, LanesReached};
 
 use crate::servers;
 
@@ -116,6 +112,7 @@ pub(crate) struct Stores {
     pub(crate) reply_lanes: Arc<dyn ReplyLanes>,
     pub(crate) repairs: Arc<dyn Repairs>,
     pub(crate) restores: Arc<dyn Restores>,
+    pub(crate) acceptances: Arc<dyn Acceptances>,
     pub(crate) clock: Arc<dyn Clock>,
     store: Arc<SeaOrmStore>,
 }
@@ -153,6 +150,7 @@ impl Stores {
             reply_lanes: Arc::<SeaOrmStore>::clone(&store),
             repairs: Arc::<SeaOrmStore>::clone(&store),
             restores: Arc::<SeaOrmStore>::clone(&store),
+            acceptances: Arc::<SeaOrmStore>::clone(&store),
             clock,
             store,
         })
@@ -175,26 +173,6 @@ impl Stores {
     /// When the database says so.
     pub(crate) async fn bare_batches(&self, size: usize) -> Result<Duration, StoreError> {
         self.store.bare_batches(size).await
-    }
-
-    /// Lets a lane of requests go on: see [`SeaOrmStore::resume`].
-    ///
-    /// # Errors
-    ///
-    /// When the database says so.
-    #[cfg(feature = "servers")]
-    pub(crate) async fn resume(&self, lane: Lane, log: LaneLog) -> Result<Position, StoreError> {
-        self.store.resume(lane, log).await
-    }
-
-    /// How far each lane of requests was applied: see [`SeaOrmStore::requests_reached`].
-    ///
-    /// # Errors
-    ///
-    /// When the database says so.
-    #[cfg(feature = "servers")]
-    pub(crate) async fn requests_reached(&self) -> Result<LanesReached, StoreError> {
-        self.store.requests_reached().await
     }
 
     /// Closes the database. That nothing is written any more is all that matters here, and a

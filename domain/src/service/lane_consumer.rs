@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use crate::batch::{Batch, Receipt, judge_batch};
 use crate::lane::{Committed, Epoch, Lane, Lanes, Position};
+use crate::mismatch::{AnyLane, LaneProblem, Mismatch, is_other, outcomes_of};
 use crate::outcome::{Outcome, Reply};
-use crate::ports::{Claim, ReplyChannel, RequestLog, ShopLedger, StoreError, Stretch};
+use crate::ports::{Claim, LogError, ReplyChannel, RequestLog, ShopLedger, StoreError, Stretch};
 use crate::request::{RequestRecord, ReturnAddress};
 use crate::service::pacing::{Failures, Trouble};
 use crate::service::{ServiceError, Step};
@@ -138,8 +139,9 @@ impl LaneConsumer {
         let Self { lane, ports: ConsumerPorts { ledger, log, .. }, .. } = self;
         // Read before the claim: whatever is committed by then, the database has stored.
         let committed = log.committed(*lane).await;
-        let committed = committed.map_err(|error| Trouble::of_log(lane.0, error))?;
-        // The log may be told a moment late.
+        let committed =
+            committed.map_err(|error| Trouble::of_log(AnyLane::Requests(*lane), error))?;
+        // Commits reach the log a moment late, so this consumer may know more than the log.
         let committed = committed.into_iter().chain(self.known).max_by_key(|c| (c.epoch, c.next));
         let claim = match ledger.claim(*lane, log.identity(), committed).await {
             Err(older @ StoreError::Older(_)) => {
@@ -168,19 +170,26 @@ impl LaneConsumer {
     /// The record before the lane's position must be the one that was applied last, so that a
     /// log that was made again is noticed.
     async fn check_log(&self, claim: &Claim) -> Result<(), Trouble> {
-        let position = claim.applied_next;
-        let last = self.ports.log.last_before(self.lane, position).await;
-        match last.map_err(|error| Trouble::of_log(self.lane.0, error))? {
-            Some(id) if claim.last_id.is_some_and(|expected| expected != id) => {
-                Err(Trouble::Fatal(ServiceError::ForeignLog { lane: self.lane, position }))
-            }
-            _ => Ok(()),
+        let next = claim.applied_next;
+        let found = self.ports.log.last_before(self.lane, next).await;
+        let found = found.map_err(|error| self.unread(error))?;
+        if is_other(claim.last_id, found) {
+            return Err(self.misfit(Mismatch::OtherRecord { next }));
         }
+        Ok(())
+    }
+
+    fn misfit(&self, mismatch: Mismatch) -> Trouble {
+        Trouble::Fatal(ServiceError::Lane(LaneProblem::of(self.lane, mismatch)))
+    }
+
+    fn unread(&self, error: LogError) -> Trouble {
+        Trouble::of_log(AnyLane::Requests(self.lane), error)
     }
 
     async fn read(&self, from: Position) -> Result<Stretch, Trouble> {
         let read = self.ports.log.read(self.lane, from, self.limit).await;
-        read.map_err(|error| Trouble::of_log(self.lane.0, error))
+        read.map_err(|error| self.unread(error))
     }
 
     /// Answers requests that were applied, but perhaps not answered, from their receipts.
@@ -193,22 +202,17 @@ impl LaneConsumer {
         let Some((last, _)) = last else { return Ok(Step::Idle) };
         let to = last.next().min(applied_next);
         requests.retain(|record| record.position < applied_next);
-        let receipts = self.ports.ledger.receipts(self.lane, from, to).await?;
-        let mut entries = receipts.into_iter().flat_map(|receipt| receipt.entries);
-        let mut replies = Vec::with_capacity(requests.len());
-        for record in requests {
-            // Entries and records stand in the order of the lane.
-            match entries.find(|entry| entry.position == record.position) {
-                Some(entry) if entry.id == record.id => {
-                    replies.push(reply(record, entry.outcome));
-                }
-                _ => {
-                    let position = record.position;
-                    let error = ServiceError::ForeignLog { lane: self.lane, position };
-                    return Err(Trouble::Fatal(error));
-                }
+        let receipts = match self.ports.ledger.receipts(self.lane, from, to).await {
+            Err(StoreError::BadData { .. }) => {
+                return Err(self.misfit(Mismatch::ReceiptGone { position: from }));
             }
-        }
+            receipts => receipts?,
+        };
+        let places = requests.iter().map(|record| (record.position, record.id));
+        let outcomes = outcomes_of(places, receipts);
+        let outcomes =
+            outcomes.map_err(|position| self.misfit(Mismatch::ReceiptGone { position }))?;
+        let replies = requests.into_iter().zip(outcomes).map(|(r, o)| reply(r, o)).collect();
         self.answer(replies, to).await?;
         Ok(Step::Worked)
     }

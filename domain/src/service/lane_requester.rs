@@ -17,6 +17,7 @@ use crate::campaign::Campaign;
 use crate::correlation::Ticket;
 use crate::damage::{Damage, Found};
 use crate::lane::{Lane, Position, ReplyLane};
+use crate::mismatch::{AnyLane, LaneProblem, Mismatch};
 use crate::ports::{
     Answer, CampaignLedger, ChannelError, Clock, CommitLog, Holder, Lease, LogError, ReplyLanes,
     ReplyLog, ReplyRecord, RequestChannel, Restores, StoreError,
@@ -223,9 +224,15 @@ impl Desk {
     /// Leases the lane, unless another has it.
     async fn lease(&self) -> Result<Option<Leased>, Trouble> {
         let now = self.ports.clock.now();
+        let partitions = self.ports.replies.lanes();
+        if partitions <= self.lane.0 {
+            let mismatch = Mismatch::NoPartition { partitions };
+            let problem = LaneProblem::of_replies(self.lane, mismatch);
+            return Err(Trouble::Fatal(ServiceError::Lane(problem)));
+        }
         let log = self.ports.replies.identity();
         let end = self.ports.replies.end(self.lane).await;
-        let end = end.map_err(|error| Trouble::of_log(self.lane.0, error))?;
+        let end = end.map_err(|error| self.unread(error))?;
         let reply_lanes = &self.ports.reply_lanes;
         let lease = reply_lanes.lease(self.lane, self.holder, (log, end), self.terms.lease).await?;
         let Some(lease) = lease else { return Ok(None) };
@@ -245,7 +252,7 @@ impl Desk {
     async fn check_age(&self, lease: &Lease) -> Result<(), Trouble> {
         let RequesterPorts { lanes, commits, reply_lanes, .. } = &self.ports;
         let committed = commits.committed().await;
-        let committed = committed.map_err(|error| Trouble::of_log(self.lane.0, error))?;
+        let committed = committed.map_err(|error| self.unread(error))?;
         let older = check_lanes(&lanes.lanes().await?, (commits.identity(), &committed));
         if let Err(older) = older {
             // If the lease cannot be given back, it runs out.
@@ -342,7 +349,7 @@ impl Desk {
                 leased.send_all_again(now);
                 return Err(Trouble::RepliesLost(self.lane, lost));
             }
-            Err(error) => return Err(Trouble::of_log(self.lane.0, error)),
+            Err(error) => return Err(self.unread(error)),
         };
         let Some(last) = records.last() else { return Ok(false) };
         let to = last.position.next();

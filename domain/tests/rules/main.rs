@@ -7,6 +7,7 @@ mod batch;
 mod campaign;
 mod import;
 mod judge;
+mod mismatch;
 mod precedence;
 mod proof;
 mod release;

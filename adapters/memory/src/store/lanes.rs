@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{
-    Batch, Committed, Damage, Deadline, Epoch, ImportNumber, ImportReceipt, Lane, LaneProgress,
-    LogIdentity, Position, Receipt, RequestId, StoredItem, Timestamp, check_committed,
+    Acceptance, AcceptedLane, Batch, Committed, Damage, Deadline, Epoch, ImportNumber,
+    ImportReceipt, Lane, LaneProblem, LaneProgress, LogIdentity, Mismatch, Position, Receipt,
+    RequestId, StoredItem, StoredLane, Timestamp, check_committed,
 };
 
 use super::campaigns::damage;
 
 /// A lane.
-pub(super) struct LaneRow {
 #[derive(Clone)]
+pub(super) struct LaneRow {
     /// `None` until it is claimed.
     pub(super) log: Option<LogIdentity>,
     pub(super) epoch: Epoch,
@@ -32,8 +33,8 @@ pub(super) struct LaneRow {
 }
 
 /// A receipt.
-pub(super) struct ReceiptRow {
 #[derive(Clone)]
+pub(super) struct ReceiptRow {
     /// The log that its positions belong to.
     pub(super) log: LogIdentity,
     pub(super) at: Timestamp,
@@ -77,7 +78,8 @@ impl LaneRow {
     ) -> Result<Claim, StoreError> {
         let is_new = self.log.is_none_or(|known| known.id != log.id);
         if is_new {
-            self.log.map_or(Ok(()), check_log_may_change)?;
+            let problem = || LaneProblem::of(lane, Mismatch::OtherLog);
+            self.log.map_or(Ok(()), |log| check_log_may_change(log, problem))?;
         }
         check_committed(&self.progress(lane), committed)?;
         if is_new {
@@ -99,6 +101,25 @@ impl LaneRow {
     pub(super) const fn progress(&self, lane: Lane) -> LaneProgress {
         let Self { log, epoch, applied_next, replied_next, .. } = *self;
         LaneProgress { lane, log, epoch, applied_next, replied_next }
+    }
+
+    /// The lane as it is told.
+    pub(super) const fn stored(&self, lane: Lane) -> StoredLane {
+        StoredLane::Known { progress: self.progress(lane), last_id: self.last_id }
+    }
+
+    /// Goes on where it is told. Receipts of positions that may come again belong to no log.
+    pub(super) fn accept(&mut self, accepted: &AcceptedLane) {
+        let Acceptance { log, applied_next, replied_next, keeps_receipts, .. } =
+            accepted.acceptance;
+        if !keeps_receipts {
+            self.receipts.iter_mut().for_each(|row| row.log = NO_LOG);
+        }
+        self.log = Some(log);
+        self.epoch = accepted.next_epoch(self.epoch);
+        self.applied_next = applied_next;
+        self.replied_next = replied_next;
+        self.last_id = None;
     }
 
     /// Moves behind a batch that was applied.
@@ -154,16 +175,17 @@ impl LaneRow {
     }
 }
 
+/// The log of receipts that answer nothing any more.
+const NO_LOG: LogIdentity = LogIdentity { id: 0, lasting: false };
+
 /// Whether a lane may go on with another log than the one remembered: one that outlives its
 /// process may come back, and its place would be lost.
-pub(super) fn check_log_may_change(remembered: LogIdentity) -> Result<(), StoreError> {
+pub(super) fn check_log_may_change(
+    remembered: LogIdentity,
+    problem: impl FnOnce() -> LaneProblem,
+) -> Result<(), StoreError> {
     if remembered.lasting {
-        let what = format!(
-            "the database belongs to log {:032x}, and this is another: \
-             connect the log that it was used with",
-            remembered.id
-        );
-        return Err(StoreError::Refused { what });
+        return Err(StoreError::Refused { what: problem().to_string() });
     }
     Ok(())
 }

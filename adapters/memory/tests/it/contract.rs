@@ -40,6 +40,7 @@ impl StoreHarness for StoreInMemory {
             repairs: Arc::<MemoryStore>::clone(&self.store),
             restores: Arc::<MemoryStore>::clone(&self.store),
         }
+            acceptances: Arc::<MemoryStore>::clone(&self.store),
     }
 
     fn now(&self) -> Timestamp {
@@ -81,6 +82,10 @@ impl StoreHarness for StoreInMemory {
     }
 
     async fn reopened(&self) -> Option<Store> {
+    async fn lose_lane(&self, _: Lane) -> bool {
+        false
+    }
+
         None
     }
 

@@ -20,7 +20,8 @@ fn ports(store: SeaOrmStore) -> Store {
         campaign_ledger: Arc::<SeaOrmStore>::clone(&store),
         reply_lanes: Arc::<SeaOrmStore>::clone(&store),
         repairs: Arc::<SeaOrmStore>::clone(&store),
-        restores: store,
+        restores: Arc::<SeaOrmStore>::clone(&store),
+        acceptances: store,
     }
 }
 

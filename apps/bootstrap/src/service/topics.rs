@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_domain::ports::{CommitLog, LogError, Restores, StoreError};
-use catchment_domain::{Lanes, OlderDatabase, check_lanes};
-use catchment_kafka::{ClusterError, Compared, KafkaCluster, KafkaLookout, Reached, TopicProblem};
-use catchment_seaorm::{Reached as Stored, SeaOrmStore};
+use catchment_domain::{AnyLane, Lanes, OlderDatabase, check_lanes};
+use catchment_kafka::{ClusterError, KafkaCluster, KafkaLookout};
+use catchment_seaorm::SeaOrmStore;
 use thiserror::Error;
 use tokio::time::sleep;
 
 use super::ending::ProcessError;
 use super::kafka::refusal;
+use super::lanes::{LookError, SeenLanes};
 use super::readiness::Readiness;
 use super::reasons;
 use crate::one_line::chain;
@@ -25,8 +26,8 @@ pub const TOPICS: &str = "topics";
 /// How often the topics are looked at while they are worked with.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// The problems of single lanes, by topic or table and the number of the lane.
-type Alone = BTreeMap<(String, u16), String>;
+/// The problems of single lanes.
+type Alone = BTreeMap<AnyLane, String>;
 
 /// Looks at the topics.
 #[derive(Debug)]
@@ -95,24 +96,16 @@ impl TopicCheck {
 
     /// What is wrong with single lanes.
     async fn look(&self) -> Result<Alone, ProcessError> {
-        // Before the topics: they only grow, and so no record that was read is missed in them.
-        let requests = self.store.requests_reached().await.map_err(|error| unreadable(&error))?;
-        let replies = self.store.replies_reached().await.map_err(|error| unreadable(&error))?;
-        let whole = self.cluster.check_topics(self.lanes).await.map_err(|error| refusal(&error))?;
-        fail_for(&whole)?;
-        let (of_requests, of_replies) = (in_topic(&requests.found), in_topic(&replies.found));
-        let compared = self.cluster.check_reached(&of_requests, &of_replies).await;
-        let Compared { topics, partitions } = compared.map_err(|error| refusal(&error))?;
-        fail_for(&topics)?;
-        let differing = partitions.into_iter().map(|problem| {
-            let what = problem.to_string();
-            ((problem.topic, problem.partition), what)
-        });
-        let damaged = [("lane_state", requests.damaged), ("reply_lane", replies.damaged)];
-        let damaged = damaged.into_iter().flat_map(|(table, damaged)| {
-            damaged.into_iter().map(move |(lane, what)| ((table.to_owned(), lane), what))
-        });
-        Ok(differing.chain(damaged).collect())
+        let problems = self.cluster.check_topics(self.lanes).await;
+        let problems = problems.map_err(|error| refusal(&error))?;
+        fail_for(&problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let seen = SeenLanes::look(&self.cluster, &self.store, None).await;
+        let seen = seen.map_err(|error| match error {
+            LookError::Store(error) => unreadable(&error),
+            LookError::Kafka(error) => refusal(&error),
+        })?;
+        fail_for(&seen.whole_topics())?;
+        Ok(seen.problems().map(|problem| (problem.lane, problem.to_string())).collect())
     }
 }
 
@@ -146,6 +139,13 @@ impl AgeError {
 /// # Errors
 ///
 /// When it is older, or Kafka or the database do not answer.
+pub async fn check_age(lookout: &KafkaLookout, store: &dyn Restores) -> Result<(), AgeError> {
+    // Read first: whatever is committed by now, the database has stored.
+    let committed = lookout.committed().await.map_err(AgeError::Log)?;
+    let lanes = store.lanes().await.map_err(AgeError::Store)?;
+    Ok(check_lanes(&lanes, (lookout.identity(), &committed))?)
+}
+
 /// Checks again and again, and returns when the database is older than what the consumers have
 /// committed. A service that has nothing to do would not notice otherwise.
 pub async fn watch_age(lookout: KafkaLookout, store: SeaOrmStore) -> ProcessError {
@@ -157,13 +157,6 @@ pub async fn watch_age(lookout: KafkaLookout, store: SeaOrmStore) -> ProcessErro
             Ok(()) => {}
         }
     }
-}
-
-pub async fn check_age(lookout: &KafkaLookout, store: &dyn Restores) -> Result<(), AgeError> {
-    // Read first: whatever is committed by now, the database has stored.
-    let committed = lookout.committed().await.map_err(AgeError::Log)?;
-    let lanes = store.lanes().await.map_err(AgeError::Store)?;
-    Ok(check_lanes(&lanes, (lookout.identity(), &committed))?)
 }
 
 /// What was said of single lanes.
@@ -186,18 +179,17 @@ impl Said {
     /// 1. What was said and is not found any more is over.
     /// 2. What was found by two looks in a row is said once, in the words of the second.
     fn note(&mut self, found: Alone) {
-        self.said.retain(|(of, lane), _| {
-            let is_still = found.contains_key(&(of.clone(), *lane));
+        self.said.retain(|lane, _| {
+            let is_still = found.contains_key(lane);
             if !is_still {
-                tracing::info!(of, lane, "the lane is as it must be again");
+                tracing::info!(%lane, "the lane is as it must be again");
             }
             is_still
         });
-        for (place, what) in &found {
-            if self.found.contains_key(place) && !self.said.contains_key(place) {
-                let lane = place.1;
-                tracing::warn!(lane, what, "a human must look at a lane; the others go on");
-                self.said.insert(place.clone(), what.clone());
+        for (lane, what) in &found {
+            if self.found.contains_key(lane) && !self.said.contains_key(lane) {
+                tracing::warn!(%lane, what, "a human must look at a lane; the others go on");
+                self.said.insert(*lane, what.clone());
             }
         }
         self.found = found;
@@ -209,21 +201,11 @@ impl Said {
 }
 
 /// Ends the process for what is wrong with whole topics.
-fn fail_for(problems: &[TopicProblem]) -> Result<(), ProcessError> {
+fn fail_for(problems: &[String]) -> Result<(), ProcessError> {
     if problems.is_empty() {
         return Ok(());
     }
-    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    Err(refusal(&ClusterError::Topics(said.join("; "))))
-}
-
-/// A lane is a partition.
-fn in_topic(lanes: &[Stored]) -> Vec<Reached> {
-    let of_lane = |stored: &Stored| {
-        let Stored { log, lane: partition, next, last_id } = *stored;
-        Reached { log, partition, next, last_id }
-    };
-    lanes.iter().map(of_lane).collect()
+    Err(refusal(&ClusterError::Topics(problems.join("; "))))
 }
 
 /// How the process ends for a database that does not say how far it has read.
@@ -237,6 +219,8 @@ fn unreadable(error: &StoreError) -> ProcessError {
 
 #[cfg(test)]
 mod tests {
+    use catchment_domain::Lane;
+
     use super::*;
 
     /// What is wrong with lanes by their numbers, and what is said then.
@@ -244,10 +228,9 @@ mod tests {
 
     fn check(mut said: Said, looks: &[Look<'_>]) {
         for (found, reason) in looks {
-            let found = found
-                .iter()
-                .map(|(lane, what)| (("requests".to_owned(), *lane), (*what).to_owned()));
-            said.note(found.collect());
+            let of =
+                |(lane, what): &(u16, &str)| (AnyLane::Requests(Lane(*lane)), (*what).to_owned());
+            said.note(found.iter().map(of).collect());
             let expected = reason.map(ToOwned::to_owned);
             assert_eq!(said.reason(), expected);
         }
@@ -274,8 +257,8 @@ mod tests {
     #[test]
     fn what_the_first_look_of_a_process_finds_is_said_at_once() {
         let mut said = Said::default();
-        let place = ("requests".to_owned(), 2);
-        said.begin(Alone::from([(place, "ends at 4".to_owned())]));
+        let lane = AnyLane::Requests(Lane(2));
+        said.begin(Alone::from([(lane, "ends at 4".to_owned())]));
         assert_eq!(said.reason().as_deref(), Some("a human must look: ends at 4"));
         check(said, &[(&[(2, "ends at 5")], Some("a human must look: ends at 4")), (&[], None)]);
     }

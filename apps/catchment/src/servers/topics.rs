@@ -5,12 +5,10 @@ use std::num::NonZeroU16;
 use anyhow::{Context as _, bail};
 use catchment_bootstrap::service::kafka;
 use catchment_bootstrap::settings::Settings;
-use catchment_domain::{Lane, Lanes, Position};
-use catchment_kafka::{Compared, Created, KafkaCluster, Reached, TopicPlan, Wanted};
-use catchment_seaorm::LaneLog;
+use catchment_domain::Lanes;
+use catchment_kafka::{Created, KafkaCluster, TopicPlan, Wanted};
 
 use crate::commands::topics::Plan;
-use crate::stores::Stores;
 
 /// How many partitions topics of replies get by default.
 const REPLY_PARTITIONS: u16 = 4;
@@ -58,47 +56,6 @@ async fn inspect(cluster: &KafkaCluster, lanes: Lanes, wanted: Wanted) -> anyhow
     let problems = problems.context("could not look at the topics")?;
     let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
     if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("; ")) }
-}
-
-/// Lets a lane go on behind what was applied, although its partition lost records. Returns where
-/// it goes on, and how many empty records it took to get there.
-///
-/// # Errors
-///
-/// When the brokers or the database do not answer, nothing of the lane was read in this topic, or the
-/// lane works.
-pub(crate) async fn resume(
-    cluster: &KafkaCluster,
-    stores: &Stores,
-    lane: Lane,
-) -> anyhow::Result<(Position, u64)> {
-    // The new owner's number would hide that a backup was put back.
-    super::restored::check_age(cluster, stores).await?;
-    let first = cluster.first_request(lane).await.context("could not look at the topic")?;
-    let holds_the_last = holds_the_last(cluster, stores, lane).await?;
-    let log = LaneLog { log: cluster.requests_identity(), first, holds_the_last };
-    // Should this end in between, the lane is set aside as before, and this is repeated.
-    let next = stores.resume(lane, log).await?;
-    let appended = cluster.lengthen(lane, next).await;
-    Ok((next, appended.context("could not bring the topic to where the lane goes on")?))
-}
-
-/// Whether the partition of a lane holds the request that was applied last. Of a lane whose row
-/// cannot be read, that is not known.
-async fn holds_the_last(
-    cluster: &KafkaCluster,
-    stores: &Stores,
-    lane: Lane,
-) -> anyhow::Result<bool> {
-    let reached = stores.requests_reached().await?;
-    let Some(reached) = reached.found.iter().find(|reached| reached.lane == lane.0) else {
-        return Ok(false);
-    };
-    let partition = lane.0;
-    let reached =
-        Reached { log: reached.log, partition, next: reached.next, last_id: reached.last_id };
-    let compared = cluster.check_reached(&[reached], &[]).await;
-    Ok(compared.context("could not look at the topic")? == Compared::default())
 }
 
 /// A cluster that answered.

@@ -22,6 +22,7 @@ mod forged;
 #[cfg(feature = "servers")]
 mod forged_replies;
 mod mistakes;
+mod lanes;
 #[cfg(not(feature = "servers"))]
 mod no_servers;
 mod processes;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use catchment_contract::{Store, StoreHarness};
-use catchment_domain::{ShopId, StoredItem, Timestamp};
+use catchment_domain::{Lane, ShopId, StoredItem, Timestamp};
 use catchment_seaorm::SeaOrmStore;
 
 use crate::contract::{damaging, losing, millis, ports};
@@ -49,6 +49,11 @@ impl StoreHarness for Harness {
 
     async fn lose(&self, item: &StoredItem) -> bool {
         self.server.execute(&losing(item));
+        true
+    }
+
+    async fn lose_lane(&self, lane: Lane) -> bool {
+        self.server.execute(&format!("DELETE FROM lane_state WHERE lane = {lane}"));
         true
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use catchment_contract::{Store, StoreHarness};
 use catchment_domain::ports::Clock;
-use catchment_domain::{ShopId, StoredItem, Timestamp};
+use catchment_domain::{Lane, ShopId, StoredItem, Timestamp};
 use catchment_seaorm::SeaOrmStore;
 
 use crate::contract::{damaging, losing, millis, ports};
@@ -50,6 +50,11 @@ impl StoreHarness for Harness {
 
     async fn lose(&self, item: &StoredItem) -> bool {
         self.world.execute(&losing(item)).await;
+        true
+    }
+
+    async fn lose_lane(&self, lane: Lane) -> bool {
+        self.world.execute(&format!("DELETE FROM lane_state WHERE lane = {lane}")).await;
         true
     }
 
