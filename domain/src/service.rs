@@ -8,6 +8,7 @@
 mod audit;
 mod campaign_lists;
 mod damages;
+mod deletion;
 mod lane_consumer;
 mod lane_keeper;
 mod lane_requester;
@@ -30,6 +31,7 @@ use crate::ports::{BoxError, ChannelError, LogError, StoreError};
 use crate::restore::OlderDatabase;
 
 pub use audit::{Audit, AuditPorts, Difference, DifferenceKind, Stray, UnknownBase, audit};
+pub use deletion::{Deletion, Unwanted, delete_campaigns};
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
 pub use lane_keeper::LaneKeeper;
 pub use lane_requester::{LaneRequester, RequesterPorts, RequesterTerms};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    Acceptances, CampaignLedger, CampaignRepository, CommitLog, Repairs, ReplyChannel, ReplyLanes,
-    ReplyLog, RequestChannel, RequestLog, Restores, ShopLedger, ShopRepository,
+    Acceptances, CampaignLedger, CampaignRepository, CommitLog, Deletions, Repairs, ReplyChannel,
+    ReplyLanes, ReplyLog, RequestChannel, RequestLog, Restores, ShopLedger, ShopRepository,
 };
 use catchment_domain::{
     Lane, Lanes, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
@@ -26,6 +26,8 @@ pub struct Store {
     pub campaign_ledger: Arc<dyn CampaignLedger>,
     /// Who reads which reply lane.
     pub reply_lanes: Arc<dyn ReplyLanes>,
+    /// What may go.
+    pub deletions: Arc<dyn Deletions>,
     /// What is damaged.
     pub repairs: Arc<dyn Repairs>,
     /// What is changed after the database was restored.

@@ -48,6 +48,7 @@ mod script;
 pub mod acceptances;
 pub mod campaign_ledger;
 pub mod campaign_repository;
+pub mod deletions;
 pub mod recovery;
 pub mod repairs;
 pub mod reply_channel;
@@ -127,6 +128,7 @@ macro_rules! store_suite {
                 revisions_only_rise,
                 list_pages_are_complete,
                 list_and_count_agree_with_the_scope,
+                groups_agree_with_the_list,
                 damage_is_named_and_left_out,
                 regions_and_categories_are_listed,
             }
@@ -162,6 +164,16 @@ macro_rules! store_suite {
                 damaged_list_stands_alone,
                 record_is_seen_by_all,
             }
+            deletions {
+                ended_are_told_by_age,
+                in_force_names_campaigns_at_any_shop,
+                delete_goes_by_the_rules,
+                deleted_campaign_is_gone,
+                deletion_leaves_no_damage,
+                requests_of_a_deleted_campaign_are_rejected,
+                replies_to_a_deleted_campaign_are_dropped,
+                delete_dry_run_changes_nothing,
+            }
             reply_lanes {
                 lease_has_one_holder,
                 lease_passes_on,
@@ -196,28 +208,16 @@ macro_rules! store_suite {
             }
             restores {
                 lanes_are_told_as_they_stand,
+                known_holds_revision_and_campaigns,
                 restored_asks_open_shops_again,
+                restored_leaves_damage_out,
                 restored_gives_out_newer_revisions,
                 restored_lanes_may_be_claimed,
                 restored_replies_are_not_read_again,
                 restored_waits_for_leases,
+                restored_may_be_repeated,
                 restored_dry_run_changes_nothing,
             }
-            recovery {
-                crash_before_a_commit_applies_once,
-                crash_after_a_commit_answers_from_receipts,
-                crash_after_replies_answers_the_same_again,
-                lost_commit_answer_applies_once,
-                pruned_receipts_are_not_missed,
-                known_holds_revision_and_campaigns,
-                two_consumers_of_one_lane_apply_once,
-                restored_leaves_damage_out,
-                log_made_again_is_noticed,
-                restored_database_is_noticed,
-                bad_data_is_rejected_alone,
-                foreign_records_move_the_lane,
-                restored_may_be_repeated,
-                finished_consumer_leaves_nothing_to_answer,
             acceptances {
                 lanes_are_told_as_they_stand,
                 reply_lanes_are_told_as_they_stand,
@@ -231,6 +231,18 @@ macro_rules! store_suite {
                 campaigns_of_a_gone_reply_lane_go_to_others,
                 accept_dry_run_changes_nothing,
             }
+            recovery {
+                crash_before_a_commit_applies_once,
+                crash_after_a_commit_answers_from_receipts,
+                crash_after_replies_answers_the_same_again,
+                lost_commit_answer_applies_once,
+                pruned_receipts_are_not_missed,
+                two_consumers_of_one_lane_apply_once,
+                log_made_again_is_noticed,
+                restored_database_is_noticed,
+                bad_data_is_rejected_alone,
+                foreign_records_move_the_lane,
+                finished_consumer_leaves_nothing_to_answer,
             }
         }
     };

@@ -8,6 +8,7 @@ mod audit;
 mod campaign_ledger;
 mod campaign_repository;
 mod campaigns;
+mod deletions;
 mod lanes;
 mod repairs;
 mod reply_lanes;
@@ -58,8 +59,6 @@ impl MemoryStore {
         Self { lanes, clock, receipts_kept, tables }
     }
 
-    fn tables(&self) -> MutexGuard<'_, Tables> {
-        crate::lock(&self.tables)
     /// A copy of everything at this moment, as a backup is. It has the same clock.
     #[must_use]
     pub fn copied(&self) -> Self {
@@ -68,6 +67,8 @@ impl MemoryStore {
         Self { lanes, clock: Arc::clone(&self.clock), receipts_kept, tables }
     }
 
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        crate::lock(&self.tables)
     }
 
     fn key(&self, id: &ShopId) -> ShopCursor {
@@ -82,9 +83,9 @@ impl fmt::Debug for MemoryStore {
 }
 
 /// What is stored.
+#[derive(Clone)]
 struct Tables {
     /// In the order of lane and id.
-#[derive(Clone)]
     shops: BTreeMap<ShopCursor, ShopRow>,
     /// Every lane there is.
     lanes: BTreeMap<Lane, LaneRow>,
@@ -122,9 +123,9 @@ impl Tables {
 }
 
 /// A shop as it is stored.
+#[derive(Clone)]
 struct ShopRow {
     profile: Profile,
-#[derive(Clone)]
     state: ShopState,
     /// Whether the state cannot be read. In memory nothing decays; see `MemoryStore::spoil`.
     spoiled: bool,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, Chunk, Damage, Found, Phase, Position, Revision, ShopList,
+    Attempt, Campaign, CampaignState, Chunk, Damage, Found, Phase, Position, Revision, ShopList,
     Timestamp,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
@@ -64,8 +64,8 @@ type Answers<'a> = BTreeMap<Revision, BTreeMap<u32, Vec<&'a Answer>>>;
 
 impl SeaOrmStore {
     async fn try_open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
-        // Most often nothing is there, and one cheap statement says so.
-        if !has_campaigns(&self.readers, lease).await? {
+        // Most often there is nothing to do, and one cheap statement says so.
+        if !self.has_work(lease).await? {
             return Ok(Found::default());
         }
         let seen = campaigns_of(&self.readers, lease).await?;
@@ -88,7 +88,10 @@ impl SeaOrmStore {
         while let Some(over) = next_over(&campaigns, &set_aside, lease, now) {
             let revision = over.name.revision;
             match end(connection, over.clone(), &campaigns).await? {
-                Ok(ended) => drop(campaigns.insert(revision, ended)),
+                Ok(ended) => {
+                    campaign_rows::note_end(connection, &ended, self.clock()).await?;
+                    campaigns.insert(revision, ended);
+                }
                 Err(damages) => {
                     damaged.extend(damages);
                     set_aside.insert(revision);
@@ -98,6 +101,32 @@ impl SeaOrmStore {
         transaction.commit().await?;
         let of_lane = campaigns.into_values().filter(|c| c.reply_lane == Some(lease.lane));
         Ok(open_ones(Found { found: of_lane.collect(), damaged }))
+    }
+
+    /// Whether the lane or nobody has campaigns with open shops, or such as may be over or cannot
+    /// be read. Fails where the lease is not the lane's any more.
+    async fn has_work(&self, lease: &Lease) -> Result<bool, StoreError> {
+        let (sending, ending) =
+            (CampaignState::Sending { open: 0 }, CampaignState::Ending { open: 0 });
+        let known = [sending, CampaignState::Settled, ending].map(CampaignState::as_str);
+        let interesting = Condition::any()
+            .add(campaign::Column::ReplyLane.is_null())
+            .add(campaign::Column::Open.ne(0))
+            .add(campaign::Column::ReplacedBy.is_not_null())
+            .add(Expr::col(campaign::Column::Until).lte(self.clock()))
+            .add(campaign::Column::State.is_not_in(known));
+        let campaigns =
+            campaign::Entity::find().filter(unfinished_of(lease)).filter(interesting).into_query();
+        let is_there = Expr::case(Expr::exists(campaigns), 1).finally(0);
+        let held: Option<i32> = reply_lane::Entity::find()
+            .select_only()
+            .expr(is_there)
+            .filter(is_held(lease))
+            .into_tuple()
+            .one(&self.readers)
+            .await
+            .map_err(classify)?;
+        held.map(|campaigns| 0 < campaigns).ok_or(StoreError::Fenced)
     }
 
     async fn try_mark_sent(
@@ -154,28 +183,12 @@ impl SeaOrmStore {
                 record_campaign(connection, campaign, answers, &mut recorded).await?;
             }
         }
+        for campaign in &recorded.campaigns {
+            campaign_rows::note_end(connection, campaign, self.clock()).await?;
+        }
         transaction.commit().await?;
         Ok(recorded)
     }
-}
-
-/// Whether the lane or nobody has campaigns that may still change. Fails where the lease is not
-/// the lane's any more.
-async fn has_campaigns(
-    connection: &impl ConnectionTrait,
-    lease: &Lease,
-) -> Result<bool, StoreError> {
-    let campaigns = campaign::Entity::find().filter(unfinished_of(lease)).into_query();
-    let is_there = Expr::case(Expr::exists(campaigns), 1).finally(0);
-    let held: Option<i32> = reply_lane::Entity::find()
-        .select_only()
-        .expr(is_there)
-        .filter(is_held(lease))
-        .into_tuple()
-        .one(connection)
-        .await
-        .map_err(classify)?;
-    held.map(|campaigns| 0 < campaigns).ok_or(StoreError::Fenced)
 }
 
 /// The campaigns of the lane, and those of nobody, that may still change, the oldest first.

@@ -2,10 +2,10 @@
 
 use catchment_domain::ports::{ChunkSummary, StoreError};
 use catchment_domain::{
-    Campaign, Chunk, ChunkOutline, Damage, Found, ReplyLane, Revision, ShopList,
+    Campaign, CampaignState, Chunk, ChunkOutline, Damage, Found, ReplyLane, Revision, ShopList,
     StoredItem, Timestamp, lost_chunks, misplaced_chunks,
 };
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
@@ -13,7 +13,7 @@ use sea_orm::{
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::damaged::{campaign_of, list_of, outcomes_of, read_each, read_row};
-use crate::entity::{campaign, campaign_chunk, campaign_list};
+use crate::entity::{campaign, campaign_chunk, campaign_deleted, campaign_list};
 use crate::error::{classify, stored};
 use crate::retry::check_written;
 
@@ -129,6 +129,22 @@ pub(crate) async fn update(
     campaign::active(campaign).update(connection).await.map(drop).map_err(classify)
 }
 
+/// Notes when a campaign ended, if it has, and that is not known yet. `clock` is the database's.
+pub(crate) async fn note_end(
+    connection: &impl ConnectionTrait,
+    campaign: &Campaign,
+    clock: Expr,
+) -> Result<(), StoreError> {
+    if campaign.state != CampaignState::Ended {
+        return Ok(());
+    }
+    let noted = campaign::Entity::update_many()
+        .col_expr(campaign::Column::EndedAt, clock)
+        .filter(campaign::Column::Revision.eq(stored(campaign.name.revision.0)))
+        .filter(campaign::Column::EndedAt.is_null());
+    noted.exec(connection).await.map(drop).map_err(classify)
+}
+
 /// How many shops a campaign has; `None` where it is not there or cannot be read.
 ///
 /// Call this before reading the campaign's chunks. A campaign that is stored between both reads
@@ -159,7 +175,32 @@ pub(crate) async fn all_chunks(
 ) -> Result<Found<Vec<Chunk>>, StoreError> {
     let mut chunks = chunks(connection, revision).await?;
     name_lost(&mut chunks, revision, shops, |chunk| (chunk.number, chunk.end()));
-    Ok(chunks)
+    unless_deleted(connection, revision, shops, chunks).await
+}
+
+/// What was read of a campaign with this many shops, unless the campaign was deleted meanwhile.
+async fn unless_deleted<T: Default>(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+    shops: Option<u32>,
+    read: Found<T>,
+) -> Result<Found<T>, StoreError> {
+    let may_be_deleted = shops.is_some() && !read.damaged.is_empty();
+    if may_be_deleted && self::shops(connection, revision).await?.is_none() {
+        return Ok(Found::default());
+    }
+    Ok(read)
+}
+
+/// The chunks of a campaign, unless it is deleted, and they are being cleared away.
+fn of_campaign(revision: Revision) -> Condition {
+    let deleted = campaign_deleted::Entity::find()
+        .select_only()
+        .column(campaign_deleted::Column::Revision)
+        .into_query();
+    Condition::all()
+        .add(campaign_chunk::Column::Revision.eq(stored(revision.0)))
+        .add(campaign_chunk::Column::Revision.not_in_subquery(deleted))
 }
 
 /// The chunks of a campaign that have a row, in order.
@@ -168,7 +209,7 @@ pub(crate) async fn chunks(
     revision: Revision,
 ) -> Result<Found<Vec<Chunk>>, StoreError> {
     let query = campaign_chunk::Entity::find()
-        .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
+        .filter(of_campaign(revision))
         .order_by_asc(campaign_chunk::Column::Number);
     read_chunks(connection, query).await
 }
@@ -189,14 +230,14 @@ pub(crate) async fn summaries(
             campaign_chunk::Column::Shops,
             campaign_chunk::Column::Open,
         ])
-        .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
+        .filter(of_campaign(revision))
         .order_by_asc(campaign_chunk::Column::Number)
         .build(connection.get_database_backend());
     let read = |row: campaign_chunk::SummaryRow| ChunkSummary::try_from(row);
     let mut summaries = read_each(connection, query, outcomes_of, read).await?;
     set_misplaced_aside(&mut summaries, revision);
     name_lost(&mut summaries, revision, shops, |chunk| (chunk.number, chunk.end()));
-    Ok(summaries)
+    unless_deleted(connection, revision, shops, summaries).await
 }
 
 /// The chunks of a campaign with these numbers, in order. A chunk without a row is damaged.

@@ -12,8 +12,8 @@ mod sqlite;
 /// What is not portable.
 #[derive(Debug)]
 pub(crate) struct Dialect {
-    /// Reads the database's clock, in milliseconds since 1970; `None` where it is the clock of
-    /// this process.
+    /// The database's clock, in milliseconds since 1970, as a part of a statement; `None` where it
+    /// is the clock of this process.
     pub(crate) clock: Option<&'static str>,
     /// Reads a page of the shops of a lane behind one: their ids, one in a line and in order;
     /// NULL behind the last. (Ids hold no line breaks.)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
 use catchment_domain::{Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane, Timestamp};
-use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
     QueryFilter, QuerySelect, Select, UpdateMany,
@@ -43,8 +43,11 @@ impl ReplyLanes for SeaOrmStore {
     }
 
     async fn orphans(&self) -> Result<Vec<ReplyLane>, StoreError> {
-        let now = self.now(&self.readers).await?;
         let (campaigns, of_damaged) = campaign_rows::unfinished(&self.readers).await?;
+        if campaigns.is_empty() && of_damaged.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = self.now(&self.readers).await?;
         let unfinished = campaigns.values().filter(|campaign| {
             0 < campaign.state.open() || campaign_rows::is_to_be_ended(campaign, &campaigns, now)
         });
@@ -105,8 +108,9 @@ impl SeaOrmStore {
     async fn try_renew(&self, lease: &Lease, duration: Duration) -> Result<(), StoreError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
-        let until = self.now(connection).await?.saturating_add(duration).millis();
-        let renewed = held(lease).col_expr(reply_lane::Column::LeasedUntil, Expr::value(until));
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let until = self.clock().add(millis);
+        let renewed = held(lease).col_expr(reply_lane::Column::LeasedUntil, until);
         update_lease(connection, renewed).await?;
         transaction.commit().await
     }

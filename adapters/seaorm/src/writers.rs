@@ -92,6 +92,18 @@ impl Writers {
         }
     }
 
+    /// Closes the connections to a server that nobody uses. The next writers make them again.
+    pub(crate) async fn rest(&self) {
+        if self.0.server.is_none() {
+            return;
+        }
+        while let Some(connection) = self.0.take_idle() {
+            if let Err(error) = connection.close().await {
+                tracing::debug!(%error, "an idle connection was lost");
+            }
+        }
+    }
+
     /// Closes the connections once nobody writes.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         // Where the turns are closed already, so are the connections.

@@ -2,10 +2,14 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
+use catchment_domain::ports::Deletions;
+use catchment_domain::service::{Unwanted, delete_campaigns};
 use catchment_seaorm::StoreSettings;
 
 use crate::clock::SystemClock;
+use crate::one_line::chain;
 use crate::settings::Database;
 
 /// What the settings say of a database that is there, for so many who read and write side by
@@ -23,6 +27,27 @@ pub fn store_settings(database: &Database, readers: NonZeroU32, writers: u32) ->
         idle_in_transaction_session_timeout: database.idle_in_transaction_session_timeout,
         connect_timeout: database.connect_timeout,
         ..StoreSettings::new(database.lanes, Arc::new(SystemClock))
+    }
+}
+
+/// Deletes the campaigns that are kept no longer, and says in the log what became of them.
+pub async fn delete_old_campaigns(deletions: &dyn Deletions, kept: Duration) {
+    let deletion = match delete_campaigns(deletions, Unwanted::EndedFor(kept), false).await {
+        Ok(deletion) => deletion,
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "could not delete old campaigns");
+            return;
+        }
+    };
+    if !deletion.deleted.is_empty() {
+        let campaigns = deletion.deleted.len();
+        tracing::info!(campaigns, "deleted campaigns that are kept no longer");
+    }
+    for why in &deletion.kept {
+        tracing::warn!(%why, "an old campaign stays");
+    }
+    if let Some(damage) = deletion.damaged.first() {
+        tracing::warn!(%damage, "old campaigns stay while the limits of a shop cannot be read");
     }
 }
 

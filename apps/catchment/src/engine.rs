@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use catchment_bootstrap::database::delete_old_campaigns;
 use catchment_bootstrap::settings::Settings;
 use catchment_bootstrap::{SaidDamage, chain};
-use catchment_domain::ports::Holder;
+use catchment_domain::ports::{Deletions, Holder};
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules,
     ServiceError, Step,
@@ -216,6 +217,9 @@ impl Engine {
         };
         let requester = LaneRequester::new(REPLY_LANE, HOLDER, ports, terms);
         let (report, status) = watch::channel(EngineStatus { in_flight: 0, has_open: true });
+        if let Some(kept) = settings.database.campaigns_kept {
+            tasks.spawn(delete_old(Arc::clone(&stores.deletions), kept, phases.clone()));
+        }
         tasks.spawn(request(requester, report, phases));
         Self { phase, status, set_aside, tasks, _lock: lock }
     }
@@ -311,6 +315,19 @@ async fn request(
     }
     if let Err(error) = requester.surrender().await {
         tracing::warn!(error = chain(&error), "the lease is kept until it runs out");
+    }
+    Ok(())
+}
+
+/// Deletes the campaigns that are kept no longer, unless the engine stops before.
+async fn delete_old(
+    deletions: Arc<dyn Deletions>,
+    kept: Duration,
+    mut phase: watch::Receiver<Phase>,
+) -> Result<(), ServiceError> {
+    tokio::select! {
+        () = delete_old_campaigns(&*deletions, kept) => {}
+        _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
     }
     Ok(())
 }

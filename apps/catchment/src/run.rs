@@ -80,6 +80,7 @@ pub(crate) async fn drive(
     goal: Goal,
     begun: Begun,
 ) -> anyhow::Result<Finished> {
+    context.stores.rest().await;
     let pace = if context.stores.is_embedded() { Pace::EMBEDDED } else { Pace::SERVER };
     let (engine, tallies, bar) = (None, None, Bar::new());
     let mut drive = Drive { context, revision, goal, pace, engine, tallies, bar };

@@ -9,21 +9,23 @@ use anyhow::Context as _;
 use catchment_bootstrap::database::store_settings;
 use catchment_bootstrap::settings::Database;
 use catchment_domain::ports::{
-    Acceptances, CampaignLedger, CampaignRepository, Clock, Repairs, ReplyLanes, Restores,
-    ShopLedger, ShopRepository, StoreError,
+    Acceptances, CampaignLedger, CampaignRepository, Clock, Deletions, Repairs, ReplyLanes,
+    Restores, ShopLedger, ShopRepository, StoreError,
 };
 use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettings, Summary};
 
 use crate::servers;
 
-/// How many connections read beside those that write.
+/// How many connections to a file read beside the one that writes: the engine runs on it. On a
+/// server a command asks one question after the other.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 /// How many write to a server side by side.
 const WRITERS: u32 = 4;
 
 /// What the settings say of a database.
 fn settings(database: &Database, create: bool) -> StoreSettings {
-    StoreSettings { create, ..store_settings(database, READERS, WRITERS) }
+    let readers = if database.url.is_postgres() { NonZeroU32::MIN } else { READERS };
+    StoreSettings { create, ..store_settings(database, readers, WRITERS) }
 }
 
 /// Brings the schema up to date; creates the database where it is missing and that is wanted.
@@ -110,6 +112,7 @@ pub(crate) struct Stores {
     pub(crate) ledger: Arc<dyn ShopLedger>,
     pub(crate) campaign_ledger: Arc<dyn CampaignLedger>,
     pub(crate) reply_lanes: Arc<dyn ReplyLanes>,
+    pub(crate) deletions: Arc<dyn Deletions>,
     pub(crate) repairs: Arc<dyn Repairs>,
     pub(crate) restores: Arc<dyn Restores>,
     pub(crate) acceptances: Arc<dyn Acceptances>,
@@ -148,6 +151,7 @@ impl Stores {
             ledger: Arc::<SeaOrmStore>::clone(&store),
             campaign_ledger: Arc::<SeaOrmStore>::clone(&store),
             reply_lanes: Arc::<SeaOrmStore>::clone(&store),
+            deletions: Arc::<SeaOrmStore>::clone(&store),
             repairs: Arc::<SeaOrmStore>::clone(&store),
             restores: Arc::<SeaOrmStore>::clone(&store),
             acceptances: Arc::<SeaOrmStore>::clone(&store),
@@ -173,6 +177,11 @@ impl Stores {
     /// When the database says so.
     pub(crate) async fn bare_batches(&self, size: usize) -> Result<Duration, StoreError> {
         self.store.bare_batches(size).await
+    }
+
+    /// From now on this process only watches: see [`SeaOrmStore::rest`].
+    pub(crate) async fn rest(&self) {
+        self.store.rest().await;
     }
 
     /// Closes the database. That nothing is written any more is all that matters here, and a

@@ -1,6 +1,7 @@
 //! Runs campaigns over Kafka.
 
 mod request_lanes;
+mod retention;
 mod standstill;
 mod work;
 
@@ -56,6 +57,9 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     let (lanes, stalled_after) = (settings.database.lanes, settings.stalled_after);
     let request_lanes = RequestLanes::new(store.clone(), lookout.clone(), lanes, stalled_after);
     tokio::spawn(request_lanes.watch(readiness.clone()));
+    if let Some(kept) = settings.database.campaigns_kept {
+        tokio::spawn(retention::keep_deleting(store.clone(), kept));
+    }
     let topics = topics.watch(readiness.clone());
     let engine = settings.engine;
     let terms = RequesterTerms {

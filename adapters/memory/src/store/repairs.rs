@@ -42,7 +42,7 @@ impl Repairs for MemoryStore {
         chunks: &[u32],
         terms: &RepairTerms,
     ) -> Result<Vec<Repair>, StoreError> {
-        let mut tables = self.tables();
+        let (mut tables, now) = (self.tables(), self.clock.now());
         let stored = tables.campaigns.get_mut(&campaign).filter(|stored| !stored.is_spoiled);
         let Some(stored) = stored else {
             return Ok(vec![Repair::Impossible(Unmendable::OfCampaign(campaign)); chunks.len()]);
@@ -52,6 +52,7 @@ impl Repairs for MemoryStore {
         let is_mended = repairs.iter().any(|repair| matches!(repair, Repair::Mended(_)));
         if is_mended && !terms.dry_run {
             stored.campaign = stored.counted();
+            stored.note_end(now);
         }
         Ok(repairs)
     }
@@ -61,7 +62,7 @@ impl Repairs for MemoryStore {
         campaign: Revision,
         terms: &RepairTerms,
     ) -> Result<Repair, StoreError> {
-        let mut tables = self.tables();
+        let (mut tables, now) = (self.tables(), self.clock.now());
         let stored = tables.campaigns.get_mut(&campaign).filter(|stored| !stored.is_spoiled);
         let Some(stored) = stored else {
             return Ok(Repair::Impossible(Unmendable::OfCampaign(campaign)));
@@ -74,6 +75,7 @@ impl Repairs for MemoryStore {
         let (open, unreleased) = (counted.state.open(), counted.unreleased);
         if !terms.dry_run {
             (stored.campaign, stored.chunks) = (counted, chunks);
+            stored.note_end(now);
         }
         Ok(Repair::Mended(Mended::Counts { open, unreleased }))
     }

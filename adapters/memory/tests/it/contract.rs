@@ -37,10 +37,11 @@ impl StoreHarness for StoreInMemory {
             campaigns: Arc::<MemoryStore>::clone(&self.store),
             campaign_ledger: Arc::<MemoryStore>::clone(&self.store),
             reply_lanes: Arc::<MemoryStore>::clone(&self.store),
+            deletions: Arc::<MemoryStore>::clone(&self.store),
             repairs: Arc::<MemoryStore>::clone(&self.store),
             restores: Arc::<MemoryStore>::clone(&self.store),
-        }
             acceptances: Arc::<MemoryStore>::clone(&self.store),
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -81,11 +82,11 @@ impl StoreHarness for StoreInMemory {
         matches!(item, StoredItem::Outcomes(..))
     }
 
-    async fn reopened(&self) -> Option<Store> {
     async fn lose_lane(&self, _: Lane) -> bool {
         false
     }
 
+    async fn reopened(&self) -> Option<Store> {
         None
     }
 

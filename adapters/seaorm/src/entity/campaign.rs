@@ -37,6 +37,8 @@ pub(crate) struct Model {
     pub(crate) state: String,
     pub(crate) open: i64,
     pub(crate) unreleased: i64,
+    /// Since when it has ended.
+    pub(crate) ended_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -186,7 +188,8 @@ fn deadline(millis: i64) -> Deadline {
     Deadline::at(Timestamp::from_millis(millis))
 }
 
-/// A new row, or the values of one that is there.
+/// A new row, or the values of one that is there. When it ended is not a value of a campaign: see
+/// [`campaign_rows::note_end`](crate::campaign_rows::note_end).
 pub(crate) fn active(campaign: &Campaign) -> ActiveModel {
     let replaces = campaign.replaces;
     let timeout = i64::try_from(campaign.timeout.as_millis()).unwrap_or(i64::MAX);
@@ -211,6 +214,10 @@ pub(crate) fn active(campaign: &Campaign) -> ActiveModel {
         state: ActiveValue::Set(campaign.state.as_str().to_owned()),
         open: ActiveValue::Set(campaign.state.open().into()),
         unreleased: ActiveValue::Set(campaign.unreleased.into()),
+        ended_at: match campaign.state {
+            CampaignState::Ended => ActiveValue::NotSet,
+            _ => ActiveValue::Set(None),
+        },
     }
 }
 

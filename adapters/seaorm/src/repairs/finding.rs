@@ -13,6 +13,7 @@ use sea_orm::{
 
 use crate::campaign_rows::{self, missing};
 use crate::damaged::{ItemOf, read_row};
+use crate::deletions::deleted;
 use crate::entity::{campaign_chunk, campaign_list, shop, shop_state};
 use crate::error::{classify, stored};
 use crate::pages::Pages;
@@ -32,8 +33,15 @@ impl SeaOrmStore {
         known.extend(campaigns.found.into_iter().map(|c| (c.name.revision, Some(c))));
         campaigns.damaged.into_iter().for_each(&mut add);
         revisions.extend(known.keys().copied());
+        // What is being deleted has no campaign any more. It may be gone as a whole by now.
+        let unknown: Vec<_> = revisions.iter().filter(|it| !known.contains_key(it)).collect();
+        let lost = if unknown.is_empty() { None } else { Some(revisions_of_chunks(self).await?) };
         for revision in revisions {
             let campaign = known.get(&revision);
+            let is_lost = lost.as_ref().is_some_and(|lost| lost.contains(&revision));
+            if campaign.is_none() && !is_lost {
+                continue;
+            }
             if campaign.is_none() {
                 add(missing(StoredItem::Campaign(revision)));
             }
@@ -104,7 +112,8 @@ impl SeaOrmStore {
     }
 }
 
-/// The campaigns that have chunks. A number that cannot be read names none.
+/// The campaigns that have chunks, without those that are deleted. A number that cannot be read
+/// names none.
 pub(super) async fn revisions_of_chunks(
     store: &SeaOrmStore,
 ) -> Result<BTreeSet<Revision>, StoreError> {
@@ -125,6 +134,9 @@ pub(super) async fn revisions_of_chunks(
             let revision = row.try_get::<i64>("", "revision");
             revisions.extend(revision.map(|revision| Revision(revision.cast_unsigned())));
         }
+    }
+    for deleted in deleted(&store.readers).await? {
+        revisions.remove(&deleted);
     }
     Ok(revisions)
 }

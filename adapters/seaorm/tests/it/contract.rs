@@ -19,6 +19,7 @@ fn ports(store: SeaOrmStore) -> Store {
         campaigns: Arc::<SeaOrmStore>::clone(&store),
         campaign_ledger: Arc::<SeaOrmStore>::clone(&store),
         reply_lanes: Arc::<SeaOrmStore>::clone(&store),
+        deletions: Arc::<SeaOrmStore>::clone(&store),
         repairs: Arc::<SeaOrmStore>::clone(&store),
         restores: Arc::<SeaOrmStore>::clone(&store),
         acceptances: store,

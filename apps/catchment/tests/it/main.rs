@@ -15,14 +15,15 @@ mod campaigns;
 #[cfg(feature = "servers")]
 mod cluster;
 mod databases;
+mod deleting;
 #[cfg(unix)]
 mod exports;
 mod files;
 mod forged;
 #[cfg(feature = "servers")]
 mod forged_replies;
-mod mistakes;
 mod lanes;
+mod mistakes;
 #[cfg(not(feature = "servers"))]
 mod no_servers;
 mod processes;
