@@ -67,8 +67,8 @@ pub async fn accepted_lane_goes_on_where_it_is_told(harness: &dyn StoreHarness) 
     lane.acceptance.log = lasting_log(2);
     lane.committed = Some(remembered);
     store.acceptances.accept(&terms(vec![lane])).await.unwrap();
-    let late = owner.try_apply(&owner.batch(vec![record(2, &ids[0], narrow("1km"))])).await;
-    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    let fenced = owner.try_apply(&owner.batch(vec![record(2, &ids[0], narrow("1km"))])).await;
+    assert!(matches!(fenced, Err(StoreError::Fenced)), "{fenced:?}");
     let before = store.ledger.claim(LANE, lasting_log(1), None).await;
     assert!(matches!(before, Err(StoreError::Refused { .. })), "{before:?}");
     let claim = store.ledger.claim(LANE, lasting_log(2), Some(remembered)).await.unwrap();

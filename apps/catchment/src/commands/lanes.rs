@@ -221,9 +221,13 @@ fn add(rows: &mut Vec<Row>, mut kafka: LanesInKafka) {
 }
 
 impl Row {
-    /// How many positions lie between where the lane stands and its end.
+    /// How many positions lie between where the lane stands and its end, if both are of one log.
     fn lag(&self) -> Option<u64> {
-        Some(self.end?.0.saturating_sub(self.next?.0))
+        let is_other = matches!(
+            self.problem,
+            Some(Mismatch::OtherLog | Mismatch::EndsEarly { .. } | Mismatch::OtherRecord { .. })
+        );
+        if is_other { None } else { Some(self.end?.0.saturating_sub(self.next?.0)) }
     }
 }
 
