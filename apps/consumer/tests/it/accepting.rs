@@ -77,11 +77,6 @@ fn check_at_work(world: &World, store: &SeaOrmStore, campaigns: &[Revision], sin
     running.iter_mut().for_each(Process::wait_until_ready);
     assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
     end(running);
-    for checked in
-        [&["topics", "check"][..], &["database", "check"], &["audit"], &["lanes", "list"]]
-    {
-        world.say(checked);
-    }
     assert_eq!(
         world.say(&["lanes", "accept", "--all"]),
         "every lane works: there is nothing to accept\n"
@@ -139,6 +134,11 @@ fn records_receipts_and_rows_that_are_gone_stop_their_lanes_until_they_are_accep
         assert!(accepted.contains(&expected), "`{expected}` in {accepted}");
     }
     check_at_work(&world, &store, &[campaign], since);
+    for checked in
+        [&["topics", "check"][..], &["database", "check"], &["audit"], &["lanes", "list"]]
+    {
+        world.say(checked);
+    }
 }
 
 #[test]
