@@ -25,8 +25,9 @@ from pathlib import Path
 import command_line
 from deployment import Deployment, Failed
 
-# For how many seconds is counted, and after how many what was started is steady.
-COUNTED, STEADY = 20, 5
+# For how many seconds is counted, and after how many what was started is steady: a watcher looks for
+# damage once, after 10 s.
+COUNTED, STEADY = 20, 20
 # In how many seconds the campaigns are started, and how many their starts may take altogether.
 WITHIN, STORED_WITHIN = 10, 900
 PARTS = ["dry-run", "idle", "watch", "old", "start"]
@@ -91,7 +92,12 @@ class Watchers:
         self.idle(f"idle requester, {self.arguments.old:,} old campaigns")
 
     def idle(self, name="idle requester"):
+        consumers = [name for name in self.deployment.names if name != "requester"]
+        for consumer in consumers:
+            self.deployment.freeze(consumer)
         cost = self.count()
+        for consumer in consumers:
+            self.deployment.thaw(consumer)
         self.figures[f"{name}: statements/s"] = round(cost.statements, 1)
         self.figures[f"{name}: share of a core (%)"] = round(100 * cost.share, 2)
         if MOST_OF_A_REQUESTER < cost.statements:

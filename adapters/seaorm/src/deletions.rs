@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{CommandError, Deletions, StoreError};
-use catchment_domain::{
-    CampaignError, CampaignState, Damage, Found, Lane, Origin, Revision, StoredItem,
-};
+use catchment_domain::{CampaignError, CampaignState, Damage, Found, Origin, Revision, StoredItem};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Order, Query, SelectStatement};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
@@ -52,24 +50,20 @@ impl Deletions for SeaOrmStore {
 
     async fn in_force(&self) -> Result<Found<BTreeSet<Revision>>, StoreError> {
         let mut in_force: Found<BTreeSet<Revision>> = Found::default();
-        for lane in self.lanes().iter() {
-            for bytes in self.distinct_causes(lane).await? {
-                match causes::decode(&bytes) {
-                    Ok((active, _)) => {
-                        in_force.found.extend(active.iter().filter_map(
-                            |cause| match cause.origin {
-                                Origin::Campaign(campaign) => Some(campaign),
-                                Origin::Request => None,
-                            },
-                        ));
-                    }
-                    Err(what) => {
-                        let shops = self.shops_with(lane, bytes).await?;
-                        in_force.damaged.extend(shops.into_iter().map(|id| {
-                            let what = format!("shop_state.causes of shop `{id}`: {what}");
-                            Damage { item: StoredItem::State(id), what }
-                        }));
-                    }
+        for bytes in self.distinct_causes().await? {
+            match causes::decode(&bytes) {
+                Ok((active, _)) => {
+                    in_force.found.extend(active.iter().filter_map(|cause| match cause.origin {
+                        Origin::Campaign(campaign) => Some(campaign),
+                        Origin::Request => None,
+                    }));
+                }
+                Err(what) => {
+                    let shops = self.shops_with(bytes).await?;
+                    in_force.damaged.extend(shops.into_iter().map(|id| {
+                        let what = format!("shop_state.causes of shop `{id}`: {what}");
+                        Damage { item: StoredItem::State(id), what }
+                    }));
                 }
             }
         }
@@ -86,13 +80,12 @@ impl Deletions for SeaOrmStore {
 }
 
 impl SeaOrmStore {
-    /// The causes of the shops of a lane, as they are stored, each once.
-    async fn distinct_causes(&self, lane: Lane) -> Result<Vec<Vec<u8>>, StoreError> {
+    /// The causes of all shops, as they are stored, each once.
+    async fn distinct_causes(&self) -> Result<Vec<Vec<u8>>, StoreError> {
         shop_state::Entity::find()
             .select_only()
             .column(shop_state::Column::Causes)
             .distinct()
-            .filter(shop_state::Column::Lane.eq(i32::from(lane.0)))
             .filter(shop_state::Column::Causes.is_not_null())
             .into_tuple()
             .all(&self.readers)
@@ -100,12 +93,11 @@ impl SeaOrmStore {
             .map_err(classify)
     }
 
-    /// Shops of a lane that have these causes.
-    async fn shops_with(&self, lane: Lane, causes: Vec<u8>) -> Result<Vec<String>, StoreError> {
+    /// Shops that have these causes.
+    async fn shops_with(&self, causes: Vec<u8>) -> Result<Vec<String>, StoreError> {
         shop_state::Entity::find()
             .select_only()
             .column(shop_state::Column::Id)
-            .filter(shop_state::Column::Lane.eq(i32::from(lane.0)))
             .filter(shop_state::Column::Causes.eq(causes))
             .order_by_asc(shop_state::Column::Id)
             .limit(NAMED)

@@ -1,8 +1,8 @@
 //! Shops counted by what is the same of them. Most shops differ in little, so the database returns
 //! few rows for many shops.
 
+use catchment_domain::Scope;
 use catchment_domain::ports::{ShopGroup, StoreError};
-use catchment_domain::{Lane, Scope};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
@@ -32,14 +32,10 @@ impl SeaOrmStore {
     /// The groups of a scope whose last word the database has; of another one, one group for each
     /// shop.
     pub(crate) async fn shop_groups(&self, scope: &Scope) -> Result<Vec<ShopGroup>, StoreError> {
-        let mut groups = Vec::new();
         if scope.ids.is_none() && scope.within.is_none() {
-            for lane in self.lanes().iter() {
-                self.count_groups(lane, scope, &mut groups).await?;
-            }
-            return Ok(groups);
+            return self.count_groups(scope).await;
         }
-        let mut pages = Pages::new(scope, self.lanes(), None);
+        let (mut groups, mut pages) = (Vec::new(), Pages::new(scope, self.lanes(), None));
         while let Some(page) = pages.next(self, usize::MAX).await? {
             let shops = page.into_iter().filter_map(Result::ok);
             groups.extend(shops.map(|shop| ShopGroup {
@@ -51,13 +47,9 @@ impl SeaOrmStore {
         Ok(groups)
     }
 
-    /// Lane by lane, so that no answer grows without bound.
-    async fn count_groups(
-        &self,
-        lane: Lane,
-        scope: &Scope,
-        groups: &mut Vec<ShopGroup>,
-    ) -> Result<(), StoreError> {
+    /// In one statement: the shops of a lane stand among those of all others, so that one for each
+    /// lane would go through all shops each time.
+    async fn count_groups(&self, scope: &Scope) -> Result<Vec<ShopGroup>, StoreError> {
         let states = [
             shop_state::Column::BaseRadius,
             shop_state::Column::BaseRevision,
@@ -71,14 +63,13 @@ impl SeaOrmStore {
             .column_as(shop_state::Column::Version.max(), "version")
             .column_as(shop::Column::Id.count(), "shops")
             .join(JoinType::InnerJoin, shop::Relation::State.def())
-            .filter(shop::Column::Lane.eq(i32::from(lane.0)))
-            .filter(shop_state::Column::Lane.eq(i32::from(lane.0)))
             .filter(wanted(scope))
             .group_by(shop::Column::Region);
         for column in states {
             query = query.column(column).group_by(column);
         }
         let rows = query.into_model::<GroupRow>().all(&self.readers).await.map_err(classify)?;
+        let mut groups = Vec::with_capacity(rows.len());
         for row in rows {
             match row.try_into() {
                 Ok(group) => groups.push(group),
@@ -87,7 +78,7 @@ impl SeaOrmStore {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(groups)
     }
 }
 
