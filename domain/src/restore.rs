@@ -240,9 +240,9 @@ impl SinceBackup {
 /// 3. If the campaign is neither ending nor ended, each of its shops may have been asked since the
 ///    backup. So every chunk counts as sent, and the campaign's end will release every shop.
 /// 4. If activations are open and may be sent, they get a deadline above `mark` and above the
-///    deadline of every request since the backup. A deadline that is later than one of now is not
-///    believed. Any other campaign keeps its deadline: a later deadline in a request since the
-///    backup is rejected.
+///    deadline of every request since the backup. A deadline is not believed if it is later than
+///    that of an attempt that begins now. Any other campaign keeps its deadline, and a request with
+///    a later deadline is rejected.
 /// 5. If such a campaign was retried since the backup, requests of that retry may take effect now.
 ///    So the shops that were rejected, expired or failed are asked again, too.
 ///

@@ -189,8 +189,7 @@ pub async fn restored_may_be_repeated(harness: &dyn StoreHarness) {
     let mut terms = terms(&store).await;
     terms.requests.1.insert(LANE, committed);
     let other = harness.store();
-    let at_once =
-        tokio::join!(store.restores.restored(&terms), other.restores.restored(&terms));
+    let at_once = tokio::join!(store.restores.restored(&terms), other.restores.restored(&terms));
     let at_once = [at_once.0.unwrap(), at_once.1.unwrap()];
     let again = store.restores.restored(&terms).await.unwrap();
     for restored in at_once.iter().chain([&again]) {

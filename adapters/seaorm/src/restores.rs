@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
 use catchment_domain::{
-    AskedAgain, CampaignState, Found, Known, LaneProgress, ReplyLane, RestoreTerms,
-    Restored, Revision, ask_again, epoch_after,
+    AskedAgain, CampaignState, Found, Known, LaneProgress, ReplyLane, RestoreTerms, Restored,
+    Revision, ask_again, epoch_after,
 };
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{

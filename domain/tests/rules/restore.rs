@@ -151,9 +151,9 @@ fn chunk(sent: Option<u16>, activations: &[Slot], releases: &[Slot]) -> Chunk {
     Chunk::restore((0, LANE, 0), sent.map(Attempt), activations.to_vec(), releases, Vec::new())
 }
 
-fn seen(attempt: u16, millis: i64) -> Option<SeenCampaign> {
+fn seen(attempt: u16, millis: i64) -> SeenCampaign {
     let (attempt, deadline) = (Attempt(attempt), deadline(millis));
-    Some(SeenCampaign { attempt, deadline, was_ended: false })
+    SeenCampaign { attempt, deadline, was_ended: false }
 }
 
 /// Asks again what is open of a campaign with one chunk. Returns attempt, deadline in milliseconds,
@@ -190,8 +190,8 @@ fn what_is_open_is_asked_again_above_everything_that_was_sent() {
     let behind = Some((3, 2_060_000, Sending { open: 2 }, true));
     assert_eq!(asked(&sending, &open, None, 2_000_000), behind, "above the mark");
     let sent = Some((3, 1_110_000, Sending { open: 2 }, true));
-    assert_eq!(asked(&sending, &open, seen(2, 1_050_000), 0), sent, "above what was sent");
-    let above = asked(&sending, &open, seen(9, 500_000), 0);
+    assert_eq!(asked(&sending, &open, Some(seen(2, 1_050_000)), 0), sent, "above what was sent");
+    let above = asked(&sending, &open, Some(seen(9, 500_000)), 0);
     assert_eq!(above.unwrap().0, 10, "no request since the backup has this attempt");
 }
 
@@ -199,9 +199,9 @@ fn what_is_open_is_asked_again_above_everything_that_was_sent() {
 fn a_forged_request_uses_up_neither_time_nor_attempts() {
     let open = chunk(None, &[Closed(Applied), Open, Open], &[]);
     let sending = campaign(Sending { open: 2 });
-    let (_, millis, ..) = asked(&sending, &open, seen(2, i64::MAX), 0).unwrap();
+    let (_, millis, ..) = asked(&sending, &open, Some(seen(2, i64::MAX)), 0).unwrap();
     assert_eq!(millis, 1_120_000, "no deadline that was given by now is later than a minute");
-    let (attempt, ..) = asked(&sending, &open, seen(Attempt::MAX.0, 0), 0).unwrap();
+    let (attempt, ..) = asked(&sending, &open, Some(seen(Attempt::MAX.0, 0)), 0).unwrap();
     assert_eq!(attempt, 103, "a campaign is not retried a hundred times");
 }
 
@@ -210,9 +210,9 @@ fn what_was_retried_since_the_backup_is_asked_again_too() {
     let slots = [Closed(Expired), Closed(Rejected), Open];
     let open = chunk(Some(2), &slots, &[]);
     let sending = campaign(Sending { open: 1 });
-    let (_, _, state, _) = asked(&sending, &open, seen(2, 500_000), 0).unwrap();
+    let (_, _, state, _) = asked(&sending, &open, Some(seen(2, 500_000)), 0).unwrap();
     assert_eq!(state, Sending { open: 1 }, "no retry was seen");
-    let (attempt, _, state, _) = asked(&sending, &open, seen(3, 900_000), 0).unwrap();
+    let (attempt, _, state, _) = asked(&sending, &open, Some(seen(3, 900_000)), 0).unwrap();
     assert_eq!((attempt, state), (4, Sending { open: 3 }), "its requests may apply now");
 }
 
@@ -222,10 +222,13 @@ fn what_is_settled_or_ended_stays() {
     assert_eq!(asked(&campaign(Settled), &done, None, 0), None);
     // An old request with a later deadline is rejected, because the campaign keeps its own.
     let kept = Some((4, 500_000, Settled, true));
-    assert_eq!(asked(&campaign(Settled), &done, seen(3, 2_000_000), 0), kept);
+    assert_eq!(asked(&campaign(Settled), &done, Some(seen(3, 2_000_000)), 0), kept);
     let released = chunk(Some(2), &[Closed(Applied)], &[Closed(Applied)]);
     assert_eq!(asked(&campaign(Ended), &released, None, 0), None);
-    assert_eq!(asked(&campaign(Ended), &released, seen(3, 0), 0), Some((4, 500_000, Ended, true)));
+    assert_eq!(
+        asked(&campaign(Ended), &released, Some(seen(3, 0)), 0),
+        Some((4, 500_000, Ended, true))
+    );
 }
 
 #[test]
@@ -250,7 +253,7 @@ fn there_is_no_attempt_above_the_last() {
     let open = chunk(Some(2), &[Open], &[]);
     let last = Campaign { attempt: Attempt::MAX, ..campaign(Sending { open: 1 }) };
     let mut chunks = [open];
-    let result = ask_again(&last, &mut chunks, seen(1, 0), (NOW, deadline(0)));
+    let result = ask_again(&last, &mut chunks, Some(seen(1, 0)), (NOW, deadline(0)));
     assert!(result.is_err());
 }
 
@@ -299,7 +302,7 @@ fn requests_since_the_backup_say_what_became_of_a_campaign() {
     for (attempt, millis) in [(3, 10), (5, 40), (4, 30)] {
         since.add(&activation(7, attempt, millis));
     }
-    assert_eq!(since.of(&this), seen(5, 40));
+    assert_eq!(since.of(&this), Some(seen(5, 40)));
     let release = Change::Release { campaign: this.name, deadline: deadline(20) };
     since.add(&record(ticket(7, 5, Phase::Release), release));
     assert!(since.of(&this).unwrap().was_ended);

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
 use catchment_domain::{
-    AskedAgain, CampaignState, Damage, Found, Known, LaneProgress, RestoreTerms, Restored, ask_again, epoch_after,
+    AskedAgain, CampaignState, Damage, Found, Known, LaneProgress, RestoreTerms, Restored,
+    ask_again, epoch_after,
 };
 
 use super::MemoryStore;

@@ -103,8 +103,7 @@ impl RequestLog for LateLog {
 }
 
 async fn send(log: &MemoryLog, number: u128) {
-    let change =
-        Change::SetBase { revision: Revision(1), radius: Radius::CLOSED, deadline: None };
+    let change = Change::SetBase { revision: Revision(1), radius: Radius::CLOSED, deadline: None };
     let id = RequestId(Uuid::from_u128(number));
     let request = Request { id, shop: "a".parse().unwrap(), change };
     log.send(vec![request], &ReturnAddress::default()).await.unwrap();

@@ -20,7 +20,7 @@ use crate::app::{HEADER, Ran, TestApp};
 pub(crate) const LANES: u16 = 4;
 
 /// Every table but that of the steps of the schema.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "installation",
     "shop",
     "shop_state",
@@ -30,6 +30,7 @@ const TABLES: [&str; 10] = [
     "campaign",
     "campaign_list",
     "campaign_chunk",
+    "campaign_deleted",
     "reply_lane",
 ];
 

@@ -156,7 +156,7 @@ impl Story {
         self.started.push(self.store.add(&draft).await.unwrap().name.revision);
     }
 
-    async fn command(&self) {
+    async fn command(&mut self) {
         if !self.started.is_empty() {
             let command = *self.dice.pick(&[Command::End, Command::Retry]);
             // Not each command can be done in each state.
@@ -172,19 +172,19 @@ impl Story {
         self.requester = requester(dice, *lanes, store, log, clock);
     }
 
-    async fn positions(&self) -> Vec<LaneProgress> {
+    async fn positions(&mut self) -> Vec<LaneProgress> {
         Restores::lanes(&*self.store).await.unwrap()
     }
 
     /// Whether a lane of the database is behind what the log remembers.
-    async fn is_noticed(&self) -> bool {
+    async fn is_noticed(&mut self) -> bool {
         let lanes = self.positions().await;
         let committed = CommitLog::committed(&*self.log).await.unwrap();
         check_lanes(&lanes, (CommitLog::identity(&*self.log), &committed)).is_err()
     }
 
     /// What `catchment database restored` does.
-    async fn mend(&self) {
+    async fn mend(&mut self) {
         let mut since_backup = SinceBackup::new(self.store.known().await.unwrap());
         for LaneProgress { lane, applied_next, .. } in self.positions().await {
             let stretch = RequestLog::read(&*self.log, lane, applied_next, usize::MAX).await;
@@ -210,7 +210,7 @@ impl Story {
         assert!(!self.is_noticed().await);
     }
 
-    async fn campaigns(&self) -> Vec<Campaign> {
+    async fn campaigns(&mut self) -> Vec<Campaign> {
         CampaignRepository::list(&*self.store).await.unwrap().found
     }
 
@@ -231,7 +231,7 @@ impl Story {
     }
 
     /// Checks that each outcome is what is so at its shop.
-    async fn check(&self) {
+    async fn check(&mut self) {
         let store = &*self.store;
         let ports = AuditPorts { shops: store, campaigns: store, ledger: store };
         let found = audit(ports, &[]).await.unwrap();

@@ -68,8 +68,12 @@ fn lines(after: &AfterRestore, dry_run: bool) -> Vec<String> {
         )
     }));
     if known != newest {
-        let first = known.0 + 1;
-        lines.push(format!("revisions {first} to {newest} may be in use and are not given out"));
+        let first = Revision(known.0 + 1);
+        lines.push(if first == *newest {
+            format!("revision {first} may be in use and is not given out")
+        } else {
+            format!("revisions {first} to {newest} may be in use and are not given out")
+        });
     }
     lines.push(format!(
         "{} and {} get new owners; consumers will apply {} since the backup again",
