@@ -122,6 +122,15 @@ pub enum OpenError {
          mode for this database to `session`, or connect to the server itself"
     )]
     SharedSessions { database: String },
+    /// Something between us and the server does not keep what a session was set to.
+    #[error(
+        "`{database}` does not keep what its sessions were set to: {settings}; let the pooler \
+         before it keep what a connection sets, or connect to the server itself"
+    )]
+    NotKept { database: String, settings: String },
+    /// The URL names a setting of sessions that would be overruled.
+    #[error("`{database}` names `{setting}`, which is set for every session; {advice}")]
+    Overruled { database: String, setting: &'static str, advice: String },
     /// It cannot be written.
     #[error("`{database}` cannot be written; check the rights of it")]
     ReadOnly { database: String },

@@ -202,6 +202,10 @@ impl<'a> Server<'a> {
         let parsed = session::parse(url);
         let (options, named) =
             parsed.map_err(|reason| OpenError::Url { url: name.clone(), reason })?;
+        if let Some(setting) = session::overruled(settings, &named) {
+            let advice = session::advice(setting);
+            return Err(OpenError::Overruled { database: name, setting, advice });
+        }
         let set = session::statement(purpose, settings, &named);
         Ok(Self { options, settings, name, purpose, set, steps: catchment_migrations::postgres() })
     }
@@ -228,9 +232,9 @@ impl<'a> Server<'a> {
         connection.close().await.map_err(|error| self.failed(error))
     }
 
-    /// Refuses a session that only reads, and a pooler that gives a session of the server to
-    /// several connections in turn: settings, locks and prepared statements of one connection
-    /// would be another's.
+    /// Refuses a session that only reads or does not have the settings that it was given, and a
+    /// pooler that gives a session of the server to several connections in turn: settings, locks
+    /// and prepared statements of one connection would be another's.
     ///
     /// A pooler that shares sessions gives one connection several in turn, or gives a second
     /// connection, which begins a transaction, the one that the first just used, or has another
@@ -270,7 +274,11 @@ impl<'a> Server<'a> {
         }
         other.close().await.map_err(|error| self.failed(error))?;
         let differing = session::differing(self.purpose, self.settings);
-        if self.now(connection, &differing).await?.is_empty() { Ok(()) } else { Err(shared()) }
+        let settings = self.now(connection, &differing).await?;
+        if settings.is_empty() {
+            return Ok(());
+        }
+        Err(OpenError::NotKept { database: database(), settings })
     }
 
     /// Connects to a server, which may still be starting: a connection that is refused or lost

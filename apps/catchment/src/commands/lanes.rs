@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::bail;
-use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::settings::{Settings, SettingsError};
 use catchment_domain::{
-    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes,
-    Lane, LaneProblem, LogIdentity, Mismatch, Position, PositionRange, ReplyLane, RequestLaneLog,
-    Revision, Skipped, StoredLane, StoredReplyLane, acceptance_of,
+    Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes, GivenUp, Lane, LaneProblem,
+    Mismatch, Position, ReplyLane, StoredLane,
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -54,9 +52,13 @@ pub(crate) struct Arguments {
     dry_run: bool,
 }
 
-/// The lanes that are to be taken.
+/// Which lanes are to be taken.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Chosen {
+#[cfg_attr(
+    not(feature = "servers"),
+    expect(dead_code, reason = "read only with the feature `servers`")
+)]
+pub(crate) enum Which {
     /// One of requests.
     Request(Lane),
     /// One of replies.
@@ -67,10 +69,14 @@ pub(crate) enum Chosen {
     AllReplies,
 }
 
-/// What is asked for.
+/// What is wanted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct AcceptOrder {
-    pub(crate) chosen: Chosen,
+#[cfg_attr(
+    not(feature = "servers"),
+    expect(dead_code, reason = "read only with the feature `servers`")
+)]
+pub(crate) struct Wanted {
+    pub(crate) which: Which,
     pub(crate) dry_run: bool,
 }
 
@@ -96,9 +102,9 @@ pub(crate) struct LanesInKafka {
     pub(crate) problems: BTreeMap<AnyLane, Mismatch>,
 }
 
-/// The lanes that were taken as they are.
+/// What was taken.
 #[derive(Debug, Default)]
-pub(crate) struct AcceptedLanes {
+pub(crate) struct Taken {
     pub(crate) requests: Vec<AcceptedLane>,
     pub(crate) replies: Vec<AcceptedReplyLane>,
     pub(crate) accepted: Accepted,
@@ -294,77 +300,31 @@ async fn accept(
     stores: &Stores,
     output: Output,
 ) -> anyhow::Result<Ending> {
-    let chosen = match (lane, reply) {
-        (Some(lane), false) => Chosen::Request(Lane(lane)),
-        (Some(lane), true) => Chosen::Reply(ReplyLane(lane)),
-        (None, false) => Chosen::All,
-        (None, true) => Chosen::AllReplies,
+    if stores.is_embedded() {
+        return Err(SettingsError::new(
+            "`database.url` is that of an embedded database, whose lanes are in memory and begin anew \
+             with each process: there is nothing to accept",
+        )
+        .into());
+    }
+    let which = match (lane, reply) {
+        (Some(lane), false) => Which::Request(Lane(lane)),
+        (Some(lane), true) => Which::Reply(ReplyLane(lane)),
+        (None, false) => Which::All,
+        (None, true) => Which::AllReplies,
     };
     debug_assert!(all == lane.is_none(), "clap asks for one of both");
-    let order = AcceptOrder { chosen, dry_run };
-    let lanes = if stores.is_embedded() {
-        accept_embedded(stores, order).await?
-    } else {
-        servers::accept_lanes(settings, stores, order).await?
-    };
+    let taken = servers::accept_lanes(settings, stores, Wanted { which, dry_run }).await?;
     if output.json {
-        output.value(&view_accepted(&lanes, dry_run))?;
+        output.value(&view_taken(&taken, dry_run))?;
     } else {
-        tell(&lanes, dry_run, output)?;
+        tell(&taken, dry_run, output)?;
     }
     Ok(Ending::Done)
 }
 
-/// Makes rows of an embedded database anew that are gone or cannot be read. Nothing else can differ:
-/// its logs are in memory and begin with each process.
-async fn accept_embedded(
-    stores: &Stores,
-    AcceptOrder { chosen, dry_run }: AcceptOrder,
-) -> anyhow::Result<AcceptedLanes> {
-    let is_chosen = |lane: AnyLane| match (chosen, lane) {
-        (Chosen::Request(chosen), AnyLane::Requests(lane)) => chosen == lane,
-        (Chosen::Reply(chosen), AnyLane::Replies(lane)) => chosen == lane,
-        (Chosen::All, _) | (Chosen::AllReplies, AnyLane::Replies(_)) => true,
-        (Chosen::Request(_) | Chosen::Reply(_) | Chosen::AllReplies, _) => false,
-    };
-    let log = RequestLaneLog {
-        log: NO_LOG,
-        first: Position(0),
-        end: Position(0),
-        before: None,
-        without_receipt: None,
-    };
-    let request = |(lane, stored): (Lane, StoredLane)| {
-        let is_lost = stored.mismatch().is_some() && is_chosen(AnyLane::Requests(lane));
-        let acceptance = acceptance_of(&stored, &log, None).filter(|_| is_lost)?;
-        Some(AcceptedLane { lane, stored, committed: None, acceptance })
-    };
-    let reply = |stored: StoredReplyLane| {
-        let is_lost = matches!(stored.row, Some(Err(_)));
-        let is_taken = is_lost && is_chosen(AnyLane::Replies(stored.lane));
-        is_taken.then_some(AcceptedReplyLane { stored, log: NO_LOG, end: Some(Position(0)) })
-    };
-    let requests = stores.acceptances.request_lanes().await?;
-    let requests: Vec<AcceptedLane> = requests.into_iter().filter_map(request).collect();
-    let replies = stores.acceptances.reply_lanes().await?;
-    let replies: Vec<AcceptedReplyLane> = replies.into_iter().filter_map(reply).collect();
-    if requests.is_empty() && replies.is_empty() {
-        match chosen {
-            Chosen::Request(lane) => bail!("lane {lane} works, or there is no such lane"),
-            Chosen::Reply(lane) => bail!("reply lane {lane} works, or there is no such lane"),
-            Chosen::All | Chosen::AllReplies => return Ok(AcceptedLanes::default()),
-        }
-    }
-    let terms = AcceptTerms { requests, replies, dry_run };
-    let accepted = stores.acceptances.accept(&terms).await?;
-    Ok(AcceptedLanes { requests: terms.requests, replies: terms.replies, accepted })
-}
-
-/// The next process that works with a lane begins a log of its own.
-const NO_LOG: LogIdentity = LogIdentity { id: 0, lasting: false };
-
-fn tell(lanes: &AcceptedLanes, dry_run: bool, output: Output) -> std::io::Result<()> {
-    let AcceptedLanes { requests, replies, accepted } = lanes;
+fn tell(taken: &Taken, dry_run: bool, output: Output) -> std::io::Result<()> {
+    let Taken { requests, replies, accepted } = taken;
     if requests.is_empty() && replies.is_empty() {
         return output.line("every lane works: there is nothing to accept");
     }
@@ -373,16 +333,12 @@ fn tell(lanes: &AcceptedLanes, dry_run: bool, output: Output) -> std::io::Result
     }
     for lane in requests {
         let next = grouped(lane.acceptance.applied_next.0);
-        output.line(format_args!(
-            "lane {} goes on from {next}; services at work take it within a minute",
-            lane.lane
-        ))?;
-        for line in given_up(&lane.acceptance) {
+        output.line(format_args!("lane {} goes on from {next} within a minute", lane.lane))?;
+        for line in given_up(&lane.acceptance.given_up) {
             output.line(format_args!("lane {}: {line}", lane.lane))?;
         }
     }
-    for AcceptedReplyLane { stored, end, .. } in replies {
-        let lane = stored.lane;
+    for AcceptedReplyLane { lane, end, .. } in replies {
         match end {
             Some(end) => output.line(format_args!(
                 "reply lane {lane} goes on from {}: replies before are not read, and what has no \
@@ -409,8 +365,7 @@ fn tell(lanes: &AcceptedLanes, dry_run: bool, output: Output) -> std::io::Result
 }
 
 /// What is given up of a lane, line by line.
-fn given_up(Acceptance { skipped, keeps_receipts, .. }: &Acceptance) -> Vec<String> {
-    let Skipped { of_log_before, unapplied, unanswered } = skipped;
+fn given_up(GivenUp { of_log_before, unapplied, unanswered }: &GivenUp) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(from) = of_log_before {
         lines.push(format!(
@@ -419,13 +374,8 @@ fn given_up(Acceptance { skipped, keeps_receipts, .. }: &Acceptance) -> Vec<Stri
         ));
     }
     if let Some(range) = unapplied {
-        let how = if *keeps_receipts {
-            "which are not applied"
-        } else {
-            "of which it is not known whether they were applied"
-        };
         lines.push(format!(
-            "given up: positions {} to {}, at most {}, {how}",
+            "given up: positions {} to {}, at most {}, which are not applied",
             grouped(range.from.0),
             grouped(range.to.0.saturating_sub(1)),
             counted(range.most(), "request"),
@@ -452,13 +402,12 @@ fn words(AskedInLanes { campaign, state, open, new_attempt }: &AskedInLanes) -> 
     }
 }
 
-fn view_accepted(lanes: &AcceptedLanes, dry_run: bool) -> Value {
-    let AcceptedLanes { requests, replies, accepted } = lanes;
-    let range = |range: Option<PositionRange>| {
+fn view_taken(Taken { requests, replies, accepted }: &Taken, dry_run: bool) -> Value {
+    let range = |range: Option<catchment_domain::PositionRange>| {
         range.map(|range| json!({ "from": range.from.0, "to": range.to.0 }))
     };
     let lanes = requests.iter().map(|lane| {
-        let Skipped { of_log_before, unapplied, unanswered } = lane.acceptance.skipped;
+        let GivenUp { of_log_before, unapplied, unanswered } = lane.acceptance.given_up;
         json!({
             "lane": lane.lane.0,
             "next": lane.acceptance.applied_next.0,
@@ -471,7 +420,7 @@ fn view_accepted(lanes: &AcceptedLanes, dry_run: bool) -> Value {
     });
     let replies = replies
         .iter()
-        .map(|lane| json!({ "lane": lane.stored.lane.0, "next": lane.end.map(|end| end.0) }));
+        .map(|lane| json!({ "lane": lane.lane.0, "next": lane.end.map(|end| end.0) }));
     let campaigns = accepted.asked.iter().map(|asked| {
         json!({
             "campaign": asked.campaign.0,
@@ -480,8 +429,9 @@ fn view_accepted(lanes: &AcceptedLanes, dry_run: bool) -> Value {
             "new_attempt": asked.new_attempt.map(|attempt| attempt.0),
         })
     });
-    let numbers =
-        |revisions: &[Revision]| revisions.iter().map(|revision| revision.0).collect::<Vec<_>>();
+    let numbers = |revisions: &[catchment_domain::Revision]| {
+        revisions.iter().map(|revision| revision.0).collect::<Vec<_>>()
+    };
     json!({
         "dry_run": dry_run,
         "lanes": lanes.collect::<Vec<_>>(),
@@ -490,47 +440,4 @@ fn view_accepted(lanes: &AcceptedLanes, dry_run: bool) -> Value {
         "left": numbers(&accepted.left),
         "moved": numbers(&accepted.moved),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_given_up_is_told_as_far_as_it_is_known() {
-        let range = PositionRange::of(Position(2), Position(12));
-        let nothing = Skipped::default();
-        for (keeps_receipts, skipped, expected) in [
-            (true, nothing, &[][..]),
-            (
-                true,
-                Skipped { unapplied: range, ..nothing },
-                &["given up: positions 2 to 11, at most 10 requests, which are not applied"],
-            ),
-            (
-                false,
-                Skipped { unapplied: range, of_log_before: Some(Position(9)), ..nothing },
-                &[
-                    "given up: what stood in the topic as it was before from 9 on",
-                    "given up: positions 2 to 11, at most 10 requests, of which it is not known \
-                     whether they were applied",
-                ],
-            ),
-            (
-                true,
-                Skipped { unanswered: range, ..nothing },
-                &["given up: the replies to positions 2 to 11, at most 10 requests that were \
-                   applied"],
-            ),
-        ] {
-            let acceptance = Acceptance {
-                log: NO_LOG,
-                applied_next: Position(12),
-                replied_next: Position(12),
-                keeps_receipts,
-                skipped,
-            };
-            assert_eq!(given_up(&acceptance), expected, "{acceptance:?}");
-        }
-    }
 }

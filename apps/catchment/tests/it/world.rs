@@ -216,7 +216,7 @@ impl World {
         }
     }
 
-    pub(crate) fn execute(&self, sql: &str) {
+    fn execute(&self, sql: &str) {
         self.try_execute(sql).unwrap();
     }
 

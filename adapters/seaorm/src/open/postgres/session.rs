@@ -10,6 +10,9 @@ use sea_orm::sqlx::postgres::PgConnectOptions;
 use crate::database_url::{DatabaseUrl, DatabaseUrlError};
 use crate::settings::StoreSettings;
 
+/// The setting that says when a transaction counts as stored. Levels that wait for a disk are kept.
+const SYNCHRONOUS_COMMIT: &str = "synchronous_commit";
+
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -69,6 +72,28 @@ fn words_of(options: &str) -> Vec<String> {
     words.push(word);
     words.retain(|word| !word.is_empty());
     words
+}
+
+/// The first of the settings that a URL names and that each session would overrule.
+pub(super) fn overruled(
+    settings: &StoreSettings,
+    named: &[(String, String)],
+) -> Option<&'static str> {
+    let ours = wanted(Purpose::Work, settings);
+    named.iter().find_map(|(name, value)| {
+        let known = ours.iter().map(|(ours, _)| *ours).find(|ours| name.eq_ignore_ascii_case(ours));
+        let is_off = ["off", "false", "no", "0"].iter().any(|off| value.eq_ignore_ascii_case(off));
+        let loses_data = is_off && name.eq_ignore_ascii_case(SYNCHRONOUS_COMMIT);
+        known.or(loses_data.then_some(SYNCHRONOUS_COMMIT))
+    })
+}
+
+/// What to do where a URL names such a setting.
+pub(super) fn advice(setting: &str) -> String {
+    let key = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
+        .contains(&setting)
+        .then(|| format!(", and set `database.{setting}`"));
+    format!("take it out of the URL{}", key.unwrap_or_default())
 }
 
 /// The statements that set a session, so that a process that froze, or is cut off, does not hold

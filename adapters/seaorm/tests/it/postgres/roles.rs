@@ -81,6 +81,42 @@ async fn what_a_user_is_set_to_is_overruled() {
     store.close().await.unwrap();
 }
 
+/// Two settings are not kept, as by a pooler that answers the statements which set them itself.
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn settings_that_are_not_kept_are_told() {
+    let server = Server::new().await;
+    let user = User::of(&server);
+    // It stands before the server's own in the user's search path.
+    server.execute(&format!(
+        "CREATE FUNCTION {}.set_config(text, text, boolean) RETURNS text LANGUAGE sql AS $$
+             SELECT CASE WHEN $1 IN ('plan_cache_mode', 'lock_timeout') THEN $2
+                         ELSE pg_catalog.set_config($1, $2, $3) END $$",
+        server.schema
+    ));
+    let refused = user.check().await.unwrap_err();
+    assert!(matches!(refused, OpenError::NotKept { .. }), "{refused:?}");
+    let line = refused.to_string();
+    assert!(line.contains(" were set to: lock_timeout, plan_cache_mode; "), "{line}");
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn a_setting_in_the_url_of_a_server_is_told() {
+    let server = Server::new().await;
+    let url = format!("{}&options[statement_timeout]=5s", server.url());
+    let settings = Server::settings();
+    for refused in [
+        SeaOrmStore::check(&url, &settings).await.unwrap_err(),
+        SeaOrmStore::connect(&url, &settings).await.unwrap_err(),
+        SeaOrmStore::migrate(&url, &settings).await.unwrap_err(),
+    ] {
+        assert!(matches!(refused, OpenError::Overruled { .. }), "{refused:?}");
+        let line = refused.to_string();
+        assert!(line.contains("set `database.statement_timeout`"), "{line}");
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn a_user_who_only_reads_is_told_so() {
