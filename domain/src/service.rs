@@ -17,6 +17,7 @@ mod pacing;
 mod pages;
 mod release;
 mod repair;
+mod retention;
 mod send_calls;
 mod sending;
 
@@ -38,6 +39,7 @@ pub use lane_requester::{LaneRequester, RequesterPorts, RequesterTerms};
 pub use pages::{OutcomePages, ShopPages};
 pub use release::{CommandedRelease, release_by_command};
 pub use repair::{Finding, repair};
+pub use retention::Retention;
 
 /// How to go on after a step.
 #[derive(Debug)]

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use catchment_domain::ports::{CommandError, OutcomeFilter, Tallies};
+use catchment_domain::ports::{CommandError, OutcomeFilter, StoreError, Tallies};
+use catchment_domain::service::{Unwanted, delete_campaigns};
 use catchment_domain::{
     Campaign, CampaignError, CampaignState, Code, Command, Draft, Lane, Phase, RELEASED_KEPT,
     Revision, ShopId, Status, StoredItem,
 };
+use tokio::task::JoinSet;
 
 use crate::owner::Owner;
 use crate::requester::{Requester, answer};
@@ -96,6 +98,27 @@ pub async fn delete_goes_by_the_rules(harness: &dyn StoreHarness) {
     refused(&store, older, CampaignError::Unknown(older)).await;
 }
 
+/// A campaign that cannot be read holds up no other.
+pub async fn damaged_campaign_is_not_deleted(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let [damaged, other] = [ended(&store, &ids).await, ended(&store, &ids).await];
+    later(harness);
+    harness.damage(&StoredItem::Campaign(damaged)).await;
+    assert_eq!(store.deletions.ended(HOUR).await.unwrap(), [damaged, other]);
+    for dry_run in [true, false] {
+        let refused = store.deletions.delete(damaged, dry_run).await.unwrap_err();
+        let is_bad_data = matches!(refused, CommandError::Store(StoreError::BadData { .. }));
+        assert!(is_bad_data, "{refused:?}");
+    }
+    let all = Unwanted::EndedFor(HOUR);
+    let deletion = delete_campaigns(&*store.deletions, all, false).await.unwrap();
+    assert_eq!((deletion.deleted, deletion.kept), (vec![other], vec![]));
+    let named: Vec<_> = deletion.damaged.into_iter().map(|damage| damage.item).collect();
+    assert_eq!(named, [StoredItem::Campaign(damaged)]);
+    assert_eq!(store.deletions.ended(HOUR).await.unwrap(), [damaged]);
+}
+
 /// Nothing tells of it any more from the moment at which it is deleted; the others are as before.
 pub async fn deleted_campaign_is_gone(harness: &dyn StoreHarness) {
     let store = harness.store();
@@ -114,20 +137,37 @@ pub async fn deleted_campaign_is_gone(harness: &dyn StoreHarness) {
         assert_eq!([look(&store, open).await, look(&store, stays).await], before);
         clear(&store).await;
     }
+    // A requester that knew the campaign may still ask for its shops.
+    let lists = store.campaign_ledger.lists(gone, &[0]).await.unwrap();
+    assert_eq!((lists.found.len(), lists.damaged), (0, vec![]));
 }
 
-/// What is being cleared away is not taken for a campaign whose row was lost.
+/// What is being deleted is not taken for damage by those who read it meanwhile, and is not taken
+/// for a campaign whose row was lost. Several stores clear away at once, in many steps.
 pub async fn deletion_leaves_no_damage(harness: &dyn StoreHarness) {
+    const ROUNDS: u32 = 5;
     let store = harness.store();
-    let ids = shops_in(&store, LANE, 2).await;
-    let [gone, stays] = [ended(&store, &ids).await, ended(&store, &ids).await];
-    later(harness);
-    store.deletions.delete(gone, false).await.unwrap();
-    assert_eq!(store.repairs.find().await.unwrap(), []);
-    let other = harness.reopened().await.unwrap_or(store);
-    assert_eq!(other.repairs.find().await.unwrap(), []);
-    clear(&other).await;
-    assert_eq!(other.repairs.find().await.unwrap(), []);
+    let other = harness.reopened().await.unwrap_or_else(|| store.clone());
+    let mut ids = Vec::new();
+    for lane in store.shops.lanes().iter() {
+        ids.extend(shops_in(&store, lane, 1).await);
+    }
+    let stays = ended(&store, &ids).await;
+    for _ in 0..ROUNDS {
+        let gone = ended(&store, &ids).await;
+        later(harness);
+        let reading = tokio::spawn(read_until_gone(other.clone(), gone));
+        store.deletions.delete(gone, false).await.unwrap();
+        assert_eq!(other.repairs.find().await.unwrap(), []);
+        let mut clearing = JoinSet::new();
+        for store in [&store, &other, &store, &other] {
+            let store = store.clone();
+            clearing.spawn(async move { clear(&store).await });
+        }
+        clearing.join_all().await;
+        assert_eq!(other.repairs.find().await.unwrap(), []);
+        reading.await.unwrap();
+    }
     assert!(!other.deletions.clear().await.unwrap());
     assert_eq!(other.deletions.ended(Duration::ZERO).await.unwrap(), [stays]);
 }
@@ -220,6 +260,14 @@ async fn in_force(store: &Store) -> BTreeSet<Revision> {
     let told = store.deletions.in_force().await.unwrap();
     assert_eq!(told.damaged, []);
     told.found
+}
+
+/// Reads a campaign again and again until it is gone, and finds no damage.
+async fn read_until_gone(store: Store, campaign: Revision) {
+    while look(&store, campaign).await.0.is_some() {
+        assert_eq!(store.repairs.find().await.unwrap(), []);
+    }
+    assert_eq!(look(&store, campaign).await, (None, Tallies::default(), 0));
 }
 
 async fn clear(store: &Store) {

@@ -26,7 +26,7 @@ pub struct Store {
     pub campaign_ledger: Arc<dyn CampaignLedger>,
     /// Who reads which reply lane.
     pub reply_lanes: Arc<dyn ReplyLanes>,
-    /// What may go.
+    /// Deleting campaigns that ended.
     pub deletions: Arc<dyn Deletions>,
     /// What is damaged.
     pub repairs: Arc<dyn Repairs>,

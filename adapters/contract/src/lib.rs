@@ -168,6 +168,7 @@ macro_rules! store_suite {
                 ended_are_told_by_age,
                 in_force_names_campaigns_at_any_shop,
                 delete_goes_by_the_rules,
+                damaged_campaign_is_not_deleted,
                 deleted_campaign_is_gone,
                 deletion_leaves_no_damage,
                 requests_of_a_deleted_campaign_are_rejected,

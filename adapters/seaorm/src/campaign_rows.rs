@@ -175,21 +175,36 @@ pub(crate) async fn all_chunks(
 ) -> Result<Found<Vec<Chunk>>, StoreError> {
     let mut chunks = chunks(connection, revision).await?;
     name_lost(&mut chunks, revision, shops, |chunk| (chunk.number, chunk.end()));
-    unless_deleted(connection, revision, shops, chunks).await
+    unless_deleted(connection, revision, shops.is_some(), chunks).await
 }
 
-/// What was read of a campaign with this many shops, unless the campaign was deleted meanwhile.
+/// What was read of a campaign, unless the campaign was deleted meanwhile. If its row was not there
+/// before, what was read stays: the row was lost.
 async fn unless_deleted<T: Default>(
     connection: &impl ConnectionTrait,
     revision: Revision,
-    shops: Option<u32>,
+    was_there: bool,
     read: Found<T>,
 ) -> Result<Found<T>, StoreError> {
-    let may_be_deleted = shops.is_some() && !read.damaged.is_empty();
-    if may_be_deleted && self::shops(connection, revision).await?.is_none() {
+    if was_there && !read.damaged.is_empty() && !is_there(connection, revision).await? {
         return Ok(Found::default());
     }
     Ok(read)
+}
+
+/// Whether a campaign has a row, also one that cannot be read.
+pub(crate) async fn is_there(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+) -> Result<bool, StoreError> {
+    let row: Option<i64> = campaign::Entity::find_by_id(stored(revision.0))
+        .select_only()
+        .column(campaign::Column::Revision)
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(classify)?;
+    Ok(row.is_some())
 }
 
 /// The chunks of a campaign, unless it is deleted, and they are being cleared away.
@@ -237,19 +252,21 @@ pub(crate) async fn summaries(
     let mut summaries = read_each(connection, query, outcomes_of, read).await?;
     set_misplaced_aside(&mut summaries, revision);
     name_lost(&mut summaries, revision, shops, |chunk| (chunk.number, chunk.end()));
-    unless_deleted(connection, revision, shops, summaries).await
+    unless_deleted(connection, revision, shops.is_some(), summaries).await
 }
 
-/// The chunks of a campaign with these numbers, in order. A chunk without a row is damaged.
+/// The chunks with these numbers of a campaign that was there, in order. A chunk without a row is
+/// damaged, unless the campaign was deleted meanwhile.
 pub(crate) async fn some_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
     numbers: &[u32],
 ) -> Result<Found<Vec<Chunk>>, StoreError> {
-    read_some_chunks(connection, revision, numbers, |query| query).await
+    let chunks = read_some_chunks(connection, revision, numbers, |query| query).await?;
+    unless_deleted(connection, revision, true, chunks).await
 }
 
-/// As [`some_chunks`], and locks them.
+/// The chunks with these numbers of a campaign that is locked, as [`some_chunks`]. Locks them.
 pub(crate) async fn lock_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -360,7 +377,8 @@ pub(crate) async fn update_chunk(
     check_written("campaign_chunk", updated.map_err(classify)?.rows_affected, 1)
 }
 
-/// The shops of those of a campaign's chunks that have these numbers.
+/// The shops of the chunks with these numbers of a campaign that was there. A list without a row is
+/// damaged, unless the campaign was deleted meanwhile.
 pub(crate) async fn lists(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -372,7 +390,7 @@ pub(crate) async fn lists(
     let mut lists = read_lists(connection, query).await?;
     let item = |number| StoredItem::List(revision, number);
     name_missing(&mut lists, numbers, (|(number, _): &(u32, ShopList)| *number, item));
-    Ok(lists)
+    unless_deleted(connection, revision, true, lists).await
 }
 
 /// The shops of chunks, by their numbers.

@@ -21,9 +21,6 @@ use crate::error::{classify, stored};
 use crate::retry::{while_busy, while_busy_or_locked};
 use crate::store::SeaOrmStore;
 
-/// How many chunks are cleared away in one transaction, with their lists.
-const CLEARED: u64 = 50;
-
 /// How many shops are named that have causes which cannot be read, for each kind of these.
 const NAMED: u64 = 100;
 
@@ -144,11 +141,20 @@ impl SeaOrmStore {
         let revision = deleted.revision;
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
+        // Of several processes, one works at a time. Otherwise this one would wait for rows that
+        // another one deletes, count none, and let the number go before the last rows.
+        let mark = campaign_deleted::Entity::find_by_id(revision).lock_exclusive();
+        if mark.one(connection).await.map_err(classify)?.is_none() {
+            // Another one did the rest. There may be more campaigns.
+            return Ok(true);
+        }
+        let step = u64::from(self.settings.chunks_cleared.get());
         let lists = campaign_list::Entity::delete_many()
             .filter(campaign_list::Column::Revision.eq(revision))
             .filter(campaign_list::Column::Number.in_subquery(first_numbers(
                 (campaign_list::Entity, campaign_list::Column::Number),
                 campaign_list::Column::Revision.eq(revision),
+                step,
             )))
             .exec(connection)
             .await
@@ -158,11 +164,12 @@ impl SeaOrmStore {
             .filter(campaign_chunk::Column::Number.in_subquery(first_numbers(
                 (campaign_chunk::Entity, campaign_chunk::Column::Number),
                 campaign_chunk::Column::Revision.eq(revision),
+                step,
             )))
             .exec(connection)
             .await
             .map_err(classify)?;
-        if lists.rows_affected < CLEARED && chunks.rows_affected < CLEARED {
+        if lists.rows_affected < step && chunks.rows_affected < step {
             let cleared = campaign_deleted::Entity::delete_by_id(revision).exec(connection).await;
             cleared.map_err(classify)?;
         }
@@ -172,7 +179,7 @@ impl SeaOrmStore {
 }
 
 /// The numbers of the first chunks that are left of a campaign, in a table of it.
-fn first_numbers<E, C>((table, number): (E, C), of_campaign: Expr) -> SelectStatement
+fn first_numbers<E, C>((table, number): (E, C), of_campaign: Expr, step: u64) -> SelectStatement
 where
     E: EntityTrait,
     C: ColumnTrait,
@@ -182,7 +189,7 @@ where
         .from(table)
         .and_where(of_campaign)
         .order_by(number, Order::Asc)
-        .limit(CLEARED)
+        .limit(step)
         .to_owned()
 }
 

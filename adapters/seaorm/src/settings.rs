@@ -18,6 +18,8 @@ pub struct StoreSettings {
     pub create: bool,
     /// How long receipts are kept that nobody needs any more to answer.
     pub receipts_kept: Duration,
+    /// How many chunks of a deleted campaign are cleared away in one transaction, with their lists.
+    pub chunks_cleared: NonZeroU32,
     /// How many connections read beside those that write.
     pub readers: NonZeroU32,
     /// How many connections to a server write, and so how many lanes are applied side by side.
@@ -46,6 +48,7 @@ impl StoreSettings {
             lanes,
             create: true,
             receipts_kept: Duration::from_hours(1),
+            chunks_cleared: NonZeroU32::MIN.saturating_add(49),
             readers: NonZeroU32::MIN.saturating_add(2),
             writers: NonZeroU32::MIN.saturating_add(3),
             lock_timeout: Duration::from_secs(5),
@@ -63,6 +66,7 @@ impl fmt::Debug for StoreSettings {
             .field("lanes", &self.lanes)
             .field("create", &self.create)
             .field("receipts_kept", &self.receipts_kept)
+            .field("chunks_cleared", &self.chunks_cleared)
             .field("readers", &self.readers)
             .field("writers", &self.writers)
             .field("lock_timeout", &self.lock_timeout)

@@ -2,10 +2,9 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
-use catchment_domain::ports::Deletions;
-use catchment_domain::service::{Unwanted, delete_campaigns};
+use catchment_domain::ports::{Clock as _, Deletions};
+use catchment_domain::service::Retention;
 use catchment_seaorm::StoreSettings;
 
 use crate::clock::SystemClock;
@@ -30,12 +29,13 @@ pub fn store_settings(database: &Database, readers: NonZeroU32, writers: u32) ->
     }
 }
 
-/// Deletes the campaigns that are kept no longer, and says in the log what became of them.
-pub async fn delete_old_campaigns(deletions: &dyn Deletions, kept: Duration) {
-    let deletion = match delete_campaigns(deletions, Unwanted::EndedFor(kept), false).await {
+/// Deletes the campaigns that are kept no longer, and says in the log what became of them. Clears
+/// away what earlier deletions left.
+pub async fn delete_old_campaigns(deletions: &dyn Deletions, retention: &mut Retention) {
+    let deletion = match retention.look(deletions, SystemClock.now()).await {
         Ok(deletion) => deletion,
         Err(error) => {
-            tracing::warn!(error = chain(&error), "could not delete old campaigns");
+            tracing::warn!(error = chain(&error), "could not delete campaigns");
             return;
         }
     };
@@ -46,7 +46,10 @@ pub async fn delete_old_campaigns(deletions: &dyn Deletions, kept: Duration) {
     for why in &deletion.kept {
         tracing::warn!(%why, "an old campaign stays");
     }
-    if let Some(damage) = deletion.damaged.first() {
+    for damage in &deletion.damaged {
+        tracing::warn!(%damage, "an old campaign stays because it cannot be read");
+    }
+    if let Some(damage) = deletion.unreadable_shops.first() {
         tracing::warn!(%damage, "old campaigns stay while the limits of a shop cannot be read");
     }
 }

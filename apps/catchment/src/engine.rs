@@ -16,7 +16,7 @@ use catchment_bootstrap::settings::Settings;
 use catchment_bootstrap::{SaidDamage, chain};
 use catchment_domain::ports::{Deletions, Holder};
 use catchment_domain::service::{
-    ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules,
+    ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Retention, Rules,
     ServiceError, Step,
 };
 use catchment_domain::{Lane, Lanes, LogIdentity, ReplyLane, WindowLimits};
@@ -217,9 +217,8 @@ impl Engine {
         };
         let requester = LaneRequester::new(REPLY_LANE, HOLDER, ports, terms);
         let (report, status) = watch::channel(EngineStatus { in_flight: 0, has_open: true });
-        if let Some(kept) = settings.database.campaigns_kept {
-            tasks.spawn(delete_old(Arc::clone(&stores.deletions), kept, phases.clone()));
-        }
+        let retention = Retention::new(settings.database.campaigns_kept);
+        tasks.spawn(delete_old(Arc::clone(&stores.deletions), retention, phases.clone()));
         tasks.spawn(request(requester, report, phases));
         Self { phase, status, set_aside, tasks, _lock: lock }
     }
@@ -322,11 +321,11 @@ async fn request(
 /// Deletes the campaigns that are kept no longer, unless the engine stops before.
 async fn delete_old(
     deletions: Arc<dyn Deletions>,
-    kept: Duration,
+    mut retention: Retention,
     mut phase: watch::Receiver<Phase>,
 ) -> Result<(), ServiceError> {
     tokio::select! {
-        () = delete_old_campaigns(&*deletions, kept) => {}
+        () = delete_old_campaigns(&*deletions, &mut retention) => {}
         _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
     }
     Ok(())

@@ -57,9 +57,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     let (lanes, stalled_after) = (settings.database.lanes, settings.stalled_after);
     let request_lanes = RequestLanes::new(store.clone(), lookout.clone(), lanes, stalled_after);
     tokio::spawn(request_lanes.watch(readiness.clone()));
-    if let Some(kept) = settings.database.campaigns_kept {
-        tokio::spawn(retention::keep_deleting(store.clone(), kept));
-    }
+    tokio::spawn(retention::keep_deleting(store.clone(), settings.database.campaigns_kept));
     let topics = topics.watch(readiness.clone());
     let engine = settings.engine;
     let terms = RequesterTerms {

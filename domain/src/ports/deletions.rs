@@ -18,10 +18,12 @@ use crate::revision::Revision;
 /// - `delete_goes_by_the_rules`: [`Campaign::check_deletable`](crate::Campaign::check_deletable)
 ///   says which campaigns can be deleted, and no campaign can that took the place of a stored one.
 ///   What is refused changes nothing.
-/// - `deleted_campaign_is_gone`: with its list and its outcomes, at once for whoever reads. Other
+/// - `damaged_campaign_is_not_deleted`: one that cannot be read is told among those that ended, and
+///   is refused as [`StoreError::BadData`]. Others are deleted.
+/// - `deleted_campaign_is_gone`: with its list and its outcomes, at once for every reader. Other
 ///   campaigns stay as they are.
-/// - `deletion_leaves_no_damage`: neither before nor after what the campaign left is cleared away,
-///   by this process or another one.
+/// - `deletion_leaves_no_damage`: a reader finds none at any moment of it, also if several processes
+///   clear away at once what the campaign left.
 /// - `requests_of_a_deleted_campaign_are_rejected`: they take no effect, whether or not the shop
 ///   still has the released cause.
 /// - `replies_to_a_deleted_campaign_are_dropped`: and the reply lane moves on behind them.
@@ -34,8 +36,9 @@ pub trait Deletions: Send + Sync + 'static {
     /// The campaigns that limit a shop.
     async fn in_force(&self) -> Result<Found<BTreeSet<Revision>>, StoreError>;
 
-    /// Deletes a campaign. What is left of it is for [`clear`](Self::clear). The caller makes sure
-    /// that it is in force nowhere.
+    /// Deletes a campaign. Its list and its outcomes may stay in the store, where nobody sees them,
+    /// until [`clear`](Self::clear) removes them. The caller makes sure that the campaign is in
+    /// force nowhere.
     async fn delete(&self, campaign: Revision, dry_run: bool) -> Result<(), CommandError>;
 
     /// Clears away a bounded part of what deleted campaigns left. Returns whether there may be

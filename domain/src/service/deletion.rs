@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::campaign::CampaignError;
-use crate::damage::{Damage, Found};
+use crate::damage::{Damage, Found, StoredItem};
 use crate::ports::{CommandError, Deletions, StoreError};
 use crate::revision::Revision;
 
@@ -23,9 +23,11 @@ pub struct Deletion {
     pub deleted: Vec<Revision>,
     /// Why the others were not.
     pub kept: Vec<CampaignError>,
+    /// The campaigns that were not deleted because they cannot be read.
+    pub damaged: Vec<Damage>,
     /// Shops whose causes cannot be read. While there are any, nothing is deleted: nobody knows
     /// which campaigns are in force there, and a repair reads the lists of campaigns.
-    pub damaged: Vec<Damage>,
+    pub unreadable_shops: Vec<Damage>,
 }
 
 /// Deletes campaigns that are in force nowhere, and clears away what earlier deletions left.
@@ -51,9 +53,9 @@ pub async fn delete_campaigns(
     if campaigns.is_empty() {
         return Ok(Deletion::default());
     }
-    let Found { found: in_force, damaged } = deletions.in_force().await?;
-    let mut deletion = Deletion { damaged, ..Deletion::default() };
-    if !deletion.damaged.is_empty() {
+    let Found { found: in_force, damaged: unreadable_shops } = deletions.in_force().await?;
+    let mut deletion = Deletion { unreadable_shops, ..Deletion::default() };
+    if !deletion.unreadable_shops.is_empty() {
         return Ok(deletion);
     }
     for campaign in campaigns {
@@ -72,6 +74,9 @@ pub async fn delete_campaigns(
             Err(CommandError::Campaign(CampaignError::Unknown(_)))
                 if matches!(unwanted, Unwanted::EndedFor(_)) => {}
             Err(CommandError::Campaign(why)) => deletion.kept.push(why),
+            Err(CommandError::Store(StoreError::BadData { what })) => {
+                deletion.damaged.push(Damage { item: StoredItem::Campaign(campaign), what });
+            }
             Err(CommandError::Store(error)) => return Err(error),
         }
         if !dry_run {
@@ -81,7 +86,8 @@ pub async fn delete_campaigns(
     Ok(deletion)
 }
 
-async fn clear(deletions: &dyn Deletions) -> Result<(), StoreError> {
+/// Clears away what deleted campaigns left.
+pub(super) async fn clear(deletions: &dyn Deletions) -> Result<(), StoreError> {
     while deletions.clear().await? {}
     Ok(())
 }

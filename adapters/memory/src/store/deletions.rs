@@ -17,12 +17,10 @@ impl Deletions for MemoryStore {
     async fn ended(&self, ago: Duration) -> Result<Vec<Revision>, StoreError> {
         let tables = self.tables();
         let now = self.clock.now();
-        let readable =
-            tables.campaigns.values().filter_map(|stored| Some((stored, stored.read().ok()?)));
-        let ended = readable.filter(|(stored, _)| {
+        let ended = tables.campaigns.iter().filter(|(_, stored)| {
             stored.ended_at.is_some_and(|ended| ended.saturating_add(ago) <= now)
         });
-        Ok(ended.map(|(_, campaign)| campaign.name.revision).collect())
+        Ok(ended.map(|(revision, _)| *revision).collect())
     }
 
     async fn in_force(&self) -> Result<Found<BTreeSet<Revision>>, StoreError> {

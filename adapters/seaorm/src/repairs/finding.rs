@@ -64,7 +64,12 @@ impl SeaOrmStore {
         let of_campaign = campaign_list::Column::Revision.eq(stored(revision.0));
         let lists = campaign_list::Entity::find().filter(of_campaign);
         let lists = campaign_rows::read_lists(&self.readers, lists).await?;
-        Ok(check_campaign(revision, campaign, chunks, lists))
+        let damages = check_campaign(revision, campaign, chunks, lists);
+        let may_be_deleted = campaign.is_some() && !damages.is_empty();
+        if may_be_deleted && !campaign_rows::is_there(&self.readers, revision).await? {
+            return Ok(Vec::new());
+        }
+        Ok(damages)
     }
 
     async fn find_in_imports(&self, lane: Lane) -> Result<Vec<Damage>, StoreError> {
@@ -117,6 +122,8 @@ impl SeaOrmStore {
 pub(super) async fn revisions_of_chunks(
     store: &SeaOrmStore,
 ) -> Result<BTreeSet<Revision>, StoreError> {
+    // Read before and after: a number may come or go in between.
+    let mut gone = deleted(&store.readers).await?;
     let backend = store.readers.get_database_backend();
     let of_chunks = campaign_chunk::Entity::find()
         .select_only()
@@ -135,8 +142,6 @@ pub(super) async fn revisions_of_chunks(
             revisions.extend(revision.map(|revision| Revision(revision.cast_unsigned())));
         }
     }
-    for deleted in deleted(&store.readers).await? {
-        revisions.remove(&deleted);
-    }
-    Ok(revisions)
+    gone.extend(deleted(&store.readers).await?);
+    Ok(&revisions - &gone)
 }

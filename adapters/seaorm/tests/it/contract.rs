@@ -4,12 +4,13 @@
 mod postgres;
 mod sqlite;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_contract::Store;
 use catchment_domain::{ImportNumber, StoredItem};
-use catchment_seaorm::SeaOrmStore;
+use catchment_seaorm::{SeaOrmStore, StoreSettings};
 
 fn ports(store: SeaOrmStore) -> Store {
     let store = Arc::new(store);
@@ -24,6 +25,11 @@ fn ports(store: SeaOrmStore) -> Store {
         restores: Arc::<SeaOrmStore>::clone(&store),
         acceptances: store,
     }
+}
+
+/// A store with these settings clears a deleted campaign away in as many steps as it has chunks.
+fn in_steps(settings: StoreSettings) -> StoreSettings {
+    StoreSettings { chunks_cleared: NonZeroU32::MIN, ..settings }
 }
 
 /// A duration as a clock's step.

@@ -6,7 +6,7 @@ use catchment_contract::{Store, StoreHarness};
 use catchment_domain::{Lane, ShopId, StoredItem, Timestamp};
 use catchment_seaorm::SeaOrmStore;
 
-use crate::contract::{damaging, losing, millis, ports};
+use crate::contract::{damaging, in_steps, losing, millis, ports};
 use crate::server::Server;
 
 /// A schema of its own.
@@ -17,7 +17,7 @@ struct Harness {
 
 async fn fresh() -> Harness {
     let server = Server::new().await;
-    let store = server.open().await;
+    let store = server.try_open(&in_steps(Server::settings())).await.unwrap();
     Harness { server, store }
 }
 
@@ -58,7 +58,8 @@ impl StoreHarness for Harness {
     }
 
     async fn reopened(&self) -> Option<Store> {
-        Some(ports(self.server.open().await))
+        let store = self.server.try_open(&in_steps(Server::settings())).await;
+        Some(ports(store.unwrap()))
     }
 
     async fn analyze(&self) {

@@ -7,7 +7,7 @@ use catchment_domain::ports::Clock;
 use catchment_domain::{Lane, ShopId, StoredItem, Timestamp};
 use catchment_seaorm::SeaOrmStore;
 
-use crate::contract::{damaging, losing, millis, ports};
+use crate::contract::{damaging, in_steps, losing, millis, ports};
 use crate::world::World;
 
 /// A database of its own.
@@ -18,7 +18,7 @@ struct Harness {
 
 async fn fresh() -> Harness {
     let world = World::new();
-    let store = world.open().await;
+    let store = world.try_open(&in_steps(world.settings())).await.unwrap();
     Harness { world, store }
 }
 
@@ -59,7 +59,8 @@ impl StoreHarness for Harness {
     }
 
     async fn reopened(&self) -> Option<Store> {
-        Some(ports(self.world.open().await))
+        let store = self.world.try_open(&in_steps(self.world.settings())).await;
+        Some(ports(store.unwrap()))
     }
 
     async fn analyze(&self) {

@@ -54,15 +54,15 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     let deletion = delete_campaigns(&*context.stores.deletions, unwanted, dry_run).await;
     let deletion = deletion.context("could not delete campaigns")?;
     tell(&deletion, dry_run, context)?;
-    let Deletion { kept, damaged, .. } = deletion;
+    let Deletion { kept, damaged, unreadable_shops, .. } = deletion;
     for why in &kept {
         complain(&why.to_string());
     }
-    if !damaged.is_empty() {
+    if !unreadable_shops.is_empty() {
         complain("nothing is deleted while the limits of a shop cannot be read");
-        return Ok(LeftOut::from(damaged).conclude());
     }
-    Ok(if kept.is_empty() { Ending::Done } else { Ending::Incomplete })
+    let ending = LeftOut::from(damaged.into_iter().chain(unreadable_shops)).conclude();
+    Ok(if kept.is_empty() { ending } else { Ending::Incomplete })
 }
 
 fn tell(deletion: &Deletion, dry_run: bool, context: &Context) -> std::io::Result<()> {
