@@ -1,10 +1,15 @@
 //! Taking a lane as it is: where it goes on although it and its log do not fit each other, and what
 //! is given up by that.
 
+use std::time::Duration;
+
 use crate::campaign::{Campaign, CampaignError, CampaignState};
 use crate::correlation::Attempt;
-use crate::lane::{Committed, Epoch, Lane, LogIdentity, Position, ReplyLane};
-use crate::mismatch::{LaneRemains, Mismatch, Place, RequestLaneLog, StoredLane, compare_requests};
+use crate::lane::{Committed, Epoch, Lane, LogIdentity, Position};
+use crate::mismatch::{
+    LaneRemains, Mismatch, Place, ReplyLaneRow, RequestLaneLog, StoredLane, StoredReplyLane,
+    compare_requests,
+};
 use crate::restore::epoch_after;
 use crate::revision::Revision;
 use crate::time::{Deadline, Timestamp};
@@ -32,12 +37,13 @@ impl PositionRange {
     }
 }
 
-/// What is given up when a request lane is taken as it is.
+/// What is skipped when a request lane is taken as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GivenUp {
+pub struct Skipped {
     /// In the log that was read before: everything from here on is not applied.
     pub of_log_before: Option<Position>,
-    /// In the log as it is now: not applied.
+    /// In the log as it is now: not applied from now on. Where the lane does not keep its receipts,
+    /// it is not known whether these requests were applied before.
     pub unapplied: Option<PositionRange>,
     /// Applied, and not answered.
     pub unanswered: Option<PositionRange>,
@@ -55,8 +61,8 @@ pub struct Acceptance {
     /// Whether the receipts belong to what is read from now on. Otherwise positions may come again
     /// that they name, and they answer nothing any more.
     pub keeps_receipts: bool,
-    /// What is given up.
-    pub given_up: GivenUp,
+    /// What is skipped.
+    pub skipped: Skipped,
 }
 
 /// How a request lane is taken as it is; `None` where it works. `committed` is what the log remembers
@@ -71,14 +77,14 @@ pub struct Acceptance {
 ///    remembers. Everything before counts as answered. Where neither says anything, or the log
 ///    ends before that, it goes on at the end as in 1.
 #[must_use]
-pub fn accept(
+pub fn acceptance_of(
     stored: &StoredLane,
     log: &RequestLaneLog,
     committed: Option<Committed>,
 ) -> Option<Acceptance> {
     let mismatch = compare_requests(stored, log).mismatch()?.clone();
     Some(match stored {
-        StoredLane::Lost { remains, .. } => make_anew(*remains, log, committed),
+        StoredLane::Lost { remains, .. } => without_row(*remains, log, committed),
         StoredLane::Known { progress, last_id } => match Place::of(progress, *last_id, log.log) {
             None => {
                 let (replied, applied) = (progress.replied_next, progress.applied_next);
@@ -107,7 +113,7 @@ fn at_end(
         applied_next: log.end,
         replied_next: log.end,
         keeps_receipts: false,
-        given_up: GivenUp { of_log_before, unapplied, unanswered },
+        skipped: Skipped { of_log_before, unapplied, unanswered },
     }
 }
 
@@ -122,7 +128,7 @@ fn go_on(place: &Place, log: &RequestLaneLog) -> Acceptance {
         applied_next,
         replied_next,
         keeps_receipts: true,
-        given_up: GivenUp {
+        skipped: Skipped {
             of_log_before: None,
             unapplied: PositionRange::of(applied, applied_next),
             unanswered: PositionRange::of(replied, replied_next.min(applied)),
@@ -130,38 +136,46 @@ fn go_on(place: &Place, log: &RequestLaneLog) -> Acceptance {
     }
 }
 
-/// Without a row.
-fn make_anew(
+/// Behind what receipts and log show that was applied. How far it was answered is known only where
+/// the log remembers that.
+fn without_row(
     remains: LaneRemains,
     log: &RequestLaneLog,
     committed: Option<Committed>,
 ) -> Acceptance {
     let read = remains.read.filter(|(id, _)| *id == log.log.id).map(|(_, next)| next);
     let answered = committed.map(|committed| committed.next);
-    let Some(known) = read.max(answered).filter(|known| *known <= log.end) else {
-        return at_end(log, read.max(answered), None);
+    let applied = read.max(answered);
+    let unanswered =
+        applied.and_then(|applied| PositionRange::of(answered.unwrap_or_default(), applied));
+    let Some(known) = applied.filter(|applied| *applied <= log.end) else {
+        return at_end(log, applied, unanswered);
     };
     let next = known.max(log.first);
-    let unanswered = PositionRange::of(answered.unwrap_or(log.first).max(log.first), known);
     Acceptance {
         log: log.log,
         applied_next: next,
         replied_next: next,
         keeps_receipts: true,
-        given_up: GivenUp {
+        skipped: Skipped {
             of_log_before: None,
             unapplied: PositionRange::of(known, next),
-            unanswered: unanswered.filter(|_| answered.is_some()),
+            unanswered,
         },
     }
 }
+
+/// How long it may take until everything is at work again. A deadline that passes by then would pass
+/// before the shops are asked.
+const UNTIL_AT_WORK: Duration = Duration::from_mins(1);
 
 /// Lets a campaign's open shops be asked in time, when lanes go on in which they are. Returns `None`
 /// where the present attempt will do: its requests are sent again by themselves.
 ///
 /// 1. Only activations have a deadline that matters, while they may be sent.
-/// 2. If it has passed, or lies below `mark`, which some lane treated as passed, its requests would
-///    expire although nobody looked at them in time. So there is a new attempt with a new deadline.
+/// 2. If it has passed or passes within a minute, or lies below `mark`, which some lane treated as
+///    passed, its requests would expire although nobody looked at them in time. So there is a new
+///    attempt, with a deadline as if it began in a minute.
 ///
 /// # Errors
 ///
@@ -170,14 +184,15 @@ pub fn ask_in_time(
     campaign: &Campaign,
     (now, mark): (Timestamp, Deadline),
 ) -> Result<Option<Campaign>, CampaignError> {
-    let is_late = campaign.deadline.is_passed(now) || campaign.deadline <= mark;
+    let at_work = now.saturating_add(UNTIL_AT_WORK);
+    let is_late = campaign.deadline.is_passed(at_work) || campaign.deadline <= mark;
     if !campaign.may_send_activations() || !is_late {
         return Ok(None);
     }
     if campaign.attempt == Attempt::MAX {
         return Err(CampaignError::TooManyAttempts(campaign.name.revision));
     }
-    let deadline = Deadline::of_attempt(now, mark, campaign.timeout);
+    let deadline = Deadline::of_attempt(at_work, mark, campaign.timeout);
     Ok(Some(Campaign {
         attempt: Attempt(campaign.attempt.0 + 1),
         deadline: campaign.deadline.max(deadline),
@@ -210,7 +225,8 @@ pub struct AcceptedLane {
 }
 
 impl AcceptedLane {
-    /// Whether a lane still stands as it did, whoever has claimed it meanwhile.
+    /// Whether the lane stands where it stood when it was compared. A claim since then makes no
+    /// difference.
     #[must_use]
     pub fn is_still(&self, now: &StoredLane) -> bool {
         match (&self.stored, now) {
@@ -240,15 +256,29 @@ impl AcceptedLane {
 }
 
 /// A reply lane that is taken as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcceptedReplyLane {
-    /// The lane.
-    pub lane: ReplyLane,
+    /// The lane, and how it stood in the database when it was compared.
+    pub stored: StoredReplyLane,
     /// The log that is read from now on.
     pub log: LogIdentity,
     /// Where it goes on: at its end. `None` where the log has no such lane: its campaigns go to
     /// other lanes.
     pub end: Option<Position>,
+}
+
+impl AcceptedReplyLane {
+    /// Whether the lane stands where it stood when it was compared, with the same lease. If not, a
+    /// requester may work with it.
+    #[must_use]
+    pub fn is_still(&self, row: Option<&Result<ReplyLaneRow, String>>) -> bool {
+        match (self.stored.row.as_ref(), row) {
+            (Some(Ok(before)), Some(Ok(now))) => {
+                (before.log, before.epoch, before.position) == (now.log, now.epoch, now.position)
+            }
+            (before, now) => before == now,
+        }
+    }
 }
 
 /// What taking lanes as they are did to campaigns.

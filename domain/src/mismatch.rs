@@ -359,8 +359,9 @@ pub fn compare_replies(
     mismatch.map_or(Comparison::Fits, Comparison::Differs)
 }
 
-/// Whether no lane of a topic can go on: each one of which something was read differs. A lane whose
-/// row is gone says nothing of the topic, and neither does one that the topic does not have.
+/// Whether no lane of a topic can go on: a lane differs because of the topic, and no lane fits. A lane
+/// of which nothing was read says nothing of the topic. Neither does a lane whose row is gone, or a
+/// lane that the topic does not have.
 #[must_use]
 pub fn is_whole_topic<'a>(lanes: impl IntoIterator<Item = &'a Comparison>) -> bool {
     let (mut differs, mut fits) = (false, false);

@@ -27,8 +27,8 @@ use crate::time::{Deadline, Timestamp};
 /// a backup, or it is another database than the one that belongs to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
-    "the database is older than the request log: owner {} answered lane {lane} up to {}, but the \
-     database knows only owner {} and position {}; if a backup was restored, stop all services and \
+    "the database is older than the request log: epoch {} answered lane {lane} up to {}, but the \
+     database knows only epoch {} and position {}; if a backup was restored, stop all services and \
      run `catchment database restored`; otherwise use the database that belongs to this log",
     .committed.epoch, .committed.next, .epoch, .applied_next
 )]
@@ -37,7 +37,7 @@ pub struct OlderDatabase {
     pub lane: Lane,
     /// What the log remembers.
     pub committed: Committed,
-    /// The newest owner that the database knows.
+    /// The newest epoch that the database knows.
     pub epoch: Epoch,
     /// The next position to apply, as the database has it.
     pub applied_next: Position,
@@ -65,18 +65,30 @@ pub fn check_committed(
     database: &LaneProgress,
     committed: Option<Committed>,
 ) -> Result<(), OlderDatabase> {
-    let LaneProgress { lane, epoch, applied_next, .. } = *database;
+    let has_less = |committed: Committed| database.applied_next < committed.next;
+    check_epoch(database, committed, has_less)
+}
+
+/// `has_less` says whether, within the same epoch, the database has less than the log remembers.
+fn check_epoch(
+    &LaneProgress { lane, epoch, applied_next, .. }: &LaneProgress,
+    committed: Option<Committed>,
+    has_less: impl Fn(Committed) -> bool,
+) -> Result<(), OlderDatabase> {
     let Some(committed) = believed(committed) else { return Ok(()) };
-    let is_older =
-        epoch < committed.epoch || (epoch == committed.epoch && applied_next < committed.next);
+    let is_older = epoch < committed.epoch || (epoch == committed.epoch && has_less(committed));
     if is_older {
         return Err(OlderDatabase { lane, committed, epoch, applied_next });
     }
     Ok(())
 }
 
-/// Checks every lane whose positions belong to a log. `committed` must be read before the lanes
-/// are read from the database, because services may go on in between.
+/// Checks every lane as [`check_committed`] does. `committed` must be read before the lanes are
+/// read from the database, because services may go on in between.
+///
+/// The positions of a lane that was read in another log mean nothing in this one. But its epochs
+/// rise from log to log. So if this log has a higher epoch, the database is from before the lane
+/// came here.
 ///
 /// # Errors
 ///
@@ -85,9 +97,13 @@ pub fn check_lanes(
     database: &[LaneProgress],
     (log, committed): (LogIdentity, &BTreeMap<Lane, Committed>),
 ) -> Result<(), OlderDatabase> {
-    let of_log = database.iter().filter(|lane| lane.log.is_none_or(|known| known.id == log.id));
-    for lane in of_log {
-        check_committed(lane, committed.get(&lane.lane).copied())?;
+    for lane in database {
+        let committed = committed.get(&lane.lane).copied();
+        if lane.log.is_none_or(|known| known.id == log.id) {
+            check_committed(lane, committed)?;
+        } else {
+            check_epoch(lane, committed, |_| false)?;
+        }
     }
     Ok(())
 }
@@ -118,6 +134,8 @@ pub struct Known {
     pub newest: Revision,
     /// The campaigns that can be read, each with its random number.
     pub campaigns: Vec<(CampaignRef, Nonce)>,
+    /// The campaigns that cannot be read.
+    pub damaged: BTreeSet<Revision>,
 }
 
 /// What the requests since the backup say: those behind the positions of the database.
@@ -128,6 +146,8 @@ pub struct SinceBackup {
     requests: u64,
     /// The campaigns of the database, each with what requests say of it.
     campaigns: HashMap<(CampaignRef, Nonce), Option<SeenCampaign>>,
+    /// The revisions of all campaigns that the database has, damaged or not.
+    present: BTreeSet<Revision>,
     /// The campaigns that the database does not have.
     lost: BTreeSet<Revision>,
 }
@@ -146,9 +166,10 @@ pub struct SeenCampaign {
 impl SinceBackup {
     /// Before any request was read.
     #[must_use]
-    pub fn new(Known { newest, campaigns }: Known) -> Self {
+    pub fn new(Known { newest, campaigns, damaged: mut present }: Known) -> Self {
+        present.extend(campaigns.iter().map(|(name, _)| name.revision));
         let campaigns = campaigns.into_iter().map(|campaign| (campaign, None)).collect();
-        Self { known: newest, newest, requests: 0, campaigns, lost: BTreeSet::new() }
+        Self { known: newest, newest, requests: 0, campaigns, present, lost: BTreeSet::new() }
     }
 
     /// Takes a record into account.
@@ -184,7 +205,7 @@ impl SinceBackup {
             seen.attempt = seen.attempt.max(attempt);
             seen.deadline = seen.deadline.max(deadline);
             seen.was_ended |= was_ended;
-        } else if self.known < name.revision && is_believed {
+        } else if is_believed && !self.present.contains(&name.revision) {
             self.lost.insert(name.revision);
         }
     }
@@ -209,8 +230,10 @@ impl SinceBackup {
         self.campaigns.iter().filter_map(|((name, _), seen)| seen.map(|_| name.revision))
     }
 
-    /// The campaigns that were started since the backup, which the database does not have. A
-    /// campaign that had sent no request is not among them.
+    /// The campaigns with requests that the database does not have. They were started about the
+    /// time of the backup or since then, or were deleted. The database may have given out the
+    /// revision of such a campaign: it is taken before the campaign is stored. A campaign that had
+    /// sent no request is not among them.
     #[must_use]
     pub const fn lost(&self) -> &BTreeSet<Revision> {
         &self.lost

@@ -5,7 +5,8 @@ use std::time::Duration;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
     AcceptTerms, Acceptance, AcceptedLane, AcceptedReplyLane, Attempt, Campaign, CampaignState,
-    Committed, Deadline, Epoch, GivenUp, Lane, LaneRemains, Phase, Position, ReplyLane, StoredLane,
+    Committed, Deadline, Epoch, Lane, LaneRemains, Phase, Position, ReplyLane, Skipped, StoredLane,
+    StoredReplyLane,
 };
 
 use crate::owner::{Owner, record};
@@ -170,7 +171,7 @@ pub async fn accept_lets_late_shops_be_asked_in_time(harness: &dyn StoreHarness)
 pub async fn accepted_reply_lane_begins_at_its_end(harness: &dyn StoreHarness) {
     let store = harness.store();
     let old = Requester::of(&store, 0, 1).await;
-    let begin = AcceptedReplyLane { lane: REPLIES, log: passing_log(1), end: Some(Position(70)) };
+    let begin = begun_at(&store, REPLIES, Some(Position(70))).await;
     let terms = AcceptTerms { replies: vec![begin], ..terms(Vec::new()) };
     store.acceptances.accept(&terms).await.unwrap();
     let late = store.campaign_ledger.record(&old.lease, Position(9), &[]).await;
@@ -180,6 +181,26 @@ pub async fn accepted_reply_lane_begins_at_its_end(harness: &dyn StoreHarness) {
     assert!(old.lease.epoch < next.lease.epoch);
 }
 
+/// A reply lane that was leased or read since it was looked at may work. Nothing is changed then.
+pub async fn accept_of_a_reply_lane_that_moved_is_refused(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    for end in [Some(Position(70)), None] {
+        let never_read = begun_at(&store, REPLIES, end).await;
+        let requester = Requester::of(&store, 0, 1).await;
+        let leased = begun_at(&store, REPLIES, end).await;
+        store.campaign_ledger.record(&requester.lease, Position(9), &[]).await.unwrap();
+        for stale in [never_read, leased] {
+            let terms = AcceptTerms { replies: vec![stale], ..terms(Vec::new()) };
+            let refused = store.acceptances.accept(&terms).await;
+            assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+        }
+        let gone = begun_at(&store, REPLIES, None).await;
+        store.reply_lanes.renew(&requester.lease, LEASE).await.unwrap();
+        let terms = AcceptTerms { replies: vec![gone], ..terms(Vec::new()) };
+        store.acceptances.accept(&terms).await.unwrap();
+    }
+}
+
 /// The unfinished campaigns of a lane that the log does not have any more are taken by others.
 pub async fn campaigns_of_a_gone_reply_lane_go_to_others(harness: &dyn StoreHarness) {
     let store = harness.store();
@@ -187,7 +208,7 @@ pub async fn campaigns_of_a_gone_reply_lane_go_to_others(harness: &dyn StoreHarn
     let stored = campaign(&store, &ids).await;
     let old = Requester::of(&store, 3, 1).await;
     assert_eq!(old.open().await.len(), 1);
-    let gone = AcceptedReplyLane { lane: ReplyLane(3), log: passing_log(1), end: None };
+    let gone = begun_at(&store, ReplyLane(3), None).await;
     let terms = AcceptTerms { replies: vec![gone], ..terms(Vec::new()) };
     let accepted = store.acceptances.accept(&terms).await.unwrap();
     assert_eq!(accepted.moved, [stored.name.revision]);
@@ -207,7 +228,7 @@ pub async fn accept_dry_run_changes_nothing(harness: &dyn StoreHarness) {
     let requester = Requester::of(&store, 3, 1).await;
     requester.open().await;
     harness.advance(draft(named(&ids)).timeout + MOMENT);
-    let gone = AcceptedReplyLane { lane: ReplyLane(3), log: passing_log(1), end: None };
+    let gone = begun_at(&store, ReplyLane(3), None).await;
     let terms = AcceptTerms { replies: vec![gone], ..all(&store, [LANE]).await };
     let state = async || {
         let lanes = store.acceptances.request_lanes().await.unwrap();
@@ -236,6 +257,14 @@ async fn stored(store: &Store, lane: Lane) -> StoredLane {
     lanes.into_iter().find(|(found, _)| *found == lane).unwrap().1
 }
 
+/// The reply lane as it stands, to begin at its end.
+async fn begun_at(store: &Store, lane: ReplyLane, end: Option<Position>) -> AcceptedReplyLane {
+    let lanes = store.acceptances.reply_lanes().await.unwrap();
+    let found = lanes.into_iter().find(|found| found.lane == lane);
+    let stored = found.unwrap_or(StoredReplyLane { lane, row: None });
+    AcceptedReplyLane { stored, log: passing_log(1), end }
+}
+
 /// The lane, to go on at a position.
 async fn moved_to(store: &Store, next: Position, keeps_receipts: bool) -> AcceptedLane {
     accepted_at(store, LANE, next, keeps_receipts).await
@@ -252,7 +281,7 @@ async fn accepted_at(
         applied_next: next,
         replied_next: next,
         keeps_receipts,
-        given_up: GivenUp::default(),
+        skipped: Skipped::default(),
     };
     AcceptedLane { lane, stored: stored(store, lane).await, committed: None, acceptance }
 }

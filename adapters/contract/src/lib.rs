@@ -213,7 +213,9 @@ macro_rules! store_suite {
                 restored_asks_open_shops_again,
                 restored_leaves_damage_out,
                 restored_gives_out_newer_revisions,
+                restored_gives_no_revision_out_again,
                 restored_lanes_may_be_claimed,
+                restored_leaves_lost_lanes_out,
                 restored_replies_are_not_read_again,
                 restored_waits_for_leases,
                 restored_may_be_repeated,
@@ -229,6 +231,7 @@ macro_rules! store_suite {
                 accept_makes_a_lost_row_anew,
                 accept_lets_late_shops_be_asked_in_time,
                 accepted_reply_lane_begins_at_its_end,
+                accept_of_a_reply_lane_that_moved_is_refused,
                 campaigns_of_a_gone_reply_lane_go_to_others,
                 accept_dry_run_changes_nothing,
             }

@@ -35,7 +35,7 @@ pub async fn lanes_are_told_as_they_stand(harness: &dyn StoreHarness) {
     assert_eq!(new, (None, Epoch(0), Position(0)));
 }
 
-/// The newest revision, and all campaigns but one that cannot be read.
+/// The newest revision and all campaigns, each by its revision alone if it cannot be read.
 pub async fn known_holds_revision_and_campaigns(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 1).await;
@@ -48,6 +48,7 @@ pub async fn known_holds_revision_and_campaigns(harness: &dyn StoreHarness) {
     assert_eq!(known.newest, revision);
     let campaigns = [ended, open].map(|campaign| (campaign.name, campaign.nonce));
     assert_eq!(known.campaigns, campaigns);
+    assert_eq!(known.damaged, [bad.name.revision].into());
 }
 
 /// Open shops are asked again in an attempt that no request since the backup has, and every shop
@@ -129,6 +130,26 @@ pub async fn restored_gives_out_newer_revisions(harness: &dyn StoreHarness) {
     assert_eq!(store.shops.take_revision().await.unwrap(), Revision(revision.0 + 1));
 }
 
+/// A revision that is taken while the database is made true again is not taken again.
+pub async fn restored_gives_no_revision_out_again(harness: &dyn StoreHarness) {
+    let (store, other) = (harness.store(), harness.store());
+    let terms = terms(&store).await;
+    let mut taken = Vec::new();
+    for _ in 0..10 {
+        let take = async {
+            let mut taken = Vec::new();
+            for _ in 0..5 {
+                taken.push(other.shops.take_revision().await.unwrap());
+            }
+            taken
+        };
+        let (restored, at_once) = tokio::join!(store.restores.restored(&terms), take);
+        restored.unwrap();
+        taken.extend(at_once);
+    }
+    assert!(taken.is_sorted_by(|before, after| before < after), "{taken:?}");
+}
+
 /// If the log is ahead of the database, the lane may be claimed again, and goes on where the database
 /// stands.
 pub async fn restored_lanes_may_be_claimed(harness: &dyn StoreHarness) {
@@ -148,6 +169,30 @@ pub async fn restored_lanes_may_be_claimed(harness: &dyn StoreHarness) {
     let claim = claim().await.unwrap();
     assert!(committed.epoch < claim.epoch);
     assert_eq!((claim.applied_next, claim.last_id), (Position(1), Some(id_at(0))));
+}
+
+/// A lane without a row is accepted afterwards. Reply lanes move, and open shops are asked again.
+pub async fn restored_leaves_lost_lanes_out(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let open = campaign(&store, &ids).await;
+    Requester::of(&store, 0, 1).await;
+    harness.advance(LEASE + MOMENT);
+    if !harness.lose_lane(LANE).await {
+        return;
+    }
+    let mut terms = terms(&store).await;
+    let committed = Committed { epoch: Epoch(5), next: Position(9) };
+    terms.requests.1 = [(LANE, committed), (Lane(1), committed)].into();
+    let restored = store.restores.restored(&terms).await.unwrap();
+    assert_eq!(restored.lanes, u32::from(store.shops.lanes().count()) - 1);
+    assert_eq!((restored.reply_lanes, restored.campaigns.found.len()), (1, 1));
+    assert_eq!(get(&store, open.name.revision).await.attempt, Attempt(2));
+    store.ledger.claim(Lane(1), lasting_log(1), Some(committed)).await.unwrap();
+    let lanes = store.restores.lanes().await.unwrap();
+    assert!(lanes.iter().all(|lane| lane.lane != LANE));
+    let (_, lost) = store.acceptances.request_lanes().await.unwrap().remove(0);
+    assert!(lost.mismatch().is_some(), "{lost:?}");
 }
 
 /// The next holder of a reply lane begins at the lane's end.

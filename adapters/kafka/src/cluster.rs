@@ -8,8 +8,8 @@ mod since_backup;
 
 use std::sync::Arc;
 
-use catchment_domain::Lanes;
 use catchment_domain::ports::Clock;
+use catchment_domain::{Lane, Lanes, Position};
 use catchment_request_reply::profile::{DeadLetter, RequestStyle};
 use catchment_request_reply::requester::{Reply, Requester, RequesterSettings, StartError};
 use catchment_request_reply::{
@@ -60,6 +60,14 @@ pub enum ClusterError {
     /// A human must look at the topics, or at who may use them.
     #[error("{0}")]
     Topics(String),
+    /// A human must end a transaction.
+    #[error("an open transaction holds back the records of lane {lane} from {from} on: end it")]
+    OpenTransaction {
+        /// The lane.
+        lane: Lane,
+        /// The first record that is held back.
+        from: Position,
+    },
 }
 
 impl From<TopicsError> for ClusterError {

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use catchment_domain::ports::{Acceptances, Claim, StoreError};
 use catchment_domain::{
-    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AskedInLanes, Deadline,
-    Epoch, Lane, LaneProgress, LaneRemains, LogIdentity, Position, ReplyLane, ReplyLaneRow,
-    Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
+    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes,
+    Deadline, Epoch, Lane, LaneProgress, LaneRemains, LogIdentity, Position, ReplyLane,
+    ReplyLaneRow, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
 };
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
 use crate::campaign_rows;
@@ -62,7 +62,7 @@ impl SeaOrmStore {
         let now = self.now(connection).await?;
         let mut moved = Vec::new();
         for accepted in &terms.replies {
-            moved.extend(accept_replies(connection, accepted).await?);
+            moved.extend(accept_replies(connection, accepted, now).await?);
         }
         let mark = highest_mark(connection).await?;
         let lanes: Vec<Lane> = terms.requests.iter().map(|accepted| accepted.lane).collect();
@@ -137,11 +137,17 @@ fn what_is_wrong(error: StoreError) -> String {
 /// Lets a reply lane begin at its end, or its campaigns go to other lanes. Returns those campaigns.
 async fn accept_replies(
     connection: &OwnConnection,
-    &AcceptedReplyLane { lane, log, end }: &AcceptedReplyLane,
+    accepted: &AcceptedReplyLane,
+    now: Timestamp,
 ) -> Result<Vec<Revision>, StoreError> {
+    let (lane, log) = (accepted.stored.lane, accepted.log);
     let known = reply_lane::Entity::find_by_id(i32::from(lane.0)).lock_exclusive();
     let known = known.one(connection).await.map_err(classify)?;
-    let Some(end) = end else {
+    let row = known.as_ref().map(|row| reply_lane_row(row, now).map_err(what_is_wrong));
+    if !accepted.is_still(row.as_ref()) {
+        return Err(moved_meanwhile(AnyLane::Replies(lane)));
+    }
+    let Some(end) = accepted.end else {
         reply_lane::Entity::delete_by_id(i32::from(lane.0))
             .exec(connection)
             .await
@@ -198,10 +204,16 @@ async fn ask_in(
     lanes: &[Lane],
     time: (Timestamp, Deadline),
 ) -> Result<Accepted, StoreError> {
+    let unfinished = campaign::Entity::find()
+        .select_only()
+        .column(campaign::Column::Revision)
+        .filter(campaign::is_unfinished())
+        .into_query();
     let open: Vec<(i64, i64)> = campaign_chunk::Entity::find()
         .select_only()
         .column(campaign_chunk::Column::Revision)
         .column_as(Expr::cust("CAST(SUM(open) AS bigint)"), "open")
+        .filter(campaign_chunk::Column::Revision.in_subquery(unfinished))
         .filter(campaign_chunk::Column::Lane.is_in(lanes.iter().map(|lane| i32::from(lane.0))))
         .filter(campaign_chunk::Column::Open.gt(0))
         .group_by(campaign_chunk::Column::Revision)
@@ -242,8 +254,7 @@ async fn accept_requests(
     let row = lane_state::Entity::find_by_id(number).lock_exclusive();
     let row = row.one(connection).await.map_err(classify)?;
     if !accepted.is_still(&stored_lane(connection, lane, row.as_ref()).await?) {
-        let what = format!("lane {lane} moved meanwhile: look again");
-        return Err(StoreError::Refused { what });
+        return Err(moved_meanwhile(AnyLane::Requests(lane)));
     }
     if !accepted.acceptance.keeps_receipts {
         receipt::Entity::update_many()
@@ -268,6 +279,11 @@ async fn accept_requests(
         }
     }
     Ok(())
+}
+
+fn moved_meanwhile(lane: AnyLane) -> StoreError {
+    let what = format!("{lane} moved since it was looked at: repeat `catchment lanes accept`");
+    StoreError::Refused { what }
 }
 
 /// The log of receipts that answer nothing any more.

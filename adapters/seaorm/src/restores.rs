@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
 use catchment_domain::{
     AskedAgain, CampaignState, Found, Known, LaneProgress, ReplyLane, RestoreTerms, Restored,
-    Revision, ask_again, epoch_after,
+    Revision, StoredItem, ask_again, epoch_after,
 };
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::campaign_rows;
@@ -38,10 +38,16 @@ impl Restores for SeaOrmStore {
     }
 
     async fn known(&self) -> Result<Known, StoreError> {
-        let newest = newest(&self.readers).await?;
-        let campaigns = campaign_rows::all(&self.readers, Condition::all()).await?.found;
-        let campaigns = campaigns.into_iter().map(|campaign| (campaign.name, campaign.nonce));
-        Ok(Known { newest, campaigns: campaigns.collect() })
+        let newest = newest(&self.readers, |query| query).await?;
+        let campaigns = campaign_rows::all(&self.readers, Condition::all()).await?;
+        let damaged = campaigns.damaged.into_iter().filter_map(|damage| match damage.item {
+            StoredItem::Campaign(revision) => Some(revision),
+            _ => None,
+        });
+        let damaged = damaged.collect();
+        let campaigns = campaigns.found.into_iter();
+        let campaigns = campaigns.map(|campaign| (campaign.name, campaign.nonce)).collect();
+        Ok(Known { newest, campaigns, damaged })
     }
 
     async fn restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
@@ -56,7 +62,8 @@ impl SeaOrmStore {
         let reply_lanes = self.move_reply_lanes(connection, terms).await?;
         let (campaigns, left) = self.ask_all_again(connection, terms).await?;
         let lanes = raise_epochs(connection, terms).await?;
-        let known = newest(connection).await?;
+        // Locked, so that no revision that is given out meanwhile is given out again.
+        let known = newest(connection, QuerySelect::lock_exclusive).await?;
         let newest = known.max(terms.since_backup.newest());
         installation::Entity::update_many()
             .col_expr(installation::Column::Revision, Expr::value(stored(newest.0)))
@@ -172,8 +179,8 @@ async fn may_change(
     Ok(may_change.collect())
 }
 
-/// Gives every request lane an epoch above all that its log remembers. Returns how many lanes there
-/// are.
+/// Gives every request lane an epoch above all that its log remembers. A lane that cannot be read is
+/// left out. Returns how many lanes got one.
 async fn raise_epochs(
     connection: &OwnConnection,
     RestoreTerms { requests: (_, committed), .. }: &RestoreTerms,
@@ -182,7 +189,11 @@ async fn raise_epochs(
     let rows = rows.lock_exclusive().all(connection).await.map_err(classify)?;
     let mut raised = 0;
     for row in rows {
-        let LaneProgress { lane, epoch, .. } = LaneProgress::try_from(&row)?;
+        let LaneProgress { lane, epoch, .. } = match LaneProgress::try_from(&row) {
+            Ok(progress) => progress,
+            Err(StoreError::BadData { .. }) => continue,
+            Err(error) => return Err(error),
+        };
         let epoch = epoch_after(epoch, committed.get(&lane).copied());
         let mut next = row.into_active_model();
         next.epoch = ActiveValue::Set(stored(epoch.0));
@@ -192,10 +203,14 @@ async fn raise_epochs(
     Ok(raised)
 }
 
-/// The newest revision that was given out.
-async fn newest(connection: &impl ConnectionTrait) -> Result<Revision, StoreError> {
-    let model = installation::Entity::find_by_id(installation::ONLY).one(connection).await;
+/// The newest revision that was given out. `lock` may lock its row.
+async fn newest(
+    connection: &impl ConnectionTrait,
+    lock: impl FnOnce(Select<installation::Entity>) -> Select<installation::Entity>,
+) -> Result<Revision, StoreError> {
+    let query = lock(installation::Entity::find_by_id(installation::ONLY));
+    let model = query.one(connection).await.map_err(classify)?;
     let row = Row { table: "installation", key: &installation::ONLY };
-    let model = model.map_err(classify)?.ok_or_else(|| row.bad("id", "the row is not there"))?;
+    let model = model.ok_or_else(|| row.bad("id", "the row is not there"))?;
     Ok(Revision(row.number("revision", model.revision)?))
 }

@@ -41,7 +41,7 @@ const HOLDER: Holder = Holder(Uuid::nil());
 const NAP: Duration = Duration::from_millis(50);
 
 /// How long a lane is left alone at which a human must look.
-const SET_ASIDE: Duration = Duration::from_mins(1);
+const SET_ASIDE: Duration = Duration::from_secs(30);
 
 /// How many lanes are applied side by side: one prepares while the other's transaction runs.
 /// More would only queue for `SQLite`'s one writer, and the requester behind them.

@@ -22,7 +22,7 @@ use catchment_kafka::Created;
 
 use self::calling::Calling;
 use crate::commands::database::AfterRestore;
-use crate::commands::lanes::{LanesInKafka, Taken, Wanted};
+use crate::commands::lanes::{AcceptOrder, AcceptedLanes, LanesInKafka};
 use crate::commands::topics::Plan;
 use crate::stores::Stores;
 
@@ -108,9 +108,9 @@ pub(crate) async fn look_at_lanes(
 pub(crate) async fn accept_lanes(
     settings: &Settings,
     stores: &Stores,
-    wanted: Wanted,
-) -> anyhow::Result<Taken> {
-    lanes::accept(&topics::connect(settings).await?, stores, wanted).await
+    order: AcceptOrder,
+) -> anyhow::Result<AcceptedLanes> {
+    lanes::accept(&topics::connect(settings).await?, stores, order).await
 }
 
 /// Makes the ledger of a restored database true again.

@@ -21,6 +21,7 @@ use crate::ports::StoreError;
 /// - `accept_makes_a_lost_row_anew`: above its receipts, and with a mark that no lane's is above.
 /// - `accept_lets_late_shops_be_asked_in_time`: as [`ask_in_time`](crate::ask_in_time) says.
 /// - `accepted_reply_lane_begins_at_its_end`: and whoever held it is fenced.
+/// - `accept_of_a_reply_lane_that_moved_is_refused`: it may work again.
 /// - `campaigns_of_a_gone_reply_lane_go_to_others`: and the lane is forgotten.
 /// - `accept_dry_run_changes_nothing`: and says the same.
 #[async_trait]

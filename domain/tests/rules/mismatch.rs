@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use catchment_domain::{
-    Acceptance, Attempt, Campaign, CampaignId, CampaignRef, CampaignState, Code, Committed,
-    Comparison, Deadline, Epoch, GivenUp, Lane, LaneProblem, LaneProgress, LaneRemains,
+    Acceptance, AcceptedReplyLane, Attempt, Campaign, CampaignId, CampaignRef, CampaignState, Code,
+    Committed, Comparison, Deadline, Epoch, Lane, LaneProblem, LaneProgress, LaneRemains,
     LogIdentity, Mismatch, Nonce, Outcome, Position, PositionRange, Receipt, ReceiptEntry,
-    ReplyLane, ReplyLaneRow, RequestId, RequestLaneLog, Revision, StoredLane, StoredReplyLane,
-    Timestamp, accept, ask_in_time, compare_replies, compare_requests, is_whole_topic, outcomes_of,
+    ReplyLane, ReplyLaneRow, RequestId, RequestLaneLog, Revision, Skipped, StoredLane,
+    StoredReplyLane, Timestamp, acceptance_of, ask_in_time, compare_replies, compare_requests,
+    is_whole_topic, outcomes_of,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -80,18 +81,18 @@ fn a_lane_fits_its_log_or_differs_for_one_reason() {
 }
 
 #[test]
-fn what_is_accepted_says_where_the_lane_goes_on_and_what_is_given_up() {
+fn what_is_accepted_says_where_the_lane_goes_on_and_what_is_skipped() {
     let range = |from, to| PositionRange::of(Position(from), Position(to));
-    let nothing = GivenUp::default();
+    let nothing = Skipped::default();
     // The lane, its log, what the log remembers; where it goes on (applied, answered), whether
     // receipts are kept, and what is given up.
-    for (lane, log, committed, goes_on, given_up) in [
+    for (lane, log, committed, goes_on, skipped) in [
         (
             known(Some(OTHER), 9, 6, Some(8)),
             log(2, 12, None, None),
             None,
             (12, 12, false),
-            GivenUp {
+            Skipped {
                 of_log_before: Some(Position(9)),
                 unapplied: range(2, 12),
                 unanswered: range(6, 9),
@@ -102,57 +103,70 @@ fn what_is_accepted_says_where_the_lane_goes_on_and_what_is_given_up() {
             log(0, 4, None, None),
             None,
             (4, 4, false),
-            GivenUp { of_log_before: Some(Position(9)), unapplied: range(0, 4), ..nothing },
+            Skipped { of_log_before: Some(Position(9)), unapplied: range(0, 4), ..nothing },
         ),
         (
             known(Some(LOG), 9, 9, Some(8)),
             log(0, 0, None, None),
             None,
             (0, 0, false),
-            GivenUp { of_log_before: Some(Position(9)), ..nothing },
+            Skipped { of_log_before: Some(Position(9)), ..nothing },
         ),
         (
             known(Some(LOG), 9, 6, Some(8)),
             log(11, 12, None, None),
             None,
             (11, 11, true),
-            GivenUp { unapplied: range(9, 11), unanswered: range(6, 9), ..nothing },
+            Skipped { unapplied: range(9, 11), unanswered: range(6, 9), ..nothing },
         ),
         (
             known(Some(LOG), 9, 5, Some(8)),
             log(7, 12, Some(8), None),
             None,
             (9, 7, true),
-            GivenUp { unanswered: range(5, 7), ..nothing },
+            Skipped { unanswered: range(5, 7), ..nothing },
         ),
         (
             known(Some(LOG), 9, 5, Some(8)),
             log(7, 12, Some(8), Some(8)),
             None,
             (9, 9, true),
-            GivenUp { unanswered: range(5, 9), ..nothing },
+            Skipped { unanswered: range(5, 9), ..nothing },
         ),
         (
             known(Some(LOG), 9, 5, Some(8)),
             log(0, 12, Some(8), Some(7)),
             None,
             (9, 9, true),
-            GivenUp { unanswered: range(5, 9), ..nothing },
+            Skipped { unanswered: range(5, 9), ..nothing },
         ),
-        (lost(Some((LOG, 9))), log(0, 12, None, None), None, (9, 9, true), nothing),
+        (
+            lost(Some((LOG, 9))),
+            log(0, 12, None, None),
+            None,
+            (9, 9, true),
+            Skipped { unanswered: range(0, 9), ..nothing },
+        ),
+        (
+            lost(Some((LOG, 9))),
+            log(10, 12, None, None),
+            Some(7),
+            (10, 10, true),
+            Skipped { unapplied: range(9, 10), unanswered: range(7, 9), ..nothing },
+        ),
         (
             lost(Some((LOG, 9))),
             log(0, 12, None, None),
             Some(7),
             (9, 9, true),
-            GivenUp { unanswered: range(7, 9), ..nothing },
+            Skipped { unanswered: range(7, 9), ..nothing },
         ),
         (
             lost(Some((LOG, 9))),
             log(10, 12, None, None),
             Some(9),
             (10, 10, true),
-            GivenUp { unapplied: range(9, 10), ..nothing },
+            Skipped { unapplied: range(9, 10), ..nothing },
         ),
         (lost(None), log(0, 12, None, None), Some(9), (9, 9, true), nothing),
         (
@@ -160,14 +174,18 @@ fn what_is_accepted_says_where_the_lane_goes_on_and_what_is_given_up() {
             log(0, 12, None, None),
             None,
             (12, 12, false),
-            GivenUp { unapplied: range(0, 12), ..nothing },
+            Skipped { unapplied: range(0, 12), ..nothing },
         ),
         (
             lost(Some((LOG, 14))),
             log(0, 12, None, None),
             None,
             (12, 12, false),
-            GivenUp { of_log_before: Some(Position(14)), unapplied: range(0, 12), ..nothing },
+            Skipped {
+                of_log_before: Some(Position(14)),
+                unapplied: range(0, 12),
+                unanswered: range(0, 14),
+            },
         ),
     ] {
         let committed = committed.map(|next| Committed { epoch: Epoch(4), next: Position(next) });
@@ -177,11 +195,14 @@ fn what_is_accepted_says_where_the_lane_goes_on_and_what_is_given_up() {
             applied_next: Position(applied),
             replied_next: Position(replied),
             keeps_receipts,
-            given_up,
+            skipped,
         };
-        assert_eq!(accept(&lane, &log, committed), Some(expected), "{lane:?} {log:?}");
+        assert_eq!(acceptance_of(&lane, &log, committed), Some(expected), "{lane:?} {log:?}");
     }
-    assert_eq!(accept(&known(Some(LOG), 9, 9, Some(8)), &log(0, 12, Some(8), None), None), None);
+    assert_eq!(
+        acceptance_of(&known(Some(LOG), 9, 9, Some(8)), &log(0, 12, Some(8), None), None),
+        None
+    );
 }
 
 /// A log and a lane, written out record by record.
@@ -264,7 +285,37 @@ fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
+fn is_in(range: Option<PositionRange>, at: u64) -> bool {
+    range.is_some_and(|range| range.from.0 <= at && at < range.to.0)
+}
+
 proptest! {
+    /// Of a lane whose row is gone, every record is applied once or named, and every reply that is
+    /// not given is named. Its log may remember how far it was answered.
+    #[test]
+    fn prop_lost_row_is_same_as_naive(case in cases(), remembered in prop::option::of(0_u64..9)) {
+        let is_here = case.log == LOG;
+        let remembered = remembered.filter(|_| is_here).map(|next| next.min(case.replied));
+        let committed =
+            remembered.map(|next| Committed { epoch: Epoch(4), next: Position(next) });
+        let accepted =
+            acceptance_of(&lost(Some((case.log, case.applied))), &case.seen(), committed);
+        prop_assert!(accepted.is_some());
+        let Some(accepted) = accepted else { return Ok(()) };
+        let Skipped { unapplied, unanswered, .. } = accepted.skipped;
+        for at in 0..case.end() {
+            let was_applied = accepted.keeps_receipts && at < case.applied;
+            let is_applied = accepted.applied_next.0 <= at;
+            let is_gone = at < case.first && !accepted.keeps_receipts;
+            let is_kept = was_applied || is_applied || is_gone;
+            prop_assert!(is_kept || is_in(unapplied, at), "{at} is lost: {accepted:?}");
+            prop_assert!(!(was_applied && is_applied), "{at} is applied twice");
+        }
+        for at in case.replied..case.applied {
+            prop_assert!(!is_here || is_in(unanswered, at), "the reply to {at}: {accepted:?}");
+        }
+    }
+
     /// A lane differs exactly where a consumer that reads record by record stops; and one that is
     /// taken as it is goes on, with every record applied or answered that is not named.
     #[test]
@@ -272,7 +323,7 @@ proptest! {
         let compared = compare_requests(&case.stored(), &case.seen());
         let read = case.read();
         prop_assert_eq!(compared.mismatch().is_none(), read.is_some(), "{:?}", compared);
-        let accepted = accept(&case.stored(), &case.seen(), None);
+        let accepted = acceptance_of(&case.stored(), &case.seen(), None);
         prop_assert_eq!(accepted.is_some(), read.is_none());
         let Some(accepted) = accepted else { return Ok(()) };
         let mut next = Case {
@@ -287,12 +338,9 @@ proptest! {
         }
         let read = next.read();
         prop_assert!(read.is_some(), "{:?}", next);
-        prop_assert_eq!(accept(&next.stored(), &next.seen(), None), None, "accepted once");
+        prop_assert_eq!(acceptance_of(&next.stored(), &next.seen(), None), None, "accepted once");
         let (answered, applied) = read.unwrap_or_default();
-        let GivenUp { of_log_before, unapplied, unanswered } = accepted.given_up;
-        let is_in = |range: Option<PositionRange>, at: u64| {
-            range.is_some_and(|range| range.from.0 <= at && at < range.to.0)
-        };
+        let Skipped { of_log_before, unapplied, unanswered } = accepted.skipped;
         for at in 0..case.end() {
             let was_applied = accepted.keeps_receipts && at < case.applied;
             let is_kept = was_applied || applied.contains(&at);
@@ -326,6 +374,32 @@ fn a_reply_lane_fits_unless_its_log_or_its_partition_is_another() {
     ] {
         let stored = StoredReplyLane { lane: ReplyLane(lane), row };
         assert_eq!(compare_replies(&stored, (LOG, 3)), expected, "{stored:?}");
+    }
+}
+
+#[test]
+fn a_reply_lane_stands_still_while_nobody_leases_or_reads_it() {
+    let row = ReplyLaneRow { log: LOG, epoch: Epoch(1), position: Position(7), holder: None };
+    let unreadable = |what: &str| Some(Err(what.to_owned()));
+    let held = ReplyLaneRow { holder: Some("r-1".to_owned()), ..row.clone() };
+    let leased = ReplyLaneRow { epoch: Epoch(2), ..row.clone() };
+    let read = ReplyLaneRow { position: Position(8), ..row.clone() };
+    let moved = ReplyLaneRow { log: OTHER, ..row.clone() };
+    for (before, now, is_still) in [
+        (Some(Ok(row.clone())), Some(Ok(row.clone())), true),
+        (Some(Ok(row.clone())), Some(Ok(held)), true),
+        (Some(Ok(row.clone())), Some(Ok(leased)), false),
+        (Some(Ok(row.clone())), Some(Ok(read)), false),
+        (Some(Ok(row.clone())), Some(Ok(moved)), false),
+        (Some(Ok(row.clone())), None, false),
+        (None, Some(Ok(row.clone())), false),
+        (None, None, true),
+        (unreadable("bad"), unreadable("bad"), true),
+        (unreadable("bad"), Some(Ok(row)), false),
+    ] {
+        let stored = StoredReplyLane { lane: ReplyLane(2), row: before };
+        let accepted = AcceptedReplyLane { stored, log: LOG, end: None };
+        assert_eq!(accepted.is_still(now.as_ref()), is_still, "{accepted:?} {now:?}");
     }
 }
 
@@ -402,13 +476,14 @@ fn outcomes_are_found_by_position_and_id_up_to_the_first_that_is_missing() {
 }
 
 #[test]
-fn only_activations_whose_deadline_has_passed_need_a_new_attempt() {
+fn only_activations_that_would_not_be_asked_in_time_need_a_new_attempt() {
     let at = |millis| Deadline::at(Timestamp::from_millis(millis));
     let (now, sending) = (Timestamp::from_millis(1_000), CampaignState::Sending { open: 3 });
     for (state, replaced_by, deadline, mark, attempt, expected) in [
-        (sending, None, at(2_000), at(0), 1, Ok(None)),
-        (sending, None, at(500), at(0), 1, Ok(Some((2, at(6_000))))),
-        (sending, None, at(2_000), at(2_000), 1, Ok(Some((2, at(7_000))))),
+        (sending, None, at(61_000), at(0), 1, Ok(None)),
+        (sending, None, at(60_999), at(0), 1, Ok(Some((2, at(66_000))))),
+        (sending, None, at(500), at(0), 1, Ok(Some((2, at(66_000))))),
+        (sending, None, at(90_000), at(90_000), 1, Ok(Some((2, at(95_000))))),
         (sending, Some(Revision(9)), at(500), at(0), 1, Ok(None)),
         (CampaignState::Ending { open: 3 }, None, at(500), at(0), 1, Ok(None)),
         (CampaignState::Settled, None, at(500), at(0), 1, Ok(None)),

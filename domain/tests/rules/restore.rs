@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use catchment_domain::{
     Attempt, Campaign, CampaignId, CampaignRef, CampaignState, Change, Chunk, Committed, Deadline,
-    Epoch, Known, Lane, LaneProgress, Nonce, Phase, Position, Radius, Replaced, Request,
-    RequestRecord, ReturnAddress, Revision, SeenCampaign, SinceBackup, Slot, Status, Ticket,
-    Timestamp, ask_again, check_committed, epoch_after,
+    Epoch, Known, Lane, LaneProgress, LogIdentity, Nonce, Phase, Position, Radius, Replaced,
+    Request, RequestRecord, ReturnAddress, Revision, SeenCampaign, SinceBackup, Slot, Status,
+    Ticket, Timestamp, ask_again, check_committed, check_lanes, epoch_after,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -50,9 +50,32 @@ fn a_log_that_knows_more_than_the_database_shows_that_it_was_restored() {
     let line = check_committed(&database(5, 100), Some(committed(6, 900))).unwrap_err().to_string();
     assert!(!line.contains('\n'));
     for part in
-        ["owner 6 answered lane 2 up to 900", "owner 5 and position 100", "database restored`"]
+        ["epoch 6 answered lane 2 up to 900", "epoch 5 and position 100", "database restored`"]
     {
         assert!(line.contains(part), "{line}");
+    }
+}
+
+/// A lane's row, the log that its positions belong to, what another log remembers, and whether the
+/// database is older.
+#[test]
+fn epochs_are_compared_with_every_log_and_positions_with_their_own() {
+    let [this, other] = [1, 2].map(|id| LogIdentity { id, lasting: true });
+    for (log, remembered, is_older) in [
+        (None, committed(5, 101), true),
+        (Some(this), committed(5, 101), true),
+        (Some(this), committed(6, 0), true),
+        (Some(other), committed(5, 101), false),
+        (Some(other), committed(4, 900), false),
+        (Some(other), committed(6, 0), true),
+        (Some(other), committed(Epoch::LAST.0 + 1, 900), false),
+    ] {
+        let lane = LaneProgress { log, ..database(5, 100) };
+        let checked = check_lanes(&[lane], (this, &[(LANE, remembered)].into()));
+        assert_eq!(checked.is_err(), is_older, "{log:?} {remembered:?}");
+        let again = LaneProgress { epoch: epoch_after(Epoch(5), Some(remembered)), ..lane };
+        let checked = check_lanes(&[again], (this, &[(LANE, remembered)].into()));
+        assert_eq!(checked, Ok(()), "after it: {log:?} {remembered:?}");
     }
 }
 
@@ -291,7 +314,8 @@ fn base(revision: u64) -> RequestRecord {
 /// Nothing was read yet, and the database has one campaign.
 fn since_backup() -> SinceBackup {
     let Campaign { name, nonce, .. } = campaign(Settled);
-    SinceBackup::new(Known { newest: REVISION, campaigns: vec![(name, nonce)] })
+    let (campaigns, damaged) = (vec![(name, nonce)], [Revision(4)].into());
+    SinceBackup::new(Known { newest: REVISION, campaigns, damaged })
 }
 
 #[test]
@@ -328,8 +352,12 @@ fn requests_since_the_backup_name_what_was_given_out() {
     since.add(&base(1_795_309_200_000));
     since.add(&activation(1_795_309_200_000, 1, 0));
     assert_eq!(since.newest(), Revision(15), "a time is no revision");
-    // Campaign 6 would be older than the backup: somebody forged it.
+    // Revision 6 was taken before the backup, and its campaign was not stored by then.
     since.add(&activation(6, 1, 0));
-    assert_eq!(since.lost().iter().copied().collect::<Vec<_>>(), [Revision(12)]);
+    // A damaged campaign is there, and so is one whose request was forged with another number.
+    since.add(&activation(4, 1, 0));
+    let other = Ticket { nonce: Nonce::from_random(1), ..ticket(7, 1, Phase::Activation) };
+    since.add(&record(other, activation(7, 1, 0).request.unwrap().change));
+    assert_eq!(since.lost().iter().copied().collect::<Vec<_>>(), [Revision(6), Revision(12)]);
     assert_eq!(since.campaigns().count(), 0);
 }

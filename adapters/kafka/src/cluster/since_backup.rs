@@ -85,9 +85,11 @@ async fn read_to_end(
     visit: &mut (impl FnMut(&RequestRecord) + Send),
 ) -> Result<u64, ClusterError> {
     let partition = lane.0.into();
-    let ends = reader.watermarks(partition).await?;
-    let mut next = from.max(ends.low);
-    while next < ends.high {
+    let first = reader.watermarks(partition).await?.low;
+    // The reader's own end lies before records that an open transaction holds back.
+    let end = lookout.ends(partition..partition + 1).await?.first().map_or(first, |(_, end)| *end);
+    let mut next = from.max(first);
+    while next < end {
         let records = reader.read(partition, next, PIECE).await?;
         if let Some(last) = records.last() {
             next = last.offset + 1;
@@ -99,16 +101,12 @@ async fn read_to_end(
                 // Only the marks of transactions are left.
                 Unread::Nothing => break,
                 Unread::OpenTransaction { from } => {
-                    let what = format!(
-                        "an open transaction holds back the records of lane {lane} from {from} \
-                         on: end it"
-                    );
-                    return Err(ClusterError::Topics(what));
+                    return Err(ClusterError::OpenTransaction { lane, from: position(from) });
                 }
             }
         }
     }
-    Ok(u64::try_from(ends.low.saturating_sub(from)).unwrap_or_default())
+    Ok(u64::try_from(first.saturating_sub(from)).unwrap_or_default())
 }
 
 fn parse(incoming: &Incoming<'_>) -> Read {

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{Acceptances, StoreError};
 use catchment_domain::{
-    AcceptTerms, Accepted, AcceptedReplyLane, AskedInLanes, Campaign, CampaignState, Deadline,
-    Lane, ReplyLane, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
+    AcceptTerms, Accepted, AcceptedReplyLane, AnyLane, AskedInLanes, Campaign, CampaignState,
+    Deadline, Lane, ReplyLane, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
 };
 
 use super::campaigns::StoredCampaign;
@@ -32,19 +32,25 @@ impl Acceptances for MemoryStore {
     }
 
     async fn accept(&self, terms: &AcceptTerms) -> Result<Accepted, StoreError> {
-        let mut tables = self.tables();
+        let (mut tables, now) = (self.tables(), self.clock.now());
         for accepted in &terms.requests {
             let row = tables.lane(accepted.lane)?;
             if !accepted.is_still(&row.stored(accepted.lane)) {
-                let what = format!("lane {} moved meanwhile: look again", accepted.lane);
-                return Err(StoreError::Refused { what });
+                return Err(moved_meanwhile(AnyLane::Requests(accepted.lane)));
+            }
+        }
+        for accepted in &terms.replies {
+            let lane = accepted.stored.lane;
+            let row = tables.reply_lanes.get(&lane).map(|row| Ok(row.stored(now)));
+            if !accepted.is_still(row.as_ref()) {
+                return Err(moved_meanwhile(AnyLane::Replies(lane)));
             }
         }
         let lanes: Vec<Lane> = terms.requests.iter().map(|accepted| accepted.lane).collect();
-        let (accepted, later) = tables.ask_in(&lanes, (self.clock.now(), tables.mark()));
+        let (accepted, later) = tables.ask_in(&lanes, (now, tables.mark()));
         let gone = |lane: ReplyLane| {
             let mut replies = terms.replies.iter();
-            replies.any(|accepted| accepted.lane == lane && accepted.end.is_none())
+            replies.any(|accepted| accepted.stored.lane == lane && accepted.end.is_none())
         };
         let moved = tables.campaigns.values().filter(|stored| is_unfinished(stored));
         let moved = moved.filter(|stored| stored.campaign.reply_lane.is_some_and(gone));
@@ -56,10 +62,10 @@ impl Acceptances for MemoryStore {
         for accepted in &terms.requests {
             tables.lane(accepted.lane)?.accept(accepted);
         }
-        for AcceptedReplyLane { lane, log, end } in &terms.replies {
+        for AcceptedReplyLane { stored, log, end } in &terms.replies {
             match end {
-                Some(end) => tables.begin_at(*lane, *log, *end),
-                None => drop(tables.reply_lanes.remove(lane)),
+                Some(end) => tables.begin_at(stored.lane, *log, *end),
+                None => drop(tables.reply_lanes.remove(&stored.lane)),
             }
         }
         for campaign in later {
@@ -102,6 +108,11 @@ impl Tables {
         }
         (accepted, later)
     }
+}
+
+fn moved_meanwhile(lane: AnyLane) -> StoreError {
+    let what = format!("{lane} moved since it was looked at: repeat `catchment lanes accept`");
+    StoreError::Refused { what }
 }
 
 fn is_unfinished(stored: &StoredCampaign) -> bool {

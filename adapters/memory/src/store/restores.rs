@@ -1,5 +1,7 @@
 //! What is changed after an older store took the place of the present one, while the logs went on.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
 use catchment_domain::{
@@ -18,9 +20,15 @@ impl Restores for MemoryStore {
 
     async fn known(&self) -> Result<Known, StoreError> {
         let tables = self.tables();
-        let campaigns = tables.campaigns.values().filter_map(|stored| stored.read().ok());
-        let campaigns = campaigns.map(|campaign| (campaign.name, campaign.nonce)).collect();
-        Ok(Known { newest: tables.revision, campaigns })
+        let mut known =
+            Known { newest: tables.revision, campaigns: Vec::new(), damaged: BTreeSet::new() };
+        for (revision, stored) in &tables.campaigns {
+            match stored.read() {
+                Ok(campaign) => known.campaigns.push((campaign.name, campaign.nonce)),
+                Err(_) => drop(known.damaged.insert(*revision)),
+            }
+        }
+        Ok(known)
     }
 
     async fn restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {

@@ -91,6 +91,21 @@ impl SeenLanes {
         Ok(Self { requests, replies: replies.into_iter().map(seen).collect(), reply_log })
     }
 
+    /// What both looks found. A broker that is behind can cause a problem that one look finds.
+    #[must_use]
+    pub fn confirmed_by(mut self, before: &Self) -> Self {
+        for seen in &mut self.requests {
+            let before = before.requests.iter().find(|before| before.lane == seen.lane);
+            was_fine(before.map(|before| &before.comparison), &mut seen.comparison);
+        }
+        for seen in &mut self.replies {
+            let lane = seen.stored.lane;
+            let before = before.replies.iter().find(|before| before.stored.lane == lane);
+            was_fine(before.map(|before| &before.comparison), &mut seen.comparison);
+        }
+        self
+    }
+
     /// The lanes that cannot go on as they are.
     pub fn problems(&self) -> impl Iterator<Item = LaneProblem> + '_ {
         let requests = self.requests.iter().filter_map(|seen| {
@@ -125,6 +140,14 @@ impl SeenLanes {
     }
 }
 
+/// What was fine before, or not there, is not taken for wrong.
+fn was_fine(before: Option<&Comparison>, now: &mut Comparison) {
+    let before = before.unwrap_or(&Comparison::Unread);
+    if before.mismatch().is_none() {
+        now.clone_from(before);
+    }
+}
+
 /// Looks in each lane for the first request that was applied and not answered, and that has no receipt.
 async fn look_for_receipts(
     (cluster, receipts): (&KafkaCluster, &dyn ShopLedger),
@@ -150,4 +173,44 @@ async fn look_for_receipts(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use catchment_domain::{Epoch, LaneRemains, Mismatch, ReplyLane};
+
+    use super::*;
+
+    /// Lanes of requests and of replies, by whether each differs.
+    fn seen(requests: &[bool], replies: &[bool]) -> SeenLanes {
+        let comparison = |differs: bool| {
+            if differs { Comparison::Differs(Mismatch::OtherLog) } else { Comparison::Fits }
+        };
+        let request = |(lane, differs): (u16, &bool)| SeenLane {
+            lane: Lane(lane),
+            stored: StoredLane::Lost {
+                unreadable: None,
+                remains: LaneRemains { epoch: Epoch(0), read: None },
+            },
+            log: None,
+            comparison: comparison(*differs),
+        };
+        let reply = |(lane, differs): (u16, &bool)| SeenReplyLane {
+            stored: StoredReplyLane { lane: ReplyLane(lane), row: None },
+            comparison: comparison(*differs),
+        };
+        SeenLanes {
+            requests: (0..).zip(requests).map(request).collect(),
+            replies: (0..).zip(replies).map(reply).collect(),
+            reply_log: (LogIdentity { id: 1, lasting: true }, 3),
+        }
+    }
+
+    #[test]
+    fn only_what_two_looks_found_counts() {
+        let before = seen(&[true, false, true], &[false]);
+        let now = seen(&[true, true, false], &[true, true]);
+        let lanes: Vec<_> = now.confirmed_by(&before).problems().map(|found| found.lane).collect();
+        assert_eq!(lanes, [AnyLane::Requests(Lane(0))]);
+    }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use catchment_bootstrap::settings::{Settings, SettingsError};
+use anyhow::bail;
+use catchment_bootstrap::settings::Settings;
 use catchment_domain::{
-    Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes, GivenUp, Lane, LaneProblem,
-    Mismatch, Position, ReplyLane, StoredLane,
+    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes,
+    Lane, LaneProblem, LogIdentity, Mismatch, Position, PositionRange, ReplyLane, RequestLaneLog,
+    Revision, Skipped, StoredLane, StoredReplyLane, acceptance_of,
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -52,13 +54,9 @@ pub(crate) struct Arguments {
     dry_run: bool,
 }
 
-/// Which lanes are to be taken.
+/// The lanes that are to be taken.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(
-    not(feature = "servers"),
-    expect(dead_code, reason = "read only with the feature `servers`")
-)]
-pub(crate) enum Which {
+pub(crate) enum Chosen {
     /// One of requests.
     Request(Lane),
     /// One of replies.
@@ -69,14 +67,10 @@ pub(crate) enum Which {
     AllReplies,
 }
 
-/// What is wanted.
+/// What is asked for.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(
-    not(feature = "servers"),
-    expect(dead_code, reason = "read only with the feature `servers`")
-)]
-pub(crate) struct Wanted {
-    pub(crate) which: Which,
+pub(crate) struct AcceptOrder {
+    pub(crate) chosen: Chosen,
     pub(crate) dry_run: bool,
 }
 
@@ -102,9 +96,9 @@ pub(crate) struct LanesInKafka {
     pub(crate) problems: BTreeMap<AnyLane, Mismatch>,
 }
 
-/// What was taken.
+/// The lanes that were taken as they are.
 #[derive(Debug, Default)]
-pub(crate) struct Taken {
+pub(crate) struct AcceptedLanes {
     pub(crate) requests: Vec<AcceptedLane>,
     pub(crate) replies: Vec<AcceptedReplyLane>,
     pub(crate) accepted: Accepted,
@@ -300,31 +294,77 @@ async fn accept(
     stores: &Stores,
     output: Output,
 ) -> anyhow::Result<Ending> {
-    if stores.is_embedded() {
-        return Err(SettingsError::new(
-            "`database.url` is that of an embedded database, whose lanes are in memory and begin anew \
-             with each process: there is nothing to accept",
-        )
-        .into());
-    }
-    let which = match (lane, reply) {
-        (Some(lane), false) => Which::Request(Lane(lane)),
-        (Some(lane), true) => Which::Reply(ReplyLane(lane)),
-        (None, false) => Which::All,
-        (None, true) => Which::AllReplies,
+    let chosen = match (lane, reply) {
+        (Some(lane), false) => Chosen::Request(Lane(lane)),
+        (Some(lane), true) => Chosen::Reply(ReplyLane(lane)),
+        (None, false) => Chosen::All,
+        (None, true) => Chosen::AllReplies,
     };
     debug_assert!(all == lane.is_none(), "clap asks for one of both");
-    let taken = servers::accept_lanes(settings, stores, Wanted { which, dry_run }).await?;
-    if output.json {
-        output.value(&view_taken(&taken, dry_run))?;
+    let order = AcceptOrder { chosen, dry_run };
+    let lanes = if stores.is_embedded() {
+        accept_embedded(stores, order).await?
     } else {
-        tell(&taken, dry_run, output)?;
+        servers::accept_lanes(settings, stores, order).await?
+    };
+    if output.json {
+        output.value(&view_accepted(&lanes, dry_run))?;
+    } else {
+        tell(&lanes, dry_run, output)?;
     }
     Ok(Ending::Done)
 }
 
-fn tell(taken: &Taken, dry_run: bool, output: Output) -> std::io::Result<()> {
-    let Taken { requests, replies, accepted } = taken;
+/// Makes rows of an embedded database anew that are gone or cannot be read. Nothing else can differ:
+/// its logs are in memory and begin with each process.
+async fn accept_embedded(
+    stores: &Stores,
+    AcceptOrder { chosen, dry_run }: AcceptOrder,
+) -> anyhow::Result<AcceptedLanes> {
+    let is_chosen = |lane: AnyLane| match (chosen, lane) {
+        (Chosen::Request(chosen), AnyLane::Requests(lane)) => chosen == lane,
+        (Chosen::Reply(chosen), AnyLane::Replies(lane)) => chosen == lane,
+        (Chosen::All, _) | (Chosen::AllReplies, AnyLane::Replies(_)) => true,
+        (Chosen::Request(_) | Chosen::Reply(_) | Chosen::AllReplies, _) => false,
+    };
+    let log = RequestLaneLog {
+        log: NO_LOG,
+        first: Position(0),
+        end: Position(0),
+        before: None,
+        without_receipt: None,
+    };
+    let request = |(lane, stored): (Lane, StoredLane)| {
+        let is_lost = stored.mismatch().is_some() && is_chosen(AnyLane::Requests(lane));
+        let acceptance = acceptance_of(&stored, &log, None).filter(|_| is_lost)?;
+        Some(AcceptedLane { lane, stored, committed: None, acceptance })
+    };
+    let reply = |stored: StoredReplyLane| {
+        let is_lost = matches!(stored.row, Some(Err(_)));
+        let is_taken = is_lost && is_chosen(AnyLane::Replies(stored.lane));
+        is_taken.then_some(AcceptedReplyLane { stored, log: NO_LOG, end: Some(Position(0)) })
+    };
+    let requests = stores.acceptances.request_lanes().await?;
+    let requests: Vec<AcceptedLane> = requests.into_iter().filter_map(request).collect();
+    let replies = stores.acceptances.reply_lanes().await?;
+    let replies: Vec<AcceptedReplyLane> = replies.into_iter().filter_map(reply).collect();
+    if requests.is_empty() && replies.is_empty() {
+        match chosen {
+            Chosen::Request(lane) => bail!("lane {lane} works, or there is no such lane"),
+            Chosen::Reply(lane) => bail!("reply lane {lane} works, or there is no such lane"),
+            Chosen::All | Chosen::AllReplies => return Ok(AcceptedLanes::default()),
+        }
+    }
+    let terms = AcceptTerms { requests, replies, dry_run };
+    let accepted = stores.acceptances.accept(&terms).await?;
+    Ok(AcceptedLanes { requests: terms.requests, replies: terms.replies, accepted })
+}
+
+/// The next process that works with a lane begins a log of its own.
+const NO_LOG: LogIdentity = LogIdentity { id: 0, lasting: false };
+
+fn tell(lanes: &AcceptedLanes, dry_run: bool, output: Output) -> std::io::Result<()> {
+    let AcceptedLanes { requests, replies, accepted } = lanes;
     if requests.is_empty() && replies.is_empty() {
         return output.line("every lane works: there is nothing to accept");
     }
@@ -333,12 +373,16 @@ fn tell(taken: &Taken, dry_run: bool, output: Output) -> std::io::Result<()> {
     }
     for lane in requests {
         let next = grouped(lane.acceptance.applied_next.0);
-        output.line(format_args!("lane {} goes on from {next} within a minute", lane.lane))?;
-        for line in given_up(&lane.acceptance.given_up) {
+        output.line(format_args!(
+            "lane {} goes on from {next}; services at work take it within a minute",
+            lane.lane
+        ))?;
+        for line in given_up(&lane.acceptance) {
             output.line(format_args!("lane {}: {line}", lane.lane))?;
         }
     }
-    for AcceptedReplyLane { lane, end, .. } in replies {
+    for AcceptedReplyLane { stored, end, .. } in replies {
+        let lane = stored.lane;
         match end {
             Some(end) => output.line(format_args!(
                 "reply lane {lane} goes on from {}: replies before are not read, and what has no \
@@ -365,7 +409,8 @@ fn tell(taken: &Taken, dry_run: bool, output: Output) -> std::io::Result<()> {
 }
 
 /// What is given up of a lane, line by line.
-fn given_up(GivenUp { of_log_before, unapplied, unanswered }: &GivenUp) -> Vec<String> {
+fn given_up(Acceptance { skipped, keeps_receipts, .. }: &Acceptance) -> Vec<String> {
+    let Skipped { of_log_before, unapplied, unanswered } = skipped;
     let mut lines = Vec::new();
     if let Some(from) = of_log_before {
         lines.push(format!(
@@ -374,8 +419,13 @@ fn given_up(GivenUp { of_log_before, unapplied, unanswered }: &GivenUp) -> Vec<S
         ));
     }
     if let Some(range) = unapplied {
+        let how = if *keeps_receipts {
+            "which are not applied"
+        } else {
+            "of which it is not known whether they were applied"
+        };
         lines.push(format!(
-            "given up: positions {} to {}, at most {}, which are not applied",
+            "given up: positions {} to {}, at most {}, {how}",
             grouped(range.from.0),
             grouped(range.to.0.saturating_sub(1)),
             counted(range.most(), "request"),
@@ -402,12 +452,13 @@ fn words(AskedInLanes { campaign, state, open, new_attempt }: &AskedInLanes) -> 
     }
 }
 
-fn view_taken(Taken { requests, replies, accepted }: &Taken, dry_run: bool) -> Value {
-    let range = |range: Option<catchment_domain::PositionRange>| {
+fn view_accepted(lanes: &AcceptedLanes, dry_run: bool) -> Value {
+    let AcceptedLanes { requests, replies, accepted } = lanes;
+    let range = |range: Option<PositionRange>| {
         range.map(|range| json!({ "from": range.from.0, "to": range.to.0 }))
     };
     let lanes = requests.iter().map(|lane| {
-        let GivenUp { of_log_before, unapplied, unanswered } = lane.acceptance.given_up;
+        let Skipped { of_log_before, unapplied, unanswered } = lane.acceptance.skipped;
         json!({
             "lane": lane.lane.0,
             "next": lane.acceptance.applied_next.0,
@@ -420,7 +471,7 @@ fn view_taken(Taken { requests, replies, accepted }: &Taken, dry_run: bool) -> V
     });
     let replies = replies
         .iter()
-        .map(|lane| json!({ "lane": lane.lane.0, "next": lane.end.map(|end| end.0) }));
+        .map(|lane| json!({ "lane": lane.stored.lane.0, "next": lane.end.map(|end| end.0) }));
     let campaigns = accepted.asked.iter().map(|asked| {
         json!({
             "campaign": asked.campaign.0,
@@ -429,9 +480,8 @@ fn view_taken(Taken { requests, replies, accepted }: &Taken, dry_run: bool) -> V
             "new_attempt": asked.new_attempt.map(|attempt| attempt.0),
         })
     });
-    let numbers = |revisions: &[catchment_domain::Revision]| {
-        revisions.iter().map(|revision| revision.0).collect::<Vec<_>>()
-    };
+    let numbers =
+        |revisions: &[Revision]| revisions.iter().map(|revision| revision.0).collect::<Vec<_>>();
     json!({
         "dry_run": dry_run,
         "lanes": lanes.collect::<Vec<_>>(),
@@ -440,4 +490,47 @@ fn view_taken(Taken { requests, replies, accepted }: &Taken, dry_run: bool) -> V
         "left": numbers(&accepted.left),
         "moved": numbers(&accepted.moved),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_up_is_told_as_far_as_it_is_known() {
+        let range = PositionRange::of(Position(2), Position(12));
+        let nothing = Skipped::default();
+        for (keeps_receipts, skipped, expected) in [
+            (true, nothing, &[][..]),
+            (
+                true,
+                Skipped { unapplied: range, ..nothing },
+                &["given up: positions 2 to 11, at most 10 requests, which are not applied"],
+            ),
+            (
+                false,
+                Skipped { unapplied: range, of_log_before: Some(Position(9)), ..nothing },
+                &[
+                    "given up: what stood in the topic as it was before from 9 on",
+                    "given up: positions 2 to 11, at most 10 requests, of which it is not known \
+                     whether they were applied",
+                ],
+            ),
+            (
+                true,
+                Skipped { unanswered: range, ..nothing },
+                &["given up: the replies to positions 2 to 11, at most 10 requests that were \
+                   applied"],
+            ),
+        ] {
+            let acceptance = Acceptance {
+                log: NO_LOG,
+                applied_next: Position(12),
+                replied_next: Position(12),
+                keeps_receipts,
+                skipped,
+            };
+            assert_eq!(given_up(&acceptance), expected, "{acceptance:?}");
+        }
+    }
 }

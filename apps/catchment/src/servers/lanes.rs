@@ -1,21 +1,26 @@
 //! The lanes in database and Kafka: whether they fit each other, and taking them as they are.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use catchment_bootstrap::service::lanes::{SeenLane, SeenLanes};
+use catchment_bootstrap::service::lanes::{SeenLane, SeenLanes, SeenReplyLane};
 use catchment_domain::ports::{CommitLog as _, StoreError};
 use catchment_domain::{
-    AcceptTerms, AcceptedLane, AcceptedReplyLane, AnyLane, Lane, Mismatch, ReplyLane,
-    accept as rule,
+    AcceptTerms, AcceptedLane, AcceptedReplyLane, AnyLane, Lane, Position, acceptance_of,
 };
-use catchment_kafka::{KafkaCluster, KafkaLookout, TopicProblem};
+use catchment_kafka::{ClusterError, KafkaCluster, KafkaLookout, TopicProblem};
+use tokio::time::sleep;
 
-use crate::commands::lanes::{LanesInKafka, LanesMisfit, Taken, Wanted, Which};
+use crate::commands::lanes::{AcceptOrder, AcceptedLanes, Chosen, LanesInKafka, LanesMisfit};
 use crate::stores::Stores;
 
 /// How long an idle client may take to end.
 const TO_CLOSE: Duration = Duration::from_millis(500);
+
+/// How long to wait between two looks at lanes that are to be taken as they are. By then a broker
+/// that was behind has caught up.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
 /// Checks that the database is not older than the request log, and that every lane can go on. A topic
 /// that is missing holds nothing that could differ.
@@ -73,24 +78,21 @@ pub(super) async fn look(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Res
 pub(super) async fn accept(
     cluster: &KafkaCluster,
     stores: &Stores,
-    wanted: Wanted,
-) -> anyhow::Result<Taken> {
-    // A new owner's number would hide that a backup was restored.
+    order: AcceptOrder,
+) -> anyhow::Result<AcceptedLanes> {
+    // A new epoch would hide that a backup was restored.
     super::restored::check_age(cluster, stores).await?;
     let problems = cluster.check_topics(stores.shops.lanes()).await;
     let problems = problems.context("could not look at the topics")?;
     if let Some(problem) = problems.first() {
         bail!("{problem}");
     }
-    let seen = seen(cluster, stores).await?;
     let lookout = cluster.lookout(stores.shops.lanes())?;
-    let requests = requests_to_accept(&seen, &lookout, wanted.which).await;
+    let terms = terms_of((cluster, &lookout), stores, order).await;
     lookout.close(TO_CLOSE).await;
-    let requests = requests?;
-    let replies = replies_to_accept(cluster, &seen, wanted.which).await?;
-    let terms = AcceptTerms { requests, replies, dry_run: wanted.dry_run };
+    let terms = terms?;
     if terms.requests.is_empty() && terms.replies.is_empty() {
-        return Ok(Taken::default());
+        return Ok(AcceptedLanes::default());
     }
     // Should this be killed before the transaction is committed, nothing was changed.
     let accepted = match stores.acceptances.accept(&terms).await {
@@ -100,35 +102,63 @@ pub(super) async fn accept(
         ),
         accepted => accepted?,
     };
-    Ok(Taken { requests: terms.requests, replies: terms.replies, accepted })
+    Ok(AcceptedLanes { requests: terms.requests, replies: terms.replies, accepted })
 }
 
-/// The request lanes that are wanted, and where each goes on.
+/// Looks twice at the lanes, and says how those go on that are chosen and that cannot go on by both
+/// looks.
+async fn terms_of(
+    (cluster, lookout): (&KafkaCluster, &KafkaLookout),
+    stores: &Stores,
+    AcceptOrder { chosen, dry_run }: AcceptOrder,
+) -> anyhow::Result<AcceptTerms> {
+    let before = seen(cluster, stores).await?;
+    if before.problems().next().is_some() {
+        sleep(BETWEEN_LOOKS).await;
+    }
+    // Asked for before the second look: if what may be read ends earlier even then, a transaction
+    // is open.
+    let ends = lookout.ends(stores.shops.lanes()).await;
+    let ends: BTreeMap<Lane, Position> =
+        ends.context("could not look at the request topic")?.into_iter().collect();
+    let seen = seen(cluster, stores).await?.confirmed_by(&before);
+    let requests = requests_to_accept(&seen, (lookout, &ends), chosen).await?;
+    let replies = replies_to_accept(cluster, &seen, chosen).await?;
+    Ok(AcceptTerms { requests, replies, dry_run })
+}
+
+/// The request lanes that are chosen, and where each goes on.
 async fn requests_to_accept(
     seen: &SeenLanes,
-    lookout: &KafkaLookout,
-    which: Which,
+    (lookout, ends): (&KafkaLookout, &BTreeMap<Lane, Position>),
+    chosen: Chosen,
 ) -> anyhow::Result<Vec<AcceptedLane>> {
-    let wanted: Vec<&SeenLane> = match which {
-        Which::Request(lane) => vec![find_request(seen, lane)?],
-        Which::All => seen.requests.iter().filter(|seen| differs(seen)).collect(),
-        Which::Reply(_) | Which::AllReplies => return Ok(Vec::new()),
+    let lanes: Vec<&SeenLane> = match chosen {
+        Chosen::Request(lane) => vec![find_request(seen, lane)?],
+        Chosen::All => seen.requests.iter().filter(|seen| differs(seen)).collect(),
+        Chosen::Reply(_) | Chosen::AllReplies => return Ok(Vec::new()),
     };
-    if wanted.is_empty() {
+    if lanes.is_empty() {
         return Ok(Vec::new());
     }
     let committed = lookout.committed().await;
     let committed = committed.context("could not ask Kafka what the consumers have committed")?;
-    let mut accepted = Vec::with_capacity(wanted.len());
-    for SeenLane { lane, stored, log, .. } in wanted {
+    let mut accepted = Vec::with_capacity(lanes.len());
+    for seen in lanes {
+        let SeenLane { lane, stored, log, .. } = seen;
         let Some(log) = log else { bail!("the partition of lane {lane} has no leader now") };
         let committed = committed.get(lane).copied();
-        let Some(acceptance) = rule(stored, log, committed) else {
+        let acceptance = acceptance_of(stored, log, committed).filter(|_| differs(seen));
+        let Some(acceptance) = acceptance else {
             bail!(
                 "lane {lane} works: its partition holds what was applied, and everything that was \
                  applied can be answered"
             );
         };
+        if ends.get(lane).is_some_and(|end| log.end < *end) {
+            // Its records would be applied, and nobody would have been told.
+            return Err(ClusterError::OpenTransaction { lane: *lane, from: log.end }.into());
+        }
         accepted.push(AcceptedLane { lane: *lane, stored: stored.clone(), committed, acceptance });
     }
     Ok(accepted)
@@ -144,29 +174,30 @@ fn find_request(seen: &SeenLanes, lane: Lane) -> anyhow::Result<&SeenLane> {
     found.with_context(|| format!("there is no lane {lane}: the database has {count}, from 0 on"))
 }
 
-/// The reply lanes that are wanted, and where each goes on.
+/// The reply lanes that are chosen, and where each goes on.
 async fn replies_to_accept(
     cluster: &KafkaCluster,
     seen: &SeenLanes,
-    which: Which,
+    chosen: Chosen,
 ) -> anyhow::Result<Vec<AcceptedReplyLane>> {
-    let differing = seen.replies.iter().filter(|seen| seen.comparison.mismatch().is_some());
-    let wanted: Vec<(ReplyLane, &Mismatch)> =
-        differing.filter_map(|s| Some((s.stored.lane, s.comparison.mismatch()?))).collect();
-    let wanted = match which {
-        Which::Request(_) => return Ok(Vec::new()),
-        Which::All | Which::AllReplies => wanted,
-        Which::Reply(lane) => {
-            let found = wanted.into_iter().find(|(wanted, _)| *wanted == lane);
+    let mut lanes = seen.replies.iter().filter(|seen| seen.comparison.mismatch().is_some());
+    let lanes: Vec<&SeenReplyLane> = match chosen {
+        Chosen::Request(_) => return Ok(Vec::new()),
+        Chosen::All | Chosen::AllReplies => lanes.collect(),
+        Chosen::Reply(lane) => {
+            let found = lanes.find(|seen| seen.stored.lane == lane);
             vec![found.with_context(|| {
                 format!("reply lane {lane} works, or nobody has read it yet: it needs nothing")
             })?]
         }
     };
-    if wanted.is_empty() {
+    if lanes.is_empty() {
         return Ok(Vec::new());
     }
     let (log, ends) = cluster.reply_ends().await.context("could not look at the reply topic")?;
-    let accepted = |(lane, _)| AcceptedReplyLane { lane, log, end: ends.get(&lane).copied() };
-    Ok(wanted.into_iter().map(accepted).collect())
+    let accepted = |SeenReplyLane { stored, .. }: &SeenReplyLane| {
+        let end = ends.get(&stored.lane).copied();
+        AcceptedReplyLane { stored: stored.clone(), log, end }
+    };
+    Ok(lanes.into_iter().map(accepted).collect())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use catchment_bootstrap::service::topics::{self, AgeError};
 use catchment_domain::ports::{CommitLog as _, StoreError};
-use catchment_domain::{LaneProgress, Lanes, RestoreTerms, SinceBackup};
+use catchment_domain::{AnyLane, LaneProblem, Mismatch, Position, RestoreTerms, SinceBackup};
 use catchment_kafka::{KafkaCluster, KafkaLookout};
 
 use crate::commands::database::AfterRestore;
@@ -60,17 +60,29 @@ async fn with_lookout(
     }
     let committed = lookout.committed().await;
     let committed = committed.context("could not ask Kafka what the consumers have committed")?;
-    let lanes = stores.restores.lanes().await?;
-    check_lanes(&lanes, stores.shops.lanes(), lookout)?;
+    let lanes = stores.acceptances.request_lanes().await?;
     let (mut since_backup, mut gone) =
         (SinceBackup::new(stores.restores.known().await?), Vec::new());
-    for LaneProgress { lane, applied_next, .. } in lanes {
+    let mut left_out = Vec::new();
+    for (lane, stored) in &lanes {
+        let Some((_, next)) = stored.place_in(lookout.identity()) else {
+            let mismatch = stored.mismatch().unwrap_or(Mismatch::OtherLog);
+            left_out.push(LaneProblem::of(*lane, mismatch));
+            continue;
+        };
         let add = |record: &_| since_backup.add(record);
-        let missing = cluster.visit_requests(lane, applied_next, add).await;
+        let missing = cluster.visit_requests(*lane, next, add).await;
         let missing = missing.with_context(|| format!("could not read lane {lane}"))?;
-        gone.extend((0 < missing).then_some((lane, missing)));
+        gone.extend((0 < missing).then_some((*lane, missing)));
     }
     let requests = since_backup.requests();
+    for LaneProblem { lane, .. } in &left_out {
+        // Nothing says which of its requests are older than the backup. All of them show what was
+        // given out, and none of them is applied again for certain.
+        let AnyLane::Requests(lane) = *lane else { continue };
+        let read = cluster.visit_requests(lane, Position(0), |record| since_backup.add(record));
+        read.await.with_context(|| format!("could not read lane {lane}"))?;
+    }
     let lost = since_backup.lost().iter().copied().collect();
     let requests_log = (lookout.identity(), committed);
     let replies = cluster.reply_ends().await.context("could not look at the reply topic")?;
@@ -82,26 +94,5 @@ async fn with_lookout(
         ),
         restored => restored?,
     };
-    Ok(AfterRestore { restored, requests, lost, gone })
-}
-
-/// Checks that every lane can be read, and that its positions belong to these topics.
-fn check_lanes(
-    lanes: &[LaneProgress],
-    expected: Lanes,
-    lookout: &KafkaLookout,
-) -> anyhow::Result<()> {
-    let is_there = |lane| lanes.iter().any(|there| there.lane == lane);
-    if let Some(lane) = expected.iter().find(|lane| !is_there(*lane)) {
-        bail!("the row of lane {lane} is missing or cannot be read: see `catchment lanes list`");
-    }
-    for LaneProgress { lane, log, .. } in lanes {
-        if log.is_some_and(|log| log.lasting && log.id != lookout.identity().id) {
-            bail!(
-                "lane {lane} was read in another topic or cluster: use the topic and the cluster \
-                 that belong to this database, or see `catchment lanes list`"
-            );
-        }
-    }
-    Ok(())
+    Ok(AfterRestore { restored, requests, lost, gone, left_out })
 }

@@ -183,6 +183,35 @@ fn a_restored_backup_is_noticed_and_its_open_shops_are_asked_again() {
 
 #[test]
 #[ignore = "needs Kafka and PostgreSQL"]
+fn lanes_without_a_place_in_the_log_are_left_out_and_accepted_afterwards() {
+    let world = World::with_shops();
+    world.execute("DELETE FROM lane_state WHERE lane = 0");
+    let other = format!("log_id = '{:032x}', log_lasting = TRUE, epoch = 3", 7);
+    world.execute(&format!("UPDATE lane_state SET {other} WHERE lane = 1"));
+    // It had come to this topic after the backup.
+    world.commit(Lane(1), Committed { epoch: Epoch(5), next: Position(0) });
+    for command in [&["database", "check"][..], &["lanes", "accept", "--all"]] {
+        check_it_says_older(&world, command);
+    }
+    let said = [
+        "lane 0: its row in the database is gone",
+        "lane 1: the database has read it in another topic or cluster",
+    ];
+    let mended = mend(&world);
+    let left_out = mended["left_out"].to_string();
+    let checked = world.run(&["database", "check"]);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert!(!checked.stderr.contains(OLDER), "{checked:?}");
+    for words in said {
+        assert!(left_out.contains(words) && checked.stderr.contains(words), "{mended} {checked:?}");
+    }
+    world.run(&["lanes", "accept", "--all"]).done();
+    world.run(&["database", "check"]).done();
+    world.run(&["topics", "check"]).done();
+}
+
+#[test]
+#[ignore = "needs Kafka and PostgreSQL"]
 fn a_forged_epoch_stops_nobody_for_good() {
     let world = World::with_shops();
     let forged = Committed { epoch: Epoch(99_999_999_999), next: Position(0) };

@@ -216,7 +216,7 @@ impl World {
         }
     }
 
-    fn execute(&self, sql: &str) {
+    pub(crate) fn execute(&self, sql: &str) {
         self.try_execute(sql).unwrap();
     }
 

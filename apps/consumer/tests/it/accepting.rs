@@ -125,7 +125,7 @@ fn records_receipts_and_rows_that_are_gone_stop_their_lanes_until_they_are_accep
     assert_eq!(dry, format!("this would be done:\n{accepted}"));
     let last = hole.0 - 1;
     for expected in [
-        format!("lane 0 goes on from {hole} within a minute\n"),
+        format!("lane 0 goes on from {hole}; services at work take it within a minute\n"),
         format!(" to {last}, at most "),
         "lane 1: given up: the replies to positions 0 to ".to_owned(),
         "lane 3 goes on from ".to_owned(),
@@ -199,10 +199,13 @@ fn campaigns_of_a_reply_lane_without_a_partition_go_to_another_one() {
     requester
         .wait_until_it_says(&format!("reply lane 7 is set aside, and a human must look: {said}"));
     requester.wait_until_it_says(&format!("topics: a human must look: {said}"));
-    requester.signal("TERM");
-    requester.ended();
     assert!(world.complaint(&["topics", "check"]).contains(said));
     let (since, accepted) = (Instant::now(), world.say(&["lanes", "accept", "7", "--reply"]));
     assert!(accepted.contains(&format!("campaign {campaign} goes to another reply lane")));
+    requester.wait_until_ready();
+    assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+    requester.signal("TERM");
+    requester.ended();
+    let since = Instant::now();
     check_at_work(&world, &store, &[campaign], since);
 }

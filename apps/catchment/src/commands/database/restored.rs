@@ -1,6 +1,6 @@
 //! `catchment database restored`: says what was changed.
 
-use catchment_domain::{AskedAgain, Found, Lane, Restored, Revision};
+use catchment_domain::{AskedAgain, Found, Lane, LaneProblem, Restored, Revision};
 use serde_json::{Value, json};
 
 use crate::ending::{Ending, complain};
@@ -22,10 +22,12 @@ pub(crate) struct AfterRestore {
     pub(crate) restored: Restored,
     /// How many requests are behind the database's positions.
     pub(crate) requests: u64,
-    /// The campaigns that were started since the backup, so the database does not have them.
+    /// The campaigns with requests that the database does not have.
     pub(crate) lost: Vec<Revision>,
     /// How many records were removed before they were applied again, for each lane with any.
     pub(crate) gone: Vec<(Lane, u64)>,
+    /// The lanes that have no place in the log. Their positions stay as they are.
+    pub(crate) left_out: Vec<LaneProblem>,
 }
 
 /// Says what was changed, and names damaged campaigns.
@@ -45,7 +47,7 @@ pub(super) fn tell(after: AfterRestore, dry_run: bool, output: Output) -> anyhow
 }
 
 fn lines(after: &AfterRestore, dry_run: bool) -> Vec<String> {
-    let AfterRestore { restored, requests, lost, gone } = after;
+    let AfterRestore { restored, requests, lost, gone, left_out } = after;
     let Restored { campaigns, left, known, newest, lanes, reply_lanes } = restored;
     let Found { found: campaigns, .. } = campaigns;
     let mut lines: Vec<String> = Vec::new();
@@ -55,7 +57,14 @@ fn lines(after: &AfterRestore, dry_run: bool) -> Vec<String> {
         format!("campaign {revision} has used up its attempts, so no shop is asked again: end it")
     }));
     lines.extend(lost.iter().take(NAMED).map(|revision| {
-        format!("campaign {revision} was started since the backup and is gone: start it again")
+        if known < revision {
+            format!("campaign {revision} was started since the backup and is gone: start it again")
+        } else {
+            format!(
+                "campaign {revision} has requests and is not in the database: start it again if \
+                 you did not delete it"
+            )
+        }
     }));
     if let Some(more) = lost.len().checked_sub(NAMED).filter(|more| 0 < *more) {
         lines.push(format!("{more} more campaigns are gone; --json names them"));
@@ -67,6 +76,7 @@ fn lines(after: &AfterRestore, dry_run: bool) -> Vec<String> {
              `catchment lanes accept {lane}` lets it go on"
         )
     }));
+    lines.extend(left_out.iter().map(|problem| format!("cannot go on after this: {problem}")));
     if known != newest {
         let first = Revision(known.0 + 1);
         lines.push(if first == *newest {
@@ -76,7 +86,7 @@ fn lines(after: &AfterRestore, dry_run: bool) -> Vec<String> {
         });
     }
     lines.push(format!(
-        "{} and {} get new owners; consumers will apply {} since the backup again",
+        "{} and {} get new epochs; consumers will apply {} since the backup again",
         counted((*lanes).into(), "lane"),
         counted((*reply_lanes).into(), "reply lane"),
         counted(*requests, "request"),
@@ -92,7 +102,7 @@ fn words(asked: &AskedAgain) -> String {
 }
 
 fn view(after: &AfterRestore, dry_run: bool) -> Value {
-    let AfterRestore { restored, requests, lost, gone } = after;
+    let AfterRestore { restored, requests, lost, gone, left_out } = after;
     let Restored { campaigns, left, known, newest, lanes, reply_lanes } = restored;
     let numbers = |revisions: &[Revision]| revisions.iter().map(|r| r.0).collect::<Vec<_>>();
     let gone = gone.iter().map(|(lane, records)| json!({ "lane": lane.0, "records": records }));
@@ -106,6 +116,7 @@ fn view(after: &AfterRestore, dry_run: bool) -> Value {
         "reply_lanes": reply_lanes,
         "requests": requests,
         "gone": gone.collect::<Vec<_>>(),
+        "left_out": left_out.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 
@@ -122,7 +133,7 @@ fn view_asked(asked: &AskedAgain) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use catchment_domain::{Attempt, CampaignState};
+    use catchment_domain::{Attempt, CampaignState, Mismatch};
 
     use super::*;
 
@@ -150,6 +161,7 @@ mod tests {
             requests: 48_210,
             lost: (8..30).map(Revision).collect(),
             gone: vec![(Lane(2), 1_000)],
+            left_out: vec![LaneProblem::of(Lane(3), Mismatch::NoRow)],
         };
         let lines = lines(&after, true);
         let expected = [
@@ -166,13 +178,42 @@ mod tests {
             "2 more campaigns are gone; --json names them",
             "lane 2: 1,000 records since the backup were removed, so the lane will be set aside: \
              `catchment lanes accept 2` lets it go on",
+            "cannot go on after this: lane 3: its row in the database is gone; restore the row from \
+             a backup, or take the lane as it is by `catchment lanes accept 3`",
             "revisions 8 to 30 may be in use and are not given out",
-            "12 lanes and 1 reply lane get new owners; consumers will apply 48,210 requests since \
+            "12 lanes and 1 reply lane get new epochs; consumers will apply 48,210 requests since \
              the backup again",
         ];
         assert_eq!(lines[23..], expected);
         let value = view(&after, false);
         assert_eq!(value["lost"].as_array().unwrap().len(), 22);
         assert_eq!(value["campaigns"][1]["was_ended"], true);
+    }
+
+    #[test]
+    fn a_campaign_that_may_have_been_deleted_is_named_as_that() {
+        let after = AfterRestore {
+            restored: Restored {
+                campaigns: Found::default(),
+                left: Vec::new(),
+                known: Revision(7),
+                newest: Revision(8),
+                lanes: 1,
+                reply_lanes: 0,
+            },
+            requests: 2,
+            lost: vec![Revision(7), Revision(8)],
+            gone: Vec::new(),
+            left_out: Vec::new(),
+        };
+        let expected = [
+            "campaign 7 has requests and is not in the database: start it again if you did not \
+             delete it",
+            "campaign 8 was started since the backup and is gone: start it again",
+            "revision 8 may be in use and is not given out",
+            "1 lane and 0 reply lanes get new epochs; consumers will apply 2 requests since the \
+             backup again",
+        ];
+        assert_eq!(lines(&after, false), expected);
     }
 }
