@@ -11,8 +11,7 @@ use catchment_domain::ports::{
 use catchment_domain::service::{ConsumerPorts, LaneConsumer, Rules, ServiceError, Step};
 use catchment_domain::{
     Batch, Committed, Damage, Epoch, Lane, LogIdentity, Position, Receipt, Reply, RequestId,
-    RequestRecord,
-    ReturnAddress,
+    RequestRecord, ReturnAddress,
 };
 
 use crate::Store;

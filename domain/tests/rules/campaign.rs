@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use catchment_domain::{
     Attempt, Campaign, CampaignError, CampaignId, CampaignRef, CampaignState, Chunk, Code, Command,
-    Deadline, Lane, Nonce, Outcome, Phase, RELEASED_KEPT, ReplyLane, Revision, Slot, Status, Ticket, Timestamp,
+    Deadline, Lane, Nonce, Outcome, Phase, RELEASED_KEPT, ReplyLane, Revision, Slot, Status,
+    Ticket, Timestamp,
 };
 use uuid::Uuid;
 
