@@ -11,23 +11,23 @@ use catchment_domain::ports::Clock;
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that stands at this instant.
+    /// Makes a clock that stands at this instant.
     #[must_use]
     pub const fn new(now: Timestamp) -> Self {
         Self(AtomicI64::new(now.millis()))
     }
 
-    /// Puts it to an instant, earlier or later.
+    /// Sets the clock to an earlier or later instant.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.millis(), Ordering::SeqCst);
     }
 
-    /// Puts it forward.
+    /// Moves the clock forward.
     pub fn advance(&self, duration: Duration) {
         self.0.fetch_add(millis(duration), Ordering::SeqCst);
     }
 
-    /// Puts it back, as an administrator or a time server may.
+    /// Moves the clock back, as an administrator or a time server may.
     pub fn step_back(&self, duration: Duration) {
         self.0.fetch_sub(millis(duration), Ordering::SeqCst);
     }

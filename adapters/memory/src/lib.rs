@@ -1,9 +1,8 @@
 //! Every port of the domain in one process.
 //!
-//! [`MemoryLog`] is the log of the embedded default: partitioned, bounded, new with each
-//! process. [`MemoryStore`] keeps what a database keeps, for the simulator and every fast
-//! test; it passes the same contract as the databases do. [`ManualClock`] is the clock
-//! of tests.
+//! [`MemoryLog`] is the log of the embedded default: it is partitioned and bounded, and new with
+//! each process. [`MemoryStore`] stores the same data as a database, for the simulator and every
+//! fast test. It passes the same contract as the databases. [`ManualClock`] is the clock of tests.
 
 mod clock;
 mod log;
@@ -15,8 +14,8 @@ pub use clock::ManualClock;
 pub use log::MemoryLog;
 pub use store::{LaneState, MemoryStore};
 
-/// Locks; what a thread that panicked left behind is whole, since changes are made only once
-/// nothing can fail any more.
+/// Locks a mutex, even if a thread panicked while it held the lock. The data are whole even then,
+/// because changes are made only when nothing can fail any more.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -23,14 +23,14 @@ use crate::lock;
 
 /// Request lanes and reply lanes in memory: channel and log, in both directions.
 ///
-/// A request lane holds a stated number of records. [`RequestChannel::send`] waits while a
-/// lane is full; what the consumer releases makes room. Other calls, for other lanes, go through
-/// meanwhile. A waiting call cannot deadlock: the consumer only needs room in the reply lanes,
-/// which have no limit. They stay small all the same, because a requester has a bounded number of
-/// requests under way, and each has one reply. A `send` that is given up while it waits leaves a
-/// first part of its requests in their lanes, as a broker would.
+/// A request lane has a fixed capacity. [`RequestChannel::send`] waits while a lane is full, and
+/// goes on when the consumer releases records. Calls for other lanes do not wait. A waiting call
+/// cannot deadlock: the consumer only needs room in the reply lanes, which have no limit. Reply
+/// lanes stay small all the same, because a requester has a bounded number of requests under way,
+/// and each has one reply. If a waiting `send` is dropped, the first part of its requests stays in
+/// the lanes, as with a broker.
 ///
-/// It is shared with nobody: all that stands in its lanes are requests and replies of ours.
+/// Only this process writes to the lanes, so they hold only its own requests and replies.
 ///
 /// A return address is the number of a reply lane, in two bytes, the higher first.
 #[derive(Debug)]
@@ -45,7 +45,8 @@ pub struct MemoryLog {
 }
 
 impl MemoryLog {
-    /// A log without records. `capacity` is how many records a request lane takes, at least 1.
+    /// Makes a log without records. `capacity` is the most records that a request lane holds, at
+    /// least 1.
     #[must_use]
     pub fn new(lanes: Lanes, reply_lanes: u16, capacity: usize, identity: LogIdentity) -> Self {
         Self {
@@ -59,7 +60,7 @@ impl MemoryLog {
         }
     }
 
-    /// How many replies were dropped because their address names no lane.
+    /// Returns how many replies were dropped because their address names no lane.
     #[must_use]
     pub fn undeliverable(&self) -> u64 {
         self.undeliverable.load(Ordering::Relaxed)
@@ -73,7 +74,7 @@ impl MemoryLog {
         self.replies.get(usize::from(lane.0)).ok_or_else(|| no_lane(lane.0))
     }
 
-    /// The lane that an address names, where there is one.
+    /// Returns the lane of an address, if there is one.
     fn reply_lane(&self, address: &ReturnAddress) -> Option<ReplyLane> {
         let bytes = <[u8; 2]>::try_from(&*address.0).ok()?;
         let lane = ReplyLane(u16::from_be_bytes(bytes));

@@ -1,7 +1,7 @@
-//! The store in memory: what a database keeps, in plain maps behind one lock.
+//! The store in memory: the data of a database, in plain maps behind one lock.
 //!
-//! A call that fails has changed nothing: everything that can fail is looked at, or done on a
-//! copy, before the first change.
+//! A call that fails changes nothing: everything that can fail is checked, or done on a copy,
+//! before the first change.
 
 mod acceptances;
 mod audit;
@@ -35,8 +35,8 @@ use reply_lanes::ReplyLaneRow;
 
 /// Shops, campaigns and lanes in memory: every storage port of the domain.
 ///
-/// It is gone with its process. Callers in one process may share it as they would a database:
-/// each call is one transaction, one after the other.
+/// The data are lost when the process ends. Callers in one process may share the store like a
+/// database: each call is one transaction, and they run one after another.
 pub struct MemoryStore {
     lanes: Lanes,
     clock: Arc<dyn Clock>,
@@ -45,8 +45,8 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store for so many lanes. `clock` is the database's clock; receipts that are
-    /// answered are kept for `receipts_kept`.
+    /// Makes an empty store for these lanes. `clock` is the database's clock. Answered receipts are
+    /// kept for `receipts_kept`.
     #[must_use]
     pub fn new(lanes: Lanes, clock: Arc<dyn Clock>, receipts_kept: Duration) -> Self {
         let tables = Mutex::new(Tables {
@@ -85,13 +85,13 @@ impl fmt::Debug for MemoryStore {
 /// What is stored.
 #[derive(Clone)]
 struct Tables {
-    /// In the order of lane and id.
+    /// Shops in the order of lane and id.
     shops: BTreeMap<ShopCursor, ShopRow>,
-    /// Every lane there is.
+    /// All lanes.
     lanes: BTreeMap<Lane, LaneRow>,
     reply_lanes: BTreeMap<ReplyLane, ReplyLaneRow>,
     campaigns: BTreeMap<Revision, StoredCampaign>,
-    /// The newest that was given out.
+    /// The newest revision that was given out.
     revision: Revision,
 }
 
@@ -101,7 +101,7 @@ impl Tables {
         self.revision
     }
 
-    /// A campaign with its terms; `None` if there is no campaign of this name.
+    /// Returns a campaign with its terms, or `None` if there is no campaign of this name.
     fn load_campaign(&self, name: CampaignRef) -> Option<LoadedCampaign> {
         let stored = self.campaigns.get(&name.revision)?;
         let stored = Some(stored).filter(|stored| stored.campaign.name == name)?;
@@ -127,7 +127,7 @@ impl Tables {
 struct ShopRow {
     profile: Profile,
     state: ShopState,
-    /// Whether the state cannot be read. In memory nothing decays; see `MemoryStore::spoil`.
+    /// Whether the state cannot be read. In memory, nothing decays: see `MemoryStore::spoil`.
     spoiled: bool,
     /// Whether the profile cannot be read.
     is_profile_spoiled: bool,

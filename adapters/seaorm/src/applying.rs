@@ -45,8 +45,8 @@ impl SeaOrmStore {
     }
 }
 
-/// Fails if one of the shops is there: nothing is stored of what is in force at them, so it is
-/// damaged, and no unknown shop.
+/// Fails if one of the shops exists: it has a profile, but no state, so it is damaged and not
+/// unknown.
 pub(crate) async fn check_orphans(
     connection: &impl ConnectionTrait,
     lane: Lane,

@@ -1,4 +1,4 @@
-//! Every receipt there is, for those who compare what was answered with what was stored.
+//! Reads every stored receipt, for audits that compare answers with stored data.
 
 use catchment_domain::ports::{StoreError, VisitReceipt};
 use catchment_domain::{Damage, Lane, Receipt};
@@ -17,8 +17,8 @@ use crate::store::SeaOrmStore;
 const PAGE: u64 = 100;
 
 impl SeaOrmStore {
-    /// Shows all receipts that are kept, by lane, epoch and position: those of logs that are gone,
-    /// too. Returns those that cannot be read.
+    /// Passes all stored receipts to `visit`, by lane, epoch and position, including the receipts
+    /// of earlier logs. Returns the receipts that cannot be read.
     pub(crate) async fn visit_all_receipts(
         &self,
         visit: VisitReceipt<'_>,
@@ -51,7 +51,7 @@ impl SeaOrmStore {
     }
 }
 
-/// The key of a receipt: lane, epoch and position.
+/// Returns the key of a receipt: lane, epoch and position.
 fn key_of(row: &QueryResult) -> Result<(i32, i64, i64), DbErr> {
     let (lane, epoch) = (row.try_get("", "lane")?, row.try_get("", "epoch")?);
     Ok((lane, epoch, row.try_get("", "from_position")?))

@@ -1,9 +1,9 @@
-//! Copies of a database that is a file: taken beside a running engine, and put back.
+//! Backs up a database file beside a running engine, and restores a backup.
 //!
-//! `SQLite` itself makes a copy, in one read transaction. The copy holds what was committed when
-//! it began, whatever is written meanwhile. Nobody waits for it, because the database is opened as
-//! every command opens it. The copy is made beside its target, read back, and only then given its
-//! name: see [`output_file`](crate::output_file).
+//! `SQLite` itself makes the copy, in one read transaction. The copy holds what was committed when
+//! the transaction began, whatever is written meanwhile. Other processes do not wait for the copy,
+//! because the backup opens the database as every command does. The copy is written beside its
+//! target, read back, and only then renamed to the target: see [`output_file`](crate::output_file).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,51 +24,51 @@ use crate::store::SeaOrmStore;
 mod replacing;
 mod source;
 
-/// What a copy of a database holds.
+/// The content of a copy of a database, in numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// How many shops.
+    /// The number of shops.
     pub shops: u64,
     /// The newest revision that was given out.
     pub revision: u64,
-    /// The size of the file.
+    /// The size of the file in bytes.
     pub bytes: u64,
 }
 
-/// A database that was put back.
+/// The result of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
-    /// What it holds.
+    /// The content of the restored database.
     pub summary: Summary,
-    /// Where the database is now that was there before.
+    /// The new name of the database that was replaced, if there was a database.
     pub kept: Option<PathBuf>,
 }
 
-/// Why a copy could not be made or put back.
+/// Why a backup or a restore failed.
 #[derive(Debug, Error)]
 pub enum BackupError {
     /// A database cannot be used.
     #[error(transparent)]
     Database(#[from] OpenError),
-    /// The database is a server's, which has its own tools.
+    /// The database is on a server, which has its own tools.
     #[error("a copy of a server's database is made by the tools of the server")]
     Server,
-    /// The copy must not or cannot be written there.
+    /// The copy must not or cannot be written to this file.
     #[error("could not write `{}`", .file.display())]
     Output {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: OutputFileError,
     },
-    /// The copy that is to be put back is the database itself.
+    /// The file to restore is the database itself.
     #[error("`{}` is the database itself; name a copy of it", .file.display())]
     Itself {
         /// The file.
         file: PathBuf,
     },
-    /// Somebody has the database open that is to be replaced.
+    /// Another process has the database open that is to be replaced.
     #[error("`{}` is in use by another process; stop it first", .database.display())]
     Open {
         /// The database.
@@ -79,27 +79,27 @@ pub enum BackupError {
     Damaged {
         /// The copy.
         file: PathBuf,
-        /// What the database says.
+        /// What `SQLite` reports.
         what: String,
     },
-    /// The work was interrupted, and left nothing behind.
+    /// The work was interrupted, and left no file behind.
     #[error("interrupted: nothing was written")]
     Interrupted,
     /// A file could not be read, written or renamed.
     #[error("could not {attempt} `{}`", .file.display())]
     File {
-        /// What was attempted.
+        /// The verb of the attempt, for the message.
         attempt: &'static str,
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: io::Error,
     },
 }
 
 impl BackupError {
-    /// What makes an error of the system one of a file.
+    /// Returns a function that adds the attempt and the file to an error of the system.
     fn file(attempt: &'static str, file: &Path) -> impl FnOnce(io::Error) -> Self {
         let file = file.to_owned();
         move |source| Self::File { attempt, file, source }
@@ -107,14 +107,14 @@ impl BackupError {
 }
 
 impl SeaOrmStore {
-    /// Copies a database that is a file, while other processes may use it. The copy grants nobody
-    /// what the database does not grant. Where `replaces` says so, the copy takes the place of a
-    /// file of this user. Stops when `interrupt` returns.
+    /// Copies a database file while other processes may use the database. The copy gives no user
+    /// more rights than the database does. If `replaces` is set, the copy may replace a file of
+    /// this user. Stops when `interrupt` returns.
     ///
     /// # Errors
     ///
-    /// When there is a file that must stay, the database cannot be read, the copy not written, or
-    /// the work was interrupted. A file that is there is as it was then, and no other is left.
+    /// When a file must not be replaced, the database cannot be read, the copy cannot be written,
+    /// or the work was interrupted. An existing file then stays as it was, and no new file is left.
     pub async fn back_up(
         url: &str,
         file: &Path,
@@ -144,20 +144,22 @@ impl SeaOrmStore {
         until(interrupt, &stop, work).await
     }
 
-    /// Puts a copy in the place of a database that is a file and that nobody has open. The
-    /// database that was there is kept beside it under another name, and the copy stays where it
-    /// is. `incomplete` takes a copy without its log, too. Stops when `interrupt` returns.
+    /// Replaces a database file with a copy, if no process has the database open. The old database
+    /// is kept beside the new one under another name, and the copy stays where it is. If
+    /// `incomplete` is set, a copy that lacks its log is accepted, too. Stops when `interrupt`
+    /// returns.
     ///
-    /// A process that is killed at any moment leaves the database that was there or the copy under
-    /// the name of the database, and the former under this name or the other one. The same
-    /// restore then ends the work.
+    /// If the process is killed, the name of the database leads either to the old database or to
+    /// the copy. The old database still exists under this name or under its new name. The same
+    /// restore, run again, then completes the work.
     ///
     /// # Errors
     ///
-    /// When the copy is damaged, of another program or of a newer version, has other tables, was
-    /// made for another number of lanes, or was taken without its log; when the database is in
-    /// use; when it is not there, but what `SQLite` keeps beside it is; when a file cannot be
-    /// written or renamed; when the work was interrupted. The database is as it was then.
+    /// When the copy is damaged, belongs to another program or a newer version, has other tables,
+    /// was made for another number of lanes, or was taken without its log; when the database is in
+    /// use; when the database does not exist, but the files that `SQLite` keeps beside it do; when
+    /// a file cannot be written or renamed; or when the work was interrupted. The database is then
+    /// as it was.
     pub async fn restore(
         url: &str,
         file: &Path,
@@ -202,8 +204,9 @@ impl SeaOrmStore {
     }
 }
 
-/// Does work until it is done or interrupted. Interrupted work is not dropped but ends by itself:
-/// a statement that is dropped goes on, and writes files that nobody would remove.
+/// Runs the work until it is done or interrupted. Interrupted work is not dropped: a dropped
+/// statement would go on and write files that nobody removes. Instead, the work sees `stop` and
+/// ends.
 async fn until<T: Send>(
     interrupt: impl Future<Output = ()> + Send,
     stop: &Stop,
@@ -211,12 +214,12 @@ async fn until<T: Send>(
 ) -> Result<T, BackupError> {
     let mut work = pin!(work);
     tokio::select! {
-        // The interrupt first: work must not begin that is interrupted already.
+        // The interrupt comes first: work that is already interrupted must not begin.
         biased;
         () = interrupt => stop.ask(),
         done = &mut work => return done,
     }
-    // It may have been done already.
+    // If the work was already done, it still succeeds.
     work.await.map_err(|_| BackupError::Interrupted)
 }
 

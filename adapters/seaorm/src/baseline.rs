@@ -1,5 +1,5 @@
-//! The bare transaction: what the database does for a batch, with constant values, nothing
-//! decoded, nothing decided, nothing sent. Every other speed is measured beside it.
+//! The bare transaction: only the work of the database for a batch. Its values are constant, and
+//! nothing is decoded, decided or sent. Benchmarks compare every other speed with it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -22,12 +22,12 @@ impl SeaOrmStore {
     /// shops of one lane, the lanes side by side: fence, read, update, receipt, commit. Returns
     /// how long the transactions took.
     ///
-    /// For benchmarks of a database at rest whose lanes were claimed: it leaves receipts of no
-    /// request behind.
+    /// For benchmarks of an idle database whose lanes were claimed. The receipts that it leaves
+    /// belong to no request.
     ///
     /// # Errors
     ///
-    /// When the database says so.
+    /// When the database fails.
     pub async fn bare_batches(&self, size: usize) -> Result<Duration, StoreError> {
         self.delete_bare_receipts().await?;
         let mut shops: BTreeMap<Lane, Vec<ShopId>> = BTreeMap::new();

@@ -82,8 +82,8 @@ impl SeaOrmStore {
         lock_held(connection, lease).await?;
         let now = self.now(connection).await?;
         let Found { found: mut campaigns, mut damaged } = take_and_lock(connection, lease).await?;
-        // The end of one may let the one that it replaced end, so this goes on until nothing
-        // is over any more.
+        // When a campaign ends, the campaign that it replaced may end, too. So this loop runs until
+        // no campaign has to end.
         let mut set_aside = BTreeSet::new();
         while let Some(over) = next_over(&campaigns, &set_aside, lease, now) {
             let revision = over.name.revision;
@@ -205,8 +205,8 @@ fn unfinished_of(lease: &Lease) -> Condition {
     Condition::all().add(campaign::is_unfinished()).add(of_lane)
 }
 
-/// Takes the campaigns of nobody. Returns those of the lane, and what replaced them, all
-/// locked.
+/// Takes over the campaigns without a lane. Returns the campaigns of the lane and their successors,
+/// all locked.
 async fn take_and_lock(
     connection: &impl ConnectionTrait,
     lease: &Lease,
@@ -214,13 +214,13 @@ async fn take_and_lock(
     let Found { found: seen, damaged } = campaigns_of(connection, lease).await?;
     let revisions = seen.iter().flat_map(|c| [Some(c.name.revision), c.replaced_by]).flatten();
     let how = LockType::Update;
-    // One that is damaged was seen to be, unless it is a successor in another lane, which is
-    // named there.
+    // Damaged campaigns are in `damaged` already. A damaged successor in another lane is not: that
+    // lane names it.
     let locked = campaign_rows::lock(connection, &revisions.collect(), how).await?;
     let mut campaigns = locked.found;
     let seen: BTreeSet<Revision> = seen.iter().map(|campaign| campaign.name.revision).collect();
     for campaign in campaigns.values_mut() {
-        // What replaced one of them may be one of nobody that was added since.
+        // A successor may be a campaign without a lane that was added since.
         if campaign.reply_lane.is_none() && seen.contains(&campaign.name.revision) {
             campaign.reply_lane = Some(lease.lane);
             campaign_rows::update(connection, campaign).await?;
@@ -229,7 +229,7 @@ async fn take_and_lock(
     Ok(Found { found: campaigns, damaged })
 }
 
-/// A campaign of the lane that it is time to end, other than those that cannot be.
+/// Returns a campaign of the lane that has to end, unless it was set aside.
 fn next_over<'a>(
     campaigns: &'a BTreeMap<Revision, Campaign>,
     set_aside: &BTreeSet<Revision>,
@@ -247,8 +247,9 @@ fn open_ones(mut campaigns: Found<Vec<Campaign>>) -> Found<Vec<Campaign>> {
     campaigns
 }
 
-/// Ends a campaign; one that was replaced, for what its successor left. One with damaged outcomes
-/// is not ended: nobody knows what would have to be released.
+/// Ends a campaign. If its successor is through, does not release the shops at which the successor
+/// took effect. A campaign with damaged outcomes is not ended: nobody knows what would have to be
+/// released.
 async fn end(
     connection: &impl ConnectionTrait,
     campaign: Campaign,
@@ -269,7 +270,7 @@ async fn end(
             let affected = campaign_rows::affected(connection, by.name.revision).await?;
             let mut lists = BTreeMap::new();
             for chunk in &before {
-                // Where it cannot be read, too many are released, which does no harm.
+                // If a list cannot be read, too many shops are released, which does no harm.
                 let list = campaign_rows::lists(connection, revision, &[chunk.number]).await?;
                 lists.extend(list.found);
             }

@@ -1,4 +1,4 @@
-//! Campaigns, for those who start and follow them.
+//! Campaigns, for commands that start campaigns and report on them.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +23,8 @@ use crate::store::{SeaOrmStore, highest_mark};
 #[async_trait]
 impl CampaignRepository for SeaOrmStore {
     async fn add(&self, draft: &Draft) -> Result<Campaign, CommandError> {
-        // The list is read before anything is locked: a shop that is imported meanwhile counts
-        // as imported later.
+        // The list is read before anything is locked. A shop that is imported meanwhile counts as
+        // imported later.
         let plan = self.plan(&draft.scope).await?;
         let shops = plan.count();
         if shops == 0 {
@@ -93,7 +93,7 @@ impl CampaignRepository for SeaOrmStore {
     }
 }
 
-/// A campaign whose place another may take.
+/// Locks a campaign, and checks that another may replace it.
 async fn replaceable(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -114,7 +114,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// Adds a shop. They come in the order of lane and id.
+    /// Adds a shop. Shops must come in the order of lane and id.
     fn push(&mut self, lane: Lane, shop: &ShopId) {
         match self.chunks.last_mut() {
             Some((current, list)) if *current == lane && list.len() < CHUNK_SHOPS => {
@@ -224,8 +224,8 @@ impl SeaOrmStore {
         Ok(plan)
     }
 
-    /// The numbers of a campaign's chunks that have a place at or behind `from`, in order. Damaged
-    /// chunks whose places are unknown are included.
+    /// Returns the numbers of a campaign's chunks that have a place at or behind `from`, in order.
+    /// Damaged chunks whose places are unknown are included.
     async fn chunks_behind(
         &self,
         revision: Revision,

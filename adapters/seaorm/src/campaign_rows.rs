@@ -1,4 +1,4 @@
-//! Campaigns with their chunks and lists, in and out.
+//! Reads and writes campaigns, their chunks and their lists.
 
 use catchment_domain::ports::{ChunkSummary, StoreError};
 use catchment_domain::{
@@ -17,7 +17,7 @@ use crate::entity::{campaign, campaign_chunk, campaign_deleted, campaign_list};
 use crate::error::{classify, stored};
 use crate::retry::check_written;
 
-/// One campaign.
+/// Reads one campaign.
 pub(crate) async fn find(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -26,8 +26,8 @@ pub(crate) async fn find(
     model.map_err(classify)?.map(Campaign::try_from).transpose()
 }
 
-/// All campaigns that may still change, by revision, and those that took their places; also the
-/// reply lanes of damaged ones that may still change.
+/// Reads all campaigns that may still change, and their successors, by revision. Also returns the
+/// reply lanes of damaged campaigns that may still change.
 pub(crate) async fn unfinished(
     connection: &impl ConnectionTrait,
 ) -> Result<(BTreeMap<Revision, Campaign>, BTreeSet<ReplyLane>), StoreError> {
@@ -57,7 +57,7 @@ fn read_campaign(model: campaign::Model) -> Result<Campaign, StoreError> {
     Campaign::try_from(model)
 }
 
-/// The campaigns of a query, by revision.
+/// Reads the campaigns of a query, by revision.
 async fn read_campaigns(
     connection: &impl ConnectionTrait,
     query: Select<campaign::Entity>,
@@ -68,7 +68,7 @@ async fn read_campaigns(
     Ok(Found { found, damaged })
 }
 
-/// All campaigns, or those of a condition, the oldest first.
+/// Reads the campaigns that meet a condition, the oldest first.
 pub(crate) async fn all(
     connection: &impl ConnectionTrait,
     condition: Condition,
@@ -79,7 +79,7 @@ pub(crate) async fn all(
     Ok(Found { found: found.into_values().collect(), damaged })
 }
 
-/// Whether it is time to end a campaign, whose successor is one of these.
+/// Returns whether a campaign has to end. `campaigns` may hold its successor.
 pub(crate) fn is_to_be_ended(
     campaign: &Campaign,
     campaigns: &BTreeMap<Revision, Campaign>,
@@ -89,7 +89,7 @@ pub(crate) fn is_to_be_ended(
     campaign.is_to_be_ended(successor, now)
 }
 
-/// Locks those campaigns that are there, the oldest first, and returns them.
+/// Locks the existing ones of these campaigns, the oldest first, and returns them.
 pub(crate) async fn lock(
     connection: &impl ConnectionTrait,
     revisions: &BTreeSet<Revision>,
@@ -113,7 +113,7 @@ pub(crate) async fn lock_one(
     Ok(Found { found: found.remove(&revision), damaged })
 }
 
-/// What was found, where nothing of it is damaged.
+/// Returns what was found, or fails if anything is damaged.
 pub(crate) fn undamaged<T>(found: Found<T>) -> Result<T, StoreError> {
     match found.damaged.into_iter().next() {
         None => Ok(found.found),
@@ -121,7 +121,7 @@ pub(crate) fn undamaged<T>(found: Found<T>) -> Result<T, StoreError> {
     }
 }
 
-/// Writes a campaign that is there.
+/// Updates the row of a campaign.
 pub(crate) async fn update(
     connection: &impl ConnectionTrait,
     campaign: &Campaign,
@@ -166,8 +166,8 @@ pub(crate) async fn shops(
     }
 }
 
-/// All chunks of a campaign with this many shops, in order. A chunk without a row is damaged. If
-/// the number of shops is unknown, chunks without a row are not found.
+/// Reads all chunks of a campaign with this many shops, in order. A chunk without a row counts as
+/// damaged. If the number of shops is unknown, missing rows are not noticed.
 pub(crate) async fn all_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -218,7 +218,7 @@ fn of_campaign(revision: Revision) -> Condition {
         .add(campaign_chunk::Column::Revision.not_in_subquery(deleted))
 }
 
-/// The chunks of a campaign that have a row, in order.
+/// Reads the chunks of a campaign that have a row, in order.
 pub(crate) async fn chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -229,7 +229,7 @@ pub(crate) async fn chunks(
     read_chunks(connection, query).await
 }
 
-/// All chunks of a campaign without their slots, as [`all_chunks`].
+/// Reads all chunks of a campaign without their slots, like [`all_chunks`].
 pub(crate) async fn summaries(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -299,8 +299,8 @@ async fn read_chunks(
     read_each(connection, query, outcomes_of, |model| Chunk::try_from(&model)).await
 }
 
-/// Moves each chunk whose stored place is not where the chunk before it ends to the damaged ones.
-/// Otherwise answers to that chunk would count for another one.
+/// Moves a chunk to the damaged ones if its stored place is not where the chunk before it ends.
+/// Otherwise answers to that chunk would count for another chunk.
 fn set_misplaced_aside(chunks: &mut Found<Vec<ChunkSummary>>, revision: Revision) {
     let unread = chunks.damaged.iter().filter_map(|damage| damage.item.chunk());
     let unread = unread.map(|(_, number)| (number, ChunkOutline::default()));
@@ -349,12 +349,12 @@ fn name_missing<T>(
     }
 }
 
-/// An item of which there is no row.
+/// Reports an item that has no row as damaged.
 pub(crate) fn missing(item: StoredItem) -> Damage {
     Damage { what: format!("{item}: there is no row"), item }
 }
 
-/// Writes those chunks that are not as they were.
+/// Writes the chunks that have changed.
 pub(crate) async fn update_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -367,7 +367,7 @@ pub(crate) async fn update_chunks(
     Ok(())
 }
 
-/// Writes a chunk that is there.
+/// Updates the row of a chunk.
 pub(crate) async fn update_chunk(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -393,7 +393,7 @@ pub(crate) async fn lists(
     unless_deleted(connection, revision, true, lists).await
 }
 
-/// The shops of chunks, by their numbers.
+/// Reads lists, each with the number of its chunk.
 pub(crate) async fn read_lists(
     connection: &impl ConnectionTrait,
     query: Select<campaign_list::Entity>,
@@ -403,7 +403,7 @@ pub(crate) async fn read_lists(
     read_each(connection, query, list_of, read).await
 }
 
-/// The shops at which a campaign's activation took effect, as far as that can be read.
+/// Returns the shops at which a campaign's activation took effect, as far as they can be read.
 pub(crate) async fn affected(
     connection: &impl ConnectionTrait,
     revision: Revision,

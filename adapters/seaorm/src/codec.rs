@@ -1,5 +1,5 @@
-//! What stands in blobs: a byte that says the format, then values by postcard. Private
-//! structs mirror the domain's, which have no serde; every value that is read is checked.
+//! Encodes values into blobs: a byte for the format, then the values in postcard. Private structs
+//! mirror the domain's types, which have no serde. Every value that is read is checked.
 
 pub(crate) mod causes;
 pub(crate) mod details;
@@ -15,16 +15,16 @@ use serde::Deserialize;
 use serde::Serialize;
 use thiserror::Error;
 
-/// The first byte of a blob. Another way to write this kind of blob takes another number.
+/// The first byte of a blob. A new way to write this kind of blob needs a new number.
 type Format = u8;
 
-/// What is wrong with a blob.
+/// Why a blob cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum CodecError {
-    /// Its first byte is none that is known.
+    /// The first byte is not a known format.
     #[error("the format {0} is not known")]
     Format(u8),
-    /// It ends too soon or has more than it should.
+    /// The blob ends too soon or is too long.
     #[error("the bytes cannot be read")]
     Unreadable,
     /// A value is out of range.
@@ -49,7 +49,7 @@ fn read<'a, T: Deserialize<'a>>(format: Format, bytes: &'a [u8]) -> Result<T, Co
     }
 }
 
-/// A value that must be there.
+/// Returns a value that must exist.
 fn taken<T>(value: Option<T>) -> Result<T, CodecError> {
     value.ok_or(CodecError::Unreadable)
 }

@@ -1,6 +1,6 @@
-//! One connection of its own. The pools of the drivers take a connection out and test it for
-//! every single statement, which triples what a small statement costs; a writer keeps its
-//! connection for a whole transaction.
+//! One connection outside a pool. The drivers' pools take a connection out and test it for every
+//! statement, which triples the cost of a small statement. A writer instead keeps its connection
+//! for a whole transaction.
 
 use std::fmt;
 use std::path::Path;
@@ -20,8 +20,8 @@ use tokio::time::timeout;
 use crate::error::{Failure, driver_failed};
 use crate::open::sqlite::place::OpenedFile;
 
-/// What every driver does with a statement; only its types, and how it takes a value (`push`),
-/// are its own.
+/// Functions that run statements, the same for every driver. The drivers differ only in their
+/// types, and in how they take a value (`push`).
 macro_rules! statements {
     ($connection:ty, $arguments:ty) => {
         pub(super) async fn execute(
@@ -81,7 +81,7 @@ macro_rules! statements {
             Ok(())
         }
 
-        /// A statement's values as the driver takes them.
+        /// Converts the values of a statement for the driver.
         fn arguments(values: Option<Values>) -> Result<$arguments, DbErr> {
             let values = values.map(|values| values.0).unwrap_or_default();
             let mut arguments = <$arguments>::default();
@@ -102,10 +102,10 @@ mod sqlite;
 pub(crate) struct OwnConnection {
     driver: Mutex<Option<Driver>>,
     backend: DbBackend,
-    /// How long a statement may take. A server that says nothing for longer is gone, and with
-    /// it the connection.
+    /// The longest time that a statement may take. After that, the server counts as gone, and the
+    /// connection is dropped.
     patience: Duration,
-    /// The file, where the database is one.
+    /// The file of a `SQLite` database.
     file: Option<OpenedFile>,
 }
 
@@ -116,11 +116,11 @@ enum Driver {
 }
 
 impl OwnConnection {
-    /// A connection to a file that has just been opened, or to a database in memory.
+    /// Wraps a connection to a file that has just been opened, or to a database in memory.
     pub(crate) fn sqlite(connection: SqliteConnection, file: Option<&Path>) -> Self {
         let driver = Mutex::new(Some(Driver::Sqlite(Box::new(connection))));
         let file = file.map(OpenedFile::at);
-        // The database is in this process, and what it waits for has its own limit.
+        // `SQLite` runs in this process, and has its own limit for waiting for locks.
         Self { driver, backend: DbBackend::Sqlite, patience: Duration::MAX, file }
     }
 
@@ -130,8 +130,8 @@ impl OwnConnection {
         Self { driver, backend: DbBackend::Postgres, patience, file: None }
     }
 
-    /// Makes statements of a file fail once this says so, which is asked after every so many
-    /// steps of the machine of `SQLite`.
+    /// Makes the statements of a file fail as soon as `is_over` returns `true`. `SQLite` asks it
+    /// after every `steps` steps of its virtual machine.
     pub(crate) async fn stop_when(
         &self,
         steps: i32,
@@ -148,8 +148,8 @@ impl OwnConnection {
         Ok(())
     }
 
-    /// Closes the connection. Of a file it first turns the write-ahead log off, where it can: see
-    /// [`leave`](Self::leave). Statements fail from then on.
+    /// Closes the connection, after turning the write-ahead log of a file off if that is possible:
+    /// see [`leave`](Self::leave). Later statements fail.
     pub(crate) async fn close(&self) -> Result<(), DbErr> {
         if let Err(error) = self.leave().await {
             tracing::debug!(%error, "the file keeps its log");
@@ -168,12 +168,12 @@ impl OwnConnection {
         closed.map_err(driver_failed)
     }
 
-    /// Brings everything into the file and turns its write-ahead log off. Fails as busy while
-    /// another connection has the file open. So a log that is on in a file's header means that the
-    /// file is in use, or that its last user was killed. A server has no file.
+    /// Moves the write-ahead log into the file and turns the log off. Fails as busy while another
+    /// connection has the file open. So if a file's header says that the log is on, the file is in
+    /// use, or its last user was killed. Does nothing for a server.
     ///
-    /// Fails also where the file was renamed or removed. `SQLite` removes the log by its name here,
-    /// and beside the name there may be the log of another database by now.
+    /// Fails also if the file was renamed or removed: `SQLite` would remove the log by its name,
+    /// and a log of that name may belong to another database by now.
     pub(crate) async fn leave(&self) -> Result<(), DbErr> {
         let Some(file) = &self.file else { return Ok(()) };
         if !file.has_its_name() {
@@ -212,8 +212,8 @@ impl OwnConnection {
         self.in_time(driver, written)
     }
 
-    /// An answer, or the end of a connection that gave none in time, or leads to a standby: the
-    /// next one may lead to the primary.
+    /// Returns the answer. Drops the connection if no answer came in time, or if the connection
+    /// leads to a standby: the next connection may lead to the primary.
     fn in_time<T>(
         &self,
         mut driver: MutexGuard<'_, Option<Driver>>,
@@ -237,7 +237,7 @@ impl fmt::Debug for OwnConnection {
     }
 }
 
-/// Runs a function of the connection's driver, in time.
+/// Runs a function of the connection's driver with the time limit.
 macro_rules! run {
     ($own:ident, $function:ident, $argument:expr) => {{
         let mut driver = $own.driver.lock().await;
@@ -253,13 +253,13 @@ macro_rules! run {
 }
 
 impl OwnConnection {
-    /// Takes steps of the schema, in the transaction that has begun.
+    /// Applies steps of the schema, in the current transaction.
     pub(crate) async fn migrate(&self, steps: &[Migration]) -> Result<(), DbErr> {
         run!(self, migrate, steps)
     }
 
-    /// Runs statements in one message, and returns the rows of all of them. What stands in them
-    /// must be safe: they take no values.
+    /// Runs statements in one message, and returns the rows of all of them. The text must be safe,
+    /// because the statements take no values.
     pub(crate) async fn query_unprepared(&self, sql: &str) -> Result<Vec<QueryResult>, DbErr> {
         run!(self, query_unprepared, sql)
     }

@@ -1,4 +1,4 @@
-//! Rows that are read one by one, so that one that cannot be read stands alone.
+//! Reads rows one by one, so that a row that cannot be read does not hide the others.
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Damage, Found, ImportNumber, Lane, Position, Revision, StoredItem};
@@ -6,10 +6,10 @@ use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement};
 
 use crate::error::classify;
 
-/// Says which item a row holds, by its key.
+/// Returns the item that a row holds, by its key.
 pub(crate) type ItemOf = fn(&QueryResult) -> Result<StoredItem, StoreError>;
 
-/// Reads what a statement returns, row by row.
+/// Reads the rows of a statement, one by one.
 pub(crate) async fn read_each<M: FromQueryResult, T>(
     connection: &impl ConnectionTrait,
     statement: Statement,
@@ -57,28 +57,28 @@ pub(crate) fn read_part<M: FromQueryResult, T>(
     }
 }
 
-/// A row of the table of campaigns.
+/// Names the item of a row of campaigns.
 pub(crate) fn campaign_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
     revision_of(row).map(StoredItem::Campaign)
 }
 
-/// A row of the table of chunks.
+/// Names the item of a row of chunks.
 pub(crate) fn outcomes_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
     Ok(StoredItem::Outcomes(revision_of(row)?, number_of(row)?))
 }
 
-/// A row of the table of lists.
+/// Names the item of a row of lists.
 pub(crate) fn list_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
     Ok(StoredItem::List(revision_of(row)?, number_of(row)?))
 }
 
-/// A row of the table of receipts.
+/// Names the item of a row of receipts.
 pub(crate) fn receipt_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
     let from: i64 = row.try_get("", "from_position").map_err(classify)?;
     Ok(StoredItem::Receipt(lane_of(row)?, Position(from.cast_unsigned())))
 }
 
-/// A row of the table of receipts of imports.
+/// Names the item of a row of import receipts.
 pub(crate) fn import_receipt_of(row: &QueryResult) -> Result<StoredItem, StoreError> {
     let number: i64 = row.try_get("", "number").map_err(classify)?;
     Ok(StoredItem::ImportReceipt(lane_of(row)?, ImportNumber(number.cast_unsigned())))
@@ -89,7 +89,7 @@ fn lane_of(row: &QueryResult) -> Result<Lane, StoreError> {
     Ok(Lane(u16::try_from(lane).unwrap_or(u16::MAX)))
 }
 
-/// A number that is none of ours names no other row either.
+/// Reads the number of a campaign. A negative number becomes one that no campaign has.
 fn revision_of(row: &QueryResult) -> Result<Revision, StoreError> {
     let revision: i64 = row.try_get("", "revision").map_err(classify)?;
     Ok(Revision(revision.cast_unsigned()))

@@ -1,9 +1,9 @@
-//! Where a database is, and what of that may be shown: the one place that knows both.
+//! The URL of a database, and which parts of it may be shown: only this module knows both.
 //!
-//! A URL that somebody got wrong may have its password anywhere: behind a `?` that should have
-//! been escaped, in place of a port, in a text without any scheme. So nothing is cut out of a
-//! text. What is shown is put together from parts that were understood, and of a text that was
-//! not understood only the scheme is shown.
+//! A wrong URL may have its password anywhere: behind a `?` that should have been escaped, in place
+//! of a port, in a text without any scheme. So this module does not cut secrets out of a text. It
+//! builds the shown text from the parts that it could parse. If it could not parse the text, it
+//! shows only the scheme.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use thiserror::Error;
 use url::Url;
 
-/// What is shown in the place of a secret.
+/// The text shown in place of a secret.
 const HIDDEN: &str = "***";
 
-/// The schemes that may be shown of a text that is not understood. Another text before a colon
-/// may be a user, or a part of a password.
+/// The schemes that are shown for a text that cannot be parsed. Other text before a colon may be a
+/// user, or a part of a password.
 const SCHEMES: [&str; 12] = [
     "postgresql",
     "postgres",
@@ -33,8 +33,8 @@ const SCHEMES: [&str; 12] = [
     "ssl",
 ];
 
-/// The options of a server's URL that the driver knows, and whether each may be shown. It says
-/// the values of others in its log.
+/// The options of a server's URL that the driver knows, and whether their values may be shown. The
+/// driver logs the values of unknown options.
 const OPTIONS: [(&str, bool); 17] = [
     ("sslmode", true),
     ("ssl-mode", true),
@@ -43,7 +43,7 @@ const OPTIONS: [(&str, bool); 17] = [
     ("ssl-ca", true),
     ("sslcert", true),
     ("ssl-cert", true),
-    // A file, or the key itself.
+    // The value is a file, or the key itself.
     ("sslkey", false),
     ("ssl-key", false),
     ("statement-cache-capacity", true),
@@ -56,54 +56,55 @@ const OPTIONS: [(&str, bool); 17] = [
     ("application_name", true),
 ];
 
-/// Where a database is. Shown and logged without its password.
+/// The URL of a database. `Display` and `Debug` hide its password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl {
     text: String,
     shown: String,
-    /// The file, where it is one.
+    /// The file of a `SQLite` database.
     file: Option<PathBuf>,
 }
 
-/// Why a text is no URL of a database. It never has a part of the text in it.
+/// Why a text is not the URL of a database. The message never contains a part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DatabaseUrlError {
-    /// It is none of ours.
+    /// The text is not a URL of a supported database.
     #[error(
         "expected a file such as `sqlite://catchment.db`, or a server such as \
          `postgres://user@host/database`"
     )]
     Unknown,
-    /// It begins well.
+    /// The scheme is known, but the parts of the URL are not clear.
     #[error(
         "its parts cannot be told from each other; in a user, a password or a name, write `%40` \
          for `@`, `%2F` for `/`, `%3F` for `?`, `%23` for `#` and `%3A` for `:`"
     )]
     Unreadable,
-    /// The driver would ignore an option.
+    /// The URL has an option that the driver would ignore.
     #[error(
         "it has an option that is not known; known are sslmode, sslrootcert, sslcert, sslkey, \
          host, hostaddr, port, dbname, user, password, application_name, options and \
          statement-cache-capacity"
     )]
     Option,
-    /// The driver takes no such value.
+    /// An option has a value that the driver refuses.
     #[error("an option has a value that it cannot have")]
     Value,
-    /// It names a user of a server behind `sqlite:`.
+    /// The URL begins with `sqlite:`, but names a user of a server.
     #[error("a file has no user and no password; a server begins with `postgres://`")]
     UserOfFile,
 }
 
 impl DatabaseUrl {
-    /// The database of this file.
+    /// Returns the URL of a database file.
     #[must_use]
     pub fn of_file(path: &Path) -> Self {
         let text = format!("sqlite://{}", path.display());
         Self { shown: text.clone(), text, file: Some(path.to_owned()) }
     }
 
-    /// The same server's database, where tables and all else are in this schema.
+    /// Returns the same URL with the option that puts tables and all other objects into this
+    /// schema.
     #[must_use]
     pub fn with_schema(&self, schema: &str) -> Self {
         let extended = |text: &str| {
@@ -113,19 +114,19 @@ impl DatabaseUrl {
         Self { text: extended(&self.text), shown: extended(&self.shown), file: None }
     }
 
-    /// Whether it is a `PostgreSQL` server's.
+    /// Returns whether the URL leads to a `PostgreSQL` server.
     #[must_use]
     pub const fn is_postgres(&self) -> bool {
         self.file.is_none()
     }
 
-    /// The file, where it is one.
+    /// Returns the file of a `SQLite` database.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
 
-    /// The whole URL, with the password that may be in it: for the connection alone.
+    /// Returns the whole URL, with any password in it: only for the connection.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
@@ -147,12 +148,12 @@ impl DatabaseUrl {
         text.parse().map_or_else(|_| scheme_of(text), |url: Self| url.shown)
     }
 
-    /// What may be shown of a text that is anything: the text itself, unless it may be a URL, or
-    /// several words, with a password.
+    /// Returns what may be shown of any text: the text itself, unless it may be a URL or several
+    /// words with a password.
     #[must_use]
     pub fn redact_in(text: &str) -> String {
         let lower = text.to_lowercase();
-        // A folder may stand before the scheme, where the URL was taken for a file's name.
+        // If the URL was taken for a file's name, a folder may stand before the scheme.
         let schemes = ["postgres:", "postgresql:", "sqlite:", "mysql:", "jdbc:"];
         let has_scheme = schemes.iter().any(|scheme| lower.contains(scheme));
         if has_scheme || lower.trim_start().starts_with("postgres") {
@@ -161,17 +162,17 @@ impl DatabaseUrl {
         let names_secret = ["password", "passwd", "pwd", "secret", "token"];
         let has_secret =
             lower.contains('=') && names_secret.iter().any(|name| lower.contains(name));
-        // A user in front of a host.
+        // The text may begin with a user in front of a host.
         let has_user = text.contains('@') && text.contains(':');
         if has_secret || has_user { scheme_of(text) } else { text.to_owned() }
     }
 
-    /// What the driver understands is understood, and nothing else: blanks may stand in it.
+    /// Parses a URL as the driver of `SQLite` does, so a file's name may have blanks.
     fn of_sqlite(text: &str) -> Result<Self, DatabaseUrlError> {
         let parsed: SqliteConnectOptions = text.parse().map_err(|_| DatabaseUrlError::Unknown)?;
         let file = parsed.get_filename();
         let name = file.to_string_lossy();
-        // A database in memory would be another one for each connection.
+        // A database in memory would be a different one for each connection.
         let options = text.split_once('?').map_or("", |(_, options)| options);
         let in_memory = [":memory:", "file:sqlx-in-memory"].iter().any(|mark| name.contains(mark));
         if name.is_empty() || in_memory || options.contains("mode=memory") {
@@ -222,7 +223,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// The scheme that a text begins with, where it is a known one, and nothing else of it.
+/// Returns the scheme of a text if it is a known scheme, and hides the rest.
 fn scheme_of(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once(':') else { return HIDDEN.to_owned() };
     let slashes = if rest.starts_with("//") { "//" } else { "" };
@@ -232,7 +233,7 @@ fn scheme_of(text: &str) -> String {
     }
 }
 
-/// A server's URL, of parts that cannot be anything else.
+/// Builds the shown text of a server's URL from parts that cannot hold a secret by mistake.
 fn shown(url: &Url, name: &str) -> String {
     let user = plain(url.username(), "");
     let user = match (url.password(), user) {
@@ -241,7 +242,7 @@ fn shown(url: &Url, name: &str) -> String {
         (None, user) => format!("{user}@"),
     };
     let host = url.host_str().unwrap_or_default();
-    // The parser takes nothing but an address between these.
+    // The URL parser accepts only an IPv6 address in brackets.
     let host = if host.starts_with('[') { host } else { plain(host, "/") };
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let slash = if url.path().is_empty() { "" } else { "/" };
@@ -252,7 +253,7 @@ fn shown(url: &Url, name: &str) -> String {
     format!("{scheme}://{user}{host}{port}{slash}{name}{mark}{options}")
 }
 
-/// An option as it may be shown.
+/// Returns an option as it may be shown.
 fn option(key: &str, value: &str) -> String {
     match option_of(key) {
         Some(true) => format!("{key}={}", plain(value, "/")),
@@ -278,8 +279,9 @@ fn option_of(key: &str) -> Option<bool> {
     OPTIONS.iter().find(|(known, _)| *known == key).map(|(_, is_open)| *is_open)
 }
 
-/// A part of a URL, escaped or not, where it is plain: a word of letters and digits, without
-/// anything that parts of a URL are divided by.
+/// Returns a part of a URL, escaped or not, if it is plain, and hides it otherwise. A plain part
+/// has letters, digits, some marks and the characters of `also`, but no other character that
+/// divides the parts of a URL.
 fn plain<'a>(part: &'a str, also: &str) -> &'a str {
     let is_plain = part.split('%').enumerate().all(|(place, piece)| {
         let rest = if place == 0 { Some(piece) } else { behind_escape(piece, also) };
@@ -292,8 +294,8 @@ fn is_word(character: char) -> bool {
     character.is_alphanumeric() || "-_.~$+".contains(character)
 }
 
-/// What follows the two digits of an escape, where these stand for a part of a letter, or for
-/// what is allowed besides.
+/// Returns the text after the two digits of an escape. Returns `None` unless the escape is a byte
+/// of a character beyond ASCII, or one of the characters in `also`.
 fn behind_escape<'a>(piece: &'a str, also: &str) -> Option<&'a str> {
     let byte = u8::from_str_radix(piece.get(..2)?, 16).ok()?;
     let is_allowed = 0x80 <= byte || also.contains(char::from(byte));
@@ -398,7 +400,7 @@ mod tests {
         }
     }
 
-    /// Every way to write a password into a URL, well or badly.
+    /// Returns URLs that hold a password in every way, right or wrong.
     fn forms(password: &str) -> Vec<String> {
         let escaped: String = url::form_urlencoded::byte_serialize(password.as_bytes()).collect();
         vec![
@@ -423,7 +425,7 @@ mod tests {
         ]
     }
 
-    /// Whether a text has four characters in a row of a password, which stand in no part of the
+    /// Returns whether a text has four characters in a row of the password that do not occur in the
     /// forms themselves.
     fn tells(text: &str, password: &str) -> bool {
         let characters: Vec<char> = password.chars().collect();

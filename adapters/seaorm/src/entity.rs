@@ -1,6 +1,5 @@
-//! The tables as they are stored. What comes out of them is input like any other: each row
-//! becomes a value of the domain by `TryFrom`, which names table, column and row of what
-//! cannot be read.
+//! The tables. Stored rows are checked like any other input: each row becomes a value of the domain
+//! by `TryFrom`, which names table, column and row of a value that cannot be read.
 
 pub(crate) mod campaign;
 pub(crate) mod campaign_chunk;

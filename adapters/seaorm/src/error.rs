@@ -1,4 +1,4 @@
-//! What went wrong, by what the caller can do about it.
+//! Groups failures by what the caller can do about them.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -15,36 +15,36 @@ use thiserror::Error;
 mod postgres;
 mod sqlite;
 
-/// What a failure of the database is about.
+/// The kind of a failure of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     not(feature = "postgres"),
     expect(dead_code, reason = "only PostgreSQL returns some of these")
 )]
 pub(crate) enum Failure {
-    /// Somebody else's transaction is in the way: roll back and try again.
+    /// Another transaction is in the way: roll back and try again.
     Busy,
-    /// Somebody else's session keeps rows locked for longer than we wait.
+    /// Another session keeps rows locked for longer than the lock timeout.
     Locked,
-    /// A row that was to be added is there already.
+    /// A row that was to be added already exists.
     Duplicate,
-    /// A statement was cancelled: it took too long, or somebody ended it.
+    /// A statement was cancelled because it took too long, or by an operator.
     Cancelled,
     /// There is no connection to the server, or the server ended it.
     Lost,
-    /// This server only reads, and another one may write.
+    /// This server only reads; another server may be the primary.
     Standby,
     /// Prepared statements of this connection are not there, or another's are.
     SharedSession,
     /// There is no room on the disk.
     Full,
-    /// The file, its folder, the disk or the server does not let us write.
+    /// The file, its folder, the disk or the server does not allow writes.
     ReadOnly,
     /// The file cannot be opened.
     CannotOpen,
-    /// The file is damaged, or no database.
+    /// The file is damaged, or is not a database.
     Damaged,
-    /// A table or a column is not there.
+    /// A table or a column does not exist.
     Schema,
     /// The server does not let this user in.
     Denied,
@@ -52,17 +52,17 @@ pub(crate) enum Failure {
     NoDatabase,
     /// A value does not fit.
     BadValue,
-    /// Anything else: reading or writing failed, memory is short.
+    /// Any other failure, such as failed reads or too little memory.
     Other,
 }
 
 impl Failure {
-    /// Whether another attempt may succeed at once.
+    /// Returns whether another attempt may succeed at once.
     pub(crate) const fn is_of_a_moment(self) -> bool {
         matches!(self, Self::Busy | Self::Duplicate)
     }
 
-    /// What a failure is about.
+    /// Returns the kind of an error.
     pub(crate) fn of(error: &DbErr) -> Self {
         match error {
             DbErr::Conn(source) | DbErr::Exec(source) | DbErr::Query(source) => match source {
@@ -70,7 +70,7 @@ impl Failure {
                 RuntimeErr::Internal(_) => Self::Other,
             },
             DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => Self::BadValue,
-            // A pool waits for the server as long as it is told to.
+            // The pool has already waited for the server for as long as the settings allow.
             DbErr::ConnectionAcquire(_) => Self::Lost,
             _ => Self::Other,
         }
@@ -102,19 +102,19 @@ impl Failure {
     }
 }
 
-/// What can be done about a failure, and the words that say so.
+/// What a caller can do about a failure, with a text for the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Remedy {
-    /// Try again later: this is in the way.
+    /// Try again later: the text says what is in the way.
     TryAgain(&'static str),
-    /// Leave out what carries the value.
+    /// Leave out the item that has the bad value.
     LeaveOut,
-    /// A human must look: this is wrong, and this is to be done.
+    /// An operator must help: the text says what is wrong and what to do.
     Look(&'static str),
 }
 
 impl Failure {
-    /// What can be done about it.
+    /// Returns what a caller can do about the failure.
     const fn remedy(self) -> Remedy {
         use Remedy::{LeaveOut, Look, TryAgain};
         match self {
@@ -148,7 +148,7 @@ impl Failure {
     }
 }
 
-/// What is in the way of a statement, and may be gone later.
+/// A failure of a statement that may be gone later.
 #[derive(Debug, Error)]
 #[error("{what}")]
 pub(crate) struct InTheWay {
@@ -156,7 +156,7 @@ pub(crate) struct InTheWay {
     pub(crate) source: DbErr,
 }
 
-/// What a caller is told of a failure.
+/// Converts a database error into the error of the port.
 pub(crate) fn classify(error: DbErr) -> StoreError {
     match Failure::of(&error).remedy() {
         Remedy::TryAgain(what) => {
@@ -184,7 +184,7 @@ pub(crate) fn driver_failed(error: sqlx::Error) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
-/// The failure of a step of the schema as `SeaORM`'s.
+/// Converts the failure of a schema step into an error of `SeaORM`.
 pub(crate) fn migration_failed(error: MigrateError) -> DbErr {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
@@ -194,21 +194,21 @@ pub(crate) fn migration_failed(error: MigrateError) -> DbErr {
     }
 }
 
-/// A row that is read, to be named where something in it cannot be.
+/// A row that is being read, named in errors about its values.
 pub(crate) struct Row<'a> {
     /// The table.
     pub(crate) table: &'static str,
-    /// What tells the row from others.
+    /// The text that identifies the row.
     pub(crate) key: &'a dyn Display,
 }
 
 impl Row<'_> {
-    /// A stored value that cannot be read.
+    /// Returns the error for a stored value that cannot be read.
     pub(crate) fn bad(&self, column: &str, what: impl Display) -> StoreError {
         StoreError::BadData { what: format!("{}.{column} of {}: {what}", self.table, self.key) }
     }
 
-    /// A value, or what is wrong with it.
+    /// Returns a value, or the error that says what is wrong with it.
     pub(crate) fn value<T, E: Display>(
         &self,
         column: &str,
@@ -217,7 +217,7 @@ impl Row<'_> {
         value.map_err(|what| self.bad(column, what))
     }
 
-    /// A number that must be in the range of its type.
+    /// Reads a number that must be in the range of its type.
     pub(crate) fn number<T: TryFrom<i64>>(
         &self,
         column: &str,
@@ -226,7 +226,7 @@ impl Row<'_> {
         T::try_from(value).map_err(|_| self.bad(column, format_args!("`{value}` is out of range")))
     }
 
-    /// A text that must mean something.
+    /// Reads a text that must be valid for its type.
     pub(crate) fn text<T: FromStr<Err: Display>>(
         &self,
         column: &str,
@@ -236,8 +236,8 @@ impl Row<'_> {
     }
 }
 
-/// A number as a database stores it. INVARIANT: revisions have 48 bits, and positions, epochs
-/// and versions count what happened, so that none comes near 2^63.
+/// Converts a number for storage. INVARIANT: revisions have 48 bits, and positions, epochs and
+/// versions count events, so none comes near 2^63.
 pub(crate) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

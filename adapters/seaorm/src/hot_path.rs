@@ -1,6 +1,5 @@
-//! What applying a batch does to the database, and bringing shops in: the statements that
-//! decide the speed, so that each database has its own. Each uses the same SQL text, however many
-//! shops there are.
+//! The statements that apply batches and import shops. They decide the speed, so each database has
+//! its own. The SQL text of a statement does not depend on the number of shops.
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -25,25 +24,25 @@ mod campaigns;
 mod postgres;
 mod sqlite;
 
-/// How a database applies batches and brings shops in.
+/// The statements of one database for batches and imports.
 #[async_trait]
 pub(crate) trait HotPath: Debug + Send + Sync {
-    /// Begins the transaction of a batch, and returns what the batch is judged by.
+    /// Begins the transaction of a batch, and returns the stored data by which the batch is judged.
     ///
-    /// Moves the lane on, which fails where another owner took over or where the batch does not
-    /// begin where the lane stands. From then on nobody else writes the lane's shops, so what is
-    /// read of them stays true until the end.
+    /// Moves the lane on. This fails if another owner took over, or if the batch does not begin at
+    /// the lane's position. From then on nobody else writes the lane's shops, so the shops that are
+    /// read stay current until the end.
     ///
-    /// Campaigns and revisions are read once the batch was received. That is late enough: a
-    /// requester commits what a request relies on before it sends the request. Where a campaign is
-    /// ended after that, its releases are sent later still, and so stand behind this batch.
+    /// Campaigns and revisions are read after the batch was received. That is late enough: a
+    /// requester commits everything on which a request relies before it sends the request. If a
+    /// campaign is ended after that, its releases are sent later and come after this batch.
     async fn begin_batch(
         &self,
         store: &SeaOrmStore,
         batch: &Batch,
     ) -> Result<(Transaction, Loaded), StoreError>;
 
-    /// Stores what judging left, and deletes receipts that nobody needs.
+    /// Stores the results of judging, and deletes receipts that are no longer needed.
     async fn store_batch(
         &self,
         connection: &OwnConnection,
@@ -52,16 +51,16 @@ pub(crate) trait HotPath: Debug + Send + Sync {
 
     /// Begins the transaction of an import, or of a repair.
     ///
-    /// Counts the import at the lane, which moves no position. From then on nobody else writes
-    /// the lane's shops.
+    /// Counts the import in the lane's row, which does not change the position. From then on nobody
+    /// else writes the lane's shops.
     async fn begin_import(
         &self,
         store: &SeaOrmStore,
         lane: Lane,
     ) -> Result<(Transaction, CountedImport), StoreError>;
 
-    /// Reads what is in force at shops of a lane, which stand in id order; `None` where nothing
-    /// is stored of that.
+    /// Reads the states of a lane's shops, which come in the order of their ids, or `None` for a
+    /// shop without a state.
     async fn load_states(
         &self,
         connection: &OwnConnection,
@@ -69,7 +68,7 @@ pub(crate) trait HotPath: Debug + Send + Sync {
         shops: &[ShopId],
     ) -> Result<Vec<Option<ShopState>>, StoreError>;
 
-    /// Stores what is in force at shops of a lane that were brought in, those that are new too.
+    /// Stores the states of a lane's shops, old and new.
     async fn store_states(
         &self,
         connection: &OwnConnection,
@@ -77,8 +76,8 @@ pub(crate) trait HotPath: Debug + Send + Sync {
         shops: &[(&ShopId, &ShopState)],
     ) -> Result<(), StoreError>;
 
-    /// The transaction of a batch with constant values, which are made when it is asked for:
-    /// what the database alone can do.
+    /// Makes the transaction of a batch with constant values. It shows the speed of the database
+    /// alone.
     fn bare_batch(
         &self,
         store: SeaOrmStore,
@@ -88,22 +87,22 @@ pub(crate) trait HotPath: Debug + Send + Sync {
     ) -> Result<BareBatch, StoreError>;
 }
 
-/// A transaction that was not begun.
+/// A transaction that has not begun.
 pub(crate) type BareBatch = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 
-/// The row of a lane is not there, which every database has from the beginning. It is no data of
-/// a shop, so nothing can go on without it.
+/// The error for a lane without a row. Every database has these rows from the beginning. The row
+/// does not belong to a single shop, so nothing of the lane can go on.
 pub(crate) fn no_lane(lane: Lane) -> StoreError {
     StoreError::Refused { what: LaneProblem::of(lane, Mismatch::NoRow).to_string() }
 }
 
-/// Which import a lane counted.
+/// Returns the number of an import, from the lane's counter.
 fn import_number(lane: Lane, number: i64) -> Result<ImportNumber, StoreError> {
     let row = Row { table: "lane_state", key: &format_args!("lane {lane}") };
     Ok(ImportNumber(row.number("imports", number)?))
 }
 
-/// The newest revision that was given out.
+/// Returns the newest revision that was given out.
 pub(crate) fn newest_revision(revision: Option<i64>) -> Result<Revision, StoreError> {
     let row = Row { table: "installation", key: &"the only one" };
     let revision = revision.ok_or_else(|| row.bad("revision", "there is no row"))?;
@@ -113,15 +112,15 @@ pub(crate) fn newest_revision(revision: Option<i64>) -> Result<Revision, StoreEr
 /// An epoch that no owner has, for the receipts of bare batches.
 pub(crate) const NO_EPOCH: i64 = -1;
 
-/// About as many bytes as the receipt of a request takes.
+/// The approximate number of bytes that a request takes in a receipt.
 const BARE_RECEIPT_BYTES: usize = 7;
 
-/// An import that was counted at its lane.
+/// An import that was counted in its lane's row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CountedImport {
-    /// Which import of the lane it is.
+    /// The number of the import in its lane.
     pub(crate) number: ImportNumber,
-    /// Now, by the database's clock.
+    /// The current time of the database's clock.
     pub(crate) now: Timestamp,
 }
 
@@ -131,7 +130,7 @@ pub(crate) struct Judged<'a> {
     pub(crate) batch: &'a Batch,
     /// The shops that were changed, in the order of their ids.
     pub(crate) changed: Vec<(&'a ShopId, &'a ShopState)>,
-    /// The versions of these shops as they were read.
+    /// The versions of these shops when they were read.
     #[cfg_attr(
         not(feature = "postgres"),
         expect(dead_code, reason = "a file has one writer at a time")
@@ -139,8 +138,8 @@ pub(crate) struct Judged<'a> {
     pub(crate) versions: Vec<u64>,
     pub(crate) receipt: &'a Receipt,
     pub(crate) now: Timestamp,
-    /// The highest deadline that was treated as passed, where that is more than before.
+    /// The highest deadline that was treated as passed, if it has risen.
     pub(crate) mark: Option<Deadline>,
-    /// Receipts that were stored before are not kept, once they are answered.
+    /// The time before which answered receipts are deleted.
     pub(crate) kept_from: Timestamp,
 }

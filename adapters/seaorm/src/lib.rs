@@ -1,4 +1,4 @@
-//! The domain's storage ports on a relational database, by `SeaORM`: a `SQLite` file, or a
+//! The domain's storage ports on a relational database, through `SeaORM`: a `SQLite` file, or a
 //! `PostgreSQL` server.
 //!
 //! [`SeaOrmStore`] is all seven of them. Read in this order: `open` (what makes a database ours),
@@ -10,36 +10,35 @@
 //!
 //! # Locks
 //!
-//! A file has one writer at a time. On a server, transactions run side by side at READ
-//! COMMITTED, and each locks the rows that it reads to write them; the shops of a lane are locked
-//! by the lane's row, which everybody takes first who writes them. No statement waits for a lock
-//! within a join, because what it joins may be lost then (`hot_path`). All take their locks in one
-//! order, so that they wait for each other and never in a circle:
+//! A file has one writer at a time. On a server, transactions run side by side at READ COMMITTED,
+//! and each locks the rows that it reads to write them. A lane's row also locks the lane's shops:
+//! every transaction that writes shops takes that row first. No statement waits for a lock within a
+//! join, because the join may then lose rows (`hot_path`). All transactions take their locks in the
+//! same order, so they never wait in a circle:
 //!
 //! 1. the reply lane: wholly to lease it, lightly (`FOR KEY SHARE`) to act under the lease;
 //! 2. campaigns, the oldest first: wholly to steer one, less (`FOR NO KEY UPDATE`) to record
 //!    answers, lightly to mark what is sent;
 //! 3. chunks of a campaign by their numbers;
 //! 4. the lane of requests, and with it its shops;
-//! 5. the installation, whose revision everybody takes.
+//! 5. the installation, whose revision is taken.
 //!
-//! Whoever meets a foreign program's locks in another order is rolled back and tried again a
-//! few times (`retry`). So is who adds a row that another transaction was adding, and who finds
-//! that a foreign program changed shops since they were read.
+//! A transaction is rolled back and tried again a few times (`retry`) if a foreign program takes
+//! locks in another order, if another transaction adds the same row, or if a foreign program
+//! changes shops between reading and writing.
 //!
 //! # What survives
 //!
-//! On a server, everything that was reported as stored, as far as its disks do; a session that
-//! would not wait for them is set to. A process that is frozen within a transaction is evicted
-//! by the server's time-outs, which every session sets; one that froze half way through a
-//! message is not, until its connection ends.
+//! On a server, everything that was reported as stored survives as long as the server's disks do.
+//! If the server does not wait for its disks by default, our sessions still do. The server's
+//! timeouts, which every session sets, evict a process that froze within a transaction. A process
+//! that froze half way through a message is not evicted until its connection ends.
 //!
-//! `SQLite` runs with a write-ahead log and `synchronous = NORMAL`. A process that is killed,
-//! by kill -9 too, loses nothing that was reported as stored. When the machine loses power,
-//! the last moments before it may be lost, as a whole and from the end: what is there is
-//! consistent, and what was lost is what a log that lasts would send again. A process that is
-//! frozen within a transaction holds up every other writer until it goes on or is killed:
-//! `SQLite` cannot evict it.
+//! `SQLite` runs with a write-ahead log and `synchronous = NORMAL`. A process that is killed, even
+//! by `kill -9`, loses nothing that was reported as stored. If the machine loses power, the latest
+//! commits may be lost, but never an earlier one without the later ones. The database stays
+//! consistent, and a log that lasts sends the lost requests again. A process that froze within a
+//! transaction blocks every other writer until it goes on or is killed: `SQLite` cannot evict it.
 
 mod acceptances;
 mod applying;

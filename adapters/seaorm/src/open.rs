@@ -1,4 +1,4 @@
-//! What makes a database ours, and one clear line for each that is not.
+//! Opens databases. A database that cannot be used gets an error of one clear line.
 
 use std::path::PathBuf;
 
@@ -14,28 +14,28 @@ pub(crate) mod postgres;
 pub(crate) mod schema;
 pub(crate) mod sqlite;
 
-/// A database that was opened.
+/// An open database.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) writers: Writers,
     pub(crate) readers: Readers,
-    /// The database's file by its one true name, where it has one.
+    /// The database's file without symbolic links, or `None` for a server.
     pub(crate) file: Option<PathBuf>,
     pub(crate) dialect: &'static Dialect,
 }
 
-/// What bringing a schema up to date did.
+/// The result of bringing a schema up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
     /// The database, without a password.
     pub database: String,
-    /// Whether it was created.
+    /// Whether the database was created.
     pub created: bool,
-    /// The steps that were taken, in their order. Empty where the database was up to date.
+    /// The steps that were applied, in their order. Empty if the database was up to date.
     pub steps: Vec<String>,
 }
 
-/// Opens the database that a URL names.
+/// Opens the database of a URL.
 pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, OpenError> {
     match Place::parse(url)? {
         Place::File(file, url) => sqlite::open(&file, &url, settings).await,
@@ -44,7 +44,7 @@ pub(crate) async fn open(url: &str, settings: &StoreSettings) -> Result<Opened, 
     }
 }
 
-/// Brings the schema of the database up to date that a URL names.
+/// Brings the schema of a URL's database up to date.
 pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migrated, OpenError> {
     match Place::parse(url)? {
         Place::File(file, url) => sqlite::migrate(&file, &url, settings).await,
@@ -53,7 +53,7 @@ pub(crate) async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migra
     }
 }
 
-/// Whether the database that a URL names can be used. Returns its name, without a password.
+/// Checks that the database of a URL can be used. Returns its name, without a password.
 pub(crate) async fn check(url: &str, settings: &StoreSettings) -> Result<String, OpenError> {
     match Place::parse(url)? {
         Place::File(file, url) => sqlite::check(&file, &url, settings).await,
@@ -62,7 +62,7 @@ pub(crate) async fn check(url: &str, settings: &StoreSettings) -> Result<String,
     }
 }
 
-/// What a URL names.
+/// The place of a database.
 pub(crate) enum Place {
     File(PathBuf, DatabaseUrl),
     #[cfg(feature = "postgres")]

@@ -11,13 +11,13 @@ use crate::database_url::DatabaseUrlError;
 use crate::error::Failure;
 use crate::open::sqlite::place::advice_to_open;
 
-/// Why a database cannot be used. Each is one line that says what is wrong and what to do.
+/// Why a database cannot be used. Each message is one line that says what is wrong and what to do.
 ///
-/// `database` is its file, or its URL without a password; `file` is one of its files.
+/// `database` is the database's file, or its URL without a password; `file` is one of its files.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "every field is what its name says, in every variant the same")]
 pub enum OpenError {
-    /// The text names no database that this version works with.
+    /// The text is not the URL of a supported database.
     #[error("`{url}` is no database: {reason}")]
     Url { url: String, reason: DatabaseUrlError },
     /// The program was built without `PostgreSQL`.
@@ -26,10 +26,10 @@ pub enum OpenError {
          feature `postgres` of `catchment-seaorm`"
     )]
     NotBuilt { database: String },
-    /// There is no such database, and none was to be created.
+    /// The database does not exist, and was not to be created.
     #[error("there is no database `{database}`; check the path")]
     Missing { database: String },
-    /// The server has no such database.
+    /// The server has no database of this name.
     #[error("there is no database `{database}`; `catchment database migrate --create` makes it")]
     Unknown { database: String },
     /// The database has no tables yet.
@@ -45,66 +45,66 @@ pub enum OpenError {
     /// An older version of this program made the tables.
     #[error("`{database}` was made by an older version; run `catchment database migrate`")]
     Older { database: String },
-    /// A version made the tables that did not keep which steps it took.
+    /// The tables were made by a version that did not record which steps it applied.
     #[error(
         "`{database}` was made by an early version, and this one cannot bring it up to date; \
          name a new file, and import the shops again"
     )]
     Early { database: String },
-    /// The file, or one that belongs beside it, is a folder, a pipe, a device or a socket.
+    /// The file, or a file that belongs beside it, is a folder, a pipe, a device or a socket.
     #[error("`{file}` is {what}, where a regular file must be")]
     NotRegular { file: String, what: &'static str },
-    /// The file has a second name.
+    /// The file has a second name, a hard link.
     #[error(
         "`{database}` has another name (a hard link), and SQLite keeps a log beside each name; \
          remove one of the names"
     )]
     Linked { database: String },
-    /// The file is mounted alone.
+    /// The file is mounted by itself, without its folder.
     #[error(
         "`{database}` is mounted as a single file, so its log `{database}-wal` would lie elsewhere \
          than the file itself; mount its folder"
     )]
     Mounted { database: String },
-    /// The file was in use, and was copied, renamed or moved without its log, which held what was
-    /// stored last.
+    /// The file was copied, renamed or moved without its log while it was in use. The log held the
+    /// latest commits.
     #[error(
         "`{database}` was copied or renamed without its log while it was in use: what was stored \
          last is missing; bring the log here as `{database}-wal`, or give the file its old name \
          back, or take it as it is with `catchment database restore FILE --incomplete`"
     )]
     Incomplete { database: String },
-    /// There is no such file, but what `SQLite` keeps beside it is there.
+    /// The file does not exist, but the files that `SQLite` keeps beside it do.
     #[error(
         "there is no database `{database}`, but its file `{log}` is there: the database was \
          renamed or removed while it was in use; give it its name back, or, where it is needed no \
          more, end every process that uses it and remove that file"
     )]
     LogAlone { database: String, log: String },
-    /// A table, an index or a trigger is missing, is another one, or is none of ours.
+    /// A table, an index or a trigger is missing, different or unexpected.
     #[error(
         "`{database}` has not the tables, indices and triggers that this program makes: {object}"
     )]
     Altered { database: String, object: String },
-    /// The file is something else than a database.
+    /// The file is not a database, or is damaged.
     #[error("`{database}` is no database, or a damaged one; name another file")]
     NotADatabase { database: String },
     /// The database belongs to another program.
     #[error("`{database}` is the database of another program; name another one")]
     Foreign { database: String },
-    /// A newer version of this program wrote it.
+    /// The database was written by a newer version of this program.
     #[error("`{database}` was written by a newer version of this program; update this one")]
     Newer { database: String },
-    /// The text of a step of the schema has changed since the database took it.
+    /// The text of a schema step has changed since the database applied it.
     #[error(
         "`{database}` took step `{step}` of the schema with another text than this version has; \
          use the version that made it, or name another one"
     )]
     Changed { database: String, step: String },
-    /// The database's schema, named by the search path, is not there.
+    /// The schema of the search path does not exist.
     #[error("`{database}` has no schema of the search path; create it, or name another one")]
     NoSchema { database: String },
-    /// Not every text can be stored.
+    /// The database's encoding cannot store every text.
     #[error("`{database}` stores texts in {encoding}; make a database with the encoding UTF8")]
     Encoding { database: String, encoding: String },
     /// The server only reads what another one writes.
@@ -134,7 +134,7 @@ pub enum OpenError {
     /// It cannot be written.
     #[error("`{database}` cannot be written; check the rights of it")]
     ReadOnly { database: String },
-    /// There is no room on the disk.
+    /// The disk is full.
     #[error("the disk of `{database}` is full; make room on it")]
     Full { database: String },
     /// The database was made for another number of lanes.
@@ -143,16 +143,16 @@ pub enum OpenError {
     /// The file cannot be opened.
     #[error("`{database}` cannot be opened: {advice}")]
     CannotOpen { database: String, advice: String },
-    /// Another process has it locked.
+    /// Another process has the database locked.
     #[error("`{database}` is locked by another process; wait for it or stop it")]
     Locked { database: String },
-    /// The server does not let the user in.
+    /// The server refuses the user or the password.
     #[error("`{database}` does not let this user in; check user and password")]
     Denied { database: String },
-    /// The server's name is none.
+    /// The server's name is unknown.
     #[error("the host of `{database}` is not known; check its name")]
     UnknownHost { database: String },
-    /// Nothing answers.
+    /// The server did not accept a connection in time.
     #[error("`{database}` gave no connection for {waited:?}; check that it runs and is reached")]
     Unreachable {
         database: String,
@@ -160,7 +160,7 @@ pub enum OpenError {
         #[source]
         source: BoxError,
     },
-    /// Something else went wrong.
+    /// Any other failure.
     #[error("`{database}` cannot be used")]
     Unavailable {
         database: String,
@@ -170,7 +170,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// What a failure of the database is at its opening.
+    /// Converts a database failure at opening.
     pub(crate) fn of(database: &str, error: DbErr) -> Self {
         let database = database.to_owned();
         match Failure::of(&error) {
@@ -192,7 +192,7 @@ impl OpenError {
         }
     }
 
-    /// A file that cannot be opened.
+    /// Returns the error for a file that cannot be opened.
     pub(crate) fn cannot_open(database: String) -> Self {
         let advice = advice_to_open(Path::new(&database));
         Self::CannotOpen { database, advice }

@@ -1,9 +1,10 @@
-//! Files that commands write: beside their target first, so that what was there stays until
-//! everything is written, and never over a database. A backup alone replaces another copy.
+//! Files that commands write. A file is first written beside its target, so that an existing file
+//! stays until the new one is complete. A database is never overwritten, with one exception: a
+//! backup may replace another copy.
 //!
-//! A file `.catchment-*.partial` beside the target holds what is written so far. It goes away
-//! when the work fails or is interrupted; a process that is killed leaves it behind. Nothing reads
-//! such a file, so it may be removed.
+//! The file beside the target is named `.catchment-*.partial`. It is removed if the work fails or
+//! is interrupted. A process that is killed leaves it behind. Nothing reads the leftover file, so
+//! it may be removed.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IntoInnerError, Write};
@@ -15,75 +16,75 @@ use thiserror::Error;
 use crate::open::sqlite::place;
 use crate::rights::Rights;
 
-/// Why a file must not or cannot be written. Each text is the reason alone, for a line that names
-/// the file.
+/// Why a file must not or cannot be written. Each message is only the reason: the line around it
+/// names the file.
 #[derive(Debug, Error)]
 pub enum OutputFileError {
-    /// It is a database, or lies beside one and belongs to it.
+    /// The file is a database, or lies beside a database and belongs to it.
     #[error("it belongs to a database; name another file")]
     Database,
-    /// A database that is made beside it would take it for its own.
+    /// A database that is later made beside the file would take it for its own file.
     #[error(
         "a name that ends with `-wal`, `-shm`, `-journal` or `.lock` is that of a file beside a \
          database; name another file"
     )]
     BesideName,
-    /// It is a database of another program, or one that was opened under this name.
+    /// The file is a database of another program, or was opened as a database under this name.
     #[error("it is a database and no copy; name another file")]
     NoCopy,
-    /// It is a folder.
+    /// The path leads to a folder.
     #[error("it is a folder")]
     Folder,
-    /// It is a pipe, a device or a socket.
+    /// The path leads to a pipe, a device or a socket.
     #[error("it is no regular file; name another one")]
     NotRegular,
-    /// It is a symbolic link that leads nowhere.
+    /// The path is a symbolic link to a file that does not exist.
     #[error("it is a link to a file that is not there")]
     Dangling,
-    /// Nobody may write it.
+    /// The file is write-protected.
     #[error("it is write-protected")]
     Protected,
-    /// It belongs to a user or a group to which this process cannot give a file.
+    /// The file belongs to a user or a group to which this process cannot give a file.
     #[error("it belongs to another user or group; remove it first, or name another file")]
     Owner,
-    /// It is there, and was not to be replaced.
+    /// The file exists, and may not be replaced.
     #[error("it is there already; name another file, or say `--force`")]
     Exists,
-    /// It was not there at the beginning.
+    /// The file did not exist at the beginning, but another process has made it since.
     #[error("another process made it meanwhile; name another file")]
     Appeared,
-    /// Its folder is not there or cannot be entered.
+    /// The folder does not exist or cannot be entered.
     #[error("its folder cannot be used")]
     NoFolder(#[source] io::Error),
-    /// Its folder takes no new file.
+    /// The folder does not accept a new file.
     #[error("its folder takes no new file")]
     FolderRefuses(#[source] io::Error),
-    /// It could not be looked at, written or renamed.
+    /// The file could not be examined, written or renamed.
     #[error("it cannot be written")]
     Failed(#[from] io::Error),
 }
 
-/// A file for people or programs that is being written. Where it is dropped before
-/// [`finish`](Self::finish), what was there before stays.
+/// An export that is being written. If it is dropped before [`finish`](Self::finish), an existing
+/// file stays as it was.
 #[derive(Debug)]
 pub struct OutputFile(Kind);
 
 #[derive(Debug)]
 enum Kind {
     Beside(BufWriter<File>, Partial),
-    /// A pipe or a device has no place to take.
+    /// A pipe or a device, which cannot be replaced and is written directly.
     InPlace(BufWriter<File>),
 }
 
 impl OutputFile {
-    /// Begins a file that will stand at a path, or where a symbolic link leads that stands there.
-    /// It has the owner and the rights of the file that it replaces. `database` is the file that
-    /// this process has open.
+    /// Begins a file at a path. If the path is a symbolic link, the file will replace the link's
+    /// target. The new file gets the owner and the rights of the file that it replaces. `database`
+    /// is the file that this process has open.
     ///
     /// # Errors
     ///
-    /// When the path leads to any database or to a file beside one, to a file that is
-    /// write-protected, or to a place where no file can be made.
+    /// When the path leads to any database, to a file beside a database, to a write-protected file,
+    /// or to a place where no file can be made.
     pub fn create(path: &Path, database: Option<&Path>) -> Result<Self, OutputFileError> {
         let target = Target::new(path, database, Purpose::Export)?;
         if target.look()? == There::Stream {
@@ -94,12 +95,12 @@ impl OutputFile {
         Ok(Self(Kind::Beside(BufWriter::new(file), partial)))
     }
 
-    /// Puts the file in its place.
+    /// Completes the file and gives it its name.
     ///
     /// # Errors
     ///
-    /// When it could not be written whole, or must not replace what is there by now; then what was
-    /// there is there still.
+    /// When the file could not be written completely, or must not replace the file that is there
+    /// now. The existing file then stays.
     pub fn finish(self) -> Result<(), OutputFileError> {
         match self.0 {
             Kind::InPlace(mut file) => Ok(file.flush()?),
@@ -125,17 +126,18 @@ impl Write for OutputFile {
     }
 }
 
-/// What a file is written for.
+/// The purpose of a file, which decides what the file may replace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
-    /// Shops for people and programs. It replaces a file, and goes into a pipe.
+    /// An export of shops. It may replace a file that is not a database, and may be written into a
+    /// pipe.
     Export,
-    /// A copy of a database that has these rights. It replaces a file of this user where that is
-    /// wanted, but of databases only another copy, and goes into regular files alone.
+    /// A copy of a database that has these rights. If `replaces` is set, the copy may replace a
+    /// file of this user: any regular file that is not a database, or another copy.
     Copy { source: Rights, replaces: bool },
 }
 
-/// Where a file will stand.
+/// The place and the purpose of a file that will be written.
 #[derive(Debug)]
 pub(crate) struct Target {
     file: PathBuf,
@@ -144,7 +146,7 @@ pub(crate) struct Target {
     purpose: Purpose,
 }
 
-/// What stands at a target.
+/// What exists at a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum There {
     Nothing,
@@ -159,7 +161,7 @@ impl Target {
         purpose: Purpose,
     ) -> Result<Self, OutputFileError> {
         let file = match fs::metadata(path) {
-            // What stands for a pipe, such as `/dev/stdout`, has no other name.
+            // A path that leads to a pipe, such as `/dev/stdout`, has no other name.
             Ok(there) if !there.is_file() => path.to_owned(),
             Ok(_) => path.canonicalize()?,
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -172,10 +174,11 @@ impl Target {
         Ok(Self { file, database: database.map(files).unwrap_or_default(), purpose })
     }
 
-    /// What stands there, unless it must stay.
+    /// Returns what exists at the target. Fails if it must not be replaced.
     fn look(&self) -> Result<There, OutputFileError> {
         let is_own = |own: &PathBuf| *own == self.file || place::is_same(own, &self.file);
-        // In this order: the second opens files, and must not open the database of this process.
+        // In this order: the second check opens files, and must not open the database of this
+        // process.
         if self.database.iter().any(is_own) || place::lies_beside_database(&self.file)? {
             return Err(OutputFileError::Database);
         }
@@ -183,7 +186,7 @@ impl Target {
             return Err(OutputFileError::BesideName);
         }
         let is_copy = matches!(self.purpose, Purpose::Copy { .. });
-        // A log that is there would be taken for that of the copy.
+        // `SQLite` would take an existing log for the log of the copy.
         if is_copy && place::side_files(&self.file).any(|file| file.exists()) {
             return Err(OutputFileError::Database);
         }
@@ -201,7 +204,7 @@ impl Target {
         self.check_file(Rights::of(&there))
     }
 
-    /// Whether the regular file that is there may be replaced.
+    /// Checks that the existing regular file may be replaced.
     fn check_file(&self, rights: Rights) -> Result<There, OutputFileError> {
         match self.purpose {
             Purpose::Export if place::is_database(&self.file)? => {
@@ -222,17 +225,17 @@ impl Target {
     }
 }
 
-/// A file that is written beside its target. It goes away when it is dropped.
+/// A file that is written beside its target. It is removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Partial {
     file: PartialFile,
     target: Target,
-    /// Whether it takes the place of a file that was there at the beginning.
+    /// Whether the target existed at the beginning.
     replaces: bool,
 }
 
 impl Partial {
-    /// Makes an empty file, with the rights that it will have.
+    /// Makes an empty file, with the rights of the finished file.
     pub(crate) fn make(target: Target) -> Result<(File, Self), OutputFileError> {
         let there = target.look()?;
         let (made, file) =
@@ -257,7 +260,7 @@ impl Partial {
         self.file.path()
     }
 
-    /// Gives the file its name, unless something else came to stand there meanwhile.
+    /// Renames the file to its target, unless something that must stay has appeared there.
     pub(crate) fn finish(self) -> Result<(), OutputFileError> {
         if self.target.look()? == There::Stream {
             return Err(OutputFileError::NotRegular);
@@ -278,11 +281,11 @@ impl Partial {
     }
 }
 
-/// A file of a name of its own, in the folder of another one.
+/// A file with a temporary name, in the folder of its target.
 #[derive(Debug)]
 pub(crate) struct PartialFile {
     path: TempPath,
-    /// The rights that a new file of this user has.
+    /// The rights of a new file of this user.
     pub(crate) usual: Rights,
 }
 
@@ -309,12 +312,12 @@ impl PartialFile {
         rights.give_to(&self.path)
     }
 
-    /// Returns once the content is on the disk.
+    /// Waits until the content is on the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
 
-    /// The file has another name now, and does not go away.
+    /// Keeps the file after this value is dropped: the file has been renamed.
     pub(crate) fn renamed(self) {
         if let Err(error) = self.path.keep() {
             tracing::debug!(%error, "a file was renamed");

@@ -1,5 +1,4 @@
-//! The shops of a scope, page by page. What the database is asked for is coarse:
-//! [`Scope::contains`] has the last word.
+//! Reads the shops of a scope page by page. The query is coarse, and [`Scope::contains`] decides.
 
 use std::iter::Peekable;
 use std::vec;
@@ -15,7 +14,7 @@ use crate::entity::shop;
 use crate::error::classify;
 use crate::store::SeaOrmStore;
 
-/// How many rows are read at once.
+/// How many rows are read at a time.
 const PAGE: u64 = 2_000;
 
 /// Pages of shops that may be in a scope, in the order of lane and id.
@@ -24,11 +23,11 @@ pub(crate) struct Pages<'a> {
     rest: Rest,
 }
 
-/// What was not read yet.
+/// The shops that have not been read yet.
 enum Rest {
-    /// Everything behind a shop.
+    /// All shops behind this one, or all shops if it is `None`.
     Behind(Option<(i32, String)>),
-    /// These, as far as they are there.
+    /// The named shops, as far as they exist.
     Named(Peekable<vec::IntoIter<ShopCursor>>),
     Nothing,
 }
@@ -49,8 +48,8 @@ impl<'a> Pages<'a> {
         Self { scope, rest }
     }
 
-    /// The next page, filtered by the scope, with what is damaged of it and may be in the scope;
-    /// `None` behind the last.
+    /// Reads the next page, filtered by the scope. Damaged shops that may be in the scope are
+    /// included. Returns `None` when there are no more pages.
     pub(crate) async fn next(
         &mut self,
         store: &SeaOrmStore,
@@ -87,8 +86,8 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// How many rows to ask for. Where the scope has the last word, a small page would hold next
-/// to nothing.
+/// Returns how many rows to read. If the scope filters by distance, a small page would hold next to
+/// nothing.
 fn page_size(scope: &Scope, wanted: usize) -> u64 {
     match u64::try_from(wanted) {
         Ok(wanted) if wanted < PAGE && scope.within.is_none() => wanted,
@@ -96,8 +95,8 @@ fn page_size(scope: &Scope, wanted: usize) -> u64 {
     }
 }
 
-/// As one comparison of two columns, which the key finds at once; two joined by OR would go
-/// through the lane from its start for each page.
+/// Returns the condition for shops behind a shop. It compares both columns at once, which the key
+/// finds directly. Two comparisons joined by OR would scan the lane from its start for each page.
 fn behind((lane, id): &(i32, String)) -> Condition {
     let last = [Expr::val(*lane), Expr::val(id.as_str())];
     let key =
@@ -105,7 +104,7 @@ fn behind((lane, id): &(i32, String)) -> Condition {
     Condition::all().add(Expr::tuple(key).gt(Expr::tuple(last)))
 }
 
-/// A page of named shops of one lane.
+/// Returns the condition for the next page of named shops, all of one lane.
 fn next_names(named: &mut Peekable<vec::IntoIter<ShopCursor>>) -> Option<Condition> {
     let lane = named.peek()?.lane;
     let mut ids = Vec::new();
@@ -118,7 +117,7 @@ fn next_names(named: &mut Peekable<vec::IntoIter<ShopCursor>>) -> Option<Conditi
     Some(Condition::all().add(of_lane).add(shop::Column::Id.is_in(ids)))
 }
 
-/// What the database can tell.
+/// Returns the part of a scope that the database can check.
 fn coarse(scope: &Scope) -> Condition {
     let mut condition = Condition::all();
     if !scope.regions.is_empty() {

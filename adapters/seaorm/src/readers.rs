@@ -1,4 +1,4 @@
-//! The connections that read.
+//! The connections for reading.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use crate::error::driver_failed;
 
-/// A pool of connections that read, each statement in time: a server that says nothing for
-/// longer is gone.
+/// A pool of connections for reading. Each statement has a time limit, after which the server
+/// counts as gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Readers {
     pool: DatabaseConnection,
@@ -22,7 +22,7 @@ impl Readers {
         Self { pool, patience }
     }
 
-    /// Closes the connections once nobody reads.
+    /// Closes the connections when all reads are done.
     pub(crate) async fn close(&self) -> Result<(), DbErr> {
         self.pool.close_by_ref().await
     }

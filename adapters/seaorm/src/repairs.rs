@@ -1,4 +1,4 @@
-//! What is damaged, and mending it.
+//! Finds and mends damage, and releases causes by command.
 
 mod evidence;
 mod finding;
@@ -29,10 +29,10 @@ use crate::hot_path::{CountedImport, no_lane};
 use crate::retry::{while_busy, while_busy_or_locked};
 use crate::store::{SeaOrmStore, next_revision};
 
-/// For how many shops evidence is held at a time. All lists are read once for as many.
+/// How many shops' evidence is held at a time. All lists are read once for each group of this size.
 const KNOWN: usize = 10_000;
 
-/// How many shops are mended in one transaction: the lane's owner waits for it.
+/// How many shops are mended in one transaction. The lane's owner waits for that transaction.
 const PART: usize = 100;
 
 #[async_trait]
@@ -159,7 +159,7 @@ impl SeaOrmStore {
     }
 
     /// Mends shops of a lane in one transaction that holds the lane's row. Reads each shop again,
-    /// and leaves it as it is if it can be read by now.
+    /// and leaves it unchanged if it can be read now.
     async fn try_mend_states(
         &self,
         lane: Lane,
@@ -237,7 +237,7 @@ impl SeaOrmStore {
         Ok(ReleaseResult::Done(standing))
     }
 
-    /// Stores a receipt of what was done to shops of a lane, like that of an import.
+    /// Stores a receipt of the changes to a lane's shops, like that of an import.
     async fn leave_receipt(
         &self,
         connection: &OwnConnection,
@@ -255,8 +255,8 @@ impl SeaOrmStore {
     }
 }
 
-/// The campaign of a cause, as far as its requests are checked against it. A row of which only
-/// other columns are damaged still says until when its requests count.
+/// Reads the campaign of a cause, as far as checks of its requests need it. If only other columns
+/// are damaged, the row still has the deadline.
 async fn cause_campaign(
     connection: &OwnConnection,
     revision: Revision,
@@ -270,8 +270,8 @@ async fn cause_campaign(
     Ok(deadline.map_or(CauseCampaign::Damaged, CauseCampaign::Deadline))
 }
 
-/// The highest deadline that a lane treated as passed. Where that cannot be read, the lowest that
-/// there is: then every released cause is kept.
+/// Returns the highest deadline that a lane treated as passed. If it cannot be read, returns the
+/// lowest deadline of all, so that every released cause is kept.
 async fn mark(connection: &OwnConnection, lane: Lane) -> Result<Deadline, StoreError> {
     let query = lane_state::Entity::find_by_id(i32::from(lane.0))
         .select_only()
@@ -282,8 +282,8 @@ async fn mark(connection: &OwnConnection, lane: Lane) -> Result<Deadline, StoreE
     Ok(lane_state::mark(row.try_get("", "expired_up_to").unwrap_or_default()))
 }
 
-/// What can be read of what is in force at a shop; `None` where all of it can, or where there is
-/// no such shop.
+/// Returns what can be read of a shop's damaged state. Returns `None` if the state is not damaged,
+/// or if the shop does not exist.
 async fn damaged_state(
     connection: &OwnConnection,
     lane: Lane,
@@ -304,7 +304,7 @@ async fn damaged_state(
     Ok(ShopState::try_from(model).is_err().then_some(remains))
 }
 
-/// Writes a chunk in the place of what cannot be read of it.
+/// Replaces the row of a chunk, which may be missing.
 async fn replace_chunk(
     connection: &OwnConnection,
     revision: Revision,
@@ -318,17 +318,18 @@ async fn replace_chunk(
     added.map(drop).map_err(classify)
 }
 
-/// A campaign with all of its chunks, locked.
+/// A campaign with all its chunks, locked.
 struct Ledger {
     campaign: Campaign,
     chunks: BTreeMap<u32, Chunk>,
-    /// What is stored of those that cannot be read.
+    /// The rows of the chunks that cannot be read.
     damaged: BTreeMap<u32, campaign_chunk::Model>,
     outlines: BTreeMap<u32, ChunkOutline>,
 }
 
 impl Ledger {
-    /// Locks a campaign; `None` where it is not there or cannot be read.
+    /// Locks a campaign and its chunks. Returns `None` if the campaign does not exist or cannot be
+    /// read.
     async fn lock(
         connection: &OwnConnection,
         revision: Revision,
@@ -388,13 +389,13 @@ impl Ledger {
         Repair::Mended(Mended::Outcomes { open })
     }
 
-    /// How many shops are in no chunk that can be read.
+    /// Returns how many shops are in no readable chunk.
     fn unknown(&self) -> usize {
         let known: usize = self.chunks.values().map(Chunk::len).sum();
         (self.campaign.shops as usize).saturating_sub(known)
     }
 
-    /// The campaign, counted anew. What still cannot be read counts as open.
+    /// Returns the campaign with new counts. Chunks that still cannot be read count as open.
     fn counted(&self) -> Campaign {
         let mut chunks: Vec<Chunk> = self.chunks.values().cloned().collect();
         chunks.push(Chunk::new(u32::MAX, Lane(0), 0, self.unknown()));

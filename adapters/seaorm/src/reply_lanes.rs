@@ -1,4 +1,4 @@
-//! Which requester reads which lane of replies.
+//! The leases of reply lanes: which requester reads which lane.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -141,7 +141,7 @@ async fn update_lease(
     if updated.rows_affected == 0 { Err(StoreError::Fenced) } else { Ok(()) }
 }
 
-/// An update of a lane while the lease is the lane's.
+/// Returns an update of a lane that takes effect only while the lease is valid.
 pub(crate) fn held(lease: &Lease) -> UpdateMany<reply_lane::Entity> {
     reply_lane::Entity::update_many().filter(is_held(lease))
 }
@@ -154,8 +154,8 @@ pub(crate) fn is_held(lease: &Lease) -> Condition {
         .add(reply_lane::Column::Epoch.eq(stored(lease.epoch.0)))
 }
 
-/// Fails where the lease is not the lane's any more. Nobody else gets the lane before the
-/// transaction is over; its position may move meanwhile.
+/// Fails if the lease is no longer valid. Until the transaction ends, nobody else can lease the
+/// lane, but its position may move.
 pub(crate) async fn lock_held(
     connection: &impl ConnectionTrait,
     lease: &Lease,
@@ -173,7 +173,7 @@ fn is_held_by_another(known: &reply_lane::Model, holder: Holder, now: Timestamp)
     in_force && known.holder.as_ref().is_some_and(|other| *other != holder.0.to_string())
 }
 
-/// The epoch and position of the next lease of a lane that was read before.
+/// Returns the epoch and position of the next lease of a lane that was leased before.
 fn next_lease(
     known: &reply_lane::Model,
     lane: ReplyLane,

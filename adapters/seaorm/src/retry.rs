@@ -1,4 +1,4 @@
-//! Transactions that others are in the way of.
+//! Repeats transactions that met other transactions.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -9,14 +9,14 @@ use thiserror::Error;
 
 use crate::error::{Failure, InTheWay};
 
-/// How often a transaction is tried before its caller is told what is in its way.
+/// How often a transaction is tried before its caller gets the error.
 const ATTEMPTS: u32 = 4;
 
-/// Runs a whole transaction, and again a few times while others are in its way: those that
-/// write the same rows, in any order. It was rolled back then, so nothing happens twice.
+/// Runs a whole transaction, and repeats it a few times while other transactions write the same
+/// rows. Each failed attempt was rolled back, so nothing happens twice.
 ///
 /// Rows that stayed locked for the whole `lock_timeout` are reported at once. A service tries again
-/// by itself, and must name what holds it up, give a lane away or end in the meantime.
+/// by itself, and must be able to name the cause, give a lane away or end in the meantime.
 pub(crate) async fn while_busy<T, E, F>(attempt: impl FnMut() -> F) -> Result<T, E>
 where
     E: MayBeBusy,
@@ -25,8 +25,8 @@ where
     while_in_the_way(attempt, Failure::is_of_a_moment).await
 }
 
-/// As [`while_busy`], and also while rows stay locked: for commands, which end with what they are
-/// told, and so wait until a frozen process is evicted.
+/// Does the same as [`while_busy`], but also repeats the transaction while rows stay locked. This
+/// is for commands, which end with the error, and so wait until a frozen process is evicted.
 pub(crate) async fn while_busy_or_locked<T, E, F>(attempt: impl FnMut() -> F) -> Result<T, E>
 where
     E: MayBeBusy,
@@ -56,15 +56,15 @@ where
     }
 }
 
-/// A pause that grows, and is another one for each who waits.
+/// Returns a pause that grows with each attempt, and differs between waiting transactions.
 fn pause(attempt: u32) -> Duration {
     let jitter = RandomState::new().hash_one(attempt) % 20;
     Duration::from_millis(u64::from(attempt) * 10 + jitter)
 }
 
-/// An error that may say that others are in the way.
+/// An error that may say that another transaction was in the way.
 pub(crate) trait MayBeBusy {
-    /// What is in the way, and may be gone later.
+    /// Returns the failure that may be gone later.
     fn in_the_way(&self) -> Option<Failure>;
 }
 
@@ -95,13 +95,13 @@ impl MayBeBusy for CommandError {
     }
 }
 
-/// Rows that a transaction read were changed by another program before it wrote them. Nothing of
-/// ours does that: who writes them holds the row that stands for them.
+/// Another program changed rows between our reading and our writing. Our own transactions never do
+/// that: each holds the row that locks the others.
 #[derive(Debug, Error)]
 #[error("another program changed rows of {0} between our reading and writing them")]
 pub(crate) struct ChangedMeanwhile(pub(crate) &'static str);
 
-/// Fails where not as many rows were written as were to be.
+/// Fails if fewer or more rows were written than wanted.
 pub(crate) fn check_written(
     table: &'static str,
     written: u64,

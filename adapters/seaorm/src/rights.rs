@@ -1,11 +1,11 @@
-//! Who may read and write a file.
+//! The rights of a file.
 
 use std::fmt;
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
-/// A file's owner, its group and what each of them may do.
+/// A file's owner and group, and the permissions of each.
 #[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rights {
@@ -22,19 +22,19 @@ impl Rights {
         Self { owner: file.uid(), group: file.gid(), mode: file.mode() & 0o7777 }
     }
 
-    /// These rights without what another file does not grant. Its group is granted nothing where
-    /// this one has another group.
+    /// Removes every permission that another file does not grant. If the groups differ, the group
+    /// gets no permission.
     pub(crate) const fn no_wider_than(self, other: Self) -> Self {
         let group = if self.group == other.group { 0o7777 } else { 0o7707 };
         Self { mode: self.mode & other.mode & group, ..self }
     }
 
-    /// Whether both files belong to one user.
+    /// Returns whether both files belong to the same user.
     pub(crate) const fn has_owner_of(self, other: Self) -> bool {
         self.owner == other.owner
     }
 
-    /// Whether nobody may write the file. Root may write it nevertheless, and should not.
+    /// Returns whether nobody may write the file. Root could write it nevertheless, but should not.
     pub(crate) const fn is_protected(self) -> bool {
         self.mode & 0o222 == 0
     }
@@ -63,7 +63,7 @@ impl fmt::Display for Rights {
     }
 }
 
-/// Whether a file may be written.
+/// Whether a file is write-protected.
 #[cfg(not(unix))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rights {
@@ -88,7 +88,7 @@ impl Rights {
         self.is_protected
     }
 
-    /// A new file has the rights of its folder here.
+    /// Does nothing: a new file has the rights of its folder here.
     pub(crate) const fn give_to(self, _: &Path) -> io::Result<()> {
         Ok(())
     }
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_copy_grants_nothing_that_its_source_does_not() {
         for (copy, source, expected) in [
-            // The group, then the mode.
+            // Each side is a group and a mode.
             ((1, 0o644), (1, 0o600), 0o600),
             ((1, 0o600), (1, 0o644), 0o600),
             ((1, 0o664), (1, 0o640), 0o640),

@@ -1,5 +1,5 @@
-//! The ids of all shops of a scope, in the order of lane and id: thousands in one value, because
-//! nothing else is to be known of them.
+//! Reads the ids of all shops of a scope, in the order of lane and id. Thousands of ids come in one
+//! value, because nothing else about the shops is needed.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::store::{SeaOrmStore, statement};
 struct ScannedRow(u16, String, String, String, f64, f64);
 
 impl SeaOrmStore {
-    /// Shows each shop of a scope, in the order of lane and id.
+    /// Passes each shop of a scope to `show`, in the order of lane and id.
     pub(crate) async fn scan(
         &self,
         scope: &Scope,
@@ -62,7 +62,7 @@ impl SeaOrmStore {
 }
 
 impl SeaOrmStore {
-    /// Shows each shop there is. Nothing has to be looked at but its id.
+    /// Passes every shop to `show`. Only the ids are read.
     async fn scan_everything(
         &self,
         mut show: impl FnMut(Lane, ShopId) + Send,
@@ -75,7 +75,7 @@ impl SeaOrmStore {
                 let row = self.readers.query_one_raw(query).await.map_err(classify)?;
                 let lines: Option<Option<String>> =
                     row.map(|row| row.try_get_by_index(0)).transpose().map_err(classify)?;
-                // No shops are no lines.
+                // Without shops, the text is NULL.
                 let Some(lines) = lines.flatten() else { break };
                 let table = Row { table: "shop", key: &format_args!("the shops behind `{last}`") };
                 for id in lines.lines() {
@@ -108,8 +108,8 @@ fn show_if_in_scope(
     Ok(())
 }
 
-/// An id; none where it is no shop's. Such a row can be asked nothing, and must not keep a
-/// campaign from the others.
+/// Parses an id, or returns `None` if it is not the id of a shop. No request can be sent to such a
+/// shop, and its row must not keep a campaign from the other shops.
 fn shop_id(row: &Row<'_>, id: &str) -> Result<Option<ShopId>, StoreError> {
     match row.text("id", id) {
         Err(StoreError::BadData { what }) => {

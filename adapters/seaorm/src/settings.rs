@@ -1,4 +1,4 @@
-//! What a store is opened with.
+//! The settings of a store.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -8,40 +8,41 @@ use std::time::Duration;
 use catchment_domain::Lanes;
 use catchment_domain::ports::Clock;
 
-/// What a store is opened with.
+/// The settings of a store.
 #[derive(Clone)]
 pub struct StoreSettings {
-    /// How many lanes a new database is made for. One that is there must have as many.
+    /// The number of lanes of a new database. An existing database must have the same number.
     pub lanes: Lanes,
-    /// Whether a database that is not there is created: a file when it is opened, that of a
-    /// server by [`SeaOrmStore::migrate`](crate::SeaOrmStore::migrate) alone.
+    /// Whether to create a database that does not exist. A file is created when it is opened, a
+    /// server's database only by [`SeaOrmStore::migrate`](crate::SeaOrmStore::migrate).
     pub create: bool,
-    /// How long receipts are kept that nobody needs any more to answer.
+    /// How long to keep receipts that are no longer needed for answers.
     pub receipts_kept: Duration,
     /// How many chunks of a deleted campaign are cleared away in one transaction, with their lists.
     pub chunks_cleared: NonZeroU32,
     /// How many connections read beside those that write.
     pub readers: NonZeroU32,
-    /// How many connections to a server write, and so how many lanes are applied side by side.
-    /// A file has one.
+    /// The number of connections to a server for writing, and so the number of lanes that are
+    /// applied side by side. A file has one.
     pub writers: NonZeroU32,
-    /// How long a statement waits for rows that another transaction has locked. A service then
-    /// reports the lock; a command tries a few times more.
+    /// How long a statement waits for rows that another transaction has locked. After that, a
+    /// service reports the lock, and a command tries a few more times.
     pub lock_timeout: Duration,
     /// How long a statement may take on a server.
     pub statement_timeout: Duration,
-    /// How long a transaction may do nothing before a server ends it: that of a process which
-    /// froze. Kafka should take longer to give such a process's lanes to another one.
+    /// How long a transaction may be idle before a server ends it, because its process may be
+    /// frozen. Kafka should take longer to give the lanes of a frozen process to another one.
     pub idle_in_transaction_session_timeout: Duration,
-    /// How long to try to reach a server that refuses connections, as one does that starts.
+    /// How long to try to reach a server that refuses connections, because it may still be
+    /// starting.
     pub connect_timeout: Duration,
-    /// The clock of a file: `SQLite` runs in this process, so that the machine's clock is the
-    /// database's. A server has its own.
+    /// The clock for a file: `SQLite` runs in this process, so it uses the machine's clock. A
+    /// server has its own clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl StoreSettings {
-    /// The usual settings.
+    /// Returns the default settings.
     #[must_use]
     pub fn new(lanes: Lanes, clock: Arc<dyn Clock>) -> Self {
         Self {

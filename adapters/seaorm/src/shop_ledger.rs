@@ -1,4 +1,4 @@
-//! Lanes of requests: who owns them, how far they were applied, and what was answered.
+//! Request lanes: their owners, how far they were applied, and how far they were answered.
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError, VisitReceipt};
@@ -44,7 +44,7 @@ impl ShopLedger for SeaOrmStore {
         to: Position,
     ) -> Result<Vec<Receipt>, StoreError> {
         let state = lane_state::Entity::find_by_id(i32::from(lane.0)).one(&self.readers).await;
-        // Positions mean something only in their own log.
+        // Positions have a meaning only in their own log.
         let log = state.map_err(classify)?.and_then(|state| state.log_id);
         let Some(log) = log else { return Ok(Vec::new()) };
         let rows = receipt::Entity::find()
@@ -113,7 +113,7 @@ impl SeaOrmStore {
     }
 }
 
-/// `next`, but never less than what is stored, and never above what was applied.
+/// Returns `next`, but at least the stored position, and at most the applied position.
 fn replied_next(next: Position) -> Expr {
     let (replied, applied) = (lane_state::Column::RepliedNext, lane_state::Column::AppliedNext);
     let next = stored(next.0);
@@ -123,8 +123,9 @@ fn replied_next(next: Position) -> Expr {
         .into()
 }
 
-/// A lane with its next owner. One with another log than before begins at its beginning, and
-/// keeps what was treated as passed; the log before must be gone with its process.
+/// Returns the row of a lane with its next owner. If the log has changed, the lane begins at the
+/// start of the new log, and keeps `expired_up_to`. The log may change only if the old log was not
+/// lasting.
 fn claimed(
     known: lane_state::Model,
     lane: Lane,

@@ -1,4 +1,4 @@
-//! Shops, for those who ask about them and bring them in.
+//! Shops, for queries and imports.
 
 use async_trait::async_trait;
 use catchment_domain::ports::{ShopGroup, ShopRepository, StoreError};
@@ -20,8 +20,7 @@ use crate::pages::Pages;
 use crate::retry::{check_written, while_busy_or_locked};
 use crate::store::{SeaOrmStore, next_revision};
 
-/// How many receipts of imports go with one that is added, from the oldest, where they are old
-/// enough.
+/// How many old receipts may be deleted when a receipt of an import is added, from the oldest.
 const PRUNED: u64 = 8;
 
 #[async_trait]
@@ -58,7 +57,7 @@ impl ShopRepository for SeaOrmStore {
         let mut found: Found<Vec<Shop>> = Found::default();
         for shop in shops {
             match shop {
-                // What is damaged behind the last shop is named with the next page.
+                // Damage behind the last shop is named with the next page.
                 _ if found.found.len() == limit => break,
                 Ok(shop) => found.found.push(shop),
                 Err(damage) => found.damaged.push(damage),
@@ -147,7 +146,7 @@ impl ShopRepository for SeaOrmStore {
     }
 }
 
-/// Writes what shops are, those that are new too.
+/// Stores the profiles of shops, old and new.
 async fn store_profiles(
     connection: &impl ConnectionTrait,
     batch: &ImportBatch,
@@ -202,7 +201,7 @@ impl SeaOrmStore {
         Ok(receipt)
     }
 
-    /// Adds the receipt of an import, and deletes a few of its lane that are old enough.
+    /// Adds the receipt of an import, and deletes a few old receipts of its lane.
     pub(crate) async fn keep_import(
         &self,
         connection: &impl ConnectionTrait,

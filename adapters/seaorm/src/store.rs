@@ -1,4 +1,4 @@
-//! The store: connections that write, and others that read.
+//! The store: connections for writing and connections for reading.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::readers::Readers;
 use crate::settings::StoreSettings;
 use crate::writers::{Transaction, Writers};
 
-/// The domain's storage ports on a relational database. Cheap to clone.
+/// The domain's storage ports on a relational database. Clones are cheap.
 ///
-/// Several processes may have one database open. Within a process, those who write wait for
-/// their turn in the order in which they came.
+/// Several processes may open the same database. Within a process, writers wait for their turn in
+/// the order in which they came.
 #[derive(Clone, Debug)]
 pub struct SeaOrmStore {
     writers: Writers,
@@ -37,45 +37,46 @@ impl SeaOrmStore {
     /// Opens the database at a URL such as `sqlite://catchment.db` or
     /// `postgres://user@host/catchment`.
     ///
-    /// A file that is not there is created, where the settings say so, and its schema is
-    /// brought up to date. A server's database is taken as it is: see
-    /// [`migrate`](Self::migrate).
+    /// A file that does not exist is created if the settings allow that, and the file's schema is
+    /// brought up to date. A server's database is opened as it is: see [`migrate`](Self::migrate).
     ///
     /// # Errors
     ///
-    /// When it cannot be used; nothing of it was changed then.
+    /// When the database cannot be used. Its data are then unchanged, but an empty file may have
+    /// been created, or the schema of a file brought up to date.
     pub async fn connect(url: &str, settings: &StoreSettings) -> Result<Self, OpenError> {
         let Opened { writers, readers, file, dialect } = open::open(url, settings).await?;
         let settings = Arc::new(settings.clone());
         Ok(Self { writers, readers, file, dialect, settings })
     }
 
-    /// Brings the schema of a database up to date, and says what that took. One that is not
-    /// there is created, where the settings say so.
+    /// Brings the schema of a database up to date, and returns the steps that this took. A database
+    /// that does not exist is created if the settings allow that.
     ///
     /// # Errors
     ///
-    /// When it cannot be used; nothing of it was changed then, but that it may be there.
+    /// When the database cannot be used. Its data are then unchanged, but an empty database may
+    /// have been created, or the schema of a file brought up to date.
     pub async fn migrate(url: &str, settings: &StoreSettings) -> Result<Migrated, OpenError> {
         open::migrate(url, settings).await
     }
 
-    /// Whether a database can be opened as it is, without changing it. Returns its name: its
-    /// file, or its URL without a password.
+    /// Checks that a database can be opened as it is, and does not change it. Returns the
+    /// database's name: its file, or its URL without a password.
     ///
     /// # Errors
     ///
-    /// When it cannot be used as it is.
+    /// When the database cannot be used as it is.
     pub async fn check(url: &str, settings: &StoreSettings) -> Result<String, OpenError> {
         open::check(url, settings).await
     }
 
-    /// Makes an empty schema in a server's database, for a trial that leaves nothing behind: a
-    /// URL with `?options[search_path]=` and its name then opens it.
+    /// Makes an empty schema in a server's database, for a trial that leaves nothing behind. To
+    /// open it, add `?options[search_path]=` and the schema's name to the URL.
     ///
     /// # Errors
     ///
-    /// When there is one of this name, or it cannot be made.
+    /// When the schema already exists, or cannot be made.
     #[cfg(feature = "postgres")]
     pub async fn create_schema(
         url: &str,
@@ -85,11 +86,11 @@ impl SeaOrmStore {
         open::postgres::create_schema(url, name, settings).await
     }
 
-    /// Drops a schema of a server's database with all that is in it.
+    /// Drops a schema of a server's database with all its contents.
     ///
     /// # Errors
     ///
-    /// When it cannot be dropped.
+    /// When the schema cannot be dropped.
     #[cfg(feature = "postgres")]
     pub async fn drop_schema(
         url: &str,
@@ -99,11 +100,12 @@ impl SeaOrmStore {
         open::postgres::drop_schema(url, name, settings).await
     }
 
-    /// Runs statements on a server as another program would, for trials of what that does to ours.
+    /// Runs statements on a server as a foreign program would, for trials of their effect on
+    /// Catchment.
     ///
     /// # Errors
     ///
-    /// When the server refuses them.
+    /// When the server refuses the statements.
     #[cfg(feature = "postgres")]
     pub async fn execute_as_another(
         url: &str,
@@ -113,7 +115,7 @@ impl SeaOrmStore {
         open::postgres::execute(url, sql, settings).await
     }
 
-    /// The file of the database, the same however the URL spells it; a server has none.
+    /// Returns the file of the database, however the URL spells it, or `None` for a server.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
@@ -130,7 +132,7 @@ impl SeaOrmStore {
     ///
     /// # Errors
     ///
-    /// When the database says so; it is closed nevertheless.
+    /// When closing fails; the database is closed nevertheless.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.readers.close().await.map_err(classify)?;
         self.writers.close().await
@@ -140,7 +142,7 @@ impl SeaOrmStore {
         self.begin_with("").await.map(|(transaction, _)| transaction)
     }
 
-    /// Begins with a statement, in one message: see [`Writers::begin_with`].
+    /// Begins a transaction with a statement, in one message: see [`Writers::begin_with`].
     pub(crate) async fn begin_with(
         &self,
         first: &str,
@@ -148,7 +150,7 @@ impl SeaOrmStore {
         self.writers.begin_with(first).await
     }
 
-    /// Now, by the database's clock.
+    /// Returns the current time of the database's clock.
     pub(crate) async fn now(
         &self,
         connection: &impl ConnectionTrait,
@@ -179,7 +181,7 @@ impl SeaOrmStore {
     }
 }
 
-/// A statement of the dialect with its values.
+/// Makes a statement with its values.
 pub(crate) fn statement(
     connection: &impl ConnectionTrait,
     sql: impl Into<String>,
@@ -203,7 +205,7 @@ pub(crate) async fn next_revision(
     Ok(Revision(missing.number("revision", model.revision)?))
 }
 
-/// The highest deadline that any lane treated as passed.
+/// Returns the highest deadline that any lane treated as passed.
 pub(crate) async fn highest_mark(
     connection: &impl ConnectionTrait,
 ) -> Result<Deadline, StoreError> {

@@ -1,4 +1,4 @@
-//! Write transactions, each on a connection of its own.
+//! Write transactions, each on its own connection.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::connection::OwnConnection;
 use crate::error::{Failure, classify};
 
-/// The connections that write: one to a file, a few to a server. Those who wait for one get it
+/// The connections for writing: one to a file, a few to a server. Waiting writers get a connection
 /// in the order in which they came.
 #[derive(Clone, Debug)]
 pub(crate) struct Writers(Arc<Pool>);
@@ -28,22 +28,22 @@ struct Pool {
 /// Makes connections to a server.
 #[async_trait]
 pub(crate) trait Connect: fmt::Debug + Send + Sync {
-    /// Connects once.
+    /// Makes one connection.
     async fn connect(&self) -> Result<OwnConnection, DbErr>;
 }
 
 impl Writers {
-    /// The one connection that writes a file. `SQLite`'s own lock is only for other processes,
-    /// and has no order.
+    /// Returns the one connection that writes a file. `SQLite`'s own lock only keeps other
+    /// processes out, and has no order.
     pub(crate) fn of_file(connection: OwnConnection) -> Self {
         Self::new(vec![connection], 1, "BEGIN IMMEDIATE", None)
     }
 
-    /// Connections to a server, made when they are needed.
+    /// Returns connections to a server, which are made when they are needed.
     #[cfg(feature = "postgres")]
     pub(crate) fn of_server(server: impl Connect + 'static, count: u32) -> Self {
-        // Each statement sees what was committed before it began, whatever the server's default:
-        // what is read behind the lock of a lane is read as it is then.
+        // Whatever the server's default is, each statement must see what was committed before it
+        // began: reads after taking a lane's lock must see the current rows.
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
         Self::new(Vec::new(), count, begin, Some(Box::new(server)))
     }
@@ -58,9 +58,9 @@ impl Writers {
         Self(Arc::new(Pool { idle: Mutex::new(idle), turns, count, begin, server }))
     }
 
-    /// Begins a write transaction, with a statement in the same message to the database, and
-    /// returns the rows of that. The statement takes no values, so everything that stands in it
-    /// must be safe; it may be empty. The transaction is rolled back when it is dropped.
+    /// Begins a write transaction with a statement in the same message to the database, and returns
+    /// the rows of that statement. The statement takes no values, so its text must be safe; it may
+    /// be empty. A dropped transaction is rolled back.
     pub(crate) async fn begin_with(
         &self,
         first: &str,
@@ -75,7 +75,7 @@ impl Writers {
                 Some(connection) => connection,
                 None => self.0.connect().await?,
             };
-            // From here on it is rolled back, should the future be dropped half way.
+            // From here on the transaction is rolled back if the future is dropped half way.
             let held = Held { connection, turn, pool: Arc::clone(&self.0) };
             let mut transaction = Transaction { held: Some(held) };
             match transaction.connection()?.query_unprepared(&begin).await {
@@ -85,7 +85,7 @@ impl Writers {
                     let Some(held) = transaction.held.take_if(|_| is_stale) else {
                         return Err(classify(error));
                     };
-                    // The server ended it while it was idle; another one may be alive.
+                    // The server closed the idle connection; another connection may still work.
                     turn = held.turn;
                 }
             }
@@ -106,7 +106,7 @@ impl Writers {
 
     /// Closes the connections once nobody writes.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
-        // Where the turns are closed already, so are the connections.
+        // If the turns are already closed, so are the connections.
         let Ok(_turns) = self.0.turns.acquire_many(self.0.count).await else { return Ok(()) };
         self.0.turns.close();
         while let Some(connection) = self.0.take_idle() {
@@ -136,7 +136,7 @@ struct Held {
 }
 
 impl Held {
-    /// Lets the next writer have the connection.
+    /// Gives the connection to the next writer.
     fn give_back(self) {
         let Self { connection, turn, pool } = self;
         pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
@@ -146,7 +146,7 @@ impl Held {
     async fn roll_back(self) {
         match self.connection.execute_unprepared("ROLLBACK").await {
             Ok(_) => self.give_back(),
-            // Of a file it says that there is nothing left to roll back.
+            // For a file, the error means that there is nothing left to roll back.
             Err(_) if self.pool.server.is_none() => self.give_back(),
             Err(error) => tracing::debug!(%error, "a connection was lost"),
         }
@@ -155,24 +155,25 @@ impl Held {
 
 /// A write transaction.
 ///
-/// The statements that begin and end it are our own and not the driver's: the driver counts
-/// transactions, and its count is wrong for ever once `SQLite` has rolled one back by itself,
-/// as it does when the disk is full.
+/// The statements that begin and end a transaction are our own and not the driver's. The driver
+/// counts transactions, and its count is wrong for ever once `SQLite` has rolled a transaction back
+/// by itself, as it does when the disk is full.
 #[derive(Debug)]
 pub(crate) struct Transaction {
-    /// `None` once it is over.
+    /// `None` when the transaction is over.
     held: Option<Held>,
 }
 
 impl Transaction {
-    /// What statements run on.
+    /// Returns the connection on which statements run.
     pub(crate) fn connection(&self) -> Result<&OwnConnection, StoreError> {
         self.held.as_ref().map(|held| &held.connection).ok_or(StoreError::Fenced)
     }
 
-    /// Stores everything. After an error of a server, nobody knows whether it did, unless its
-    /// disk is full. After an error of a file, nobody sees the change; only a crash before the
-    /// next commit could bring it back.
+    /// Commits. After an error of a server, nobody knows whether the commit took effect, unless the
+    /// server's disk is full. After an error of a file, nobody sees the change; only a crash before
+    /// the next commit could bring it back. But if the connection to a file is lost, nobody knows,
+    /// either.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         if let Err(error) = self.connection()?.execute_unprepared("COMMIT").await {
             let is_file = self.held.as_ref().is_some_and(|held| held.pool.server.is_none());
@@ -190,10 +191,11 @@ impl Transaction {
     }
 }
 
-/// Rolls back what was not committed, also when the future that held it was dropped half way.
+/// Rolls back what was not committed, even if the future that held the transaction was dropped half
+/// way.
 ///
-/// The turn goes with it, so that the next writer waits until it is done. Without a runtime
-/// the process is at its end, and the database rolls back by itself.
+/// The turn is held until then, so the next writer waits for the rollback. Without a runtime, the
+/// process is ending, and the database rolls back by itself.
 impl Drop for Transaction {
     fn drop(&mut self) {
         if let Some(held) = self.held.take()
@@ -237,7 +239,7 @@ mod tests {
         ShopImport { id: format!("shop-{number}").parse().unwrap(), profile, base: None }
     }
 
-    /// A connection may use so many pages, as if the disk had no more.
+    /// Limits the pages of a connection, as if the disk were full.
     async fn limit_pages(store: &SeaOrmStore, pages: u32) {
         let transaction = store.begin().await.unwrap();
         let sql = format!("PRAGMA max_page_count = {pages}");

@@ -5,14 +5,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use catchment_domain::Timestamp;
 use catchment_domain::ports::Clock;
 
-/// The clock of the operating system: for pacing, and as that of a database file.
+/// The clock of the operating system. It paces the services, and is the clock of a database file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the Clock that everybody else asks")]
     fn now(&self) -> Timestamp {
-        // A clock before 1970 is one that was never set.
+        // A clock that shows a time before 1970 was never set.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }

@@ -1,4 +1,4 @@
-//! The database as every app opens it.
+//! The settings with which every app opens its database.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::clock::SystemClock;
 use crate::one_line::chain;
 use crate::settings::Database;
 
-/// What the settings say of a database that is there, for so many who read and write side by
-/// side, as far as they allow.
+/// Returns the settings of an existing database for this many parallel readers and writers, limited
+/// by `max_connections`.
 #[must_use]
 pub fn store_settings(database: &Database, readers: NonZeroU32, writers: u32) -> StoreSettings {
     let most = database.max_connections.get().saturating_sub(readers.get());

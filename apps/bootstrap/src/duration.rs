@@ -1,10 +1,10 @@
-//! Durations as people write them: a number and its unit, `5m`, `1h30m`, `250ms`.
+//! Durations in the notation of people: numbers with units, such as `5m`, `1h30m` or `250ms`.
 
 use std::time::Duration;
 
 use thiserror::Error;
 
-/// The longest duration there is: far enough for any campaign, and safe to add to a date.
+/// The longest duration: long enough for any campaign, and safe to add to a date.
 const MAX: Duration = Duration::from_hours(366 * 24);
 
 const UNITS: [(&str, u64); 5] =
@@ -14,7 +14,7 @@ const UNITS: [(&str, u64); 5] =
 ///
 /// # Errors
 ///
-/// When it is no such text, is zero, or is longer than 366 days.
+/// When the text is not a duration, is zero, or is longer than 366 days.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -64,16 +64,16 @@ pub fn show(duration: Duration) -> String {
     parts.map(|(count, unit)| format!("{count} {unit}")).collect::<Vec<_>>().join(" ")
 }
 
-/// Why a text is no duration.
+/// Why a text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DurationError {
-    /// It is not made of numbers and units.
+    /// The text does not consist of numbers and units.
     #[error("expected a duration such as `5m`, `90s` or `1h30m`")]
     Unreadable,
-    /// It is zero.
+    /// The duration is zero.
     #[error("a duration cannot be zero")]
     Zero,
-    /// It is longer than a year.
+    /// The duration is longer than 366 days.
     #[error("a duration is at most 366 days")]
     TooLong,
 }

@@ -1,20 +1,20 @@
-//! What holds work up, said once for each change.
+//! Logs what holds work up, once for each change.
 
 use catchment_domain::service::{Obstacle, Step};
 
 use crate::one_line::chain;
 
-/// What holds work up at present.
+/// The obstacle that holds work up at present.
 ///
-/// An obstacle that is gone with the next step is not worth a line: a lane that goes to another
-/// member, for example, cannot be read for a moment before its work is told to end.
+/// An obstacle that is gone with the next step is not logged. For example, a lane that moves to
+/// another member cannot be read for a moment before its work is told to end.
 #[derive(Debug, Default)]
 pub struct HeldUp {
     now: Option<String>,
     said: Option<String>,
 }
 
-/// What is worth a line.
+/// A change that is logged.
 #[derive(Debug, PartialEq, Eq)]
 enum News<'a> {
     Obstacle(&'a str),

@@ -1,5 +1,5 @@
-//! What every app begins with: its settings, its log lines and, with the feature `servers`,
-//! everything around the work of a service on Kafka and `PostgreSQL`: the command line, probes,
+//! The common parts of every app: its settings, its log lines and, with the feature `servers`,
+//! everything around the work of a service on Kafka and `PostgreSQL`: the command line, the probes,
 //! and the end.
 
 pub mod settings;

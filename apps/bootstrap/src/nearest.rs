@@ -1,7 +1,7 @@
-//! The nearest known names for one that is unknown.
+//! Suggests known names for an unknown name.
 
-/// What to say after an unknown name: `: did you mean ...?`, or the names that there are
-/// where none is near.
+/// Returns the text that follows an unknown name: `: did you mean ...?` with the nearest names, or
+/// nothing if none is near.
 pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let near: Vec<String> =
@@ -13,7 +13,7 @@ pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Stri
     }
 }
 
-/// Up to three names that resemble `name`, the nearest first.
+/// Returns up to three names that resemble `name`, the nearest first.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
     const NEAR: f64 = 0.55;
@@ -28,8 +28,8 @@ pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
     scored.into_iter().map(|(_, known)| known).collect()
 }
 
-/// From 0 to 1. A name that is a part of the other resembles it, however long that is:
-/// `역삼동` is found in `강남구 역삼동`.
+/// Returns how much `wanted` resembles `known`, from 0 to 1. If `wanted` is a part of `known`, it
+/// resembles `known`, however long that is: `역삼동` is found in `강남구 역삼동`.
 fn likeness(wanted: &str, known: &str) -> f64 {
     const PART: f64 = 0.8;
     let edits = strsim::normalized_damerau_levenshtein(wanted, known);

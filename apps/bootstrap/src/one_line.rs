@@ -1,9 +1,10 @@
-//! Errors as one line for a person, without secrets.
+//! Formats errors as one line for users, without secrets.
 
 use catchment_seaorm::DatabaseUrl;
 use clap::error::ContextValue;
 
-/// An error and its sources, in one line. A source that the line already ends with is left out.
+/// Joins an error and its sources into one line. Leaves out a source with which the line already
+/// ends.
 #[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
@@ -18,8 +19,8 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     line
 }
 
-/// The message of clap without the usage text, which `--help` shows, and without the password of
-/// a URL that stands where no URL belongs.
+/// Returns the message of clap without the usage text, which `--help` shows, and without the
+/// password of a URL in a wrong place.
 #[must_use]
 pub fn without_usage(error: &clap::Error) -> String {
     let words = error.context().filter_map(|(_, value)| match value {
@@ -32,8 +33,8 @@ pub fn without_usage(error: &clap::Error) -> String {
     said.trim_start_matches("error: ").replace("\n\n  tip:", "; tip:")
 }
 
-/// A line for a person, without what an argument of this process may hold of a secret: somebody may
-/// give the URL of a database where a file, a shop or a number belongs.
+/// Hides the secrets in a line that an argument of this process may have brought in: a user may
+/// give the URL of a database instead of a file, a shop or a number.
 #[must_use]
 pub fn without_secrets_of_arguments(line: String) -> String {
     let arguments = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
@@ -41,13 +42,13 @@ pub fn without_secrets_of_arguments(line: String) -> String {
     without(line, arguments.iter().map(|word| value_of(word)))
 }
 
-/// What stands behind the name of an option, or the whole word.
+/// Returns the value of an option, or the whole word if it is not an option with a value.
 fn value_of(argument: &str) -> &str {
     let value = argument.strip_prefix("--").and_then(|option| option.split_once('='));
     value.map_or(argument, |(_, value)| value)
 }
 
-/// A line in which some words are shown as they may be.
+/// Redacts these words in a line.
 pub(crate) fn without<'a>(line: String, words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().fold(line, |line, word| {
         let shown = DatabaseUrl::redact_in(word);

@@ -1,24 +1,24 @@
-//! Randomness, at the composition root alone.
+//! Random numbers, only for the composition root.
 
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use uuid::{Builder, Uuid};
 
-/// An id that nobody else has: a `UUIDv4`.
+/// Returns a unique id: a `UUIDv4`.
 ///
 /// # Panics
 ///
-/// When the system gives no random numbers: then nothing can go on.
+/// When the system gives no random numbers: nothing can go on without them.
 #[must_use]
 pub fn uuid() -> Uuid {
     Builder::from_random_bytes(bytes()).into_uuid()
 }
 
-/// Random bytes.
+/// Returns random bytes.
 ///
 /// # Panics
 ///
-/// When the system gives no random numbers: then nothing can go on.
+/// When the system gives no random numbers: nothing can go on without them.
 #[must_use]
 #[expect(clippy::expect_used, reason = "without the system's randomness nothing can go on")]
 pub fn bytes<const COUNT: usize>() -> [u8; COUNT] {

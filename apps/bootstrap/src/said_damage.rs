@@ -1,15 +1,16 @@
-//! What is damaged in the database, said once for each item.
+//! Logs what is damaged in the database, once for each item.
 
 use std::collections::BTreeSet;
 
 use catchment_domain::Damage;
 
-/// The damage that was said and is still there.
+/// The damage that was logged and still exists.
 #[derive(Debug, Default)]
 pub struct SaidDamage(BTreeSet<Damage>);
 
 impl SaidDamage {
-    /// Takes what is damaged now into account: says what is new, and what can be read again.
+    /// Compares the present damage with the logged damage. Logs new damage, and items that can be
+    /// read again.
     pub fn note<'a>(&mut self, damaged: impl Iterator<Item = &'a Damage>) {
         let damaged: BTreeSet<&Damage> = damaged.collect();
         self.0.retain(|said| {

@@ -1,4 +1,4 @@
-//! What every service does around its work: settings, log lines, probes, and the end.
+//! The frame around the work of every service: settings, log lines, probes, and the end.
 
 use std::pin::pin;
 use std::process::ExitCode;
@@ -28,32 +28,32 @@ pub mod reasons;
 mod shutdown;
 pub mod topics;
 
-/// Which service a process is.
+/// The description of a service.
 #[derive(Clone, Copy, Debug)]
 pub struct Role {
-    /// Its name, which is its program's too.
+    /// The name of the service and of its program.
     pub name: &'static str,
-    /// What it does, for `--help`.
+    /// A description of the service, for `--help`.
     pub about: &'static str,
-    /// What must hold for it to be ready.
+    /// The conditions that must hold for the service to be ready.
     pub conditions: &'static [&'static str],
 }
 
-/// What a service's work is given.
+/// The tools for the work of a service.
 #[derive(Debug)]
 pub struct Service {
     /// The settings.
     pub settings: Settings,
-    /// Says when to stop.
+    /// Tells the work when to stop.
     pub shutdown: Shutdown,
-    /// Is told what holds.
+    /// Collects which conditions hold.
     pub readiness: Readiness,
 }
 
-/// Runs a service as its command line says, and returns how the process ends.
+/// Runs a service by its command line, and returns the exit code.
 ///
-/// Told to stop, the process is not ready any more, then its work is asked to end and given
-/// until the drain deadline. Told again, it ends at once.
+/// After the first request to stop, the process is no longer ready, and its work is asked to end
+/// before the drain deadline. After the second request, the process ends at once.
 pub fn run<W>(role: &Role, work: impl FnOnce(Service) -> W) -> ExitCode
 where
     W: Future<Output = Result<(), ProcessError>>,
@@ -65,7 +65,7 @@ where
             return ExitCode::from(code::WRONG_USAGE);
         }
     };
-    // A service says what it does unless somebody wants otherwise; a command does not.
+    // A service logs at `info` unless the settings say otherwise. A command does not.
     let defaults = [("log.level", "info")];
     let layers = Layers::of_process(None).with_file(arguments.config).with_defaults(&defaults);
     match (Settings::load(&layers), arguments.verb.unwrap_or(Verb::Run)) {
@@ -111,7 +111,7 @@ where
     result.unwrap_or_else(|error| conclude(role.name, &error))
 }
 
-/// Lets the work go on until it ends, is late, or the process is told to end at once.
+/// Runs the work until it ends, is late, or the process is told to end at once.
 async fn attend<W>(
     role: &Role,
     settings: Settings,
@@ -133,7 +133,7 @@ where
         }
         request = requests.next() => request,
     };
-    // First of all, so that nothing new is expected of a process that goes away.
+    // This comes first, so that nobody sends new work to a process that is ending.
     readiness.drain();
     tracing::info!(role = role.name, %request, "told to stop: finishing what is under way");
     let (told, end) = (Instant::now(), stopper.stop());
@@ -147,8 +147,8 @@ where
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends the process without dropping the work: a client of a broker that is gone may hold that
-/// up for ever.
+/// Ends the process without dropping the work: dropping the client of a lost broker may take for
+/// ever.
 fn leave(role: &Role, code: u8, how: &'static str) -> ! {
     tracing::warn!(role = role.name, "{how}");
     std::process::exit(code.into())

@@ -1,4 +1,4 @@
-//! The settings: complete and checked before anything is opened.
+//! The settings. They are complete and checked before anything is opened.
 
 mod database;
 mod deadlines;
@@ -39,11 +39,11 @@ pub struct Settings {
     pub timeout: Duration,
     /// Section `engine`.
     pub engine: Engine,
-    /// Where the probes are served; `None` = nowhere.
+    /// The address of the probes, or `None` for no probes.
     pub probes: Option<SocketAddr>,
-    /// After how long a lane that has work and does not move is told of.
+    /// How long a lane with work may stand still before it is reported.
     pub stalled_after: Duration,
-    /// How long work that is under way may take at the end.
+    /// How long work in progress may take at the end.
     pub drain: Duration,
     /// Whether the end of the standard input asks the process to stop.
     pub ends_with_stdin: bool,
@@ -57,11 +57,11 @@ pub struct Settings {
 pub struct Engine {
     /// The most requests that one transaction applies.
     pub batch: usize,
-    /// How long a silent requester keeps its campaigns.
+    /// How long a requester keeps its campaigns without a sign of life.
     pub lease: Duration,
     /// How often campaigns are looked up.
     pub look: Duration,
-    /// The silence after which open requests are sent again.
+    /// After how long without replies open requests are sent again.
     pub resend: Duration,
 }
 
@@ -74,13 +74,13 @@ pub struct Log {
     pub json: bool,
 }
 
-/// What is wrong with the settings, in one line that names the key.
+/// An error in the settings, in one line that names the key.
 #[derive(Debug, Error)]
 #[error("bad settings: {0}")]
 pub struct SettingsError(pub(crate) String);
 
 impl SettingsError {
-    /// What a command cannot work with, although the settings are valid.
+    /// Makes the error of a command that cannot work with these settings, although they are valid.
     #[must_use]
     pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
@@ -92,8 +92,8 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// When a layer cannot be read, has an unknown key, or a value that is none, or when two
-    /// settings contradict each other.
+    /// When a layer cannot be read, has an unknown key or an invalid value, or when two settings
+    /// contradict each other.
     pub fn load(layers: &Layers) -> Result<Self, SettingsError> {
         let keys = Keys::new(layers.read()?);
         let settings = Self {
@@ -116,13 +116,13 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Every setting as it may be shown, by key.
+    /// Returns every setting by key, as it may be shown.
     #[must_use]
     pub fn shown(&self) -> Vec<Shown> {
         self.keys.shown()
     }
 
-    /// Whether nobody has set it to anything else than the defaults.
+    /// Returns whether the value of a key comes from the defaults.
     #[must_use]
     pub fn is_default(&self, key: &str) -> bool {
         self.shown().iter().any(|setting| setting.key == key && setting.is_default)

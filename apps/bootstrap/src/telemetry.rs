@@ -9,11 +9,11 @@ use tracing_subscriber::{Layer as _, Registry, fmt};
 
 use crate::settings::Log;
 
-/// Where the driver of `PostgreSQL` logs what it was given, passwords too: the line of a
+/// The log targets at which the driver of `PostgreSQL` logs its input, even passwords: a line of a
 /// `.pgpass` that it cannot read, and options of a URL that it does not know.
 const TELL_SECRETS: [&str; 2] = ["sqlx_postgres::options::parse", "sqlx_postgres::options::pgpass"];
 
-/// Installs what the settings say; `RUST_LOG` wins over their filter where it is one.
+/// Installs the log settings. A valid `RUST_LOG` overrides their filter.
 pub fn install(log: &Log) {
     let variable = std::env::var_os("RUST_LOG").and_then(|filter| filter.into_string().ok());
     let filter = variable.and_then(|filter| parse(&filter).ok());
@@ -27,17 +27,17 @@ pub fn install(log: &Log) {
     Registry::default().with(lines.with_filter(filter)).init();
 }
 
-/// The filter without targets that may log a secret, also where the filter asks for them.
+/// Switches off the targets that may log a secret, even if the filter names them.
 fn without_secrets(filter: Targets) -> Targets {
     TELL_SECRETS.iter().fold(filter, |filter, target| filter.with_target(*target, LevelFilter::OFF))
 }
 
-/// Reads a filter: a level for everything, levels for targets, or both, separated by commas.
-/// Without a level for everything, that is `warn`. Empty parts are ignored.
+/// Reads a filter: a level for everything, levels for targets, or both, separated by commas. The
+/// default level for everything is `warn`. Empty parts are ignored.
 ///
 /// # Errors
 ///
-/// When a part is no level and no `target=level`.
+/// When a part is neither a level nor `target=level`.
 pub(crate) fn parse(text: &str) -> Result<Targets, ParseError> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     let parts: Vec<&str> = parts.collect();

@@ -1,4 +1,5 @@
-//! `catchment bench`: how fast this machine is, beside the database alone in the same run.
+//! `catchment bench`: measures the speed of this machine, compared with the bare database in the
+//! same run.
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::{Duration, Instant};
@@ -52,11 +53,12 @@ pub(crate) struct Arguments {
     pub(crate) calls: NonZeroU32,
 }
 
-/// Measures in a database, or on topics and in a schema, of its own, which go away afterwards.
+/// Runs the benchmark in its own database, or on its own topics and schema. They are removed
+/// afterwards.
 ///
 /// # Errors
 ///
-/// With what could not be done, and why.
+/// When a step fails, with the step and the reason.
 pub(crate) async fn run(
     Command::Campaign(arguments): &Command,
     settings: Settings,
@@ -78,14 +80,14 @@ async fn in_memory(shops: u32, mut settings: Settings, output: Output) -> anyhow
     }
     generate(&context, shops, 1).await?;
     let campaign = campaign(&context, "3km").await?;
-    // Afterwards, so that both write rows of one size.
+    // This comes last, so that both measurements write rows of the same size.
     let bare = context.stores.bare_batches(context.settings.engine.batch).await?;
     context.stores.close().await;
     report(shops, bare, campaign, output)?;
     Ok(Ending::Done)
 }
 
-/// Runs a campaign over all shops, and returns how long that took.
+/// Runs a campaign over all shops, and returns how long it took.
 pub(crate) async fn campaign(context: &Context, limit: &str) -> anyhow::Result<Duration> {
     let draft = Draft {
         kind: "manual".parse()?,

@@ -1,4 +1,4 @@
-//! A city to try things on: the same seed gives the same shops on every machine.
+//! A city for trials: the same seed gives the same shops on every machine.
 
 use catchment_domain::{Location, Profile, Radius, ShopId, ShopImport};
 use rand_chacha::ChaCha8Rng;
@@ -7,7 +7,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 /// The base radius of every shop of the city.
 const BASE_METRES: u32 = 5_000;
 
-/// The districts of the city (after those of Seoul): name, middle, and how busy each is.
+/// The districts of the city (after those of Seoul): name, middle, and how busy the district is.
 const REGIONS: [(&str, f64, f64, u64); 25] = [
     ("Dobong-gu", 37.669, 127.047, 2),
     ("Dongdaemun-gu", 37.574, 127.040, 4),
@@ -66,10 +66,10 @@ const FIRST_NAMES: [&str; 16] = [
     "Old Town",
 ];
 
-/// Where shops crowd within a district.
+/// The number of places in a district where shops crowd.
 const CLUSTERS: usize = 6;
 
-/// Shops without an end: clusters in every district, more in busy ones.
+/// Yields shops without end: clusters in every district, more in busy districts.
 #[derive(Debug)]
 pub(crate) struct City {
     random: ChaCha8Rng,
@@ -77,11 +77,11 @@ pub(crate) struct City {
     next: u64,
 }
 
-/// Degrees of latitude and longitude.
+/// A place in degrees of latitude and longitude.
 type Place = (f64, f64);
 
 impl City {
-    /// The city of a seed.
+    /// Makes the city of a seed.
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let clusters = REGIONS
@@ -126,14 +126,14 @@ impl Iterator for City {
     }
 }
 
-/// A place near another, in whole millionths of a degree. The twelve steps add up to nearly a
-/// normal distribution with sums alone, which every machine rounds alike.
+/// Returns a place near another, in whole millionths of a degree. The sum of twelve steps is nearly
+/// a normal distribution, and every machine rounds sums alike.
 fn scattered(random: &mut ChaCha8Rng, (latitude, longitude): Place, spread: f64) -> Place {
     let mut step = || {
         let sum: f64 = (0..12).map(|_| unit(random)).sum();
         (sum - 6.0) * spread
     };
-    // A degree of longitude is shorter than one of latitude by about 0.8 in Seoul.
+    // In Seoul, a degree of longitude is about 0.8 times as long as a degree of latitude.
     let (north, east) = (step(), step() * 1.25);
     (millionths(latitude + north), millionths(longitude + east))
 }
@@ -142,17 +142,17 @@ fn millionths(degrees: f64) -> f64 {
     (degrees * 1e6).round() / 1e6
 }
 
-/// A number from 0 up to, not including, 1.
+/// Returns a number from 0 up to, but not including, 1.
 fn unit(random: &mut ChaCha8Rng) -> f64 {
     f64::from(random.next_u32()) / (f64::from(u32::MAX) + 1.0)
 }
 
-/// A number below `count`. Its bias, of a count this small, is far below what anybody sees.
+/// Returns a number below `count`. For so small a count, the bias is negligible.
 fn below(random: &mut ChaCha8Rng, count: usize) -> usize {
     usize::try_from(random.next_u64() % (count as u64).max(1)).unwrap_or_default()
 }
 
-/// The place of one of these weights, each as likely as it is heavy.
+/// Returns the place of one of these weights, with a probability in proportion to the weight.
 fn pick(random: &mut ChaCha8Rng, weights: impl Iterator<Item = u64> + Clone) -> usize {
     let total: u64 = weights.clone().sum();
     let mut rest = random.next_u64() % total.max(1);

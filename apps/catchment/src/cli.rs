@@ -1,4 +1,4 @@
-//! The command line: what can be said, and what is wrong usage.
+//! The command line: its commands, and its errors.
 
 use std::num::NonZeroU16;
 
@@ -93,13 +93,13 @@ pub(crate) enum Over {
     Kafka,
 }
 
-/// Reads a number of partitions: as many as a database may have lanes.
+/// Reads a number of partitions: at most as many as a database may have lanes.
 pub(crate) fn parse_partitions(text: &str) -> Result<NonZeroU16, &'static str> {
     let number: Option<NonZeroU16> = text.parse().ok();
     number.filter(|number| number.get() <= 1_024).ok_or("expected a whole number from 1 to 1024")
 }
 
-/// Reads a limit with its unit: who types `3` may well mean kilometres.
+/// Reads a limit with its unit: a user who types `3` may mean kilometres.
 pub(crate) fn parse_limit(text: &str) -> Result<Limit, String> {
     let limit = text.parse().map_err(|error: LimitError| error.to_string())?;
     let number = text.trim();
@@ -114,7 +114,7 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// The line for stderr. `--help` and `--version` are answered by clap, which then ends the
+    /// The line for stderr. clap answers `--help` and `--version` itself, and then ends the
     /// process.
     pub(crate) fn of_process() -> Result<Self, String> {
         Self::try_parse().map_err(|error| match error.kind() {

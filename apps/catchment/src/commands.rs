@@ -1,4 +1,4 @@
-//! The commands, and what they all work with.
+//! The commands, and their common context.
 
 pub(crate) mod audit;
 pub(crate) mod call;
@@ -19,18 +19,18 @@ use crate::output::Output;
 use crate::stores::Stores;
 use crate::{bench, demo};
 
-/// What a command that needs the database works with.
+/// The context of a command that needs the database.
 pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) stores: Stores,
     pub(crate) output: Output,
 }
 
-/// Does what the command line says.
+/// Runs the command of the command line.
 ///
 /// # Errors
 ///
-/// With what could not be done, and why.
+/// When the command fails, with the attempt and the reason.
 pub(crate) async fn run(
     command: Command,
     settings: Settings,

@@ -1,7 +1,7 @@
-//! Files that people bring: CSV, plain or compressed, read row by row.
+//! Reads files of users row by row: CSV, plain or compressed.
 //!
-//! The library takes rows apart. It neither counts the lines of the file nor complains about a
-//! quote that swallows lines: [`layout`] does both, on the bytes that the library reads.
+//! The library splits rows into values. It neither counts the lines of the file nor complains about
+//! a quote that swallows lines. [`layout`] does both, on the bytes that the library reads.
 
 mod delimiter;
 mod encoding;
@@ -23,44 +23,44 @@ pub(crate) use self::source::Source;
 /// Why a whole file cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum FileError {
-    /// It cannot be opened or read.
+    /// The file cannot be opened or read.
     #[error("{}", plain(.0))]
     Io(io::Error),
-    /// It is a folder.
+    /// The path leads to a folder.
     #[error("it is a folder")]
     Folder,
-    /// It has not even a header.
+    /// The file has no header.
     #[error("it is empty")]
     Empty,
-    /// It has a format of its own, and what to do about it.
+    /// The file has another known format. The text says what to do about it.
     #[error("it is {0}")]
     Format(&'static str),
-    /// It is something else than text.
+    /// The file is not text.
     #[error("it is not a CSV file: its first line is not text")]
     Binary,
-    /// It is text in another encoding.
+    /// The file is text in another encoding.
     #[error("it is not UTF-8 but probably {encoding}; this converts it: `{command}`")]
     Encoding {
-        /// The encoding that it most likely has.
+        /// The encoding that the file most likely has.
         encoding: &'static str,
-        /// What a shell is told to convert it.
+        /// The shell command that converts the file.
         command: String,
     },
-    /// It cannot be decompressed.
+    /// The file cannot be decompressed.
     #[error("its gzip data is damaged or cut off")]
     Damaged,
-    /// It goes on behind what was compressed.
+    /// Other data follow the compressed data.
     #[error("something else follows its gzip data: `{0}`; compress the whole file again")]
     Trailing(String),
-    /// The header lacks what is needed, or says something twice.
+    /// The header lacks a column, or has a column twice.
     #[error("{0}")]
     Header(String),
-    /// A row of a file that is used whole or not at all.
+    /// A bad row in a file that must be good as a whole.
     #[error("line {line}: {reason}")]
     Row {
-        /// Where the row begins.
+        /// The line in which the row begins.
         line: u64,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// A row is longer than a megabyte.
@@ -78,9 +78,9 @@ pub(crate) enum FileError {
          follows it; a quote inside a quoted value is written twice"
     )]
     StrayQuote {
-        /// Where the value begins.
+        /// The line in which the value begins.
         opened: u64,
-        /// Where the next quote stands.
+        /// The line of the next quote.
         closed: u64,
     },
 }
@@ -106,7 +106,7 @@ impl From<FileError> for io::Error {
     }
 }
 
-/// What the operating system says, without its number.
+/// Returns the message of the operating system, without its number.
 fn plain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
@@ -115,7 +115,7 @@ fn plain(error: &io::Error) -> String {
     }
 }
 
-/// Whether a value of a header is this name, in any case and whatever stands between its words.
+/// Returns whether a value of a header is this name, ignoring case and the signs between words.
 pub(crate) fn is_named(value: &[u8], name: &str) -> bool {
     let letters = |text: &str| {
         text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase()
@@ -135,18 +135,18 @@ pub(crate) struct CsvFile {
 /// A row that is not blank.
 #[derive(Debug)]
 pub(crate) struct CsvRow<'a> {
-    /// Where it stands.
+    /// The lines of the row.
     pub(crate) lines: Lines,
-    /// Its values as they are.
+    /// The values, unchanged.
     pub(crate) values: &'a ByteRecord,
 }
 
 impl CsvRow<'_> {
-    /// What was read of it, where the whole file depends on it.
+    /// Returns the result of reading the row, if the whole file depends on the row.
     ///
     /// # Errors
     ///
-    /// Why it was not read, or that it has several lines.
+    /// When reading failed, or the row has several lines.
     pub(crate) fn check<T>(&self, read: Result<T, String>) -> Result<T, FileError> {
         let line = self.lines.first;
         self.lines.check(read).map_err(|reason| FileError::Row { line, reason })
@@ -154,11 +154,11 @@ impl CsvRow<'_> {
 }
 
 impl CsvFile {
-    /// Opens a file whose header may hold these names, which tell what separates its values.
+    /// Opens a file. `names` are possible names of columns, by which the delimiter is found.
     ///
     /// # Errors
     ///
-    /// When it cannot be opened, or is no CSV file at all.
+    /// When the file cannot be opened, or is not a CSV file.
     pub(crate) fn open(source: &Source, names: &[&str]) -> Result<Self, FileError> {
         let text = source.open()?;
         let first_line = delimiter::named(&text.head);
@@ -190,12 +190,12 @@ impl CsvFile {
         })
     }
 
-    /// The next row that has a value, until there is none.
+    /// Reads the next row that has a value. Returns `None` at the end of the file.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read further. At its end also when most of its rows that are not
-    /// ASCII are not UTF-8 either: then it has another encoding.
+    /// When the file cannot be read further. Also at the end of the file, if most of its rows that
+    /// are not ASCII are not UTF-8: then the file has another encoding.
     pub(crate) fn next_row(&mut self) -> Result<Option<CsvRow<'_>>, FileError> {
         loop {
             if !self.reader.read_byte_record(&mut self.values)? {

@@ -1,4 +1,4 @@
-//! `catchment demo`: the story of the origin, from nothing: in one process, or over Kafka.
+//! `catchment demo`: plays the story of the origin, from nothing, in one process or over Kafka.
 
 mod oracle;
 mod story;
@@ -58,7 +58,7 @@ impl Arguments {
 ///
 /// # Errors
 ///
-/// With what could not be done, and why.
+/// When a step fails, with the step and the reason.
 pub(crate) async fn run(
     arguments: &Arguments,
     settings: Settings,
@@ -76,8 +76,8 @@ pub(crate) async fn run(
     })
 }
 
-/// In this process, in a database of its own unless one was named. Returns how often a shop was
-/// wrong, `None` when it was interrupted.
+/// Plays the story in this process, in its own database unless one was named. Returns how often a
+/// shop was wrong, or `None` if the demo was interrupted.
 async fn in_memory(
     arguments: &Arguments,
     mut settings: Settings,
@@ -107,7 +107,7 @@ async fn in_memory(
     wrong
 }
 
-/// Opens the city, lets the workers begin, and plays the story with them.
+/// Opens the city, starts the workers, and plays the story with them.
 pub(crate) async fn play<W: Workers>(
     arguments: &Arguments,
     context: &Context,
@@ -137,7 +137,7 @@ pub(crate) async fn play<W: Workers>(
     Ok(wrong)
 }
 
-/// The act before the first: the city opens.
+/// Plays the act before the first: the city opens.
 async fn opening(arguments: &Arguments, context: &Context) -> anyhow::Result<ActView> {
     let start = std::time::Instant::now();
     let imported = generate(context, arguments.shops(), arguments.seed).await?.imported;

@@ -1,4 +1,4 @@
-//! How the process ends: one line about what went wrong, and an exit code.
+//! The end of the process: one line about what went wrong, and an exit code.
 
 use std::io;
 use std::process::ExitCode;
@@ -10,34 +10,34 @@ use thiserror::Error;
 
 use crate::output::note;
 
-/// How a command ended that did not fail.
+/// How a command ended without a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// It did what was asked.
+    /// The command did everything.
     Done,
-    /// It did what could be done and has said what could not.
+    /// The command did what was possible, and has reported the rest.
     Incomplete,
-    /// Somebody interrupted it.
+    /// The user interrupted the command.
     Interrupted,
 }
 
-/// Options that contradict each other, which clap cannot tell.
+/// Wrong usage that clap cannot find, such as options that contradict each other.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(crate) struct WrongUsage(pub(crate) &'static str);
 
-/// The exit code for wrong usage, as clap has it.
+/// The exit code for wrong usage, the same as clap's.
 pub(crate) const WRONG_USAGE: u8 = 2;
 const BAD_SETTINGS: u8 = 64;
 const INTERRUPTED: u8 = 130;
 
-/// Says what went wrong, in one line, and chooses the exit code.
+/// Writes what went wrong in one line, and returns the exit code.
 pub(crate) fn conclude(result: anyhow::Result<Ending>) -> ExitCode {
     match result {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Incomplete) => ExitCode::FAILURE,
         Ok(Ending::Interrupted) => ExitCode::from(INTERRUPTED),
-        // Whoever read the output has seen enough.
+        // The reader of the output has closed it, and needs no more.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let advice = if is_damage(&error) {
@@ -57,16 +57,16 @@ pub(crate) fn conclude(result: anyhow::Result<Ending>) -> ExitCode {
     }
 }
 
-/// Says what went wrong, in one line whatever a library has to say.
+/// Writes what went wrong to stderr, in one line, whatever a library reports.
 pub(crate) fn complain(text: &str) {
     let text = without_secrets_of_arguments(text.to_owned());
     note(format_args!("catchment: {}", text.split_whitespace().collect::<Vec<_>>().join(" ")));
 }
 
-/// Whether something stored cannot be read.
+/// Returns whether the error is about stored data that cannot be read.
 fn is_damage(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        // An error of a command shows what is behind it as its own.
+        // A command error shows its source's message as its own, so its source is not in the chain.
         let in_command = cause.downcast_ref().and_then(|error: &CommandError| match error {
             CommandError::Store(error) => Some(error),
             CommandError::Campaign(_) => None,
@@ -78,7 +78,7 @@ fn is_damage(error: &anyhow::Error) -> bool {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        // An error of the CSV writer does not name what is behind it as its source.
+        // An error of the CSV writer does not return its cause as its source.
         let in_csv = cause.downcast_ref::<csv::Error>().and_then(|error| match error.kind() {
             csv::ErrorKind::Io(error) => Some(error.kind()),
             _ => None,

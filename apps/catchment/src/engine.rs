@@ -1,7 +1,8 @@
 //! The engine: consumers and a requester over an in-memory log, in this process.
 //!
-//! One process at a time runs it on a database; the operating system's lock on a file beside
-//! the database says which, and is free again the moment that process ends, however it ends.
+//! Only one process at a time runs the engine on a database: the process that holds the operating
+//! system's lock on a file beside the database. When that process ends, in whatever way, the lock
+//! is free at once.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -33,18 +34,18 @@ use crate::stores::Stores;
 /// The embedded engine's only reply lane.
 const REPLY_LANE: ReplyLane = ReplyLane(0);
 
-/// The embedded engine's name. The lock lets one process at a time have it, so the next one
-/// goes on with the lease of one that was killed without waiting until it runs out.
+/// The holder name of the embedded engine. Only one process at a time has the lock, so the next
+/// process takes over the lease of a killed one without waiting until it runs out.
 const HOLDER: Holder = Holder(Uuid::nil());
 
-/// How long a turn waits for the log before it looks around by itself.
+/// How long a task waits for a notice of the log before it checks by itself.
 const NAP: Duration = Duration::from_millis(50);
 
 /// How long a lane is left alone at which a human must look.
 const SET_ASIDE: Duration = Duration::from_secs(30);
 
-/// How many lanes are applied side by side: one prepares while the other's transaction runs.
-/// More would only queue for `SQLite`'s one writer, and the requester behind them.
+/// How many lanes are applied in parallel: one prepares while the transaction of another runs. More
+/// lanes would only wait for `SQLite`'s one writer, and the requester would wait behind them.
 const WORKERS: usize = 2;
 
 /// The right to run the engine on a database.
@@ -52,7 +53,7 @@ const WORKERS: usize = 2;
 pub(crate) struct EngineLock(#[expect(dead_code, reason = "held, never read")] File);
 
 impl EngineLock {
-    /// Takes the lock, where no other process has it, and the database is an embedded one.
+    /// Takes the lock, if no other process has it and the database is an embedded one.
     ///
     /// # Errors
     ///
@@ -65,9 +66,9 @@ impl EngineLock {
         Self::lock(file).with_context(attempt)
     }
 
-    /// Takes the lock of a database that is to be replaced. No engine runs where there is no file
-    /// to lock, and none is made then. The database need not be there: an engine goes on when its
-    /// database is renamed.
+    /// Takes the lock of a database that is to be replaced. If there is no lock file, no engine
+    /// runs, and no lock file is made. The database itself may be missing: an engine goes on when
+    /// its database is renamed.
     ///
     /// # Errors
     ///
@@ -87,7 +88,8 @@ impl EngineLock {
         Ok(Some(lock))
     }
 
-    /// Opens the file that is locked, which holds nothing. To open a pipe would wait for ever.
+    /// Opens the lock file, which is empty. A pipe is refused, because opening one would wait for
+    /// ever.
     fn open(path: &Path, creates: bool) -> io::Result<File> {
         if let Some(what) = irregular_file(path) {
             return Err(io::Error::other(format!("it is {what}, where a regular file must be")));
@@ -104,24 +106,24 @@ impl EngineLock {
     }
 }
 
-/// How the engine's requester stands.
+/// The status of the engine's requester.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EngineStatus {
-    /// Requests without an answer.
+    /// The number of requests without an answer.
     pub(crate) in_flight: u32,
-    /// Whether any campaign has open slots, other than such as are damaged.
+    /// Whether any campaign has open slots that are not damaged.
     pub(crate) has_open: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Phase {
     Running,
-    /// Nothing more is sent; what is under way is recorded.
+    /// Nothing more is sent, but replies that are under way are recorded.
     Draining,
     Stopped,
 }
 
-/// The lanes at which a human must look, and why. Clones share it.
+/// The lanes that a human must look at, with the causes. Clones share them.
 #[derive(Clone)]
 struct SetAside {
     lanes: Lanes,
@@ -133,11 +135,11 @@ impl SetAside {
         Self { lanes, causes: watch::Sender::default() }
     }
 
-    /// A lane cannot be worked on.
+    /// Sets a lane aside because it cannot be worked on.
     ///
     /// # Errors
     ///
-    /// When no lane can, or it is not the lane's fault.
+    /// When no lane can be worked on, or the lane is not the cause.
     fn meet(&self, lane: Lane, why: ServiceError) -> Result<(), ServiceError> {
         let cause = chain(&why);
         self.causes.send_modify(|causes| drop(causes.insert(lane, cause.clone())));
@@ -154,18 +156,18 @@ impl SetAside {
         Ok(())
     }
 
-    /// A lane is worked on.
+    /// Records that a lane is worked on again.
     fn over(&self, lane: Lane) {
         self.causes.send_if_modified(|causes| causes.remove(&lane).is_some());
     }
 
-    /// A lane that is set aside, and why.
+    /// Returns a lane that is set aside, and why.
     fn first(&self) -> Option<(Lane, String)> {
         self.causes.borrow().first_key_value().map(|(lane, cause)| (*lane, cause.clone()))
     }
 }
 
-/// Consumers and a requester at work.
+/// A running engine: consumers and a requester.
 pub(crate) struct Engine {
     phase: watch::Sender<Phase>,
     status: watch::Receiver<EngineStatus>,
@@ -175,11 +177,12 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts the engine. The lock is given back when it stops.
+    /// Starts the engine. When the engine stops, the lock is released.
     pub(crate) fn start(settings: &Settings, stores: &Stores, lock: EngineLock) -> Self {
         let lanes = stores.shops.lanes();
         let identity = LogIdentity { id: random::log_id(), lasting: false };
-        // What is under way in a lane is bounded, so it is full only of what was sent again.
+        // Requests under way in a lane are limited, so only requests that were sent again can fill
+        // it.
         let limits = WindowLimits::new(lanes);
         let log = Arc::new(MemoryLog::new(lanes, 1, limits.lane as usize, identity));
         let (phase, phases) = watch::channel(Phase::Running);
@@ -223,22 +226,22 @@ impl Engine {
         Self { phase, status, set_aside, tasks, _lock: lock }
     }
 
-    /// How the requester stands.
+    /// Returns the status of the requester.
     pub(crate) fn status(&self) -> EngineStatus {
         *self.status.borrow()
     }
 
-    /// A lane at which a human must look, and why.
+    /// Returns a lane that a human must look at, and why.
     pub(crate) fn set_aside(&self) -> Option<(Lane, String)> {
         self.set_aside.first()
     }
 
-    /// Sends nothing more; what is under way is still recorded.
+    /// Stops sending. Replies that are under way are still recorded.
     pub(crate) fn stop_sending(&self) {
         self.phase.send_replace(Phase::Draining);
     }
 
-    /// Returns only when the engine cannot go on, with the reason.
+    /// Waits until the engine cannot go on, and returns the reason.
     pub(crate) async fn failure(&mut self) -> anyhow::Error {
         loop {
             match self.tasks.join_next().await {
@@ -250,14 +253,14 @@ impl Engine {
         }
     }
 
-    /// Stops after the work in hand.
+    /// Stops the engine after its current steps.
     pub(crate) async fn stop(mut self) {
         self.phase.send_replace(Phase::Stopped);
         while self.tasks.join_next().await.is_some() {}
     }
 }
 
-/// Turns a consumer until the engine stops.
+/// Steps a consumer until the engine stops.
 async fn consume(
     (lane, mut consumer): (Lane, LaneConsumer),
     (turns, set_aside): (Arc<Semaphore>, SetAside),
@@ -270,7 +273,7 @@ async fn consume(
         drop(turn);
         match step {
             Ok(step) => {
-                // A claim alone is no success: what failed by it before may fail again.
+                // A claim alone is no success: the next step may fail as before.
                 if is_claimed {
                     set_aside.over(lane);
                 }
@@ -291,7 +294,7 @@ async fn consume(
     Ok(())
 }
 
-/// Turns the requester until the engine stops.
+/// Steps the requester until the engine stops.
 async fn request(
     mut requester: LaneRequester,
     report: watch::Sender<EngineStatus>,
@@ -363,7 +366,7 @@ mod tests {
     const LANE: Lane = Lane(0);
 
     /// Works on this many lanes, of which the first belongs to another log. Returns how the work
-    /// ends, and the problem that is shown meanwhile.
+    /// ends, and the lane that is shown as set aside meanwhile.
     async fn worked(lanes: u16) -> (Result<(), ServiceError>, Option<(Lane, String)>) {
         let lanes = Lanes(NonZeroU16::new(lanes).unwrap());
         let hour = Duration::from_hours(1);

@@ -1,29 +1,29 @@
-//! Names of files as people give them, where another thing may be meant than a file of that name.
+//! Reads file names of users, and refuses names that probably mean something else.
 
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 
-/// The endings of compressed files, but that of gzip.
+/// The endings of compressed files, except gzip.
 const COMPRESSED: [&str; 8] = ["7z", "br", "bz2", "lz4", "tgz", "xz", "zip", "zst"];
 const GZIP: &str = "gz";
 
-/// Reads the name of a copy of a database that is to be written.
+/// Reads the name of a database copy to write.
 pub(crate) fn new_copy() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| check_new_copy(&path).map(|()| path))
 }
 
-/// Reads the name of a copy of a database that is there.
+/// Reads the name of an existing database copy.
 pub(crate) fn copy() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| check_copy(&path).map(|()| path))
 }
 
-/// Reads the name of a file of shops that is to be written; `-` may be the standard output.
+/// Reads the name of a file of shops to write; `-` may be the standard output.
 pub(crate) fn export() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| check_export(&path).map(|()| path))
 }
 
-/// Whether a file of this name is to be compressed with gzip.
+/// Returns whether a file of this name has to be compressed with gzip.
 pub(crate) fn is_gzip(path: &Path) -> bool {
     has_ending(path, GZIP)
 }

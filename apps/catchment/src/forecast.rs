@@ -1,4 +1,4 @@
-//! What a campaign would change, worked out by the rules themselves on copies of the shops.
+//! Computes what a campaign would change, with the domain's rules on copies of the shops.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use catchment_domain::{
 };
 use uuid::Uuid;
 
-/// A campaign that is not stored.
+/// A campaign that is not stored yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) kind: TriggerKind,
@@ -24,13 +24,13 @@ pub(crate) struct Forecast {
     request: Request,
     /// How many shops it would reach.
     pub(crate) shops: u64,
-    /// At how many the radius would change.
+    /// At how many shops the radius would change.
     pub(crate) changed: u64,
-    /// How many would reject it.
+    /// How many shops would reject the campaign.
     pub(crate) rejected: u64,
-    /// The narrowest and the widest radius then.
+    /// The narrowest and the widest radius afterwards.
     pub(crate) range: Option<(Radius, Radius)>,
-    /// By region: how many shops, and how many of them changed.
+    /// For each region, how many shops there are and how many would change.
     pub(crate) regions: BTreeMap<String, (u64, u64)>,
 }
 
@@ -78,12 +78,12 @@ impl Forecast {
         *changed_there += changed;
     }
 
-    /// At how many shops the radius would stay what it is.
+    /// Returns at how many shops the radius would stay the same.
     pub(crate) const fn unchanged(&self) -> u64 {
         self.shops - self.changed - self.rejected
     }
 
-    /// The regions in which the most shops would change.
+    /// Returns the regions in which the most shops would change.
     pub(crate) fn top_regions(&self, count: usize) -> Vec<(&str, u64, u64)> {
         let regions = self.regions.iter();
         let mut regions: Vec<_> =

@@ -1,4 +1,4 @@
-//! Files of shop ids: one id a line, or CSV with a column of ids.
+//! Reads files of shop ids: one id per line, or CSV with a column of ids.
 
 use std::collections::BTreeSet;
 
@@ -8,23 +8,23 @@ use csv::ByteRecord;
 
 use crate::csv_file::{CsvFile, CsvRow, FileError, Source, is_named};
 
-/// The names of a column of ids. Our own lists of outcomes call it `shop`.
+/// The possible names of a column of ids. The outcome lists of `catchment` call it `shop`.
 const COLUMNS: [&str; 5] = ["id", "shop_id", "shop", "store_id", "store"];
 
-/// What may separate values besides the comma.
+/// The possible delimiters besides the comma.
 const SEPARATORS: [(char, &str); 3] = [(';', "a semicolon"), ('\t', "a tab"), ('|', "a bar")];
 
-/// The ids of a file, each once.
+/// The ids of a file, without repeats.
 #[derive(Debug)]
 pub(crate) struct IdFile {
     pub(crate) ids: BTreeSet<ShopId>,
-    /// The column that they were read from, where the file has a header.
+    /// The column of the ids, if the file has a header.
     pub(crate) column: Option<&'static str>,
-    /// What stands in the first line of a file without a header.
+    /// The first line of a file without a header.
     pub(crate) first: Option<ShopId>,
 }
 
-/// What to do about a first line that is no shop.
+/// Returns what to do about a first line that is not a shop.
 pub(crate) fn advice(first: &ShopId) -> String {
     if let Some(separator) = separator_in(first.as_str()) {
         return separated_by(separator);
@@ -33,7 +33,7 @@ pub(crate) fn advice(first: &ShopId) -> String {
     format!("if its first line, `{first}`, is a header, name the column `id`")
 }
 
-/// An id as it may be shown. It may be a line of a file of settings.
+/// Returns an id as it may be shown: it may be a line from a file of settings.
 pub(crate) fn shown(id: &ShopId) -> String {
     DatabaseUrl::redact_in(id.as_str())
 }
@@ -49,11 +49,11 @@ fn separated_by(separator: &str) -> String {
     )
 }
 
-/// Reads the ids.
+/// Reads the ids of a file.
 ///
 /// # Errors
 ///
-/// When the file cannot be used, or a row of it has no id.
+/// When the file cannot be used, or a row has no id.
 pub(crate) fn read(source: &Source) -> Result<IdFile, FileError> {
     let mut file = CsvFile::open(source, &COLUMNS)?;
     let mut read = IdFile { ids: BTreeSet::new(), column: None, first: None };
@@ -83,7 +83,8 @@ pub(crate) fn read(source: &Source) -> Result<IdFile, FileError> {
             0
         }
     };
-    // A file in another encoding is said as that, and only at its end.
+    // A wrong encoding is found only at the end of the file, and must be reported instead of a bad
+    // row.
     let mut wrong = None;
     while let Some(row) = file.next_row()? {
         if read.column.is_none() && !is_alone(row.values) {
@@ -100,11 +101,11 @@ pub(crate) fn read(source: &Source) -> Result<IdFile, FileError> {
     wrong.map_or(Ok(read), Err)
 }
 
-/// The place that is named like ids, by the first name that there is.
+/// Returns the column of ids: the first of the possible names that the header has.
 ///
 /// # Errors
 ///
-/// When two places have this name.
+/// When two columns have this name.
 fn column_of_ids(header: &ByteRecord) -> Result<Option<(usize, &'static str)>, FileError> {
     for column in COLUMNS {
         let is_place = |(place, value)| is_named(value, column).then_some(place);
@@ -118,7 +119,7 @@ fn column_of_ids(header: &ByteRecord) -> Result<Option<(usize, &'static str)>, F
     Ok(None)
 }
 
-/// Whether a row has nothing behind its first value, as a sheet of one column is saved.
+/// Returns whether a row has nothing behind its first value, as in a saved sheet of one column.
 fn is_alone(values: &ByteRecord) -> bool {
     values.iter().skip(1).all(|value| value.trim_ascii().is_empty())
 }

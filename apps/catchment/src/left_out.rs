@@ -1,4 +1,4 @@
-//! What a report leaves out because it is damaged.
+//! The damaged items that a report leaves out.
 
 use std::collections::BTreeSet;
 
@@ -6,20 +6,20 @@ use catchment_domain::{Damage, StoredItem};
 
 use crate::ending::{Ending, complain};
 
-/// How many are named at most.
+/// The most items that are named.
 const NAMED: usize = 20;
 
-/// What was left out, each item once.
+/// The damaged items, without repeats.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LeftOut(BTreeSet<Damage>);
 
 impl LeftOut {
-    /// Adds what one page left out.
+    /// Adds the damaged items of one page.
     pub(crate) fn add(&mut self, damaged: Vec<Damage>) {
         self.0.extend(damaged);
     }
 
-    /// Names it, and says how a command ends that did everything else.
+    /// Names the items, and returns how a command ends that did everything else.
     pub(crate) fn conclude(&self) -> Ending {
         for damage in self.0.iter().take(NAMED) {
             complain(&format!("left out: {damage}"));

@@ -1,4 +1,4 @@
-//! Campaigns over the delivery radii of a city's shops: the command line.
+//! The command line of Catchment: campaigns over the delivery radii of a city's shops.
 
 mod cli;
 mod commands;

@@ -1,4 +1,4 @@
-//! What a program says that was built without the feature `servers`.
+//! The answers of a program that was built without the feature `servers`.
 
 #![expect(clippy::unused_async, reason = "the functions that these stand for wait")]
 

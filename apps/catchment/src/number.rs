@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
-/// A whole number with thousands separated: `51,221`.
+/// Formats a whole number with separated thousands: `51,221`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -13,19 +13,19 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// A number with its noun: `1 shop`, `51,221 shops`.
+/// Formats a number with its noun: `1 shop`, `51,221 shops`.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", grouped(number))
 }
 
-/// How large a part is: `78.1 %`.
+/// Formats a part as a percentage: `78.1 %`.
 pub(crate) fn share(part: u64, whole: u64) -> String {
     let thousandths = (part * 1_000).checked_div(whole).unwrap_or_default();
     format!("{}.{} %", thousandths / 10, thousandths % 10)
 }
 
-/// So many a second, rounded down.
+/// Returns a rate per second, rounded down.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

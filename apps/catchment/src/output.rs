@@ -1,4 +1,4 @@
-//! What a command prints: its result on the standard output, everything else on stderr.
+//! Prints the output of commands: the result on the standard output, everything else on stderr.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -7,10 +7,10 @@ use catchment_bootstrap::without_secrets_of_arguments;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-/// How results are printed.
+/// The format of results.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
-    /// For machines: one JSON value a line.
+    /// Whether results are printed for machines: one JSON value per line.
     pub(crate) json: bool,
 }
 
@@ -19,7 +19,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// When the standard output does not take it.
+    /// When the standard output cannot be written.
     #[expect(clippy::unused_self, reason = "where a result goes is the affair of the output")]
     pub(crate) fn line(self, text: impl Display) -> io::Result<()> {
         writeln!(io::stdout(), "{text}")
@@ -29,19 +29,18 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// When the standard output does not take it.
+    /// When the standard output cannot be written.
     pub(crate) fn value(self, value: &impl Serialize) -> io::Result<()> {
         self.line(serde_json::to_string(value)?)
     }
 }
 
-/// Says something to the person at the terminal. A stderr that takes nothing is no reason to
-/// stop.
+/// Writes a message to the user on stderr. If stderr cannot be written, the command goes on.
 pub(crate) fn note(text: impl Display) {
     let _ = writeln!(io::stderr(), "{}", without_secrets_of_arguments(text.to_string()));
 }
 
-/// A text as a word of a shell, to stand behind the options of a command.
+/// Quotes a text as a word of a shell, for a place behind the options of a command.
 pub(crate) fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_.:/@+,".contains(c);
     let word = if text.chars().all(is_plain) {
@@ -49,11 +48,11 @@ pub(crate) fn shell_word(text: &str) -> String {
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     };
-    // It would be taken for an option.
+    // Without `--`, the word would be taken for an option.
     if text.starts_with('-') { format!("-- {word}") } else { word }
 }
 
-/// A table with these columns; a `>` before a name aligns its column to the right.
+/// Makes a table with these columns. A `>` before a name aligns the column to the right.
 pub(crate) fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -69,7 +68,7 @@ pub(crate) fn table(columns: &[&str]) -> Table {
     table
 }
 
-/// A table of names and what they stand for.
+/// Formats a table of names and values.
 pub(crate) fn facts(rows: &[(&str, String)]) -> String {
     let line = |(name, value): &(&str, String)| format!("{name:<11}{value}").trim_end().to_owned();
     rows.iter().map(line).collect::<Vec<_>>().join("\n")

@@ -1,8 +1,8 @@
-//! The memory of processes, where the system tells (Linux's `/proc`).
+//! Reads the memory of processes, if the system shows it (Linux's `/proc`).
 
 use std::fs;
 
-/// The most memory that a process had, in bytes.
+/// Returns the most memory that a process has had, in bytes.
 pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
     peak_of(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
 }

@@ -1,4 +1,4 @@
-//! How campaigns are told: tables for people, objects for machines.
+//! Prints campaigns: tables for people, objects for machines.
 
 use std::collections::BTreeMap;
 
@@ -12,35 +12,35 @@ use crate::number::{counted, grouped, share};
 use crate::output::{Output, table};
 use crate::watch::{Goal, Standing};
 
-/// How the wait for a campaign ended.
+/// The result of the wait for a campaign.
 #[derive(Clone, Debug)]
 pub(crate) struct Finished {
-    /// How it stands.
+    /// The state of the campaign.
     pub(crate) standing: Standing,
-    /// How long that took since the command was given.
+    /// The time since the command was given, in seconds.
     pub(crate) seconds: f64,
-    /// Why it ended.
+    /// Why the wait ended.
     pub(crate) wait: Wait,
-    /// Whether there is no such shop wherever it was not reached.
+    /// Whether all shops that were not reached are unknown.
     pub(crate) unknown_alone: bool,
 }
 
 /// Why the wait for a campaign ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// It is where it was wanted.
+    /// The campaign has reached its goal.
     Through,
-    /// Somebody interrupted it, and so the campaign that this process ran.
+    /// The user interrupted the wait, and so stopped the campaign, which this process ran.
     Stopped,
-    /// Somebody interrupted it; other processes go on with the campaign.
+    /// The user interrupted the wait. Other processes go on with the campaign.
     Left,
 }
 
-/// Prints how a campaign came out, and says what is left to do.
+/// Prints the result of a campaign, and what is left to do.
 ///
 /// # Errors
 ///
-/// When the output does not take it.
+/// When the standard output cannot be written.
 pub(crate) fn finish(output: Output, finished: &Finished, goal: Goal) -> anyhow::Result<Ending> {
     let Finished { standing, seconds, wait, unknown_alone } = finished;
     let campaign = &standing.campaign;
@@ -76,7 +76,7 @@ pub(crate) fn finish(output: Output, finished: &Finished, goal: Goal) -> anyhow:
     Ok(Ending::Interrupted)
 }
 
-/// Says what did not work, and how to go on.
+/// Reports the shops that the campaign did not reach, and how to go on.
 fn judge(standing: &Standing, unknown_alone: bool, goal: Goal) -> Ending {
     let campaign = &standing.campaign;
     let revision = campaign.name.revision;
@@ -116,7 +116,7 @@ fn judge(standing: &Standing, unknown_alone: bool, goal: Goal) -> Ending {
     Ending::Incomplete
 }
 
-/// How the campaign went on before every shop had an outcome of it. One that settled may have
+/// Returns how the campaign was left before every shop had an outcome. A settled campaign may have
 /// been ended since then.
 fn left_before_settled(standing: &Standing) -> Option<String> {
     let tally = &standing.tallies.activation;
@@ -130,7 +130,7 @@ fn left_before_settled(standing: &Standing) -> Option<String> {
     }
 }
 
-/// What a script reads when a campaign is where it was wanted.
+/// Returns the summary for scripts when the wait for a campaign has ended.
 fn summary(standing: &Standing, seconds: f64) -> Value {
     let campaign = &standing.campaign;
     let mut value = json!({
@@ -152,13 +152,13 @@ fn summary(standing: &Standing, seconds: f64) -> Value {
     value
 }
 
-/// How many shops have which outcome; those without one are `open`.
+/// Returns how many shops have which outcome. Shops without an outcome count as `open`.
 pub(crate) fn counts(tally: &Tally) -> BTreeMap<&'static str, u32> {
     let open = (0 < tally.open).then_some(("open", tally.open));
     tally.iter().map(|(status, count)| (status.as_str(), count)).chain(open).collect()
 }
 
-/// How many shops have which outcome in each phase.
+/// Formats how many shops have which outcome in each phase.
 pub(crate) fn outcome_table(standing: &Standing) -> String {
     let (activations, releases) =
         (counts(&standing.tallies.activation), counts(&standing.tallies.release));
@@ -187,7 +187,7 @@ pub(crate) fn outcome_table(standing: &Standing) -> String {
     rows.trim_fmt()
 }
 
-/// Where a campaign is in its life. One that did not release every shop says so.
+/// Describes the state of a campaign, and whether it did not release every shop.
 pub(crate) fn state_words(campaign: &Campaign) -> String {
     match campaign.unreleased {
         0 => campaign.state.to_string(),
@@ -195,7 +195,7 @@ pub(crate) fn state_words(campaign: &Campaign) -> String {
     }
 }
 
-/// A campaign for machines.
+/// Returns a campaign for machines.
 pub(crate) fn campaign_view(campaign: &Campaign) -> Value {
     json!({
         "campaign": campaign.name.revision.0,
@@ -217,14 +217,14 @@ pub(crate) fn campaign_view(campaign: &Campaign) -> Value {
     })
 }
 
-/// An instant as people and machines read it, in UTC.
+/// Formats an instant in UTC, for people and machines.
 pub(crate) fn instant(timestamp: Timestamp) -> String {
     DateTime::from_timestamp_millis(timestamp.millis())
         .map(|instant| instant.to_rfc3339_opts(SecondsFormat::Secs, true))
         .unwrap_or_default()
 }
 
-/// What people said of a campaign, to be put behind its number.
+/// Quotes the reason of a campaign, to follow its number.
 pub(crate) fn quoted(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(" ({reason})") }
 }

@@ -1,7 +1,7 @@
-//! Running a campaign to its goal. On an embedded database this process's engine does so where
-//! it gets the right to run one; else it watches the process that has it, ready to take over.
-//! On a server's database, requester and consumer are processes of their own, and a command
-//! never does more than watch.
+//! Runs a campaign to its goal. On an embedded database, the engine of this process runs the
+//! campaign if this process gets the lock. Otherwise this process watches the one that has the
+//! lock, ready to take over. On a server's database, requester and consumer are separate processes,
+//! and a command only watches.
 
 mod interrupts;
 mod stall;
@@ -42,34 +42,34 @@ impl Pace {
         Self { look: Duration::from_millis(500), looks_a_draw: 1, looks_a_count: 10 };
 }
 
-/// A command that has begun to change something.
+/// A command that has begun to change something, with its interrupts.
 pub(crate) struct Begun {
     at: Instant,
     interrupts: Interrupts,
 }
 
 impl Begun {
-    /// It begins now, and takes interrupts from now on.
+    /// Starts the time, and takes interrupts from now on.
     ///
     /// # Errors
     ///
-    /// When the operating system does not give them.
+    /// When the operating system cannot deliver interrupts.
     pub(crate) fn now() -> anyhow::Result<Self> {
         let interrupts = Interrupts::listen().context("could not listen to interrupts")?;
         Ok(Self { at: Instant::now(), interrupts })
     }
 
-    /// How long ago that was.
+    /// Returns how many seconds have passed since then.
     pub(crate) fn seconds(&self) -> f64 {
         self.at.elapsed().as_secs_f64()
     }
 }
 
-/// Waits until a campaign has reached its goal, and until nothing is open that this process
-/// alone runs: what a killed one left behind is finished too.
+/// Waits until a campaign has reached its goal. If this process runs the engine, it also finishes
+/// what a killed process left open.
 ///
-/// The first interrupt stops the sending of this process and waits for what is under way; the
-/// second ends the wait at once. Where other processes work, the first ends the wait.
+/// The first interrupt stops sending, and waits for the requests under way. The second one ends the
+/// wait at once. If other processes do the work, the first interrupt ends the wait.
 ///
 /// # Errors
 ///
@@ -112,7 +112,7 @@ struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    /// Returns how the wait ended.
+    /// Waits, and returns why the wait ended.
     async fn go_on(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<Wait> {
         let mut stall = Stall::new(Instant::now());
         for look in 0_u32.. {
@@ -134,7 +134,7 @@ impl Drive<'_> {
         Ok(Wait::Through)
     }
 
-    /// Takes the engine over where nobody has it, and looks how the campaign stands.
+    /// Takes the engine over if no process has it, and reads the state of the campaign.
     async fn look(&mut self, look: u32) -> anyhow::Result<Campaign> {
         let Context { settings, stores, .. } = self.context;
         if self.engine.is_none()
@@ -157,9 +157,9 @@ impl Drive<'_> {
         Ok(campaign)
     }
 
-    /// Fails where a part of the campaign cannot be read: it is not finished as it is.
+    /// Fails if a part of the campaign cannot be read, because such a campaign cannot finish.
     async fn check_damage(&self) -> anyhow::Result<()> {
-        // Every chunk is looked at for an outcome that hardly any shop has.
+        // The filter makes this read every chunk, but hardly any shop has this outcome.
         let filter = OutcomeFilter { phase: Phase::Activation, status: Some(Status::Failed) };
         let campaigns = &self.context.stores.campaigns;
         let outcomes = campaigns.outcomes(self.revision, filter, 0, usize::MAX).await?;
@@ -169,7 +169,7 @@ impl Drive<'_> {
         }
     }
 
-    /// Fails where the shops of a lane cannot be worked on: they are not finished as it is.
+    /// Fails if a lane is set aside, because its shops cannot finish.
     fn check_lanes(&self) -> anyhow::Result<()> {
         match self.engine.as_ref().and_then(Engine::set_aside) {
             None => Ok(()),
@@ -184,13 +184,14 @@ impl Drive<'_> {
         if has_open || !is_over(campaign, self.goal) {
             return Ok(false);
         }
-        // What it replaces is ended only after it: there may be shops that follow neither.
+        // A replaced campaign ends only after this one, because it may have shops that this one
+        // does not.
         let Some(replaced) = campaign.replaces else { return Ok(true) };
         let replaced = self.context.stores.campaigns.get(replaced.campaign.revision).await?;
         Ok(replaced.is_none_or(|replaced| is_over(&replaced, Goal::Ended)))
     }
 
-    /// Lets what is under way be answered, and no more.
+    /// Stops sending, and waits for the answers to the requests under way.
     async fn drain(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<Wait> {
         let Some(engine) = &mut self.engine else { return Ok(Wait::Left) };
         let deadline = tokio::time::Instant::now() + DRAIN;
@@ -208,7 +209,7 @@ impl Drive<'_> {
     }
 }
 
-/// Waits for ever where there is no engine.
+/// Waits for the failure of the engine, or for ever if there is no engine.
 async fn failure(engine: &mut Option<Engine>) -> anyhow::Error {
     match engine {
         Some(engine) => engine.failure().await,

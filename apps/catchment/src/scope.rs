@@ -1,4 +1,4 @@
-//! Which shops a command is for: the options, and what they mean in this database.
+//! The options that select shops, and their meaning in this database.
 
 use std::collections::BTreeSet;
 
@@ -52,11 +52,11 @@ pub(crate) struct ScopeArguments {
 }
 
 impl FilterArguments {
-    /// The scope, of regions and categories that there are.
+    /// Returns the scope, and checks that its regions and categories exist.
     ///
     /// # Errors
     ///
-    /// When there is no such region or category.
+    /// When a region or a category does not exist.
     pub(crate) async fn resolve(&self, stores: &Stores) -> anyhow::Result<Scope> {
         if !self.region.is_empty() {
             check_known("region", &self.region, &stores.shops.regions().await?)?;
@@ -74,11 +74,12 @@ impl FilterArguments {
 }
 
 impl ScopeArguments {
-    /// The scope, of regions and categories that there are.
+    /// Returns the scope, and checks that its regions and categories exist.
     ///
     /// # Errors
     ///
-    /// When there is no such region or category, or the list of ids cannot be read or has no shop.
+    /// When a region or a category does not exist, or the list of ids cannot be read or names no
+    /// shop.
     pub(crate) async fn resolve(&self, stores: &Stores) -> anyhow::Result<Scope> {
         let scope = self.filter.resolve(stores).await?;
         let Some(file) = self.ids.as_deref() else { return Ok(scope) };
@@ -123,8 +124,8 @@ fn parse_circle(text: &str) -> Result<Circle, String> {
     })
 }
 
-/// Refuses a list of which no id is a shop: it is hardly the list that was meant. Names a first line
-/// that is no shop, for it may be a header.
+/// Refuses a list without the id of any shop, because it is hardly the intended list. Otherwise
+/// names a first line that is not a shop, because it may be a header.
 async fn check_any(read: &IdFile, source: &Source, stores: &Stores) -> anyhow::Result<()> {
     let Some(example) = read.ids.first() else { return Ok(()) };
     let advice = read.first.as_ref().map(id_file::advice);

@@ -1,7 +1,8 @@
-//! Everything that talks to Kafka and to the services there: single calls, topics, and the demo
-//! and the benchmark with requester and consumers as processes of their own.
+//! The parts that use Kafka and its services: single calls, topics, and the demo and the benchmark
+//! with requester and consumers as separate processes.
 //!
-//! Only built with the feature `servers`; without it, `no_servers.rs` stands in its place.
+//! This module is built only with the feature `servers`; otherwise, `no_servers.rs` takes its
+//! place.
 
 pub(crate) mod bench;
 mod calling;
@@ -26,17 +27,17 @@ use crate::commands::lanes::{AcceptOrder, AcceptedLanes, LanesInKafka};
 use crate::commands::topics::Plan;
 use crate::stores::Stores;
 
-/// Checks that this program can open the database: it can open each.
+/// Checks that this program can open the database. A program with servers can open every database.
 ///
 /// # Errors
 ///
-/// Never; a program without servers has some.
+/// Never. A program without servers refuses some databases.
 #[expect(clippy::unnecessary_wraps, reason = "a program without servers returns errors")]
 pub(crate) fn check_database(_: &DatabaseUrl) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks one shop over Kafka. Returns the reply.
+/// Sends a request to one shop over Kafka, and returns the reply.
 ///
 /// # Errors
 ///
@@ -53,12 +54,12 @@ pub(crate) async fn call(
     reply
 }
 
-/// Makes the topics that are missing, and checks all of them. Returns each with whether it is
-/// new, and an error where a topic cannot be used or differs from what is wanted.
+/// Makes the missing topics, and checks all of them. Returns each topic and whether it is new, and
+/// an error if a topic cannot be used or differs from the wanted plan.
 ///
 /// # Errors
 ///
-/// When the brokers do not answer or refuse.
+/// When the brokers do not answer, or refuse.
 pub(crate) async fn create_topics(
     settings: &Settings,
     lanes: Lanes,
@@ -69,7 +70,7 @@ pub(crate) async fn create_topics(
     Ok((topics.collect(), made.checked))
 }
 
-/// Checks that requests and replies can travel.
+/// Checks that requests and replies can be sent.
 ///
 /// # Errors
 ///

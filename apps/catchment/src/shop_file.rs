@@ -1,4 +1,4 @@
-//! Files of shops, read whole and checked before anything is stored.
+//! Reads files of shops completely, and checks them before anything is stored.
 
 mod header;
 mod row;
@@ -14,7 +14,7 @@ use self::row::Reader;
 pub(crate) use self::header::EXPORTED;
 pub(crate) use self::rows::{BadRows, CheckedRows};
 
-/// Reads all rows, those that are well formed in the order of lane and id.
+/// Reads all rows. The good rows come in the order of lane and id.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The composition root of storage: which adapter stands behind the ports.
+//! The composition root of storage: it chooses the adapter behind the ports.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -19,20 +19,20 @@ use crate::servers;
 /// How many connections to a file read beside the one that writes: the engine runs on it. On a
 /// server a command asks one question after the other.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
-/// How many write to a server side by side.
+/// The number of connections for writing to a server.
 const WRITERS: u32 = 4;
 
-/// What the settings say of a database.
+/// Returns the store settings of a database.
 fn settings(database: &Database, create: bool) -> StoreSettings {
     let readers = if database.url.is_postgres() { NonZeroU32::MIN } else { READERS };
     StoreSettings { create, ..store_settings(database, readers, WRITERS) }
 }
 
-/// Brings the schema up to date; creates the database where it is missing and that is wanted.
+/// Brings the schema up to date. Creates a missing database if `create` is set.
 ///
 /// # Errors
 ///
-/// When it cannot be used.
+/// When the database cannot be used.
 pub(crate) async fn migrate(database: &Database, create: bool) -> anyhow::Result<Migrated> {
     servers::check_database(&database.url)?;
     let migrated = SeaOrmStore::migrate(database.url.expose(), &settings(database, create)).await;
@@ -43,7 +43,7 @@ pub(crate) async fn migrate(database: &Database, create: bool) -> anyhow::Result
 ///
 /// # Errors
 ///
-/// When there is one of that name, or the server refuses.
+/// When the schema already exists, or the server refuses.
 #[cfg(feature = "servers")]
 pub(crate) async fn create_schema(database: &Database, name: &str) -> anyhow::Result<()> {
     let settings = settings(database, false);
@@ -51,7 +51,7 @@ pub(crate) async fn create_schema(database: &Database, name: &str) -> anyhow::Re
     made.with_context(|| format!("could not make the schema {name}"))
 }
 
-/// Drops a schema with all that is in it.
+/// Drops a schema with all its contents.
 ///
 /// # Errors
 ///
@@ -63,11 +63,11 @@ pub(crate) async fn drop_schema(database: &Database, name: &str) -> anyhow::Resu
     dropped.with_context(|| format!("could not drop the schema {name}"))
 }
 
-/// Whether the database can be used as it is. Returns its name.
+/// Checks that the database can be used as it is. Returns its name.
 ///
 /// # Errors
 ///
-/// When it cannot.
+/// When the database cannot be used as it is.
 pub(crate) async fn check(database: &Database) -> anyhow::Result<String> {
     servers::check_database(&database.url)?;
     let checked = SeaOrmStore::check(database.url.expose(), &settings(database, false)).await;
@@ -89,7 +89,7 @@ pub(crate) async fn back_up(
     SeaOrmStore::back_up(database.url.expose(), file, replaces, &settings, interrupt).await
 }
 
-/// Puts a copy in the place of the database: see [`SeaOrmStore::restore`].
+/// Replaces the database with a copy: see [`SeaOrmStore::restore`].
 ///
 /// # Errors
 ///
@@ -104,7 +104,7 @@ pub(crate) async fn restore(
     SeaOrmStore::restore(database.url.expose(), file, incomplete, &settings, interrupt).await
 }
 
-/// The storage ports, all on one database.
+/// The storage ports, all on the same database.
 #[derive(Clone)]
 pub(crate) struct Stores {
     pub(crate) shops: Arc<dyn ShopRepository>,
@@ -121,20 +121,20 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    /// Opens the database, and makes it where there is none.
+    /// Opens the database, and creates it if it does not exist.
     ///
     /// # Errors
     ///
-    /// When it cannot be used.
+    /// When the database cannot be used.
     pub(crate) async fn open(database: &Database) -> anyhow::Result<Self> {
         Self::connect(database, true).await
     }
 
-    /// Opens the database that is there.
+    /// Opens an existing database.
     ///
     /// # Errors
     ///
-    /// When there is none, or it cannot be used.
+    /// When the database does not exist, or cannot be used.
     pub(crate) async fn open_existing(database: &Database) -> anyhow::Result<Self> {
         Self::connect(database, false).await
     }
@@ -160,21 +160,21 @@ impl Stores {
         })
     }
 
-    /// The file of an embedded database by its one true name; a server's has none.
+    /// Returns the file of an embedded database, without symbolic links, or `None` for a server.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.store.file()
     }
 
-    /// Whether the engine runs in processes of this command.
+    /// Returns whether commands run the engine themselves.
     pub(crate) fn is_embedded(&self) -> bool {
         self.file().is_some()
     }
 
-    /// The bare transactions of all shops: see [`SeaOrmStore::bare_batches`].
+    /// Runs the bare transactions of all shops: see [`SeaOrmStore::bare_batches`].
     ///
     /// # Errors
     ///
-    /// When the database says so.
+    /// When the database fails.
     pub(crate) async fn bare_batches(&self, size: usize) -> Result<Duration, StoreError> {
         self.store.bare_batches(size).await
     }
@@ -184,8 +184,8 @@ impl Stores {
         self.store.rest().await;
     }
 
-    /// Closes the database. That nothing is written any more is all that matters here, and a
-    /// file that could not be closed well is opened well all the same.
+    /// Closes the database. An error is only logged: nothing is written any more, and a file that
+    /// was not closed properly can still be opened.
     pub(crate) async fn close(&self) {
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "could not close the database");

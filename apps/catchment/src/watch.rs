@@ -1,4 +1,4 @@
-//! Following a campaign until it is where a command wants it.
+//! Follows a campaign until it has reached the goal of a command.
 
 mod bar;
 
@@ -16,15 +16,15 @@ use crate::left_out::LeftOut;
 /// Where a campaign is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goal {
-    /// Every shop has an outcome. A campaign that was ended or replaced meanwhile gets there
-    /// no more.
+    /// Every shop has an outcome. A campaign that was ended or replaced before cannot reach this
+    /// goal any more.
     Settled,
-    /// It is over at every shop.
+    /// The campaign is over at every shop.
     Ended,
 }
 
 impl Goal {
-    /// Where a campaign goes by itself.
+    /// Returns the goal that a campaign reaches by itself.
     pub(crate) const fn of(campaign: &Campaign) -> Self {
         if campaign.state.is_ending_or_ended() || campaign.replaced_by.is_some() {
             Self::Ended
@@ -42,22 +42,22 @@ impl Goal {
     }
 }
 
-/// A campaign as it stands.
+/// The present state of a campaign.
 #[derive(Clone, Debug)]
 pub(crate) struct Standing {
     pub(crate) campaign: Campaign,
-    /// Without what is damaged.
+    /// The outcomes, without the damaged ones.
     pub(crate) tallies: Tallies,
-    /// Outcomes that cannot be read.
+    /// The outcomes that cannot be read.
     pub(crate) left_out: LeftOut,
 }
 
 impl Standing {
-    /// Reads it.
+    /// Reads the state of a campaign.
     ///
     /// # Errors
     ///
-    /// When there is no such campaign, or it cannot be read.
+    /// When the campaign does not exist, or cannot be read.
     pub(crate) async fn read(
         campaigns: &dyn CampaignRepository,
         revision: Revision,
@@ -98,7 +98,7 @@ impl Standing {
     }
 }
 
-/// Whether there is nothing to wait for any more.
+/// Returns whether there is nothing left to wait for.
 pub(crate) const fn is_over(campaign: &Campaign, goal: Goal) -> bool {
     match (goal, campaign.state) {
         (_, CampaignState::Ended)

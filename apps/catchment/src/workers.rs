@@ -1,20 +1,20 @@
-//! Who does the work of campaigns that a command starts for itself.
+//! The workers for campaigns that a command starts for itself.
 
 use async_trait::async_trait;
 
 use crate::engine::Engine;
 
-/// Who applies and answers requests: the engine of this process, or processes of their own.
+/// Workers that apply and answer requests: the engine of this process, or separate processes.
 #[async_trait]
 pub(crate) trait Workers: Send + Sync {
-    /// Returns only when they cannot go on, with the reason.
+    /// Waits until the workers cannot go on, and returns the reason.
     async fn failure(&mut self) -> anyhow::Error;
 
-    /// Stops them after the work in hand.
+    /// Stops the workers after their current steps.
     ///
     /// # Errors
     ///
-    /// When a process ended badly.
+    /// When a process ended with an error.
     async fn stop(self) -> anyhow::Result<()>
     where
         Self: Sized;

@@ -1,5 +1,5 @@
-//! Compares the workspace with what its documents say of it, and with the house rules that
-//! no compiler knows. Reads files only; knows nothing of the command line.
+//! Compares the workspace with its documents, and with the house rules that the compiler cannot
+//! check. It only reads files, and does not use the command line.
 #![expect(clippy::expect_used, reason = "a workspace that cannot be read fails every test here")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,13 +9,13 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// What the domain may be built on: neither of these does I/O or chooses a technology.
+/// The crates that the domain may use: none of them does I/O or chooses a technology.
 const DOMAIN_MAY_USE: [&str; 3] = ["async-trait", "thiserror", "uuid"];
 
-/// What a test may need that is not on every machine.
+/// The servers that a test may need and that not every machine has.
 const SERVERS: [&str; 3] = ["Kafka", "PostgreSQL", "Kafka and PostgreSQL"];
 
-/// Names of files that say nothing of what is inside.
+/// File names that do not describe the content.
 const EMPTY_NAMES: [&str; 9] =
     ["common", "core", "helper", "helpers", "mod", "models", "types", "util", "utils"];
 
@@ -81,7 +81,7 @@ fn every_ignored_test_names_its_server() {
 
 #[test]
 fn a_test_that_is_ignored_for_another_reason_is_found() {
-    // Written in two parts, so that the test above does not find these lines.
+    // The texts are written in two parts, so that the test above does not find these lines.
     let (attribute, fence) = (concat!("#[", "ignore"), concat!("``", "`"));
     for (line, expected) in [
         (format!("{attribute}]"), true),
@@ -103,8 +103,8 @@ fn a_test_that_is_ignored_for_another_reason_is_found() {
     }
 }
 
-/// Whether a line ignores a test for another reason than a server that it needs. A doc test
-/// needs none.
+/// Returns whether a line ignores a test for another reason than a missing server. A doc test never
+/// needs a server.
 fn is_ignored_otherwise(line: &str) -> bool {
     let is_server = |reason: &str| {
         SERVERS.iter().any(|server| reason.starts_with(&format!(" = \"needs {server}\"]")))
@@ -146,7 +146,7 @@ fn links_in_documents_lead_somewhere() {
     }
 }
 
-/// For each crate which of ours it uses: in the code, and in tests besides.
+/// For each crate, the workspace crates that it uses: in its code, and only in its tests.
 type Edges = BTreeMap<String, [BTreeSet<String>; 2]>;
 
 fn edges_of(package: &Value) -> (String, [BTreeSet<String>; 2]) {
@@ -159,8 +159,8 @@ fn edges_of(package: &Value) -> (String, [BTreeSet<String>; 2]) {
     (text(package, "name").to_owned(), [ours(&["normal", "build"]), ours(&["dev"])])
 }
 
-/// Reads the rows `| crate | crates that it uses | crates that its tests use |`; crates are
-/// what stands in backticks.
+/// Reads the rows `| crate | crates that it uses | crates that its tests use |`. The crates are in
+/// backticks.
 fn edges_in_table(document: &str) -> Edges {
     document
         .lines()
@@ -173,12 +173,12 @@ fn edges_in_table(document: &str) -> Edges {
         .collect()
 }
 
-/// What stands in backticks.
+/// Returns the texts in backticks.
 fn code_in(markdown: &str) -> BTreeSet<String> {
     markdown.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
 }
 
-/// The crates of the workspace, as Cargo describes them.
+/// Returns the crates of the workspace, as Cargo describes them.
 fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
@@ -189,7 +189,7 @@ fn packages() -> Vec<Value> {
     metadata.get("packages").and_then(Value::as_array).expect("packages").clone()
 }
 
-/// The names of a package's direct dependencies of these kinds.
+/// Returns the names of a package's direct dependencies of these kinds.
 fn dependencies(package: &Value, kinds: &[&str]) -> BTreeSet<String> {
     let all = package.get("dependencies").and_then(Value::as_array).expect("dependencies");
     all.iter()
@@ -210,13 +210,13 @@ fn sources() -> Vec<PathBuf> {
     files(&root(), "rs")
 }
 
-/// All source files of a folder, one behind the other.
+/// Returns the text of all source files below a folder.
 fn text_below(folder: &str) -> String {
     let sources = files(&root().join(folder), "rs");
     sources.iter().map(|file| fs::read_to_string(file).expect("a source file")).collect()
 }
 
-/// The files below a folder that end so; neither hidden nor built ones.
+/// Returns the files below a folder with this extension, except hidden and built files.
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {

@@ -1,14 +1,14 @@
-//! What nobody waits for, said once in a while: above all, dead letters.
+//! Logs now and then what nobody waits for: above all, dead letters.
 
 use std::time::Duration;
 
 use catchment_kafka::{KafkaCluster, KafkaCounts};
 use tokio::time::sleep;
 
-/// How long one line stands for all that happens.
+/// How long one line covers.
 const EVERY: Duration = Duration::from_mins(1);
 
-/// Keeps saying what was counted since it was said last.
+/// Logs every minute what was counted since the last line.
 pub(crate) async fn watch(cluster: KafkaCluster) {
     let mut said = KafkaCounts::default();
     loop {
@@ -32,7 +32,7 @@ fn is_alarming(said: &KafkaCounts, now: &KafkaCounts) -> bool {
     said.dead_letters < now.dead_letters || said.lost_dead_letters < now.lost_dead_letters
 }
 
-/// Which counts rose, and by how much.
+/// Returns which counts rose, and by how much.
 fn rose(said: &KafkaCounts, now: &KafkaCounts) -> String {
     let rises = said.named().zip(now.named()).filter_map(|((name, before), (_, after))| {
         let rise = after.saturating_sub(before);

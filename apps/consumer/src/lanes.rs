@@ -1,4 +1,4 @@
-//! The work on lanes: one task each.
+//! The work on lanes, with one task for each lane.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use tokio::time::{Instant, timeout};
 
 use crate::progress::Progress;
 
-/// How long a lane waits for the log before it looks around by itself.
+/// How long a lane waits for a notice of the log before it checks by itself.
 const NAP: Duration = Duration::from_secs(1);
 
-/// The lanes that are worked on, a task each. Dropped, they end where they are, and what they
-/// left half done is not stored.
+/// The lanes in work, with one task each. When this is dropped, the tasks stop where they are, and
+/// nothing half done is stored.
 pub(crate) struct Lanes {
     ports: ConsumerPorts,
     rules: Arc<Rules>,
-    /// Says what keeps a lane from being read.
+    /// Knows what keeps a lane from being read.
     log: KafkaRequestLog,
     progress: Progress,
     stops: BTreeMap<Lane, watch::Sender<bool>>,
@@ -30,7 +30,7 @@ pub(crate) struct Lanes {
     tasks: JoinSet<Result<(), ServiceError>>,
 }
 
-/// How the work on a lane ended.
+/// The end of the work on a lane.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) lane: Lane,
@@ -40,9 +40,9 @@ pub(crate) struct Ended {
 /// Why the work on a lane ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// It was stopped.
+    /// The work was stopped.
     Stopped,
-    /// A human must look at the lane, or its task broke off.
+    /// A human must look at the lane, or its task has panicked.
     Broken(ProcessError),
     /// Nothing can be read or sent any more in any lane, or the database was restored.
     Closed(ProcessError),
@@ -80,14 +80,14 @@ impl Lanes {
         self.names.insert(task.id(), lane);
     }
 
-    /// Ends the work on a lane after the step in hand.
+    /// Ends the work on a lane after the current step.
     pub(crate) fn stop(&mut self, lane: Lane) {
         if let Some(stop) = self.stops.remove(&lane) {
             stop.send_replace(true);
         }
     }
 
-    /// Returns once the work on a lane has ended; while there is none, never.
+    /// Waits until the work on a lane has ended. If there is no work, waits for ever.
     pub(crate) async fn ended(&mut self) -> Ended {
         loop {
             let (id, end) = match self.tasks.join_next_with_id().await {
@@ -106,7 +106,7 @@ impl Lanes {
     }
 }
 
-/// Turns a consumer until it is stopped.
+/// Steps a consumer until it is stopped.
 async fn work(
     mut consumer: LaneConsumer,
     mut watched: Watched,
@@ -118,7 +118,7 @@ async fn work(
         watched.note(&step);
         rest(step, &consumer, &mut stopped).await;
     }
-    // Whoever owns the lane next answers again what this could not store as answered.
+    // If this fails, the next owner of the lane sends the last answers again.
     if let Err(error) = consumer.finish().await {
         let lane = watched.lane.0;
         tracing::info!(lane, error = chain(&error), "the last replies may come twice");
@@ -127,22 +127,22 @@ async fn work(
     Ok(())
 }
 
-/// A lane, and what others are told of it.
+/// A lane, with what is reported about it.
 struct Watched {
     lane: Lane,
-    /// What it is called in log lines.
+    /// The lane's name in log lines.
     name: String,
     log: KafkaRequestLog,
     progress: Progress,
     held_up: HeldUp,
-    /// The step before went well.
+    /// Whether the step before went well.
     is_going: bool,
 }
 
 impl Watched {
-    /// Takes a step into account. A lane moves with the second step in a row that goes well, for
-    /// the first one may have claimed it and no more; one that has nothing to do may have
-    /// something that cannot be read.
+    /// Records a step. Only the second successful step in a row counts as a move, because the first
+    /// may only have claimed the lane. A lane with nothing to do may have something that cannot be
+    /// read.
     fn note(&mut self, step: &Step) {
         self.held_up.note(&self.name, step);
         let now = Instant::now();
@@ -163,7 +163,7 @@ impl Watched {
     }
 }
 
-/// What comes between two steps.
+/// Waits between two steps.
 async fn rest(step: Step, consumer: &LaneConsumer, stopped: &mut watch::Receiver<bool>) {
     // A timeout is fine: the caller checks again.
     match step {

@@ -1,4 +1,4 @@
-//! The member of the group of consumers: what the group says becomes work on lanes.
+//! The member of the group of consumers: it turns events of the group into work on lanes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,32 +12,32 @@ use crate::lanes::{End, Ended, Lanes};
 use crate::progress::Progress;
 use crate::roster::{Effect, Roster};
 
-/// The name of what holds while this process is a member of the group.
+/// The readiness condition that this process is a member of the group.
 pub(crate) const GROUP: &str = "group";
 
-/// What leaving the group is given even when the steps in hand took all the time there was.
+/// The least time for leaving the group, even if the current steps took the whole drain time.
 const LEAST_TO_CLOSE: Duration = Duration::from_millis(200);
 
-/// How often the group is asked what keeps this process out.
+/// How often to ask the group what keeps this process out.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How long a lane is left alone at which a human must look.
 const SET_ASIDE: Duration = Duration::from_secs(30);
 
-/// A member of the group, at work on the lanes that it is assigned.
+/// A member of the group, with the work on its assigned lanes.
 pub(crate) struct Member {
     log: KafkaRequestLog,
     events: GroupEvents,
     roster: Roster,
     lanes: Lanes,
     progress: Progress,
-    /// When each lane that is set aside is tried again.
+    /// When to try each lane again that is set aside.
     set_aside: BTreeMap<Lane, Instant>,
     readiness: Readiness,
 }
 
 impl Member {
-    /// A member that has no lanes yet, of which there are `count`.
+    /// Makes a member without lanes. `count` is the number of all lanes.
     pub(crate) fn new(
         (log, events): (KafkaRequestLog, GroupEvents),
         (lanes, count): (Lanes, u16),
@@ -65,7 +65,7 @@ impl Member {
         worked
     }
 
-    /// Returns only when it cannot go on.
+    /// Works for ever. Returns only an error after which it cannot go on.
     async fn work(&mut self) -> ProcessError {
         loop {
             let done = tokio::select! {
@@ -82,7 +82,7 @@ impl Member {
         }
     }
 
-    /// Finishes the steps in hand and leaves the group.
+    /// Finishes the current steps and leaves the group.
     async fn leave(&mut self, deadline: Instant) {
         let effects = self.roster.leave();
         self.carry_out(effects);
@@ -113,7 +113,7 @@ impl Member {
         }
     }
 
-    /// Takes the end of the work on a lane into account.
+    /// Handles the end of the work on a lane.
     fn take_in(&mut self, Ended { lane, end }: Ended) -> Result<(), ProcessError> {
         if self.progress.has_moved() {
             self.roster.moved();
@@ -132,7 +132,8 @@ impl Member {
         error.map_or(Ok(()), Err)
     }
 
-    /// Says that a human must look at a lane, each time that it was tried, and what follows.
+    /// Logs that a human must look at a lane, and what follows. This happens at each failed
+    /// attempt.
     fn say_broken(&self, lane: Lane, error: &ProcessError, effects: &[Effect]) {
         let cause = error.to_string();
         let is_set_aside = effects.contains(&Effect::SetAside(lane));
@@ -152,7 +153,7 @@ impl Member {
         }
     }
 
-    /// Begins anew on the lanes that were set aside for long enough.
+    /// Starts the lanes again that were set aside for long enough.
     fn try_again(&mut self) {
         let now = Instant::now();
         let due = self.set_aside.extract_if(.., |_, at| *at <= now);
@@ -160,7 +161,7 @@ impl Member {
         self.carry_out(effects);
     }
 
-    /// Does what the group says.
+    /// Handles an event of the group.
     fn react(&mut self, event: Option<GroupEvent>) -> Result<(), ProcessError> {
         let effects: Vec<Effect> = match event {
             Some(GroupEvent::Assigned { partitions, .. }) => {
@@ -196,7 +197,7 @@ impl Member {
                 Effect::SetAside(lane) => {
                     self.set_aside.insert(lane, Instant::now() + SET_ASIDE);
                 }
-                // Whoever hears of it ends the process.
+                // The caller ends the process.
                 Effect::GiveUp => {}
             }
         }
@@ -205,7 +206,7 @@ impl Member {
     }
 }
 
-/// Returns once a lane that was set aside is to be tried again; while there is none, never.
+/// Waits until a lane that was set aside has to be tried again. If there is none, waits for ever.
 async fn due(set_aside: &BTreeMap<Lane, Instant>) {
     match set_aside.values().min() {
         Some(at) => sleep_until(*at).await,
@@ -213,7 +214,7 @@ async fn due(set_aside: &BTreeMap<Lane, Instant>) {
     }
 }
 
-/// Keeps telling what keeps this process out of the group, while it is not a member.
+/// Keeps the reason up to date why this process is not a member of the group.
 pub(crate) async fn watch_group(log: KafkaRequestLog, readiness: Readiness) {
     loop {
         if let Some(trouble) = log.reader().group_trouble() {
@@ -223,8 +224,8 @@ pub(crate) async fn watch_group(log: KafkaRequestLog, readiness: Readiness) {
     }
 }
 
-/// The lanes that partitions are. One beyond the last lane that there can be is none: the
-/// topic was checked to have as many partitions as there are lanes.
+/// Converts partitions to lanes. A partition number that no lane can have is left out: the topic
+/// was checked to have as many partitions as there are lanes.
 fn lanes(partitions: Vec<i32>) -> impl Iterator<Item = Lane> {
     partitions.into_iter().filter_map(|partition| u16::try_from(partition).ok().map(Lane))
 }

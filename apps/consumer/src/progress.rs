@@ -1,4 +1,4 @@
-//! How the lanes of this process get on, and what `/readyz` says of it.
+//! The progress of this process's lanes, and its readiness condition.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,36 +8,36 @@ use catchment_bootstrap::{Readiness, reasons};
 use catchment_domain::Lane;
 use tokio::time::{Instant, sleep};
 
-/// The name of what holds while every lane with work moves.
+/// The readiness condition that every lane with work moves.
 pub(crate) const LANES: &str = "lanes";
 
-/// How often the lanes are looked at.
+/// How often to check the lanes.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How the lanes of this process get on. Clones share it.
+/// The progress of this process's lanes. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress(Arc<Mutex<Standings>>);
 
 #[derive(Debug, Default)]
 struct Standings {
     lanes: BTreeMap<Lane, Standing>,
-    /// A lane has moved since the process began.
+    /// Whether a lane has moved since the process began.
     has_moved: bool,
 }
 
-/// How a lane gets on.
+/// The progress of a lane.
 #[derive(Clone, Debug)]
 struct Standing {
-    /// When it moved last, or had nothing to do.
+    /// When the lane last moved or had nothing to do.
     moved_at: Instant,
-    /// What has held it up since then, as far as it is known.
+    /// What has held the lane up since then, if it is known.
     held_up: Option<String>,
-    /// Why it is set aside; until it moves again.
+    /// Why the lane is set aside, until it moves again.
     set_aside: Option<String>,
 }
 
 impl Progress {
-    /// Work on a lane begins. One that was set aside is so until it moves.
+    /// Records that work on a lane begins. If the lane was set aside, it stays so until it moves.
     pub(crate) fn begin(&self, lane: Lane, now: Instant) {
         let mut standings = self.standings();
         let before = standings.lanes.remove(&lane);
@@ -45,7 +45,7 @@ impl Progress {
         standings.lanes.insert(lane, Standing { moved_at: now, held_up: None, set_aside });
     }
 
-    /// A lane has moved, or has nothing to do.
+    /// Records that a lane has moved, or has nothing to do.
     pub(crate) fn moved(&self, lane: Lane, now: Instant) {
         let mut standings = self.standings();
         standings.has_moved = true;
@@ -54,12 +54,12 @@ impl Progress {
         }
     }
 
-    /// Whether a lane has moved since the process began.
+    /// Returns whether a lane has moved since the process began.
     pub(crate) fn has_moved(&self) -> bool {
         self.standings().has_moved
     }
 
-    /// A lane is held up, and has been since then.
+    /// Records that a lane has been held up since `since`.
     pub(crate) fn held_up(&self, lane: Lane, cause: String, since: Instant) {
         if let Some(standing) = self.standings().lanes.get_mut(&lane) {
             standing.moved_at = standing.moved_at.min(since);
@@ -67,19 +67,20 @@ impl Progress {
         }
     }
 
-    /// A lane is set aside: a human must look at it.
+    /// Records that a lane is set aside, because a human must look at it.
     pub(crate) fn set_aside(&self, lane: Lane, cause: String) {
         if let Some(standing) = self.standings().lanes.get_mut(&lane) {
             standing.set_aside = Some(cause);
         }
     }
 
-    /// Forgets the lanes that are not this process's any more.
+    /// Forgets the lanes that no longer belong to this process.
     pub(crate) fn keep(&self, is_ours: impl Fn(Lane) -> bool) {
         self.standings().lanes.retain(|lane, _| is_ours(*lane));
     }
 
-    /// Keeps telling whether the lanes move, each at least once in so long.
+    /// Keeps the readiness condition up to date: each lane must move at least once within
+    /// `stalled_after`.
     pub(crate) async fn watch(self, readiness: Readiness, stalled_after: Duration) {
         loop {
             match self.reason(Instant::now(), stalled_after) {
@@ -90,10 +91,10 @@ impl Progress {
         }
     }
 
-    /// What is wrong, in words that stay the same as long as it is.
+    /// Returns what is wrong, in words that stay the same as long as the problem.
     ///
-    /// 1. A lane that is set aside, at once.
-    /// 2. A lane that was not seen to move, or to have nothing to do, for so long.
+    /// 1. A lane that is set aside is named at once.
+    /// 2. A lane that has neither moved nor been without work for `stalled_after` is named.
     fn reason(&self, now: Instant, stalled_after: Duration) -> Option<String> {
         let standings = self.standings();
         let stalled = standings.lanes.iter().filter_map(|(lane, standing)| {
@@ -111,7 +112,7 @@ impl Progress {
     }
 
     fn standings(&self) -> MutexGuard<'_, Standings> {
-        // Nothing panics while it has the lock, and what is in there is whole at any time.
+        // Nothing panics while it holds the lock, and the data are whole at any time.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

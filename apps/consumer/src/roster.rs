@@ -1,62 +1,63 @@
-//! Which lanes this member of the group works on: what events do to that, and nothing else.
+//! The lanes that this member of the group works on. Events change them, and nothing else does.
 
 use std::collections::BTreeMap;
 
 use catchment_domain::Lane;
 
-/// Which assignment of the group an event belongs to.
+/// The number of the group's assignment to which an event belongs.
 pub(crate) type Generation = u64;
 
-/// What is to be done.
+/// An action that follows from an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Begin to work on a lane.
     Start(Lane),
-    /// End the work on a lane after the step in hand.
+    /// End the work on a lane after the current step.
     Stop(Lane),
-    /// Tell the group that a revoked lane is done with.
+    /// Tell the group that the work on a revoked lane is done.
     Drained(Lane, Generation),
-    /// Leave a lane alone for a while at which a human must look, and then try it again.
+    /// Leave a lane alone for a while because a human must look at it, and then try it again.
     SetAside(Lane),
-    /// End the process: no lane there is can be worked on, and none ever could.
+    /// End the process: no lane can be worked on, and none ever could.
     GiveUp,
 }
 
-/// How a lane of this member stands.
+/// The state of a lane of this member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Post {
     Working,
-    /// A human must look at it. It stays this member's: another one would fare no better.
+    /// A human must look at the lane. The lane stays with this member: another one would fail, too.
     SetAside,
-    /// The step in hand is the last one.
+    /// The current step is the last one.
     Ending {
-        /// The revocation that waits for it.
+        /// The revocation that waits for the step.
         revoked: Option<Generation>,
-        /// Whether the lane has come back meanwhile.
+        /// Whether the lane was assigned again meanwhile.
         again: bool,
     },
 }
 
-/// The lanes of this member. A lane has one worker at most: one that comes back while its last
-/// step is under way is begun anew behind it.
+/// The lanes of this member. A lane has at most one worker: if a lane comes back during its last
+/// step, new work begins after that step.
 #[derive(Debug)]
 pub(crate) struct Roster {
     posts: BTreeMap<Lane, Post>,
-    /// How many lanes there are, with those of other members.
+    /// The number of all lanes, with those of other members.
     lanes: usize,
-    /// A lane has moved since the process began.
+    /// Whether a lane has moved since the process began.
     has_moved: bool,
-    /// No work is begun any more.
+    /// Whether the member is leaving, so that no new work begins.
     leaving: bool,
 }
 
 impl Roster {
-    /// A member without a lane yet, where there are so many.
+    /// Makes a member without lanes. `lanes` is the number of all lanes.
     pub(crate) const fn new(lanes: usize) -> Self {
         Self { posts: BTreeMap::new(), lanes, has_moved: false, leaving: false }
     }
 
-    /// The lane is this member's; one that leaves leaves it to the next member.
+    /// Handles that the lane was assigned to this member. A member that is leaving does not start
+    /// it.
     pub(crate) fn assigned(&mut self, lane: Lane) -> Option<Effect> {
         if self.leaving {
             return None;
@@ -74,17 +75,18 @@ impl Roster {
         }
     }
 
-    /// The lane will be another member's, once this one says that it is done with it.
+    /// Handles that the lane was revoked. Another member gets it once this one says that its work
+    /// is done.
     pub(crate) fn revoked(&mut self, lane: Lane, generation: Generation) -> Option<Effect> {
         self.end(lane, Some(generation))
     }
 
-    /// The lane is another member's already.
+    /// Handles that the lane was lost: another member may already have it.
     pub(crate) fn lost(&mut self, lane: Lane) -> Option<Effect> {
         self.end(lane, None)
     }
 
-    /// Every lane is to end, and none to begin.
+    /// Ends the work on every lane, and starts no other.
     pub(crate) fn leave(&mut self) -> Vec<Effect> {
         self.leaving = true;
         let lanes: Vec<Lane> = self.posts.keys().copied().collect();
@@ -111,7 +113,7 @@ impl Roster {
         }
     }
 
-    /// The work on a lane has ended.
+    /// Handles that the work on a lane has ended.
     pub(crate) fn ended(&mut self, lane: Lane) -> Vec<Effect> {
         match self.posts.remove(&lane) {
             None | Some(Post::Working | Post::SetAside) => Vec::new(),
@@ -123,12 +125,12 @@ impl Roster {
         }
     }
 
-    /// The work on a lane has ended, because a human must look at the lane.
+    /// Handles that the work on a lane has ended because a human must look at the lane.
     ///
-    /// 1. A lane that goes to another member, or is lost, goes.
-    /// 2. Any other is set aside, and the others go on.
-    /// 3. Where that are all lanes there are, and none has moved since the process began, the
-    ///    process gives up: what it was started with does not fit.
+    /// 1. If the lane was revoked or lost, it goes.
+    /// 2. Otherwise the lane is set aside, and the other lanes go on.
+    /// 3. If this member has all lanes, all of them are set aside, and none has moved since the
+    ///    process began, the process gives up: it was started with something that does not fit.
     pub(crate) fn broke(&mut self, lane: Lane) -> Vec<Effect> {
         match self.posts.get_mut(&lane) {
             Some(post @ Post::Working) => *post = Post::SetAside,
@@ -140,7 +142,7 @@ impl Roster {
         vec![if is_hopeless { Effect::GiveUp } else { Effect::SetAside(lane) }]
     }
 
-    /// A lane that was set aside was left alone for long enough.
+    /// Starts a lane that was set aside for long enough.
     pub(crate) fn try_again(&mut self, lane: Lane) -> Option<Effect> {
         match self.posts.get_mut(&lane) {
             Some(post @ Post::SetAside) => {
@@ -151,17 +153,17 @@ impl Roster {
         }
     }
 
-    /// A lane has moved.
+    /// Records that a lane has moved.
     pub(crate) const fn moved(&mut self) {
         self.has_moved = true;
     }
 
-    /// Whether the lane is this member's.
+    /// Returns whether the lane belongs to this member.
     pub(crate) fn has(&self, lane: Lane) -> bool {
         self.posts.contains_key(&lane)
     }
 
-    /// Whether no lane is this member's.
+    /// Returns whether this member has no lanes.
     pub(crate) fn is_empty(&self) -> bool {
         self.posts.is_empty()
     }
@@ -176,7 +178,7 @@ mod tests {
     const STOP: Option<Effect> = Some(Effect::Stop(LANE));
     const DRAINED: Option<Effect> = Some(Effect::Drained(LANE, 1));
 
-    /// Where there are two lanes.
+    /// Makes a member of a group with two lanes.
     fn roster() -> Roster {
         Roster::new(2)
     }
@@ -296,7 +298,7 @@ mod tests {
         assert_eq!(roster.try_again(Lane(4)), None, "it never was set aside");
     }
 
-    /// What becomes of a lane that is set aside.
+    /// Checks what becomes of a lane that is set aside when `event` happens.
     fn check(event: impl Fn(&mut Roster) -> Option<Effect>, effect: Option<Effect>, stays: bool) {
         let mut roster = roster();
         roster.assigned(LANE);
@@ -342,7 +344,7 @@ mod tests {
         for (others, has_moved, effect) in [
             (1, false, Effect::GiveUp),
             (1, true, Effect::SetAside(LANE)),
-            // Another member has the second one, and would get this one, too.
+            // Another member has the second lane, and would get this one, too.
             (0, false, Effect::SetAside(LANE)),
         ] {
             let mut roster = roster();

@@ -28,7 +28,8 @@ const ROLE: Role = Role {
     conditions: &[DATABASE, KAFKA, TOPICS, LANE, CAMPAIGNS, REQUEST_LANES],
 };
 
-/// How many connections write: replies are recorded, and campaigns looked up, one by one.
+/// The number of connections for writing. The process records replies and looks campaigns up one by
+/// one.
 const WRITERS: u32 = 2;
 
 fn main() -> ExitCode {
@@ -71,7 +72,8 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     let work = Work::new((keeper, replies.clone()), patience, readiness).run(shutdown);
     let worked = tokio::select! {
         worked = work => worked,
-        // Its leases run out by themselves, and nobody may go on with them as it is.
+        // The leases run out by themselves, and nobody may go on with the campaigns while the
+        // topics are wrong.
         error = topics => Err(error),
     };
     kafka::close_reader(replies.reader()).await;

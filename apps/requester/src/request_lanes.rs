@@ -1,8 +1,9 @@
-//! The request lanes, seen from outside: whether anybody applies what was sent.
+//! Watches the request lanes from outside, to see whether a consumer applies what was sent.
 //!
-//! How far a lane was applied stands in the database, and where it ends is asked of Kafka: one
-//! statement and one question to each broker, every few seconds. So a lane is noticed that nobody
-//! works on, or a stranger in the group of consumers has, and one whose consumer is stuck.
+//! The database knows how far a lane was applied, and Kafka knows where the lane ends. One
+//! statement and one question to each broker, every few seconds, therefore find three kinds of
+//! lanes: a lane without a consumer, a lane that a stranger in the group of consumers holds, and a
+//! lane whose consumer is stuck.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,15 +15,15 @@ use catchment_kafka::{ClusterError, KafkaLookout, Waiting};
 use catchment_seaorm::SeaOrmStore;
 use tokio::time::{Instant, sleep};
 
-/// The name of what holds while every request lane with work moves.
+/// The readiness condition that every request lane with work moves.
 pub(crate) const REQUEST_LANES: &str = "request lanes";
 
-/// How often the lanes are looked at.
+/// How often to check the lanes.
 const LOOK: Duration = Duration::from_secs(5);
-/// Of how many lanes that stand still it is asked why, at each look.
+/// For how many lanes that stand still each check asks for the reason.
 const ASKED: usize = 8;
 
-/// Looks at the request lanes.
+/// Watches the request lanes.
 pub(crate) struct RequestLanes {
     store: SeaOrmStore,
     lookout: KafkaLookout,
@@ -41,8 +42,8 @@ impl RequestLanes {
         Self { store, lookout, lanes, stalled_after, watched: Watched::default() }
     }
 
-    /// Keeps telling whether every lane with work moves. While database or brokers do not
-    /// answer, it says nothing: others do.
+    /// Keeps the readiness condition up to date. While the database or the brokers do not answer,
+    /// the condition stays as it is: other conditions report that.
     pub(crate) async fn watch(mut self, readiness: Readiness) {
         loop {
             if self.look().await {
@@ -55,7 +56,7 @@ impl RequestLanes {
         }
     }
 
-    /// Looks how far the lanes were applied and where they end. Says whether that is known.
+    /// Reads how far the lanes were applied and where they end. Returns whether both are known.
     async fn look(&mut self) -> bool {
         let stored = match self.store.request_lanes().await {
             Ok(stored) => stored,
@@ -92,13 +93,13 @@ impl RequestLanes {
     }
 }
 
-/// What is not known is told of by whoever watches database and brokers.
+/// Logs an error of the database or the brokers, which their own conditions report.
 fn unknown(error: &dyn std::error::Error) -> bool {
     tracing::debug!(error = chain(error), "the request lanes cannot be looked at");
     false
 }
 
-/// Why a lane stands still.
+/// Returns the reason why a lane stands still.
 fn why(lane: Lane, next: Position, waiting: Result<Waiting, ClusterError>) -> String {
     let why = match waiting {
         Ok(Waiting::Records { holder: Some(member) }) => {
@@ -116,19 +117,19 @@ fn why(lane: Lane, next: Position, waiting: Result<Waiting, ClusterError>) -> St
     format!("lane {lane} stands still at {next}: {why}")
 }
 
-/// What is known of the lanes.
+/// The state of each lane.
 #[derive(Debug, Default)]
 struct Watched(BTreeMap<Lane, Standing>);
 
 #[derive(Debug)]
 struct Standing {
-    /// How far it was applied.
+    /// How far the lane was applied.
     next: Position,
-    /// One past its last record.
+    /// The position behind the lane's last record.
     end: Position,
-    /// Below is nothing that would have to be applied.
+    /// The position below which nothing has to be applied.
     nothing_below: Position,
-    /// Since when there was work and it did not move.
+    /// Since when the lane has had work and has not moved.
     since: Instant,
 }
 
@@ -139,11 +140,11 @@ impl Standing {
 }
 
 impl Watched {
-    /// Takes into account where a lane stands and ends.
+    /// Records where a lane stands and ends.
     ///
-    /// 1. A lane that was applied further has moved.
-    /// 2. One that had no work until now begins to wait now.
-    /// 3. Any other waits on.
+    /// 1. If the lane was applied further, it has moved.
+    /// 2. If the lane had no work until now, it begins to wait now.
+    /// 3. Otherwise the lane goes on waiting.
     fn observe(&mut self, lane: Lane, next: Position, end: Position, now: Instant) {
         let new = Standing { next, end, nothing_below: next, since: now };
         let standing = self.0.entry(lane).or_insert(new);
@@ -155,14 +156,15 @@ impl Watched {
         standing.end = end;
     }
 
-    /// There is nothing in a lane that would have to be applied: the marks of transactions.
+    /// Records that the lane holds nothing to apply, but only the marks of transactions.
     fn has_nothing(&mut self, lane: Lane) {
         if let Some(standing) = self.0.get_mut(&lane) {
             standing.nothing_below = standing.end;
         }
     }
 
-    /// The lanes that have work and have not moved for so long, with where they stand.
+    /// Returns the lanes that have had work and have not moved for `patience`, with their
+    /// positions.
     fn stalled(&self, now: Instant, patience: Duration) -> Vec<(Lane, Position)> {
         let stalled = self.0.iter().filter(|(_, standing)| {
             standing.has_work() && patience <= now.saturating_duration_since(standing.since)
@@ -178,8 +180,8 @@ mod tests {
     const LANE: Lane = Lane(3);
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// A lane as it is seen at some seconds: how far it was applied, where it ends, and whether
-    /// it stands still.
+    /// Observes a lane at these seconds: how far it was applied, where it ends, and whether it must
+    /// count as standing still.
     fn check(seen: &[(u64, u64, u64, bool)]) {
         let (mut watched, start) = (Watched::default(), Instant::now());
         for (seconds, next, end, is_stalled) in seen {

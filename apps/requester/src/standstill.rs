@@ -1,27 +1,28 @@
-//! What has held the work on reply lanes up for long.
+//! Remembers what has held up the work on reply lanes for long.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The longest pause of a lane that goes away by itself. Other lanes take their steps meanwhile.
+/// The longest pause of an obstacle that goes away by itself. Other lanes take their steps
+/// meanwhile.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What holds the work up, and since when. One lane may be held up beside others that are not, so
-/// a step without an obstacle says nothing of it until a pause later.
+/// The cause that holds the work up, and since when. Other lanes may work while one is held up, so
+/// a step without an obstacle does not end the standstill until a pause later.
 #[derive(Debug, Default)]
 pub(crate) struct Standstill(Option<HeldUp>);
 
 #[derive(Debug)]
 struct HeldUp {
     since: Instant,
-    /// It is over unless it is named again by then.
+    /// The standstill is over at this time, unless its cause is met again before.
     until: Instant,
     cause: String,
 }
 
 impl Standstill {
-    /// Takes an obstacle into account, which will be tried again after a pause.
+    /// Records an obstacle, which will be tried again after a pause.
     pub(crate) fn meets(&mut self, cause: String, pause: Duration, now: Instant) {
         self.ends(now);
         let since = self.0.as_ref().map_or(now, |held_up| held_up.since);
@@ -29,7 +30,7 @@ impl Standstill {
         self.0 = Some(HeldUp { since, until, cause });
     }
 
-    /// What has held the work up for so long.
+    /// Returns the cause that has held the work up for `patience`.
     pub(crate) fn lasts(&mut self, patience: Duration, now: Instant) -> Option<&str> {
         self.ends(now);
         let held_up = self.0.as_ref()?;

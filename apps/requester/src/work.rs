@@ -1,4 +1,4 @@
-//! The work of a requester: its reply lanes, turned until the process is to stop.
+//! The work of a requester: it steps its reply lanes until the process has to stop.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::standstill::Standstill;
 
-/// The name of what holds while this process has a reply lane of its own.
+/// The readiness condition that this process has a reply lane of its own.
 pub(crate) const LANE: &str = "reply lane";
-/// The name of what holds while the campaigns of its reply lanes are not held up.
+/// The readiness condition that the campaigns of this process's reply lanes are not held up.
 pub(crate) const CAMPAIGNS: &str = "campaigns";
 
-/// How often it is said whether the campaigns are held up.
+/// How often to update the readiness of the campaigns.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long giving the leases back may take: they run out by themselves.
+/// How long giving the leases back may take. Leases that stay run out by themselves.
 const TO_SURRENDER: Duration = Duration::from_millis(300);
 
 /// A requester at work.
 pub(crate) struct Work {
     keeper: LaneKeeper,
-    /// How long it waits for replies before it looks for campaigns.
+    /// How long to wait for replies before looking for campaigns.
     nap: Duration,
-    /// How long it may be held up.
+    /// How long the campaigns may be held up.
     stalled_after: Duration,
-    /// Says what keeps a reply lane from being read.
+    /// Knows what keeps a reply lane from being read.
     replies: KafkaReplyLog,
     readiness: Readiness,
     held_up: HeldUp,
@@ -55,15 +55,16 @@ impl Work {
         }
     }
 
-    /// Works until the process is to stop; then sends nothing more, records what is under way,
-    /// and gives the lanes back.
+    /// Works until the process has to stop. Then sends nothing more, records the replies that are
+    /// under way, and gives the lanes back.
     pub(crate) async fn run(mut self, shutdown: Shutdown) -> Result<(), ProcessError> {
         let mut late = shutdown.clone();
         let worked = tokio::select! {
             worked = self.work(shutdown) => Some(worked),
             () = async { sleep_until(late.asked().await).await } => None,
         };
-        // What has no reply at the deadline is sent again by whoever goes on with the campaign.
+        // The next requester of the campaign sends the requests again that have no reply at the
+        // deadline.
         let worked = worked.unwrap_or_else(|| {
             let open = self.keeper.in_flight();
             tracing::info!(open, "left open: whoever goes on sends them again");
@@ -77,8 +78,8 @@ impl Work {
         worked
     }
 
-    /// Works until the process is to stop and the replies that are under way are recorded. Only
-    /// a rest is broken off: nobody would know what became of a step.
+    /// Works until the process has to stop and the replies that are under way are recorded. Only a
+    /// rest may be interrupted: after an interrupted step, nobody would know what became of it.
     async fn work(&mut self, mut shutdown: Shutdown) -> Result<(), ProcessError> {
         while shutdown.deadline().is_none() {
             let step = self.step().await?;
@@ -98,7 +99,7 @@ impl Work {
         Ok(step)
     }
 
-    /// What comes between two steps.
+    /// Waits between two steps.
     async fn rest(&mut self, step: Step) {
         // A timeout is fine: the caller checks again.
         match step {
@@ -108,7 +109,7 @@ impl Work {
         }
     }
 
-    /// Says whether there is a lane, and whether the campaigns are held up.
+    /// Updates the readiness conditions.
     fn say(&mut self, step: &Step) {
         self.held_up.note("requester", step);
         self.damage.note(self.keeper.damaged());
@@ -125,11 +126,11 @@ impl Work {
     fn tell(&mut self, step: &Step, now: Instant) {
         if let Step::Pause { after, obstacle } = step {
             match obstacle {
-                // Which is the rule where there are more requesters than lanes.
+                // This is normal if there are more requesters than lanes.
                 Obstacle::LeasedByAnother
                 // The lanes that are set aside are named below.
                 | Obstacle::SetAside { .. }
-                // It is over already.
+                // This obstacle is already over.
                 | Obstacle::RepliesLost { .. } => {}
                 Obstacle::Fenced | Obstacle::Unavailable(_) | Obstacle::Unsent { .. } => {
                     self.standstill.meets(chain(obstacle), *after, now);
@@ -152,7 +153,7 @@ impl Work {
         }
     }
 
-    /// What has kept its reply lanes from being read for too long.
+    /// Returns what has kept this process's reply lanes from being read for too long.
     fn unread(&self, now: Instant) -> Vec<String> {
         let troubles = self.keeper.leased().filter_map(|lane| {
             let trouble = self.replies.reader().trouble(lane.0.into())?;

@@ -132,6 +132,30 @@ async fn a_broker_that_is_unreachable_is_named_with_the_reason() {
     }
 }
 
+#[cfg(feature = "tls")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_unreachable_over_tls_is_named_with_the_reason() {
+    use std::io::{Read as _, Write as _};
+
+    // This listener answers a TLS client in another protocol.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let broker = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            if connection.read(&mut [0; 1_024]).is_ok() {
+                let _ = connection.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            }
+        }
+    });
+    let mut settings = settings_of(ClientSettings::new(&broker, "test"));
+    settings.client.properties.insert("security.protocol".to_owned(), "ssl".to_owned());
+    settings.client.request_timeout = Duration::from_secs(2);
+    let error = KafkaCluster::connect(settings).await.unwrap_err();
+    let line = error.to_string();
+    assert!(line.contains(&broker) && line.contains("SSL routines::"), "{line}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_property_that_the_client_does_not_know_is_named() {
     let mut settings = settings_of(nobody());

@@ -1,4 +1,4 @@
-//! A track: the records of one lane, from the first that is still needed to the newest.
+//! The records of one lane, from the first that is still needed to the newest.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -19,7 +19,7 @@ pub(super) struct Track<T> {
 
 #[derive(Debug)]
 struct Records<T> {
-    /// The position of the first in `kept`. Everything below was released.
+    /// The position of the first record in `kept`. Everything below was released.
     first: u64,
     kept: VecDeque<T>,
 }
@@ -34,7 +34,7 @@ impl<T> Records<T> {
         if end < from { Err(LogError::Beyond { from, end }) } else { Ok(()) }
     }
 
-    /// The place in `kept` of a position that is not below `first`.
+    /// Returns the place in `kept` of a position that is not below `first`.
     fn place(&self, position: u64) -> usize {
         usize::try_from(position - self.first).unwrap_or(usize::MAX).min(self.kept.len())
     }
@@ -46,8 +46,8 @@ impl<T> Track<T> {
         Self { records: Mutex::new(records), grown: Notify::new(), shrunk: Notify::new() }
     }
 
-    /// Appends what `items` yields, as long as fewer than `capacity` records are kept.
-    /// Returns whether all of it had room.
+    /// Appends items while fewer than `capacity` records are kept. Returns whether all items had
+    /// room.
     pub(super) fn append<I>(
         &self,
         items: &mut std::iter::Peekable<I>,
@@ -69,12 +69,12 @@ impl<T> Track<T> {
         items.peek().is_none()
     }
 
-    /// Returns once fewer than `capacity` records are kept.
+    /// Waits until fewer than `capacity` records are kept.
     pub(super) async fn room(&self, capacity: usize) {
         until(&self.shrunk, || lock(&self.records).kept.len() < capacity).await;
     }
 
-    /// Returns once there is a record at `from` or behind it.
+    /// Waits until there is a record at `from` or behind it.
     pub(super) async fn wait(&self, from: Position) {
         until(&self.grown, || from.0 < lock(&self.records).end()).await;
     }
@@ -105,7 +105,7 @@ impl<T: Clone> Track<T> {
         Ok(records.kept.range(records.place(from.0)..).take(max).cloned().collect())
     }
 
-    /// The record before a position, while it is kept.
+    /// Returns the record before a position, if it is still kept.
     pub(super) fn before(&self, position: Position) -> Result<Option<T>, LogError> {
         let records = lock(&self.records);
         records.check_end(position)?;
@@ -114,10 +114,10 @@ impl<T: Clone> Track<T> {
     }
 }
 
-/// Returns once `is_met`, which is looked at again with each notice.
+/// Waits until `is_met` returns `true`. Each notice makes it check again.
 async fn until(notice: &Notify, is_met: impl Fn() -> bool) {
     loop {
-        // Listening begins before the look, so that a change in between is not missed.
+        // Listening begins before the check, so that a change in between is not missed.
         let notified = notice.notified();
         tokio::pin!(notified);
         notified.as_mut().enable();

@@ -1,4 +1,4 @@
-//! What no port tells: for those who audit a run, and what a damaged disk would do to it.
+//! Methods that no port has: they let audits read everything, and tests damage stored data.
 
 use catchment_domain::{
     Chunk, Deadline, Epoch, ImportNumber, Lane, LogIdentity, Position, Receipt, ReplyLane,
@@ -8,12 +8,12 @@ use catchment_domain::{
 use super::MemoryStore;
 use super::campaigns::StoredCampaign;
 
-/// Where a lane stands.
+/// The state of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneState {
-    /// The log that its positions belong to.
+    /// The log of the lane's positions.
     pub log: LogIdentity,
-    /// The newest owner's.
+    /// The epoch of the newest owner.
     pub epoch: Epoch,
     /// The next position to apply.
     pub applied_next: Position,
@@ -26,7 +26,7 @@ pub struct LaneState {
 }
 
 impl MemoryStore {
-    /// Where a lane stands, for audits; `None` where it was never claimed.
+    /// Returns the state of a lane, for audits, or `None` if it was never claimed.
     #[must_use]
     pub fn lane_state(&self, lane: Lane) -> Option<LaneState> {
         let tables = self.tables();
@@ -41,8 +41,7 @@ impl MemoryStore {
         })
     }
 
-    /// Every receipt of a lane that is kept, with the log that it belongs to, in the order in
-    /// which they were stored, for audits.
+    /// Returns every stored receipt of a lane with its log, in the order of storing, for audits.
     #[must_use]
     pub fn kept_receipts(&self, lane: Lane) -> Vec<(LogIdentity, Receipt)> {
         let tables = self.tables();
@@ -50,27 +49,27 @@ impl MemoryStore {
         receipts.into_iter().flatten().map(|row| (row.log, row.receipt.clone())).collect()
     }
 
-    /// Every shop that can be read, in the order of lane and id, for audits.
+    /// Returns every shop that can be read, in the order of lane and id, for audits.
     #[must_use]
     pub fn shops(&self) -> Vec<Shop> {
         let tables = self.tables();
         tables.shops.iter().filter_map(|(key, row)| row.shop(&key.id).ok()).collect()
     }
 
-    /// The ledger of a campaign, for audits; empty where there is no such campaign.
+    /// Returns the ledger of a campaign, for audits. It is empty if the campaign does not exist.
     #[must_use]
     pub fn ledger(&self, revision: Revision) -> Vec<Chunk> {
         let tables = self.tables();
         tables.campaigns.get(&revision).map(|stored| stored.chunks.clone()).unwrap_or_default()
     }
 
-    /// Whether a lease of a reply lane is in force, for audits.
+    /// Returns whether a lease of a reply lane is in force, for audits.
     #[must_use]
     pub fn is_leased(&self, lane: ReplyLane) -> bool {
         self.tables().is_leased(lane, self.clock.now())
     }
 
-    /// Makes a campaign unreadable, but for its chunks.
+    /// Makes a campaign unreadable, except its chunks.
     pub fn spoil_campaign(&self, revision: Revision) {
         if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
             stored.is_spoiled = true;
@@ -101,13 +100,13 @@ impl MemoryStore {
         }
     }
 
-    /// Lets the outcomes of a chunk be lost, so that not even their number can be read.
+    /// Removes the outcomes of a chunk, so that not even their number can be read.
     pub fn lose_outcomes(&self, revision: Revision, number: u32) {
         if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
             stored.spoiled.insert(number);
             stored.lost.insert(number);
             if let Some(chunk) = stored.chunks.get_mut(number as usize) {
-                // The row would have said that the chunk was not sent.
+                // The lost row could have said that the chunk was not sent.
                 chunk.sent = Some(stored.campaign.attempt);
             }
         }
@@ -120,7 +119,7 @@ impl MemoryStore {
         }
     }
 
-    /// Makes the shops of a chunk readable again, as a backup that is restored would.
+    /// Makes the shops of a chunk readable again, as restoring a backup does.
     pub fn unspoil_list(&self, revision: Revision, number: u32) {
         if let Some(stored) = self.tables().campaigns.get_mut(&revision) {
             stored.spoiled_lists.remove(&number);
@@ -144,15 +143,15 @@ impl MemoryStore {
         }
     }
 
-    /// Makes what a shop is unreadable, until it is imported again.
+    /// Makes the profile of a shop unreadable until it is imported again.
     pub fn spoil_profile(&self, id: &ShopId) {
         if let Some(row) = self.tables().shops.get_mut(&self.key(id)) {
             row.is_profile_spoiled = true;
         }
     }
 
-    /// Makes what is in force at a shop unreadable, as a damaged disk would. Every call that
-    /// needs it is then [`StoreError::BadData`](catchment_domain::ports::StoreError).
+    /// Makes the state of a shop unreadable, as a damaged disk would. Every call that needs the
+    /// state then returns [`StoreError::BadData`](catchment_domain::ports::StoreError).
     pub fn spoil(&self, id: &ShopId) {
         if let Some(row) = self.tables().shops.get_mut(&self.key(id)) {
             row.spoiled = true;

@@ -1,4 +1,4 @@
-//! Running the campaigns of a reply lane.
+//! Runs the campaigns of a reply lane.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -135,9 +135,9 @@ impl CampaignLedger for MemoryStore {
 }
 
 impl Tables {
-    /// Ends the campaigns of a lane whose time is over, and those that were replaced once
-    /// their successors are through. The newest first, so that a chain of them ends in one go.
-    /// Returns what is damaged of those that cannot be ended for that.
+    /// Ends the campaigns of a lane whose time is over, and the replaced campaigns whose successors
+    /// are through. The newest campaign comes first, so that a chain of campaigns ends in one call.
+    /// Returns the damage that keeps a campaign from being ended.
     fn end_what_is_over(&mut self, lane: ReplyLane, now: Timestamp) -> Vec<Damage> {
         let mut damaged = Vec::new();
         let of_lane = self.campaigns.values().rev().filter_map(|stored| stored.read().ok());
@@ -155,8 +155,8 @@ impl Tables {
         damaged
     }
 
-    /// The shops of a campaign that is to be ended where another took its place; `None` while
-    /// it is not.
+    /// Returns the shops at which a successor took over from a campaign, or `None` if the campaign
+    /// does not have to end.
     fn took_over(&self, revision: Revision, now: Timestamp) -> Option<BTreeSet<String>> {
         let campaign = &self.campaigns.get(&revision)?.campaign;
         let successor =
@@ -165,7 +165,7 @@ impl Tables {
         self.is_to_be_ended(campaign, now).then_some(effective)
     }
 
-    /// Whether it is time to end a campaign.
+    /// Returns whether a campaign has to end.
     pub(super) fn is_to_be_ended(&self, campaign: &Campaign, now: Timestamp) -> bool {
         let successor = self.successor(campaign).map(|successor| &successor.campaign);
         campaign.is_to_be_ended(successor, now)
@@ -177,8 +177,8 @@ impl Tables {
 }
 
 impl StoredCampaign {
-    /// Enters answers in a chunk. Returns how many counted and how many slots are open then;
-    /// `None` where there is no such chunk.
+    /// Enters answers in a chunk. Returns how many counted and which slots are then open, or `None`
+    /// if the chunk does not exist.
     fn record(
         &mut self,
         number: u32,

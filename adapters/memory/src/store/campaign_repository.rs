@@ -1,4 +1,4 @@
-//! Starting and following campaigns.
+//! Starts campaigns, and reports on them.
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
@@ -111,7 +111,7 @@ impl CampaignRepository for MemoryStore {
 }
 
 impl MemoryStore {
-    /// The shops of a new campaign, in the order of lane and id.
+    /// Returns the shops of a new campaign, in the order of lane and id.
     fn freeze(&self, tables: &Tables, draft: &Draft) -> Vec<ShopCursor> {
         if let Some(ids) = draft.scope.named_only() {
             let mut list: Vec<ShopCursor> = ids.iter().map(|id| self.key(id)).collect();
@@ -143,7 +143,7 @@ fn holds(status: Option<Status>, slot: Slot) -> bool {
     status.is_none_or(|status| slot == Slot::Closed(status))
 }
 
-/// What became of the shops of one chunk.
+/// Returns the outcomes of the shops of one chunk.
 fn outcomes<'a>(
     list: &'a ShopList,
     chunk: &'a Chunk,

@@ -1,4 +1,4 @@
-//! A campaign as it is stored: its frozen list and the ledger of its outcomes, in chunks.
+//! A stored campaign: its frozen list and the ledger of its outcomes, in chunks.
 
 use std::collections::BTreeSet;
 
@@ -23,19 +23,19 @@ pub(super) struct StoredCampaign {
     pub(super) is_spoiled: bool,
     /// The chunks whose outcomes cannot be read.
     pub(super) spoiled: BTreeSet<u32>,
-    /// The chunks that have no row of outcomes at all. Each is among the spoiled ones, too.
+    /// The chunks without a row of outcomes. Each is in `spoiled`, too.
     pub(super) lost: BTreeSet<u32>,
     /// The chunks whose shops cannot be read.
     pub(super) spoiled_lists: BTreeSet<u32>,
 }
 
-/// An item that was made unreadable.
+/// Returns the damage of an unreadable item.
 pub(super) fn damage(item: StoredItem) -> Damage {
     Damage { what: format!("{item} cannot be read"), item }
 }
 
 impl StoredCampaign {
-    /// A campaign over these shops, which stand in the order of lane and id.
+    /// Makes a campaign for these shops, which are in the order of lane and id.
     pub(super) fn new(campaign: Campaign, shops: &[ShopCursor]) -> Self {
         let mut first = 0;
         let (mut lists, mut chunks) = (Vec::new(), Vec::new());
@@ -61,31 +61,31 @@ impl StoredCampaign {
         }
     }
 
-    /// The campaign, where it can be read.
+    /// Returns the campaign, if it can be read.
     pub(super) fn read(&self) -> Result<&Campaign, Damage> {
         let item = StoredItem::Campaign(self.campaign.name.revision);
         if self.is_spoiled { Err(damage(item)) } else { Ok(&self.campaign) }
     }
 
-    /// The shops of a chunk, where they can be read; `None` where there is no such chunk.
+    /// Returns the shops of a chunk, if they can be read, or `None` if the chunk does not exist.
     pub(super) fn list(&self, number: u32) -> Option<Result<&ShopList, Damage>> {
         let list = self.lists.get(number as usize)?;
         let item = StoredItem::List(self.campaign.name.revision, number);
         Some(if self.spoiled_lists.contains(&number) { Err(damage(item)) } else { Ok(list) })
     }
 
-    /// The outcomes of a chunk, where they can be read.
+    /// Returns the outcomes of a chunk, if they can be read.
     pub(super) fn outcomes<'a>(&self, chunk: &'a Chunk) -> Result<&'a Chunk, Damage> {
         let item = StoredItem::Outcomes(self.campaign.name.revision, chunk.number);
         if self.spoiled.contains(&chunk.number) { Err(damage(item)) } else { Ok(chunk) }
     }
 
-    /// What can be told of a chunk without its outcomes.
+    /// Returns the chunk for readers that need only its outline, unless its row is lost.
     pub(super) fn outline<'a>(&self, chunk: &'a Chunk) -> Result<&'a Chunk, Damage> {
         if self.lost.contains(&chunk.number) { self.outcomes(chunk) } else { Ok(chunk) }
     }
 
-    /// Fails where the campaign, or the outcomes of any chunk, cannot be read.
+    /// Fails if the campaign, or the outcomes of any chunk, cannot be read.
     pub(super) fn whole(&self) -> Result<&Campaign, StoreError> {
         match self.damaged().next() {
             None => Ok(&self.campaign),
@@ -109,7 +109,7 @@ impl StoredCampaign {
         *campaign = campaign.clone().end(chunks, is_replaced);
     }
 
-    /// The shops where its activation took effect.
+    /// Returns the shops at which the campaign's activation took effect.
     pub(super) fn effective(&self) -> BTreeSet<String> {
         let slots = self.chunks.iter().flat_map(|chunk| chunk.activations().iter());
         let shops = self.lists.iter().flat_map(ShopList::iter);
@@ -126,7 +126,7 @@ impl StoredCampaign {
 }
 
 impl Tables {
-    /// The highest deadline that any lane treated as passed.
+    /// Returns the highest deadline that any lane treated as passed.
     pub(super) fn mark(&self) -> Deadline {
         self.lanes.values().map(|lane| lane.expired_up_to).max().unwrap_or(Deadline::MIN)
     }

@@ -1,4 +1,4 @@
-//! Where each lane stands, and its receipts.
+//! The state of each lane, and its receipts.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -15,18 +15,18 @@ use super::campaigns::damage;
 /// A lane.
 #[derive(Clone)]
 pub(super) struct LaneRow {
-    /// `None` until it is claimed.
+    /// The lane's log, or `None` until the lane is claimed.
     pub(super) log: Option<LogIdentity>,
     pub(super) epoch: Epoch,
     pub(super) applied_next: Position,
     pub(super) replied_next: Position,
     pub(super) last_id: Option<RequestId>,
     pub(super) expired_up_to: Deadline,
-    /// In the order in which they were stored.
+    /// Receipts in the order of storing.
     pub(super) receipts: VecDeque<ReceiptRow>,
-    /// The newest import of its shops.
+    /// The newest import of the lane's shops.
     imports: ImportNumber,
-    /// In the order in which they were stored.
+    /// Receipts of imports in the order of storing.
     pub(super) import_receipts: VecDeque<ImportReceipt>,
     /// The imports whose receipts cannot be read; see `MemoryStore::spoil_import`.
     pub(super) spoiled_imports: BTreeSet<ImportNumber>,
@@ -35,16 +35,16 @@ pub(super) struct LaneRow {
 /// A receipt.
 #[derive(Clone)]
 pub(super) struct ReceiptRow {
-    /// The log that its positions belong to.
+    /// The log of the receipt's positions.
     pub(super) log: LogIdentity,
     pub(super) at: Timestamp,
     pub(super) receipt: Receipt,
-    /// See `MemoryStore::spoil_receipt`.
+    /// Whether the receipt cannot be read; see `MemoryStore::spoil_receipt`.
     pub(super) is_spoiled: bool,
 }
 
 impl ReceiptRow {
-    /// The receipt of a lane, if it can be read.
+    /// Returns the receipt of a lane, if it can be read.
     pub(super) fn read(&self, lane: Lane) -> Result<&Receipt, Damage> {
         let item = StoredItem::Receipt(lane, self.receipt.from);
         if self.is_spoiled { Err(damage(item)) } else { Ok(&self.receipt) }
@@ -52,7 +52,7 @@ impl ReceiptRow {
 }
 
 impl LaneRow {
-    /// A lane that was never claimed.
+    /// Makes a lane that was never claimed.
     pub(super) fn new() -> Self {
         Self {
             log: None,
@@ -130,7 +130,7 @@ impl LaneRow {
         self.reply(batch.replied);
     }
 
-    /// Stores that everything below `next` is answered; never more than was applied.
+    /// Stores that everything below `next` is answered, but never more than was applied.
     pub(super) fn reply(&mut self, next: Position) {
         self.replied_next = self.replied_next.max(next.min(self.applied_next));
     }
@@ -143,13 +143,13 @@ impl LaneRow {
         }
     }
 
-    /// Counts an import of its shops.
+    /// Counts an import of the lane's shops, and returns its number.
     pub(super) fn count_import(&mut self) -> ImportNumber {
         self.imports.0 += 1;
         self.imports
     }
 
-    /// Keeps the receipt of an import, and drops those that are old enough.
+    /// Stores the receipt of an import, and drops old ones.
     pub(super) fn keep_import(&mut self, receipt: ImportReceipt, kept: Duration) {
         let now = receipt.at;
         self.import_receipts.push_back(receipt);
@@ -158,13 +158,13 @@ impl LaneRow {
         }
     }
 
-    /// Whether a receipt belongs to a log that is gone.
+    /// Returns whether a receipt belongs to an earlier log.
     pub(super) fn is_of_another_log(&self, row: &ReceiptRow) -> bool {
         self.log.is_none_or(|log| log.id != row.log.id)
     }
 
-    /// Drops the receipts that are answered and old enough. Those of a log that is gone have
-    /// nobody left to answer.
+    /// Drops the receipts that are answered and old enough. Receipts of earlier logs no longer need
+    /// an answer.
     pub(super) fn prune(&mut self, now: Timestamp, kept: Duration) {
         while self.receipts.front().is_some_and(|row| {
             let is_answered = self.is_of_another_log(row) || row.receipt.to <= self.replied_next;

@@ -1,4 +1,5 @@
-//! What is damaged, and mending it. In memory nothing decays: see `MemoryStore::spoil`.
+//! Finds and mends damage, and releases causes by command. In memory, nothing decays: see
+//! `MemoryStore::spoil`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -156,7 +157,7 @@ impl Repairs for MemoryStore {
 }
 
 impl StoredCampaign {
-    /// Everything that is damaged of it.
+    /// Returns everything that is damaged in the campaign.
     fn damages(&self) -> Vec<Damage> {
         let revision = self.campaign.name.revision;
         let lists = (0..).zip(&self.lists);
@@ -185,7 +186,7 @@ impl StoredCampaign {
         damages
     }
 
-    /// The campaign, counted anew.
+    /// Returns the campaign with new counts.
     fn counted(&self) -> Campaign {
         self.campaign.clone().mended(&self.chunks)
     }
@@ -210,7 +211,8 @@ impl StoredCampaign {
         Repair::Mended(Mended::Outcomes { open })
     }
 
-    /// Whether all of its shops in a lane are known. Lane and length of a chunk never decay here.
+    /// Returns whether all shops of the campaign in a lane are known. Lane and length of a chunk
+    /// never decay here.
     fn is_listed(&self, lane: Lane) -> bool {
         let outline = |chunk: &Chunk| {
             let shops = u32::try_from(chunk.len()).ok();
@@ -239,7 +241,7 @@ impl Tables {
         Ok(())
     }
 
-    /// What is known of a shop.
+    /// Returns what is known of a shop.
     fn traces(
         &self,
         (lane, shop): (Lane, &ShopId),

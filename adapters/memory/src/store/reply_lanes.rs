@@ -18,7 +18,7 @@ use super::{MemoryStore, Tables};
 pub(super) struct ReplyLaneRow {
     log: LogIdentity,
     epoch: Epoch,
-    /// Who has it; `None` once it was given back.
+    /// The holder, or `None` after the lease was given back.
     holder: Option<Holder>,
     until: Timestamp,
     pub(super) position: Position,
@@ -70,7 +70,7 @@ impl ReplyLaneRow {
 }
 
 impl Tables {
-    /// The row of a lane whose newest lease this is, unless it was given back.
+    /// Returns the row of a lane if this is its newest lease and was not given back.
     pub(super) fn leased(&mut self, lease: &Lease) -> Result<&mut ReplyLaneRow, StoreError> {
         let newest = (lease.epoch, Some(lease.holder));
         let row = self.reply_lanes.get_mut(&lease.lane);

@@ -1,4 +1,4 @@
-//! Applying batches.
+//! Applies batches of requests.
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError, VisitReceipt};
@@ -77,7 +77,7 @@ impl ShopLedger for MemoryStore {
 }
 
 impl MemoryStore {
-    /// Copies what a batch is judged by.
+    /// Copies the stored data by which a batch is judged.
     fn load(&self, tables: &Tables, batch: &Batch, time: LaneTime) -> Result<Loaded, StoreError> {
         let campaigns = batch.campaigns().into_iter();
         let campaigns = campaigns.filter_map(|name| tables.load_campaign(name)).collect();
@@ -86,7 +86,7 @@ impl MemoryStore {
         Ok(Loaded { time, campaigns, newest: tables.revision, shops })
     }
 
-    /// Writes the shops that judging changed.
+    /// Writes the shops that were changed.
     fn write(&self, tables: &mut Tables, batch: &Batch, loaded: Loaded) {
         for (id, shop) in batch.shops().iter().zip(loaded.shops) {
             if let Some(state) = shop.state.filter(|_| shop.changed)

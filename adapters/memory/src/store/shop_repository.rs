@@ -1,4 +1,4 @@
-//! Asking about shops and bringing them in.
+//! Queries and imports shops.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -126,7 +126,7 @@ impl ShopRepository for MemoryStore {
 }
 
 impl Tables {
-    /// The shops of a scope, in the order of lane and id.
+    /// Returns the shops of a scope, in the order of lane and id.
     pub(super) fn scope(&self, scope: &Scope) -> impl Iterator<Item = &ShopCursor> {
         let shops = self.shops.iter();
         shops.filter(|(key, row)| scope.contains(&key.id, &row.profile)).map(|(key, _)| key)

@@ -1,13 +1,13 @@
-//! Puts a file in the place of a database that nobody has open.
+//! Replaces a database file that no process has open.
 //!
-//! 1. The database gets a second name, `.before-restore` behind the first, as a hard link.
-//! 2. A log beside the database is renamed, too. There is a log only where `SQLite` cannot read
-//!    the database: otherwise the log was brought into the database before.
-//! 3. The new file takes the first name, at once.
+//! 1. The database gets a second name as a hard link: its name with `.before-restore` appended.
+//! 2. A log beside the database is renamed, too. There is a log only if `SQLite` cannot read the
+//!    database: otherwise the log was moved into the database before.
+//! 3. The new file is renamed to the name of the database.
 //!
-//! There is a database under its name at every moment. After a kill between two steps, the
-//! database that was there has both names, and is refused when it is opened until one of them is
-//! removed or the restore is repeated. A step that fails is followed by the way back.
+//! The name of the database leads to a database at every moment. After a kill between two steps,
+//! the old database has both names. Until one of them is removed or the restore is repeated, the
+//! database is refused when it is opened. If a step fails, the steps before it are undone.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,9 +25,10 @@ use crate::open_error::OpenError;
 use crate::output_file::PartialFile;
 use crate::settings::StoreSettings;
 
-/// Fails where a process has a database open, or it is none of ours. A database that is not there
-/// is free, unless what `SQLite` keeps beside it is: then a process may have the database open
-/// under another name. A database that `SQLite` cannot read is free: nobody can use it.
+/// Fails if a process has the database open, or if it is not a Catchment database. A database that
+/// does not exist is free, unless the files that `SQLite` keeps beside it exist: then a process may
+/// have the database open under another name. A database that `SQLite` cannot read is free: nobody
+/// can use it.
 pub(super) async fn check_free(
     database: &Path,
     settings: &StoreSettings,
@@ -51,8 +52,8 @@ pub(super) async fn check_free(
     }
 }
 
-/// Brings a database's log into it, where the database is ours and nobody else has it open.
-/// Returns the id of the program that made it.
+/// Moves the log of a database into the database, if it is a Catchment database. Fails as busy
+/// while another process has the database open. Returns the application id of the file.
 async fn let_go(database: &Path, settings: &StoreSettings) -> Result<i32, DbErr> {
     let options =
         SqliteConnectOptions::new().filename(database).busy_timeout(settings.lock_timeout);
@@ -70,7 +71,8 @@ async fn let_go(database: &Path, settings: &StoreSettings) -> Result<i32, DbErr>
     left
 }
 
-/// Puts a file in the place of a database. Returns the new name of the database that was there.
+/// Replaces a database with the new file. Returns the new name of the old database, if there was
+/// one.
 pub(super) fn replace(
     database: &Path,
     partial: PartialFile,
@@ -82,8 +84,8 @@ pub(super) fn replace(
     Ok(was_there.then_some(kept))
 }
 
-/// A name for the database that is replaced: a free name, or the second name that a restore gave
-/// it before it was killed.
+/// Returns the name under which the old database is kept: a free name, or the second name that an
+/// earlier restore gave it before it was killed.
 fn kept_name(database: &Path) -> PathBuf {
     let is_free = |kept: &Path| {
         let mut names = LOGS.into_iter().chain([""]).map(|ending| beside(kept, ending));
@@ -101,13 +103,13 @@ fn kept_name(database: &Path) -> PathBuf {
 /// A change of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
-    /// The file has a second name from then on.
+    /// Gives the file a second name.
     Link { from: PathBuf, to: PathBuf },
-    /// The file has another name from then on, and what had that name is gone.
+    /// Renames the file, and replaces any file of the new name.
     Rename { from: PathBuf, to: PathBuf },
 }
 
-/// The steps that put a file in the place of a database.
+/// Returns the steps that replace a database with the new file.
 fn plan(
     database: &Path,
     kept: &Path,
@@ -128,7 +130,7 @@ fn plan(
     steps
 }
 
-/// Takes all steps, or none: where one fails, those before it are undone.
+/// Takes all steps or none: if a step fails, the steps before it are undone.
 fn carry_out(steps: &[Step]) -> Result<(), BackupError> {
     for (taken, step) in steps.iter().enumerate() {
         let Err(error) = step.take() else { continue };
@@ -160,7 +162,7 @@ impl Step {
     }
 }
 
-/// Tells the disk of a step, so that a loss of power keeps the order of the steps.
+/// Syncs the folder after a step, so that the steps keep their order if the power fails.
 fn after(done: io::Result<()>, file: &Path) -> io::Result<()> {
     done.inspect(|()| place::sync(place::folder(file)))
 }
@@ -173,7 +175,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder with these files, each of which holds its own name.
+    /// Makes a folder with these files. Each file holds its own name.
     fn folder(names: &[&str]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         for name in names {
@@ -182,7 +184,7 @@ mod tests {
         folder
     }
 
-    /// The files with what they hold, in order.
+    /// Returns the names and contents of the files, in order.
     fn content(folder: &TempDir) -> Vec<(String, String)> {
         let entries = fs::read_dir(folder.path()).unwrap();
         let mut files: Vec<_> = entries

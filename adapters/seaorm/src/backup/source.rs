@@ -1,4 +1,4 @@
-//! A database that is copied: what it holds, whether it can be trusted, and a copy of it.
+//! The database that is copied: opening it, checking it and copying it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::open_error::OpenError;
 use crate::settings::StoreSettings;
 use crate::store::statement;
 
-/// After how many steps of its machine `SQLite` asks whether to stop: often enough for a person
-/// who waits, and too rarely to cost anything.
+/// How many steps of its virtual machine `SQLite` runs before it asks whether to stop. The number
+/// is small enough for a user who waits, and large enough to cost nothing.
 const STEPS: i32 = 10_000;
 
-/// Whether work is to stop.
+/// Whether to stop the work. Clones share the answer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stop(Arc<AtomicBool>);
 
@@ -33,7 +33,7 @@ impl Stop {
         if self.is_asked() { Err(BackupError::Interrupted) } else { Ok(()) }
     }
 
-    /// Makes each statement end with an error once the work is to stop.
+    /// Makes each statement fail once the work has to stop.
     async fn obeyed_by(&self, connection: &OwnConnection) -> Result<(), DbErr> {
         let stop = self.clone();
         connection.stop_when(STEPS, move || stop.is_asked()).await
@@ -44,7 +44,7 @@ impl Stop {
     }
 }
 
-/// A database that is copied. Nothing of it is changed, but its marks that it is in use may be.
+/// A database that is copied. Only its marks as being in use may change, nothing else.
 pub(super) struct Source<'a> {
     file: &'a Path,
     settings: &'a StoreSettings,
@@ -55,9 +55,9 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Opens the database that a URL names as every command does, so that others write while it is
-    /// copied. Fails where the log is missing that held what was stored last. The caller ends with
-    /// [`leave`](Self::leave).
+    /// Opens the database of a URL as every command does, so that others can write during the copy.
+    /// Fails if the log with the latest commits is missing. The caller must call
+    /// [`leave`](Self::leave) at the end.
     pub(super) async fn in_use(
         (file, url): (&'a Path, &DatabaseUrl),
         settings: &'a StoreSettings,
@@ -76,7 +76,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Opens a copy, of this version or an older one, and changes nothing of it.
+    /// Opens a copy of this version or an older version, and does not change it.
     pub(super) async fn open(
         file: &'a Path,
         settings: &'a StoreSettings,
@@ -96,7 +96,7 @@ impl<'a> Source<'a> {
         Ok(Self { file, settings, stop, connection, taken, had_log })
     }
 
-    /// Fails where the log is missing that held what was stored last.
+    /// Fails if the log with the latest commits is missing.
     pub(super) async fn check_log(&self) -> Result<(), OpenError> {
         let written = self.value::<i32>("PRAGMA user_version").await?;
         let mode = self.value::<String>("PRAGMA journal_mode").await?;
@@ -106,7 +106,7 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// Fails where the database finds anything wrong with itself.
+    /// Fails if the integrity check of `SQLite` finds damage.
     pub(super) async fn check_whole(&self) -> Result<(), BackupError> {
         let what = self.value::<String>("PRAGMA integrity_check(1)").await;
         match what {
@@ -116,7 +116,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Fails where tables, indices and triggers are not those that the taken steps make.
+    /// Fails if the tables, indices and triggers differ from those that the applied steps make.
     pub(super) async fn check_objects(&self) -> Result<(), OpenError> {
         let failed = |error| self.failed(error);
         let steps = self.taken.taken(&catchment_migrations::sqlite());
@@ -128,8 +128,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Copies it into an empty file, and reads that back. `target` is what messages call the
-    /// file.
+    /// Copies the database into an empty file, and reads that file back. `target` is the file's
+    /// name in messages.
     pub(super) async fn copy_into(
         &self,
         file: &Path,
@@ -160,12 +160,13 @@ impl<'a> Source<'a> {
         Ok(Summary { shops: positive(shops), revision: positive(revision), bytes: bytes.len() })
     }
 
-    /// Closes it as it is.
+    /// Closes the database and leaves its log on.
     pub(super) async fn close(&self) -> Result<(), OpenError> {
         self.connection.close_as_it_is().await.map_err(|error| self.failed(error))
     }
 
-    /// Closes it as every command does. An error is only logged: the copy is made by then.
+    /// Closes the database as every command does. An error is only logged, because it does not
+    /// change the result of the copy.
     pub(super) async fn leave(&self) {
         if let Err(error) = self.connection.close().await {
             tracing::debug!(%error, "could not close the database");
@@ -189,8 +190,8 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Fails where it is no database of ours, one of a newer version, or one for another number of
-/// lanes. An older one is as good: it is brought up to date when it is opened.
+/// Fails if the database is not a Catchment database, has a newer version, or was made for another
+/// number of lanes. An older version is fine: it is brought up to date when it is opened.
 async fn check_ours(
     connection: &OwnConnection,
     settings: &StoreSettings,
@@ -218,7 +219,7 @@ async fn number(connection: &OwnConnection, name: &str, sql: &str) -> Result<i32
     value(connection, sql).await.map_err(|error| OpenError::of(name, error))
 }
 
-/// A failure of a copy concerns the file that is written, unless the source is damaged or locked.
+/// Blames a failed copy on the written file, unless the source is damaged or locked.
 fn copy_failed(from: &Path, to: &Path, error: DbErr) -> BackupError {
     let damaged = OpenError::of(&from.display().to_string(), error.clone());
     match damaged {

@@ -1,6 +1,6 @@
-//! The causes of a shop, in few bytes: they are written with every request, and a shop that many
-//! campaigns overlap at has many. An active cause takes about seven, a released one about nine;
-//! what kinds are called stands there once.
+//! Encodes the causes of a shop in few bytes, because every request writes them, and a shop has
+//! many causes if many campaigns overlap there. An active cause takes about seven bytes, a released
+//! one about nine. The name of each kind is stored only once.
 
 use catchment_domain::{
     ActiveCause, Deadline, Effect, Limit, Origin, Percent, Radius, Rank, ReleasedCause, Revision,
@@ -15,7 +15,7 @@ const FORMAT: Format = 1;
 /// All causes of a shop, in the domain's order.
 #[derive(Serialize, Deserialize)]
 struct Causes<'a> {
-    /// What active causes have for kind and rank, each pair once.
+    /// The kinds and ranks of active causes, each pair once.
     #[serde(borrow)]
     kinds: Vec<Kind<'a>>,
     active: Vec<Active>,
@@ -30,9 +30,9 @@ struct Kind<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct Active {
-    /// The campaign's revision, or [`Revision::NONE`], which no campaign has.
+    /// The campaign's revision, or [`Revision::NONE`] for requests without a campaign.
     campaign: u64,
-    /// The place of its kind.
+    /// The place of the cause's kind in `kinds`.
     kind: u8,
     limit: StoredLimit,
     effect: u8,
@@ -52,7 +52,7 @@ enum StoredLimit {
     Percent(u8),
 }
 
-/// The bytes of a shop's causes; none for none.
+/// Encodes the causes of a shop. A shop without causes has no bytes.
 pub(crate) fn encode(active: &[ActiveCause], released: &[ReleasedCause]) -> Vec<u8> {
     if active.is_empty() && released.is_empty() {
         return Vec::new();
@@ -80,7 +80,7 @@ pub(crate) fn encode(active: &[ActiveCause], released: &[ReleasedCause]) -> Vec<
     write(FORMAT, &Causes { kinds, active, released: released.collect() })
 }
 
-/// The place of a kind among those that were met before, where it is put if it is new.
+/// Returns the place of a kind among the known kinds. Adds it if it is new.
 fn place<'a>(kinds: &mut Vec<Kind<'a>>, kind: Kind<'a>) -> u8 {
     let place = kinds.iter().position(|known| *known == kind).unwrap_or_else(|| {
         kinds.push(kind);
@@ -90,7 +90,7 @@ fn place<'a>(kinds: &mut Vec<Kind<'a>>, kind: Kind<'a>) -> u8 {
     u8::try_from(place).unwrap_or(u8::MAX)
 }
 
-/// The causes that [`encode`] wrote.
+/// Decodes what [`encode`] wrote.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Vec<ActiveCause>, Vec<ReleasedCause>), CodecError> {
     if bytes.is_empty() {
         return Ok((Vec::new(), Vec::new()));
@@ -158,7 +158,7 @@ impl TryFrom<StoredLimit> for Limit {
     }
 }
 
-/// What took effect, as a number.
+/// Returns the number of an effect.
 pub(crate) const fn effect_number(effect: Effect) -> u8 {
     match effect {
         Effect::Applied => 1,
@@ -166,7 +166,7 @@ pub(crate) const fn effect_number(effect: Effect) -> u8 {
     }
 }
 
-/// What took effect, by its number.
+/// Returns the effect of a number.
 pub(crate) const fn effect(number: u8) -> Option<Effect> {
     match number {
         0 => Some(Effect::Unchanged),
@@ -183,7 +183,7 @@ mod tests {
         let origins = [Origin::Campaign(Revision(1)), Origin::Campaign(Revision::MAX)];
         let origins = origins.into_iter().chain([Origin::Request; 2]);
         let limits = ["closed", "1m", "50%", "3km"].map(|limit| limit.parse().unwrap());
-        // A kind keeps the rank that it had, so it may have two.
+        // A kind has two ranks here if its rank was changed: a cause keeps the rank that it had.
         let kinds = [("rider_shortage", 200), ("rider_shortage", 7), ("a", 7), ("b", 200)];
         let active = origins.zip(limits).zip(kinds).map(|((origin, limit), (kind, rank))| {
             let (kind, rank, effect) = (kind.parse().unwrap(), Rank(rank), Effect::Applied);

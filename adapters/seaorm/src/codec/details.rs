@@ -1,4 +1,4 @@
-//! Why slots were closed other than by plain success.
+//! Encodes why slots were closed other than by plain success.
 
 use catchment_domain::{Detail, Phase};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ struct StoredDetail<'a> {
     message: Option<&'a str>,
 }
 
-/// The bytes of details; none for none.
+/// Encodes details. Without details, there are no bytes.
 pub(crate) fn encode(details: &[Detail]) -> Vec<u8> {
     if details.is_empty() {
         return Vec::new();
@@ -29,7 +29,7 @@ pub(crate) fn encode(details: &[Detail]) -> Vec<u8> {
     write(FORMAT, &stored.collect::<Vec<_>>())
 }
 
-/// The details that [`encode`] wrote.
+/// Decodes what [`encode`] wrote.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Detail>, CodecError> {
     if bytes.is_empty() {
         return Ok(Vec::new());

@@ -2,7 +2,7 @@
 
 use super::CodecError;
 
-/// Puts the bytes that digits stand for in the place of what was there.
+/// Decodes hexadecimal digits into `bytes`, and replaces what it held.
 pub(crate) fn read(digits: &str, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
     bytes.clear();
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();

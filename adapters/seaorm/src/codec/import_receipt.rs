@@ -1,5 +1,5 @@
-//! What imports did, in columns: a shop takes its id and about five bytes. Remarks are rare, so
-//! each stands with the place of its shop.
+//! Encodes the receipt of an import in columns: a shop takes its id and about five bytes. Remarks
+//! are rare, so each is stored with the place of its shop.
 
 use catchment_domain::{CauseName, ImportEntry, ImportRemark, Revision, ShopId};
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,10 @@ const FORMAT: Format = 2;
 struct Columns<'a> {
     #[serde(borrow)]
     shops: Vec<&'a str>,
-    /// Whether the shop was there before.
+    /// Whether the shop existed before.
     known: Vec<bool>,
     standings: Standings<'a>,
-    /// In the order of the places.
+    /// Remarks with the places of their shops, in the order of the places.
     remarks: Vec<(u32, StoredRemark<'a>)>,
 }
 
@@ -27,7 +27,7 @@ enum StoredRemark<'a> {
     ReleasedKind(&'a str),
 }
 
-/// The bytes of an import's entries.
+/// Encodes the entries of an import's receipt.
 pub(crate) fn encode(entries: &[ImportEntry]) -> Vec<u8> {
     let mut columns = Columns::default();
     for (place, entry) in (0..).zip(entries) {
@@ -39,7 +39,7 @@ pub(crate) fn encode(entries: &[ImportEntry]) -> Vec<u8> {
     write(FORMAT, &columns)
 }
 
-/// The entries that [`encode`] wrote.
+/// Decodes what [`encode`] wrote.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<ImportEntry>, CodecError> {
     let Columns { shops, known, standings, remarks } = read(FORMAT, bytes)?;
     if shops.len() != known.len() {
@@ -142,7 +142,7 @@ mod tests {
             assert_eq!(decode(&bytes[..end]), Err(CodecError::Unreadable));
         }
         assert_eq!(decode(&[&bytes[..], &[0]].concat()), Err(CodecError::Unreadable));
-        // Before there were remarks, each entry said which newer base radius stood.
+        // In format 1, which had no remarks, each entry held the revision of a newer base radius.
         assert_eq!(decode(&[1]), Err(CodecError::Format(1)));
     }
 }

@@ -1,8 +1,8 @@
-//! JSON arrays of texts, for statements that take any number of them.
+//! Writes JSON arrays of texts, for statements that take any number of texts.
 
 use std::fmt::Write as _;
 
-/// A JSON array of texts.
+/// Returns a JSON array of texts.
 pub(crate) fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let mut json = String::from("[");
     for text in texts {

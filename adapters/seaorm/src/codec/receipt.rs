@@ -1,6 +1,6 @@
-//! Receipts, in columns: what most entries have is one small number, and what few have takes
-//! no room at the others. An entry of a campaign takes about seven bytes, four of them for its
-//! shop.
+//! Encodes receipts in columns: a value that most entries share takes one small number, and a value
+//! that few entries have takes no room in the others. An entry of a campaign takes about seven
+//! bytes, four of them for its shop.
 
 use catchment_domain::{Code, Outcome, Position, ReceiptEntry, RequestId, ShopFingerprint};
 use serde::{Deserialize, Serialize};
@@ -13,15 +13,15 @@ use super::{CodecError, Format, read, taken, write};
 
 const FORMAT: Format = 2;
 
-/// The columns. Those with a value per entry first.
+/// The columns. Columns with a value for each entry come first.
 #[derive(Default, Serialize, Deserialize)]
 struct Columns<'a> {
-    /// How many positions lie between an entry and the one before it.
+    /// The number of positions between an entry and the entry before it.
     gaps: Runs<u64>,
-    /// The distance of an id from the one before it.
+    /// The distance of an id from the id before it.
     ids: Runs<i128>,
-    /// The fingerprint of the shop, zeros where it is not known. As bytes: a hash is a high number,
-    /// and would take five as a number.
+    /// The fingerprint of the shop, or zeros if the shop is not known. It is stored as bytes: a
+    /// hash is a high number and would take five bytes as a number.
     shops: Vec<[u8; 4]>,
     /// The status, and which of the columns below have a value.
     tags: Runs<u8>,
@@ -38,7 +38,7 @@ const CODE: u8 = 0b0010_0000;
 const DETAIL: u8 = 0b0100_0000;
 const REPEAT: u8 = 0b1000_0000;
 
-/// The bytes of a receipt's entries.
+/// Encodes the entries of a receipt.
 pub(crate) fn encode(from: Position, entries: &[ReceiptEntry]) -> Vec<u8> {
     let mut columns = Columns::default();
     let (mut next, mut id) = (from, 0);
@@ -76,7 +76,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// The entries that [`encode`] wrote.
+/// Decodes what [`encode`] wrote.
 pub(crate) fn decode(bytes: &[u8], from: Position) -> Result<Vec<ReceiptEntry>, CodecError> {
     let columns: Columns<'_> = read(FORMAT, bytes)?;
     let mut rest = Rest {
@@ -102,7 +102,7 @@ pub(crate) fn decode(bytes: &[u8], from: Position) -> Result<Vec<ReceiptEntry>, 
     .collect()
 }
 
-/// What is left of the columns that not every entry has.
+/// Readers of the columns that have values only for some entries.
 struct Rest<'a> {
     standings: StandingsReader,
     codes: std::vec::IntoIter<&'a str>,
@@ -154,7 +154,7 @@ mod tests {
         ReceiptEntry { position, id: id(index), shop, outcome }
     }
 
-    /// One entry of each kind, with gaps between, and ids in no order.
+    /// Returns one entry of each kind, with gaps between them and ids in no order.
     fn mixed() -> Vec<ReceiptEntry> {
         let kind = "manual".parse().unwrap();
         let outcomes = [

@@ -1,11 +1,11 @@
-//! A column in which most values are like the one before: each run stands there once, with its
+//! Encodes a column in which most values equal the value before: each run is stored once, with its
 //! length.
 
 use std::vec;
 
 use serde::{Deserialize, Serialize};
 
-/// The column.
+/// The column, as runs of a value and a length.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Runs<T>(Vec<(T, u32)>);
 
@@ -24,22 +24,22 @@ impl<T: Copy + PartialEq> Runs<T> {
         }
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     pub(super) fn len(&self) -> u64 {
         self.0.iter().map(|(_, count)| u64::from(*count)).sum()
     }
 
-    /// The values, in the order in which they were added.
+    /// Reads the values in the order in which they were added.
     pub(super) fn read(self) -> RunsReader<T> {
         RunsReader { runs: self.0.into_iter(), run: None }
     }
 }
 
-/// Reads a column, one value after the other. A column of a damaged blob may be very long, so
-/// nothing collects it.
+/// Reads a column, one value after another. Nothing may collect the values: the column of a damaged
+/// blob may be very long.
 pub(super) struct RunsReader<T> {
     runs: vec::IntoIter<(T, u32)>,
-    /// The value of this run, and how often it is still to come.
+    /// The value of the current run, and how often it is still to come.
     run: Option<(T, u32)>,
 }
 
@@ -73,7 +73,7 @@ mod tests {
             assert_eq!((column.0.len(), column.len()), (runs, values.len() as u64));
             assert_eq!(column.read().collect::<Vec<u8>>(), values);
         }
-        // What nothing writes is read without harm.
+        // Runs that `push` never writes are read without harm.
         assert_eq!(Runs(vec![(1, 0), (2, 1), (3, 0)]).read().collect::<Vec<u8>>(), [2]);
     }
 }

@@ -1,25 +1,25 @@
-//! Slots: one byte a shop, so that an index into the blob is the place of the shop.
+//! Encodes slots with one byte for each shop, so that the index of a byte is the place of its shop.
 
 use catchment_domain::{Slot, Status};
 
 use super::CodecError;
 
-/// The bytes of slots.
+/// Encodes slots.
 pub(crate) fn encode(slots: &[Slot]) -> Vec<u8> {
     slots.iter().map(|slot| number(*slot)).collect()
 }
 
-/// The slots that [`encode`] wrote.
+/// Decodes what [`encode`] wrote.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Slot>, CodecError> {
     bytes.iter().map(|byte| slot(*byte)).collect()
 }
 
-/// The same, one by one: `None` where a byte is none of a slot.
+/// Decodes each slot by itself: `None` if a byte is not a slot.
 pub(crate) fn decode_each(bytes: &[u8]) -> Vec<Option<Slot>> {
     bytes.iter().map(|byte| slot(*byte).ok()).collect()
 }
 
-/// The byte of a slot. None of these ever means something else.
+/// Returns the byte of a slot. These bytes must never change their meaning.
 const fn number(slot: Slot) -> u8 {
     match slot {
         Slot::Idle => 0,
@@ -36,7 +36,7 @@ fn slot(number: u8) -> Result<Slot, CodecError> {
     }
 }
 
-/// The number of a status. None of these ever means something else.
+/// Returns the number of a status. These numbers must never change their meaning.
 pub(crate) const fn status_number(status: Status) -> u8 {
     match status {
         Status::Applied => 2,
@@ -48,7 +48,7 @@ pub(crate) const fn status_number(status: Status) -> u8 {
     }
 }
 
-/// The status of a number.
+/// Returns the status of a number.
 pub(crate) const fn status(number: u8) -> Result<Status, CodecError> {
     match number {
         2 => Ok(Status::Applied),

@@ -1,4 +1,4 @@
-//! How shops were left, in columns: what decided stands there once, and shops name it by its place.
+//! Encodes standings in columns: each decider is stored once, and shops refer to it by its place.
 
 use std::collections::HashMap;
 use std::vec;
@@ -15,12 +15,12 @@ pub(super) struct Standings<'a> {
     afters: Runs<u32>,
     deciders: Runs<u32>,
     versions: Vec<u64>,
-    /// Only of those that have one.
+    /// The radii before, only of shops that had one.
     befores: Vec<u32>,
-    /// What decided, each once: `deciders` are places in it.
+    /// The deciders, each once. The values of `deciders` are places in this column.
     #[serde(borrow)]
     decided_by: Vec<Decider<'a>>,
-    /// Their places, while the columns are written.
+    /// The places of the deciders. Used only while the columns are written.
     #[serde(skip)]
     places: HashMap<Decider<'a>, u32>,
 }
@@ -33,21 +33,21 @@ enum Decider<'a> {
 }
 
 impl<'a> Standings<'a> {
-    /// Adds how a shop was left. Whether it has a radius before is the caller's to remember.
+    /// Adds a standing. The caller must remember whether it has a radius before.
     pub(super) fn push(&mut self, standing: &'a Standing) {
         self.afters.push(standing.after.metres());
         self.versions.push(standing.version);
         let decider = Decider::from(&standing.decided_by);
         let place = *self.places.entry(decider).or_insert_with(|| {
             self.decided_by.push(decider);
-            // INVARIANT: no more deciders than shops of a batch.
+            // INVARIANT: there are no more deciders than shops in a batch.
             u32::try_from(self.decided_by.len() - 1).unwrap_or(u32::MAX)
         });
         self.deciders.push(place);
         self.befores.extend(standing.before.map(Radius::metres));
     }
 
-    /// What was added, in its order.
+    /// Reads the standings in the order in which they were added.
     pub(super) fn read(self) -> Result<StandingsReader, CodecError> {
         let decided_by = self.decided_by.into_iter().map(DecidedBy::try_from);
         Ok(StandingsReader {
@@ -60,7 +60,7 @@ impl<'a> Standings<'a> {
     }
 }
 
-/// Reads how shops were left, one after the other.
+/// Reads standings, one after another.
 pub(super) struct StandingsReader {
     afters: RunsReader<u32>,
     deciders: RunsReader<u32>,
@@ -70,7 +70,7 @@ pub(super) struct StandingsReader {
 }
 
 impl StandingsReader {
-    /// The next one.
+    /// Reads the next standing.
     pub(super) fn next(&mut self, has_before: bool) -> Result<Standing, CodecError> {
         let before = if has_before { Some(radius(self.befores.next())?) } else { None };
         let after = radius(self.afters.next())?;

@@ -36,7 +36,7 @@ fn push(arguments: &mut PgArguments, value: Value) -> Result<(), BoxDynError> {
         Value::SmallInt(value) => arguments.add(value),
         Value::Int(value) => arguments.add(value),
         Value::BigInt(value) => arguments.add(value),
-        // It has no unsigned numbers: the next wider type holds them.
+        // `PostgreSQL` has no unsigned numbers: the next wider type holds them.
         Value::TinyUnsigned(value) => arguments.add(value.map(i16::from)),
         Value::SmallUnsigned(value) => arguments.add(value.map(i32::from)),
         Value::Unsigned(value) => arguments.add(value.map(i64::from)),

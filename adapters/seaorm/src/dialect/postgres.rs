@@ -1,9 +1,9 @@
-//! How `PostgreSQL` says it.
+//! The dialect of `PostgreSQL`.
 
 use super::Dialect;
 use crate::hot_path::PostgresPath;
 
-/// How `PostgreSQL` says it.
+/// The dialect of `PostgreSQL`.
 pub(crate) const POSTGRES: Dialect = Dialect {
     clock: Some("floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"),
     scan_ids: "

@@ -1,9 +1,9 @@
-//! How `SQLite` says it.
+//! The dialect of `SQLite`.
 
 use super::Dialect;
 use crate::hot_path::SqlitePath;
 
-/// How `SQLite` says it.
+/// The dialect of `SQLite`.
 pub(crate) const SQLITE: Dialect = Dialect {
     clock: None,
     scan_ids: "

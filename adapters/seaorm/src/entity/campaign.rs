@@ -108,7 +108,8 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// The campaign as a batch is judged by it; `None` where the row is of another one.
+    /// Converts the row for judging a batch, or returns `None` if the row belongs to another
+    /// campaign.
     pub(crate) fn loaded(&self, name: CampaignRef) -> Option<LoadedCampaign> {
         if self.revision != stored(name.revision.0) {
             return None;
@@ -123,7 +124,7 @@ impl Terms {
         Some(LoadedCampaign { name, terms })
     }
 
-    /// The deadline of the present attempt, if the campaign's requests can be checked.
+    /// Returns the deadline of the current attempt, if the campaign's requests can be checked.
     pub(crate) fn deadline(&self) -> Result<Deadline, StoreError> {
         let row = Row { table: "campaign", key: &format_args!("revision {}", self.revision) };
         let _: CampaignId = CampaignId(row.text("id", &self.id)?);
@@ -162,7 +163,7 @@ fn replaced(
     }
 }
 
-/// `open` is a column of its own, so that open campaigns are found by it.
+/// Reads the state. `open` is a column of its own, so that queries can find open campaigns.
 fn state(row: &Row<'_>, model: &Model) -> Result<CampaignState, StoreError> {
     let open = row.number("open", model.open)?;
     let state = named_state(row, &model.state, open)?;

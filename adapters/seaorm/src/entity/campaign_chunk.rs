@@ -69,10 +69,10 @@ impl TryFrom<&Model> for Chunk {
 }
 
 impl Model {
-    /// What can be read of the outcomes of so many shops.
+    /// Returns what can be read of the outcomes of this many shops.
     pub(crate) fn remains(&self, shops: usize) -> ChunkRemains {
         let slots = |bytes: &[u8]| {
-            // Which shop a byte is of is known only where there is one for each.
+            // The shop of a byte is known only if there is one byte for each shop.
             if bytes.len() == shops { codec::slots::decode_each(bytes) } else { Vec::new() }
         };
         let (activations, releases) = (slots(&self.activations), slots(&self.releases));
@@ -90,7 +90,8 @@ impl Model {
     }
 }
 
-/// An update of what changes in a row. (That of an active model would return the whole row.)
+/// Returns an update of the columns that change. (The update of an active model would return the
+/// whole row.)
 pub(crate) fn update(revision: Revision, chunk: &Chunk) -> UpdateMany<Entity> {
     let changed = ActiveModel {
         revision: ActiveValue::NotSet,
@@ -106,7 +107,7 @@ pub(crate) fn update(revision: Revision, chunk: &Chunk) -> UpdateMany<Entity> {
         .filter(Column::Number.eq(i64::from(chunk.number)))
 }
 
-/// A new row.
+/// Returns a new row.
 pub(crate) fn active(revision: Revision, chunk: &Chunk) -> ActiveModel {
     let details = Some(codec::details::encode(chunk.details())).filter(|bytes| !bytes.is_empty());
     ActiveModel {

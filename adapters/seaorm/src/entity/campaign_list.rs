@@ -1,4 +1,4 @@
-//! The frozen list of a campaign's shops, a chunk in a row.
+//! The frozen list of a campaign's shops, with a row for each chunk.
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{ShopId, ShopList};
@@ -13,7 +13,7 @@ pub(crate) struct Model {
     pub(crate) revision: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) number: i64,
-    /// The ids, one in a line. No id holds a control character.
+    /// The ids, one per line. No id holds a control character.
     pub(crate) ids: String,
 }
 
@@ -23,7 +23,7 @@ pub(crate) enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The number of its chunk.
+    /// Returns the number of the list's chunk.
     pub(crate) fn number(&self) -> Result<u32, StoreError> {
         let row = Row { table: "campaign_list", key: &format_args!("campaign {}", self.revision) };
         row.number("number", self.number)
@@ -40,7 +40,7 @@ impl TryFrom<&Model> for ShopList {
     }
 }
 
-/// The ids of a list, one in a line.
+/// Returns the ids of a list, one per line.
 pub(crate) fn lines(list: &ShopList) -> String {
     let mut lines = String::new();
     for id in list.iter() {

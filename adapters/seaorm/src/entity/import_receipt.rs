@@ -1,4 +1,4 @@
-//! What one batch of an import did to the shops of a lane.
+//! The receipts of imports: what a batch did to the shops of a lane.
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{ImportNumber, ImportReceipt, Lane, Revision, Timestamp};
@@ -13,7 +13,7 @@ use crate::error::{Row, stored};
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) lane: i32,
-    /// Which import of the lane.
+    /// The number of the import in its lane.
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) number: i64,
     pub(crate) revision: i64,
@@ -43,7 +43,7 @@ impl TryFrom<Model> for ImportReceipt {
     }
 }
 
-/// A new row.
+/// Returns a new row.
 pub(crate) fn active(receipt: &ImportReceipt) -> ActiveModel {
     ActiveModel {
         lane: ActiveValue::Set(receipt.lane.0.into()),

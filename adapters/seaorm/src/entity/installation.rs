@@ -1,4 +1,4 @@
-//! The one row that says what the database was made for.
+//! The one row about the database itself.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,7 +10,7 @@ pub(crate) const ONLY: i32 = 1;
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) id: i32,
-    /// How many lanes the shops are divided into.
+    /// The number of lanes into which the shops are divided.
     pub(crate) lanes: i32,
     /// The newest revision that was given out.
     pub(crate) revision: i64,

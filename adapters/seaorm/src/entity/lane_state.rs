@@ -1,5 +1,6 @@
-//! Who owns a lane of requests, and how far it was applied and answered. Every lane has its row
-//! from the beginning; who writes shops of the lane takes it first.
+//! The owner of each request lane, and how far the lane was applied and answered. Every lane has
+//! its row from the beginning. Each transaction that writes shops of a lane takes the lane's row
+//! first.
 
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{
@@ -15,7 +16,7 @@ use crate::error::Row;
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) lane: i32,
-    /// The log that the positions belong to; `None` until the lane is claimed.
+    /// The log of the positions, or `None` until the lane is claimed.
     pub(crate) log_id: Option<String>,
     pub(crate) log_lasting: bool,
     pub(crate) epoch: i64,
@@ -23,8 +24,8 @@ pub(crate) struct Model {
     pub(crate) replied_next: i64,
     pub(crate) last_id: Option<String>,
     pub(crate) expired_up_to: Option<i64>,
-    /// How many imports wrote shops of the lane. While it is the same, and the lane stands where
-    /// it stood, its shops are as they were.
+    /// How many imports wrote shops of the lane. While this number and the lane's position stay the
+    /// same, the lane's shops are unchanged.
     pub(crate) imports: i64,
 }
 
@@ -86,12 +87,12 @@ pub(crate) fn unclaimed(lane: Lane) -> ActiveModel {
     }
 }
 
-/// A log's number as it is stored.
+/// Returns a log's number as it is stored.
 pub(crate) fn log_text(log: LogIdentity) -> String {
     format!("{:032x}", log.id)
 }
 
-/// The highest deadline that was treated as passed.
+/// Returns the highest deadline that was treated as passed.
 pub(crate) fn mark(expired_up_to: Option<i64>) -> Deadline {
     expired_up_to.map_or(Deadline::MIN, |millis| Deadline::at(Timestamp::from_millis(millis)))
 }

@@ -1,4 +1,4 @@
-//! What became of the requests of one batch.
+//! The receipts of batches: what became of their requests.
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Lane, Position, Receipt};

@@ -1,4 +1,4 @@
-//! Who reads a lane of replies, and how far.
+//! The holder of each reply lane, and how far the lane was read.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,7 +9,7 @@ pub(crate) struct Model {
     pub(crate) lane: i32,
     pub(crate) log_id: String,
     pub(crate) log_lasting: bool,
-    /// Nobody, where the lease was given back.
+    /// The holder of the lease, or `None` after the lease was given back.
     pub(crate) holder: Option<String>,
     pub(crate) epoch: i64,
     pub(crate) position: i64,

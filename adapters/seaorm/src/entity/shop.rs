@@ -1,4 +1,4 @@
-//! Shops: what they are. What is in force at them is in [`super::shop_state`].
+//! The profiles of shops. Their states are in [`super::shop_state`].
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Damage, Lane, Location, Profile, Shop, ShopId, ShopImport, StoredItem};
@@ -41,28 +41,28 @@ impl Related<shop_state::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What is wrong with a shop that has no row of what is in force there.
+/// The error for a shop that has a profile, but no state.
 pub(crate) fn no_state(id: &str) -> StoreError {
     Row { table: "shop", key: &format_args!("shop `{id}`") }.bad("id", "no row in shop_state")
 }
 
-/// What the columns of the two tables are called in a row of both.
+/// The prefixes of the columns of both tables in a joined row.
 const SHOP: &str = "A_";
 const STATE: &str = "B_";
 
-/// Shops, each with what is in force there: rows for [`read`].
+/// Selects shops, each with its state: rows for [`read`].
 pub(crate) fn with_states() -> SelectTwo<Entity, shop_state::Entity> {
     Entity::find().find_also_related(shop_state::Entity)
 }
 
-/// Lane and id of the shop of a row of both tables.
+/// Returns lane and id of the shop in a joined row.
 pub(crate) fn key(row: &QueryResult) -> Result<(i32, String), StoreError> {
     let lane = row.try_get(SHOP, "lane").map_err(classify)?;
     Ok((lane, row.try_get(SHOP, "id").map_err(classify)?))
 }
 
-/// Reads a shop with what is in force there. Returns `None` for a shop that is not wanted. A shop
-/// whose profile cannot be read is returned as damage, whatever is wanted.
+/// Reads a shop with its state. Returns `None` if the shop is not wanted. A shop whose profile
+/// cannot be read is always returned as damage.
 pub(crate) fn read(
     row: &QueryResult,
     is_wanted: impl Fn(&ShopId, &Profile) -> bool,
@@ -89,7 +89,7 @@ pub(crate) fn read(
     }
 }
 
-/// What a shop is.
+/// Reads the profile of a shop.
 fn profile(model: Model) -> Result<(ShopId, Profile), StoreError> {
     let row = Row { table: "shop", key: &format_args!("shop `{}`", model.id) };
     let location = row.value("latitude", Location::new(model.latitude, model.longitude))?;
@@ -98,7 +98,7 @@ fn profile(model: Model) -> Result<(ShopId, Profile), StoreError> {
     Ok((id, Profile { name, category, region, location }))
 }
 
-/// The row of a shop that is brought in.
+/// Returns the row of an imported shop.
 pub(crate) fn active(lane: Lane, shop: &ShopImport) -> ActiveModel {
     let profile = &shop.profile;
     ActiveModel {

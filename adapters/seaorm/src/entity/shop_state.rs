@@ -1,5 +1,4 @@
-//! What is in force at shops: all that a request changes, and no more, so that applying
-//! requests writes few pages.
+//! The states of shops: only what a request can change, so that applying requests writes few pages.
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Base, Radius, Revision, ShopState, StateRemains};
@@ -20,7 +19,7 @@ pub(crate) struct Model {
     pub(crate) base_effect: i16,
     pub(crate) radius: i32,
     pub(crate) version: i64,
-    /// What limits the radius: see [`causes`].
+    /// The causes: see [`causes`].
     pub(crate) causes: Option<Vec<u8>>,
 }
 
@@ -46,7 +45,7 @@ impl TryFrom<Model> for ShopState {
 }
 
 impl Model {
-    /// What can be read of it beside its causes.
+    /// Returns what can be read of the state except its causes.
     pub(crate) fn remains(&self) -> StateRemains {
         let radius = |metres: i32| u64::try_from(metres).ok()?.try_into().ok();
         let effect = u8::try_from(self.base_effect).ok().and_then(causes::effect);
@@ -60,7 +59,7 @@ impl Model {
     }
 }
 
-/// The numbers of a row.
+/// The columns of a row that hold numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Columns {
     pub(crate) base_radius: i64,
@@ -71,7 +70,7 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// What is in force, with the bytes of the causes.
+    /// Returns the state, with its causes decoded from these bytes.
     pub(crate) fn state(self, row: &Row<'_>, causes: &[u8]) -> Result<ShopState, StoreError> {
         let radius = |column, metres| {
             row.value(column, Radius::try_from(row.number::<u64>(column, metres)?))

@@ -2,10 +2,10 @@
 
 use super::Failure;
 
-/// What a SQLSTATE is about: its first two characters are the class.
+/// Returns the kind of a SQLSTATE, whose first two characters are the class.
 ///
-/// A key that is there already (23505) was added by another transaction after this one had
-/// looked for it, for every row is looked for before it is added: the next attempt finds it.
+/// Every transaction looks for a row before it adds it. So if a key already exists (23505), another
+/// transaction added it after the look, and the next attempt finds it.
 pub(super) fn failure(code: &str) -> Failure {
     match code {
         "40001" | "40P01" => Failure::Busy,

@@ -2,9 +2,8 @@
 
 use super::Failure;
 
-/// The low byte of a result code is what it is about; the rest says more of it. A statement
-/// that is wrong (1) meets a table or column that is not there, for the statements are
-/// constant.
+/// Returns the kind of a result code. The low byte is the main code, and the rest gives details.
+/// Statements are constant, so a wrong statement (1) means that a table or column does not exist.
 pub(super) const fn failure(code: i32) -> Failure {
     const NO_ROOM_FOR_THE_INDEX_OF_THE_LOG: i32 = 4874;
     const PRIMARY_KEY: i32 = 1555;
@@ -32,7 +31,7 @@ mod tests {
     #[test]
     fn codes_say_what_to_do() {
         for (code, expected) in [
-            // Locked, and a snapshot that another writer has overtaken.
+            // Locked, and a snapshot that is older than another writer's commit.
             (5, Failure::Busy),
             (517, Failure::Busy),
             (6, Failure::Busy),
@@ -44,7 +43,7 @@ mod tests {
             (4874, Failure::Full),
             (14, Failure::CannotOpen),
             (19, Failure::BadValue),
-            // A write that failed, and memory that is short.
+            // A write that failed, and too little memory.
             (778, Failure::Other),
             (7, Failure::Other),
         ] {

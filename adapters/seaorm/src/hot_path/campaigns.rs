@@ -1,11 +1,11 @@
-//! The campaigns that a batch names.
+//! The campaigns of a batch.
 
 use catchment_domain::{CampaignRef, Found, LoadedCampaign, StoredItem};
 
 use crate::entity::campaign::Terms;
 
-/// The wanted campaigns that exist, by revision and id together. A campaign that cannot be read
-/// counts as existing: only its own requests are rejected.
+/// Returns the wanted campaigns that exist: revision and id must both match. A campaign that cannot
+/// be read counts as existing, so only its own requests are rejected.
 pub(super) fn loaded(wanted: Vec<CampaignRef>, read: &Found<Vec<Terms>>) -> Vec<LoadedCampaign> {
     let load = |name: CampaignRef| {
         let item = StoredItem::Campaign(name.revision);

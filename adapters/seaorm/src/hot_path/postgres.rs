@@ -1,15 +1,17 @@
 //! `PostgreSQL`, where lanes are applied side by side. A batch takes four round trips: begin and
-//! the lane; campaigns, newest revision and shops; shops, receipt and what goes; commit.
+//! move the lane; read campaigns, newest revision and shops; store shops and receipt and delete old
+//! receipts; commit.
 //!
-//! Under READ COMMITTED a statement sees what was committed before it began, and not what was
-//! committed while it waited for a row. It then looks at that row again, and where it joins others
-//! it may lose it: `PostgreSQL` 18 loses every row that a nested loop over an index would have to
-//! find again. So nothing here waits for a row in the middle of a join:
+//! Under READ COMMITTED, a statement sees what was committed before it began, but not what was
+//! committed while it waited for a row. After waiting, it reads that row again, and a join may then
+//! lose the row: `PostgreSQL` 18 loses every row that a nested loop over an index would have to
+//! find again. So no statement here waits for a row within a join:
 //!
-//! - The lane's row is taken by a statement of its own, which goes by the key of that one row.
-//! - Shops are read by a later statement, which locks nothing: nobody writes them meanwhile.
-//! - Writing them counts the rows. A program that is not ours may have changed some without the
-//!   lane's row; then the transaction is rolled back and tried again.
+//! - A separate statement takes the lane's row by its key.
+//! - A later statement reads the shops. It locks nothing, because nobody else writes them
+//!   meanwhile.
+//! - The statement that writes shops counts its rows. A foreign program may have changed shops
+//!   without taking the lane's row; then the transaction is rolled back and tried again.
 
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
@@ -37,10 +39,10 @@ use rows::{bind, bind_states};
 
 mod rows;
 
-/// Reads what is in force at shops of a lane, campaigns, and the newest revision. The shops come in
-/// any order, each column in the same; their ids as one text, one in a line. (Ids hold no line
-/// breaks.) A join with the ids would go down the index for each of them; this goes along it once.
-/// The campaigns, which are few, come as JSON.
+/// Reads the states of a lane's shops, campaigns, and the newest revision. The shops come in any
+/// order, which is the same in each column. Their ids come as one text, one per line. (Ids hold no
+/// line breaks.) A join with the ids would search the index for each id; this query walks along it
+/// once. The few campaigns come as JSON.
 ///
 /// Binds lane, ids, revisions.
 const READ: &str = "
@@ -56,12 +58,13 @@ const READ: &str = "
                       FROM campaign WHERE revision = ANY($3::bigint[])) AS named) AS known
     CROSS JOIN (SELECT max(revision) AS newest FROM installation) AS given_out";
 
-/// Stores a batch's shops and its receipt, and deletes a few receipts of the lane, from the
-/// oldest, that were stored before an instant and are below what is answered or of another log.
-/// Only the oldest are looked at: of them the rest are younger, so they stay too.
+/// Stores the shops and the receipt of a batch, and deletes a few of the lane's oldest receipts:
+/// those that were stored before an instant and are answered or belong to another log. Only the
+/// oldest receipts are considered: if they are too young, so are the others.
 ///
-/// Binds lane, the columns of the shops and the versions that were read of them, then epoch, from,
-/// to, instant, entries or NULL, the new mark or NULL, and the instant before which receipts go.
+/// Binds lane, the columns of the shops and the versions that were read, then epoch, from, to,
+/// instant, entries or NULL, the new mark or NULL, and the instant before which receipts are
+/// deleted.
 const STORE_BATCH: &str = "
     WITH marked AS (
         UPDATE lane_state SET expired_up_to = $15 WHERE lane = $1 AND $15 IS NOT NULL
@@ -88,8 +91,8 @@ const STORE_BATCH: &str = "
          AS new (id, base_radius, base_revision, base_effect, radius, version, causes, was)
     WHERE shop_state.lane = $1 AND shop_state.id = new.id AND shop_state.version = new.was";
 
-/// Stores what is in force at shops that were brought in, those that are new too: an import
-/// raises a version by one. Binds lane and the columns of the shops.
+/// Stores the states of imported shops, old and new: an import raises each version by one. Binds
+/// lane and the columns of the shops.
 const STORE_STATES: &str = "
     INSERT INTO shop_state
         (lane, id, base_radius, base_revision, base_effect, radius, version, causes)
@@ -221,8 +224,8 @@ impl HotPath for PostgresPath {
     }
 }
 
-/// Moves a lane that stands where its owner thinks, and tells what it treated as passed, and the
-/// time. No row where it was not moved.
+/// Moves a lane if it stands where its owner expects. Returns the lane's `expired_up_to` and the
+/// time, or no row if the lane did not move.
 fn move_lane(batch: &Batch) -> String {
     let (lane, epoch, from) = (batch.lane, stored(batch.epoch.0), stored(batch.from.0));
     let (to, replied) = (stored(batch.to().0), stored(batch.replied.0));
@@ -237,7 +240,7 @@ fn move_lane(batch: &Batch) -> String {
     )
 }
 
-/// Counts an import at a lane, and tells which one it is, and the time.
+/// Counts an import in the lane's row. Returns the number of the import and the time.
 fn count_import(lane: Lane) -> String {
     format!(
         "UPDATE lane_state SET imports = imports + 1 WHERE lane = {lane} RETURNING imports, {NOW}"
@@ -247,15 +250,15 @@ fn count_import(lane: Lane) -> String {
 /// The database's clock, in milliseconds since 1970.
 const NOW: &str = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
-/// The clock beside a lane that was taken.
+/// Reads the time from the second column of a lane's row.
 fn instant(taken: &QueryResult) -> Result<Timestamp, StoreError> {
     taken.try_get_by_index(1).map(Timestamp::from_millis).map_err(classify)
 }
 
-/// The one row of [`READ`].
+/// Returns the one row of [`READ`].
 async fn read_one(connection: &OwnConnection, read: PgArguments) -> Result<PgRow, StoreError> {
     let rows = connection.rows(READ, read).await.map_err(classify)?;
-    // A row of aggregates is always there.
+    // A query of aggregates always returns a row.
     let none = || DbErr::RecordNotFound(String::new());
     rows.into_iter().next().ok_or_else(none).map_err(classify)
 }
@@ -273,9 +276,9 @@ fn read_arguments(
     Ok(arguments)
 }
 
-/// What was read of campaigns. The types of the columns leave nothing that this cannot read.
+/// Reads the campaigns. The types of the columns allow no value that this cannot read.
 fn terms(row: &PgRow) -> Result<Found<Vec<Terms>>, StoreError> {
-    // No campaigns are no text.
+    // Without campaigns, the text is NULL.
     let Some(json) = get::<Option<&str>>(row, "campaigns")? else { return Ok(Found::default()) };
     let terms = serde_json::from_str(json).map_err(|error| DbErr::Json(error.to_string()));
     Ok(Found::whole(terms.map_err(classify)?))

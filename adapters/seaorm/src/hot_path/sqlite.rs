@@ -1,5 +1,6 @@
-//! `SQLite`, where one transaction writes at a time, so that what can be read before it is.
-//! Its JSON has no bytes, so causes travel in hexadecimal digits.
+//! `SQLite`, where only one transaction writes at a time. So everything that can be read before the
+//! transaction is read before it. The JSON of `SQLite` has no bytes, so causes are passed as
+//! hexadecimal digits.
 
 use std::iter;
 
@@ -28,8 +29,9 @@ use rows::LoadedStates;
 
 mod rows;
 
-/// Moves a lane that stands where its owner thinks; returns what it treated as passed, and how
-/// many imports it had. Binds lane, epoch, from, to, everything answered below, last id.
+/// Moves a lane if it stands where its owner expects. Returns the lane's `expired_up_to` and its
+/// number of imports. Binds lane, epoch, from, to, the position below which everything is answered,
+/// last id.
 const MOVE_LANE: &str = "
     UPDATE lane_state
     SET applied_next = ?4,
@@ -38,19 +40,19 @@ const MOVE_LANE: &str = "
     WHERE lane = ?1 AND epoch = ?2 AND applied_next = ?3
     RETURNING expired_up_to, imports";
 
-/// Counts an import at a lane, and returns which one it is. Binds the lane.
+/// Counts an import in the lane's row, and returns its number. Binds the lane.
 const COUNT_IMPORT: &str =
     "UPDATE lane_state SET imports = imports + 1 WHERE lane = ?1 RETURNING imports";
 
-/// Adds the receipt of a batch, of the log that its lane belongs to. Binds lane, epoch, from,
-/// to, instant, entries.
+/// Adds the receipt of a batch, with the log of its lane. Binds lane, epoch, from, to, instant,
+/// entries.
 const INSERT_RECEIPT: &str = "
     INSERT INTO receipt (lane, epoch, from_position, to_position, log_id, stored_at, entries)
     SELECT lane, ?2, ?3, ?4, log_id, ?5, ?6 FROM lane_state WHERE lane = ?1";
 
-/// Deletes a few receipts of a lane, from the oldest, that were stored before an instant and
-/// are below what is answered or of another log. Only the oldest are looked at: of them the
-/// rest are younger, so they stay too. Binds lane and instant.
+/// Deletes a few of a lane's oldest receipts: those that were stored before an instant and are
+/// answered or belong to another log. Only the oldest receipts are considered: if they are too
+/// young, so are the others. Binds lane and instant.
 const PRUNE_RECEIPTS: &str = "
     DELETE FROM receipt WHERE (lane, epoch, from_position) IN (
         SELECT old.lane, old.epoch, old.from_position
@@ -61,7 +63,8 @@ const PRUNE_RECEIPTS: &str = "
           AND (old.to_position <= lane_state.replied_next
                OR old.log_id <> lane_state.log_id))";
 
-/// Reads what requests of campaigns are held against. Binds a JSON array of revisions.
+/// Reads the columns that are needed to check requests of campaigns. Binds a JSON array of
+/// revisions.
 const LOAD_CAMPAIGNS: &str = "
     SELECT revision, id, nonce, kind, limited_to, shops, replaces_revision, replaces_id,
            replaces_deadline, attempt, deadline, state
@@ -73,8 +76,8 @@ pub(crate) struct SqlitePath;
 
 #[async_trait]
 impl HotPath for SqlitePath {
-    /// Reads ahead, while another lane's transaction is under way. What cannot be read then is
-    /// read in the transaction.
+    /// Reads ahead while another lane's transaction runs. What could not be read then is read in
+    /// the transaction.
     async fn begin_batch(
         &self,
         store: &SeaOrmStore,
@@ -138,7 +141,7 @@ impl HotPath for SqlitePath {
         Ok(rows::load(connection, lane, shops).await?.states)
     }
 
-    /// Whole rows are replaced, so those that are new need nothing else.
+    /// Replaces whole rows, so new shops need no other statement.
     async fn store_states(
         &self,
         connection: &OwnConnection,
@@ -177,7 +180,7 @@ impl HotPath for SqlitePath {
     }
 }
 
-/// The campaigns that a batch names, and that the database has.
+/// Reads the campaigns of a batch that exist.
 async fn load_campaigns(
     connection: &impl ConnectionTrait,
     batch: &Batch,
@@ -187,22 +190,23 @@ async fn load_campaigns(
         return Ok(Vec::new());
     }
     let revisions: Vec<i64> = wanted.iter().map(|name| stored(name.revision.0)).collect();
-    // Numbers in brackets are JSON.
+    // The debug format of a list of numbers is JSON.
     let read = statement(connection, LOAD_CAMPAIGNS, [format!("{revisions:?}").into()]);
     let read: Found<Vec<Terms>> = read_each(connection, read, campaign_of, Ok).await?;
     Ok(loaded(wanted, &read))
 }
 
 impl LoadedStates {
-    /// Whether the shops are still what was read. Only batches of their lane and imports write
-    /// them: a lane that stands where it stood, as the move of the lane has made sure, had no
-    /// batch, and as many imports as before are no import.
+    /// Returns whether the shops are still as they were read. Only batches and imports of the lane
+    /// write its shops. The lane was moved from the position at which the shops were read, so there
+    /// was no batch; and the number of imports is the same, so there was no import.
     fn is_still_true(&self, batch: &Batch, imports: i64) -> bool {
         self.imports == imports && self.applied_next == stored(batch.from.0)
     }
 }
 
-/// Moves the lane on. Returns what the lane treated as passed, and how many imports it had.
+/// Moves the lane on. Returns the highest deadline that the lane treated as passed, and its number
+/// of imports.
 async fn move_lane(
     connection: &OwnConnection,
     batch: &Batch,
@@ -238,7 +242,7 @@ fn receipt_statement(connection: &OwnConnection, judged: &Judged<'_>) -> Option<
     Some(statement(connection, INSERT_RECEIPT, values))
 }
 
-/// Remembers what was treated as passed, where that is more than before.
+/// Stores the highest deadline that was treated as passed, if it has risen.
 async fn store_mark(connection: &OwnConnection, judged: &Judged<'_>) -> Result<(), StoreError> {
     let Some(mark) = judged.mark else { return Ok(()) };
     lane_state::Entity::update_many()

@@ -1,5 +1,5 @@
-//! What makes a database of a `PostgreSQL` server ours. Opening it changes nothing: its schema
-//! is brought up to date by whoever asks for that, once for all processes.
+//! Opens databases on a `PostgreSQL` server. Opening a database does not change it. Its schema is
+//! brought up to date by a separate command, once for all processes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,10 +34,11 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long to wait between attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a server has to say that a statement takes too long, before it counts as gone.
+/// The extra time in which a server can report that a statement takes too long. After that, the
+/// server counts as gone.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The number of the lock that those take who bring a schema up to date: `CaMt` in ASCII.
+/// The number of the lock for bringing a schema up to date: `CaMt` in ASCII.
 const MIGRATING: i64 = 0x4361_4d74;
 
 /// Opens a database that is up to date.
@@ -70,7 +71,7 @@ pub(crate) async fn open(url: &DatabaseUrl, settings: &StoreSettings) -> Result<
     })
 }
 
-/// Looks at a database without changing it.
+/// Checks a database without changing it.
 pub(crate) async fn check(
     url: &DatabaseUrl,
     settings: &StoreSettings,
@@ -80,9 +81,9 @@ pub(crate) async fn check(
     Ok(server.name)
 }
 
-/// Creates the database where it is missing and that is wanted, and takes the steps that it
-/// lacks, all in one transaction. Of two processes that do so at once, the second finds what
-/// the first did.
+/// Creates the database if it does not exist and the settings allow that, then applies the missing
+/// steps in one transaction. If two processes do this at once, the second finds the steps of the
+/// first.
 pub(crate) async fn migrate(
     url: &DatabaseUrl,
     settings: &StoreSettings,
@@ -103,7 +104,7 @@ pub(crate) async fn migrate(
     Ok(Migrated { database: server.name, created, steps })
 }
 
-/// Makes an empty schema, for a search path to name.
+/// Makes an empty schema for a search path.
 pub(crate) async fn create_schema(
     url: &str,
     name: &str,
@@ -112,7 +113,7 @@ pub(crate) async fn create_schema(
     Server::parse(url, settings)?.execute(&format!("CREATE SCHEMA {}", quoted(name))).await
 }
 
-/// Drops a schema with all that is in it.
+/// Drops a schema with all its contents.
 pub(crate) async fn drop_schema(
     url: &str,
     name: &str,
@@ -121,7 +122,7 @@ pub(crate) async fn drop_schema(
     Server::parse(url, settings)?.execute(&format!("DROP SCHEMA {} CASCADE", quoted(name))).await
 }
 
-/// Runs statements on a connection of its own.
+/// Runs statements on a separate connection.
 pub(crate) async fn execute(
     url: &str,
     sql: &str,
@@ -152,7 +153,7 @@ struct Connections {
     patience: Duration,
 }
 
-/// The driver's own would show the password.
+/// Hides the password that the `Debug` of the driver would show.
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connections").field("patience", &self.patience).finish_non_exhaustive()
@@ -166,16 +167,16 @@ impl Connect for Connections {
     }
 }
 
-/// How long the answer to a statement may take.
+/// Returns how long the answer to a statement may take.
 fn patience(settings: &StoreSettings) -> Duration {
     settings.statement_timeout.saturating_add(GRACE)
 }
 
-/// A database of a server.
+/// A database on a server.
 struct Server<'a> {
     options: PgConnectOptions,
     settings: &'a StoreSettings,
-    /// Its URL, without a password.
+    /// The database's URL, without a password.
     name: String,
     purpose: Purpose,
     /// The statements that set a session.
@@ -281,8 +282,8 @@ impl<'a> Server<'a> {
         Err(OpenError::NotKept { database: database(), settings })
     }
 
-    /// Connects to a server, which may still be starting: a connection that is refused or lost
-    /// is tried again until the time is up.
+    /// Connects to a server that may still be starting. Tries again until `connect_timeout` ends if
+    /// a connection is refused or lost.
     async fn reach(&self) -> Result<OwnConnection, OpenError> {
         let waited = self.settings.connect_timeout;
         let deadline = Instant::now() + waited;
@@ -310,7 +311,7 @@ impl<'a> Server<'a> {
         is_socket || tokio::net::lookup_host((host, port)).await.is_ok()
     }
 
-    /// The steps of the schema that the database has; none for one without tables.
+    /// Returns the steps of the schema that the database has. A database without tables has none.
     async fn applied(&self, connection: &impl ConnectionTrait) -> Result<Applied, OpenError> {
         let database = || self.name.clone();
         let encoding = self.text(connection, "SHOW server_encoding").await?;
@@ -320,7 +321,7 @@ impl<'a> Server<'a> {
         if self.text(connection, "SELECT coalesce(current_schema()::text, '')").await?.is_empty() {
             return Err(OpenError::NoSchema { database: database() });
         }
-        // What an extension brought is nobody's.
+        // Tables of an extension do not count.
         let tables = "
             SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class
             WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
@@ -337,7 +338,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Takes the steps that are missing in one transaction, and returns them.
+    /// Applies the missing steps in one transaction, and returns their names.
     async fn migrate(&self, connection: &OwnConnection) -> Result<Vec<String>, OpenError> {
         let failed = |error| self.failed(error);
         connection.execute_unprepared("BEGIN").await.map_err(failed)?;
@@ -359,7 +360,7 @@ impl<'a> Server<'a> {
         let options = self.options.clone().database("postgres");
         let connection = self.connect(&options).await.map_err(|error| self.failed(error))?;
         match connection.execute_unprepared(&sql).await {
-            // Another process was first.
+            // If the database already exists, another process was first.
             Err(error) if !is_there_already(&error) => return Err(self.failed(error)),
             _ => connection.close().await.map_err(|error| self.failed(error))?,
         }

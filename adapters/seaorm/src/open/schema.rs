@@ -1,4 +1,4 @@
-//! Which steps of the schema a database has, and what it was made for.
+//! The steps of the schema that a database has, and the number of its lanes.
 
 use std::num::NonZeroU16;
 
@@ -11,7 +11,7 @@ use crate::entity::{installation, lane_state};
 use crate::open_error::OpenError;
 use crate::store::statement;
 
-/// Which steps of the schema a database has taken, and which it lacks.
+/// The steps of the schema that a database lacks.
 #[derive(Debug)]
 pub(crate) struct Applied {
     is_empty: bool,
@@ -19,17 +19,17 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
-    /// A database that has taken none of these steps.
+    /// Returns the value for a database that has none of these steps.
     pub(crate) fn nothing(steps: &[Migration]) -> Self {
         let mut missing = steps.to_vec();
         missing.retain(|step| step.migration_type.is_up_migration());
         Self { is_empty: true, missing }
     }
 
-    /// Reads which steps a database of ours has taken.
+    /// Reads which steps a Catchment database has.
     ///
-    /// Fails on a step of a newer version, and on one whose text is not that of this version:
-    /// nobody knows what tables it made.
+    /// Fails on a step of a newer version, and on a step whose text differs from that of this
+    /// version: nobody knows what tables it made.
     pub(crate) async fn read(
         connection: &impl ConnectionTrait,
         steps: &[Migration],
@@ -63,7 +63,7 @@ impl Applied {
         self.missing.is_empty()
     }
 
-    /// The steps that it has taken, of all steps.
+    /// Returns those of these steps that the database has.
     pub(crate) fn taken(&self, steps: &[Migration]) -> Vec<Migration> {
         let is_missing =
             |step: &Migration| self.missing.iter().any(|missing| missing.version == step.version);
@@ -72,12 +72,12 @@ impl Applied {
         taken
     }
 
-    /// The names of the steps that it lacks.
+    /// Returns the names of the missing steps.
     pub(crate) fn missing(&self) -> Vec<String> {
         self.missing.iter().map(|step| step.description.to_string()).collect()
     }
 
-    /// Fails where steps are missing.
+    /// Fails if steps are missing.
     pub(crate) fn check(&self, database: &str) -> Result<(), OpenError> {
         if self.is_up_to_date() {
             return Ok(());
@@ -90,8 +90,8 @@ impl Applied {
         })
     }
 
-    /// Takes the steps that are missing, in the transaction that has begun, and writes what a
-    /// new database is made for.
+    /// Applies the missing steps in the current transaction, and adds the first rows to a new
+    /// database.
     pub(crate) async fn complete(
         &self,
         connection: &OwnConnection,
@@ -102,8 +102,8 @@ impl Applied {
     }
 }
 
-/// Writes what a new database was made for, and a row for each of its lanes. Every writer of a
-/// lane's shops takes that row first, so it must be there.
+/// Adds the number of lanes to a new database, and a row for each lane. Every transaction that
+/// writes a lane's shops takes that row first, so it must exist.
 async fn install(connection: &impl ConnectionTrait, lanes: Lanes) -> Result<(), DbErr> {
     if installation::Entity::find_by_id(installation::ONLY).one(connection).await?.is_none() {
         let row = installation::ActiveModel {
@@ -118,7 +118,7 @@ async fn install(connection: &impl ConnectionTrait, lanes: Lanes) -> Result<(), 
     Ok(())
 }
 
-/// Fails where the database was made for another number of lanes.
+/// Fails if the database was made for another number of lanes.
 pub(crate) async fn check_lanes(
     connection: &impl ConnectionTrait,
     wanted: Lanes,

@@ -1,4 +1,5 @@
-//! What makes a file our database, and one clear line for each that is not.
+//! Opens, checks and migrates database files. A file that is not a usable Catchment database gets
+//! an error of one clear line.
 
 use std::path::Path;
 use std::time::Duration;
@@ -30,11 +31,11 @@ pub(crate) mod place;
 /// `PRAGMA application_id` of our files: `CaMt` in ASCII.
 pub(crate) const APPLICATION_ID: i32 = 0x4361_4d74;
 
-/// The size of a page of a new file: neighbours are written together, and with twice the
-/// usual 4 KiB there are fewer pages to find, to check and to copy.
+/// The page size of a new file. Neighbouring rows are written together, and with twice the usual
+/// 4 KiB there are fewer pages to find, to check and to copy.
 const PAGE_BYTES: u32 = 8_192;
 
-/// Opens a database, creates it where that is wanted, and brings its schema up to date.
+/// Opens a database, creates it if the settings allow that, and brings its schema up to date.
 pub(crate) async fn open(
     file: &Path,
     url: &DatabaseUrl,
@@ -43,7 +44,7 @@ pub(crate) async fn open(
     let opening = Opening::new(file, url, settings);
     let (connection, _) = opening.prepare().await?;
     let readers = opening.connect(settings.readers.get(), true).await?;
-    // The database is in this process, and nothing that is read waits for who writes.
+    // `SQLite` runs in this process, and readers do not wait for writers.
     let readers = Readers::new(readers, Duration::MAX);
     let file = file.canonicalize();
     let file = file.map_err(|_| OpenError::cannot_open(opening.name()))?;
@@ -51,7 +52,7 @@ pub(crate) async fn open(
     Ok(Opened { writers, readers, file: Some(file), dialect: &SQLITE })
 }
 
-/// Brings a database up to date, and says what that took.
+/// Brings a database up to date, and returns the steps that this took.
 pub(crate) async fn migrate(
     file: &Path,
     url: &DatabaseUrl,
@@ -64,8 +65,8 @@ pub(crate) async fn migrate(
     Ok(Migrated { steps: before.missing(), database: opening.name(), created })
 }
 
-/// Opens a database of this version or an older one that is there. It is marked as in use, and its
-/// schema stays as it is. Returns which steps of the schema it has taken.
+/// Opens an existing database of this version or an older version, and marks it as in use. The
+/// schema stays as it is. Returns the steps of the schema that the database has.
 pub(crate) async fn open_older(
     file: &Path,
     url: &DatabaseUrl,
@@ -75,7 +76,7 @@ pub(crate) async fn open_older(
     Opening { updates: false, ..Opening::new(file, url, &settings) }.prepare().await
 }
 
-/// Looks at a database without changing it.
+/// Checks a database without changing it.
 pub(crate) async fn check(
     file: &Path,
     url: &DatabaseUrl,
@@ -100,14 +101,14 @@ pub(crate) async fn check(
     checked.map(|()| opening.name())
 }
 
-/// Connects to a file that is there, and changes nothing of it or of its log.
+/// Connects to an existing file without changing the file or its log.
 pub(crate) async fn look(file: &Path, settings: &StoreSettings) -> Result<OwnConnection, DbErr> {
     let options = look_at(file, settings);
     let connection = SqliteConnection::connect_with(&options).await.map_err(driver_failed)?;
     Ok(OwnConnection::sqlite(connection, Some(file)))
 }
 
-/// How to connect to a file so that nothing of it or of its log is changed.
+/// Returns the options of a connection that changes neither the file nor its log.
 fn look_at(file: &Path, settings: &StoreSettings) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
@@ -120,7 +121,7 @@ struct Opening<'a> {
     file: &'a Path,
     url: &'a str,
     settings: &'a StoreSettings,
-    /// What messages call it.
+    /// The name of the file in messages.
     name: String,
     steps: Vec<Migration>,
     /// Whether the schema is brought up to date.
@@ -133,14 +134,14 @@ impl<'a> Opening<'a> {
         Self { file, url: url.expose(), settings, name, steps, updates: true }
     }
 
-    /// Brings the file up to date where that is wanted. Returns a connection to it, and what it
-    /// was before.
+    /// Opens, checks and marks the file, and brings it up to date if `updates` is set. Returns a
+    /// connection, and the steps that the file had before.
     async fn prepare(&self) -> Result<(OwnConnection, Applied), OpenError> {
         place::check_absent(self.file, &self.name)?;
         if !self.settings.create && !self.file.exists() {
             return Err(OpenError::Missing { database: self.name() });
         }
-        // No process replaces the file until this connection shows that it is in use.
+        // No process replaces the file until this connection has marked it as in use.
         let wait = self.settings.lock_timeout;
         let _opening = FolderLock::Opening.take(self.file, wait, &self.name).await?;
         place::check(self.file, &self.name)?;
@@ -149,15 +150,15 @@ impl<'a> Opening<'a> {
         match self.take(&connection, had_log).await {
             Ok(before) => Ok((connection, before)),
             Err(error) => {
-                // The error before says what is wrong. Closing removes a log that is empty.
+                // The first error says what is wrong. Closing removes an empty log.
                 let _ = connection.close_as_it_is().await;
                 Err(error)
             }
         }
     }
 
-    /// Sees that the file is ours, brings it up to date where that is wanted, and marks it. Returns
-    /// what it was before.
+    /// Checks that the file is a Catchment database, brings it up to date if `updates` is set, and
+    /// marks it. Returns the steps that the file had before.
     async fn take(&self, connection: &OwnConnection, had_log: bool) -> Result<Applied, OpenError> {
         let before = self.applied(connection).await?;
         self.check_log(connection, had_log).await?;
@@ -169,7 +170,7 @@ impl<'a> Opening<'a> {
         Ok(before)
     }
 
-    /// Opens connections. Nothing is written yet: the file may be another program's.
+    /// Opens connections, and writes nothing yet: the file may belong to another program.
     async fn connect(&self, count: u32, reads_only: bool) -> Result<DatabaseConnection, OpenError> {
         let (create, lock_timeout) = (self.settings.create, self.settings.lock_timeout);
         let (mut options, file) = (ConnectOptions::new(self.url), self.file.to_owned());
@@ -190,7 +191,7 @@ impl<'a> Opening<'a> {
                     .pragma("temp_store", "memory");
                 if reads_only { sqlite.pragma("query_only", "true") } else { sqlite }
             });
-        // Not by `Database`, whose own parser takes no blank: this one reads the URL as
+        // Not with `Database`, whose own parser refuses blanks. This connector parses the URL as
         // `DatabaseUrl` does.
         SqlxSqliteConnector::connect(options).await.map_err(|error| self.failed(error))
     }
@@ -202,10 +203,10 @@ impl<'a> Opening<'a> {
         Ok(OwnConnection::sqlite(taken.detach(), Some(self.file)))
     }
 
-    /// The steps of the schema that the file has taken. A new file has taken none.
+    /// Returns the steps of the schema that the file has. A new file has none.
     async fn applied(&self, connection: &impl ConnectionTrait) -> Result<Applied, OpenError> {
-        // In this order: another process may set the file up in between, and writes its tables and
-        // its id in one transaction.
+        // In this order: another process may set the file up in between, and it writes the tables
+        // and the id in one transaction.
         let objects = self.number(connection, "SELECT count(*) FROM sqlite_schema").await?;
         let id = self.number(connection, "PRAGMA application_id").await?;
         if id == APPLICATION_ID {
@@ -237,15 +238,15 @@ impl<'a> Opening<'a> {
         Ok(())
     }
 
-    /// Writes the file's identity into its header, then turns its write-ahead log on, which lets
-    /// others read while one writes. The header says from then on that the file is in use, until
-    /// the last process that has it open closes it.
+    /// Writes the file's identity into its header, then turns the write-ahead log on, so that
+    /// others can read while one process writes. From then on the header says that the file is in
+    /// use, until the last process that has the file open closes it.
     async fn mark_in_use(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let identity = place::identity(self.file);
         let marked = async {
             if self.number(connection, "PRAGMA user_version").await? != identity {
-                // The identity belongs into the file, not into its log. Where another process has
-                // the file open, it stands in the log, which nobody may lose then either.
+                // The identity belongs in the file, not in the log. If another process has the file
+                // open, the identity goes into the log, and then the log must not be lost either.
                 if let Err(error) = connection.leave().await {
                     tracing::debug!(%error, "the identity goes into the log");
                 }
@@ -254,20 +255,21 @@ impl<'a> Opening<'a> {
                 while_busy(write).await.map_err(|error| self.failed(error))?;
             }
             self.switch_to_wal(connection).await?;
-            // From here on a commit need not wait for the disk to be consistent.
+            // From here on a commit need not wait for the disk: the file stays consistent without
+            // that.
             let sql = "PRAGMA synchronous = NORMAL";
             let set = connection.execute_unprepared(sql).await;
             set.map(drop).map_err(|error| self.failed(error))
         };
         match marked.await {
-            // A file that this process may only read keeps the header that it has.
+            // If this process may only read the file, the header stays as it is.
             Err(OpenError::ReadOnly { .. }) => Ok(()),
             marked => marked,
         }
     }
 
-    /// Brings the schema up to date in one transaction, so that of two processes that open a
-    /// new file at once, the second finds what the first made.
+    /// Brings the schema up to date in one transaction. If two processes open a new file at once,
+    /// the second therefore finds the tables of the first.
     async fn set_up(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let begin = || connection.execute_unprepared("BEGIN IMMEDIATE");
         while_busy(begin).await.map_err(|error| self.failed(error))?;
@@ -283,8 +285,9 @@ impl<'a> Opening<'a> {
         made.and(ended.map(drop).map_err(|error| self.failed(error)))
     }
 
-    /// `SQLite` does not wait for a lock here, so this is tried again when somebody else does
-    /// the same, or turns the log off again before this connection has it open.
+    /// Turns the write-ahead log on. `SQLite` does not wait for a lock here, so this function tries
+    /// again if another process does the same, or turns the log off before this connection has it
+    /// open.
     async fn switch_to_wal(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let mut attempt = 1;
         loop {
@@ -326,16 +329,16 @@ impl<'a> Opening<'a> {
     }
 }
 
-/// Turns the write-ahead log of a file on and opens it. Returns whether it is open: then this
-/// connection has a lock on the file until it is closed, and nobody else turns the log off.
+/// Turns the write-ahead log of a file on and opens it. Returns whether the log is open. An open
+/// log locks the file until the connection is closed, so no other process can turn the log off.
 async fn open_log(connection: &OwnConnection) -> Result<bool, DbErr> {
     connection.execute_unprepared("PRAGMA journal_mode = WAL").await?;
-    // To turn the log on takes the lock only for a moment. The first read opens the log.
+    // Turning the log on takes the lock only for a moment. The first read opens the log.
     value::<i32>(connection, "PRAGMA user_version").await?;
     Ok(value::<String>(connection, "PRAGMA journal_mode").await? == "wal")
 }
 
-/// The first value of a statement's first row.
+/// Returns the first value of a statement's first row.
 pub(crate) async fn value<T: TryGetable + Default>(
     connection: &impl ConnectionTrait,
     sql: &str,

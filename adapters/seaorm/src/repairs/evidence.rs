@@ -1,7 +1,7 @@
-//! What the ledgers of campaigns and the receipts of a lane tell of shops.
+//! Reads what the ledgers of campaigns and the receipts of a lane prove about shops.
 //!
-//! Reading needs no lock: a shop whose causes cannot be read rejects its requests, so neither
-//! ledgers nor receipts change what they tell of it until it is mended.
+//! Reading needs no lock. A shop whose causes cannot be read rejects its requests, so ledgers and
+//! receipts prove the same about it until it is mended.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,15 +23,15 @@ use crate::error::{classify, stored};
 use crate::repairs::finding::revisions_of_chunks;
 use crate::store::SeaOrmStore;
 
-/// How many receipts are held at a time.
+/// How many receipts are read at a time.
 const PAGE: u64 = 100;
 
-/// How many receipts of imports are held at a time.
+/// How many receipts of imports are read at a time.
 pub(super) const IMPORTS: usize = 100;
 
 /// What is known of a campaign without its outcomes.
 struct Outline {
-    /// The campaign, where it can be read.
+    /// The campaign, if it can be read.
     campaign: Option<Arc<Campaign>>,
     chunks: BTreeMap<u32, ChunkOutline>,
 }
@@ -43,7 +43,7 @@ impl Outline {
     }
 }
 
-/// Where a shop stands in the list of a campaign.
+/// The place of a shop in the list of a campaign.
 #[derive(Clone, Copy)]
 struct Place {
     revision: Revision,
@@ -53,7 +53,7 @@ struct Place {
     in_list: Option<u32>,
 }
 
-/// Where some shops stand in the lists of all campaigns.
+/// The places of some shops in the lists of all campaigns.
 pub(super) struct Evidence {
     outlines: BTreeMap<Revision, Outline>,
     places: HashMap<ShopId, Vec<Place>>,
@@ -68,7 +68,7 @@ impl Evidence {
         for (revision, outline) in &mut outlines {
             let of_campaign = campaign_list::Column::Revision.eq(stored(revision.0));
             let lists = campaign_list::Entity::find().filter(of_campaign);
-            // A list that cannot be read is named by itself.
+            // A list that cannot be read is reported separately as damage.
             let lists = campaign_rows::read_lists(&store.readers, lists).await?.found;
             for (number, list) in &lists {
                 let chunk = outline.chunks.entry(*number).or_default();
@@ -89,7 +89,7 @@ impl Evidence {
         Ok(Self { outlines, places })
     }
 
-    /// Reads what receipts and ledgers tell of shops of a lane.
+    /// Reads what receipts and ledgers prove about shops of a lane.
     pub(super) async fn of_lane(
         &self,
         store: &SeaOrmStore,
@@ -131,7 +131,7 @@ pub(super) struct LaneEvidence {
 }
 
 impl LaneEvidence {
-    /// What is known of a shop, where `mark` is the highest deadline that its lane treated as
+    /// Returns what is known of a shop. `mark` is the highest deadline that its lane treated as
     /// passed.
     pub(super) fn traces(&self, shop: &ShopId, mark: Deadline) -> Result<&[Trace], Unmendable> {
         let may_matter = |campaign: &Option<Arc<Campaign>>| {
@@ -148,11 +148,11 @@ impl LaneEvidence {
     }
 }
 
-/// Shops with the places where they stand, and what is known of each.
+/// Shops with their places, and what is known of each place.
 type Known = HashMap<ShopId, Result<Vec<(Place, Trace)>, Unmendable>>;
 
-/// All campaigns, and their chunks as far as the rows of their outcomes tell. A campaign that is
-/// added in between may have no chunk here: its lists, which are read later, tell everything.
+/// Reads all campaigns and the outlines of their chunks, from the rows of the outcomes. A campaign
+/// that is added meanwhile may have no chunk here: its lists, which are read later, complete it.
 async fn outlines(store: &SeaOrmStore) -> Result<BTreeMap<Revision, Outline>, StoreError> {
     let unread = || Outline { campaign: None, chunks: BTreeMap::new() };
     let revisions = revisions_of_chunks(store).await?;
@@ -199,8 +199,8 @@ fn small(row: &QueryResult, column: &str) -> Option<u32> {
     row.try_get::<i64>("", column).ok().and_then(|number| u32::try_from(number).ok())
 }
 
-/// Adds what the receipts of the lane prove to the traces of their shops. Receipts of earlier logs
-/// count, too. A receipt that cannot be read is passed over.
+/// Adds what the lane's receipts prove to the traces of their shops. Receipts of earlier logs
+/// count, too. Receipts that cannot be read are skipped.
 async fn read_receipts(
     store: &SeaOrmStore,
     lane: Lane,
@@ -243,8 +243,8 @@ async fn read_receipts(
     }
 }
 
-/// Adds what imports of the lane, and releases by command, did to the shops. A receipt that cannot
-/// be read is passed over.
+/// Adds the effects of the lane's imports and of releases by command. Receipts that cannot be read
+/// are skipped.
 async fn read_imports(
     store: &SeaOrmStore,
     lane: Lane,
@@ -267,7 +267,7 @@ async fn read_imports(
     }
 }
 
-/// Adds what the ledgers of campaigns say. The shops of a lane share their chunks, and each is
+/// Adds the outcomes in the campaigns' ledgers. The shops of a lane share chunks, so each chunk is
 /// read once.
 async fn read_outcomes(store: &SeaOrmStore, known: &mut Known) -> Result<(), StoreError> {
     let traces = known.values_mut().filter_map(|traces| traces.as_mut().ok()).flatten();
@@ -285,7 +285,7 @@ async fn read_outcomes(store: &SeaOrmStore, known: &mut Known) -> Result<(), Sto
     Ok(())
 }
 
-/// What can be read of a chunk.
+/// Returns what can be read of a chunk.
 async fn remains(
     store: &SeaOrmStore,
     revision: Revision,

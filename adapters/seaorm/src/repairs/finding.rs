@@ -1,4 +1,4 @@
-//! Looking for what is damaged. Rows are read one by one, so that no row hides another.
+//! Finds damage. Rows are read one by one, so that no row hides another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +21,11 @@ use crate::repairs::evidence::IMPORTS;
 use crate::store::SeaOrmStore;
 
 impl SeaOrmStore {
-    /// Everything that is damaged, each item once, in order.
+    /// Returns each damaged item once, in order.
     pub(super) async fn find_damage(&self) -> Result<Vec<Damage>, StoreError> {
         let mut damages = BTreeMap::new();
         let mut add = |damage: Damage| drop(damages.insert(damage.item.clone(), damage));
-        // A campaign that is added in between has chunks by the time that they are read below.
+        // The chunks of a campaign that is added meanwhile exist when they are read below.
         let mut revisions = revisions_of_chunks(self).await?;
         let campaigns = campaign_rows::all(&self.readers, Condition::all()).await?;
         let mut known: BTreeMap<Revision, Option<Campaign>> = BTreeMap::new();
@@ -105,7 +105,7 @@ impl SeaOrmStore {
             .build(self.readers.get_database_backend());
         for orphan in self.readers.query_all_raw(orphans).await.map_err(classify)? {
             let read = |model: shop_state::Model| ShopState::try_from(model);
-            // An id that cannot be read is the empty text, as no shop's is.
+            // If an id cannot be read, the item has an empty id, which no shop has.
             let state_of: ItemOf =
                 |row| Ok(StoredItem::State(row.try_get("", "id").unwrap_or_default()));
             let read = read_row(&orphan, state_of, read)?;

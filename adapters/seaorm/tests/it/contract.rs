@@ -1,4 +1,4 @@
-//! What every store promises, on a `SQLite` file and on a `PostgreSQL` server.
+//! Runs the contract of the storage ports on a `SQLite` file and on a `PostgreSQL` server.
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -37,8 +37,8 @@ fn millis(duration: Duration) -> i64 {
     duration.as_millis().try_into().unwrap()
 }
 
-/// The statement that makes an item unreadable; `no_blob` is how the database writes a byte that
-/// no blob begins with.
+/// Returns the statement that makes an item unreadable. `no_blob` is the database's notation of a
+/// byte with which no blob begins.
 fn damaging(item: &StoredItem, no_blob: &str) -> String {
     match item {
         StoredItem::Campaign(revision) => {
@@ -72,7 +72,7 @@ fn damaging(item: &StoredItem, no_blob: &str) -> String {
     }
 }
 
-/// The statement that deletes an item.
+/// Returns the statement that deletes an item.
 fn losing(item: &StoredItem) -> String {
     match item {
         StoredItem::Campaign(revision) | StoredItem::Counts(revision) => {

@@ -1,5 +1,5 @@
-//! What a `SQLite` file adds to the contract: opening it, sharing it, and writing it where that
-//! fails.
+//! Tests that only a `SQLite` file needs beside the contract: opening it, sharing it, and failing
+//! writes.
 
 mod copies;
 mod damage;

@@ -1,5 +1,5 @@
-//! What a `PostgreSQL` server adds to the contract: opening its databases, those who are in
-//! the way, and connections that are lost.
+//! Tests that only a `PostgreSQL` server needs beside the contract: opening its databases,
+//! transactions in the way, and lost connections.
 
 mod losing;
 mod opening;

@@ -1,4 +1,4 @@
-//! Shops, and batches that narrow them.
+//! Makes shops, and batches of requests that narrow their radius.
 
 use catchment_domain::ports::{Claim, ShopRepository};
 use catchment_domain::{
@@ -39,7 +39,7 @@ pub(crate) async fn import(store: &SeaOrmStore, ids: &[ShopId]) {
     }
 }
 
-/// Rows of one lane, to be brought in together.
+/// Returns the import batch of rows that are all of one lane.
 pub(crate) fn together(store: &SeaOrmStore, rows: Vec<ShopImport>) -> ImportBatch {
     let batches = ImportBatch::split(rows, store.lanes());
     assert_eq!(batches.len(), 1);

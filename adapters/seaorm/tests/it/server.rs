@@ -1,4 +1,4 @@
-//! A schema of its own on a server, and the clock that the database runs by.
+//! A server schema for one test, and the clock of its database.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
 use sea_orm::{ConnectionTrait, Database};
 use uuid::Uuid;
 
-/// A schema that goes away with it.
+/// A schema that is dropped with this value.
 pub(crate) struct Server {
     base: String,
     pub(crate) schema: String,
@@ -19,7 +19,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A schema without tables.
+    /// Makes a schema without tables.
     pub(crate) fn empty() -> Self {
         let server = Self {
             base: base_url(),
@@ -30,7 +30,7 @@ impl Server {
         server
     }
 
-    /// A schema with our tables.
+    /// Makes a schema with our tables.
     pub(crate) async fn new() -> Self {
         let server = Self::empty();
         SeaOrmStore::migrate(&server.url(), &Self::settings()).await.unwrap();
@@ -38,8 +38,8 @@ impl Server {
         server
     }
 
-    /// The server's own functions stand behind the schema's in the search path: so this clock
-    /// takes the place of the server's.
+    /// Replaces the server's clock. The search path has the schema before the server's own
+    /// functions, so the schema's clock is used.
     fn replace_clock(&self) {
         let (schema, now) = (&self.schema, self.now().millis());
         self.execute(&format!(
@@ -53,7 +53,7 @@ impl Server {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst))
     }
 
-    /// Puts the database's clock forward or back.
+    /// Moves the database's clock forward or back.
     pub(crate) fn step(&self, millis: i64) {
         let now = self.now.fetch_add(millis, Ordering::SeqCst) + millis;
         self.execute(&format!("SELECT setval('{}.test_clock', {now})", self.schema));
@@ -81,8 +81,8 @@ impl Server {
         self.try_open(&Self::settings()).await.unwrap()
     }
 
-    /// Runs statements as another program would, and waits for them: on a thread of its own,
-    /// because clocks are moved, and schemas dropped, where nothing can be awaited.
+    /// Runs statements as another program would, and waits for them. It uses its own thread,
+    /// because callers that move clocks or drop schemas cannot await.
     pub(crate) fn execute(&self, sql: &str) {
         execute_at(self.url(), sql.to_owned()).unwrap();
     }
@@ -91,7 +91,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let sql = format!("SET lock_timeout = '5s'; DROP SCHEMA {} CASCADE", self.schema);
-        // Where it is left behind, nothing but the test's own failure is to be told.
+        // If the schema cannot be dropped, the test's own failure must stay the only message.
         execute_at(self.url(), sql).ok();
     }
 }
@@ -108,14 +108,14 @@ fn execute_at(url: String, sql: String) -> Result<(), sea_orm::DbErr> {
     executing.join().unwrap()
 }
 
-/// The database of a superuser, in which every test makes a schema.
+/// Returns the URL of the database in which every test makes a schema. Its user is a superuser.
 #[expect(clippy::disallowed_methods, reason = "tests have no settings")]
 pub(crate) fn base_url() -> String {
     std::env::var("CATCHMENT_TEST_POSTGRES")
         .expect("CATCHMENT_TEST_POSTGRES names no database: run the tests by `scripts/services`")
 }
 
-/// The clock of this process, which a server is never judged by.
+/// The clock of this process, which a server must never use.
 #[derive(Debug)]
 struct NoClock;
 

@@ -1,4 +1,4 @@
-//! A folder with a database in it, and the clock that the database runs by.
+//! A folder with a database, and the clock of that database.
 
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
 use sea_orm::{ConnectionTrait, Database, DbErr};
 use tempfile::TempDir;
 
-/// A folder that goes away with it.
+/// A folder that is removed with this value.
 pub(crate) struct World {
     folder: TempDir,
     pub(crate) clock: Arc<ManualClock>,
@@ -31,7 +31,7 @@ impl World {
         format!("sqlite://{}", self.file().display())
     }
 
-    /// The names in the folder, in order.
+    /// Returns the names in the folder, in order.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<_> =
@@ -61,7 +61,7 @@ impl World {
         self.try_execute(sql).await.unwrap();
     }
 
-    /// Runs a statement as another program would, and says what came of it.
+    /// Runs a statement as another program would, and returns its result.
     pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), DbErr> {
         let connection = Database::connect(format!("{}?mode=rwc", self.url())).await.unwrap();
         let executed = connection.execute_unprepared(sql).await;

@@ -1,4 +1,4 @@
-//! The command line that every service has.
+//! The command line of every service.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ impl Arguments {
     ///
     /// # Errors
     ///
-    /// The line for stderr. `--help` and `--version` are answered by clap, which then ends the
+    /// The line for stderr. clap answers `--help` and `--version` itself, and then ends the
     /// process.
     pub(crate) fn read(
         role: &Role,
@@ -65,7 +65,7 @@ Examples:
   {name} --config /etc/catchment/production.toml
   {name} health"
     );
-    // What it is about comes last: the derive puts the comment of `Arguments` in its place.
+    // The description comes last, because the derive puts the comment of `Arguments` in its place.
     Arguments::augment_args(Command::new(name))
         .about(role.about)
         .version(env!("CARGO_PKG_VERSION"))

@@ -1,4 +1,4 @@
-//! The database of a service: opened as it is, and watched.
+//! The database of a service: opens it without changing it, and watches it.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -14,25 +14,25 @@ use crate::database::store_settings;
 use crate::one_line::chain;
 use crate::settings::{Database, SettingsError};
 
-/// The name of what holds while the database answers.
+/// The readiness condition that the database answers.
 pub const DATABASE: &str = "database";
 
-/// How many connections read beside those that write.
+/// The number of connections for reading.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
-/// How often the database is asked whether it is there.
+/// How often to check that the database answers.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long it may take to answer.
+/// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long closing it may take.
+/// How long closing the database may take.
 const TO_CLOSE: Duration = Duration::from_millis(500);
 
-/// Opens a server's database for as many who write side by side, as far as the settings allow.
-/// Nothing of it is made or changed: `catchment database migrate` does that.
+/// Opens a server's database for this many parallel writers, as far as the settings allow. This
+/// creates and changes nothing: `catchment database migrate` does that.
 ///
 /// # Errors
 ///
-/// When the settings name none of a server, it does not answer in time, or it is not as this
-/// version needs it.
+/// When the URL does not lead to a server, the server does not answer in time, or this version
+/// cannot use the database.
 pub async fn open(database: &Database, writers: u32) -> Result<SeaOrmStore, ProcessError> {
     if !database.url.is_postgres() {
         let why = "`database.url` must be that of a PostgreSQL server, such as \
@@ -57,10 +57,10 @@ fn refusal(error: &OpenError) -> ProcessError {
     }
 }
 
-/// Keeps telling whether the database answers.
+/// Keeps the readiness condition up to date.
 pub async fn watch(store: SeaOrmStore, readiness: Readiness) {
     loop {
-        // No campaign has this revision: the question is cheap, and the answer of no interest.
+        // No campaign has this revision, so the query is cheap and its answer does not matter.
         match timeout(PATIENCE, store.get(Revision::NONE)).await {
             Ok(Ok(_)) => readiness.met(DATABASE),
             Ok(Err(error)) => readiness.unmet(DATABASE, chain(&error)),
@@ -70,8 +70,8 @@ pub async fn watch(store: SeaOrmStore, readiness: Readiness) {
     }
 }
 
-/// Closes the database. What was reported as stored is: that it could not be closed well, or in
-/// time, changes nothing.
+/// Closes the database. An error or a timeout is only logged, because everything that was reported
+/// as stored is stored.
 pub async fn close(store: &SeaOrmStore) {
     match timeout(TO_CLOSE, store.close()).await {
         Ok(Ok(())) => {}

@@ -1,4 +1,4 @@
-//! How a service ends: one line about what went wrong, and an exit code.
+//! The end of a service: one line about what went wrong, and an exit code.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -10,23 +10,23 @@ use thiserror::Error;
 use crate::one_line::without_secrets_of_arguments;
 use crate::settings::SettingsError;
 
-/// The exit codes, in one place. Those from 64 on are sysexits.h's, those above 128 the shell's.
+/// The exit codes. The codes from 64 on come from sysexits.h, the codes above 128 from the shell.
 pub(crate) mod code {
     /// `health`: the service is not ready.
     pub(crate) const NOT_READY: u8 = 1;
-    /// Wrong usage, as clap has it.
+    /// Wrong usage, the same code as clap's.
     pub(crate) const WRONG_USAGE: u8 = 2;
     /// Bad settings (`EX_USAGE`).
     pub(crate) const BAD_SETTINGS: u8 = 64;
-    /// A broker, a database or a port could not be had (`EX_UNAVAILABLE`).
+    /// A broker, a database or a port was not available (`EX_UNAVAILABLE`).
     pub(crate) const UNAVAILABLE: u8 = 69;
-    /// What should not happen (`EX_SOFTWARE`).
+    /// An internal error (`EX_SOFTWARE`).
     pub(crate) const INTERNAL: u8 = 70;
-    /// What was under way at the end was not finished in time (`EX_TEMPFAIL`).
+    /// Work in progress was not finished in time (`EX_TEMPFAIL`).
     pub(crate) const NOT_DRAINED: u8 = 75;
     /// Settings, topics and database do not fit each other (`EX_CONFIG`).
     pub(crate) const MISFIT: u8 = 78;
-    /// Told twice to stop, as if by an uncaught SIGTERM.
+    /// Told to stop twice: the same code as after an uncaught SIGTERM.
     pub(crate) const TERMINATED: u8 = 143;
 }
 
@@ -43,19 +43,19 @@ Exit codes:
    78  topics, database and settings do not fit each other: somebody must look
   143  told to stop twice";
 
-/// Why a service ended that was not told to, by what somebody can do about it.
+/// Why a service ended without being told to, by what an operator can do about it.
 #[derive(Debug, Error)]
 pub enum ProcessError {
-    /// Mend the settings.
+    /// The operator must correct the settings.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// See that the service is there, and start again.
+    /// The operator must make the missing service available, and start again.
     #[error("{0}")]
     Unavailable(String),
-    /// Look at topics, database and settings: going on would do harm.
+    /// The operator must check topics, database and settings: going on would do harm.
     #[error("{0}")]
     Misfit(String),
-    /// Start again.
+    /// The operator must start the service again.
     #[error("{0}")]
     Internal(String),
 }
@@ -82,15 +82,15 @@ impl From<ServiceError> for ProcessError {
     }
 }
 
-/// Says what went wrong, in one line whatever a library has to say. A stderr that takes
-/// nothing changes nothing.
+/// Writes what went wrong to stderr, in one line, whatever a library reports. A failed write to
+/// stderr is ignored.
 pub(crate) fn complain(role: &str, what: &impl Display) {
     let what = without_secrets_of_arguments(what.to_string());
     let words: Vec<_> = what.split_whitespace().collect();
     let _ = writeln!(io::stderr(), "{role}: {}", words.join(" "));
 }
 
-/// Says what went wrong, and chooses the exit code.
+/// Writes what went wrong, and returns the exit code.
 pub(crate) fn conclude(role: &str, error: &ProcessError) -> ExitCode {
     complain(role, error);
     ExitCode::from(error.exit_code())

@@ -1,5 +1,5 @@
-//! Asks a service on this machine whether it is ready: the health check of a container, which
-//! has no other program that could ask, and of whoever started the service.
+//! Asks a service on this machine whether it is ready. This is the health check of a container,
+//! which has no other program for that, and of the process that started the service.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -7,15 +7,15 @@ use std::time::Duration;
 
 /// How long connecting, asking and answering may each take.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// More than any answer of ours has.
+/// A limit above the length of every answer.
 const LONGEST_ANSWER: u64 = 65_536;
 
-/// What the service says of itself.
+/// The answer of a service about its health.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Health {
-    /// Whether it can work.
+    /// Whether the service can work.
     pub is_ready: bool,
-    /// Its own words.
+    /// The text of the answer.
     pub text: String,
 }
 
@@ -23,7 +23,7 @@ pub struct Health {
 ///
 /// # Errors
 ///
-/// When nobody answers in a few seconds, or not in HTTP.
+/// When there is no answer in a few seconds, or the answer is not HTTP.
 pub fn ask(address: SocketAddr) -> io::Result<Health> {
     get(address, "/readyz")
 }
@@ -44,7 +44,7 @@ fn read(answer: &str) -> Option<Health> {
     Some(Health { is_ready: status == "200", text: body.trim().to_owned() })
 }
 
-/// The address by which this machine reaches what listens on all of its addresses.
+/// Returns the address at which this machine reaches a service that listens on all addresses.
 const fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

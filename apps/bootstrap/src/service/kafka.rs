@@ -1,4 +1,4 @@
-//! The Kafka of a service: found, and looked at before anything is read or sent.
+//! The Kafka cluster of a service: connects to it, and checks it before anything is read or sent.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use super::readiness::Readiness;
 use crate::one_line::without;
 use crate::settings::{Kafka, Settings, SettingsError};
 
-/// The name of what holds while a broker answers.
+/// The readiness condition that a broker answers.
 pub const KAFKA: &str = "kafka";
 
-/// How often a broker is asked whether it is there.
+/// How often to check that a broker answers.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long to wait between two attempts.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How long a sender may take to end: whoever used it has its acknowledgements already.
+/// How long a sender may take to end. Its user already has all acknowledgements.
 const TO_CLOSE: Duration = Duration::from_millis(500);
 
-/// The settings of the Kafka adapter, for a database with this many lanes.
+/// Returns the settings of the Kafka adapter, for a database with this many lanes.
 #[must_use]
 pub fn adapter(kafka: &Kafka, lanes: Lanes, drain: Duration) -> KafkaSettings {
     let membership = match &kafka.group_instance_id {
@@ -52,24 +52,24 @@ pub fn adapter(kafka: &Kafka, lanes: Lanes, drain: Duration) -> KafkaSettings {
     }
 }
 
-/// Checks that librdkafka takes the properties of section `kafka`.
+/// Checks that librdkafka accepts the properties of section `kafka`.
 ///
 /// # Errors
 ///
-/// When it refuses one, with its name and the reason.
+/// When librdkafka refuses a property, with its name and the reason.
 pub fn check(kafka: &Kafka, lanes: Lanes, drain: Duration) -> Result<(), SettingsError> {
     let checked = adapter(kafka, lanes, drain).client.check();
-    // What the client says of a value may quote it.
+    // The client's message may quote a value.
     let values = [&kafka.properties, &kafka.producer, &kafka.consumer];
     let values = values.into_iter().flat_map(|table| table.0.values().map(String::as_str));
     checked.map_err(|error| SettingsError(without(format!("section `kafka`: {error}"), values)))
 }
 
-/// Finds the cluster, and sees that its topics are what the database was made for.
+/// Connects to the cluster, and checks that its topics fit the database.
 ///
 /// # Errors
 ///
-/// When no broker answers within `kafka.connect_timeout`, or the topics are not as they must be.
+/// When no broker answers within `kafka.connect_timeout`, or the topics do not fit.
 pub async fn connect(settings: &Settings) -> Result<KafkaCluster, ProcessError> {
     let deadline = Instant::now() + settings.kafka.connect_timeout;
     loop {
@@ -96,7 +96,7 @@ async fn attempt(settings: &Settings) -> Result<KafkaCluster, ClusterError> {
     Err(ClusterError::Topics(said.join("; ")))
 }
 
-/// Keeps telling whether a broker answers.
+/// Keeps the readiness condition up to date.
 pub async fn watch(cluster: KafkaCluster, readiness: Readiness) {
     let mut is_away = false;
     loop {
@@ -105,7 +105,8 @@ pub async fn watch(cluster: KafkaCluster, readiness: Readiness) {
     }
 }
 
-/// Keeps to the first cause while no broker answers: each broker has one of its own.
+/// Sets the readiness condition. While no broker answers, the first cause stays, because each
+/// broker has its own cause.
 fn tell(reached: &Result<(), ClusterError>, readiness: &Readiness, is_away: &mut bool) {
     match reached {
         Ok(()) => readiness.met(KAFKA),
@@ -115,7 +116,7 @@ fn tell(reached: &Result<(), ClusterError>, readiness: &Readiness, is_away: &mut
     *is_away = reached.is_err();
 }
 
-/// How the process ends for what the cluster says.
+/// Returns how the process ends after an error of the cluster.
 #[must_use]
 pub fn refusal(error: &ClusterError) -> ProcessError {
     let what = format!("could not work with Kafka: {error}");
@@ -130,27 +131,27 @@ pub fn refusal(error: &ClusterError) -> ProcessError {
     }
 }
 
-/// How the process ends for a client that cannot be made, although its settings were checked.
+/// Returns how the process ends if a client cannot be made, although its settings were checked.
 #[must_use]
 pub fn unusable(error: &catchment_kafka::SettingsError) -> ProcessError {
     ProcessError::Internal(format!("could not make a client of Kafka: {error}"))
 }
 
-/// Ends a sender.
+/// Closes a sender.
 pub async fn close(sender: &Sender) {
     if let Err(error) = sender.close(TO_CLOSE).await {
         tracing::warn!(%error, "could not close the sender");
     }
 }
 
-/// Ends a reader of whatever is read.
+/// Closes a reader.
 pub async fn close_reader<M: Clone + Send + Sync + 'static>(reader: &Reader<M>) {
     if let Err(error) = reader.close(TO_CLOSE).await {
         tracing::warn!(%error, "could not close the reader");
     }
 }
 
-/// Ends what looks at the request lanes.
+/// Closes the client that observes the request lanes.
 pub async fn close_lookout(lookout: &KafkaLookout) {
     lookout.close(TO_CLOSE).await;
 }

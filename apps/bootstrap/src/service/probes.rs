@@ -22,13 +22,13 @@ impl Probes {
         TcpListener::bind(address).await.map(Self)
     }
 
-    /// Where they listen.
+    /// Returns the address of the probes.
     #[cfg(test)]
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
     }
 
-    /// Answers until the process ends.
+    /// Serves the probes until the process ends.
     pub(crate) async fn serve(self, readiness: Readiness) {
         if let Err(error) = axum::serve(self.0, routes(readiness)).await {
             tracing::error!(%error, "the probes are not served any more");

@@ -1,40 +1,40 @@
-//! Whether the process can do its work, and if not, why.
+//! Tells whether the process can do its work, and if not, why.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const STARTING: &str = "starting";
 
-/// What must hold for the process to be ready. Clones share it.
+/// The conditions for the process to be ready. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Readiness(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     is_draining: bool,
-    /// What each condition waits for; `None` = it holds.
+    /// Why each condition does not hold, or `None` if it holds.
     conditions: BTreeMap<&'static str, Option<String>>,
 }
 
 impl Readiness {
-    /// None of these holds yet.
+    /// Starts with none of these conditions met.
     pub(crate) fn new(conditions: &[&'static str]) -> Self {
         let waiting = |name: &&'static str| (*name, Some(STARTING.to_owned()));
         let conditions = conditions.iter().map(waiting).collect();
         Self(Arc::new(Mutex::new(State { is_draining: false, conditions })))
     }
 
-    /// Says that a condition holds.
+    /// Marks a condition as met.
     pub fn met(&self, condition: &'static str) {
         self.set(condition, None);
     }
 
-    /// Says that a condition does not hold, and why.
+    /// Marks a condition as not met, with the reason.
     pub fn unmet(&self, condition: &'static str, why: impl Into<String>) {
         self.set(condition, Some(why.into()));
     }
 
-    /// Says why a condition does not hold, where it does not.
+    /// Updates the reason of a condition, if it is not met.
     pub fn explain(&self, condition: &'static str, why: impl Into<String>) {
         let is_unmet = self.state().conditions.get(condition).is_some_and(Option::is_some);
         if is_unmet {
@@ -54,12 +54,12 @@ impl Readiness {
         }
     }
 
-    /// From now on the process is not ready, whatever holds.
+    /// Makes the process not ready from now on, whatever its conditions are.
     pub(crate) fn drain(&self) {
         self.state().is_draining = true;
     }
 
-    /// Why the process is not ready; nothing when it is.
+    /// Returns why the process is not ready. The list is empty if it is ready.
     pub(crate) fn reasons(&self) -> Vec<String> {
         let state = self.state();
         let draining = state.is_draining.then(|| "draining".to_owned());
@@ -69,7 +69,7 @@ impl Readiness {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it has the lock, and what is in there is whole at any time.
+        // Nothing panics while it holds the lock, and the data are whole at any time.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,9 +1,9 @@
-//! Reasons why something is not ready, in one line.
+//! Joins the reasons why something is not ready into one line.
 
-/// How many are named at most.
+/// The most reasons that are named.
 const NAMED: usize = 5;
 
-/// The first of some reasons, and how many more there are; `None` where there is none.
+/// Returns the first reasons and the number of the others, or `None` without reasons.
 pub fn join(reasons: impl IntoIterator<Item = String>) -> Option<String> {
     let mut reasons = reasons.into_iter();
     let named: Vec<String> = reasons.by_ref().take(NAMED).collect();

@@ -1,4 +1,5 @@
-//! Being told to stop: once, and what is under way is finished; twice, and nothing is.
+//! Requests to stop. After the first one, work in progress is finished. After the second one, it is
+//! not.
 
 use std::time::Duration;
 use std::{fmt, io};
@@ -7,23 +8,23 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-/// Tells those who work when to stop. Clones are told the same.
+/// Tells tasks when to stop. All clones get the same deadline.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<Option<Instant>>);
 
 impl Shutdown {
-    /// Returns once the process is to stop, with the deadline of what is under way.
+    /// Waits until the process is told to stop. Returns the deadline for work in progress.
     pub async fn asked(&mut self) -> Instant {
         if let Ok(deadline) = self.0.wait_for(Option::is_some).await
             && let Some(deadline) = *deadline
         {
             return deadline;
         }
-        // Nobody is there any more who could ask.
+        // The sender is gone, so no request can come any more.
         std::future::pending().await
     }
 
-    /// Does something, unless the process is to stop before it is done.
+    /// Runs some work, unless the process is told to stop before the work is done.
     pub async fn unless_asked<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = work => Some(done),
@@ -31,14 +32,14 @@ impl Shutdown {
         }
     }
 
-    /// The deadline of what is under way, once the process is to stop.
+    /// Returns the deadline for work in progress, or `None` until the process is told to stop.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         *self.0.borrow()
     }
 }
 
-/// What asked the process to stop.
+/// The source of a request to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Terminate,
@@ -56,7 +57,7 @@ impl fmt::Display for Request {
     }
 }
 
-/// Asks those who work to stop.
+/// Tells tasks to stop.
 pub(crate) struct Stopper {
     drain: Duration,
     told: watch::Sender<Option<Instant>>,
@@ -68,7 +69,7 @@ impl Stopper {
         (Self { drain, told }, Shutdown(shutdown))
     }
 
-    /// Asks everybody to stop. Work is given nine tenths of the time; the rest is for leaving.
+    /// Tells all tasks to stop. Work gets nine tenths of the drain time, and leaving gets the rest.
     pub(crate) fn stop(&self) -> Instant {
         let now = Instant::now();
         self.told.send_replace(Some(now + self.drain.mul_f64(0.9)));
@@ -76,11 +77,11 @@ impl Stopper {
     }
 }
 
-/// What may ask this process to stop.
+/// The sources of requests to stop.
 pub(crate) struct Requests {
     terminate: Signal,
     interrupt: Signal,
-    /// Only where it is to count.
+    /// The end of the standard input, if it counts as a request.
     input: Option<mpsc::Receiver<()>>,
 }
 
@@ -93,7 +94,7 @@ impl Requests {
         })
     }
 
-    /// Returns with what asks next.
+    /// Waits for the next request.
     pub(crate) async fn next(&mut self) -> Request {
         let Self { terminate, interrupt, input } = self;
         let ended = async {
@@ -112,19 +113,19 @@ impl Requests {
         }
     }
 
-    /// Returns once a signal asks. The end of the input is that of who gave it, who may well
-    /// have sent a signal before.
+    /// Waits for a signal. The end of the input does not count: the process at its other end has
+    /// ended, and may have sent a signal before.
     pub(crate) async fn insisted(&mut self) {
         while self.next().await == Request::EndOfInput {}
     }
 }
 
-/// Says once that the standard input has ended. On a thread of its own, because a read of a
-/// terminal or a pipe cannot be given up.
+/// Sends one message when the standard input has ended. This takes its own thread, because a read
+/// of a terminal or a pipe cannot be cancelled.
 fn end_of_input() -> mpsc::Receiver<()> {
     let (ended, input) = mpsc::channel(1);
     std::thread::spawn(move || {
-        // An input that cannot be read has ended as well.
+        // An input that cannot be read counts as ended.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         let _ = ended.blocking_send(());
     });

@@ -1,4 +1,4 @@
-//! The topics of a service: what the database was made for, and has read so far.
+//! Checks that the topics of a service fit the database and hold what it has read so far.
 //!
 //! A problem of a whole topic ends the process. A problem of a single lane is logged, and the other
 //! lanes go on: the process that works on the lane sets it aside.
@@ -20,16 +20,16 @@ use super::readiness::Readiness;
 use super::reasons;
 use crate::one_line::chain;
 
-/// The name of what holds while every lane fits its topic.
+/// The readiness condition that every lane fits its topic.
 pub const TOPICS: &str = "topics";
 
-/// How often the topics are looked at while they are worked with.
+/// How often to check the topics while the service works.
 const LOOK: Duration = Duration::from_secs(20);
 
 /// The problems of single lanes.
 type Alone = BTreeMap<AnyLane, String>;
 
-/// Looks at the topics.
+/// Checks the topics.
 #[derive(Debug)]
 pub struct TopicCheck {
     cluster: KafkaCluster,
@@ -40,7 +40,7 @@ pub struct TopicCheck {
 }
 
 impl TopicCheck {
-    /// Nothing was looked at yet.
+    /// Makes a check that has no results yet.
     #[must_use]
     pub fn new(
         (cluster, lookout): (KafkaCluster, KafkaLookout),
@@ -94,7 +94,7 @@ impl TopicCheck {
         }
     }
 
-    /// What is wrong with single lanes.
+    /// Returns the problems of single lanes.
     async fn look(&self) -> Result<Alone, ProcessError> {
         let problems = self.cluster.check_topics(self.lanes).await;
         let problems = problems.map_err(|error| refusal(&error))?;
@@ -159,25 +159,27 @@ pub async fn watch_age(lookout: KafkaLookout, store: SeaOrmStore) -> ProcessErro
     }
 }
 
-/// What was said of single lanes.
+/// The problems of single lanes that were logged.
 #[derive(Debug, Default)]
 struct Said {
-    /// What was found by the last look, said or not.
+    /// The problems that the last check found, logged or not.
     found: Alone,
     said: Alone,
 }
 
 impl Said {
-    /// Says everything that the first look found: a process that begins waits for no second one.
+    /// Logs all problems of the first check. A process that starts does not wait for a second
+    /// check.
     fn begin(&mut self, found: Alone) {
         self.found.clone_from(&found);
         self.note(found);
     }
 
-    /// Takes a look into account.
+    /// Processes the result of a check.
     ///
-    /// 1. What was said and is not found any more is over.
-    /// 2. What was found by two looks in a row is said once, in the words of the second.
+    /// 1. A logged problem that was not found again is over.
+    /// 2. A problem that two checks in a row have found is logged once, with the text of the second
+    ///    check.
     fn note(&mut self, found: Alone) {
         self.said.retain(|lane, _| {
             let is_still = found.contains_key(lane);
@@ -208,7 +210,7 @@ fn fail_for(problems: &[String]) -> Result<(), ProcessError> {
     Err(refusal(&ClusterError::Topics(problems.join("; "))))
 }
 
-/// How the process ends for a database that does not say how far it has read.
+/// Returns how the process ends if the database cannot say how far it has read.
 fn unreadable(error: &StoreError) -> ProcessError {
     let what = format!("could not read the database: {}", chain(error));
     match error {
@@ -223,7 +225,7 @@ mod tests {
 
     use super::*;
 
-    /// What is wrong with lanes by their numbers, and what is said then.
+    /// The problems of one check by lane, and the expected reason.
     type Look<'a> = (&'a [(u16, &'a str)], Option<&'a str>);
 
     fn check(mut said: Said, looks: &[Look<'_>]) {

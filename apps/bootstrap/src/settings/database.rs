@@ -13,9 +13,9 @@ use crate::duration;
 /// Section `database`.
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// Where it is.
+    /// The database's URL.
     pub url: DatabaseUrl,
-    /// How many lanes a new one is made for.
+    /// The number of lanes of a new database.
     pub lanes: Lanes,
     /// How long receipts are kept after their replies were sent.
     pub receipts_kept: Duration,
@@ -29,7 +29,7 @@ pub struct Database {
     pub lock_timeout: Duration,
     /// How long a statement may take on a server.
     pub statement_timeout: Duration,
-    /// How long a transaction may do nothing before the server ends it.
+    /// How long a transaction may be idle before the server ends it.
     pub idle_in_transaction_session_timeout: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Time-outs that must fit each other: each would make another one useless.
+//! Checks that timeouts fit each other, so that no timeout makes another useless.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::duration::show;
 ///
 /// 1. a consumer that drains still owns its lanes,
 /// 2. librdkafka accepts the two intervals of a group's member,
-/// 3. a frozen consumer's transaction is over when another one takes its lane,
-/// 4. a consumer that waits for a lock is not taken for a dead one.
+/// 3. a frozen consumer's transaction is over when another consumer takes its lane,
+/// 4. a consumer that waits for a lock is not taken for dead.
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     let Settings { database, kafka, drain, .. } = settings;
     let session = ("kafka.session_timeout", kafka.session_timeout);

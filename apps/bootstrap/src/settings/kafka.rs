@@ -15,29 +15,29 @@ pub(super) const PASSED_THROUGH: [&str; 3] =
 /// Section `kafka`.
 #[derive(Clone, Debug)]
 pub struct Kafka {
-    /// Where brokers are, as `host:port`.
+    /// The addresses of brokers, as `host:port`.
     pub bootstrap_servers: String,
-    /// Where requests travel.
+    /// The topic of requests.
     pub requests_topic: String,
-    /// Where our own replies travel.
+    /// The topic of our own replies.
     pub replies_topic: String,
     /// The group of the consumers.
     pub group_id: String,
     /// The name by which a consumer keeps its lanes over a restart.
     pub group_instance_id: Option<String>,
-    /// The topics that replies may go to besides the usual ones.
+    /// The topics that are allowed for replies besides the usual ones.
     pub reply_topics_allowed: Vec<String>,
-    /// The Java class that replies to Spring are marked with.
+    /// The Java class with which replies to Spring are marked.
     pub spring_type_id: Option<String>,
-    /// How long a broker that does not answer is tried at the start.
+    /// How long to try to connect at the start.
     pub connect_timeout: Duration,
-    /// After how long without a sign of life a consumer has lost its lanes.
+    /// After how long without a sign of life a consumer loses its lanes.
     pub session_timeout: Duration,
-    /// What every client of librdkafka is given.
+    /// Properties of every librdkafka client.
     pub properties: Properties,
-    /// What producers are given besides.
+    /// Additional properties of producers.
     pub producer: Properties,
-    /// What consumers are given besides.
+    /// Additional properties of consumers.
     pub consumer: Properties,
 }
 
@@ -63,8 +63,8 @@ impl Kafka {
         })
     }
 
-    /// The longest pause between two polls of a consumer: librdkafka's own default where
-    /// nobody set it.
+    /// Returns the longest pause between two polls of a consumer. If it is not set, this is
+    /// librdkafka's default.
     pub(super) fn max_poll_interval(&self) -> Result<Duration, SettingsError> {
         const NAME: &str = "max.poll.interval.ms";
         const DEFAULT: Duration = Duration::from_mins(5);

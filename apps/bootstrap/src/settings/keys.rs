@@ -1,4 +1,4 @@
-//! The values by key, and how each is checked.
+//! The values by key, with a check for each type.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -17,13 +17,13 @@ pub(super) struct Keys(BTreeMap<String, Value>);
 /// A setting as it may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
-    /// Its key.
+    /// The setting's key.
     pub key: String,
-    /// What it is set to; `***` for a secret.
+    /// The setting's value, or `***` for a secret.
     pub text: String,
-    /// The layer that set it.
+    /// The layer that set the value.
     pub origin: String,
-    /// Whether nobody has set it to anything else than the defaults.
+    /// Whether the value comes from the defaults.
     pub is_default: bool,
 }
 
@@ -32,7 +32,7 @@ impl Keys {
         Self(values)
     }
 
-    /// Every setting as it may be shown.
+    /// Returns every setting as it may be shown.
     pub(super) fn shown(&self) -> Vec<Shown> {
         let show = |(key, value): (&String, &Value)| Shown {
             key: key.clone(),
@@ -56,7 +56,7 @@ impl Keys {
         Ok(&value.text)
     }
 
-    /// A text that may not be empty.
+    /// Reads a text that must not be empty.
     pub(super) fn filled(&self, key: &str) -> Result<&str, SettingsError> {
         match self.text(key)?.trim() {
             "" => Err(self.refuse(key, "it must not be empty")),
@@ -64,19 +64,19 @@ impl Keys {
         }
     }
 
-    /// A text, where it is not empty.
+    /// Reads a text, or returns `None` if it is empty.
     pub(super) fn optional(&self, key: &str) -> Result<Option<String>, SettingsError> {
         let text = self.text(key)?.trim();
         Ok((!text.is_empty()).then(|| text.to_owned()))
     }
 
-    /// What stands between commas.
+    /// Reads the items between commas.
     pub(super) fn list(&self, key: &str) -> Result<Vec<String>, SettingsError> {
         let items = self.text(key)?.split(',').map(str::trim).filter(|item| !item.is_empty());
         Ok(items.map(ToOwned::to_owned).collect())
     }
 
-    /// The values whose keys begin so, by the rest of their keys.
+    /// Returns the values whose keys begin with `prefix`, by the rest of their keys.
     pub(super) fn table(&self, prefix: &str) -> BTreeMap<String, String> {
         let entry = |(key, value): (&String, &Value)| {
             Some((key.strip_prefix(prefix)?.to_owned(), value.text.clone()))
@@ -93,7 +93,7 @@ impl Keys {
         }
     }
 
-    /// `explain` says what is wrong where the error of `T` alone does not.
+    /// Parses a value. `explain` describes the error if the error of `T` alone does not.
     pub(super) fn parsed<T: FromStr, E: Display>(
         &self,
         key: &str,

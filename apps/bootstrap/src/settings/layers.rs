@@ -1,4 +1,4 @@
-//! Where settings come from: the defaults, a file for the environment, variables, options.
+//! The layers of settings: the defaults, a file for the environment, variables and options.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -11,40 +11,40 @@ use super::kafka::PASSED_THROUGH;
 use crate::nearest::nearest;
 
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
-/// The origin of what nobody has set.
+/// The origin of a value that nothing has set.
 pub(super) const DEFAULTS_NAME: &str = "the defaults";
 const VARIABLES: &str = "an environment variable";
 
-/// Everything that says something about the settings, read once at the start.
+/// All sources of settings, read once at the start.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     /// The environment's name: `prod` stands for `prod.toml`.
     pub(super) environment: Option<String>,
-    /// The folder of that file.
+    /// The folder of the environment's file.
     pub(super) folder: PathBuf,
-    /// The file that is read in the place of the environment's.
+    /// The file that is read instead of the environment's file.
     pub(super) file: Option<PathBuf>,
     /// The environment variables.
     pub(super) variables: HashMap<String, String>,
-    /// The names of our environment variables that are not text.
+    /// The names of those `CATCHMENT_` variables whose name or value is not valid text.
     pub(super) unreadable: Vec<String>,
-    /// What else is the default for an app.
+    /// The defaults that an app changes.
     pub(super) defaults: Vec<(&'static str, &'static str)>,
     /// The option `--database`.
     pub(super) database: Option<String>,
 }
 
-/// A value as it was written, and where.
+/// A value as it was written, with its origin.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Value {
     /// The text.
     pub(super) text: String,
-    /// The last layer that set it.
+    /// The name of the last layer that set the value.
     pub(super) origin: String,
 }
 
 impl Layers {
-    /// The layers of this process.
+    /// Reads the layers of this process.
     #[must_use]
     pub fn of_process(database: Option<String>) -> Self {
         let (mut variables, mut unreadable) = (HashMap::new(), Vec::new());
@@ -66,21 +66,21 @@ impl Layers {
         }
     }
 
-    /// Reads this file in the place of the environment's.
+    /// Reads this file instead of the environment's file.
     #[must_use]
     pub fn with_file(mut self, file: Option<PathBuf>) -> Self {
         self.file = file;
         self
     }
 
-    /// Takes other defaults for an app.
+    /// Changes some defaults for an app.
     #[must_use]
     pub fn with_defaults(mut self, defaults: &[(&'static str, &'static str)]) -> Self {
         self.defaults.extend_from_slice(defaults);
         self
     }
 
-    /// All values by key, each from the last layer that sets it.
+    /// Returns all values by key, each from the last layer that sets it.
     pub(super) fn read(&self) -> Result<BTreeMap<String, Value>, SettingsError> {
         let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         let mut values = flattened(defaults, DEFAULTS_NAME)?;
@@ -121,7 +121,8 @@ impl Layers {
             .separator("__")
             .source(Some(self.variables.clone()));
         let values = flattened(Config::builder().add_source(variables), VARIABLES)?;
-        // No name of librdkafka's that is set as text has an underscore, and no variable a dot.
+        // No librdkafka property that is set as text has an underscore in its name, and no variable
+        // has a dot.
         let dotted = |key: String| match PASSED_THROUGH.iter().find(|table| key.starts_with(*table))
         {
             Some(table) => format!("{table}{}", key.trim_start_matches(table).replace('_', ".")),
@@ -142,14 +143,15 @@ fn read_file(
     flattened(Config::builder().add_source(file), &shown_path(path))
 }
 
-/// A path as it may be shown. Somebody may name a database where a file belongs.
+/// Returns a path as it may be shown. A user may have given the URL of a database instead of a
+/// file.
 fn shown_path(path: &Path) -> String {
     DatabaseUrl::redact_in(&path.display().to_string())
 }
 
 type Builder = config::ConfigBuilder<config::builder::DefaultState>;
 
-/// The values of one source, by key.
+/// Returns the values of one source, by key.
 fn flattened(source: Builder, origin: &str) -> Result<BTreeMap<String, Value>, SettingsError> {
     let unreadable =
         |error: config::ConfigError| SettingsError(format!("{origin}: {}", without_quote(&error)));
@@ -176,8 +178,8 @@ fn flattened(source: Builder, origin: &str) -> Result<BTreeMap<String, Value>, S
     Ok(values)
 }
 
-/// What is wrong with a file: where it is, and what was expected. The line that the parser quotes
-/// is left out, for it may be that of a password.
+/// Returns the place of an error in a file and what was expected there. The line that the parser
+/// quotes is left out, because it may be the line of a password.
 fn without_quote(error: &config::ConfigError) -> String {
     let text = match error {
         config::ConfigError::FileParse { cause, .. } => cause.to_string(),
@@ -195,7 +197,7 @@ fn check_known(key: &str, origin: &str, known: &[String]) -> Result<(), Settings
         return Ok(());
     }
     let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
-    // Trigger kinds can be added, each with the same two settings.
+    // Trigger kinds can be added, and each has the same two settings.
     let added: Vec<String> = key
         .strip_prefix("triggers.")
         .and_then(|rest| rest.split_once('.'))

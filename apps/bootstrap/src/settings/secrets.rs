@@ -1,16 +1,16 @@
-//! What nobody may see of the settings: passwords and keys.
+//! Hides the secrets of the settings: passwords and keys.
 
 use catchment_seaorm::DatabaseUrl;
 
-/// What the names of secret settings have in them: librdkafka's, libpq's, and any that either
-/// may add.
+/// Parts of the names of secret settings, for librdkafka, libpq and any that either may add.
 const SECRETS: [&str; 7] =
     ["password", "passphrase", "secret", "key.pem", "jaas", "oauthbearer.config", "kinit.cmd"];
 
-/// What is shown in the place of a secret.
+/// The text shown in place of a secret.
 const HIDDEN: &str = "***";
 
-/// The text of a setting as it may be shown. Any setting may hold the URL of a database by mistake.
+/// Returns the text of a setting as it may be shown. Any setting may hold the URL of a database by
+/// mistake.
 pub(super) fn shown(key: &str, text: &str) -> String {
     if is_secret(key) {
         HIDDEN.to_owned()
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(shown("kafka.properties.sasl.username", "me"), "me");
     }
 
-    /// A build without Kafka has to know them, too.
+    /// A build without Kafka must know the secrets, too.
     #[cfg(feature = "servers")]
     #[test]
     fn the_client_of_kafka_has_the_same_secrets() {

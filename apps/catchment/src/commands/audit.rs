@@ -1,5 +1,5 @@
-//! `catchment audit`: whether the outcomes of campaigns agree with the receipts, and whether what
-//! is in force at shops belongs there.
+//! `catchment audit`: checks that the outcomes of campaigns agree with the receipts, and that the
+//! states of shops have no causes or base radii that do not belong there.
 
 mod wording;
 
@@ -15,7 +15,7 @@ use crate::number::{counted, grouped};
 
 use self::wording::{base_radii, describe, describe_base, describe_stray, view_base, view_stray};
 
-/// How many findings of a kind are told.
+/// How many findings of each kind are shown.
 const TOLD: usize = 20;
 
 const AFTER_HELP: &str = "\
@@ -41,12 +41,12 @@ pub(crate) struct Arguments {
     campaigns: Vec<Revision>,
 }
 
-/// Compares, outcome by outcome, the ledger with what the receipts prove, and what is in force at
-/// shops with the lists and outcomes of campaigns.
+/// Compares each outcome in the ledger with the receipts, and the states of shops with the lists
+/// and outcomes of campaigns.
 ///
 /// # Errors
 ///
-/// When a campaign is not there, or the database cannot be read.
+/// When a campaign does not exist, or the database cannot be read.
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
     let stores = &context.stores;
     let ports = AuditPorts {
@@ -65,7 +65,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(if is_fine { ending } else { Ending::Incomplete })
 }
 
-/// The outcomes that do not agree, by what is said of them.
+/// The outcomes that do not agree, by kind.
 struct Differences<'a> {
     wrong: Vec<&'a Difference>,
     foreign: Vec<&'a Difference>,
@@ -85,7 +85,7 @@ impl<'a> Differences<'a> {
     }
 }
 
-/// The findings for people.
+/// Prints the findings for people.
 fn report(audit: &Audit, context: &Context) -> std::io::Result<()> {
     let output = context.output;
     let Differences { wrong, foreign, missing } = Differences::of(audit);
@@ -126,7 +126,7 @@ fn report(audit: &Audit, context: &Context) -> std::io::Result<()> {
     ))
 }
 
-/// The findings for machines.
+/// Returns the findings for machines.
 fn view(audit: &Audit) -> Value {
     let Differences { wrong, foreign, missing } = Differences::of(audit);
     let told = |differences: &[&Difference]| -> Vec<String> {

@@ -60,11 +60,11 @@ struct Deed {
     set_base: Option<Radius>,
 }
 
-/// Asks, and prints the reply.
+/// Sends the request, and prints the reply.
 ///
 /// # Errors
 ///
-/// When there was no reply.
+/// When there is no reply.
 pub(super) async fn run(
     arguments: &Arguments,
     settings: &Settings,
@@ -76,7 +76,8 @@ pub(super) async fn run(
     if let Some(kind) = arguments.kind
         && reply.outcome.status == Status::Unchanged
     {
-        // A kind that the settings had once may be in force: then it was released.
+        // An unknown kind is refused only now: a kind that the settings no longer have may be in
+        // force, and was then released.
         known(kind.as_str(), &settings.policy)?;
     }
     Ok(ending)
@@ -90,7 +91,7 @@ async fn change(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Ch
         }
         (Some(kind), _) => Change::ReleaseKind { kind, deadline: None },
         (None, Deed { set_base: Some(radius), .. }) => {
-            // The database alone numbers what is decided.
+            // Only the database gives out revisions.
             let stores = Stores::open_existing(&settings.database).await?;
             let revision = stores.shops.take_revision().await;
             stores.close().await;
@@ -100,7 +101,8 @@ async fn change(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Ch
     })
 }
 
-/// Prints a reply. A base radius that was asked for is the shop's where the request took effect.
+/// Prints a reply. `base` is the base radius in the request, and is shown only if the request took
+/// effect.
 fn tell(reply: &Reply, base: Option<Radius>, output: Output) -> anyhow::Result<Ending> {
     let outcome = &reply.outcome;
     let base = base.filter(|_| outcome.status.took_effect());
@@ -121,7 +123,7 @@ fn tell(reply: &Reply, base: Option<Radius>, output: Output) -> anyhow::Result<E
         }))?;
     } else {
         let mut rows = vec![("status", outcome.status.to_string())];
-        rows.extend(base.map(|radius| ("base radius", radius.to_string())));
+        rows.extend(base.map(|radius| ("base", radius.to_string())));
         rows.extend(before.map(|radius| ("before", radius.to_string())));
         if let Some(standing) = standing {
             rows.push(("after", standing.after.to_string()));
@@ -137,7 +139,7 @@ fn tell(reply: &Reply, base: Option<Radius>, output: Output) -> anyhow::Result<E
     Ok(Ending::Incomplete)
 }
 
-/// What decides a radius, in words.
+/// Describes what decides a radius.
 pub(super) fn decided_by(decided_by: DecidedBy) -> String {
     match decided_by {
         DecidedBy::Base => "base radius".to_owned(),

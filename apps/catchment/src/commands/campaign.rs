@@ -1,4 +1,4 @@
-//! `catchment campaign`: starting campaigns, following and ending them.
+//! `catchment campaign`: starts campaigns, follows them and ends them.
 
 mod command;
 mod delete;

@@ -1,4 +1,4 @@
-//! `catchment config`: the settings that are in force, and where each comes from.
+//! `catchment config`: shows the settings, and where each comes from.
 
 use catchment_bootstrap::settings::{Settings, Shown};
 use clap::Subcommand;
@@ -14,7 +14,7 @@ pub(crate) enum Command {
     Check,
 }
 
-/// Shows the settings; that they are checked, reading them has seen to.
+/// Shows the settings. Reading them has already checked them.
 pub(crate) fn run(
     Command::Check: &Command,
     settings: &Settings,

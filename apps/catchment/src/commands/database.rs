@@ -1,4 +1,4 @@
-//! `catchment database`: the schema of the database, and copies of an embedded one.
+//! `catchment database`: migrates a database, and copies and restores an embedded one.
 
 mod restored;
 
@@ -175,7 +175,7 @@ async fn restore(
 ) -> anyhow::Result<Ending> {
     let attempt = "could not restore the database";
     let database = check_embedded(settings, "pg_restore")?;
-    // Of a database that is damaged or was renamed, `SQLite` cannot say that it is in use.
+    // If the database is damaged or was renamed, `SQLite` cannot tell that it is in use.
     let _lock = EngineLock::take_to_replace(database).context(attempt)?;
     let mut interrupts = listen()?;
     let restored = stores::restore(&settings.database, file, *incomplete, interrupts.asked()).await;
@@ -200,7 +200,7 @@ async fn restore(
     Ok(Ending::Done)
 }
 
-/// The file of the database. A server's has no such commands, but tools of its own.
+/// Returns the file of the database. A server's database has its own tools for this.
 fn check_embedded<'a>(settings: &'a Settings, tool: &str) -> Result<&'a Path, SettingsError> {
     settings.database.url.file().ok_or_else(|| {
         SettingsError::new(format!(

@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     dry_run: bool,
 }
 
-/// Repairs, and says what was mended, and what to do about the rest.
+/// Repairs the database. Prints what was mended, and what to do about the rest.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         let items = counted(mended, "item");
         let done = if dry_run { "could be mended" } else { "mended" };
         output.line(format_args!("{items} {done}, {} not mended", grouped(left)))?;
-        // On a file no requester runs, so the user has the campaigns go on.
+        // No requester runs on a file, so the user must make the campaigns go on.
         if stores.is_embedded() && !dry_run {
             for revision in asked_again(&findings) {
                 let goes_on = format!("`catchment campaign watch {revision}` goes on with it");
@@ -83,7 +83,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     Ok(if is_whole { Ending::Done } else { Ending::Incomplete })
 }
 
-/// The campaigns that have something to send once they were mended.
+/// Returns the campaigns that have something to send after they were mended.
 fn asked_again(findings: &[Finding]) -> BTreeSet<Revision> {
     let is_open = |finding: &&Finding| {
         matches!(

@@ -1,4 +1,4 @@
-//! `catchment shops`: bringing shops in, and looking at them.
+//! `catchment shops`: imports, generates, shows and exports shops.
 
 mod export;
 mod generate;
@@ -32,7 +32,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether it makes a database where there is none.
+    /// Returns whether the command may create a database.
     pub(super) const fn brings_shops(&self) -> bool {
         match self {
             Self::Import(_) | Self::Generate(_) => true,

@@ -1,4 +1,4 @@
-//! `catchment topics`: the topics that requester and consumer need.
+//! `catchment topics`: manages the topics of requester and consumer.
 
 use std::num::NonZeroU16;
 
@@ -37,20 +37,21 @@ pub(crate) struct Arguments {
     replication_factor: Option<NonZeroU16>,
 }
 
-/// How topics are to be made, besides that requests have a partition for each lane.
+/// The plan for topics. The topic of requests always has a partition for each lane.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(
     not(feature = "servers"),
     expect(dead_code, reason = "read only with the feature `servers`")
 )]
 pub(crate) struct Plan {
-    /// How many partitions topics of replies are to have.
+    /// How many partitions topics of replies must have.
     pub(crate) reply_partitions: Option<NonZeroU16>,
-    /// How many replicas; the brokers' default where it is not said.
+    /// How many replicas each partition must have, or `None` for the brokers' default.
     pub(crate) replication: Option<NonZeroU16>,
 }
 
-/// Requests have as many partitions as the database has lanes, so that is looked at first.
+/// Runs the command. It first reads the number of the database's lanes, because requests have as
+/// many partitions.
 pub(super) async fn run(
     command: Command,
     settings: &Settings,

@@ -1,4 +1,4 @@
-//! `catchment triggers`: the trigger kinds.
+//! `catchment triggers`: lists the trigger kinds.
 
 use anyhow::bail;
 use catchment_bootstrap::nearest::suggest;
@@ -31,7 +31,7 @@ pub(crate) fn run(settings: &Settings, output: Output) -> anyhow::Result<Ending>
     Ok(Ending::Done)
 }
 
-/// The trigger kind of this name, and its rule.
+/// Returns the trigger kind of this name, and its rule.
 ///
 /// # Errors
 ///

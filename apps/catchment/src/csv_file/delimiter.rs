@@ -1,13 +1,14 @@
-//! What separates the values of a file.
+//! Finds the delimiter of a file.
 
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::is_named;
 
-/// From the least usual to the most usual one.
+/// The possible delimiters, the least usual first.
 const DELIMITERS: [u8; 4] = [b'|', b'\t', b';', b','];
 
-/// The delimiter that the first line names for Excel, as `sep=;`, and what follows that line.
+/// Returns the delimiter that the first line names for Excel, as `sep=;`, and the bytes behind that
+/// line.
 pub(super) fn named(head: &[u8]) -> Option<(u8, &[u8])> {
     let (mark, rest) = head.split_at_checked(b"sep=".len())?;
     let (delimiter, rest) = rest.split_first()?;
@@ -17,14 +18,15 @@ pub(super) fn named(head: &[u8]) -> Option<(u8, &[u8])> {
     is_named.then_some((*delimiter, rest.trim_ascii_start()))
 }
 
-/// The delimiter by which the first row holds the most of these names; else the comma.
+/// Returns the delimiter with which the first row holds the highest number of these names, or the
+/// comma if it holds none.
 pub(super) fn guess(head: &[u8], names: &[&str]) -> u8 {
     let known = |delimiter: &u8| known(head, *delimiter, names);
-    // Of equal ones the last counts, which is the most usual.
+    // If several are equal, the last one wins, which is the most usual.
     DELIMITERS.into_iter().max_by_key(known).unwrap_or(b',')
 }
 
-/// How many of the names the first row holds.
+/// Returns how many of the names the first row holds.
 fn known(head: &[u8], delimiter: u8, names: &[&str]) -> usize {
     let mut reader = ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(head);
     let mut row = ByteRecord::new();

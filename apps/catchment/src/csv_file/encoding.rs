@@ -1,4 +1,4 @@
-//! Which encoding a file has that is not UTF-8. The answer is a guess, to help a person convert it.
+//! Guesses the encoding of a file that is not UTF-8, to help the user convert it.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use csv::ByteRecord;
@@ -6,7 +6,7 @@ use csv::ByteRecord;
 /// How many rows are enough for a guess.
 const ENOUGH: u64 = 1_000;
 
-/// What the rows tell of the encoding.
+/// The rows seen so far, and the detector that has read them.
 pub(super) struct Encodings {
     detector: EncodingDetector,
     /// Rows that are UTF-8 and not ASCII.
@@ -22,7 +22,7 @@ impl Default for Encodings {
 }
 
 impl Encodings {
-    /// Looks at a row.
+    /// Counts a row.
     pub(super) fn add(&mut self, values: &ByteRecord) {
         if values.as_slice().is_ascii() {
             return;
@@ -40,13 +40,14 @@ impl Encodings {
         }
     }
 
-    /// The encoding, where it is not UTF-8. A few broken rows do not make a file another one.
+    /// Returns the encoding, if it is not UTF-8. A few broken rows do not count as another
+    /// encoding.
     pub(super) fn guess(&self) -> Option<&'static str> {
         (self.utf8 < self.other).then(|| name(&self.detector))
     }
 }
 
-/// The encoding of a file whose first line is text, but not UTF-8.
+/// Returns the encoding of a file whose first line is text, but not UTF-8.
 pub(super) fn of_first_line(head: &[u8]) -> Option<&'static str> {
     let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
     let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
@@ -58,8 +59,8 @@ pub(super) fn of_first_line(head: &[u8]) -> Option<&'static str> {
     Some(name(&detector))
 }
 
-/// The name by which `iconv` knows the encoding. The Web's standard means by some names more
-/// letters than they say.
+/// Returns the encoding's name for `iconv`. Some names of the Web standard cover more letters than
+/// the names say.
 fn name(detector: &EncodingDetector) -> &'static str {
     match detector.guess(None, Utf8Detection::Deny).name() {
         "EUC-KR" => "CP949",

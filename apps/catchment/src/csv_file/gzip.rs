@@ -1,4 +1,4 @@
-//! Compressed files as tools leave them: several members, and padding behind the last.
+//! Reads compressed files as tools leave them: with several members, and padding behind the last.
 
 use std::io::{self, BufRead, Read};
 
@@ -6,13 +6,13 @@ use flate2::bufread::GzDecoder;
 
 use super::FileError;
 
-/// How much is shown of what does not belong into the file.
+/// How many characters of unexpected data are shown.
 const SHOWN: usize = 20;
 
-/// Reads what all members hold. Zeros and blanks behind a member do not count, and anything else
+/// Reads the content of all members. Zeros and blanks behind a member are skipped. Anything else
 /// there is an error.
 pub(super) struct Members<R> {
-    /// The present member, until the end of the file.
+    /// The current member, or `None` at the end of the file.
     member: Option<GzDecoder<R>>,
 }
 
@@ -45,7 +45,7 @@ fn next_member<R: BufRead>(mut reader: R) -> io::Result<Option<GzDecoder<R>>> {
         match ahead.get(padding) {
             None if padding == 0 => return Ok(None),
             None => reader.consume(padding),
-            // How a member begins. Whether it is one, its decoder finds out.
+            // This may be the first byte of a member. The decoder checks the rest.
             Some(0x1f) => {
                 reader.consume(padding);
                 return Ok(Some(GzDecoder::new(reader)));
@@ -65,7 +65,7 @@ const fn is_padding(byte: u8) -> bool {
     byte == 0 || byte.is_ascii_whitespace()
 }
 
-/// Tells damaged data from a file that cannot be read.
+/// Distinguishes damaged data from a file that cannot be read.
 fn explain(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {

@@ -1,33 +1,33 @@
-//! The lines and quotes of a file, watched while a parser reads it.
+//! Tracks the lines and quotes of a file while a parser reads it.
 //!
-//! The parser's own line numbers do not count the second half of a line's end, nor blank lines;
-//! and it takes a quote that is never closed as closed where the file ends.
+//! The parser's own line numbers skip the second half of a line's end and blank lines. At the end
+//! of the file, the parser also accepts a quote that is not closed.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use super::FileError;
 
-/// The most bytes of a row: so neither a line without an end nor a quote that is never closed
-/// fills the memory.
+/// The most bytes of a row. The limit keeps a line without an end, and a quote that is never
+/// closed, from filling the memory.
 const ROW_MAX: u64 = 1 << 20;
 
-/// Where a row stands in its file: lines as an editor counts them, from 1.
+/// The lines of a row as an editor counts them, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lines {
-    /// The line in which it begins.
+    /// The line in which the row begins.
     pub(crate) first: u64,
-    /// The line in which it ends: another one where a quoted value has several lines.
+    /// The line in which the row ends. It differs from `first` if a quoted value has several lines.
     pub(crate) last: u64,
 }
 
 impl Lines {
-    /// What was read of the row, unless it has several lines: a quote too many takes the next
-    /// one for its end, and the rows between them are gone.
+    /// Returns the result of reading the row, unless the row has several lines. If there is a quote
+    /// too many, it ends at the next quote, and the rows between them are lost.
     ///
     /// # Errors
     ///
-    /// Why it was not read, and where it ends if that is another line.
+    /// When reading failed, or the row has several lines.
     pub(crate) fn check<T>(self, read: Result<T, String>) -> Result<T, String> {
         if self.first == self.last {
             return read;
@@ -40,27 +40,27 @@ impl Lines {
     }
 }
 
-/// What a byte stands behind.
+/// What stands before a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// The end of a row, or the begin of the file.
+    /// The end of a row, or the beginning of the file.
     Row,
     /// A delimiter.
     Delimiter,
-    /// A part of a value without quotes, or behind them.
+    /// A part of a value without quotes, or text behind a quoted value.
     Bare,
-    /// A part of a value in quotes.
+    /// A part of a quoted value.
     Quoted,
-    /// A quote in such a value: it closes the value, or is the first of two.
+    /// A quote in a quoted value: it closes the value, or is the first of two.
     Quote,
 }
 
-/// Passes bytes on, and keeps where each row stands.
+/// Passes bytes on, and remembers the lines of each row.
 ///
 /// # Errors
 ///
-/// A row that is too long; a quoted value without an end; a quoted value that goes over several lines and
-/// has text behind it, for then its quote was left open and met the next one.
+/// When a row is too long; when a quoted value has no end; or when a quoted value of several lines
+/// has text behind it, because then its quote was never closed and the next quote ended it.
 pub(super) struct Layout<R> {
     inner: R,
     delimiter: u8,
@@ -69,13 +69,13 @@ pub(super) struct Layout<R> {
     line: u64,
     /// Whether the last byte was a carriage return.
     is_returned: bool,
-    /// Where the present row begins.
+    /// The line in which the current row begins.
     first: u64,
-    /// How many bytes of the present row were read.
+    /// How many bytes of the current row were read.
     length: u64,
-    /// Where the last quoted value begins.
+    /// The line in which the last quoted value begins.
     opened: u64,
-    /// Rows that the parser has not handed out.
+    /// The rows that the parser has not returned yet.
     rows: VecDeque<Lines>,
 }
 
@@ -94,7 +94,7 @@ impl<R: Read> Layout<R> {
         }
     }
 
-    /// Where the row stands that the parser hands out now.
+    /// Returns the lines of the row that the parser returns now.
     pub(super) fn next_lines(&mut self) -> Lines {
         self.rows.pop_front().unwrap_or_default()
     }
@@ -122,7 +122,7 @@ impl<R: Read> Layout<R> {
             }
             (Place::Row | Place::Delimiter | Place::Bare | Place::Quote, _) => Place::Bare,
         };
-        // A carriage return with a line feed is one end of a line.
+        // A carriage return with a line feed ends one line.
         if ends_line && !(byte == b'\n' && self.is_returned) {
             self.line += 1;
         }

@@ -1,4 +1,4 @@
-//! Where a file is read from, and what its first bytes say that it is.
+//! Opens the source of a file, and recognizes its format by its first bytes.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -8,14 +8,14 @@ use super::FileError;
 use super::gzip::Members;
 use crate::output::shell_word;
 
-/// How much is looked at before the rows are read: the header and some rows.
+/// How many bytes are examined before the rows are read: the header and some rows.
 const HEAD: u64 = 1 << 16;
 
 const GZIP: &[u8] = b"\x1f\x8b";
 const UTF_8_MARK: &[u8] = b"\xef\xbb\xbf";
 const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
-/// How files begin that people take for CSV, and what to do with them.
+/// The first bytes of files that users take for CSV, and what to do with such files.
 const FORMATS: [(&[u8], &str); 8] = [
     (b"PK\x03\x04", "a workbook or another zip file: save its sheet as CSV (UTF-8)"),
     (b"\xd0\xcf\x11\xe0", "a workbook: save its sheet as CSV (UTF-8)"),
@@ -27,7 +27,7 @@ const FORMATS: [(&[u8], &str); 8] = [
     (b"[", "JSON, not a CSV file"),
 ];
 
-/// Where a file of shops, or of ids, is read from.
+/// The source of a file of shops or of ids.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// The standard input.
@@ -38,9 +38,9 @@ pub(crate) enum Source {
 
 /// Text that is being read.
 pub(super) struct Text {
-    /// How it begins, without a byte order mark.
+    /// The first bytes of the text, without a byte order mark.
     pub(super) head: Vec<u8>,
-    /// What follows.
+    /// The bytes behind the head.
     pub(super) rest: Box<dyn Read>,
     pub(super) is_compressed: bool,
 }
@@ -61,7 +61,7 @@ impl std::fmt::Display for Source {
 }
 
 impl Source {
-    /// Opens it, and takes the compression off where its first bytes say that there is one.
+    /// Opens the source, and decompresses it if its first bytes say that it is compressed.
     pub(super) fn open(&self) -> Result<Text, FileError> {
         let file: Box<dyn Read> = match self {
             Self::Stdin => Box::new(io::stdin()),
@@ -99,7 +99,7 @@ impl Source {
         Ok(Text { head, rest, is_compressed })
     }
 
-    /// The error of a file in another encoding than UTF-8, with the command that converts it.
+    /// Returns the error of a file that is not in UTF-8, with the command that converts it.
     pub(super) fn in_other_encoding(
         &self,
         encoding: &'static str,
@@ -117,7 +117,8 @@ impl Source {
     }
 }
 
-/// The kind of UTF-16 without a byte order mark: of most letters of a header, one byte is zero.
+/// Returns the kind of UTF-16 of a text without a byte order mark. In UTF-16, one byte of most
+/// letters in a header is zero.
 fn utf_16_without_mark(head: &[u8]) -> Option<&'static str> {
     const LOOKED_AT: usize = 64;
     let pairs: Vec<_> = head.chunks_exact(2).take(LOOKED_AT).collect();
@@ -139,14 +140,14 @@ fn open_file(path: &Path) -> Result<File, FileError> {
     Ok(File::open(path)?)
 }
 
-/// Reads how something begins.
+/// Reads the first bytes.
 fn begin<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, R)> {
     let mut head = Vec::new();
     reader.by_ref().take(HEAD).read_to_end(&mut head)?;
     Ok((head, reader))
 }
 
-/// A path as a word of a shell.
+/// Quotes a path for a shell.
 fn for_shell(path: &Path) -> String {
     shell_word(&path.to_string_lossy())
 }

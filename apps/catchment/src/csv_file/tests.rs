@@ -12,7 +12,7 @@ fn open(content: &[u8]) -> Result<CsvFile, FileError> {
     CsvFile::open(&Source::Path(file.path().into()), &["id", "name"])
 }
 
-/// The rows with the lines in which they begin and end.
+/// Returns the rows with the lines in which they begin and end.
 fn rows(content: &[u8]) -> Result<Vec<(u64, u64, Vec<String>)>, FileError> {
     let mut file = open(content)?;
     let mut rows = Vec::new();
@@ -50,8 +50,8 @@ fn lines_are_those_that_an_editor_counts() {
     }
 }
 
-/// All short files of letters, delimiters, quotes and ends of lines: the layout finds the rows
-/// that the parser finds, in the lines where they are.
+/// For all short files of letters, delimiters, quotes and line ends, the layout finds the same rows
+/// as the parser, in the right lines.
 #[test]
 fn the_layout_agrees_with_the_parser() {
     const LETTERS: [u8; 5] = [b'a', b',', b'"', b'\r', b'\n'];
@@ -89,7 +89,7 @@ fn check_layout(content: &[u8]) {
                 found.push((reader.get_mut().next_lines().first, row.clone()));
             }
             Ok(false) => return assert_eq!(found, expected, "{content:?}"),
-            // The layout refuses more than the parser.
+            // The layout refuses more files than the parser.
             Err(_) => return assert!(expected.starts_with(&found), "{content:?}"),
         }
     }

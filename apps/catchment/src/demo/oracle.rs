@@ -1,5 +1,5 @@
-//! What every shop of the demo must end at, worked out anew from the story alone: it shares no
-//! rule with the domain.
+//! Computes from the story alone what every shop of the demo must end at. The oracle shares no rule
+//! with the domain.
 
 use std::collections::HashSet;
 
@@ -22,8 +22,8 @@ pub(crate) struct Wish {
 /// A radius in metres, and the campaign that decides it.
 pub(crate) type Verdict = (u32, Option<u64>);
 
-/// What must be in force at a shop: the highest rank, then the narrowest cap, then the oldest
-/// campaign; never wider than the base, and not below the floor.
+/// Returns what must be in force at a shop. The highest rank decides, then the narrowest cap, then
+/// the oldest campaign. The radius is never wider than the base radius and never below the floor.
 pub(crate) fn expected(shop: &str, base: u32, floor: u32, wishes: &[Wish]) -> Verdict {
     let mut best: Option<(u8, u32, u64)> = None;
     for wish in wishes.iter().filter(|wish| wish.shops.contains(shop)) {

@@ -14,35 +14,35 @@ use crate::random;
 use crate::stores::Stores;
 use crate::workers::Workers;
 
-/// How often the demo looks whether its campaigns are through.
+/// How often the demo checks whether its campaigns are through.
 const LOOK: Duration = Duration::from_millis(10);
 /// How many shops are compared at a time.
 const PAGE: usize = 5_000;
 
-/// The stage: the stores, the rules, and who works.
+/// The stage: the stores, the rules, and the workers.
 pub(crate) struct Stage<'a> {
     pub(crate) stores: &'a Stores,
     pub(crate) policy: &'a Policy,
     pub(crate) workers: &'a mut dyn Workers,
 }
 
-/// What an act did.
+/// The result of an act.
 pub(crate) struct Act {
     pub(crate) name: &'static str,
     /// The campaigns that took part, with their outcomes in this act.
     pub(crate) rows: Vec<(Campaign, Tally)>,
     pub(crate) seconds: f64,
-    /// Shops whose radius or reason is not the oracle's.
+    /// How many shops had another radius or reason than the oracle says.
     pub(crate) wrong: u64,
 }
 
 impl Act {
-    /// How many shops were asked; one that several campaigns asked counts for each.
+    /// Returns how many shops were asked. A shop that several campaigns asked counts for each.
     pub(crate) fn shops(&self) -> u64 {
         self.rows.iter().map(|(campaign, _)| u64::from(campaign.shops)).sum()
     }
 
-    /// How many shops have which outcome, over all campaigns of the act.
+    /// Returns how many shops have which outcome, over all campaigns of the act.
     pub(crate) fn outcomes(&self) -> BTreeMap<&'static str, u64> {
         let mut outcomes = BTreeMap::new();
         for (status, count) in self.rows.iter().flat_map(|(_, tally)| tally.iter()) {
@@ -69,14 +69,14 @@ struct Player {
     wish: Wish,
 }
 
-/// Everything that the story knows of its shops.
+/// The shops of the story, by what the story knows of them.
 struct Cast {
     ids: Vec<ShopId>,
     regions: BTreeMap<String, HashSet<String>>,
 }
 
-/// Plays the story and reports each act as soon as it is over. Returns how often a shop was
-/// not as the oracle says.
+/// Plays the story, and reports each act when it is over. Returns how often a shop was not as the
+/// oracle says.
 pub(crate) async fn play(
     stage: &mut Stage<'_>,
     mut report: impl FnMut(&Act) -> std::io::Result<()>,
@@ -99,7 +99,7 @@ pub(crate) async fn play(
     Ok(wrong)
 }
 
-/// The acts after the first, and who leaves in each of them; `None` is everybody.
+/// The acts after the first, and the role that leaves in each; `None` is everybody.
 const ENDINGS: [(&str, Option<&str>); 3] = [
     ("the system failure ends", Some(SYSTEM_FAILURE)),
     ("client B ends", Some(CLIENT_B)),
@@ -123,8 +123,8 @@ async fn cast(stage: &Stage<'_>) -> anyhow::Result<Cast> {
     }
 }
 
-/// Who plays: two automatic triggers that meet on half of the shops, one that covers a third
-/// of the regions, and two clients that meet on two of four shops.
+/// Returns the roles: two automatic triggers that meet on half of the shops, one that covers a
+/// third of the regions, and two clients that meet on two of four shops.
 fn roles(cast: &Cast) -> Vec<Role> {
     let ids = |pick: &dyn Fn(usize) -> bool| {
         let picked = cast.ids.iter().enumerate().filter(|(index, _)| pick(*index));
@@ -154,7 +154,7 @@ fn roles(cast: &Cast) -> Vec<Role> {
     ]
 }
 
-/// The shops of a role, without asking the domain.
+/// Returns the shops of a role, without asking the domain.
 fn shops_of(cast: &Cast, scope: &Scope) -> HashSet<String> {
     let text =
         |ids: &mut dyn Iterator<Item = &ShopId>| ids.map(|id| id.as_str().to_owned()).collect();
@@ -182,7 +182,7 @@ fn draft(role: &Role) -> anyhow::Result<Draft> {
     })
 }
 
-/// The first act: everything fires at once, each from its own client.
+/// Plays the first act: all campaigns start at once, each from its own client.
 async fn begin(stage: &mut Stage<'_>, cast: &Cast) -> anyhow::Result<(Act, Vec<Player>)> {
     let roles = roles(cast);
     let wishes: Vec<_> = roles.iter().map(|role| shops_of(cast, &role.scope)).collect();
@@ -207,7 +207,7 @@ async fn begin(stage: &mut Stage<'_>, cast: &Cast) -> anyhow::Result<(Act, Vec<P
     Ok((act, players))
 }
 
-/// A later act: some campaigns end, all at once.
+/// Plays a later act: some campaigns end, all at once.
 async fn end(
     stage: &mut Stage<'_>,
     name: &'static str,
@@ -222,7 +222,7 @@ async fn end(
     finish(stage, name, (start, &revisions, Phase::Release), staying).await
 }
 
-/// Waits until the campaigns of an act are through, and looks at every shop.
+/// Waits until the campaigns of an act are through, and compares every shop with the oracle.
 async fn finish(
     stage: &mut Stage<'_>,
     name: &'static str,
@@ -261,7 +261,7 @@ async fn through(stage: &mut Stage<'_>, revision: Revision) -> anyhow::Result<Ca
     }
 }
 
-/// Counts the shops whose radius or reason is not what the oracle says.
+/// Counts the shops whose radius or reason differs from the oracle's.
 async fn compare(stage: &Stage<'_>, wishes: &[Wish]) -> anyhow::Result<u64> {
     let floor = stage.policy.floor;
     let mut wrong = 0;

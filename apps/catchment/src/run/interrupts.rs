@@ -1,4 +1,4 @@
-//! Interrupts: Ctrl-C, and what a service manager sends to stop a process.
+//! Interrupts: Ctrl-C, and the signal by which a service manager stops a process.
 
 use std::io;
 
@@ -10,11 +10,11 @@ use self::signals::Signals;
 pub(crate) struct Interrupts(watch::Receiver<u32>);
 
 impl Interrupts {
-    /// Takes interrupts from now on, which would end the process else.
+    /// Counts interrupts from now on. Without this, an interrupt would end the process.
     ///
     /// # Errors
     ///
-    /// When the operating system does not give them.
+    /// When the operating system cannot deliver interrupts.
     pub(crate) fn listen() -> io::Result<Self> {
         let mut signals = Signals::listen()?;
         let (count, counted) = watch::channel(0);
@@ -26,19 +26,19 @@ impl Interrupts {
         Ok(Self(counted))
     }
 
-    /// Returns once there was an interrupt.
+    /// Waits for the first interrupt.
     pub(crate) async fn asked(&mut self) {
         self.counted(1).await;
     }
 
-    /// Returns once there was a second one.
+    /// Waits for the second interrupt.
     pub(crate) async fn insisted(&mut self) {
         self.counted(2).await;
     }
 
     async fn counted(&mut self, wanted: u32) {
         if self.0.wait_for(|count| wanted <= *count).await.is_err() {
-            // Nobody listens any more, so there is nothing to wait for.
+            // No more interrupts can come, so this waits for ever.
             std::future::pending::<()>().await;
         }
     }

@@ -1,13 +1,13 @@
-//! Noticing that nothing comes forward, which would look like patience else.
+//! Notices when a campaign makes no progress, so that the user does not wait for nothing.
 
 use std::time::{Duration, Instant};
 
 use catchment_domain::Campaign;
 
-/// How long nothing may come forward before somebody is told.
+/// How long there may be no progress before the user is told.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many shops were open when last something changed, and when that was.
+/// The number of open shops at the last change, and the time of that change.
 pub(super) struct Stall {
     open: u32,
     since: Instant,
@@ -15,12 +15,12 @@ pub(super) struct Stall {
 }
 
 impl Stall {
-    /// Nothing was seen yet.
+    /// Starts without a number of open shops.
     pub(super) const fn new(now: Instant) -> Self {
         Self { open: 0, since: now, is_told: false }
     }
 
-    /// Whether this is the moment to say that nothing comes forward: once for each stall.
+    /// Returns whether to tell the user now that there is no progress: once for each stall.
     pub(super) fn is_noticed(&mut self, open: u32, now: Instant) -> bool {
         if self.open != open {
             *self = Self { open, since: now, is_told: false };
@@ -30,7 +30,7 @@ impl Stall {
     }
 }
 
-/// What may be the reason, as far as the database tells.
+/// Returns the possible reason, as far as the database shows it.
 pub(super) const fn why(campaign: &Campaign, is_embedded: bool) -> &'static str {
     if is_embedded {
         return "no answer for 10 s: a full disk or a process that holds the database may be \

@@ -1,5 +1,5 @@
-//! `bench campaign --over kafka`: requester and consumers as processes of their own, beside
-//! what Kafka and the database do alone in the same run.
+//! `bench campaign --over kafka`: measures requester and consumers as separate processes, compared
+//! with Kafka alone and the bare database in the same run.
 
 use anyhow::Context as _;
 use catchment_bootstrap::settings::Settings;
@@ -23,11 +23,11 @@ mod calls;
 mod report;
 mod usage;
 
-/// Measures on topics and in a schema of its own, which go away afterwards.
+/// Runs the benchmark on its own topics and schema, which are removed afterwards.
 ///
 /// # Errors
 ///
-/// With what could not be done, and why.
+/// When a step fails, with the step and the reason.
 pub(crate) async fn run(
     arguments: &Arguments,
     mut settings: Settings,
@@ -99,7 +99,7 @@ async fn on(
         error = cluster.failure() => return Err(error),
     };
     caller.end().await;
-    // Memory at its highest, processor time in the first campaign.
+    // The usage shows peak memory, and processor time during the first campaign.
     let usage = watched.used().into_iter().zip(times);
     let usage = usage.map(|(last, first)| usage::Usage { time: first.time, ..last });
     let usage = usage.collect();

@@ -1,4 +1,4 @@
-//! Single calls over Kafka, by this process.
+//! Makes single calls over Kafka from this process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,16 @@ use catchment_kafka::Caller;
 
 use super::topics;
 
-/// A command waits for one reply at a time.
+/// The most calls at a time: a command waits for one reply.
 const PENDING: usize = 1;
-/// How long leaving Kafka may take; the process ends after that all the same.
+/// How long leaving Kafka may take. After that, the process ends anyway.
 const LEAVE: Duration = Duration::from_secs(2);
 
-/// Who calls, and where replies arrive.
+/// The caller, with its reply lane.
 pub(crate) struct Calling(Caller);
 
 impl Calling {
-    /// Opens a reply lane: the last one, which requesters lease last. Another's replies there
-    /// are passed over.
+    /// Opens the last reply lane, because requesters lease it last. Replies to others are ignored.
     ///
     /// # Errors
     ///
@@ -32,11 +31,11 @@ impl Calling {
         Ok(Self(caller.context("could not open a reply lane")?))
     }
 
-    /// Asks a shop, and waits for the reply.
+    /// Sends a request to a shop, and waits for the reply.
     ///
     /// # Errors
     ///
-    /// When there is none in time; the request may take effect nevertheless.
+    /// When there is no reply in time. The request may still take effect.
     pub(crate) async fn call(
         &self,
         shop: ShopId,
@@ -46,7 +45,7 @@ impl Calling {
         Ok(self.0.call(shop, change, timeout).await?)
     }
 
-    /// Leaves.
+    /// Leaves Kafka.
     pub(crate) async fn end(self) {
         if let Err(error) = self.0.close(LEAVE).await {
             tracing::debug!(%error, "could not leave Kafka in order");

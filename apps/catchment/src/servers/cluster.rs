@@ -1,8 +1,8 @@
-//! Requester and consumers as processes of their own, as they are deployed, for as long as a
-//! command needs them.
+//! Runs requester and consumers as separate processes, as in a deployment, for as long as a command
+//! needs them.
 //!
-//! They never outlive it: each has a pipe from this process as its standard input and stops
-//! where that ends, which the kernel sees to however this process ends.
+//! The processes never outlive this one. Each has a pipe from this process as its standard input,
+//! and stops when the pipe is closed. The kernel closes the pipe however this process ends.
 
 mod probe;
 mod process;
@@ -21,10 +21,10 @@ use tokio::time::timeout;
 use self::process::Process;
 use crate::workers::Workers;
 
-/// How long processes may take until they are ready.
+/// How long processes may take to become ready.
 const READY: Duration = Duration::from_mins(1);
 
-/// What a process does.
+/// The role of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Requester,
@@ -39,7 +39,7 @@ impl Role {
         }
     }
 
-    /// Its program, which is built beside this one.
+    /// Returns the role's program, which is built beside this one.
     fn program(self) -> anyhow::Result<PathBuf> {
         let this = std::env::current_exe().context("could not find this program")?;
         let program =
@@ -55,7 +55,7 @@ impl Role {
     }
 }
 
-/// Processes that work together.
+/// The running processes of a requester and its consumers.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     members: Vec<Member>,
@@ -63,22 +63,23 @@ pub(crate) struct Cluster {
     tasks: JoinSet<anyhow::Result<()>>,
 }
 
-/// One of them.
+/// One process of a cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
-    /// Its role and number: `consumer 2`.
+    /// The role and number of the process, such as `consumer 2`.
     pub(crate) name: String,
     pub(crate) pid: u32,
     probes: SocketAddr,
 }
 
 impl Cluster {
-    /// Starts one requester and so many consumers on what the settings name, and returns when
-    /// all are ready.
+    /// Starts one requester and this many consumers with these settings, and waits until all are
+    /// ready.
     ///
     /// # Errors
     ///
-    /// When a program is missing, ends at once, or is not ready in a minute; none runs then.
+    /// When a program is missing, ends at once, or is not ready in a minute. Then none keeps
+    /// running.
     pub(crate) async fn start(consumers: u16, settings: &Settings) -> anyhow::Result<Self> {
         let variables = variables(settings);
         let (stop, stopping) = watch::channel(false);
@@ -95,12 +96,12 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Its processes, the requester first.
+    /// Returns the processes, the requester first.
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
     }
 
-    /// Returns only when a process ended by itself, with what it said.
+    /// Waits until a process ends by itself, and returns its last words.
     pub(super) async fn failure(&mut self) -> anyhow::Error {
         while let Some(ended) = self.tasks.join_next().await {
             match ended {
@@ -112,11 +113,11 @@ impl Cluster {
         std::future::pending().await
     }
 
-    /// Stops all of them at once.
+    /// Stops all processes at once.
     ///
     /// # Errors
     ///
-    /// When one had to be killed, or ended badly.
+    /// When a process had to be killed, or ended with an error.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
         let mut result = Ok(());
@@ -154,7 +155,7 @@ impl Workers for Cluster {
     }
 }
 
-/// What the processes need to know that the command line of this one may have changed.
+/// Returns the settings that the command line may have changed, as variables for the processes.
 fn variables(settings: &Settings) -> [(&'static str, String); 7] {
     let Settings { database, kafka, log, .. } = settings;
     [

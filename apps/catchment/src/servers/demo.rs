@@ -1,4 +1,4 @@
-//! `demo --over kafka`: the story with processes of their own.
+//! `demo --over kafka`: plays the story with separate processes.
 
 use catchment_bootstrap::settings::Settings;
 use catchment_domain::Lanes;
@@ -11,11 +11,11 @@ use crate::output::{Output, note};
 use crate::run::Interrupts;
 use crate::stores::Stores;
 
-/// How many consumers share the lanes.
+/// The number of consumers that share the lanes.
 const CONSUMERS: u16 = 2;
 
-/// With one requester and two consumers as processes of their own, on topics and in a schema
-/// that go away at the end.
+/// Plays the story with one requester and two consumers as separate processes, on topics and in a
+/// schema that are removed at the end.
 pub(crate) async fn run(
     arguments: &Arguments,
     mut settings: Settings,
@@ -28,7 +28,7 @@ pub(crate) async fn run(
     }
     let wrong = tokio::select! {
         wrong = with_processes(arguments, settings, output) => wrong.map(Some),
-        // The processes are killed: what they were about goes away as well.
+        // The processes are killed. Their topics and schema are removed, too.
         () = interrupts.asked() => Ok(None),
     };
     scratch.remove().await;

@@ -1,20 +1,20 @@
-//! Percentiles of what was measured.
+//! Percentiles of measured durations.
 
 use std::time::Duration;
 
-/// Durations in order.
+/// Measured durations, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sample(Vec<Duration>);
 
 impl Sample {
-    /// The duration that so many per cent of all do not exceed (the nearest rank, so it is
-    /// one that was measured); `None` of nothing.
+    /// Returns the measured duration that `percent` per cent of all do not exceed (the nearest
+    /// rank), or `None` if there are no durations.
     pub(crate) fn percentile(&self, percent: usize) -> Option<Duration> {
         let rank = (self.0.len() * percent).div_ceil(100);
         self.0.get(rank.saturating_sub(1)).copied()
     }
 
-    /// How many there are.
+    /// Returns the number of durations.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

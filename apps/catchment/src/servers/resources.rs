@@ -1,4 +1,4 @@
-//! The processor time of processes, where the system tells (Linux's `/proc`).
+//! Reads the processor time of processes, if the system shows it (Linux's `/proc`).
 
 mod listener;
 
@@ -8,16 +8,16 @@ use std::time::Duration;
 
 pub(crate) use self::listener::listening_on;
 
-/// A tick of the processor times in `/proc`: Linux shows them to programs as hundredths of a
-/// second, whatever the kernel counts in.
+/// A tick of the processor times in `/proc`. Linux shows them in hundredths of a second, whatever
+/// unit the kernel counts in.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The processor time that a process took itself.
+/// Returns the processor time of a process, without its children.
 pub(crate) fn own_time(pid: u32) -> Option<Duration> {
     Some(Stat::read(pid)?.own)
 }
 
-/// The processor time that a process and all its descendants took, those included that ended.
+/// Returns the processor time of a process and all its descendants, also of those that have ended.
 pub(crate) fn processor_time(pid: u32) -> Option<Duration> {
     let Stat { own, ended, .. } = Stat::read(pid)?;
     let children = children_of(pid);
@@ -29,19 +29,19 @@ fn children_of(pid: u32) -> BTreeSet<u32> {
     pids().filter(|child| Stat::read(*child).is_some_and(|stat| stat.parent == pid)).collect()
 }
 
-/// All processes that can be seen.
+/// Returns the ids of all visible processes.
 fn pids() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// What `/proc/PID/stat` says.
+/// The fields of `/proc/PID/stat` that are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
     parent: u32,
-    /// Of the process.
+    /// The processor time of the process itself.
     own: Duration,
-    /// Of its children that ended and were waited for.
+    /// The processor time of its children that have ended and were waited for.
     ended: Duration,
 }
 
@@ -50,7 +50,8 @@ impl Stat {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// Fields are counted from behind the name, which may hold blanks and brackets itself.
+    /// Parses the file. Fields are counted from behind the name, which may hold blanks and
+    /// brackets.
     fn parse(text: &str) -> Option<Self> {
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_whitespace().collect();

@@ -1,5 +1,5 @@
-//! Topics and a schema of their own for a demo or a benchmark, on the services that the
-//! settings name. Nothing of them is left at the end.
+//! Temporary topics and a temporary schema for a demo or a benchmark, on the services of the
+//! settings. They are removed at the end.
 
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -15,30 +15,32 @@ use crate::ending::{WrongUsage, complain};
 use crate::random;
 use crate::stores;
 
-/// A requester leases one partition, and ad-hoc calls of this process read the other.
+/// The topics of a demo: a requester leases one reply partition, and calls of this process use the
+/// other.
 const PLAN: Plan =
     Plan { reply_partitions: Some(NonZeroU16::MIN.saturating_add(1)), replication: None };
-/// About as many bytes as a request or its reply has.
+/// The approximate number of bytes of a request or a reply.
 const MESSAGE_BYTES: usize = 250;
 const NO_SERVER: &str = "over Kafka, shops and campaigns are kept in PostgreSQL: name a database, \
                          such as `--database postgres://user@host/name`";
 
-/// Topics, a group and a schema that nobody else has.
+/// Topics, a group and a schema for one run.
 pub(crate) struct Scratch {
     cluster: KafkaCluster,
-    /// Topics that only raw messages travel in, where somebody makes them.
+    /// The topics for raw messages only. They may not exist.
     raw: KafkaCluster,
-    /// The database as it was named, without the schema.
+    /// The database of the settings, without the schema.
     database: Database,
     schema: String,
 }
 
 impl Scratch {
-    /// Makes them, and the settings name them from then on.
+    /// Makes topics and schema, and puts them into the settings.
     ///
     /// # Errors
     ///
-    /// When Kafka or the database cannot be reached or refuse; what was made is removed then.
+    /// When Kafka or the database cannot be reached, or refuse. Everything that was made is then
+    /// removed.
     pub(crate) async fn create(settings: &mut Settings, lanes: Lanes) -> anyhow::Result<Self> {
         if !settings.database.url.is_postgres() {
             return Err(WrongUsage(NO_SERVER).into());
@@ -62,7 +64,7 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// What its topics begin with, and its schema is called.
+    /// Returns the name of the schema, which is also the prefix of the topics.
     pub(crate) fn name(&self) -> &str {
         &self.schema
     }
@@ -74,11 +76,11 @@ impl Scratch {
         Ok(())
     }
 
-    /// How long so many messages take to Kafka and back, without anything else.
+    /// Returns how long this many messages take to Kafka and back, without any other work.
     ///
     /// # Errors
     ///
-    /// When Kafka does not take or give them.
+    /// When Kafka does not accept or return them.
     pub(crate) async fn raw_round_trip(
         &self,
         lanes: Lanes,

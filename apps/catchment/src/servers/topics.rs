@@ -1,4 +1,4 @@
-//! The topics of requester and consumer, on the brokers that the settings name.
+//! The topics of requester and consumer on the brokers of the settings.
 
 use std::num::NonZeroU16;
 
@@ -10,23 +10,23 @@ use catchment_kafka::{Created, KafkaCluster, TopicPlan, Wanted};
 
 use crate::commands::topics::Plan;
 
-/// How many partitions topics of replies get by default.
+/// The default number of partitions of topics of replies.
 const REPLY_PARTITIONS: u16 = 4;
 
-/// Topics that are there now.
+/// The result of making topics.
 #[derive(Debug)]
 pub(crate) struct Made {
-    /// Each, and whether it is new.
+    /// All topics, each with whether it is new.
     pub(crate) topics: Vec<(String, Created)>,
-    /// Fails where a topic cannot be used, or differs from what the operator wants.
+    /// An error if a topic cannot be used, or differs from what the operator wants.
     pub(crate) checked: anyhow::Result<()>,
 }
 
-/// Makes the topics that are missing, and checks all of them.
+/// Makes the missing topics, and checks all of them.
 ///
 /// # Errors
 ///
-/// When the brokers do not answer or refuse.
+/// When the brokers do not answer, or refuse.
 pub(crate) async fn create(
     cluster: &KafkaCluster,
     lanes: Lanes,
@@ -42,7 +42,7 @@ pub(crate) async fn create(
     Ok(Made { topics, checked: inspect(cluster, lanes, wanted).await })
 }
 
-/// Checks that requests and replies can travel, and that no reader misses any.
+/// Checks that requests and replies can be sent, and that no reader misses any.
 ///
 /// # Errors
 ///

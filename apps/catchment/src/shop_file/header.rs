@@ -1,4 +1,4 @@
-//! The first line of a file of shops: which column holds what.
+//! Reads the header of a file of shops: which column holds which value.
 
 use catchment_bootstrap::nearest::nearest;
 use catchment_bootstrap::settings::DatabaseUrl;
@@ -6,11 +6,11 @@ use csv::ByteRecord;
 
 use crate::csv_file::FileError;
 
-/// The columns that every file has, in the order in which they are written.
+/// The columns that every file must have, in the order in which they are written.
 pub(super) const REQUIRED: [&str; 6] = ["id", "name", "category", "region", "lat", "lon"];
-/// The column that a file may have.
+/// The optional column.
 pub(super) const BASE_RADIUS: &str = "base_radius";
-/// How many columns are named at once.
+/// How many columns are named in a message.
 const SHOWN: usize = 10;
 /// All columns of an export.
 pub(crate) const EXPORTED: [&str; 11] = [
@@ -27,16 +27,16 @@ pub(crate) const EXPORTED: [&str; 11] = [
     "version",
 ];
 
-/// Where each value of a row stands.
+/// The columns of the values.
 #[derive(Debug)]
 pub(super) struct Header {
-    /// The places of [`REQUIRED`], in its order.
+    /// The places of [`REQUIRED`], in the same order.
     pub(super) required: [usize; REQUIRED.len()],
-    /// The place of the base radius, where the file has one.
+    /// The place of the base radius, if the file has it.
     pub(super) base_radius: Option<usize>,
-    /// How many columns a row has.
+    /// The number of columns.
     pub(super) columns: usize,
-    /// The columns that mean nothing here. Those that an export adds are no news.
+    /// The columns that are not used. The additional columns of an export are not listed.
     pub(super) unused: Vec<String>,
 }
 
@@ -45,8 +45,8 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// When it is no text, lacks a column, or names one twice; and when it has no `base_radius`,
-    /// but a column that looks like one.
+    /// When the header is not text, lacks a column, or has one twice. Also when it has no
+    /// `base_radius`, but a column that looks like one.
     pub(super) fn read(record: &ByteRecord) -> Result<Self, FileError> {
         let names = record.iter().map(column_name).collect::<Result<Vec<_>, _>>()?;
         let mut required = [0; REQUIRED.len()];
@@ -59,7 +59,7 @@ impl Header {
         }
         if !missing.is_empty() {
             let columns = if missing.len() == 1 { "column" } else { "columns" };
-            // It may be the first line of a file of settings.
+            // The header may be the first line of a file of settings.
             let found: Vec<_> = names.iter().map(|name| DatabaseUrl::redact_in(name)).collect();
             let (missing, found) = (missing.join(", "), listed(&found));
             return Err(FileError::Header(format!("it has no {columns} {missing}, only {found}")));
@@ -80,7 +80,7 @@ impl Header {
     }
 }
 
-/// The first of these columns, and how many more there are.
+/// Formats the first of these columns, and how many more there are.
 pub(super) fn listed(names: &[String]) -> String {
     let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {
@@ -94,7 +94,7 @@ fn column_name(field: &[u8]) -> Result<String, FileError> {
     if name.chars().any(char::is_control) {
         return Err(FileError::Binary);
     }
-    // What is shown of a wrong header stays short.
+    // Messages show a wrong header, so it is kept short.
     Ok(name.chars().take(40).collect::<String>().to_lowercase())
 }
 
@@ -109,7 +109,7 @@ fn find(names: &[String], name: &str) -> Result<Option<usize>, FileError> {
 
 fn looks_like_a_radius(name: &str) -> bool {
     let is_other = EXPORTED.contains(&name) && !name.contains("radius");
-    // A shorter name is a part of too many words.
+    // A shorter name is part of too many words.
     !is_other
         && 4 <= name.len()
         && (name.contains("radius") || !nearest(name, &[BASE_RADIUS]).is_empty())

@@ -1,4 +1,4 @@
-//! One row of a file of shops.
+//! Reads the rows of a file of shops.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use super::rows::{BadRows, CheckedRows, Row};
 /// The most bytes of a name, a category or a region.
 const TEXT_MAX: usize = 1024;
 
-/// Reads row after row.
+/// Reads one row after another.
 pub(super) struct Reader {
     header: Header,
     rows: Vec<Row>,
     bad: BadRows,
-    /// Shops at 0,0, and the line of the first.
+    /// How many shops lie at 0,0, and the line of the first.
     at_zero: Option<(u64, u64)>,
-    /// Regions and categories are few: each is kept once.
+    /// The regions and categories. They are few, so each is stored only once.
     words: HashSet<Arc<str>>,
 }
 
@@ -37,7 +37,7 @@ impl Reader {
         }
     }
 
-    /// Keeps a row, or why it is bad.
+    /// Stores a row, or the reason why it is bad.
     pub(super) fn read(&mut self, row: &CsvRow<'_>) {
         let line = row.lines.first;
         let read = self.parse(line, row.values);
@@ -54,13 +54,13 @@ impl Reader {
         }
     }
 
-    /// Ends the reading.
+    /// Ends the reading, and returns the checked rows.
     pub(super) fn into_checked(self, lanes: Lanes) -> CheckedRows {
         let remarks = self.remarks();
         CheckedRows::new(self.rows, self.bad, remarks, lanes)
     }
 
-    /// What a person should know of the file, though nothing is wrong with it.
+    /// Returns remarks about the file that are not errors.
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         let unused = &self.header.unused;
@@ -133,8 +133,8 @@ fn named<'a>(text: &'a str, column: &str) -> Result<&'a str, String> {
     Ok(text)
 }
 
-/// Some countries write a comma before the decimals. No place has thousands of degrees, so it
-/// can mean nothing else.
+/// Parses degrees. Some countries write a comma before the decimals. That is not ambiguous, because
+/// no place has thousands of degrees.
 fn degrees(text: &str, column: &str) -> Result<f64, String> {
     let number = text.parse().or_else(|_| text.replacen(',', ".", 1).parse());
     number.map_err(|_| format!("{column} is no number: `{}`", cut(text)))
@@ -144,7 +144,7 @@ fn base_radius(text: &str) -> Result<Option<Radius>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    // Programs that know only one kind of number write a whole one as `3000.0`.
+    // Programs without whole numbers write `3000.0` for 3000.
     let is_whole = |decimals: &str| decimals.bytes().all(|digit| digit == b'0');
     let number = text.split_once('.').filter(|(_, decimals)| is_whole(decimals));
     let whole = number.map_or(text, |(whole, _)| whole);
@@ -155,7 +155,7 @@ fn shown(record: &ByteRecord, place: usize) -> String {
     cut(&String::from_utf8_lossy(record.get(place).unwrap_or_default()))
 }
 
-/// What is shown of a wrong value stays short.
+/// Shortens a wrong value for a message.
 fn cut(text: &str) -> String {
     text.trim().chars().take(40).collect()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use catchment_domain::{Lane, Lanes, Location, Profile, Radius, ShopId, ShopImport};
 
-/// How many bad rows are kept to be shown.
+/// How many bad rows are kept for messages.
 const SHOWN: usize = 20;
 
 /// A row that can be stored, kept small: a file of a million rows fits in memory.
@@ -37,16 +37,16 @@ impl Row {
 /// A row that cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BadRow {
-    /// Its line in the file, from 1.
+    /// The line of the row in the file, from 1.
     pub(crate) line: u64,
-    /// What is wrong with it.
+    /// What is wrong with the row.
     pub(crate) reason: String,
 }
 
-/// How many rows are bad, and the first of them.
+/// The number of bad rows, and the first of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BadRows {
-    /// How many.
+    /// The number of bad rows.
     pub(crate) count: u64,
     first: Vec<BadRow>,
 }
@@ -60,7 +60,7 @@ impl BadRows {
         }
     }
 
-    /// The first ones by line.
+    /// Returns the first bad rows, by line.
     pub(crate) fn first(&self) -> &[BadRow] {
         &self.first
     }
@@ -71,18 +71,18 @@ impl BadRows {
     }
 }
 
-/// A file of shops that was read to its end.
+/// The rows of a file of shops that was read to its end.
 #[derive(Debug)]
 pub(crate) struct CheckedRows {
     rows: Vec<Row>,
-    /// What cannot be stored.
+    /// The rows that cannot be stored.
     pub(crate) bad: BadRows,
-    /// What a person should know of the file, though nothing is wrong with it.
+    /// Remarks about the file that are not errors.
     pub(crate) remarks: Vec<String>,
 }
 
 impl CheckedRows {
-    /// Puts rows in the order of lane and id. Of rows with one id the first is good.
+    /// Sorts the rows by lane and id. If rows have the same id, only the first is good.
     pub(super) fn new(
         rows: Vec<Row>,
         mut bad: BadRows,
@@ -108,12 +108,12 @@ impl CheckedRows {
         Self { rows, bad, remarks }
     }
 
-    /// How many rows can be stored.
+    /// Returns how many rows can be stored.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// The rows that can be stored, so many at a time.
+    /// Returns the rows that can be stored, in chunks of `size`.
     pub(crate) fn chunks(&self, size: usize) -> impl Iterator<Item = Vec<ShopImport>> + '_ {
         self.rows.chunks(size).map(|rows| rows.iter().map(Row::to_import).collect())
     }

@@ -1,4 +1,4 @@
-//! The progress of a campaign on stderr, where that is a terminal.
+//! Shows the progress of a campaign on stderr, if that is a terminal.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::number::grouped;
 
-/// All that is said is one message, so that it never contradicts itself and is cut where the
-/// terminal ends.
+/// The template has only one message, so that its parts agree and the end of the terminal cuts it.
 const TEMPLATE: &str = "{bar:16} {wide_msg}";
 
-/// A bar that goes away by itself. Without a terminal it draws nothing.
+/// A progress bar that disappears by itself. Without a terminal it draws nothing.
 pub(crate) struct Bar {
     bar: ProgressBar,
-    /// How many had an answer when it was drawn first: the rate is that of the others.
+    /// How many shops had an answer when the bar was first drawn. The rate counts only later
+    /// answers.
     first: Option<u64>,
 }
 
 impl Bar {
-    /// A bar that was not drawn yet.
+    /// Makes a bar that is not drawn yet.
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
@@ -29,7 +29,7 @@ impl Bar {
         Self { bar, first: None }
     }
 
-    /// Whether anybody sees it.
+    /// Returns whether the bar is visible.
     pub(crate) fn is_seen(&self) -> bool {
         !self.bar.is_hidden()
     }
@@ -47,7 +47,7 @@ impl Bar {
         let open = campaign.state.open().min(all);
         let (answered, all) = (u64::from(all - open), u64::from(all));
         let mut message = format!("{} of {} answered", grouped(answered), grouped(all));
-        // What went wrong comes first: the end of the line may be cut.
+        // Failures come first, because the end of the line may be cut.
         for (status, count) in tally.iter() {
             if !status.took_effect() {
                 let _ = write!(message, ", {} {status}", grouped(count.into()));
@@ -74,7 +74,7 @@ impl Bar {
         }
     }
 
-    /// How fast it goes; nothing before the first answer, and while the campaign waits.
+    /// Formats the rate. Returns `None` before the first answer, and while the campaign waits.
     fn pace(&self, answered: u64) -> Option<String> {
         self.first.filter(|first| *first < answered)?;
         let rate = Duration::try_from_secs_f64(self.bar.per_sec()).unwrap_or_default().as_secs();
@@ -82,7 +82,7 @@ impl Bar {
             .then(|| format!(", {}/s, {:#} left", grouped(rate), HumanDuration(self.bar.eta())))
     }
 
-    /// Says something above the bar, where there is one.
+    /// Prints a message above the bar.
     pub(crate) fn say(&self, text: &str) {
         self.bar.suspend(|| crate::output::note(text));
     }

@@ -1,4 +1,4 @@
-//! The command on a database of its own.
+//! Runs the command on a database for one test.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -8,12 +8,12 @@ use tempfile::TempDir;
 
 pub(crate) const HEADER: &str = "id,name,category,region,lat,lon";
 
-/// A folder in which the command runs, with `catchment.db` in it as soon as shops come in.
+/// A folder in which the command runs. It has `catchment.db` after the first import.
 pub(crate) struct TestApp {
     folder: TempDir,
 }
 
-/// What a run left behind.
+/// The exit code and the output of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -22,7 +22,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// The last line of the standard output, as JSON.
+    /// Returns the last line of the standard output, as JSON.
     pub(crate) fn value(&self) -> Value {
         assert_eq!(self.code, Some(0), "{self:?}");
         serde_json::from_str(self.stdout.lines().last().unwrap_or_default()).unwrap()
@@ -30,7 +30,7 @@ impl Ran {
 }
 
 impl Ran {
-    /// The standard output of a run that did what was asked.
+    /// Returns the standard output of a successful run.
     #[track_caller]
     pub(crate) fn done(&self) -> &str {
         assert_eq!(self.code, Some(0), "{self:?}");
@@ -49,12 +49,12 @@ impl From<Output> for Ran {
 }
 
 impl TestApp {
-    /// An empty folder.
+    /// Makes an empty folder.
     pub(crate) fn empty() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    /// Six shops in two regions and two categories.
+    /// Makes a database with six shops in two regions and two categories.
     pub(crate) fn with_shops() -> Self {
         let app = Self::empty();
         let rows: String = [
@@ -75,7 +75,7 @@ impl TestApp {
         self.folder.path().join(name)
     }
 
-    /// The names in the folder, in order.
+    /// Returns the names in the folder, in order.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<_> =
@@ -90,7 +90,7 @@ impl TestApp {
         self.path(name)
     }
 
-    /// The command in the folder, knowing nothing of the settings of whoever runs the tests.
+    /// Returns the command in the folder, without the settings of the user who runs the tests.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.env_clear().current_dir(self.folder.path()).args(arguments);
@@ -101,7 +101,7 @@ impl TestApp {
         self.command(arguments).output().unwrap().into()
     }
 
-    /// Runs with `--json`.
+    /// Runs the command with `--json`, and returns its last line.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Value {
         self.run(&[&["--json"], arguments].concat()).value()
     }
@@ -111,7 +111,7 @@ impl TestApp {
         self.run(&[&["shops", "import", "shops.csv"], options].concat())
     }
 
-    /// Everything that can be seen of shops and campaigns.
+    /// Returns everything that can be seen of shops and campaigns.
     pub(crate) fn state(&self) -> [Ran; 2] {
         [self.run(&["shops", "export"]), self.run(&["--json", "campaign", "list"])]
     }

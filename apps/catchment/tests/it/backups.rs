@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::app::{HEADER, Ran, TestApp, program};
 
-/// A campaign over so many shops that it takes a while, which has begun.
+/// Starts a campaign over so many shops that it takes a while, and waits until it has begun.
 fn running(app: &TestApp) -> Child {
     app.run(&["shops", "generate", "--count", "30000"]).done();
     let arguments = ["--json", "campaign", "start", "--all", "--kind", "rider_shortage"];
@@ -21,7 +21,7 @@ fn running(app: &TestApp) -> Child {
     child
 }
 
-/// A command of which a file is half written.
+/// Starts a command, and waits until a file is half written.
 fn writing(app: &TestApp, arguments: &[&str]) -> Child {
     let mut command = app.command(arguments);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -35,7 +35,8 @@ fn is_writing(app: &TestApp) -> bool {
     app.names().iter().any(|name| name.ends_with(".partial"))
 }
 
-/// A command that stands still while a file is half written. One that was too fast is done again.
+/// Starts a command, and stops it while a file is half written. Repeats a command that was too
+/// fast.
 #[cfg(unix)]
 fn stopped(app: &TestApp, arguments: &[&str], file: &str) -> Child {
     let mut attempts = (0..20).map(|_| writing(app, arguments));
@@ -63,7 +64,7 @@ fn make_pipe(app: &TestApp, name: &str) {
     assert!(Command::new("mkfifo").arg(app.path(name)).status().unwrap().success());
 }
 
-/// What a command comes to that must not wait for anything.
+/// Runs a command that must not wait for anything.
 #[cfg(unix)]
 fn run_in_time(app: &TestApp, arguments: &[&str]) -> Ran {
     let mut child =
@@ -105,7 +106,7 @@ fn two_engines_on_one_file_by_a_hard_link_are_refused() {
     assert!(child.wait().unwrap().success());
 }
 
-/// Whether this process may mount without a namespace of its own.
+/// Returns whether this process may mount without a namespace of its own.
 #[cfg(target_os = "linux")]
 fn may_mount() -> bool {
     const CAP_SYS_ADMIN: u32 = 21;
@@ -114,7 +115,7 @@ fn may_mount() -> bool {
     u64::from_str_radix(rights.trim(), 16).unwrap() & (1 << CAP_SYS_ADMIN) != 0
 }
 
-/// Where only root may mount anything, and this is not root, there is nothing to refuse.
+/// If only root may mount, and the test does not run as root, there is nothing to refuse.
 #[cfg(target_os = "linux")]
 #[test]
 fn two_engines_on_one_file_by_a_mount_of_the_single_file_are_refused() {
@@ -173,7 +174,7 @@ fn a_copy_without_its_wal_is_refused_and_says_how_to_go_on() {
     refused(&app.run(&restored), &format!("could not restore the database: {line}"));
     app.run(&[&restored[..], &["--incomplete"]].concat()).done();
     app.run(&["--database", "sqlite://new.db", "campaign", "list"]).done();
-    // The killed one's own file has its log, and goes on.
+    // The file of the killed process still has its log, and can be used.
     assert_eq!(app.ask(&["campaign", "watch", "2"])["status"], "settled");
 }
 
@@ -245,8 +246,8 @@ fn a_backup_replaces_nothing_unless_that_is_said() {
     assert_eq!(app.state(), before);
 }
 
-/// A device would be refused like this pipe, because neither is a regular file. No test may name
-/// one: a test that fails would replace it.
+/// A device would be refused like this pipe, because neither is a regular file. No test may name a
+/// device: a failing test would replace it.
 #[cfg(unix)]
 #[test]
 fn a_backup_replaces_regular_files_alone() {
@@ -278,7 +279,7 @@ fn a_backup_replaces_regular_files_alone() {
     check("protected.db", "it is write-protected");
     assert_eq!(fs::read(app.path("protected.db")).unwrap(), b"a letter");
     app.file("theirs.db", "a letter");
-    // Only root may give a file away, and only root could replace this one.
+    // Only root may give a file to another user, and only root could replace this one.
     if chown(app.path("theirs.db"), Some(1), Some(1)).is_ok() {
         check(
             "theirs.db",
@@ -332,7 +333,7 @@ fn a_backup_or_an_export_that_is_interrupted_leaves_nothing_behind() {
     }
 }
 
-/// The import is the last to write, and the backup the last to close.
+/// The import is the last to write, and the backup is the last to close.
 #[cfg(unix)]
 #[test]
 fn a_backup_of_a_closed_database_holds_up_nobody_and_leaves_one_whole_file() {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::app::{HEADER, TestApp};
 
-/// A shop's radius, and the campaign that decides it.
+/// Returns a shop's radius, and the campaign that decides it.
 fn radius(app: &TestApp, shop: &str) -> (Value, Value) {
     let shown = app.ask(&["shops", "show", shop]);
     let field = |name| shown.get(name).cloned().unwrap();

@@ -1,5 +1,5 @@
-//! Demo, benchmark and calls with requester and consumers as processes of their own, and what
-//! becomes of those.
+//! Demo, benchmark and calls with requester and consumers as separate processes, and the ends of
+//! those processes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,20 +17,20 @@ use crate::world::World;
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// The pause between two looks, which leaves the processors to what is waited for.
+/// The pause between two checks, which leaves the processors to the services.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The programs that the command starts; Cargo builds neither with the tests of this crate.
+/// The programs that the command starts. Cargo does not build them with the tests of this crate.
 static PROGRAMS: LazyLock<[PathBuf; 2]> =
     LazyLock::new(|| ["requester", "consumer"].map(|name| built(program().with_file_name(name))));
 
-/// A world for the programs.
+/// Makes a world for the programs.
 fn world() -> World {
     LazyLock::force(&PROGRAMS);
     World::empty()
 }
 
-/// Looks until there is something to see.
+/// Calls `look` until it returns a value.
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -92,7 +92,7 @@ fn long_demo(world: &World) -> (Child, Vec<u32>) {
     (demo, processes)
 }
 
-/// The processes whose parent is this one.
+/// Returns the children of a process.
 fn children_of(parent: u32) -> Vec<u32> {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -102,20 +102,20 @@ fn children_of(parent: u32) -> Vec<u32> {
 fn wait_until_ended(processes: &[u32]) {
     for pid in processes {
         wait_for("the end of a process", || {
-            // One that nobody waits for stays in the table of processes.
+            // A process that was not waited for stays in the table of processes.
             field_of(*pid, 0).is_none_or(|state| state == "Z").then_some(())
         });
     }
 }
 
-/// A field of `/proc/PID/stat` behind the name of the program.
+/// Returns a field of `/proc/PID/stat` behind the name of the program.
 fn field_of(pid: u32, place: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_whitespace().nth(place).map(ToOwned::to_owned)
 }
 
-/// The schema that a demo names in its first line.
+/// Returns the schema that a demo names in its first line.
 fn schema_of(ran: &Ran) -> String {
     let line = ran.stderr.lines().next().unwrap_or_default();
     line.rsplit(' ').next().unwrap_or_default().to_owned()
@@ -159,13 +159,13 @@ fn a_process_that_dies_is_an_error_with_its_name() {
     assert!(!world.has_schema(&schema_of(&ran)), "{ran:?}");
 }
 
-/// A requester that is ready, and ends with this process.
+/// Starts a requester that ends with this process, and waits until it is ready.
 pub(crate) fn requester(world: &World) -> Child {
     let [requester, _] = &*PROGRAMS;
     service(world, requester)
 }
 
-/// A consumer that is ready, and ends with this process.
+/// Starts a consumer that ends with this process, and waits until it is ready.
 pub(crate) fn consumer(world: &World) -> Child {
     let [_, consumer] = &*PROGRAMS;
     service(world, consumer)
@@ -203,10 +203,8 @@ fn a_call_prints_its_reply() {
     assert_eq!(based["base_radius"], 6_000);
     world.ask(&["call", "a", "--kind", "manual", "--limit", "2km"]);
     let under_a_limit = world.run(&["call", "a", "--set-base", "4km"]);
-    assert!(
-        under_a_limit.done().contains("\nbase radius 4km\nbefore      2km\n"),
-        "{under_a_limit:?}"
-    );
+    let lines = "\nbase       4 km\nbefore     2 km\n";
+    assert!(under_a_limit.done().contains(lines), "{under_a_limit:?}");
 
     let misspelt = world.run(&["call", "a", "--kind", "manul", "--release"]);
     assert_eq!(misspelt.code, Some(1));

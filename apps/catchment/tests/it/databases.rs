@@ -1,4 +1,4 @@
-//! Databases that cannot be used, or not now.
+//! Databases that cannot be used, or cannot be used now.
 
 use std::process::Command;
 
@@ -6,7 +6,8 @@ use crate::app::{HEADER, Ran, TestApp, program};
 
 const ROW: &str = "x,n,c,r,0,0";
 
-/// Checks that a command on this database says a line that begins so, and leaves the file alone.
+/// Checks that a command on this database prints a line that begins with `line`, and does not
+/// change the file.
 fn check(app: &TestApp, url: &str, line: &str) {
     app.file("one.csv", format!("{HEADER}\n{ROW}\n"));
     let before = std::fs::read(app.path("catchment.db")).unwrap();
@@ -16,7 +17,7 @@ fn check(app: &TestApp, url: &str, line: &str) {
     assert_eq!(std::fs::read(app.path("catchment.db")).unwrap(), before);
 }
 
-/// Puts other bytes into the database's file.
+/// Overwrites bytes of the database's file.
 fn overwrite(app: &TestApp, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(app.path("catchment.db")).unwrap();
     change(&mut bytes);
@@ -35,7 +36,7 @@ fn a_file_that_is_no_database() {
 #[test]
 fn a_database_of_another_program() {
     let app = TestApp::with_shops();
-    // The application id stands in bytes 68 to 71 of the header.
+    // The application id is in bytes 68 to 71 of the header.
     overwrite(&app, |bytes| bytes[68..72].fill(0));
     let line = "could not open the database: \
                 `catchment.db` is the database of another program; name another one";
@@ -76,13 +77,13 @@ fn a_database_that_is_not_there_is_made_by_an_import_alone() {
     assert!(app.path("catchment.db").exists());
 }
 
-/// A limit on the size of files makes a write fail in the midst, as a full disk does.
+/// A limit on the size of files makes a write fail in the middle, like a full disk.
 #[test]
 fn a_disk_that_takes_no_more_stops_an_import_and_harms_nothing() {
     let app = TestApp::empty();
     app.run(&["shops", "generate", "--count", "200"]).done();
     let generate = ["shops", "generate", "--count", "20000", "--seed", "2"];
-    // The signal that comes with the failure would end the command, unless it is ignored.
+    // The signal that comes with the failure would end the command if it were not ignored.
     let limited = "trap '' XFSZ; ulimit -f 1000; exec \"$@\"";
     let ran = Command::new("sh")
         .args(["-c", limited, "sh"])

@@ -1,4 +1,4 @@
-//! Files that are written: whole or not at all, and never over the database.
+//! Written files are complete or absent, and never replace the database.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -29,7 +29,7 @@ fn shops_export_to_catchment_db_is_refused_under_every_name() {
         check_refused(&app, target);
     }
     check_refused(&app, path.to_str().unwrap());
-    // Which leaves the engine's lock.
+    // This leaves the lock file of the engine.
     app.run(&["campaign", "start", "--kind", "bad_weather", "--all"]).done();
     fs::hard_link(app.path("catchment.db.lock"), app.path("hard.csv")).unwrap();
     check_refused(&app, "hard.csv");
@@ -81,7 +81,7 @@ fn an_export_that_fails_leaves_the_old_file_and_nothing_else() {
     app.run(&["shops", "generate", "--count", "5000"]).done();
     app.file("out.csv", "the old one");
     let before = app.names();
-    // The signal that comes with the failure would end the command, unless it is ignored.
+    // The signal that comes with the failure would end the command if it were not ignored.
     let limited = "trap '' XFSZ; ulimit -f 200; exec \"$@\"";
     for target in ["out.csv", "new.csv"] {
         let ran = Command::new("sh")
@@ -162,11 +162,11 @@ fn an_export_is_compressed_where_its_name_says_so() {
 #[test]
 fn an_interrupt_ends_an_export_into_a_pipe_that_nobody_reads() {
     let app = TestApp::empty();
-    // More than a pipe holds.
+    // These shops fill more than a pipe.
     app.run(&["shops", "generate", "--count", "5000"]).done();
     assert!(Command::new("mkfifo").arg(app.path("out.csv")).status().unwrap().success());
     let mut child = app.command(&["shops", "export", "-o", "out.csv"]).spawn().unwrap();
-    // Returns once the command has opened the pipe.
+    // The open call returns when the command has opened the pipe.
     let reader = fs::File::open(app.path("out.csv")).unwrap();
     let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
     assert!(sent.unwrap().success());

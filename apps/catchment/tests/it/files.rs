@@ -1,7 +1,7 @@
-//! Files as people have them: what each came to in other tools, and what is right here.
+//! Files of users: what other tools made of each, and what the command must make of it.
 //!
-//! A test reads the file of its name where the folder of cases lies beside the repository, and
-//! writes the like itself where it does not.
+//! A test reads the file of its name if the folder of cases lies beside the repository. Otherwise
+//! it writes a similar file itself.
 
 use std::fs;
 use std::io::Write as _;
@@ -31,7 +31,7 @@ fn compressed(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Puts a case into the app's folder, under its own name. Returns that.
+/// Puts a case into the app's folder under its own name, and returns that name.
 fn case<'a>(app: &TestApp, path: &'a str, content: impl AsRef<[u8]>) -> &'a str {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/cases");
     let name = path.rsplit_once('/').unwrap().1;
@@ -62,7 +62,7 @@ fn check_refused(path: &str, content: impl AsRef<[u8]>, line: &str) {
     }
 }
 
-/// Checks that so many shops of a case come in, and what is said of it.
+/// Checks that this many shops of a case are imported, with this note.
 #[track_caller]
 fn check_imported(path: &str, content: impl AsRef<[u8]>, shops: usize, note: &str) -> TestApp {
     let (app, ran) = import(path, content, &[]);
@@ -97,7 +97,7 @@ fn shops_quote_eof_csv_names_the_line_where_the_quote_opens() {
     check_refused("shops/quote-eof.csv", content, line);
 }
 
-/// Two of them: each takes the other for its end.
+/// The file has two open quotes, and each is taken for the end of the other.
 #[test]
 fn shops_with_two_open_quotes_are_refused_too() {
     let content = lines(&[
@@ -227,7 +227,7 @@ fn shops_of_which_none_can_be_stored_are_a_failure() {
     check_refused("shops/no-rows.csv", format!("{header}\n"), "it has a header, but no shop");
 }
 
-/// Starts a campaign for the ids of a case, of shops that are there.
+/// Starts a campaign for the ids of a case, whose shops exist.
 fn start(path: &str, content: &str) -> (TestApp, Ran) {
     let app = TestApp::empty();
     assert_eq!(app.import(&lines(&ROWS), &[]).done(), "added 4, updated 0, bad 0\n");
@@ -254,7 +254,7 @@ fn ids_csv_csv_and_ids_header_txt_give_the_ids_of_their_column() {
     }
 }
 
-/// As other programs name the column, and as spreadsheets save it.
+/// The headers have names from other programs, or are saved by spreadsheets.
 #[test]
 fn ids_under_other_headers_are_read_or_the_header_is_named() {
     for (content, shops, note) in [

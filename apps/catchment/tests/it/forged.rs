@@ -1,6 +1,6 @@
-//! Records that somebody else writes to the request topic in the name of a campaign, of an import
-//! or of nobody. After each, an audit tells the truth, and an import and a campaign have their full
-//! effect on the shop.
+//! Records that a stranger writes to the request topic, in the name of a campaign, of an import or
+//! of nobody. After each record, an audit tells the truth, and an import and a campaign have their
+//! full effect on the shop.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::app::TestApp;
 use crate::strays::{LANES, app, import, run, start, strays, with_store};
 
-/// Applies records as a consumer does, and returns what became of them.
+/// Applies records as a consumer does, and returns their outcomes.
 fn send(app: &TestApp, records: &[(RequestId, &str, Change)]) -> Vec<Outcome> {
     let rule = |rank| TriggerRule { rank: Rank(rank), default_limit: None };
     let kinds = [("rider_shortage", 10), ("bad_weather", 10), ("manual", 20)];
@@ -66,7 +66,8 @@ fn get(app: &TestApp, campaign: u64) -> Campaign {
     with_store(app, get).unwrap().unwrap()
 }
 
-/// Stores a campaign over shops, as on another machine: its requests were not sent yet.
+/// Stores a campaign over shops without sending its requests, as if another machine had to send
+/// them.
 fn add(app: &TestApp, shops: &[&str]) -> Campaign {
     let ids = shops.iter().map(|id| id.parse::<ShopId>().unwrap()).collect();
     let draft = Draft {
@@ -83,7 +84,8 @@ fn add(app: &TestApp, shops: &[&str]) -> Campaign {
     with_store(app, async |store: &SeaOrmStore| store.add(&draft).await).unwrap()
 }
 
-/// The request of a campaign to the shop at a place of its list, as its requester makes it.
+/// Returns the request of a campaign to the shop at this place of its list, as its requester makes
+/// it.
 fn request(campaign: &Campaign, phase: Phase, index: u32) -> (RequestId, Change) {
     let Campaign { name, kind, limit, deadline, replaces, nonce, attempt, .. } = *campaign;
     let revision = name.revision;
@@ -98,7 +100,7 @@ fn shop(app: &TestApp, id: &str) -> Value {
     run(app, &["--json", "shops", "show", id]).value()
 }
 
-/// The whole text of an audit that finds nothing.
+/// Checks that an audit finds nothing, by its whole text.
 #[track_caller]
 fn check_audit_is_fine(app: &TestApp) {
     assert_eq!(strays(app), [] as [Value; 0]);
@@ -109,7 +111,8 @@ fn check_audit_is_fine(app: &TestApp) {
     );
 }
 
-/// An import and a campaign have their full effect on a shop, which then has this radius.
+/// Checks that an import and a campaign have their full effect on a shop, and that the shop then
+/// has this radius.
 #[track_caller]
 fn check_full_effect(app: &TestApp, id: &str, left: u32) {
     let imported = import(app, "6km", &[]);
@@ -126,7 +129,7 @@ fn check_full_effect(app: &TestApp, id: &str, left: u32) {
     assert_eq!(strays(app), [] as [Value; 0]);
 }
 
-/// Puts other bytes in the place of these, wherever they stand in the database's file.
+/// Replaces these bytes by others, at every place in the database's file.
 fn overwrite(app: &TestApp, before: &[u8], after: &[u8]) {
     assert_eq!(before.len(), after.len());
     let mut bytes = std::fs::read(app.path("catchment.db")).unwrap();
@@ -200,7 +203,7 @@ fn an_activation_with_another_kind_or_limit_than_its_campaign_is_rejected() {
         let change = Change::Activate { campaign: name, kind, limit, deadline, replaces };
         let answer = send_one(&app, "c", (id, change));
         assert_eq!(answer, (REJECTED, Some(Code::CampaignDiffers)));
-        // The shop of the list has its cause, so this is a repeat, which changes nothing.
+        // The shop of the list has the cause, so this is a repeat, which changes nothing.
         assert_eq!(send_one(&app, "a", (id, change)), (Status::Applied, None));
     }
     check_audit_is_fine(&app);
@@ -208,7 +211,7 @@ fn an_activation_with_another_kind_or_limit_than_its_campaign_is_rejected() {
     check_full_effect(&app, "a", 3_000);
 }
 
-/// Somebody copies a request of a campaign to another shop: it is honest but for its key.
+/// A stranger copies a request of a campaign to another shop: only its key is wrong.
 #[test]
 fn a_copied_request_is_told_of_the_right_shop_and_ended_by_command() {
     let app = app();
@@ -218,7 +221,7 @@ fn a_copied_request_is_told_of_the_right_shop_and_ended_by_command() {
     let command = "catchment shops release --campaign 2 c";
     let stray =
         json!({ "shop": "c", "campaign": 2, "why": "not_listed", "command": command.to_owned() });
-    // `strays` checks that no outcome of a listed shop is told wrong.
+    // `strays` checks that no outcome of a listed shop is reported as wrong.
     assert_eq!(strays(&app), [stray]);
     let told = run(&app, &["audit"]).stdout;
     let expected = "shop c: the limit of campaign 2 is in force there, but its list does not name \
@@ -237,11 +240,11 @@ fn a_copied_request_is_told_of_the_right_shop_and_ended_by_command() {
     check_full_effect(&app, "a", 3_000);
 }
 
-/// The copy comes before the request of the listed shop, whose row is lost then.
+/// The copy comes before the request of the listed shop. Then the row of that shop is lost.
 #[test]
 fn a_copied_request_brings_no_limit_to_the_shop_that_it_was_copied_from() {
     let app = app();
-    // 4,321 m stand in no other row than those of shops.
+    // No rows but those of shops hold 4,321 m.
     import(&app, "4321m", &[]).done();
     let campaign = add(&app, &["a", "b"]);
     let number = campaign.name.revision.to_string();
@@ -292,7 +295,7 @@ fn a_release_for_a_shop_that_was_never_asked_changes_nothing() {
     check_full_effect(&app, "a", 6_000);
 }
 
-/// The campaign was ended before it asked its shops, and somebody releases it there.
+/// The campaign was ended before it asked its shops, and a stranger sends a release.
 #[test]
 fn a_release_for_a_listed_shop_that_was_never_asked_is_no_difference() {
     let app = app();
@@ -305,7 +308,7 @@ fn a_release_for_a_listed_shop_that_was_never_asked_is_no_difference() {
     check_full_effect(&app, "a", 6_000);
 }
 
-/// Somebody answers requests of a campaign that goes on, before anybody applied them.
+/// A stranger answers requests of a running campaign before a consumer has applied them.
 #[test]
 fn a_forged_outcome_is_named_until_the_limit_is_in_force() {
     let app = app();
@@ -340,7 +343,7 @@ fn a_forged_outcome_is_named_until_the_limit_is_in_force() {
     assert_eq!((told.code, told.stdout), (Some(1), expected));
     let told: Value = serde_json::from_str(&run(&app, &["--json", "audit"]).stdout).unwrap();
     assert_eq!((&told["missing"], &told["wrong"]), (&json!(1), &json!(0)));
-    // The true request takes effect after all.
+    // The true request takes effect in the end.
     let activation = request(&campaign, Phase::Activation, 0);
     assert_eq!(send_one(&app, "a", activation), (Status::Applied, None));
     check_audit_is_fine(&app);
@@ -369,7 +372,7 @@ fn an_id_of_a_campaigns_request_without_a_campaign_is_rejected() {
 fn a_receipt_that_cannot_be_read_is_named_and_the_others_count() {
     let app = app();
     start(&app, "a\nb\n");
-    // The receipt of the import: its format, and its shops.
+    // These bytes are the receipt of the import: its format, and its shops.
     overwrite(&app, b"\x02\x04\x01a\x01b\x01c\x01d", b"\x09\x04\x01a\x01b\x01c\x01d");
     let audit = run(&app, &["audit"]);
     let expected = "1 campaign: 2 outcomes agree with the receipts, 0 could not be checked \

@@ -1,4 +1,4 @@
-//! A reply that somebody else writes to the reply topic while the true one is under way.
+//! A reply that a stranger writes to the reply topic while the true reply is under way.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn metres(metres: u32) -> Radius {
     Radius::try_from(metres).unwrap()
 }
 
-/// Stores a campaign over one shop, whose requests expire soon.
+/// Stores a campaign over one shop. Its requests expire soon.
 fn add(world: &World, shop: &ShopId) -> Revision {
     let draft = Draft {
         kind: "rider_shortage".parse().unwrap(),
@@ -37,7 +37,8 @@ fn add(world: &World, shop: &ShopId) -> Revision {
     added.unwrap().name.revision
 }
 
-/// Answers the request to the first shop of a campaign, once it is sent. Returns its deadline.
+/// Answers the request to the first shop of a campaign after it was sent. Returns the campaign's
+/// deadline.
 fn forge_reply(world: &World, campaign: Revision, shop: &ShopId) -> Deadline {
     wait_for("a request", || (0 < world.requests()).then_some(()));
     let get = async |store: &SeaOrmStore| store.get(campaign).await;
@@ -65,7 +66,7 @@ fn a_forged_reply_is_found_by_an_audit_and_hinders_nobody() {
     let number = campaign.to_string();
     let outcomes = || world.ask(&["campaign", "show", &number])["outcomes"].clone();
     wait_for("the forged outcome", || (outcomes() == json!({ "applied": 1 })).then_some(()));
-    // The true reply says that the request came too late.
+    // The true reply says that the request was too late.
     wait_for("the deadline", || deadline.is_passed(SystemClock.now()).then_some(()));
     let mut consumer = consumer(&world);
     let audit = wait_for("the true outcome", || {
@@ -78,7 +79,7 @@ fn a_forged_reply_is_found_by_an_audit_and_hinders_nobody() {
     );
     assert!(audit.code == Some(1) && audit.stdout.starts_with(&line), "{audit:?}");
 
-    // An import and another campaign have their full effect there.
+    // An import and another campaign have their full effect on the shop.
     let radius = |world: &World| -> Value { world.ask(&["shops", "show", "a"])["radius"].clone() };
     world.file("new.csv", format!("{HEADER},base_radius\na,Acorn,cafe,Hackney,51.5,-0.1,6km\n"));
     world.run(&["shops", "import", "new.csv"]).done();

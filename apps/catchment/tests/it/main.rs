@@ -1,4 +1,4 @@
-//! The built command, from outside: what it prints, how it exits, and what it leaves behind.
+//! The built command seen from outside: what it prints, how it exits, and what it leaves behind.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

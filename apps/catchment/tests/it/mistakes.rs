@@ -1,12 +1,11 @@
-//! Every mistake that a person can make gets one clear line and the right exit code, and
-//! changes nothing.
+//! Every mistake of a user gets one clear line and the right exit code, and changes nothing.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::app::{HEADER, Ran, TestApp, program};
 
-/// Checks that a run said this one line, exited so, and changed nothing.
+/// Checks that a run prints only this line, exits with this code, and changes nothing.
 fn check(app: &TestApp, arguments: &[&str], code: i32, line: &str) {
     let before = app.state();
     let ran = app.run(arguments);
@@ -72,7 +71,7 @@ fn a_line_without_an_end() {
     let piece = vec![b'x'; 1 << 16];
     let mut written = 0_usize;
     input.write_all(format!("{HEADER}\n").as_bytes()).unwrap();
-    // Writing fails once nobody reads any more.
+    // Writing fails when the command no longer reads.
     while written < 1 << 30 && input.write_all(&piece).is_ok() {
         written += piece.len();
     }

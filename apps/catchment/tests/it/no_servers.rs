@@ -1,4 +1,4 @@
-//! What the command says that was built without Kafka and `PostgreSQL`.
+//! The answers of a command that was built without Kafka and `PostgreSQL`.
 
 use crate::app::TestApp;
 

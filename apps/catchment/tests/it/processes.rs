@@ -1,4 +1,4 @@
-//! Several processes on one database, and such as are stopped half way.
+//! Several processes on one database, and processes that are stopped half way.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::{Ran, TestApp, program};
 
-/// So many that a campaign over all of them takes a while.
+/// So many shops that a campaign over all of them takes a while.
 const SHOPS: &str = "30000";
 
 fn city() -> TestApp {

@@ -1,8 +1,9 @@
-//! Damage in a database file: what reports tell, and what `catchment repair` does.
+//! Damage in a database file: how reports show it, and what `catchment repair` does.
 
 use crate::app::{HEADER, Ran, TestApp};
 
-/// Six shops in one lane, and campaigns 2 to 3 km and 3 to 2 km over them, both settled.
+/// Makes six shops in one lane, with the campaigns 2 (to 3 km) and 3 (to 2 km) over them, both
+/// settled.
 fn app() -> TestApp {
     let app = TestApp::empty();
     let rows =
@@ -23,7 +24,7 @@ fn run(app: &TestApp, arguments: &[&str]) -> Ran {
     command.output().unwrap().into()
 }
 
-/// Puts other bytes in the place of the first of these that stand in the database's file.
+/// Replaces the first occurrence of these bytes in the database's file by others.
 fn overwrite(app: &TestApp, before: &[u8], after: &[u8]) {
     assert_eq!(before.len(), after.len());
     let mut bytes = std::fs::read(app.path("catchment.db")).unwrap();
@@ -37,7 +38,7 @@ fn outcomes_that_are_lost_are_named_and_asked_for_again() {
     let app = app();
     let whole = run(&app, &["repair"]);
     assert_eq!((whole.code, whole.stdout.as_str()), (Some(0), "nothing is damaged\n"));
-    // Six times applied, and no release.
+    // These slots are six applied activations, and no release.
     overwrite(&app, &[2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0], &[9, 2, 2, 2, 2, 9, 0, 0, 0, 0, 0, 0]);
     let shown = run(&app, &["campaign", "list"]);
     assert_eq!(shown.code, Some(0), "{shown:?}");
@@ -88,6 +89,6 @@ fn a_campaign_that_cannot_be_read_is_named_and_the_others_are_told() {
     assert_eq!(repaired.code, Some(1));
     assert!(repaired.stdout.starts_with("not mended: campaign.limited_to of"), "{repaired:?}");
     assert!(repaired.stdout.contains("restore the row from a backup"), "{repaired:?}");
-    // Everything else goes on.
+    // Everything else still works.
     assert_eq!(run(&app, &["campaign", "end", "3"]).code, Some(0));
 }

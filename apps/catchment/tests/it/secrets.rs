@@ -1,4 +1,4 @@
-//! No command shows a password, whatever is wrong with the URL that it stands in.
+//! No command shows a password, whatever is wrong with the URL around it.
 
 use std::fs;
 #[cfg(unix)]
@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt as _;
 
 use crate::app::{HEADER, Ran, TestApp};
 
-/// Stands in each URL, in two halves where something divides it.
+/// The password in each URL, in two halves, because some URLs have a mark between them.
 const HALVES: [&str; 2] = ["hunter", "pa55word"];
 
 const URLS: [&str; 20] = [
@@ -49,7 +49,7 @@ fn ran(app: &TestApp, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
 fn a_url_shows_its_password_nowhere() {
     let app = TestApp::empty();
     for url in URLS {
-        // A word alone may be anything where no URL is expected.
+        // If no URL is expected, a single word may be anything.
         let is_word = !url.contains([':', '=']);
         let keys = ["DATABASE__URL", "KAFKA__GROUP_ID", "KAFKA__BOOTSTRAP_SERVERS"];
         for key in keys.iter().take(if is_word { 1 } else { 3 }) {
@@ -144,7 +144,7 @@ fn a_file_of_settings_in_the_place_of_shops_or_ids_is_not_quoted() {
     }
 }
 
-/// It would be a host's name for the client of Kafka, which says it in its log.
+/// The client of Kafka would take the password for a host's name, and log it.
 #[cfg(feature = "servers")]
 #[test]
 fn a_password_among_the_brokers_is_refused() {
@@ -152,9 +152,9 @@ fn a_password_among_the_brokers_is_refused() {
     for url in ["me:hunterpa55word@localhost:1", "sasl://me:hunterpa55word@localhost"] {
         let variables = [("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", url)];
         let ran = ran(&app, &variables, &["config", "check"]);
-        let stderr = "catchment: bad settings: section `kafka`: `bootstrap.servers` is no list of \
-                      brokers such as `kafka-1:9092,kafka-2:9092`; a user and a password are the \
-                      properties `sasl.username` and `sasl.password`\n"
+        let stderr = "catchment: bad settings: section `kafka`: `bootstrap.servers` is not a list \
+                      of brokers such as `kafka-1:9092,kafka-2:9092`; user and password belong in \
+                      the properties `sasl.username` and `sasl.password`\n"
             .to_owned();
         assert_eq!(ran, Ran { code: Some(64), stdout: String::new(), stderr });
     }
@@ -219,7 +219,7 @@ fn secrets_of_kafka_are_not_shown() {
             check(&ran, &name);
         }
     }
-    // A name that is misspelt.
+    // The name of this variable is misspelt.
     let name = "CATCHMENT__KAFKA__PROPERTIES__SASL_PASWORD";
     let ran = ran(&app, &[(name, "hunterpa55word")], &["triggers"]);
     check(&ran, name);

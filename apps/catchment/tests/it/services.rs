@@ -1,4 +1,4 @@
-//! The command on `PostgreSQL` and Kafka, where it stores and watches, and runs nothing itself.
+//! The command on `PostgreSQL` and Kafka, where it stores and watches, but runs nothing itself.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::app::{Ran, TestApp, program};
 use crate::world::{LANES, World, brokers};
 
-/// Starts the command, to be stopped.
+/// Starts the command, so that a test can stop it.
 fn start(world: &World, arguments: &[&str]) -> Child {
     Command::new(program())
         .args(arguments)
@@ -25,7 +25,7 @@ fn interrupt(child: &Child) {
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
 }
 
-/// Says exactly this on stderr, and nothing else.
+/// Checks the exit code, and that stderr has exactly this text.
 fn check(ran: &Ran, code: i32, stderr: &str) {
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(code), stderr), "{ran:?}");
 }
@@ -194,7 +194,7 @@ fn programs_that_are_not_built_are_named() {
     let alone = tempfile::tempdir().unwrap();
     let copy = alone.path().join("catchment");
     // If this process wrote the copy, a program that another test starts at that moment would
-    // inherit the open file. The system runs no file that is open for writing.
+    // inherit the open file. The system does not run a file that is open for writing.
     let copied = Command::new("cp").args([program(), &copy]).status().unwrap();
     assert!(copied.success());
     let ran = Command::new(&copy)

@@ -1,4 +1,4 @@
-//! Bringing shops in and out.
+//! Imports and exports of shops.
 
 use std::io::Write as _;
 
@@ -101,7 +101,7 @@ fn a_reader_that_goes_away_is_no_failure() {
     }
 }
 
-/// As many shops as a large city has, as other programs write them.
+/// The file has as many shops as a large city, in the form that other programs write.
 #[test]
 fn a_compressed_file_of_a_whole_city_comes_in_whole() {
     let app = TestApp::empty();

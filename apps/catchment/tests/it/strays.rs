@@ -1,5 +1,5 @@
-//! Limits in force that no campaign will end, and base radii that no import outranks: how they are
-//! found, and what ends them.
+//! Limits in force that no campaign will end, and base radii that no import outranks: how an audit
+//! finds them, and what ends them.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::app::{HEADER, Ran, TestApp};
 
 pub(crate) const LANES: Lanes = Lanes(NonZeroU16::MIN);
 
-/// Four shops in one lane.
+/// Makes four shops in one lane.
 pub(crate) fn app() -> TestApp {
     let app = TestApp::empty();
     assert_eq!(import(&app, "", &[]).stdout, "added 4, updated 0, bad 0\n");
@@ -46,7 +46,7 @@ pub(crate) fn start(app: &TestApp, ids: &str) {
     run(app, &[&start[..], &["--ids", "ids.txt"]].concat()).done();
 }
 
-/// Works on the database as another program would.
+/// Uses the database as another program would.
 pub(crate) fn with_store<T>(app: &TestApp, work: impl AsyncFnOnce(&SeaOrmStore) -> T) -> T {
     let url = format!("sqlite://{}", app.path("catchment.db").display());
     Runtime::new().unwrap().block_on(async {
@@ -58,7 +58,8 @@ pub(crate) fn with_store<T>(app: &TestApp, work: impl AsyncFnOnce(&SeaOrmStore) 
     })
 }
 
-/// Closes a shop in the name of a campaign, whether or not there is one, and whatever it wants.
+/// Closes a shop in the name of a campaign, even if there is no such campaign or it asks for
+/// something else.
 fn force(app: &TestApp, shop: &str, campaign: u64) {
     let cause = ActiveCause {
         origin: Origin::Campaign(Revision(campaign)),
@@ -95,7 +96,7 @@ fn force(app: &TestApp, shop: &str, campaign: u64) {
     });
 }
 
-/// The strays that an audit finds.
+/// Returns the strays that an audit finds.
 pub(crate) fn strays(app: &TestApp) -> Vec<Value> {
     let audit = run(app, &["--json", "audit"]);
     let value: Value = serde_json::from_str(&audit.stdout).unwrap();
@@ -206,7 +207,7 @@ fn an_import_names_the_shops_that_keep_newer_base_radii() {
     let ran = import(&app, "3km", &["--overrule"]);
     assert_eq!((ran.done(), ran.stderr.as_str()), ("added 0, updated 4, bad 0\n", ""));
     assert_eq!(run(&app, &["--json", "shops", "show", "b"]).value()["base_radius"], 3_000);
-    // From now on it can be outranked as ever.
+    // From now on, imports can outrank it as usual.
     import(&app, "4km", &[]).done();
     assert_eq!(run(&app, &["--json", "shops", "show", "b"]).value()["base_radius"], 4_000);
 }

@@ -1,4 +1,4 @@
-//! A schema and topics that nobody else has, on the services that the tests are given.
+//! A schema and topics for one test, on the services that the tests are given.
 
 use std::num::NonZeroU16;
 use std::process::Command;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::app::{HEADER, Ran, TestApp};
 
-/// How many lanes there are.
+/// The number of lanes.
 pub(crate) const LANES: u16 = 4;
 
 /// Every table but that of the steps of the schema.
@@ -42,9 +42,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A schema without tables, and no topics.
+    /// Makes a schema without tables, and no topics.
     pub(crate) fn empty() -> Self {
-        // Where a server is missing, this fails before there is anything to remove again.
+        // If a server is missing, this fails before there is anything to clean up.
         let (url, _) = (database(), brokers());
         let name = format!("it_{}", Uuid::now_v7().simple());
         let world = Self { app: TestApp::empty(), name, runtime: Runtime::new().unwrap() };
@@ -54,7 +54,7 @@ impl World {
         world
     }
 
-    /// Tables, topics, and three shops.
+    /// Makes tables, topics and three shops.
     pub(crate) fn with_shops() -> Self {
         let world = Self::empty();
         world.run(&["database", "migrate"]).done();
@@ -69,14 +69,14 @@ impl World {
         world
     }
 
-    /// The URL of the database, whose tables are in the schema.
+    /// Returns the URL of the database, with the schema of its tables.
     pub(crate) fn url(&self) -> String {
         let whole = database();
         let joint = if whole.contains('?') { '&' } else { '?' };
         format!("{whole}{joint}options[search_path]={}", self.name)
     }
 
-    /// The settings of this world as environment variables.
+    /// Returns the settings of this world as environment variables.
     pub(crate) fn variables(&self) -> [(&'static str, String); 7] {
         [
             ("CATCHMENT__DATABASE__URL", self.url()),
@@ -104,7 +104,7 @@ impl World {
         self.app.file(name, content);
     }
 
-    /// Runs with `--json`.
+    /// Runs the command with `--json`.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Value {
         self.run(&[&["--json"], arguments].concat()).value()
     }
@@ -116,7 +116,7 @@ impl World {
         self.runtime.block_on(async { self.cluster().await.create_topics(&plan).await }).unwrap();
     }
 
-    /// Whether the database has a schema of this name.
+    /// Returns whether the database has a schema of this name.
     pub(crate) fn has_schema(&self, name: &str) -> bool {
         assert!(name.starts_with("catchment_"), "`{name}` is no schema");
         let url = self.url().replace(&self.name, name);
@@ -135,7 +135,7 @@ impl World {
         });
     }
 
-    /// Works on the database as another program would.
+    /// Uses the database as another program would.
     pub(crate) fn with_store<T>(&self, work: impl AsyncFnOnce(&SeaOrmStore) -> T) -> T {
         self.runtime.block_on(async {
             let store = SeaOrmStore::connect(&self.url(), &store_settings()).await.unwrap();
@@ -145,7 +145,7 @@ impl World {
         })
     }
 
-    /// How many requests stand in all lanes.
+    /// Returns how many requests there are in all lanes.
     pub(crate) fn requests(&self) -> u64 {
         let lanes = Lanes(NonZeroU16::new(LANES).unwrap());
         self.runtime.block_on(async {
@@ -250,7 +250,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let (url, settings) = (database(), store_settings());
-        // Where something is left behind, nothing but the test's own failure is to be told.
+        // If something cannot be removed, the test's own failure must stay the only message.
         self.runtime.block_on(async {
             SeaOrmStore::drop_schema(&url, &self.name, &settings).await.ok();
             self.cluster().await.delete_topics().await.ok();
@@ -262,12 +262,12 @@ fn store_settings() -> StoreSettings {
     StoreSettings::new(Lanes(NonZeroU16::new(LANES).unwrap()), Arc::new(SystemClock))
 }
 
-/// A broker that answers.
+/// Returns the address of a broker.
 pub(crate) fn brokers() -> String {
     variable("CATCHMENT_TEST_KAFKA")
 }
 
-/// A database in which schemas can be made.
+/// Returns the URL of a database in which schemas can be made.
 pub(crate) fn database() -> String {
     variable("CATCHMENT_TEST_POSTGRES")
 }

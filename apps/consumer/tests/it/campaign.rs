@@ -1,4 +1,4 @@
-//! A campaign to work on.
+//! A campaign as work for the services.
 
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,11 @@ use crate::world::World;
 
 /// How long a campaign may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// How often it is looked at.
+/// How often to check the campaign.
 const LOOK: Duration = Duration::from_millis(10);
 
 impl World {
-    /// Brings so many shops in.
+    /// Imports this many shops.
     pub(crate) fn import(&self, store: &SeaOrmStore, shops: u32) {
         let rows: Vec<ShopImport> = (0..shops).map(shop).collect();
         self.runtime.block_on(async {
@@ -56,7 +56,8 @@ impl World {
         found.unwrap().unwrap()
     }
 
-    /// Waits until a quarter of a campaign has outcomes, and not all of it.
+    /// Waits until a campaign has outcomes for a quarter of its shops. Fails if it already has all
+    /// of them.
     pub(crate) fn wait_until_half_done(&self, store: &SeaOrmStore, revision: Revision) {
         self.wait_until(store, revision, |campaign| match campaign.state {
             CampaignState::Sending { open } => open < campaign.shops / 4 * 3,
@@ -64,7 +65,7 @@ impl World {
         });
     }
 
-    /// Waits until this holds of a campaign.
+    /// Waits until `holds` is true of a campaign.
     fn wait_until(
         &self,
         store: &SeaOrmStore,
@@ -82,7 +83,8 @@ impl World {
         }
     }
 
-    /// Waits until every shop of a campaign has an outcome, and expects it to be in force at each.
+    /// Waits until every shop of a campaign has an outcome, and expects the campaign to be in force
+    /// at each.
     pub(crate) fn wait_until_settled(&self, store: &SeaOrmStore, revision: Revision) {
         self.wait_until(store, revision, |campaign| campaign.state == CampaignState::Settled);
         let tallies = self.runtime.block_on(store.tallies(revision)).unwrap().found;

@@ -1,4 +1,4 @@
-//! The requester that the consumer works for, in the test itself.
+//! The requester that sends requests to the consumer, in the test itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn terms() -> RequesterTerms {
 }
 
 impl World {
-    /// Runs campaigns in the background, until what is returned is dropped.
+    /// Runs campaigns in the background, until the returned tasks are dropped.
     pub(crate) fn request(&self, store: &SeaOrmStore) -> JoinSet<()> {
         let ports = self.runtime.block_on(async {
             let cluster = self.cluster().await;

@@ -21,7 +21,7 @@ use std::path::Path;
 
 use crate::refusals::check;
 
-/// Its name.
+/// The name of the program.
 const NAME: &str = "consumer";
 
 /// The built consumer.

@@ -1,4 +1,4 @@
-//! A service that runs, from outside: its probes, its signals, its last words.
+//! A running service seen from outside: its probes, its signals and its last lines.
 
 use std::io::Read as _;
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use catchment_bootstrap::health;
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The pause between two looks, which leaves the processors to what is waited for.
+/// The pause between two checks, which leaves the processors to the services.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A service that runs. Dropped, it is killed.
+/// A running service. It is killed when this is dropped.
 pub(crate) struct Process {
     child: Child,
     probes: SocketAddr,
@@ -25,14 +25,15 @@ pub(crate) struct Process {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    /// Everything that it said.
+    /// Everything that the service wrote to stderr.
     pub(crate) stderr: String,
-    /// How long it took since it was asked, or since it was waited for.
+    /// How long the service took to end after it was asked, or after the test began to wait.
     pub(crate) after: Duration,
 }
 
-/// An address of this machine at which nobody listens. Each test process uses a host of its own in
-/// 127.0.0.0/8. Outgoing connections use ports of 127.0.0.1, so they cannot take this one.
+/// Returns an address of this machine at which nothing listens. Each test process uses a host of
+/// its own in 127.0.0.0/8. Outgoing connections use ports of 127.0.0.1, so they cannot take this
+/// address.
 pub(crate) fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(8_000);
     let [_, a, b, c] = std::process::id().to_be_bytes();
@@ -40,7 +41,7 @@ pub(crate) fn free_address() -> SocketAddr {
 }
 
 impl Process {
-    /// Starts a service whose probes answer on a port of its own.
+    /// Starts a service whose probes have a port of their own.
     pub(crate) fn start(mut command: Command) -> Self {
         let probes = free_address();
         command.env("CATCHMENT__PROBES__ADDRESS", probes.to_string());
@@ -55,7 +56,7 @@ impl Process {
         Self { child, probes, stderr: Some(stderr) }
     }
 
-    /// Waits until its probes answer, ready or not.
+    /// Waits until the probes answer, ready or not.
     pub(crate) fn wait_until_it_answers(&self) {
         let until = Instant::now() + PATIENCE;
         while self.health().is_none() {
@@ -64,7 +65,7 @@ impl Process {
         }
     }
 
-    /// Waits until it is not ready, and says so in these words.
+    /// Waits until the service is not ready and says so in these words.
     pub(crate) fn wait_until_it_says(&mut self, words: &str) {
         let until = Instant::now() + PATIENCE;
         while !self.health().is_some_and(|health| !health.is_ready && health.text.contains(words)) {
@@ -77,12 +78,12 @@ impl Process {
         }
     }
 
-    /// What `/readyz` says; `None` while nobody answers.
+    /// Returns the answer of `/readyz`, or `None` if there is none.
     fn health(&self) -> Option<health::Health> {
         health::ask(self.probes).ok()
     }
 
-    /// Waits until it is ready.
+    /// Waits until the service is ready.
     pub(crate) fn wait_until_ready(&mut self) {
         let until = Instant::now() + PATIENCE;
         while !self.health().is_some_and(|health| health.is_ready) {
@@ -95,14 +96,14 @@ impl Process {
         }
     }
 
-    /// Sends a signal, such as `TERM`.
+    /// Sends a signal to the service, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Waits until it has ended.
+    /// Waits until the service has ended.
     pub(crate) fn ended(mut self) -> Ended {
         let start = Instant::now();
         let status = loop {
@@ -119,7 +120,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // One that has ended already cannot be killed.
+        // A service that has already ended cannot be killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

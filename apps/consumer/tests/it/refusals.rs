@@ -1,4 +1,4 @@
-//! What a service refuses to start on: one line, and an exit code.
+//! Refusals to start, each with one line and an exit code.
 
 use std::num::NonZeroU16;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::process::{Process, free_address};
 use crate::world::World;
 use crate::{NAME, program};
 
-/// Runs it to its end, expects this exit code, and returns what it said, in one line.
+/// Runs a program to its end, expects this exit code and one line, and returns the line.
 pub(crate) fn check(mut command: Command, code: i32) -> String {
     let output = command.env("RUST_LOG", "off").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -19,7 +19,8 @@ pub(crate) fn check(mut command: Command, code: i32) -> String {
     line.strip_prefix(&format!("{NAME}: ")).unwrap().to_owned()
 }
 
-/// The program with nothing that it could work on, and no settings of whoever runs the tests.
+/// Returns the program with nothing to work on, and without the settings of the user who runs the
+/// tests.
 fn alone() -> Command {
     let mut command = Command::new(program());
     command.env_clear();

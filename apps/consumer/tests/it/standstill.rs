@@ -1,4 +1,4 @@
-//! One lane that stands still among others, and what the consumer says of it.
+//! One lane stands still among others, and the consumer reports it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
@@ -19,12 +19,12 @@ use crate::world::{World, lanes};
 const SHOPS: u32 = 400;
 /// How long a campaign may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The pause between two looks, which leaves the processors to what is waited for.
+/// The pause between two checks, which leaves the processors to the services.
 const LOOK: Duration = Duration::from_millis(20);
 /// The lane that stands still.
 const LANE: Lane = Lane(2);
 
-/// A consumer that tells of a lane that does not move for two seconds.
+/// Starts a consumer that reports a lane that does not move for two seconds.
 fn consumer(world: &World) -> Process {
     let mut command = world.command(program());
     command.env("CATCHMENT__PROBES__STALLED_AFTER", "2s");
@@ -74,7 +74,7 @@ pub(crate) fn execute(world: &World, sql: &str) {
     world.runtime.block_on(executed).unwrap();
 }
 
-/// Another owner of the lane, and its first batch: no request, up to here.
+/// Claims the lane as another owner. Returns its first batch: no requests, up to this position.
 fn another_owner(world: &World, store: &SeaOrmStore, up_to: Position) -> Batch {
     let log =
         world.runtime.block_on(world.cluster()).lookout(crate::world::lanes()).unwrap().identity();
@@ -84,7 +84,8 @@ fn another_owner(world: &World, store: &SeaOrmStore, up_to: Position) -> Batch {
     batch.up_to((up_to, RequestId(Uuid::now_v7())))
 }
 
-/// Applies as another owner, up to here. The consumer may claim the lane in between.
+/// Applies a batch as another owner, up to this position. The consumer may claim the lane in
+/// between.
 fn apply_as_another(world: &World, store: &SeaOrmStore, up_to: Position) {
     let nothing = |_: &Batch, _: &mut Loaded| Vec::new();
     loop {
@@ -96,7 +97,7 @@ fn apply_as_another(world: &World, store: &SeaOrmStore, up_to: Position) {
     }
 }
 
-/// Waits until every shop of a campaign has an outcome, but for those of the lane.
+/// Waits until every shop of a campaign has an outcome, except those of the lane.
 fn wait_until_others_are_done(world: &World, store: &SeaOrmStore, campaign: Revision) {
     let everything = Scope::everything();
     let page = ShopRepository::list(store, &everything, None, SHOPS as usize);
@@ -116,7 +117,7 @@ fn wait_until_others_are_done(world: &World, store: &SeaOrmStore, campaign: Revi
     }
 }
 
-/// A store whose transactions may do nothing for long.
+/// Opens a store whose transactions may be idle for long.
 fn patient_store(world: &World) -> SeaOrmStore {
     let usual = StoreSettings::new(lanes(), Arc::new(SystemClock));
     let settings = StoreSettings { idle_in_transaction_session_timeout: PATIENCE, ..usual };
@@ -131,7 +132,8 @@ fn a_lane_at_which_a_human_must_look_is_set_aside_and_the_others_go_on() {
     world.import(&store, SHOPS);
     let _requester = world.request(&store);
     let mut consumer = consumer(&world);
-    // As if the topic had been longer once: somebody applied what is not there.
+    // Another owner applies records that the topic does not have, as if the topic had once been
+    // longer.
     apply_as_another(&world, &store, Position(5_000));
     let campaign = world.begin_campaign(&store);
     consumer.wait_until_it_says(
@@ -230,7 +232,7 @@ fn rows_that_somebody_else_keeps_locked_are_named_and_hold_up_their_lane_alone()
     let locking = world.runtime.spawn(async move {
         let hold = move |_: &Batch, _: &mut Loaded| {
             locked.send(()).unwrap();
-            // Until the test is over with it; the transaction is then rolled back.
+            // The transaction waits until the test is done with it, and is then rolled back.
             let _ = tokio::task::block_in_place(|| released.lock().unwrap().recv());
             panic!("it is over");
         };

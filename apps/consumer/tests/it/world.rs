@@ -1,5 +1,5 @@
-//! Topics, a group and a schema that nobody else has, on the services that the tests are
-//! given; and the services of ours on them.
+//! Topics, a group and a schema for one test, on the services that the tests are given, and the
+//! programs that work on them.
 
 use std::num::NonZeroU16;
 use std::path::Path;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 const LANES: u16 = 4;
 
-/// Topics, a group and a schema of their own, until it is dropped.
+/// Topics, a group and a schema for one test. They are removed when this is dropped.
 pub(crate) struct World {
     name: String,
     /// How the names of its topics begin.
@@ -24,7 +24,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Everything as it must be.
+    /// Makes topics and a schema with our tables.
     pub(crate) fn new() -> Self {
         let world = Self::empty();
         world.migrate();
@@ -32,9 +32,9 @@ impl World {
         world
     }
 
-    /// A schema without tables, and no topics.
+    /// Makes a schema without tables, and no topics.
     pub(crate) fn empty() -> Self {
-        // Where a server is missing, this fails before there is anything to remove again.
+        // If a server is missing, this fails before there is anything to clean up.
         let (url, _) = (variable("CATCHMENT_TEST_POSTGRES"), servers());
         let name = format!("it_{}", Uuid::now_v7().simple());
         let world = Self { topics: name.clone(), name, runtime: Runtime::new().unwrap() };
@@ -55,7 +55,7 @@ impl World {
         self.runtime.block_on(async { self.cluster().await.create_topics(&plan).await }).unwrap();
     }
 
-    /// Deletes the topics but for those that `spare` gives another name, and makes them again.
+    /// Deletes the topics, except those that `spare` renames in the settings, and makes them again.
     pub(crate) fn make_topics_again(&self, spare: impl FnOnce(&mut KafkaSettings)) {
         let mut again = self.kafka();
         spare(&mut again);
@@ -77,20 +77,21 @@ impl World {
         }
     }
 
-    /// The database's URL.
+    /// Returns the database's URL.
     pub(crate) fn database(&self) -> String {
         let whole = variable("CATCHMENT_TEST_POSTGRES");
         let joint = if whole.contains('?') { '&' } else { '?' };
         format!("{whole}{joint}options[search_path]={}", self.name)
     }
 
-    /// The store of the database.
+    /// Opens the store of the database.
     pub(crate) fn store(&self) -> SeaOrmStore {
         let (url, settings) = (self.database(), store_settings());
         self.runtime.block_on(SeaOrmStore::connect(&url, &settings)).unwrap()
     }
 
-    /// A program with the settings of this world, and none of whoever runs the tests.
+    /// Returns a program with the settings of this world, and without those of the user who runs
+    /// the tests.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let kafka = self.kafka();
         let mut command = Command::new(program);
@@ -115,7 +116,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let (url, settings) = (variable("CATCHMENT_TEST_POSTGRES"), store_settings());
-        // Where something is left behind, nothing but the test's own failure is to be told.
+        // If something cannot be removed, the test's own failure must stay the only message.
         self.runtime.block_on(async {
             SeaOrmStore::drop_schema(&url, &self.name, &settings).await.ok();
             if let Ok(cluster) = KafkaCluster::connect(self.kafka()).await {
@@ -129,7 +130,7 @@ fn store_settings() -> StoreSettings {
     StoreSettings { create: true, ..StoreSettings::new(lanes(), Arc::new(SystemClock)) }
 }
 
-/// How many lanes there are, unless a test says otherwise.
+/// The number of lanes, unless a test says otherwise.
 pub(crate) fn lanes() -> Lanes {
     Lanes(NonZeroU16::new(LANES).unwrap())
 }

@@ -14,11 +14,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::world::{World, lanes};
 
-/// How long a lane waits before it looks around by itself.
+/// How long a lane waits for a notice before it checks by itself.
 const NAP: Duration = Duration::from_millis(100);
 
 impl World {
-    /// Applies and answers requests in the background, until what is returned is dropped.
+    /// Applies and answers requests in the background, until the returned tasks are dropped.
     pub(crate) fn consume(&self, store: &SeaOrmStore) -> JoinSet<()> {
         let (cluster, sender, joined) = self.runtime.block_on(async {
             let cluster = self.cluster().await;
@@ -32,14 +32,14 @@ impl World {
     }
 }
 
-/// A member of the consumers' group that is no consumer.
+/// A member of the consumers' group that applies nothing.
 pub(crate) struct Stranger {
     log: KafkaRequestLog,
     _events: GroupEvents,
 }
 
 impl World {
-    /// Lets a stranger join the consumers' group, and waits until it is given the lanes.
+    /// Makes a stranger join the consumers' group, and waits until it gets the lanes.
     pub(crate) fn stranger(&self, name: &str) -> Stranger {
         let mut settings = self.kafka();
         settings.client.properties.insert("client.id".to_owned(), name.to_owned());
@@ -61,7 +61,7 @@ impl Stranger {
     }
 }
 
-/// Starts a task for each lane: there is no other member that any could go to.
+/// Starts a task for each lane: there is no other member that could get one.
 async fn work(
     store: SeaOrmStore,
     (cluster, sender): (KafkaCluster, Sender),

@@ -1,4 +1,4 @@
-//! A chunk, a campaign and shops that cannot be read, and what becomes of everything else.
+//! Damages a chunk, a campaign and shops, and checks what becomes of everything else.
 
 use std::sync::Arc;
 use std::thread;
@@ -20,7 +20,7 @@ use crate::world::{World, lanes};
 const SHOPS: u32 = 400;
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The pause between two looks, which leaves the processors to what is waited for.
+/// The pause between two checks, which leaves the processors to the services.
 const LOOK: Duration = Duration::from_millis(20);
 
 fn terms() -> RepairTerms {
@@ -134,7 +134,7 @@ fn shops_of_which_a_half_is_lost_are_rejected_alone_and_asked_again_once_they_ar
     let during = world.begin_campaign(&store);
     wait_until(&world, &store, during, CampaignState::Settled);
     let tallies = world.runtime.block_on(store.tallies(during)).unwrap().found;
-    // What is lost of `s-8` keeps it from the list.
+    // The lost part of `s-8` keeps it from the list.
     assert_eq!(tallies.activation.of(Status::Rejected), 2);
     assert_eq!(tallies.activation.answered(), SHOPS - 1);
     assert_eq!(mend(&world, &store), (2, 1));

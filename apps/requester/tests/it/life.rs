@@ -1,5 +1,5 @@
-//! A requester at work: idle, told to stop, killed, beside another, and on a topic that was made
-//! again.
+//! A requester at work: idle, told to stop, killed, beside another requester, and on a topic that
+//! was made again.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ fn a_campaign_that_is_stored_begins_soon() {
     let _consumer = world.consume(&store);
     let mut requester = Process::start(world.command(program()));
     requester.wait_until_ready();
-    // The first one also finds everybody's connections.
+    // The first campaign also makes every process connect.
     let first = world.begin_campaign(&store);
     world.wait_until_settled(&store, first);
     let start = Instant::now();
@@ -63,7 +63,7 @@ fn killed_under_load_its_campaign_is_adopted() {
     requester.wait_until_ready();
     let campaign = world.begin_campaign(&store);
     world.wait_until_half_done(&store, campaign);
-    // It has a lane of its own, and is there to adopt another one.
+    // The other requester has a lane of its own, and can adopt another one.
     let mut other = Process::start(world.command(program()));
     other.wait_until_ready();
     requester.signal("KILL");
@@ -112,7 +112,7 @@ fn a_topic_that_is_made_again_under_a_requester_at_work_ends_it() {
     assert!(ended.stderr.contains(MADE_AGAIN), "{}", ended.stderr);
 }
 
-/// Topics that a campaign has gone through.
+/// Makes topics on which a campaign has run.
 fn worked() -> World {
     let world = World::new();
     let store = world.store();

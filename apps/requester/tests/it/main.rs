@@ -18,7 +18,7 @@ use std::path::Path;
 
 use crate::refusals::check;
 
-/// Its name.
+/// The name of the program.
 const NAME: &str = "requester";
 
 /// The built requester.

@@ -1,10 +1,10 @@
-//! Request lanes that nobody works on, and what the requester says of it.
+//! Request lanes without a consumer, and how the requester reports them.
 
 use crate::process::Process;
 use crate::program;
 use crate::world::World;
 
-/// A requester that tells of a lane that does not move for two seconds.
+/// Starts a requester that reports a lane that does not move for two seconds.
 fn requester(world: &World) -> Process {
     let mut command = world.command(program());
     command.env("CATCHMENT__PROBES__STALLED_AFTER", "2s");

@@ -1,4 +1,4 @@
-//! What is in force at many shops, as arrays: one for each column.
+//! The states of many shops, as one array for each column.
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Lane, ShopId, ShopState};
@@ -11,7 +11,7 @@ use crate::codec::causes::{self, effect_number};
 use crate::entity::shop_state::Columns;
 use crate::error::{Row, stored};
 
-/// Binds a lane and what is in force at shops of it.
+/// Binds a lane and the states of its shops.
 pub(super) fn bind_states(
     arguments: &mut PgArguments,
     lane: Lane,
@@ -46,10 +46,10 @@ where
     arguments.add(value).map_err(|error| DbErr::Type(error.to_string()))
 }
 
-/// The states that were read of shops, which stand in id order.
+/// Returns the states that were read, in the order of `ids`.
 pub(super) fn states(row: &PgRow, ids: &[ShopId]) -> Result<Vec<Option<ShopState>>, StoreError> {
     let mut states = vec![None; ids.len()];
-    // No shops are no text and no arrays.
+    // Without shops, the text and the arrays are NULL.
     let Some(read) = get::<Option<&str>>(row, "ids")? else { return Ok(states) };
     let base_radius: Vec<i32> = get(row, "base_radius")?;
     let base_revision: Vec<i64> = get(row, "base_revision")?;

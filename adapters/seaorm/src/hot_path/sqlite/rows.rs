@@ -1,6 +1,6 @@
-//! What is in force at many shops, in and out with few statements and few rows: the driver
-//! hands each statement and each row from one thread to another, which costs more than the
-//! rows do.
+//! Reads and writes the states of many shops with few statements and few rows. The driver hands
+//! each statement and each row from one thread to another, which costs more than the rows
+//! themselves.
 
 use std::iter;
 
@@ -15,20 +15,20 @@ use crate::error::{Row, classify, stored};
 use crate::hot_path::no_lane;
 use crate::store::statement;
 
-/// How many rows a statement writes, from the most: few sizes, so that few statements are
+/// How many rows a statement writes, largest first. There are few sizes, so that few statements are
 /// prepared.
 const SIZES: [usize; 5] = [400, 100, 25, 5, 1];
 
-/// How many values a row has.
+/// The number of values in a row.
 const VALUES: usize = 8;
 
-/// Reads what is in force at shops of a lane: how many imports it had, where it stands, the newest
-/// revision, and one text: a line for each shop that is there, of its place, base radius,
-/// base revision, base effect, radius, version and causes in hex, with blanks between. Binds the
-/// lane and a JSON array of ids.
+/// Reads the states of a lane's shops: the lane's number of imports, its position, the newest
+/// revision, and one text. The text has a line for each existing shop: its place, base radius, base
+/// revision, base effect, radius, version and causes in hex, divided by blanks. Binds the lane and
+/// a JSON array of ids.
 ///
-/// CROSS JOIN keeps the order: one look into the shops for each id. `%s` shows what is stored
-/// as it is, where `%d` would make a number of anything.
+/// CROSS JOIN fixes the order: one search in the shops for each id. `%s` shows a stored value as it
+/// is, while `%d` would make a number of anything.
 const LOAD_STATES: &str = "
     SELECT
         (SELECT imports FROM lane_state WHERE lane = ?1),
@@ -39,20 +39,20 @@ const LOAD_STATES: &str = "
     FROM json_each(?2) AS wanted
     CROSS JOIN shop_state ON shop_state.lane = ?1 AND shop_state.id = wanted.value";
 
-/// What is in force at shops of one lane, and when that was so.
+/// The states of a lane's shops, and the moment at which they were read.
 #[derive(Debug)]
 pub(crate) struct LoadedStates {
-    /// How many imports the lane had.
+    /// The lane's number of imports.
     pub(crate) imports: i64,
-    /// Where the lane stood.
+    /// The lane's position.
     pub(crate) applied_next: i64,
     /// The newest revision that was given out.
     pub(crate) newest: Option<i64>,
-    /// What was in force, in the order of the ids; `None` where there is no such shop.
+    /// The states in the order of the ids, or `None` for a shop without a state.
     pub(crate) states: Vec<Option<ShopState>>,
 }
 
-/// Reads what is in force at shops of one lane, all at one moment.
+/// Reads the states of a lane's shops, all at one moment.
 pub(crate) async fn load(
     connection: &impl ConnectionTrait,
     lane: Lane,
@@ -74,7 +74,7 @@ pub(crate) async fn load(
     })
 }
 
-/// The statement that reads what is in force at shops of one lane.
+/// Returns the statement that reads the states of a lane's shops.
 pub(crate) fn load_statement<'a>(
     connection: &impl ConnectionTrait,
     lane: Lane,
@@ -84,7 +84,7 @@ pub(crate) fn load_statement<'a>(
     statement(connection, LOAD_STATES, [i32::from(lane.0).into(), ids.into()])
 }
 
-/// The states that lines tell of.
+/// Parses the lines of states.
 fn states(lines: &str, ids: &[ShopId]) -> Result<Vec<Option<ShopState>>, StoreError> {
     let mut states = vec![None; ids.len()];
     let mut causes = Vec::new();
@@ -108,8 +108,8 @@ fn states(lines: &str, ids: &[ShopId]) -> Result<Vec<Option<ShopState>>, StoreEr
     Ok(states)
 }
 
-/// The statements that store what is in force at shops of one lane, those that are new too.
-/// Each is made when it is asked for.
+/// Returns the statements that store the states of a lane's shops, old and new. Each statement is
+/// made when the iterator reaches it.
 pub(crate) fn store_statements<'a>(
     connection: &'a impl ConnectionTrait,
     lane: Lane,
@@ -128,7 +128,8 @@ pub(crate) fn store_statements<'a>(
     })
 }
 
-/// Runs statements one after another, and makes the next while the database works on one.
+/// Runs statements one after another, and makes the next while the database works on the current
+/// one.
 pub(crate) async fn run_all(
     connection: &impl ConnectionTrait,
     mut statements: impl Iterator<Item = Statement> + Send,
@@ -157,8 +158,9 @@ fn push_values(values: &mut Vec<Value>, lane: Lane, id: &ShopId, state: &ShopSta
     ]);
 }
 
-/// Replaces whole rows: half the work of an update that joins the new values. The binds have no
-/// numbers, because the driver searches for those that have one after another.
+/// Returns a statement that replaces whole rows, which is half the work of an update that joins the
+/// new values. The placeholders have no numbers, because the driver would search for numbered
+/// placeholders one by one.
 fn store_states(shops: usize) -> String {
     let mut sql = String::from(
         "REPLACE INTO shop_state (lane, id, base_radius, base_revision, base_effect, radius, \

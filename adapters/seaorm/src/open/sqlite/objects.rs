@@ -1,4 +1,4 @@
-//! The tables, indices and triggers of a database, compared with those that this program makes.
+//! Compares the tables, indices and triggers of a database with those that this program makes.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::connection::OwnConnection;
 use crate::error::driver_failed;
 use crate::store::statement;
 
-/// Objects by their kind and name, with the text that made each.
+/// Objects by kind and name, each with the SQL that made it.
 pub(crate) type Objects = BTreeMap<(String, String), String>;
 
-/// The objects of a database, without those that `SQLite` makes for itself.
+/// Returns the objects of a database, without those that `SQLite` makes for itself.
 pub(crate) async fn of(connection: &impl ConnectionTrait) -> Result<Objects, DbErr> {
     let sql = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_*'";
     let rows = connection.query_all_raw(statement(connection, sql, [])).await?;
@@ -24,7 +24,7 @@ pub(crate) async fn of(connection: &impl ConnectionTrait) -> Result<Objects, DbE
     rows.iter().map(object).collect()
 }
 
-/// The objects that steps of the schema make.
+/// Returns the objects that steps of the schema make.
 pub(crate) async fn made_by(steps: &[Migration]) -> Result<Objects, DbErr> {
     let connection = SqliteConnection::connect("sqlite::memory:").await.map_err(driver_failed)?;
     let connection = OwnConnection::sqlite(connection, None);
@@ -34,7 +34,7 @@ pub(crate) async fn made_by(steps: &[Migration]) -> Result<Objects, DbErr> {
     made
 }
 
-/// The first object that is missing, another one, or not expected.
+/// Describes the first object that is missing, different or unexpected.
 pub(crate) fn difference(expected: &Objects, found: &Objects) -> Option<String> {
     let names = expected.keys().chain(found.keys());
     let mut differing = names.filter_map(|object @ (kind, name)| {

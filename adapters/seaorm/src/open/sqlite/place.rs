@@ -1,8 +1,8 @@
 //! The file of a database: its name, the files beside it, and the lock of its folder.
 //!
-//! `SQLite` keeps what was committed last in `NAME-wal`, beside the name by which the file was
-//! opened. Two names of one file, or a file that is mounted alone, therefore mean two logs, and
-//! each process overwrites what the other one stored.
+//! `SQLite` keeps the latest commits in `NAME-wal`, beside the name by which the file was opened.
+//! Two names of one file therefore mean two logs, and so does a file that is mounted alone. With
+//! two logs, each process overwrites the commits of the other.
 
 use std::fs::{File, FileType, TryLockError};
 use std::io::{self, Read as _};
@@ -15,21 +15,21 @@ use super::APPLICATION_ID;
 use crate::open_error::OpenError;
 use crate::rights::Rights;
 
-/// How long to wait before the lock of a folder is asked for again.
+/// How long to wait before trying again to lock a folder.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The endings of the files that `SQLite` keeps beside a database: the log of what was committed
-/// last, the index of that log, and what takes an interrupted transaction back.
+/// The endings of the files that `SQLite` keeps beside a database: the log of the latest commits,
+/// the index of that log, and the journal that rolls an interrupted transaction back.
 pub(crate) const LOGS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// The ending of the file that the engine locks while it runs.
 const ENGINE_LOCK: &str = ".lock";
 
-/// How every file of `SQLite` begins.
+/// The first bytes of every `SQLite` file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// The file that an engine locks while it runs on a database. It lies beside the database itself,
-/// whatever symbolic links lead there, and has its name also where the database was renamed.
+/// Returns the file that an engine locks while it runs on a database. It lies beside the database
+/// itself, and not beside a symbolic link to it.
 ///
 /// # Errors
 ///
@@ -38,19 +38,19 @@ pub fn engine_lock_of(database: &Path) -> io::Result<PathBuf> {
     canonical(database).map(|database| beside(&database, ENGINE_LOCK))
 }
 
-/// A file beside a database, by the ending of its name.
+/// Returns the name of a file beside a database: the database's name with this ending.
 pub(crate) fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(ending);
     name.into()
 }
 
-/// The files that may lie beside a database and belong to it.
+/// Returns the files that may lie beside a database and belong to it.
 pub(crate) fn side_files(database: &Path) -> impl Iterator<Item = PathBuf> {
     LOGS.into_iter().chain([ENGINE_LOCK]).map(|ending| beside(database, ending))
 }
 
-/// The database that a file belongs to by its name, whether or not there is one.
+/// Returns the database to which a file belongs by its name, whether or not that database exists.
 pub(crate) fn database_beside(file: &Path) -> Option<PathBuf> {
     let name = file.file_name().and_then(|name| name.to_str())?;
     let mut endings = LOGS.into_iter().chain([ENGINE_LOCK]);
@@ -58,7 +58,8 @@ pub(crate) fn database_beside(file: &Path) -> Option<PathBuf> {
     (!name.is_empty()).then(|| file.with_file_name(name))
 }
 
-/// Whether a name is that of a file beside a database. Opens that database: see [`is_database`].
+/// Returns whether a file has the name of a file beside an existing database. Opens that database:
+/// see [`is_database`].
 pub(crate) fn lies_beside_database(file: &Path) -> io::Result<bool> {
     match database_beside(file) {
         Some(database) if database.is_file() => is_database(&database),
@@ -66,8 +67,8 @@ pub(crate) fn lies_beside_database(file: &Path) -> io::Result<bool> {
     }
 }
 
-/// What a name leads to, where that is there and is no regular file. Opens nothing: opening a pipe
-/// would wait until another process opens it, too.
+/// Names the kind of a file that exists and is not a regular file. Does not open the file: opening
+/// a pipe would wait until another process opens it, too.
 #[must_use]
 pub fn irregular_file(file: &Path) -> Option<&'static str> {
     let there = file.metadata().ok()?.file_type();
@@ -90,8 +91,7 @@ const fn irregular(_: FileType) -> &'static str {
     "a device"
 }
 
-/// Fails where a database, or a file that `SQLite` keeps beside it, is there and is no regular
-/// file.
+/// Fails if a database, or a file that `SQLite` keeps beside it, exists and is not a regular file.
 pub(crate) fn check_regular(file: &Path) -> Result<(), OpenError> {
     let logs = canonical(file).map(|file| LOGS.map(|ending| beside(&file, ending)));
     let logs = logs.into_iter().flatten();
@@ -103,7 +103,7 @@ pub(crate) fn check_regular(file: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// What to check of a file that `SQLite` cannot open. Looks at names and rights alone.
+/// Says what to check when `SQLite` cannot open a file. Reads only names and rights.
 pub(crate) fn advice_to_open(file: &Path) -> String {
     let folder = folder(file);
     let shown = folder.display();
@@ -128,22 +128,22 @@ pub(crate) fn advice_to_open(file: &Path) -> String {
     }
 }
 
-/// Whether a regular file is a database of `SQLite`, ours or not. Opens the file: a process must
-/// not ask this of a database that it has open, because it loses the locks that `SQLite` has on it
-/// when it closes the file.
+/// Returns whether a regular file is a `SQLite` database, of Catchment or another program. A
+/// process must not call this for a database that it has open: closing the file again releases all
+/// locks that `SQLite` holds on it.
 pub(crate) fn is_database(file: &Path) -> io::Result<bool> {
     Ok(head(file)?.starts_with(MAGIC))
 }
 
-/// Whether a file is a database of `SQLite` and no copy of a database of ours: one of another
-/// program, or one that was opened under this name. A copy has the [`identity`] of its source in
-/// its header until it is opened. Opens the file: see [`is_database`].
+/// Returns whether a file is a `SQLite` database, but not a copy of a Catchment database: it
+/// belongs to another program, or was opened under this name. Until a copy is opened, its header
+/// has the [`identity`] of its source. Opens the file: see [`is_database`].
 pub(crate) fn is_no_copy(file: &Path) -> io::Result<bool> {
     let head = head(file)?;
     if !head.starts_with(MAGIC) {
         return Ok(false);
     }
-    // Where the numbers stand: https://www.sqlite.org/fileformat.html
+    // The offsets of the numbers: https://www.sqlite.org/fileformat.html
     let number = |at: usize| {
         let bytes = head.get(at..at + 4)?;
         bytes.try_into().map(i32::from_be_bytes).ok()
@@ -152,22 +152,22 @@ pub(crate) fn is_no_copy(file: &Path) -> io::Result<bool> {
     Ok(application_id != Some(APPLICATION_ID) || user_version == Some(identity(file)))
 }
 
-/// The header of a database of `SQLite`, or the beginning of another file.
+/// Reads the header of a `SQLite` database, or the first bytes of another file.
 fn head(file: &Path) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     File::open(file)?.take(100).read_to_end(&mut head)?;
     Ok(head)
 }
 
-/// Tells a file from every other one that is there, whatever their names.
+/// The identity of an existing file: equal for all names of the same file.
 #[cfg(unix)]
 type FileId = (u64, u64);
 
-/// Tells a file from every other one that is there.
+/// The identity of an existing file.
 #[cfg(not(unix))]
 type FileId = PathBuf;
 
-/// Opens no file.
+/// Returns the identity of a file without opening it.
 #[cfg(unix)]
 fn file_id(file: &Path) -> Option<FileId> {
     use std::os::unix::fs::MetadataExt as _;
@@ -180,12 +180,12 @@ fn file_id(file: &Path) -> Option<FileId> {
     file.canonicalize().ok()
 }
 
-/// Whether two names lead to one file. Opens neither.
+/// Returns whether two names lead to the same file. Opens neither.
 pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
     file_id(a).is_some_and(|a| Some(a) == file_id(b))
 }
 
-/// A file that was opened, and the name that it had then.
+/// A file that was opened, with the name that it had then.
 #[derive(Debug)]
 pub(crate) struct OpenedFile {
     name: PathBuf,
@@ -193,20 +193,21 @@ pub(crate) struct OpenedFile {
 }
 
 impl OpenedFile {
-    /// The file to which a name leads. Opens nothing.
+    /// Remembers the file to which a name leads. Does not open the file.
     pub(crate) fn at(file: &Path) -> Self {
         let name = file.canonicalize().unwrap_or_else(|_| file.to_owned());
         Self { id: file_id(&name), name }
     }
 
-    /// Whether the name still leads to the file, so that what lies beside the name belongs to it.
+    /// Returns whether the name still leads to the file. Only then do the files beside the name
+    /// belong to it.
     pub(crate) fn has_its_name(&self) -> bool {
         self.id.is_some() && self.id == file_id(&self.name)
     }
 }
 
-/// The name of a file without symbolic links. A file that is not there has one, too: where it
-/// would be made.
+/// Returns the name of a file without symbolic links. For a file that does not exist, this is the
+/// name under which it would be made.
 pub(crate) fn canonical(file: &Path) -> io::Result<PathBuf> {
     let mut file = file.to_owned();
     loop {
@@ -216,8 +217,8 @@ pub(crate) fn canonical(file: &Path) -> io::Result<PathBuf> {
         }
         let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let absent = folder(&file).canonicalize()?.join(name);
-        // The system follows a link to a file that is not there when it makes the file. Links in
-        // a circle are another error, so this ends.
+        // When the system makes a file, it follows a link whose target does not exist. Links in a
+        // circle are another error, so this loop ends.
         match absent.read_link() {
             Ok(target) => file = folder(&absent).join(target),
             Err(_) => return Ok(absent),
@@ -232,22 +233,22 @@ pub(crate) fn folder(file: &Path) -> &Path {
     }
 }
 
-/// Tells the disk which names a folder has, so that they outlast a loss of power. A system that
-/// cannot do this does it by itself a moment later.
+/// Syncs the names in a folder to the disk, so that they survive a power failure. A system that
+/// cannot do this writes the names by itself a moment later.
 pub(crate) fn sync(folder: &Path) {
     if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
         tracing::debug!(%error, "could not sync a folder");
     }
 }
 
-/// Whether there is a log beside a database that may hold what was committed last. A process that
+/// Returns whether a log that may hold the latest commits lies beside a database. A process that
 /// only reads may leave an empty log, which holds nothing.
 pub(crate) fn has_log(file: &Path) -> bool {
     let log = canonical(file).and_then(|file| beside(&file, "-wal").metadata());
     log.is_ok_and(|log| 0 < log.len())
 }
 
-/// Fails where a file must not be opened as a database: it is no regular file, or other processes
+/// Fails if a file must not be opened as a database: it is not a regular file, or other processes
 /// may know it by another name.
 pub(crate) fn check(file: &Path, database: &str) -> Result<(), OpenError> {
     check_regular(file)?;
@@ -274,12 +275,12 @@ const fn links(_: &Path) -> u64 {
     1
 }
 
-/// Fails where a database is not there, but what `SQLite` keeps beside it is: the file was renamed
-/// or removed, and another process may still have it open.
+/// Fails if a database does not exist, but the files that `SQLite` keeps beside it do. Then the
+/// database was renamed or removed, and another process may still have it open.
 pub(crate) fn check_absent(file: &Path, database: &str) -> Result<(), OpenError> {
     let Ok(file) = canonical(file) else { return Ok(()) };
-    // In this order: another process may make the database in between, and its file is there
-    // before what lies beside it.
+    // In this order: if another process makes the database in between, the database exists before
+    // the files beside it.
     let left = LOGS.into_iter().map(|ending| beside(&file, ending)).find(|file| file.exists());
     match left {
         Some(left) if !file.exists() => Err(OpenError::LogAlone {
@@ -290,9 +291,9 @@ pub(crate) fn check_absent(file: &Path, database: &str) -> Result<(), OpenError>
     }
 }
 
-/// A number for a file by its name, its folder and the file itself. It changes when the file is
-/// renamed, moved or copied, and stays when a folder above is renamed or mounted elsewhere. Never
-/// 0; 0 where the file is not there.
+/// Returns a number made from a file's name, its folder and the file itself. The number changes
+/// when the file is renamed, moved or copied. It stays when a folder above is renamed or mounted
+/// elsewhere. It is 0 only if the file cannot be found.
 #[cfg(unix)]
 pub(crate) fn identity(file: &Path) -> i32 {
     use std::os::unix::ffi::OsStrExt as _;
@@ -305,35 +306,36 @@ pub(crate) fn identity(file: &Path) -> i32 {
     folded(&[&itself[..], &folder[..], name].concat())
 }
 
-/// A number for a file by its name. It changes when the file is renamed, moved or copied. Never 0;
-/// 0 where the file is not there.
+/// Returns a number made from a file's path. The number changes when the file is renamed, moved or
+/// copied. It is 0 only if the file cannot be found.
 #[cfg(not(unix))]
 pub(crate) fn identity(file: &Path) -> i32 {
     file.canonicalize().map_or(0, |file| folded(file.as_os_str().as_encoded_bytes()))
 }
 
-/// Whether a file was copied, renamed or moved without its log while it was in use.
+/// Returns whether a file was copied, renamed or moved without its log while it was in use.
 ///
 /// 1. A file that is in use has a log beside it. A process that is killed leaves the log there.
-/// 2. The header says by its journal mode that the file is in use, until the last process of ours
-///    closes it.
+/// 2. The journal mode in the header says that the file is in use, until the last Catchment process
+///    closes the file.
 /// 3. The header also holds the [`identity`] that the file had when it was opened.
 ///
-/// Another program may close a file so that its header says that it is in use, and nothing is
-/// missing. Such a file still has its identity. `written` is 0 where the header holds none.
+/// Another program may close a file whose header then still says that the file is in use, although
+/// nothing is missing. Such a file still has its identity. `written` is the identity in the header,
+/// or 0 if the header holds none.
 pub(crate) fn lacks_log(file: &Path, had_log: bool, written: i32, journal_mode: &str) -> bool {
     !had_log && journal_mode == "wal" && ![0, identity(file)].contains(&written)
 }
 
-/// 32 bits of a hash, and never 0.
+/// Returns 32 bits of a hash, but never 0.
 fn folded(bytes: &[u8]) -> i32 {
     let (_, low) = Uuid::new_v5(&Uuid::NAMESPACE_OID, bytes).as_u64_pair();
     let half = u32::try_from(low & u64::from(u32::MAX)).map_or(0, u32::cast_signed);
     if half == 0 { 1 } else { half }
 }
 
-/// Whether something is mounted at this very path, by the lines of Linux: the fifth word of each
-/// is a mount point, whose blanks are written in octal.
+/// Returns whether a file is a mount point, by the lines of `/proc/self/mountinfo`. The fifth word
+/// of each line is a mount point, whose blanks are written in octal.
 fn mounted(mounts: &str, file: &Path) -> bool {
     let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
     points.map(unescaped).any(|point| Path::new(&point) == file)
@@ -344,23 +346,22 @@ fn unescaped(point: &str) -> String {
     escapes.iter().fold(point.to_owned(), |point, (escape, text)| point.replace(escape, text))
 }
 
-/// How a folder is locked.
+/// A lock on a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FolderLock {
-    /// A database in it is being opened: others may be, too.
+    /// Shared: a process opens a database in the folder, and others may do the same.
     Opening,
-    /// A database in it is being replaced: none may be opened.
+    /// Exclusive: a process replaces a database in the folder, and no other may open one.
     Replacing,
 }
 
 impl FolderLock {
-    /// Locks the folder in which a database really lies, whatever symbolic links lead there. The
-    /// lock is given back when the returned file is dropped. `None` where the system locks no
-    /// folders.
+    /// Locks the folder of the database itself, not that of a symbolic link to it. Dropping the
+    /// returned file releases the lock. Returns `None` if the folder cannot be locked.
     ///
     /// # Errors
     ///
-    /// When another process keeps it for longer than this.
+    /// When another process holds the lock for longer than `wait`.
     pub(crate) async fn take(
         self,
         file: &Path,

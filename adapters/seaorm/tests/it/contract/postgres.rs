@@ -1,4 +1,4 @@
-//! On a `PostgreSQL` server.
+//! The contract on a `PostgreSQL` server.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use catchment_seaorm::SeaOrmStore;
 use crate::contract::{damaging, in_steps, losing, millis, ports};
 use crate::server::Server;
 
-/// A schema of its own.
+/// A schema for one test.
 struct Harness {
     server: Server,
     store: SeaOrmStore,

@@ -1,4 +1,4 @@
-//! On a `SQLite` file.
+//! The contract on a `SQLite` file.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use catchment_seaorm::SeaOrmStore;
 use crate::contract::{damaging, in_steps, losing, millis, ports};
 use crate::world::World;
 
-/// A database of its own.
+/// A database for one test.
 struct Harness {
     world: World,
     store: SeaOrmStore,

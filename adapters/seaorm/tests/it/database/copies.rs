@@ -1,4 +1,4 @@
-//! Names and copies of a file: which are refused, and how a copy is made and put back.
+//! Names and copies of a file: which are refused, and how a copy is made and restored.
 
 use std::fs;
 use std::future::pending;
@@ -16,7 +16,7 @@ use sea_orm::{ConnectionTrait, Database};
 
 use crate::world::World;
 
-/// The file of another database in the same folder.
+/// Returns the file of another database in the same folder.
 fn other(world: &World, name: &str) -> PathBuf {
     world.file().with_file_name(name)
 }
@@ -36,7 +36,7 @@ async fn restore(world: &World, name: &str, incomplete: bool) -> Result<Restored
     SeaOrmStore::restore(&world.url(), &file, incomplete, &settings, pending()).await
 }
 
-/// Why no file can be written there.
+/// Returns why the file could not be written.
 fn reason(refused: Result<Summary, BackupError>) -> Option<OutputFileError> {
     match refused {
         Err(BackupError::Output { source, .. }) => Some(source),
@@ -44,7 +44,7 @@ fn reason(refused: Result<Summary, BackupError>) -> Option<OutputFileError> {
     }
 }
 
-/// A database of which this many revisions were given out.
+/// Makes a database that has given out this many revisions.
 async fn with_revisions(world: &World, count: u32) -> SeaOrmStore {
     let store = world.open().await;
     for _ in 0..count {
@@ -53,7 +53,7 @@ async fn with_revisions(world: &World, count: u32) -> SeaOrmStore {
     store
 }
 
-/// The next revision of the database, which is closed again.
+/// Takes the next revision of the database, and closes the database again.
 async fn next_revision(world: &World) -> Revision {
     let store = world.open().await;
     let revision = store.take_revision().await.unwrap();
@@ -61,7 +61,7 @@ async fn next_revision(world: &World) -> Revision {
     revision
 }
 
-/// Makes a database of an older version, of which three revisions were given out.
+/// Makes a database of an older version that has given out three revisions.
 async fn make_older(world: &World) {
     with_revisions(world, 3).await.close().await.unwrap();
     let mut second = catchment_migrations::sqlite().into_iter();
@@ -143,8 +143,8 @@ async fn a_file_that_is_renamed_while_it_is_in_use_is_refused_by_either_name() {
     assert_eq!(world.open().await.take_revision().await.unwrap(), Revision(5));
 }
 
-/// What a process commits after a log was removed beside its file is lost. Nothing of the next
-/// database is.
+/// If a log is removed beside its file, a process with that file loses what it commits. The next
+/// database loses nothing.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_store_whose_file_was_renamed_leaves_the_log_of_the_next_database() {
@@ -156,7 +156,7 @@ async fn a_store_whose_file_was_renamed_leaves_the_log_of_the_next_database() {
     }
     let second = with_revisions(&world, 2).await;
     first.close().await.unwrap();
-    // As after a kill.
+    // These are the files that a killed process leaves.
     for (from, to) in [("catchment.db", "killed.db"), ("catchment.db-wal", "killed.db-wal")] {
         fs::copy(other(&world, from), other(&world, to)).unwrap();
     }
@@ -263,7 +263,7 @@ async fn a_copy_is_put_where_nothing_is_and_over_what_is_damaged() {
     assert_eq!(next_revision(&world).await, Revision(4));
 }
 
-/// The process that wrote the log may run on, and goes on to write it.
+/// The process that wrote the log may still run and write to it.
 #[tokio::test]
 async fn a_copy_is_not_put_beside_the_log_of_a_database_that_was_renamed() {
     let world = World::new();
@@ -286,7 +286,7 @@ async fn a_backup_replaces_a_copy_and_no_other_database() {
     back_up(&world, "copy.db", true).await.unwrap();
     fs::rename(other(&world, "copy.db"), other(&world, "moved.db")).unwrap();
     back_up(&world, "moved.db", true).await.unwrap();
-    // From its first opening on it is a database.
+    // From its first opening on, the copy is a database.
     open_other(&world, "moved.db").await.unwrap().close().await.unwrap();
     let theirs = format!("sqlite://{}?mode=rwc", other(&world, "theirs.db").display());
     let theirs = Database::connect(theirs).await.unwrap();
@@ -313,7 +313,7 @@ async fn a_database_that_may_only_be_read_is_backed_up_as_it_is() {
     assert_eq!(world.names(), ["catchment.db", "copy.db"]);
 }
 
-/// An older database stays one, and is copied as it is.
+/// An older database stays at its version, and is copied as it is.
 #[tokio::test]
 async fn a_backup_brings_no_schema_up_to_date() {
     let world = World::new();
@@ -326,7 +326,7 @@ async fn a_backup_brings_no_schema_up_to_date() {
     assert_eq!(next_revision(&world).await, Revision(4));
 }
 
-/// Two that are opened share the lock of their folder. A restore has it alone.
+/// Processes that open databases share the lock of the folder. A restore holds it alone.
 #[tokio::test]
 async fn nothing_is_opened_during_a_restore_and_nothing_restored_during_an_opening() {
     let world = World::new();
@@ -397,7 +397,7 @@ async fn a_copy_of_an_older_version_is_put_back_and_brought_up_to_date() {
     assert_eq!(next_revision(&world).await, Revision(4));
 }
 
-/// After a kill within a restore, the database has the other name, too.
+/// After a kill within a restore, the database has its second name, too.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_restore_that_was_killed_is_ended_by_the_same_restore() {

@@ -1,4 +1,4 @@
-//! Files that cannot be used: each is a clear line, and nothing of it is changed.
+//! Files that cannot be used: each gives one clear error, and the file stays unchanged.
 
 use std::num::NonZeroU16;
 
@@ -8,7 +8,7 @@ use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
 
 use crate::world::World;
 
-/// Opening fails so, and the file is as it was.
+/// Expects that opening fails with this error, and that the file stays unchanged.
 async fn check(world: &World, settings: &StoreSettings, expected: fn(&OpenError) -> bool) {
     let before = std::fs::read(world.file()).ok();
     let error = world.try_open(settings).await.unwrap_err();
@@ -72,7 +72,7 @@ async fn an_older_database_gets_the_steps_that_it_lacks_or_none() {
     let down = steps.iter().rfind(|step| step.migration_type.is_down_migration()).unwrap();
     world.execute(down.sql.as_str()).await;
     world.execute("DELETE FROM catchment_migrations WHERE version = 2").await;
-    // The last statement of the step fails, when the others have made their tables.
+    // The last statement of the step fails, after the others have made their tables.
     world.execute("CREATE TABLE reply_lane (id integer)").await;
     check(&world, &world.settings(), |_| true).await;
     world.execute("DROP TABLE reply_lane").await;

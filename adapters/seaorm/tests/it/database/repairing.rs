@@ -125,7 +125,7 @@ async fn a_chunk_in_the_place_of_another_is_set_aside() {
     }
 }
 
-/// A lane is taken for some shops at a time, so that its requests wait for as many at most.
+/// Shops are mended in parts, so that the requests of their lane wait only for one part at a time.
 #[tokio::test]
 async fn many_shops_are_mended_part_by_part() {
     let world = World::new();
@@ -150,7 +150,7 @@ async fn many_shops_are_mended_part_by_part() {
     assert_eq!(store.find().await.unwrap(), []);
 }
 
-/// How many shops each import of a lane wrote.
+/// Returns how many shops each import of a lane wrote.
 async fn receipts(store: &SeaOrmStore, lane: Lane) -> Vec<usize> {
     let receipts = store.import_receipts(lane, ImportNumber(0), 99).await.unwrap();
     receipts.found.iter().map(|receipt| receipt.entries.len()).collect()

@@ -1,4 +1,4 @@
-//! Several users of one file, and users that stop half way.
+//! Processes that share one file, and calls that are dropped half way.
 
 use std::task::Poll;
 use std::time::Duration;
@@ -44,8 +44,8 @@ async fn a_lease_is_seen_by_every_user_of_the_file() {
     assert!(lease(&other, 2).await.is_some());
 }
 
-/// Whoever drops an apply half way has either applied it whole or not at all, and nobody
-/// waits for what it had begun.
+/// An apply that is dropped half way has been applied whole or not at all. The next caller does not
+/// wait for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_apply_that_is_dropped_half_way_leaves_nothing_open() {
     let world = World::new();
@@ -55,7 +55,7 @@ async fn an_apply_that_is_dropped_half_way_leaves_nothing_open() {
     let ids = ids_in(settings.lanes, Lane(0), 50);
     import(&store, &ids).await;
     let (mut dropped, mut finished) = (0, 0);
-    // The last ones are left to finish, however many polls that takes.
+    // The last ones may finish, however many polls that takes.
     for polls in (0..100).chain([u32::MAX; 3]) {
         let claim = store.claim(Lane(0), LOG, None).await.unwrap();
         let batch = batch(&claim, &ids);
@@ -108,7 +108,7 @@ async fn places_on_the_map_are_stored_to_the_last_bit() {
     }
 }
 
-/// Polls a future so many times more than once, and drops it when it is not ready then.
+/// Polls a future once and then up to this many times, and drops it if it is still not ready.
 async fn within<F: Future>(polls: u32, future: F) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
     let mut left = polls;

@@ -6,7 +6,7 @@ use catchment_domain::{Lane, Scope};
 use crate::scene::{ids_in, row, terms, together};
 use crate::world::World;
 
-/// A sequence that has no number left fails as a disk does that has no room left.
+/// A sequence without a free number fails in the same way as a disk without free space.
 #[tokio::test]
 async fn a_full_disk_leaves_everything_as_it_was() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! Connections that are lost.
+//! Lost connections.
 
 use catchment_domain::ports::{ShopLedger, ShopRepository, StoreError};
 use catchment_domain::{Batch, Lane, Loaded, ShopId};
@@ -15,7 +15,7 @@ async fn world() -> (Server, SeaOrmStore, Vec<ShopId>) {
     (server, store, ids)
 }
 
-/// Ends what the store has open, as a server does that is stopped.
+/// Ends the open sessions of the store, like a server that is stopped.
 fn end_sessions(server: &Server) {
     server.execute(&format!(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -24,8 +24,8 @@ fn end_sessions(server: &Server) {
     ));
 }
 
-/// A backend that is killed half way through a batch leaves nothing of it, and the store goes
-/// on with another one.
+/// A backend that is killed half way through a batch leaves nothing of the batch, and the store
+/// goes on with another backend.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL"]
 async fn a_batch_whose_connection_is_lost_changes_nothing() {
@@ -44,8 +44,8 @@ async fn a_batch_whose_connection_is_lost_changes_nothing() {
     store.apply(&again, &judge).await.unwrap();
 }
 
-/// Whether a commit counts whose answer was lost is not known: here it does not, because the
-/// server was still at the checks of it.
+/// If the answer to a commit is lost, nobody knows whether the commit took effect. Here it did not,
+/// because the server was still checking it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "needs PostgreSQL"]
 async fn a_commit_without_an_answer_is_fenced() {
@@ -66,7 +66,7 @@ async fn a_commit_without_an_answer_is_fenced() {
     store.apply(&batch(&claim, &ids), &judge).await.unwrap();
 }
 
-/// A server that was restarted while nothing was asked of it goes unnoticed.
+/// If the server restarts while the store is idle, the store does not notice.
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn idle_connections_that_are_gone_are_made_again() {
@@ -79,14 +79,14 @@ async fn idle_connections_that_are_gone_are_made_again() {
     }
 }
 
-/// A server that was made a standby refuses to write for ever, and the address may lead to
-/// another one by now.
+/// A server that was made a standby refuses all writes, but its address may now lead to another
+/// server.
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn a_connection_to_a_standby_is_made_again() {
     let (server, store, ids) = world().await;
-    // What a sequence was set to outlives the transaction that is refused: the first backend
-    // that writes is the standby's.
+    // The value of a sequence outlives the refused transaction. So the first backend that writes is
+    // the standby's.
     server.execute(
         "CREATE SEQUENCE standby;
          CREATE FUNCTION standby() RETURNS trigger LANGUAGE plpgsql AS

@@ -1,4 +1,4 @@
-//! Databases that cannot be used: each is a clear line, and nothing is changed.
+//! Databases that cannot be used: each gives one clear error, and nothing is changed.
 
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::server::{Server, base_url};
 
-/// Opening fails so, in one line that has no password in it.
+/// Expects that opening fails with this error, in one line without a password.
 async fn check(url: &str, settings: &StoreSettings, expected: fn(&OpenError) -> bool) -> String {
     let error = SeaOrmStore::connect(url, settings).await.unwrap_err();
     assert!(expected(&error), "{error:?}");
@@ -101,7 +101,7 @@ async fn a_url_that_leads_to_no_server_is_told() {
     check(url, &settings, |error| matches!(error, OpenError::UnknownHost { .. })).await;
     let url = "postgres://user:secret@localhost:port/catchment";
     check(url, &settings, |error| matches!(error, OpenError::Url { .. })).await;
-    // Nobody listens there any more.
+    // The listener is gone, so nothing listens at this address.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let url = format!("postgres://user:secret@{free}/catchment");
     check(&url, &settings, |error| matches!(error, OpenError::Unreachable { .. })).await;
@@ -135,7 +135,7 @@ fn hasty() -> StoreSettings {
     StoreSettings { connect_timeout: Duration::from_millis(300), ..Server::settings() }
 }
 
-/// A server that ends the first connection, as one does that is starting.
+/// The server ends the first connection, like a server that is still starting.
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn a_server_that_is_not_ready_is_tried_again() {
@@ -218,7 +218,7 @@ async fn a_user_without_rights_may_look_and_not_touch() {
     server.execute(&format!("DROP OWNED BY {user}; DROP ROLE {user}"));
 }
 
-/// Another database of the same server.
+/// Returns the URL of another database on the same server.
 fn named(name: &str) -> String {
     let base = base_url();
     let (server, _) = base.rsplit_once('/').unwrap();

@@ -1,4 +1,4 @@
-//! What can be stored, and in what order it is shown.
+//! Which texts can be stored, and how they are sorted.
 
 use catchment_domain::ports::{ShopRepository, StoreError};
 use catchment_domain::{Lane, Scope, ShopId};
@@ -6,7 +6,7 @@ use catchment_domain::{Lane, Scope, ShopId};
 use crate::scene::{ids_in, import, row, terms, together};
 use crate::server::Server;
 
-/// Whatever language the database speaks: capitals before small letters, byte by byte.
+/// Whatever the database's locale is, capitals come before small letters, byte by byte.
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn ids_are_told_apart_and_ordered_byte_by_byte() {

@@ -1,4 +1,4 @@
-//! Transactions that others are in the way of.
+//! Transactions that wait for other transactions.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::scene::{LOG, batch, decide, ids_in, import};
 use crate::server::Server;
 
-/// A server with some shops of a lane.
+/// Makes a server with some shops of a lane.
 async fn world() -> (Server, SeaOrmStore, Vec<ShopId>) {
     let server = Server::new().await;
     let store = server.open().await;
@@ -21,7 +21,7 @@ async fn world() -> (Server, SeaOrmStore, Vec<ShopId>) {
     (server, store, ids)
 }
 
-/// Another program's connection.
+/// Opens a connection as another program.
 async fn stranger(server: &Server) -> DatabaseConnection {
     let mut options = sea_orm::ConnectOptions::new(server.url());
     options.max_connections(1);
@@ -32,7 +32,7 @@ fn lock(id: &ShopId) -> String {
     format!("SELECT FROM shop_state WHERE id = '{id}' FOR UPDATE")
 }
 
-/// Returns once a session of the schema's users waits for a lock.
+/// Waits until a session of this schema waits for a lock.
 async fn until_somebody_waits(connection: &DatabaseConnection, server: &Server) {
     let sql = format!(
         "SELECT pid FROM pg_stat_activity
@@ -49,8 +49,9 @@ async fn until_somebody_waits(connection: &DatabaseConnection, server: &Server) 
     }
 }
 
-/// Fault 5: the process of an owner freezes within its transaction. The server ends that, and
-/// the next owner goes on; what the frozen one does when it thaws counts no more.
+/// Fault 5: the process of an owner freezes within its transaction. The server ends the
+/// transaction, and the next owner goes on. When the frozen process thaws, nothing that it does
+/// counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "needs PostgreSQL"]
 async fn a_frozen_writer_is_evicted() {
@@ -83,13 +84,14 @@ async fn a_frozen_writer_is_evicted() {
     assert_eq!(receipts.len(), 1);
 }
 
-/// Fault 27: ours and theirs wait for each other. Ours is rolled back and tried again.
+/// Fault 27: our transaction and a foreign one wait for each other. Ours is rolled back and tried
+/// again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "needs PostgreSQL"]
 async fn a_deadlock_is_tried_again() {
     let (server, store, ids) = world().await;
     let other = stranger(&server).await;
-    // So that it is ours that notices.
+    // This makes sure that our transaction is the one that notices.
     other.execute_unprepared("SET deadlock_timeout = '1min'").await.unwrap();
     other.execute_unprepared("BEGIN").await.unwrap();
     other.execute_unprepared(&lock(&ids[19])).await.unwrap();
@@ -108,7 +110,7 @@ async fn a_deadlock_is_tried_again() {
     assert_eq!(store.claim(Lane(0), LOG, None).await.unwrap().applied_next, batch.to());
 }
 
-/// Fault 28: one shop is locked for long. Its lane is told so; others go on.
+/// Fault 28: one shop is locked for long. Only its lane gets an error; the others go on.
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn a_locked_shop_stops_its_own_lane_alone() {
@@ -148,9 +150,8 @@ async fn a_lease_runs_out_by_the_servers_clock() {
     assert!(lease(2).await.is_some());
 }
 
-/// A program that is not ours changes shops that a batch has read, and a batch waits for it. The
-/// batch is judged again by what is there then: no shop counts as unknown, and nothing of theirs is
-/// lost.
+/// Another program changes shops that a batch has read, and the batch waits for it. The batch is
+/// then judged again with the new rows: no shop counts as unknown, and no foreign change is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "needs PostgreSQL"]
 async fn what_a_stranger_changes_meanwhile_is_not_lost() {

@@ -1,4 +1,4 @@
-//! What is in the way of a batch is called by its own name.
+//! Each problem that a batch meets is called by its own name.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use catchment_seaorm::StoreSettings;
 use crate::scene::{LOG, batch, decide, ids_in, import};
 use crate::server::Server;
 
-/// Lets everybody fail who stores a receipt.
+/// Makes every transaction fail that stores a receipt.
 fn fail_receipts(server: &Server, body: &str) {
     server.execute(&format!(
         "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
@@ -19,7 +19,7 @@ fn fail_receipts(server: &Server, body: &str) {
     ));
 }
 
-/// What a batch meets.
+/// Applies a batch, and returns its error.
 async fn met(server: &Server, settings: &StoreSettings) -> StoreError {
     let store = server.try_open(settings).await.unwrap();
     let ids = ids_in(store.lanes(), Lane(0), 3);

@@ -1,4 +1,4 @@
-//! What an audit found, in words, and what to type.
+//! The findings of an audit in words, with the commands that help.
 
 use catchment_domain::service::{Difference, DifferenceKind, Stray, UnknownBase};
 use catchment_domain::{Proof, Slot, StrayCause};
@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use crate::number::grouped;
 use crate::output::shell_word;
 
-/// What ends a base radius of an unknown revision. The file must name a base radius for the shop.
+/// The command that replaces a base radius of an unknown revision. The file must name a base radius
+/// for the shop.
 const OVERRULE: &str = "catchment shops import FILE --overrule";
 
-/// How an outcome does not agree with what is stored elsewhere, and what to do.
+/// Describes how an outcome disagrees with other stored data, and what to do.
 pub(super) fn describe(difference: &Difference) -> String {
     let Difference { campaign, phase, shop, slot, kind } = difference;
     let (phase, told) = (phase.as_str(), told(*slot));
@@ -57,7 +58,7 @@ fn proved(proof: Proof) -> String {
     }
 }
 
-/// A stray cause, and what ends it.
+/// Describes a stray cause, and what ends it.
 pub(super) fn describe_stray(stray: &Stray) -> String {
     let Stray { shop, campaign, why, .. } = stray;
     let why = match why {
@@ -72,7 +73,7 @@ pub(super) fn describe_stray(stray: &Stray) -> String {
     )
 }
 
-/// A stray cause for machines.
+/// Returns a stray cause for machines.
 pub(super) fn view_stray(stray: &Stray) -> Value {
     json!({
         "shop": stray.shop.as_str(),
@@ -86,7 +87,7 @@ pub(super) fn view_stray(stray: &Stray) -> Value {
     })
 }
 
-/// What to type to end a stray cause.
+/// Returns the command that ends a stray cause.
 fn release_command(stray: &Stray) -> String {
     let campaign = stray.campaign;
     if stray.may_be_retried {
@@ -96,7 +97,7 @@ fn release_command(stray: &Stray) -> String {
     format!("catchment shops release --campaign {campaign} {shop}")
 }
 
-/// A base radius of a revision that was never given out, and what replaces it.
+/// Describes a base radius of a revision that was never given out, and what replaces it.
 pub(super) fn describe_base(base: &UnknownBase) -> String {
     let UnknownBase { shop, revision, newest } = base;
     format!(
@@ -105,7 +106,7 @@ pub(super) fn describe_base(base: &UnknownBase) -> String {
     )
 }
 
-/// Such a base radius for machines.
+/// Returns a base radius of an unknown revision for machines.
 pub(super) fn view_base(base: &UnknownBase) -> Value {
     json!({
         "shop": base.shop.as_str(),
@@ -115,7 +116,7 @@ pub(super) fn view_base(base: &UnknownBase) -> Value {
     })
 }
 
-/// How many base radii.
+/// Returns a number of base radii in words.
 pub(super) fn base_radii(count: u64) -> String {
     let noun = if count == 1 { "base radius" } else { "base radii" };
     format!("{} {noun}", grouped(count))

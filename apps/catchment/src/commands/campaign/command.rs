@@ -1,4 +1,4 @@
-//! `catchment campaign watch`, `end`, `retry` and `give-up`: what is done to a stored campaign.
+//! `catchment campaign watch`, `end`, `retry` and `give-up`: commands for a stored campaign.
 
 use anyhow::Context as _;
 use catchment_domain::{Command, Revision};
@@ -9,7 +9,7 @@ use crate::report::{Finished, Wait, finish};
 use crate::run::{Begun, drive};
 use crate::watch::{Goal, Standing};
 
-/// Does it, and waits until it is through.
+/// Runs the command, and waits until the campaign has reached its goal.
 pub(super) async fn run(
     revision: Revision,
     command: Command,
@@ -20,7 +20,7 @@ pub(super) async fn run(
     let done = context.stores.campaigns.command(revision, command).await;
     let goal = Goal::of(&done.with_context(attempt)?);
     if command == Command::GiveUp {
-        // Giving up closes everything at once; that it did is no failure of the command.
+        // Giving up closes everything at once. The failed outcomes are no failure of the command.
         let standing = Standing::read(&*context.stores.campaigns, revision).await?;
         let seconds = begun.seconds();
         let wait = Wait::Through;
@@ -32,7 +32,7 @@ pub(super) async fn run(
     finish(context.output, &finished, goal)
 }
 
-/// Waits until a campaign is where it goes by itself.
+/// Waits until a campaign has reached the goal to which it goes by itself.
 pub(super) async fn watch(revision: Revision, context: &Context) -> anyhow::Result<Ending> {
     let begun = Begun::now()?;
     let attempt = || "could not watch the campaign";

@@ -1,4 +1,4 @@
-//! `catchment campaign list`: all campaigns.
+//! `catchment campaign list`: lists all campaigns.
 
 use anyhow::Context as _;
 

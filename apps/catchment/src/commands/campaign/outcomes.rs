@@ -1,4 +1,4 @@
-//! `catchment campaign outcomes`: what became of each shop.
+//! `catchment campaign outcomes`: lists the outcome of each shop.
 
 use std::io;
 
@@ -15,7 +15,7 @@ use crate::output::{note, table};
 
 /// How many outcomes are read at a time.
 const PAGE: usize = 5_000;
-/// How many rows a table has unless more are asked for.
+/// How many rows a table has by default.
 const TABLE_ROWS: usize = 50;
 const COLUMNS: [&str; 4] = ["shop", "status", "code", "message"];
 const OPEN: &str = "open";
@@ -85,7 +85,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(pages.left_out.conclude())
 }
 
-/// The format that is asked for, where the options agree.
+/// Returns the wanted format, if the options agree.
 fn format(format: Option<Format>, json: bool) -> anyhow::Result<Format> {
     match (format, json) {
         (None | Some(Format::Ndjson), true) => Ok(Format::Ndjson),
@@ -96,12 +96,12 @@ fn format(format: Option<Format>, json: bool) -> anyhow::Result<Format> {
     }
 }
 
-/// The outcomes, a page at a time.
+/// The outcomes, page by page.
 struct Pages<'a> {
     context: &'a Context,
     revision: Revision,
     filter: OutcomeFilter,
-    /// Pages may hold more, which the filter cannot tell.
+    /// The wanted slot. Pages may hold others, which the filter cannot exclude.
     wanted: Option<Slot>,
     from: u32,
     left: usize,
@@ -130,7 +130,7 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// The next page; empty when there is none.
+    /// Reads the next page. It is empty when there are no more outcomes.
     async fn next(&mut self) -> anyhow::Result<Vec<ShopOutcome>> {
         let campaigns = &self.context.stores.campaigns;
         while 0 < self.left {
@@ -152,7 +152,7 @@ impl<'a> Pages<'a> {
         Ok(Vec::new())
     }
 
-    /// Whether there are outcomes behind those that were asked for.
+    /// Returns whether there are outcomes behind the last wanted one.
     async fn has_more(&mut self) -> anyhow::Result<bool> {
         self.left = 1;
         Ok(!self.next().await?.is_empty())
@@ -208,7 +208,7 @@ async fn print_ndjson(pages: &mut Pages<'_>, context: &Context) -> anyhow::Resul
     }
 }
 
-/// An outcome in the order of [`COLUMNS`].
+/// Returns an outcome in the order of [`COLUMNS`].
 fn cells(outcome: &ShopOutcome) -> [String; COLUMNS.len()] {
     let word = match outcome.slot {
         Slot::Idle => "-",

@@ -1,5 +1,5 @@
-//! What a campaign would do, before it is stored: the dry run, and the question whether so
-//! many shops are meant.
+//! Checks before a campaign is stored: the dry run, and the question whether the user means so many
+//! shops.
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
@@ -19,7 +19,7 @@ use crate::output::{facts, table};
 /// How many regions a dry run names.
 const REGIONS: usize = 10;
 
-/// Says how many shops a campaign would reach and what it would change, and changes nothing.
+/// Prints how many shops a campaign would reach and what it would change, and changes nothing.
 pub(super) async fn dry_run(
     plan: &Plan,
     scope: &Scope,
@@ -45,7 +45,7 @@ pub(super) async fn dry_run(
             released.remove(&shop.id);
         }
     }
-    // A list of ids holds those of no shop too; their requests will be rejected.
+    // A list of ids may have ids without a shop. Their requests will be rejected.
     let named = scope.named_only().map_or(0, BTreeSet::len) as u64;
     let unknown = named.saturating_sub(forecast.shops);
     if forecast.shops + unknown == 0 {
@@ -68,14 +68,14 @@ pub(super) async fn dry_run(
     Ok(Ending::Done)
 }
 
-/// The shops that a campaign may have narrowed.
+/// Returns the shops that a campaign may have narrowed.
 async fn asked_by(revision: Revision, context: &Context) -> anyhow::Result<BTreeSet<ShopId>> {
     let filter = OutcomeFilter { phase: Phase::Activation, status: None };
     let mut shops = BTreeSet::new();
     let mut pages = OutcomePages::new(&*context.stores.campaigns, revision, filter);
     while let Some(page) = pages.next().await? {
         let narrowed = |outcome: &ShopOutcome| match outcome.slot {
-            // What was given up may have taken effect.
+            // A request that was given up may have taken effect.
             Slot::Open | Slot::Closed(Status::Applied | Status::Unchanged | Status::Failed) => true,
             Slot::Idle | Slot::Closed(Status::Superseded | Status::Rejected | Status::Expired) => {
                 false
@@ -134,7 +134,7 @@ fn print_table(forecast: &Forecast, unknown: u64, context: &Context) -> io::Resu
     }
 }
 
-/// Asks a person at a terminal whether a campaign over more than a tenth of all shops is meant.
+/// Asks the user at a terminal whether a campaign over more than a tenth of all shops is meant.
 pub(super) async fn is_meant(
     plan: &Plan,
     replaces: Option<Revision>,

@@ -1,4 +1,4 @@
-//! `catchment campaign show`: one campaign.
+//! `catchment campaign show`: shows one campaign.
 
 use anyhow::Context as _;
 use catchment_bootstrap::duration;

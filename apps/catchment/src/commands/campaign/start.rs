@@ -1,4 +1,4 @@
-//! `catchment campaign start`: a new campaign.
+//! `catchment campaign start`: starts a new campaign.
 
 use std::time::Duration;
 
@@ -107,11 +107,11 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     }
 }
 
-/// What a start came to.
+/// The result of a start.
 enum Start {
-    /// Nothing was changed.
+    /// Nothing was changed: this was a dry run.
     Looked(Ending),
-    /// There is one campaign more.
+    /// The campaign was stored.
     Stored(Box<Campaign>, Begun),
 }
 
@@ -141,10 +141,10 @@ async fn start(arguments: &Arguments, context: &Context) -> anyhow::Result<Start
     Ok(Start::Stored(Box::new(context.stores.campaigns.add(&draft).await?), begun))
 }
 
-/// Waits until a campaign that was stored is settled.
+/// Waits until a stored campaign is settled.
 async fn follow(campaign: &Campaign, begun: Begun, context: &Context) -> anyhow::Result<Ending> {
     let revision = campaign.name.revision;
-    // What is stored must be run, whether or not anybody reads this line.
+    // A stored campaign must be run, even if this line cannot be written.
     if let Err(error) = announce(campaign, context) {
         tracing::debug!(%error, "could not announce campaign {revision}");
     }
@@ -165,7 +165,7 @@ fn announce(campaign: &Campaign, context: &Context) -> std::io::Result<()> {
     context.output.line(format_args!("campaign {revision}: {kind} {limit} for {shops}"))
 }
 
-/// The kind, and the limit that is asked for or the kind's own.
+/// Returns the kind with the wanted limit, or with the kind's default limit.
 fn what(arguments: &Arguments, context: &Context) -> anyhow::Result<(TriggerKind, Limit)> {
     let (kind, rule) = known(&arguments.kind, &context.settings.policy)?;
     match arguments.limit.or(rule.default_limit) {
@@ -183,7 +183,7 @@ fn instant_of(until: Until) -> anyhow::Result<Timestamp> {
     }
 }
 
-/// The campaign to be replaced, where it can be.
+/// Returns the campaign to replace, if it can be replaced.
 async fn replaced(
     revision: Option<Revision>,
     context: &Context,

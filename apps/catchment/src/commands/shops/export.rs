@@ -1,4 +1,4 @@
-//! `catchment shops export`: shops as CSV, which `shops import` reads back, or as JSON.
+//! `catchment shops export`: writes shops as CSV, which `shops import` reads, or as JSON.
 
 use std::future::pending;
 use std::io::{self, Write};
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
     let scope = arguments.filter.resolve(&context.stores).await?;
     let mut pages = ShopPages::new(&*context.stores.shops, scope, usize::MAX);
-    // The standard output by its name may be a file that is appended to.
+    // The standard output, under its name, may be a file to which the shell appends.
     let is_stdout = |path: &Path| ["-", "/dev/stdout"].iter().any(|name| path == Path::new(name));
     let Some(path) = arguments.output.as_deref().filter(|path| !is_stdout(path)) else {
         let stdout = io::BufWriter::new(io::stdout());
@@ -43,8 +43,8 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         return Ok(LeftOut::from(pages.damaged).conclude());
     };
     let attempt = || format!("could not write {}", path.display());
-    // An interrupted export leaves nothing behind. A pipe or a device has nothing to be cleared,
-    // and may keep this waiting for ever, so an interrupt ends the process there.
+    // An interrupted export leaves nothing behind. A pipe or a device needs no clean-up, but may
+    // block this process for ever, so there an interrupt ends the process.
     let is_stream = irregular_file(path).is_some();
     let listening = if is_stream { None } else { Some(Interrupts::listen()) };
     let mut interrupts = listening.transpose().context("could not listen to interrupts")?;
@@ -66,7 +66,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(LeftOut::from(pages.damaged).conclude())
 }
 
-/// Writes all shops, compressed where the name of the file says so, and gives the file back.
+/// Writes all shops, compressed if the file's name says so, and returns the file.
 async fn write_file(
     pages: &mut ShopPages<'_>,
     (path, file): (&Path, OutputFile),
@@ -79,7 +79,7 @@ async fn write_file(
     Ok(write(pages, compressed, context).await?.finish()?)
 }
 
-/// Writes all shops, and gives the file back.
+/// Writes all shops, and returns the file.
 async fn write<W: Write + Send>(
     pages: &mut ShopPages<'_>,
     mut file: W,
@@ -102,7 +102,7 @@ async fn write<W: Write + Send>(
     Ok(rows.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
 
-/// A row in the order of [`EXPORTED`].
+/// Returns a row in the order of [`EXPORTED`].
 fn record(shop: &Shop, floor: Radius) -> [String; EXPORTED.len()] {
     let (decided_by, campaign) = decided_by(shop, floor);
     let location = shop.profile.location;

@@ -1,4 +1,4 @@
-//! `catchment shops generate`: a made-up city into the database.
+//! `catchment shops generate`: stores a made-up city in the database.
 
 use anyhow::Context as _;
 use clap::Args;
@@ -26,7 +26,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(stored.conclude())
 }
 
-/// Stores the first shops of the city of a seed.
+/// Stores the first `count` shops of the city of a seed.
 pub(crate) async fn generate(context: &Context, count: u32, seed: u64) -> anyhow::Result<Stored> {
     let mut city = City::new(seed).take(count as usize);
     let chunks = std::iter::from_fn(|| {

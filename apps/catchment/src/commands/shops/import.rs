@@ -1,4 +1,4 @@
-//! `catchment shops import`: a file of shops into the database.
+//! `catchment shops import`: stores a file of shops in the database.
 
 use anyhow::{Context as _, anyhow};
 use catchment_domain::ports::StoreError;
@@ -17,10 +17,10 @@ use crate::number::{counted, grouped};
 use crate::output::note;
 use crate::shop_file::{self, BadRows};
 
-/// How many rows are made ready at a time.
+/// How many rows are prepared at a time.
 pub(super) const CHUNK: usize = 5_000;
 
-/// How many shops are named in lines that keep their base radii. JSON names all.
+/// How many of the shops that keep their base radii are named in lines. JSON names all.
 const NAMED: usize = 10;
 
 const AFTER_HELP: &str = "\
@@ -73,13 +73,13 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(stored.conclude())
 }
 
-/// What became of rows.
+/// The result of an import.
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
     pub(crate) imported: Imported,
-    /// Rows of shops of which something is damaged.
+    /// The rows that were left out because something of their shops is damaged.
     left_out: LeftOut,
-    /// Shops that keep a newer base radius than the file's, each with the revision of that.
+    /// The shops that kept a newer base radius, each with its revision.
     kept: Vec<(ShopId, Revision)>,
 }
 
@@ -93,7 +93,7 @@ impl Stored {
         }
     }
 
-    /// Names what is not as the file says, and says how the command ends.
+    /// Names the shops that differ from the file, and returns how the command ends.
     pub(super) fn conclude(&self) -> Ending {
         let ending = self.left_out.conclude();
         for (shop, revision) in self.kept.iter().take(NAMED) {
@@ -113,8 +113,8 @@ impl Stored {
     }
 }
 
-/// Stores rows a batch at a time. What was stored before a failure stays, and an import that is
-/// repeated brings in the rest. A row that meets damage is left out.
+/// Stores rows batch by batch. A failure does not undo the batches before it, and a repeated import
+/// stores the rest. A row that meets damage is left out.
 pub(crate) async fn store(
     context: &Context,
     chunks: impl Iterator<Item = Vec<ShopImport>> + Send,
@@ -135,7 +135,7 @@ pub(crate) async fn store(
         while let Some(batch) = batches.pop() {
             match shops.import(&batch, terms).await {
                 Ok(receipt) => total.add(&receipt),
-                // Down to the row that meets the damage.
+                // Halve the batch until only the row that meets the damage is left.
                 Err(StoreError::BadData { what }) => match batch.halves() {
                     Some(halves) => batches.extend(halves),
                     None => total.left_out.add(vec![damage(&batch, what)]),
@@ -147,13 +147,13 @@ pub(crate) async fn store(
     Ok(total)
 }
 
-/// What a batch of one row met.
+/// Returns the damage that a batch of one row met.
 fn damage(batch: &ImportBatch, what: String) -> Damage {
     let shop = batch.rows().first().map(|row| row.id.to_string());
     Damage { item: StoredItem::State(shop.unwrap_or_default()), what }
 }
 
-/// What was stored before an import failed.
+/// Describes what was stored before an import failed.
 fn stored(total: Imported) -> String {
     match total.added + total.updated {
         0 => "nothing was stored".to_owned(),
@@ -163,7 +163,7 @@ fn stored(total: Imported) -> String {
     }
 }
 
-/// A single bad row is said in the line of the error itself.
+/// Refuses a file with bad rows. A single bad row is described in the error itself.
 fn refuse(bad: &BadRows, good: usize) -> anyhow::Result<Ending> {
     const NOTHING: &str = "nothing was stored (--skip-bad leaves bad rows out)";
     if let ([row], 1) = (bad.first(), bad.count) {
@@ -174,7 +174,7 @@ fn refuse(bad: &BadRows, good: usize) -> anyhow::Result<Ending> {
     Err(anyhow!("{} of {rows} are bad; {NOTHING}", grouped(bad.count)))
 }
 
-/// Nothing can be stored, which is not what anybody asks for.
+/// Refuses a file without a good row, because nobody means to import nothing.
 fn refuse_all(bad: &BadRows) -> anyhow::Result<Ending> {
     match bad.count {
         0 => Err(anyhow!("it has a header, but no shop")),
@@ -193,7 +193,7 @@ fn tell(bad: &BadRows, what: &str) {
     }
 }
 
-/// Says what was stored.
+/// Prints what was stored.
 pub(super) fn report(context: &Context, stored: &Stored, bad: &BadRows) -> std::io::Result<()> {
     let Imported { added, updated } = stored.imported;
     if context.output.json {

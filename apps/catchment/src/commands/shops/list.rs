@@ -1,4 +1,4 @@
-//! `catchment shops list`: shops, their radii and what decides them.
+//! `catchment shops list`: lists shops, their radii and what decides them.
 
 use catchment_domain::service::ShopPages;
 use catchment_domain::{DecidedBy, Radius, Shop};
@@ -63,7 +63,7 @@ fn row(shop: &Shop, floor: Radius) -> [String; 8] {
     ]
 }
 
-/// The word for what decides a shop's radius, `base` or a trigger kind, and the campaign.
+/// Returns the word for what decides a shop's radius, `base` or a trigger kind, and the campaign.
 pub(super) fn decided_by(shop: &Shop, floor: Radius) -> (String, Option<u64>) {
     match shop.state.resolution(floor).decided_by {
         DecidedBy::Base => ("base".to_owned(), None),
@@ -72,7 +72,7 @@ pub(super) fn decided_by(shop: &Shop, floor: Radius) -> (String, Option<u64>) {
     }
 }
 
-/// A shop for machines.
+/// Returns a shop for machines.
 pub(super) fn view(shop: &Shop, floor: Radius) -> Value {
     let (decided_by, campaign) = decided_by(shop, floor);
     let location = shop.profile.location;

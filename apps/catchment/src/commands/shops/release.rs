@@ -77,7 +77,8 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         }
         CommandedRelease::Nothing(prospect) => {
             if let Some(kind) = arguments.cause.kind {
-                // A kind that the settings had once may be in force: then it was released.
+                // An unknown kind is refused only now: a kind that the settings no longer have may
+                // be in force, and was then released.
                 known(kind.as_str(), &settings.policy).with_context(attempt)?;
             }
             report(arguments, Err(prospect), context)?;
@@ -87,7 +88,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     }
 }
 
-/// Says what was released, or why there was nothing.
+/// Prints what was released, or why there was nothing to release.
 fn report(
     arguments: &Arguments,
     done: Result<Standing, Prospect>,
@@ -133,7 +134,7 @@ fn report(
     Ok(())
 }
 
-/// For machines, why there was nothing to release.
+/// Returns for machines why there was nothing to release.
 const fn word(prospect: Prospect) -> &'static str {
     match prospect {
         Prospect::UnknownCampaign => "unknown_campaign",

@@ -1,4 +1,4 @@
-//! `catchment shops show`: one shop, its radius, and why it is that.
+//! `catchment shops show`: shows one shop, its radius and the reason for it.
 
 use std::cmp::{Ordering, Reverse};
 
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     id: ShopId,
 }
 
-/// A cause and the campaign that it comes from.
+/// A cause with its campaign.
 type Known = (ActiveCause, Option<Campaign>);
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
@@ -48,7 +48,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(Ending::Done)
 }
 
-/// The shop's causes, those that decide first.
+/// Returns the shop's causes, the deciding ones first.
 async fn causes(shop: &Shop, context: &Context) -> anyhow::Result<Vec<Known>> {
     let mut causes = Vec::with_capacity(shop.state.active.len());
     for cause in &shop.state.active {
@@ -96,7 +96,7 @@ fn why(resolution: Resolution, base: Radius, causes: &[Known]) -> String {
     }
 }
 
-/// What kept a radius from being what its limit asks for.
+/// Returns what kept a radius from the value for which its limit asks.
 fn bound(radius: Radius, asked: Radius) -> &'static str {
     match radius.cmp(&asked) {
         Ordering::Less => " (no wider than the base)",

@@ -1,4 +1,4 @@
-//! Single calls over Kafka, one after the other, and how long each takes.
+//! Measures single calls over Kafka, one after another.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -12,12 +12,13 @@ use crate::servers::percentile::Sample;
 
 /// How long a call may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How many calls are made before any is measured: the first ones open connections.
+/// How many calls are made before the first measured one, because the first calls open connections.
 const WARM_UP: u32 = 100;
-/// Neighbours in time are no neighbours in the database: a prime.
+/// The distance between the shops of two calls. It is a prime, so that calls in a row do not meet
+/// neighbours in the database.
 const STRIDE: u32 = 7_919;
 
-/// Who calls.
+/// The caller of the benchmark.
 pub(super) struct Calls {
     calling: Calling,
     shops: u32,
@@ -25,7 +26,7 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// Opens a reply lane of its own, and calls a few times.
+    /// Opens a reply lane, and makes the calls of the warm-up.
     pub(super) async fn begin(context: &Context, shops: u32) -> anyhow::Result<Self> {
         let calling = Calling::start(&context.settings).await?;
         let calls = Self { calling, shops, made: AtomicU32::new(0) };
@@ -35,7 +36,7 @@ impl Calls {
         Ok(calls)
     }
 
-    /// Calls so many times.
+    /// Makes this many calls.
     pub(super) async fn run(&self, count: u32) -> anyhow::Result<Sample> {
         let mut took = Vec::with_capacity(count as usize);
         for _ in 0..count {
@@ -44,7 +45,7 @@ impl Calls {
         Ok(took.into())
     }
 
-    /// Calls until the work is done.
+    /// Makes calls until the work is done.
     pub(super) async fn run_while<T>(
         &self,
         work: impl Future<Output = T> + Send,
@@ -59,7 +60,7 @@ impl Calls {
         }
     }
 
-    /// Stores a limit at the next shop, wider than those of the campaigns.
+    /// Stores a limit at the next shop that is wider than the limits of the campaigns.
     async fn call(&self) -> anyhow::Result<Duration> {
         let number = self.made.fetch_add(1, Ordering::Relaxed).wrapping_mul(STRIDE);
         let shop = format!("gen-{:06}", number % self.shops + 1).parse()?;
@@ -80,7 +81,7 @@ impl Calls {
         Ok(took)
     }
 
-    /// Closes what was opened.
+    /// Closes the reply lane.
     pub(super) async fn end(self) {
         self.calling.end().await;
     }

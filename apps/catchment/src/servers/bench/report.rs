@@ -1,4 +1,4 @@
-//! How a benchmark over Kafka is told.
+//! Prints the results of a benchmark over Kafka.
 
 use std::io;
 use std::num::NonZeroU16;
@@ -11,28 +11,28 @@ use crate::number::{counted, grouped, rate};
 use crate::output::{Output, facts, table};
 use crate::servers::percentile::Sample;
 
-/// What was measured, all in one run.
+/// The measurements of one run.
 pub(super) struct Measured {
     pub(super) shops: u32,
     pub(super) consumers: NonZeroU16,
     /// A campaign over all shops, from the accepted command to the last stored outcome.
     pub(super) campaign: Duration,
-    /// As many messages there and back, without a database.
+    /// The same number of messages to Kafka and back, without a database.
     pub(super) raw: Duration,
     /// The database's bare transactions over all shops.
     pub(super) bare: Duration,
-    /// Calls one after the other, with nothing else to do.
+    /// Calls one after another, with no other work.
     pub(super) idle: Sample,
-    /// Calls one after the other, while a campaign over all shops ran.
+    /// Calls one after another, during a campaign over all shops.
     pub(super) busy: Sample,
     pub(super) usage: Vec<Usage>,
 }
 
-/// Prints it.
+/// Prints the measurements.
 ///
 /// # Errors
 ///
-/// When the output does not take it.
+/// When the standard output cannot be written.
 pub(super) fn tell(measured: &Measured, output: Output) -> io::Result<()> {
     if output.json {
         return output.value(&view(measured));

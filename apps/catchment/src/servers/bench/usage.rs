@@ -1,4 +1,4 @@
-//! What the processes of a benchmark use.
+//! The resources that the processes of a benchmark use.
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ pub(super) struct Watched(Vec<Process>);
 struct Process {
     name: String,
     pid: u32,
-    /// Whether it is one of ours: its memory is bounded, and the others are not part of it. That
-    /// of a broker is its own affair, and a database is all its processes.
+    /// Whether the process is ours. Only our processes have bounded memory, so only theirs is
+    /// measured. The processor time of a broker or a database includes that of its child processes.
     is_ours: bool,
-    /// The processor time that it had taken when somebody last looked.
+    /// The processor time of the process at the last check, if it is known.
     before: Option<Duration>,
 }
 
-/// What a process used; nothing where the system does not tell.
+/// The usage of a process, as far as the system shows it.
 #[derive(Clone, Debug)]
 pub(super) struct Usage {
     pub(super) name: String,
-    /// The most memory that it ever had, in bytes.
+    /// The most memory that the process has had, in bytes.
     pub(super) memory: Option<u64>,
-    /// Processor time since the last look.
+    /// The processor time since the last check.
     pub(super) time: Option<Duration>,
 }
 
 impl Watched {
-    /// The processes of a cluster, this one, and broker and database where they run on this
-    /// machine.
+    /// Returns the processes of a cluster, this process, and broker and database if they run on
+    /// this machine.
     pub(super) fn of(cluster: &Cluster, settings: &Settings) -> Self {
         let ours = cluster.members().iter().map(|member| (member.name.clone(), member.pid, true));
         let this = ("this process".to_owned(), std::process::id(), true);
@@ -49,14 +49,14 @@ impl Watched {
         Self(watched.collect())
     }
 
-    /// Begins to count processor time.
+    /// Starts counting processor time.
     pub(super) fn begin(&mut self) {
         for process in &mut self.0 {
             process.before = process.time();
         }
     }
 
-    /// What was used since the beginning.
+    /// Returns the usage since the start.
     pub(super) fn used(&self) -> Vec<Usage> {
         self.0.iter().map(Process::used).collect()
     }
@@ -81,7 +81,7 @@ fn first(servers: &str) -> &str {
     servers.split(',').next().unwrap_or_default().trim()
 }
 
-/// The `host:port` of a database's URL.
+/// Returns the `host:port` of a database's URL.
 fn host_and_port(url: &str) -> String {
     let place = url.split_once("://").map_or(url, |(_, place)| place);
     let place = place.split(['?']).next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Whether a process is ready, by its own probes.
+//! Asks the probes of a process whether it is ready.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -6,26 +6,26 @@ use std::time::Duration;
 
 use catchment_bootstrap::health;
 
-/// How often a process is asked.
+/// How often to ask.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// An address of this machine on which nobody listens now.
+/// Returns an address of this machine at which nothing listens now.
 ///
 /// # Errors
 ///
-/// When the operating system gives none.
+/// When the operating system gives no address.
 pub(super) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-/// Returns when the process says that it is ready; `says` is what it said before.
+/// Waits until the process says that it is ready. `says` is its last answer before that.
 pub(super) async fn until_ready(address: SocketAddr, says: &mut String) {
     loop {
-        // The question blocks, for two seconds at most.
+        // The question blocks for up to two seconds.
         match tokio::task::spawn_blocking(move || health::ask(address)).await {
             Ok(Ok(health)) if health.is_ready => return,
             Ok(Ok(health)) => *says = health.text,
-            // It does not listen yet.
+            // The process does not listen yet.
             Ok(Err(_)) | Err(_) => {}
         }
         tokio::time::sleep(LOOK).await;

@@ -1,4 +1,4 @@
-//! One process: started, listened to, stopped.
+//! One process: starts it, relays its output, and stops it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,26 +14,26 @@ use tokio::time::timeout;
 
 use crate::output::note;
 
-/// How long a process may take to stop: longer than it gives itself.
+/// How long a process may take to stop. This is longer than the process gives itself.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// A process that runs. Dropped, it is killed.
+/// A running process. It is killed when this is dropped.
 pub(super) struct Process {
     name: String,
     pid: u32,
     child: Child,
-    /// Nothing is written to it: that it ends asks the process to stop.
+    /// The input of the process. Nothing is written to it. Closing it asks the process to stop.
     stdin: ChildStdin,
-    /// The last line that it wrote on stderr, once it has ended.
+    /// The last line that the process wrote on stderr, when it has ended.
     last_words: JoinHandle<Option<String>>,
 }
 
 impl Process {
-    /// Starts a program; what it says on stderr is said on that of this process.
+    /// Starts a program. Its stderr is relayed to the stderr of this process.
     ///
     /// # Errors
     ///
-    /// When it cannot be started.
+    /// When the program cannot be started.
     pub(super) fn start(
         name: &str,
         program: &Path,
@@ -49,7 +49,8 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        // An interrupt at the terminal is for this process, which stops the others in order.
+        // An interrupt at the terminal must reach only this process, which then stops the others in
+        // order.
         #[cfg(unix)]
         command.process_group(0);
         let attempt = || format!("could not start the {name}");
@@ -65,11 +66,11 @@ impl Process {
         self.pid
     }
 
-    /// Watches it until it is to stop, and stops it.
+    /// Watches the process until it has to stop, and stops it.
     ///
     /// # Errors
     ///
-    /// When it ended by itself, had to be killed, or ended badly.
+    /// When the process ended by itself, had to be killed, or ended with an error.
     pub(super) async fn supervise(
         mut self,
         mut stopping: watch::Receiver<bool>,
@@ -78,7 +79,7 @@ impl Process {
             status = self.child.wait() => {
                 return Err(failed(&self.name, status?, self.last_words).await);
             }
-            // Whoever let go of the other end wants nothing of it any more either.
+            // If the sender is gone, the process has to stop, too.
             () = async { drop(stopping.wait_for(|stop| *stop).await) } => {}
         }
         let Self { name, mut child, stdin, last_words, .. } = self;
@@ -102,11 +103,11 @@ async fn failed(
     anyhow!("the {name} ended with {status}: {said}")
 }
 
-/// Passes on what a process says, and returns the last of it.
+/// Relays the output of a process, and returns its last line.
 async fn relay(name: String, stderr: ChildStderr) -> Option<String> {
     let mut lines = BufReader::new(stderr).lines();
     let mut last = None;
-    // What is not text ends the relay, and the process with it: our programs write text.
+    // Output that is not text ends the relay, and so the process. Our programs write only text.
     while let Ok(Some(line)) = lines.next_line().await {
         note(format_args!("{name}: {line}"));
         last = Some(line);

@@ -1,5 +1,5 @@
-//! Which process listens on a port of this machine: how a broker and a database are found
-//! whose pids nobody told.
+//! Finds the process that listens on a port of this machine, to get the pids of a broker and a
+//! database.
 
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -9,8 +9,8 @@ use super::pids;
 /// The state `LISTEN` in `/proc/net/tcp`.
 const LISTEN: &str = "0A";
 
-/// The process that listens at an address such as `127.0.0.1:9092`, where that is this machine
-/// and the system tells.
+/// Returns the process that listens at an address such as `127.0.0.1:9092`, if the address is on
+/// this machine and the system shows the process.
 pub(crate) fn listening_on(address: &str) -> Option<u32> {
     let ours = |address: &SocketAddr| address.ip().is_loopback();
     let port = address.to_socket_addrs().ok()?.find(ours)?.port();
@@ -20,7 +20,7 @@ pub(crate) fn listening_on(address: &str) -> Option<u32> {
     pids().find(|pid| has_open(*pid, &socket))
 }
 
-/// The inode of the socket that listens on a port.
+/// Returns the inode of the socket that listens on a port.
 fn inode_of(table: &str, port: u16) -> Option<&str> {
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();

@@ -1,7 +1,8 @@
 //! What each request changed at its shop: which causes came, went and were dropped (I1, I2).
 
 use catchment_domain::{
-    Change, Code, Deadline, Lane, Origin, RELEASED_KEPT, Request, Revision, ShopState, Status,
+    Change, Code, Deadline, Lane, Origin, RELEASED_KEPT, ReleasedCause, Request, Revision,
+    ShopState, Status, Timestamp,
 };
 
 use super::shops::Cause;
@@ -16,27 +17,39 @@ pub(super) struct Difference {
     pub(super) left: Vec<Revision>,
     /// Released causes that are new.
     pub(super) ended: Vec<Revision>,
-    /// Released causes that are gone, with their deadlines.
+    /// Released causes that were dropped, with their deadlines. The same request may have released
+    /// such a campaign anew, as one that it replaces.
     pub(super) dropped: Vec<(Revision, Deadline)>,
     pub(super) radius: bool,
 }
 
 impl Difference {
-    fn between(before: &ShopState, after: &ShopState) -> Self {
-        let (active, released) = (active(before), released(before));
-        let (active_after, released_after) = (self::active(after), self::released(after));
+    fn of(judged: &Judged, before: &ShopState, after: &ShopState) -> Self {
+        let (active, active_after) = (active(before), active(after));
+        let released_after = released(after);
         let without = |some: &[Revision], others: &[Revision]| {
             some.iter().copied().filter(|one| !others.contains(one)).collect::<Vec<_>>()
         };
-        let dropped = before.released.iter().filter(|r| !released_after.contains(&r.campaign));
+        // A repeat may keep a released cause for longer. Every other write drops old ones first.
+        let drops_old = !judged.outcome.repeat && before.version != after.version;
+        let is_old = |deadline: Deadline| kept_until(deadline) < judged.time.now;
+        let released = before.released.iter();
+        let (dropped, kept): (Vec<&ReleasedCause>, Vec<_>) = released.partition(|released| {
+            !released_after.contains(&released.campaign) || drops_old && is_old(released.deadline)
+        });
+        let kept: Vec<_> = kept.into_iter().map(|released| released.campaign).collect();
         Self {
             entered: without(&active_after, &active),
             left: without(&active, &active_after),
-            ended: without(&released_after, &released),
-            dropped: dropped.map(|r| (r.campaign, r.deadline)).collect(),
+            ended: without(&released_after, &kept),
+            dropped: dropped.into_iter().map(|r| (r.campaign, r.deadline)).collect(),
             radius: before.radius != after.radius,
         }
     }
+}
+
+fn kept_until(deadline: Deadline) -> Timestamp {
+    deadline.instant().saturating_add(RELEASED_KEPT)
 }
 
 pub(super) fn active(shop: &ShopState) -> Vec<Revision> {
@@ -80,7 +93,7 @@ impl Witness {
         });
         self.check_campaigns(request, outcome.code);
         self.check_terms(judged, request);
-        let difference = Difference::between(before, after);
+        let difference = Difference::of(judged, before, after);
         self.check_status(judged, &difference);
         self.enter(lane, judged, request, &difference);
         self.check_change(lane, judged, request, &difference);
@@ -160,6 +173,14 @@ impl Witness {
                 format!("{shop}: {campaign:?} was activated by {deadline:?}, which had passed")
             });
         }
+        for (campaign, deadline) in &changes.dropped {
+            self.coverage.met(Met::Dropped);
+            self.cause(request, *campaign).dropped = true;
+            self.treated_as_passed(lane, *deadline);
+            self.check(kept_until(*deadline) < now, "I2", || {
+                format!("{shop}: {campaign:?} dropped early")
+            });
+        }
         for campaign in &changes.ended {
             let cause = self.cause(request, *campaign);
             let known = cause.clone();
@@ -179,13 +200,6 @@ impl Witness {
         }
         let forgotten = changes.left.iter().any(|campaign| !changes.ended.contains(campaign));
         self.check(!forgotten, "I2", || format!("{shop}: a cause went without a trace"));
-        for (campaign, deadline) in &changes.dropped {
-            self.coverage.met(Met::Dropped);
-            self.cause(request, *campaign).dropped = true;
-            self.treated_as_passed(lane, *deadline);
-            let kept_until = deadline.instant().saturating_add(RELEASED_KEPT);
-            self.check(kept_until < now, "I2", || format!("{shop}: {campaign:?} dropped early"));
-        }
     }
 
     pub(super) fn cause(&mut self, request: &Request, campaign: Revision) -> &mut Cause {
