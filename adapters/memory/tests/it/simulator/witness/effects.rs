@@ -17,8 +17,8 @@ pub(super) struct Difference {
     pub(super) left: Vec<Revision>,
     /// Released causes that are new.
     pub(super) ended: Vec<Revision>,
-    /// Released causes that were dropped, with their deadlines. The same request may have released
-    /// such a campaign anew, as one that it replaces.
+    /// Released causes that were dropped, with their deadlines. If the request replaces such a
+    /// campaign, it released the campaign again, so the campaign is in `ended`, too.
     pub(super) dropped: Vec<(Revision, Deadline)>,
     pub(super) radius: bool,
 }
