@@ -80,105 +80,138 @@ fn a_lane_fits_its_log_or_differs_for_one_reason() {
     }
 }
 
+fn range(from: u64, to: u64) -> Option<PositionRange> {
+    PositionRange::of(Position(from), Position(to))
+}
+
+const NOTHING: Skipped = Skipped { of_log_before: None, unapplied: None, unanswered: None };
+
+/// Asserts where the lane goes on (applied, answered), whether its receipts are kept, and what is
+/// given up, for a log that remembers this next position.
+fn assert_accepted(
+    lane: &StoredLane,
+    log: &RequestLaneLog,
+    committed: Option<u64>,
+    (applied, replied, keeps_receipts): (u64, u64, bool),
+    skipped: Skipped,
+) {
+    let committed = committed.map(|next| Committed { epoch: Epoch(4), next: Position(next) });
+    let expected = Acceptance {
+        log: LOG,
+        applied_next: Position(applied),
+        replied_next: Position(replied),
+        keeps_receipts,
+        skipped,
+    };
+    assert_eq!(acceptance_of(lane, log, committed), Some(expected), "{lane:?} {log:?}");
+}
+
 #[test]
-fn what_is_accepted_says_where_the_lane_goes_on_and_what_is_skipped() {
-    let range = |from, to| PositionRange::of(Position(from), Position(to));
-    let nothing = Skipped::default();
-    // The lane, its log, what the log remembers; where it goes on (applied, answered), whether
-    // receipts are kept, and what is given up.
-    for (lane, log, committed, goes_on, skipped) in [
+fn a_lane_that_fits_its_log_cannot_be_accepted() {
+    let (lane, log) = (known(Some(LOG), 9, 9, Some(8)), log(0, 12, Some(8), None));
+    assert_eq!(acceptance_of(&lane, &log, None), None);
+}
+
+#[test]
+fn a_lane_of_another_log_or_of_a_shorter_one_goes_on_at_the_end() {
+    let of_log_before = Some(Position(9));
+    for (lane, log, goes_on, unapplied, unanswered) in [
         (
             known(Some(OTHER), 9, 6, Some(8)),
             log(2, 12, None, None),
-            None,
             (12, 12, false),
-            Skipped {
-                of_log_before: Some(Position(9)),
-                unapplied: range(2, 12),
-                unanswered: range(6, 9),
-            },
+            range(2, 12),
+            range(6, 9),
         ),
-        (
-            known(Some(LOG), 9, 9, Some(8)),
-            log(0, 4, None, None),
-            None,
-            (4, 4, false),
-            Skipped { of_log_before: Some(Position(9)), unapplied: range(0, 4), ..nothing },
-        ),
-        (
-            known(Some(LOG), 9, 9, Some(8)),
-            log(0, 0, None, None),
-            None,
-            (0, 0, false),
-            Skipped { of_log_before: Some(Position(9)), ..nothing },
-        ),
+        (known(Some(LOG), 9, 9, Some(8)), log(0, 4, None, None), (4, 4, false), range(0, 4), None),
+        (known(Some(LOG), 9, 9, Some(8)), log(0, 0, None, None), (0, 0, false), None, None),
+    ] {
+        let skipped = Skipped { of_log_before, unapplied, unanswered };
+        assert_accepted(&lane, &log, None, goes_on, skipped);
+    }
+}
+
+#[test]
+fn a_hole_is_skipped_and_replies_without_a_record_or_a_receipt_are_given_up() {
+    for (lane, log, goes_on, unapplied, unanswered) in [
         (
             known(Some(LOG), 9, 6, Some(8)),
             log(11, 12, None, None),
-            None,
             (11, 11, true),
-            Skipped { unapplied: range(9, 11), unanswered: range(6, 9), ..nothing },
+            range(9, 11),
+            range(6, 9),
         ),
         (
             known(Some(LOG), 9, 5, Some(8)),
             log(7, 12, Some(8), None),
-            None,
             (9, 7, true),
-            Skipped { unanswered: range(5, 7), ..nothing },
+            None,
+            range(5, 7),
         ),
         (
             known(Some(LOG), 9, 5, Some(8)),
             log(7, 12, Some(8), Some(8)),
-            None,
             (9, 9, true),
-            Skipped { unanswered: range(5, 9), ..nothing },
+            None,
+            range(5, 9),
         ),
         (
             known(Some(LOG), 9, 5, Some(8)),
             log(0, 12, Some(8), Some(7)),
+            (9, 9, true),
+            None,
+            range(5, 9),
+        ),
+    ] {
+        let skipped = Skipped { unapplied, unanswered, ..NOTHING };
+        assert_accepted(&lane, &log, None, goes_on, skipped);
+    }
+}
+
+#[test]
+fn a_lane_without_a_row_goes_on_by_its_receipts_and_by_what_the_log_remembers() {
+    let whole = log(0, 12, None, None);
+    let cut = log(10, 12, None, None);
+    for (lane, log, committed, goes_on, skipped) in [
+        (
+            lost(Some((LOG, 9))),
+            &whole,
             None,
             (9, 9, true),
-            Skipped { unanswered: range(5, 9), ..nothing },
+            Skipped { unanswered: range(0, 9), ..NOTHING },
         ),
         (
             lost(Some((LOG, 9))),
-            log(0, 12, None, None),
-            None,
-            (9, 9, true),
-            Skipped { unanswered: range(0, 9), ..nothing },
-        ),
-        (
-            lost(Some((LOG, 9))),
-            log(10, 12, None, None),
+            &cut,
             Some(7),
             (10, 10, true),
-            Skipped { unapplied: range(9, 10), unanswered: range(7, 9), ..nothing },
+            Skipped { unapplied: range(9, 10), unanswered: range(7, 9), ..NOTHING },
         ),
         (
             lost(Some((LOG, 9))),
-            log(0, 12, None, None),
+            &whole,
             Some(7),
             (9, 9, true),
-            Skipped { unanswered: range(7, 9), ..nothing },
+            Skipped { unanswered: range(7, 9), ..NOTHING },
         ),
         (
             lost(Some((LOG, 9))),
-            log(10, 12, None, None),
+            &cut,
             Some(9),
             (10, 10, true),
-            Skipped { unapplied: range(9, 10), ..nothing },
+            Skipped { unapplied: range(9, 10), ..NOTHING },
         ),
-        (lost(None), log(0, 12, None, None), Some(9), (9, 9, true), nothing),
+        (lost(None), &whole, Some(9), (9, 9, true), NOTHING),
         (
             lost(Some((OTHER, 9))),
-            log(0, 12, None, None),
+            &whole,
             None,
             (12, 12, false),
-            Skipped { unapplied: range(0, 12), ..nothing },
+            Skipped { unapplied: range(0, 12), ..NOTHING },
         ),
         (
             lost(Some((LOG, 14))),
-            log(0, 12, None, None),
+            &whole,
             None,
             (12, 12, false),
             Skipped {
@@ -188,21 +221,8 @@ fn what_is_accepted_says_where_the_lane_goes_on_and_what_is_skipped() {
             },
         ),
     ] {
-        let committed = committed.map(|next| Committed { epoch: Epoch(4), next: Position(next) });
-        let (applied, replied, keeps_receipts) = goes_on;
-        let expected = Acceptance {
-            log: LOG,
-            applied_next: Position(applied),
-            replied_next: Position(replied),
-            keeps_receipts,
-            skipped,
-        };
-        assert_eq!(acceptance_of(&lane, &log, committed), Some(expected), "{lane:?} {log:?}");
+        assert_accepted(&lane, log, committed, goes_on, skipped);
     }
-    assert_eq!(
-        acceptance_of(&known(Some(LOG), 9, 9, Some(8)), &log(0, 12, Some(8), None), None),
-        None
-    );
 }
 
 /// A log and a lane, written out record by record.

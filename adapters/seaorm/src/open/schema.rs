@@ -55,6 +55,7 @@ impl Applied {
     }
 
     /// Whether it has taken no step yet.
+    #[cfg(feature = "postgres")]
     pub(crate) const fn is_empty(&self) -> bool {
         self.is_empty
     }

@@ -77,10 +77,6 @@ pub(crate) struct AcceptOrder {
 /// Lanes or topics do not fit the database.
 #[derive(Debug, Error)]
 #[error("{0}")]
-#[cfg_attr(
-    not(feature = "servers"),
-    expect(dead_code, reason = "made only with the feature `servers`")
-)]
 pub(crate) struct LanesMisfit(pub(crate) String);
 
 /// What Kafka says of the lanes.

@@ -19,6 +19,9 @@ use crate::world::{LANES, World};
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// How long to wait before looking again.
+const LOOK: Duration = Duration::from_millis(50);
+
 const SHOPS: u64 = 300;
 
 /// What every check and service says of a restored database.
@@ -49,7 +52,7 @@ impl Services {
         for mut child in self.0.drain(..) {
             let until = Instant::now() + PATIENCE;
             while child.try_wait().unwrap().is_none() && Instant::now() < until {
-                thread::sleep(Duration::from_millis(50));
+                thread::park_timeout(LOOK);
             }
             let _ = child.kill();
             let ran = Ran::from(child.wait_with_output().unwrap());
@@ -123,7 +126,7 @@ fn mend(world: &World) -> Value {
         }
         assert!(ran.stderr.contains("stop all "), "{ran:?}");
         assert!(Instant::now() < until, "{ran:?}");
-        thread::sleep(Duration::from_millis(200));
+        thread::park_timeout(LOOK);
     }
 }
 
@@ -145,7 +148,9 @@ fn a_restored_backup_is_noticed_and_its_open_shops_are_asked_again() {
     assert!(refused.stderr.contains("stop all consumers: "), "{refused:?}");
     let lost = begin(&world, "10m");
     wait_until_settled(&world, &lost);
-    thread::sleep(deadline.saturating_duration_since(Instant::now()));
+    while Instant::now() < deadline {
+        thread::park_timeout(LOOK);
+    }
 
     world.put_back();
     check_audit(&world);

@@ -192,19 +192,16 @@ impl World {
 
     /// Copies every table, as all of them are at one moment.
     pub(crate) fn back_up(&self) {
-        let copies: String = TABLES
-            .iter()
-            .map(|table| format!("CREATE TABLE backup_{table} AS SELECT * FROM {table};"))
-            .collect();
+        let copies =
+            TABLES.map(|table| format!("CREATE TABLE backup_{table} AS SELECT * FROM {table};"));
+        let copies = copies.concat();
         self.execute(&format!("BEGIN ISOLATION LEVEL REPEATABLE READ; {copies} COMMIT"));
     }
 
     /// Puts the copies in the place of the tables, which services may be using.
     pub(crate) fn put_back(&self) {
-        let back: String = TABLES
-            .iter()
-            .map(|table| format!("INSERT INTO {table} SELECT * FROM backup_{table};"))
-            .collect();
+        let back = TABLES.map(|table| format!("INSERT INTO {table} SELECT * FROM backup_{table};"));
+        let back = back.concat();
         let all = TABLES.join(", ");
         let sql = format!(
             "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \

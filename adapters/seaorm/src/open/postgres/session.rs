@@ -108,10 +108,11 @@ pub(super) fn statement(
 ) -> String {
     let ours = wanted(purpose, settings);
     let ours: Vec<_> = ours.iter().map(|(name, value)| pair(name, value)).collect();
-    let named: String = named
+    let named: Vec<_> = named
         .iter()
         .map(|(name, value)| format!("SELECT set_config({}, {}, false);", text(name), text(value)))
         .collect();
+    let named = named.concat();
     // What is reported as stored must be: a level that waits for a disk stays as it is.
     format!(
         "DEALLOCATE ALL;

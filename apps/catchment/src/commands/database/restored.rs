@@ -13,10 +13,6 @@ const NAMED: usize = 20;
 
 /// What was changed after a backup was restored.
 #[derive(Debug)]
-#[cfg_attr(
-    not(any(feature = "servers", test)),
-    expect(dead_code, reason = "made only with the feature `servers`")
-)]
 pub(crate) struct AfterRestore {
     /// In the database.
     pub(crate) restored: Restored,
