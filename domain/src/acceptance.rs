@@ -165,9 +165,9 @@ fn without_row(
     }
 }
 
-/// How long it may take until everything is at work again. A deadline that passes by then would pass
-/// before the shops are asked.
-const UNTIL_AT_WORK: Duration = Duration::from_mins(1);
+/// How long it may take until everything is at work again after a command. A deadline that passes by
+/// then would pass before the shops are asked.
+pub(crate) const UNTIL_AT_WORK: Duration = Duration::from_mins(1);
 
 /// Lets a campaign's open shops be asked in time, when lanes go on in which they are. Returns `None`
 /// where the present attempt will do: its requests are sent again by themselves.

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thiserror::Error;
 
+use crate::acceptance::UNTIL_AT_WORK;
 use crate::campaign::{Campaign, CampaignError, CampaignState};
 use crate::chunk::Chunk;
 use crate::correlation::{Attempt, Nonce, Phase, Ticket};
@@ -263,9 +264,10 @@ impl SinceBackup {
 /// 3. If the campaign is neither ending nor ended, each of its shops may have been asked since the
 ///    backup. So every chunk counts as sent, and the campaign's end will release every shop.
 /// 4. If activations are open and may be sent, they get a deadline above `mark` and above the
-///    deadline of every request since the backup. A deadline is not believed if it is later than
-///    that of an attempt that begins now. Any other campaign keeps its deadline, and a request with
-///    a later deadline is rejected.
+///    deadline of every request since the backup. It is that of an attempt that begins in a minute,
+///    when the services are at work again. A deadline is not believed if it is later than that of
+///    an attempt that begins now. Any other campaign keeps its deadline, and a request with a later
+///    deadline is rejected.
 /// 5. If such a campaign was retried since the backup, requests of that retry may take effect now.
 ///    So the shops that were rejected, expired or failed are asked again, too.
 ///
@@ -295,7 +297,8 @@ pub fn ask_again(
     if campaign.may_send_activations() {
         let latest = Deadline::of_attempt(now, mark, campaign.timeout);
         let mark = seen.map_or(mark, |seen| seen.deadline.min(latest).max(mark));
-        again.deadline = again.deadline.max(Deadline::of_attempt(now, mark, campaign.timeout));
+        let at_work = now.saturating_add(UNTIL_AT_WORK);
+        again.deadline = again.deadline.max(Deadline::of_attempt(at_work, mark, campaign.timeout));
         if campaign.attempt < newest {
             for chunk in &mut *chunks {
                 chunk.reopen(Phase::Activation);

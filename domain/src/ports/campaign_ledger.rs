@@ -117,7 +117,8 @@ pub trait CampaignLedger: Send + Sync + 'static {
         numbers: &[u32],
     ) -> Result<Found<Vec<Chunk>>, StoreError>;
 
-    /// Enters answers, in the order in which they were read, and moves the lane's position.
+    /// Enters answers, in the order in which they were read, and moves the lane from the lease's
+    /// position to this one. Fails as fenced where the lane has another position.
     async fn record(
         &self,
         lease: &Lease,

@@ -156,7 +156,7 @@ fn campaign(state: CampaignState) -> Campaign {
         reason: String::new(),
         shops: 3,
         created_at: Timestamp::from_millis(0),
-        timeout: Duration::from_mins(1),
+        timeout: Duration::from_mins(5),
         until: None,
         replaces: None,
         replaced_by: None,
@@ -208,12 +208,12 @@ fn asked(
 fn what_is_open_is_asked_again_above_everything_that_was_sent() {
     let open = chunk(None, &[Closed(Applied), Open, Open], &[]);
     let sending = campaign(Sending { open: 2 });
-    // A minute from now, or from what lies behind that.
-    assert_eq!(asked(&sending, &open, None, 0), Some((3, 1_060_000, Sending { open: 2 }, true)));
-    let behind = Some((3, 2_060_000, Sending { open: 2 }, true));
+    // Five minutes from when the services are at work, or from what is later than that.
+    assert_eq!(asked(&sending, &open, None, 0), Some((3, 1_360_000, Sending { open: 2 }, true)));
+    let behind = Some((3, 2_300_000, Sending { open: 2 }, true));
     assert_eq!(asked(&sending, &open, None, 2_000_000), behind, "above the mark");
-    let sent = Some((3, 1_110_000, Sending { open: 2 }, true));
-    assert_eq!(asked(&sending, &open, Some(seen(2, 1_050_000)), 0), sent, "above what was sent");
+    let sent = Some((3, 1_550_000, Sending { open: 2 }, true));
+    assert_eq!(asked(&sending, &open, Some(seen(2, 1_250_000)), 0), sent, "above what was sent");
     let above = asked(&sending, &open, Some(seen(9, 500_000)), 0);
     assert_eq!(above.unwrap().0, 10, "no request since the backup has this attempt");
 }
@@ -223,7 +223,7 @@ fn a_forged_request_uses_up_neither_time_nor_attempts() {
     let open = chunk(None, &[Closed(Applied), Open, Open], &[]);
     let sending = campaign(Sending { open: 2 });
     let (_, millis, ..) = asked(&sending, &open, Some(seen(2, i64::MAX)), 0).unwrap();
-    assert_eq!(millis, 1_120_000, "no deadline that was given by now is later than a minute");
+    assert_eq!(millis, 1_600_000, "no deadline that was given by now is later than 1,300,000");
     let (attempt, ..) = asked(&sending, &open, Some(seen(Attempt::MAX.0, 0)), 0).unwrap();
     assert_eq!(attempt, 103, "a campaign is not retried a hundred times");
 }
