@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::chunk::{Chunk, Lacking};
 use crate::correlation::{Attempt, Nonce, Phase};
+use crate::judge::RELEASED_KEPT;
 use crate::lane::ReplyLane;
 use crate::outcome::Code;
 use crate::radius::Limit;
@@ -239,6 +240,21 @@ pub enum CampaignError {
     /// Attempts are numbered in 11 bits.
     #[error("campaign {0} was retried {max} times, which is the most", max = Attempt::MAX.0)]
     TooManyAttempts(Revision),
+    /// It is not to be deleted before it has ended.
+    #[error("campaign {0} has not ended")]
+    NotEnded(Revision),
+    /// Copies of its requests could still take effect.
+    #[error("campaign {0} cannot be deleted until an hour after its last deadline")]
+    MayStillApply(Revision),
+    /// A stored campaign was replaced by it, and relies on it.
+    #[error("campaign {0} took the place of campaign {1}: delete that one first")]
+    Succeeds(Revision, Revision),
+    /// Its cause is active at a shop.
+    #[error(
+        "campaign {0} is still in force at shops: `catchment audit` names them and the commands \
+         that release it there"
+    )]
+    InForce(Revision),
     /// No shop is in the scope.
     #[error("the scope has no shop")]
     EmptyScope,
@@ -491,6 +507,27 @@ impl Campaign {
             (_, Some(by)) => Err(CampaignError::Replaced(revision, by)),
             (CampaignState::Sending { .. } | CampaignState::Settled, None) => Ok(()),
         }
+    }
+
+    /// Whether its row may be deleted, if no shop has an active cause of it.
+    ///
+    /// 1. It has ended.
+    /// 2. Its last deadline passed [a while](RELEASED_KEPT) ago. So no activation takes effect any
+    ///    more, whatever a batch under way has read of the campaign, and shops may forget its
+    ///    released causes.
+    ///
+    /// # Errors
+    ///
+    /// When a rule is against it.
+    pub fn check_deletable(&self, now: Timestamp) -> Result<(), CampaignError> {
+        let revision = self.name.revision;
+        if self.state != CampaignState::Ended {
+            return Err(CampaignError::NotEnded(revision));
+        }
+        if now <= self.deadline.instant().saturating_add(RELEASED_KEPT) {
+            return Err(CampaignError::MayStillApply(revision));
+        }
+        Ok(())
     }
 
     /// Whether its activations all have their last outcome, so that a campaign that it

@@ -89,6 +89,45 @@ impl fmt::Display for Position {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
+impl Epoch {
+    /// No lane ever has so many owners. A higher number was forged, and a database may be unable
+    /// to store it.
+    pub const LAST: Self = Self(1 << 62);
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How far an owner has answered a lane, as it told the lane's log.
+///
+/// An owner tells the log only what the database has stored. So if the log knows more than the
+/// database, the database was restored: see [`check_committed`](crate::check_committed).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The owner.
+    pub epoch: Epoch,
+    /// Everything below is answered.
+    pub next: Position,
+}
+
+/// Where the database stands in a lane of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneProgress {
+    /// The lane.
+    pub lane: Lane,
+    /// The log that its positions belong to; `None` until the lane is claimed.
+    pub log: Option<LogIdentity>,
+    /// The newest owner.
+    pub epoch: Epoch,
+    /// The next position to apply.
+    pub applied_next: Position,
+    /// The next position to answer.
+    pub replied_next: Position,
+}
+
 /// A partition of the reply topic: the return address of one requester at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplyLane(pub u16);

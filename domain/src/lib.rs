@@ -44,9 +44,16 @@ mod release;
 mod proof;
 mod damage;
 mod repair;
+mod restore;
+mod mismatch;
+mod acceptance;
 pub mod ports;
 pub mod service;
 
+pub use acceptance::{
+    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AskedInLanes,
+    PositionRange, Skipped, acceptance_of, ask_in_time,
+};
 pub use batch::{Batch, Loaded, LoadedShop, Receipt, ReceiptEntry, judge_batch};
 pub use campaign::{Campaign, CampaignError, CampaignState, Command, Draft};
 pub use cause::{ActiveCause, CauseName, Causes, Effect, Origin, ReleasedCause};
@@ -60,7 +67,11 @@ pub use import::{
     Imported, ShopImport,
 };
 pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
-pub use lane::{Epoch, Lane, Lanes, LogIdentity, Position, ReplyLane};
+pub use lane::{Committed, Epoch, Lane, LaneProgress, Lanes, LogIdentity, Position, ReplyLane};
+pub use mismatch::{
+    AnyLane, Comparison, LaneProblem, LaneRemains, Mismatch, ReplyLaneRow, RequestLaneLog,
+    StoredLane, StoredReplyLane, compare_replies, compare_requests, is_whole_topic, outcomes_of,
+};
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};
 pub use proof::{CauseEnds, Proof, Verdict};
@@ -75,6 +86,10 @@ pub use repair::{
     rebuild_chunk, rebuild_state,
 };
 pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, ReturnAddress};
+pub use restore::{
+    AskedAgain, Known, OlderDatabase, RestoreTerms, Restored, SeenCampaign, SinceBackup, ask_again,
+    check_committed, check_lanes, epoch_after,
+};
 pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};
 pub use scope::{Circle, Scope};
 pub use shop::{

@@ -1,26 +1,32 @@
 //! Ports: what the services need of the world. Each promise has a test of its name in
 //! `catchment-contract`, which every adapter passes.
 
+mod acceptances;
 mod campaign_ledger;
 mod campaign_repository;
 mod channel;
 mod clock;
+mod deletions;
 mod log;
 mod repairs;
 mod reply_lanes;
+mod restores;
 mod shop_ledger;
 mod shop_repository;
 mod store_error;
 
+pub use acceptances::Acceptances;
 pub use campaign_ledger::{Answer, CampaignLedger, ChunkSummary, Recorded};
 pub use campaign_repository::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, Tallies,
 };
 pub use channel::{ChannelError, ReplyChannel, RequestChannel};
 pub use clock::Clock;
-pub use log::{LogError, ReplyLog, ReplyRecord, RequestLog, Stretch};
+pub use deletions::Deletions;
+pub use log::{CommitLog, LogError, ReplyLog, ReplyRecord, RequestLog, Stretch};
 pub use repairs::Repairs;
 pub use reply_lanes::{Holder, Lease, ReplyLanes};
+pub use restores::Restores;
 pub use shop_ledger::{Claim, Decide, ShopLedger, VisitReceipt};
-pub use shop_repository::ShopRepository;
+pub use shop_repository::{ShopGroup, ShopRepository};
 pub use store_error::{BoxError, StoreError};

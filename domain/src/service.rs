@@ -8,6 +8,7 @@
 mod audit;
 mod campaign_lists;
 mod damages;
+mod deletion;
 mod lane_consumer;
 mod lane_keeper;
 mod lane_requester;
@@ -16,6 +17,7 @@ mod pacing;
 mod pages;
 mod release;
 mod repair;
+mod retention;
 mod send_calls;
 mod sending;
 
@@ -24,16 +26,20 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::lane::{Lane, Position, ReplyLane};
+use crate::lane::{Lane, ReplyLane};
+use crate::mismatch::LaneProblem;
 use crate::ports::{BoxError, ChannelError, LogError, StoreError};
+use crate::restore::OlderDatabase;
 
 pub use audit::{Audit, AuditPorts, Difference, DifferenceKind, Stray, UnknownBase, audit};
+pub use deletion::{Deletion, Unwanted, delete_campaigns};
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
 pub use lane_keeper::LaneKeeper;
 pub use lane_requester::{LaneRequester, RequesterPorts, RequesterTerms};
 pub use pages::{OutcomePages, ShopPages};
 pub use release::{CommandedRelease, release_by_command};
 pub use repair::{Finding, repair};
+pub use retention::Retention;
 
 /// How to go on after a step.
 #[derive(Debug)]
@@ -107,23 +113,12 @@ pub enum ServiceError {
         /// What is wrong and what to do.
         what: String,
     },
-    /// The log cannot be read on from where it must be.
-    #[error("lane {lane}: {source}")]
-    Log {
-        /// The lane.
-        lane: u16,
-        /// Why.
-        source: LogError,
-    },
-    /// The log holds other records than those that were applied: it was made again, or the
-    /// database was restored to an older state.
-    #[error("lane {lane}: the log before {position} is not the one that was applied")]
-    ForeignLog {
-        /// The lane.
-        lane: Lane,
-        /// Where it differs.
-        position: Position,
-    },
+    /// A lane and its log do not fit each other.
+    #[error(transparent)]
+    Lane(LaneProblem),
+    /// The database was restored from a backup.
+    #[error(transparent)]
+    Older(OlderDatabase),
     /// The log or the channel was closed under a running service.
     #[error("the log or the channel is closed for good")]
     Closed,

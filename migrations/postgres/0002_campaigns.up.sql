@@ -5,6 +5,8 @@
 --   It is a table of its own because it never changes: recording outcomes does not write it.
 -- campaign_chunk: the outcomes of the same shops, one byte per shop and phase, with details only
 --   for what was not plain success. There is never a row per shop.
+-- campaign_deleted: the campaigns that are deleted, and whose lists and outcomes are being cleared
+--   away. It is what tells them from campaigns whose row was lost.
 -- reply_lane: who reads which lane of replies, and how far.
 
 CREATE TABLE campaign (
@@ -27,8 +29,12 @@ CREATE TABLE campaign (
     deadline bigint NOT NULL,
     state varchar(8) NOT NULL,
     open bigint NOT NULL,
-    unreleased bigint NOT NULL
+    unreleased bigint NOT NULL,
+    ended_at bigint
 );
+
+-- Those that may still change are few, and looked for many times a second.
+CREATE INDEX campaign_unfinished ON campaign (revision) WHERE state <> 'ended';
 
 CREATE TABLE campaign_list (
     revision bigint NOT NULL,
@@ -49,6 +55,10 @@ CREATE TABLE campaign_chunk (
     releases bytea NOT NULL,
     details bytea,
     PRIMARY KEY (revision, number)
+);
+
+CREATE TABLE campaign_deleted (
+    revision bigint NOT NULL PRIMARY KEY
 );
 
 CREATE TABLE reply_lane (

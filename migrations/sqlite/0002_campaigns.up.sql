@@ -5,6 +5,8 @@
 --   It is a table of its own because it never changes: recording outcomes does not write it.
 -- campaign_chunk: the outcomes of the same shops, one byte per shop and phase, with details only
 --   for what was not plain success. There is never a row per shop.
+-- campaign_deleted: the campaigns that are deleted, and whose lists and outcomes are being cleared
+--   away. It is what tells them from campaigns whose row was lost.
 -- reply_lane: who reads which lane of replies, and how far.
 
 CREATE TABLE campaign (
@@ -27,8 +29,12 @@ CREATE TABLE campaign (
     deadline integer NOT NULL,
     state text NOT NULL,
     open integer NOT NULL,
-    unreleased integer NOT NULL
+    unreleased integer NOT NULL,
+    ended_at integer
 ) STRICT;
+
+-- Those that may still change are few, and looked for many times a second.
+CREATE INDEX campaign_unfinished ON campaign (revision) WHERE state <> 'ended';
 
 CREATE TABLE campaign_list (
     revision integer NOT NULL,
@@ -49,6 +55,10 @@ CREATE TABLE campaign_chunk (
     releases blob NOT NULL,
     details blob,
     PRIMARY KEY (revision, number)
+) STRICT;
+
+CREATE TABLE campaign_deleted (
+    revision integer NOT NULL PRIMARY KEY
 ) STRICT;
 
 CREATE TABLE reply_lane (

@@ -178,8 +178,8 @@ pub async fn record_is_fenced(harness: &dyn StoreHarness) {
     next.try_record(Position(0), &sent, &[]).await.unwrap();
 }
 
-/// A record that names an older position enters its answers and leaves the lane where it is.
-pub async fn record_never_goes_back(harness: &dyn StoreHarness) {
+/// A requester whose lane stands elsewhere than it thinks records nothing.
+pub async fn record_from_elsewhere_is_fenced(harness: &dyn StoreHarness) {
     let store = harness.store();
     let sent = campaign(&store, &two_chunks(&store).await).await;
     let requester = Requester::of(&store, 0, 1).await;
@@ -187,7 +187,9 @@ pub async fn record_never_goes_back(harness: &dyn StoreHarness) {
     requester.mark(&sent, Activation, &[0, 1]).await;
     requester.try_record(Position(7), &sent, &[]).await.unwrap();
     let late = answer(&sent, Activation, (0, 0), Applied);
-    assert_eq!(requester.try_record(Position(3), &sent, &[late]).await.unwrap().counted, 1);
+    let late = requester.try_record(Position(9), &sent, &[late]).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    assert_eq!(get(&store, &sent).await.state, CampaignState::Sending { open: 3 });
     store.reply_lanes.surrender(&requester.lease).await.unwrap();
     assert_eq!(Requester::of(&store, 0, 2).await.lease.position, Position(7));
 }

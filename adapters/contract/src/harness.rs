@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    CampaignLedger, CampaignRepository, Repairs, ReplyChannel, ReplyLanes, ReplyLog,
-    RequestChannel, RequestLog, ShopLedger, ShopRepository,
+    Acceptances, CampaignLedger, CampaignRepository, CommitLog, Deletions, Repairs, ReplyChannel,
+    ReplyLanes, ReplyLog, RequestChannel, RequestLog, Restores, ShopLedger, ShopRepository,
 };
 use catchment_domain::{
     Lane, Lanes, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
@@ -26,8 +26,14 @@ pub struct Store {
     pub campaign_ledger: Arc<dyn CampaignLedger>,
     /// Who reads which reply lane.
     pub reply_lanes: Arc<dyn ReplyLanes>,
+    /// Deleting campaigns that ended.
+    pub deletions: Arc<dyn Deletions>,
     /// What is damaged.
     pub repairs: Arc<dyn Repairs>,
+    /// What is changed after the database was restored.
+    pub restores: Arc<dyn Restores>,
+    /// How the lanes stand, and taking them as they are.
+    pub acceptances: Arc<dyn Acceptances>,
 }
 
 /// An empty database of its own for each test.
@@ -55,6 +61,9 @@ pub trait StoreHarness: Send + Sync {
     /// store keeps in one piece is lost in one piece.
     async fn lose(&self, item: &StoredItem) -> bool;
 
+    /// Deletes the row of a request lane, and none of its receipts. Returns whether that can be.
+    async fn lose_lane(&self, lane: Lane) -> bool;
+
     /// The same database, opened anew as by another process; `None` where nothing outlives
     /// the process.
     async fn reopened(&self) -> Option<Store>;
@@ -75,6 +84,8 @@ pub struct Log {
     pub requests: Arc<dyn RequestChannel>,
     /// Where requests are read.
     pub request_log: Arc<dyn RequestLog>,
+    /// What the owners of request lanes have committed.
+    pub commits: Arc<dyn CommitLog>,
     /// Where replies are sent.
     pub replies: Arc<dyn ReplyChannel>,
     /// Where replies are read.

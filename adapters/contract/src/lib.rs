@@ -45,8 +45,10 @@ mod requester;
 mod scene;
 mod script;
 
+pub mod acceptances;
 pub mod campaign_ledger;
 pub mod campaign_repository;
+pub mod deletions;
 pub mod recovery;
 pub mod repairs;
 pub mod reply_channel;
@@ -54,6 +56,7 @@ pub mod reply_lanes;
 pub mod reply_log;
 pub mod request_channel;
 pub mod request_log;
+pub mod restores;
 pub mod shop_ledger;
 pub mod shop_repository;
 
@@ -84,6 +87,7 @@ macro_rules! store_suite {
                 apply_accepts_gaps,
                 claim_fences_older_owners,
                 claim_has_one_winner,
+                claim_of_an_older_database_is_refused,
                 apply_sees_the_batch_before_it,
                 lanes_are_independent,
                 apply_is_seen_by_all,
@@ -124,6 +128,7 @@ macro_rules! store_suite {
                 revisions_only_rise,
                 list_pages_are_complete,
                 list_and_count_agree_with_the_scope,
+                groups_agree_with_the_list,
                 damage_is_named_and_left_out,
                 regions_and_categories_are_listed,
             }
@@ -148,7 +153,7 @@ macro_rules! store_suite {
                 mark_sent_is_fenced,
                 record_is_atomic,
                 record_is_fenced,
-                record_never_goes_back,
+                record_from_elsewhere_is_fenced,
                 lanes_keep_to_their_campaigns,
                 record_goes_by_the_rules,
                 record_counts_only_what_was_sent,
@@ -158,6 +163,17 @@ macro_rules! store_suite {
                 lost_outcomes_stand_alone,
                 damaged_list_stands_alone,
                 record_is_seen_by_all,
+            }
+            deletions {
+                ended_are_told_by_age,
+                in_force_names_campaigns_at_any_shop,
+                delete_goes_by_the_rules,
+                damaged_campaign_is_not_deleted,
+                deleted_campaign_is_gone,
+                deletion_leaves_no_damage,
+                requests_of_a_deleted_campaign_are_rejected,
+                replies_to_a_deleted_campaign_are_dropped,
+                delete_dry_run_changes_nothing,
             }
             reply_lanes {
                 lease_has_one_holder,
@@ -191,6 +207,34 @@ macro_rules! store_suite {
                 release_beside_an_activation_is_done,
                 release_beside_a_batch_loses_nothing,
             }
+            restores {
+                lanes_are_told_as_they_stand,
+                known_holds_revision_and_campaigns,
+                restored_asks_open_shops_again,
+                restored_leaves_damage_out,
+                restored_gives_out_newer_revisions,
+                restored_gives_no_revision_out_again,
+                restored_lanes_may_be_claimed,
+                restored_leaves_lost_lanes_out,
+                restored_replies_are_not_read_again,
+                restored_waits_for_leases,
+                restored_may_be_repeated,
+                restored_dry_run_changes_nothing,
+            }
+            acceptances {
+                lanes_are_told_as_they_stand,
+                reply_lanes_are_told_as_they_stand,
+                accepted_lane_goes_on_where_it_is_told,
+                accepted_log_is_not_answered_from_old_receipts,
+                accepted_lane_keeps_its_receipts,
+                accept_of_a_lane_that_moved_is_refused,
+                accept_makes_a_lost_row_anew,
+                accept_lets_late_shops_be_asked_in_time,
+                accepted_reply_lane_begins_at_its_end,
+                accept_of_a_reply_lane_that_moved_is_refused,
+                campaigns_of_a_gone_reply_lane_go_to_others,
+                accept_dry_run_changes_nothing,
+            }
             recovery {
                 crash_before_a_commit_applies_once,
                 crash_after_a_commit_answers_from_receipts,
@@ -199,6 +243,7 @@ macro_rules! store_suite {
                 pruned_receipts_are_not_missed,
                 two_consumers_of_one_lane_apply_once,
                 log_made_again_is_noticed,
+                restored_database_is_noticed,
                 bad_data_is_rejected_alone,
                 foreign_records_move_the_lane,
                 finished_consumer_leaves_nothing_to_answer,
@@ -227,6 +272,7 @@ macro_rules! log_suite {
                 gone_records_are_not_missed,
                 foreign_records_are_passed_over,
                 last_before_names_the_record,
+                committed_is_remembered,
             }
             reply_channel {
                 replies_reach_their_address,

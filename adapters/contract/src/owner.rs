@@ -24,7 +24,7 @@ impl Owner {
     }
 
     pub(crate) async fn in_log(store: &Store, lane: Lane, log: LogIdentity) -> Self {
-        let claim = store.ledger.claim(lane, log).await.unwrap();
+        let claim = store.ledger.claim(lane, log, None).await.unwrap();
         Self { store: store.clone(), lane, claim }
     }
 

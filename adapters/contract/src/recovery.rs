@@ -7,9 +7,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_domain::Status::{Applied, Unchanged};
-use catchment_domain::ports::{Claim, LogError};
+use catchment_domain::ports::Claim;
 use catchment_domain::service::ServiceError;
-use catchment_domain::{Code, Lane, Outcome, Position, RequestId, RequestRecord, ShopId, Status};
+use catchment_domain::{
+    Code, Committed, Epoch, Lane, LaneProblem, Mismatch, Outcome, Position, RequestId,
+    RequestRecord, ShopId, Status,
+};
 
 use crate::owner::{Owner, id_at, record};
 use crate::scene::{narrow, shop, shops_in};
@@ -89,16 +92,42 @@ pub async fn log_made_again_is_noticed(harness: &dyn StoreHarness) {
         .map(|(number, record)| RequestRecord { id: id_at(number), ..record });
     let script = Script::new(again.collect(), &[]);
     let result = run(&mut script.consumer(&store, 2)).await;
-    assert!(matches!(result, Err(ServiceError::ForeignLog { .. })), "{result:?}");
+    assert!(
+        matches!(
+            result,
+            Err(ServiceError::Lane(LaneProblem { mismatch: Mismatch::OtherRecord { .. }, .. }))
+        ),
+        "{result:?}"
+    );
     assert_eq!(script.replies(), []);
     for count in [0, 5] {
         let shorter = requests(&ids).into_iter().take(count).collect();
         let result = run(&mut Script::new(shorter, &[]).consumer(&store, 2)).await;
-        let Err(ServiceError::Log { source: LogError::Beyond { from, end }, .. }) = result else {
+        let Err(ServiceError::Lane(LaneProblem { mismatch, .. })) = result else {
             panic!("{result:?}");
         };
-        assert_eq!((from.0, end.0), (6, count as u64));
+        let (end, next) = (Position(count as u64), Position(6));
+        assert_eq!(mismatch, Mismatch::EndsEarly { end, next });
     }
+}
+
+/// If the log remembers more than the database, a consumer stops at every start and answers nothing.
+pub async fn restored_database_is_noticed(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let script = Script::new(requests(&ids), &[]);
+    run(&mut script.consumer(&store, 2)).await.unwrap();
+    let replies = script.replies();
+    let committed = script.committed.lock().unwrap().unwrap();
+    assert_eq!(committed.next, Position(6));
+    let ahead = Committed { epoch: Epoch(committed.epoch.0 + 1), ..committed };
+    *script.committed.lock().unwrap() = Some(ahead);
+    for _ in 0..3 {
+        let result = run(&mut script.consumer(&store, 2)).await;
+        assert!(matches!(result, Err(ServiceError::Older(_))), "{result:?}");
+    }
+    assert_eq!(*script.committed.lock().unwrap(), Some(ahead));
+    assert_eq!(script.replies(), replies);
 }
 
 /// A shop that cannot be read costs its own requests, and nobody else's.

@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::task::Poll;
 
 use catchment_domain::{
-    CampaignId, CampaignRef, Change, Deadline, Lane, Position, Replaced, ReplyLane, Request,
-    Revision, Timestamp,
+    CampaignId, CampaignRef, Change, Committed, Deadline, Epoch, Lane, Position, Replaced,
+    ReplyLane, Request, Revision, Timestamp,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -81,7 +81,8 @@ pub async fn full_channel_waits(harness: &dyn LogHarness) {
     assert!(waits, "there is no room for all of it");
     let first = read(&log, Lane(0), 0).await;
     assert_eq!(first.len(), capacity);
-    log.request_log.release(Lane(0), Position(MORE as u64)).await;
+    let next = Position(MORE as u64);
+    log.request_log.commit(Lane(0), Committed { epoch: Epoch(1), next }).await;
     sending.await;
     let all = read(&log, Lane(0), MORE as u64).await;
     let expected: Vec<_> = (MORE as u64..).take(capacity).map(id).collect();

@@ -1,14 +1,17 @@
 //! The promises of [`RequestLog`](catchment_domain::ports::RequestLog).
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use catchment_domain::ports::{LogError, Stretch};
-use catchment_domain::{Lane, Position};
+use catchment_domain::{Committed, Epoch, Lane, Position};
+use tokio::time::timeout;
 
 use crate::LogHarness;
 use crate::correspondent::{id, ids, read, requests, send, shop_in, stretch};
 
 const LANE: Lane = Lane(0);
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// However often, in whatever pieces: the same records at the same positions.
 pub async fn reading_is_repeatable(harness: &dyn LogHarness) {
@@ -82,16 +85,16 @@ pub async fn gone_records_are_not_missed(harness: &dyn LogHarness) {
     send(&log, requests(0, 5, &shop)).await;
     let all = read(&log, LANE, 0).await;
     let (from, next) = (all[0].position, all[3].position);
-    log.request_log.release(LANE, next).await;
+    log.request_log.commit(LANE, answered(next)).await;
     // Going back is nothing: what was released stays so.
-    log.request_log.release(LANE, from).await;
+    log.request_log.commit(LANE, answered(from)).await;
     assert_eq!(read(&log, LANE, next.0).await, all[3..]);
     match log.request_log.read(LANE, from, 9).await {
         Ok(stretch) => assert_eq!(stretch.requests, all),
         gone => check_truncated(gone, (from, next)),
     }
     // What was read once more is held again.
-    log.request_log.release(LANE, next).await;
+    log.request_log.commit(LANE, answered(next)).await;
     harness.drop_requests(LANE, next).await;
     let before = all[2].position;
     check_truncated(log.request_log.read(LANE, from, 9).await, (from, next));
@@ -139,8 +142,33 @@ pub async fn last_before_names_the_record(harness: &dyn LogHarness) {
     for record in &records {
         assert_eq!(last_before(record.position.next()).await.unwrap(), Some(record.id));
     }
-    log.request_log.release(LANE, records[1].position).await;
+    log.request_log.commit(LANE, answered(records[1].position)).await;
     harness.drop_requests(LANE, records[1].position).await;
     assert_eq!(last_before(records[1].position).await.unwrap(), None);
     assert_eq!(last_before(records[2].position).await.unwrap(), Some(id(1)));
+}
+
+/// The next owner, and everybody who looks from outside, finds what an owner has committed.
+pub async fn committed_is_remembered(harness: &dyn LogHarness) {
+    let log = harness.log();
+    let shop = shop_in(harness.lanes(), LANE);
+    assert_eq!(log.request_log.committed(LANE).await.unwrap(), None);
+    assert!(log.commits.committed().await.unwrap().is_empty());
+    assert_eq!(log.commits.identity(), log.request_log.identity());
+    send(&log, requests(0, 3, &shop)).await;
+    let records = read(&log, LANE, 0).await;
+    for (epoch, at) in [(1, 0), (1, 1), (7, 2)] {
+        let committed = Committed { epoch: Epoch(epoch), next: records[at].position.next() };
+        log.request_log.commit(LANE, committed).await;
+        // A log may show it a moment later, and not while it is busy.
+        while log.request_log.committed(LANE).await.unwrap() != Some(committed) {
+            let behind = records[2].position.next();
+            let _ = timeout(MOMENT, log.request_log.wait(LANE, behind)).await;
+        }
+        assert_eq!(log.commits.committed().await.unwrap(), [(LANE, committed)].into());
+    }
+}
+
+fn answered(next: Position) -> Committed {
+    Committed { epoch: Epoch(1), next }
 }

@@ -10,8 +10,8 @@ use catchment_domain::ports::{
 };
 use catchment_domain::service::{ConsumerPorts, LaneConsumer, Rules, ServiceError, Step};
 use catchment_domain::{
-    Batch, Damage, Epoch, Lane, LogIdentity, Position, Receipt, Reply, RequestId, RequestRecord,
-    ReturnAddress,
+    Batch, Committed, Damage, Epoch, Lane, LogIdentity, Position, Receipt, Reply, RequestId,
+    RequestRecord, ReturnAddress,
 };
 
 use crate::Store;
@@ -27,6 +27,7 @@ pub(crate) struct Script {
     pub(crate) foreign: BTreeSet<Position>,
     pub(crate) replies: Mutex<Vec<Reply>>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
+    pub(crate) committed: Mutex<Option<Committed>>,
 }
 
 /// What goes wrong with the next batch.
@@ -55,7 +56,8 @@ impl Script {
     ) -> Arc<Self> {
         let faults = Mutex::new(faults.iter().copied().collect());
         let foreign = foreign.iter().copied().collect();
-        Arc::new(Self { records, foreign, replies: Mutex::new(Vec::new()), faults })
+        let (replies, committed) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { records, foreign, replies, faults, committed })
     }
 
     /// Whether this fault is the next, which it is then no more.
@@ -131,7 +133,13 @@ impl RequestLog for Script {
 
     async fn wait(&self, _: Lane, _: Position) {}
 
-    async fn release(&self, _: Lane, _: Position) {}
+    async fn commit(&self, _: Lane, committed: Committed) {
+        *self.committed.lock().unwrap() = Some(committed);
+    }
+
+    async fn committed(&self, _: Lane) -> Result<Option<Committed>, LogError> {
+        Ok(*self.committed.lock().unwrap())
+    }
 }
 
 #[async_trait]
@@ -156,8 +164,13 @@ struct Faulty {
 
 #[async_trait]
 impl ShopLedger for Faulty {
-    async fn claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError> {
-        self.inner.claim(lane, log).await
+    async fn claim(
+        &self,
+        lane: Lane,
+        log: LogIdentity,
+        committed: Option<Committed>,
+    ) -> Result<Claim, StoreError> {
+        self.inner.claim(lane, log, committed).await
     }
 
     async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {

@@ -19,8 +19,8 @@ pub use applying::{
 };
 pub use owning::{
     apply_sees_the_batch_before_it, claim_fences_older_owners, claim_has_one_winner,
-    expired_mark_only_rises, lanes_are_independent, lasting_log_is_remembered,
-    passing_log_starts_anew,
+    claim_of_an_older_database_is_refused, expired_mark_only_rises, lanes_are_independent,
+    lasting_log_is_remembered, passing_log_starts_anew,
 };
 
 /// The lane that most promises are played in.

@@ -3,16 +3,17 @@
 mod beside;
 mod importing;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
     Circle, Lane, Location, Profile, Revision, Scope, Shop, ShopCursor, ShopId, ShopImport,
-    StoredItem,
+    ShopState, StoredItem,
 };
 use tokio::task::JoinSet;
 
-use crate::scene::{campaign, import, row, shop, shops_in};
+use crate::owner::Owner;
+use crate::scene::{campaign, import, narrow, row, shop, shops_in};
 use crate::{Store, StoreHarness};
 
 pub use beside::{
@@ -81,6 +82,52 @@ pub async fn list_pages_are_complete(harness: &dyn StoreHarness) {
 pub async fn list_and_count_agree_with_the_scope(harness: &dyn StoreHarness) {
     let store = harness.store();
     let everything = varied_shops(&store).await;
+    for scope in scopes(&everything) {
+        let inside = |shop: &&Shop| scope.contains(&shop.id, &shop.profile);
+        let expected: Vec<Shop> = everything.iter().filter(inside).cloned().collect();
+        assert_eq!(
+            store.shops.list(&scope, None, 1_000).await.unwrap().found,
+            expected,
+            "{scope:?}"
+        );
+        assert_eq!(store.shops.count(&scope).await.unwrap(), expected.len() as u64, "{scope:?}");
+    }
+}
+
+/// Groups count the shops of the list, whatever is in force there, and leave out what it leaves
+/// out.
+pub async fn groups_agree_with_the_list(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let everything = varied_shops(&store).await;
+    let mut owner = Owner::of(&store, LANE).await;
+    let of_lane = |shop: &&Shop| store.shops.lanes().lane_of(&shop.id) == LANE;
+    let of_lane: Vec<&Shop> = everything.iter().filter(of_lane).collect();
+    for (place, shop) in of_lane.iter().enumerate() {
+        owner.change(&shop.id, narrow(if place % 2 == 0 { "1km" } else { "2km" })).await;
+    }
+    harness.damage(&StoredItem::State(of_lane[0].id.to_string())).await;
+    harness.damage(&StoredItem::Profile(of_lane[1].id.to_string())).await;
+    for scope in scopes(&everything) {
+        let listed = store.shops.list(&scope, None, 1_000).await.unwrap().found;
+        let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+        for shop in listed {
+            *expected.entry(look(&shop.profile.region, &shop.state)).or_default() += 1;
+        }
+        let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+        for group in store.shops.groups(&scope).await.unwrap() {
+            *counted.entry(look(&group.region, &group.state)).or_default() += group.shops;
+        }
+        assert_eq!(counted, expected, "{scope:?}");
+    }
+}
+
+/// What is the same of the shops of a group.
+fn look(region: &str, state: &ShopState) -> String {
+    format!("{region} {:?}", ShopState { version: 0, ..state.clone() })
+}
+
+/// Scopes of every kind over shops.
+fn scopes(everything: &[Shop]) -> [Scope; 10] {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let circle = |latitude, longitude, metres| {
         let centre = Location::new(latitude, longitude).unwrap();
@@ -88,7 +135,7 @@ pub async fn list_and_count_agree_with_the_scope(harness: &dyn StoreHarness) {
     };
     let ids = everything.iter().step_by(3).map(|shop| shop.id.clone()).collect();
     let ids = Some(ids);
-    for scope in [
+    [
         Scope::everything(),
         Scope { regions: words(&["Camden", "Hackney"]), ..Scope::everything() },
         Scope { regions: words(&["camden", "100%", "Camde_"]), ..Scope::everything() },
@@ -104,16 +151,7 @@ pub async fn list_and_count_agree_with_the_scope(harness: &dyn StoreHarness) {
             categories: words(&["bar", "카페"]),
             within: circle(51.5, -0.1, 9_000.0),
         },
-    ] {
-        let inside = |shop: &&Shop| scope.contains(&shop.id, &shop.profile);
-        let expected: Vec<Shop> = everything.iter().filter(inside).cloned().collect();
-        assert_eq!(
-            store.shops.list(&scope, None, 1_000).await.unwrap().found,
-            expected,
-            "{scope:?}"
-        );
-        assert_eq!(store.shops.count(&scope).await.unwrap(), expected.len() as u64, "{scope:?}");
-    }
+    ]
 }
 
 /// Pages of any size hold every shop that can be read, and name the others once. An import brings

@@ -1,15 +1,15 @@
 //! The cluster that everything here talks to, and the topics it must have.
 
 mod check;
-mod made_again;
+mod lanes;
 mod qualities;
 mod raw;
-mod resuming;
+mod since_backup;
 
 use std::sync::Arc;
 
-use catchment_domain::Lanes;
 use catchment_domain::ports::Clock;
+use catchment_domain::{Lane, Lanes, Position};
 use catchment_request_reply::profile::{DeadLetter, RequestStyle};
 use catchment_request_reply::requester::{Reply, Requester, RequesterSettings, StartError};
 use catchment_request_reply::{
@@ -29,8 +29,7 @@ use crate::reply_log::KafkaReplyLog;
 use crate::request_channel::KafkaRequestChannel;
 use crate::request_log::{Intake, KafkaRequestLog};
 use crate::settings::KafkaSettings;
-pub use check::{Difference, PartitionProblem, TopicProblem};
-pub use made_again::{Compared, Reached};
+pub use check::TopicProblem;
 use qualities::Purpose;
 pub use qualities::Wanted;
 
@@ -61,6 +60,14 @@ pub enum ClusterError {
     /// A human must look at the topics, or at who may use them.
     #[error("{0}")]
     Topics(String),
+    /// A human must end a transaction.
+    #[error("an open transaction holds back the records of lane {lane} from {from} on: end it")]
+    OpenTransaction {
+        /// The lane.
+        lane: Lane,
+        /// The first record that is held back.
+        from: Position,
+    },
 }
 
 impl From<TopicsError> for ClusterError {
@@ -279,10 +286,10 @@ impl KafkaCluster {
     /// # Errors
     ///
     /// When a setting is wrong.
-    pub fn lookout(&self) -> Result<KafkaLookout, SettingsError> {
+    pub fn lookout(&self, lanes: Lanes) -> Result<KafkaLookout, SettingsError> {
         let topic = &self.settings.requests_topic;
         let lookout = Lookout::new(&self.settings.client, topic)?;
-        Ok(KafkaLookout::new(identity(&self.id, topic), lookout))
+        Ok(KafkaLookout::new(identity(&self.id, topic), lanes, lookout))
     }
 
     /// The channel for replies to the requests of a log. The first sender sends to our own reply

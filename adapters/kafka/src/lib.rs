@@ -40,10 +40,7 @@ pub use catchment_request_reply::{
     Created, GroupEvent, GroupEvents, Membership, NotClosed, Reader, RoundTrip, RoundTripError,
     Sender, Settings as ClientSettings, SettingsError, TopicsError, Trouble, is_secret,
 };
-pub use cluster::{
-    ClusterError, Compared, Difference, KafkaCluster, PartitionProblem, Reached, TopicPlan,
-    TopicProblem, Wanted,
-};
+pub use cluster::{ClusterError, KafkaCluster, TopicPlan, TopicProblem, Wanted};
 pub use counts::KafkaCounts;
 pub use lookout::{KafkaLookout, Waiting};
 pub use reply_channel::KafkaReplyChannel;

@@ -1,18 +1,23 @@
 //! The request lanes, as those see them who do not read them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use catchment_domain::{Lane, Lanes, LogIdentity, Position};
-use catchment_request_reply::{Lookout, Unread};
+use async_trait::async_trait;
+use catchment_domain::ports::{CommitLog, LogError};
+use catchment_domain::{Committed, Lane, Lanes, LogIdentity, Position};
+use catchment_request_reply::{Commit, Lookout, Member, Unread};
 
 use crate::cluster::ClusterError;
-use crate::error::{offset, position};
+use crate::error::{log_error, offset, position};
+use crate::request_log::commits;
 
 /// The request lanes, as those see them who do not read them: how far they go, and whose it is
 /// to read them.
 #[derive(Clone, Debug)]
 pub struct KafkaLookout {
     identity: LogIdentity,
+    lanes: Lanes,
     lookout: Lookout,
 }
 
@@ -34,8 +39,8 @@ pub enum Waiting {
 }
 
 impl KafkaLookout {
-    pub(crate) const fn new(identity: LogIdentity, lookout: Lookout) -> Self {
-        Self { identity, lookout }
+    pub(crate) const fn new(identity: LogIdentity, lanes: Lanes, lookout: Lookout) -> Self {
+        Self { identity, lanes, lookout }
     }
 
     /// Which log this is.
@@ -55,6 +60,28 @@ impl KafkaLookout {
         Ok(ends.into_iter().filter_map(lane).collect())
     }
 
+    /// The members of the consumers' group, each by its `client.id` and its address.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers.
+    pub async fn members(&self) -> Result<Vec<String>, ClusterError> {
+        Ok(self.lookout.members().await?.iter().map(named).collect())
+    }
+
+    /// The member of the consumers' group who has each lane, by `client.id` and address, as far as
+    /// the brokers tell.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers.
+    pub async fn holders(&self) -> Result<BTreeMap<Lane, String>, ClusterError> {
+        let holders = self.lookout.holders().await?;
+        let lane =
+            |(partition, member)| Some((Lane(u16::try_from(partition).ok()?), named(&member)));
+        Ok(holders.into_iter().filter_map(lane).collect())
+    }
+
     /// What waits in a lane from a position on.
     ///
     /// # Errors
@@ -66,7 +93,7 @@ impl KafkaLookout {
             Unread::Records => {
                 // That they do not say it is no reason to say nothing.
                 let holder = self.lookout.holder(partition).await.ok().flatten();
-                let holder = holder.map(|member| format!("`{}` at {}", member.client, member.host));
+                let holder = holder.as_ref().map(named);
                 Waiting::Records { holder }
             }
             Unread::OpenTransaction { from } => Waiting::OpenTransaction { from: position(from) },
@@ -78,4 +105,24 @@ impl KafkaLookout {
     pub async fn close(&self, within: Duration) {
         self.lookout.close(within).await;
     }
+}
+
+#[async_trait]
+impl CommitLog for KafkaLookout {
+    fn identity(&self) -> LogIdentity {
+        self.identity
+    }
+
+    async fn committed(&self) -> Result<BTreeMap<Lane, Committed>, LogError> {
+        let committed = self.lookout.committed(0..self.lanes.count().into()).await;
+        let committed = committed.map_err(log_error)?.into_iter();
+        let lane = |(partition, commit): (i32, Commit)| {
+            Some((Lane(u16::try_from(partition).ok()?), commits::read(&commit)?))
+        };
+        Ok(committed.filter_map(lane).collect())
+    }
+}
+
+fn named(member: &Member) -> String {
+    format!("`{}` at {}", member.client, member.host)
 }

@@ -1,12 +1,13 @@
 //! The request lanes, as the consumer reads them: a member of a group.
 
+pub(crate) mod commits;
 mod hints;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{LogError, RequestLog, Stretch};
-use catchment_domain::{Lane, LogIdentity, Position, RequestId, RequestRecord};
+use catchment_domain::{Committed, Lane, LogIdentity, Position, RequestId, RequestRecord};
 use catchment_request_reply::profile::Oddity;
 use catchment_request_reply::{Incoming, Reader, Record};
 
@@ -22,8 +23,9 @@ use hints::Hints;
 /// The request lanes, as the consumer reads them.
 ///
 /// A lane is a partition. It can be read while the group has assigned it to this member.
-/// Positions are kept in the database; what is committed to Kafka is a hint for tools that show
-/// lag, a moment behind the truth.
+/// Positions are kept in the database. What is committed to Kafka is a moment behind the truth: for
+/// tools that show lag, and, with the owner's epoch beside it, to notice that the database was
+/// restored from a backup.
 ///
 /// A message that is no request is a record all the same, with what is wrong with it, so that
 /// the lane goes on behind it and it is answered. A request of a type that belongs to somebody
@@ -55,9 +57,16 @@ impl KafkaRequestLog {
         &self.reader
     }
 
-    fn commit_hint(&self, lane: Lane) {
-        if let Some(next) = self.hints.take_due(lane) {
-            self.reader.commit(lane.0.into(), next);
+    /// Commits at once what waits for its time, as before the lane is given away.
+    pub fn commit_rest(&self, lane: Lane) {
+        if let Some(committed) = self.hints.take(lane) {
+            self.reader.commit(lane.0.into(), &commits::written(committed));
+        }
+    }
+
+    fn commit_due(&self, lane: Lane) {
+        if let Some(committed) = self.hints.take_due(lane) {
+            self.reader.commit(lane.0.into(), &commits::written(committed));
         }
     }
 }
@@ -98,7 +107,7 @@ impl RequestLog for KafkaRequestLog {
         let reading = self.reader.wait(lane.0.into(), offset(from));
         let committing = async {
             self.hints.due(lane).await;
-            self.commit_hint(lane);
+            self.commit_due(lane);
             std::future::pending::<()>().await;
         };
         tokio::select! {
@@ -107,12 +116,17 @@ impl RequestLog for KafkaRequestLog {
         }
     }
 
-    async fn release(&self, lane: Lane, next: Position) {
-        let next = offset(next);
+    async fn commit(&self, lane: Lane, committed: Committed) {
+        let next = offset(committed.next);
         self.reader.release(lane.0.into(), next);
         self.originals.release(lane.0.into(), next);
-        self.hints.put(lane, next);
-        self.commit_hint(lane);
+        self.hints.put(lane, committed);
+        self.commit_due(lane);
+    }
+
+    async fn committed(&self, lane: Lane) -> Result<Option<Committed>, LogError> {
+        let committed = self.reader.committed(lane.0.into()).await.map_err(log_error)?;
+        Ok(committed.as_ref().and_then(commits::read))
     }
 }
 

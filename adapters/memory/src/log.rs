@@ -4,19 +4,22 @@ mod track;
 
 use std::collections::BTreeMap;
 use std::future;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    ChannelError, LogError, ReplyChannel, ReplyLog, ReplyRecord, RequestChannel, RequestLog,
-    Stretch,
+    ChannelError, CommitLog, LogError, ReplyChannel, ReplyLog, ReplyRecord, RequestChannel,
+    RequestLog, Stretch,
 };
 use catchment_domain::{
-    Lane, Lanes, LogIdentity, Position, Reply, ReplyLane, Request, RequestId, RequestRecord,
-    ReturnAddress,
+    Committed, Lane, Lanes, LogIdentity, Position, Reply, ReplyLane, Request, RequestId,
+    RequestRecord, ReturnAddress,
 };
 
 use track::Track;
+
+use crate::lock;
 
 /// Request lanes and reply lanes in memory: channel and log, in both directions.
 ///
@@ -37,6 +40,7 @@ pub struct MemoryLog {
     capacity: usize,
     requests: Vec<Track<RequestRecord>>,
     replies: Vec<Track<ReplyRecord>>,
+    committed: Mutex<BTreeMap<Lane, Committed>>,
     undeliverable: AtomicU64,
 }
 
@@ -51,6 +55,7 @@ impl MemoryLog {
             capacity: capacity.max(1),
             requests: lanes.iter().map(|_| Track::new()).collect(),
             replies: (0..reply_lanes).map(|_| Track::new()).collect(),
+            committed: Mutex::default(),
             undeliverable: AtomicU64::new(0),
         }
     }
@@ -134,10 +139,26 @@ impl RequestLog for MemoryLog {
         }
     }
 
-    async fn release(&self, lane: Lane, next: Position) {
+    async fn commit(&self, lane: Lane, committed: Committed) {
         if let Ok(track) = self.requests(lane) {
-            track.release(next);
+            lock(&self.committed).insert(lane, committed);
+            track.release(committed.next);
         }
+    }
+
+    async fn committed(&self, lane: Lane) -> Result<Option<Committed>, LogError> {
+        Ok(lock(&self.committed).get(&lane).copied())
+    }
+}
+
+#[async_trait]
+impl CommitLog for MemoryLog {
+    fn identity(&self) -> LogIdentity {
+        self.identity
+    }
+
+    async fn committed(&self) -> Result<BTreeMap<Lane, Committed>, LogError> {
+        Ok(lock(&self.committed).clone())
     }
 }
 

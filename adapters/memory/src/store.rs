@@ -3,13 +3,16 @@
 //! A call that fails changes nothing: everything that can fail is checked, or done on a copy,
 //! before the first change.
 
+mod acceptances;
 mod audit;
 mod campaign_ledger;
 mod campaign_repository;
 mod campaigns;
+mod deletions;
 mod lanes;
 mod repairs;
 mod reply_lanes;
+mod restores;
 mod shop_ledger;
 mod shop_repository;
 
@@ -56,6 +59,14 @@ impl MemoryStore {
         Self { lanes, clock, receipts_kept, tables }
     }
 
+    /// A copy of everything at this moment, as a backup is. It has the same clock.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let Self { lanes, receipts_kept, .. } = *self;
+        let tables = Mutex::new(self.tables().clone());
+        Self { lanes, clock: Arc::clone(&self.clock), receipts_kept, tables }
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         crate::lock(&self.tables)
     }
@@ -71,7 +82,8 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
-/// The stored data.
+/// What is stored.
+#[derive(Clone)]
 struct Tables {
     /// Shops in the order of lane and id.
     shops: BTreeMap<ShopCursor, ShopRow>,
@@ -111,6 +123,7 @@ impl Tables {
 }
 
 /// A shop as it is stored.
+#[derive(Clone)]
 struct ShopRow {
     profile: Profile,
     state: ShopState,

@@ -54,7 +54,7 @@ mod topics;
 
 pub use error::{NotClosed, ReadError, Refusal, SendError, SettingsError, TopicsError};
 pub use lookout::{Lookout, Member, Unread};
-pub use reader::{GroupEvent, GroupEvents, Reader, Record, Trouble, Watermarks};
+pub use reader::{Commit, GroupEvent, GroupEvents, Reader, Record, Trouble, Watermarks};
 pub use record::{Header, Incoming, Message, OwnedRecord, Timestamp};
 pub use round_trip::{RoundTrip, RoundTripError, Route, raw_round_trip};
 pub use sender::Sender;

@@ -3,15 +3,17 @@
 
 mod assignment;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::groups::GroupInfo;
+use rdkafka::groups::{GroupInfo, GroupMemberInfo};
 
 use crate::error::{ReadError, SettingsError};
+use crate::reader::Commit;
 use crate::rights;
 use crate::settings::Settings;
 use crate::side::{First, Isolation, SideClient};
@@ -93,6 +95,36 @@ impl Lookout {
         self.ask(move |shared| shared.unread(partition, from)).await
     }
 
+    /// What the group has committed for each of these partitions, where it has.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers, or this user may not know.
+    pub async fn committed(&self, partitions: Range<i32>) -> Result<Vec<(i32, Commit)>, ReadError> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ask(move |shared| shared.all.committed(&shared.topic, partitions, shared.within)).await
+    }
+
+    /// The members of the group.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers.
+    pub async fn members(&self) -> Result<Vec<Member>, ReadError> {
+        self.ask(Shared::members).await
+    }
+
+    /// The members of the group that partitions are assigned to, as far as the brokers tell.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers.
+    pub async fn holders(&self) -> Result<BTreeMap<i32, Member>, ReadError> {
+        self.ask(Shared::holders).await
+    }
+
     /// The member of the group that a partition is assigned to, as far as the brokers tell.
     ///
     /// # Errors
@@ -154,16 +186,31 @@ impl Shared {
     }
 
     fn holder(&self, partition: i32) -> KafkaResult<Option<Member>> {
+        Ok(self.holders()?.remove(&partition))
+    }
+
+    fn holders(&self) -> KafkaResult<BTreeMap<i32, Member>> {
         let groups = self.all.consumer()?.fetch_group_list(Some(&self.group), self.within)?;
-        let mut members = groups.groups().iter().flat_map(GroupInfo::members);
-        let holder = members.find(|member| {
+        let mut holders = BTreeMap::new();
+        for member in groups.groups().iter().flat_map(GroupInfo::members) {
             let assigned = member.assignment().and_then(|bytes| partitions(bytes, &self.topic));
-            assigned.is_some_and(|assigned| assigned.contains(&partition))
-        });
-        Ok(holder.map(|member| Member {
-            client: member.client_id().to_owned(),
-            // The brokers write the address behind a slash.
-            host: member.client_host().trim_start_matches('/').to_owned(),
-        }))
+            for partition in assigned.unwrap_or_default() {
+                holders.entry(partition).or_insert_with(|| shown(member));
+            }
+        }
+        Ok(holders)
+    }
+
+    fn members(&self) -> KafkaResult<Vec<Member>> {
+        let groups = self.all.consumer()?.fetch_group_list(Some(&self.group), self.within)?;
+        Ok(groups.groups().iter().flat_map(GroupInfo::members).map(shown).collect())
+    }
+}
+
+fn shown(member: &GroupMemberInfo) -> Member {
+    Member {
+        client: member.client_id().to_owned(),
+        // The brokers write the address behind a slash.
+        host: member.client_host().trim_start_matches('/').to_owned(),
     }
 }

@@ -36,6 +36,7 @@ use crate::error::{NotClosed, ReadError, SettingsError};
 use crate::record::{Incoming, OwnedRecord};
 use crate::settings::Settings;
 use crate::side::{Isolation, SideClient};
+pub(crate) use client::commit_of;
 use client::{Client, has_no_leader};
 pub use event::{GroupEvent, GroupEvents};
 use group::Context;
@@ -54,6 +55,23 @@ pub struct Watermarks {
     pub low: i64,
     /// One past the last.
     pub high: i64,
+}
+
+/// What a member of a group has committed for a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The offset of the next record.
+    pub next: i64,
+    /// Whatever the member wrote beside it.
+    pub metadata: String,
+}
+
+impl Commit {
+    /// An offset with nothing beside it.
+    #[must_use]
+    pub const fn at(next: i64) -> Self {
+        Self { next, metadata: String::new() }
+    }
 }
 
 type Parse<M> = dyn Fn(&Incoming<'_>) -> M + Send + Sync;
@@ -242,25 +260,26 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
     /// # Errors
     ///
     /// When no broker answers.
-    pub async fn committed(&self, partition: i32) -> Result<Option<i64>, ReadError> {
+    pub async fn committed(&self, partition: i32) -> Result<Option<Commit>, ReadError> {
         self.blocking(move |shared| shared.client.committed(partition)).await
     }
 
-    /// Commits `next` as the group's offset, in the background: a hint for tools that show lag.
-    pub fn commit(&self, partition: i32, next: i64) {
-        if let Err(error) = self.0.commit(partition, next, CommitMode::Async) {
+    /// Commits the group's offset, in the background: a hint for tools that show lag.
+    pub fn commit(&self, partition: i32, commit: &Commit) {
+        if let Err(error) = self.0.commit(partition, commit, CommitMode::Async) {
             debug!(kafka.topic = self.topic(), kafka.partition = partition, "{error}");
         }
     }
 
-    /// Commits `next` as the group's offset, and returns once the broker has stored it.
+    /// Commits the group's offset, and returns once the broker has stored it.
     ///
     /// # Errors
     ///
     /// When it was perhaps not stored.
-    pub async fn commit_now(&self, partition: i32, next: i64) -> Result<(), ReadError> {
+    pub async fn commit_now(&self, partition: i32, commit: Commit) -> Result<(), ReadError> {
         let within = self.0.request_timeout;
-        let stored = self.blocking(move |shared| shared.commit(partition, next, CommitMode::Sync));
+        let stored =
+            self.blocking(move |shared| shared.commit(partition, &commit, CommitMode::Sync));
         let stored = tokio::time::timeout(within, stored).await;
         stored.unwrap_or_else(|_| self.unavailable(format!("no answer within {within:?}")))
     }
@@ -416,9 +435,15 @@ impl<M> Shared<M> {
         }
     }
 
-    fn commit(&self, partition: i32, next: i64, mode: CommitMode) -> Result<(), ReadError> {
+    fn commit(&self, partition: i32, commit: &Commit, mode: CommitMode) -> Result<(), ReadError> {
         let consumer = self.client.consumer()?;
-        let committed = consumer.commit(&self.client.at(partition, next)?, mode);
+        let list = self.client.at(partition, commit.next)?;
+        if let Some(mut element) = list.find_partition(&self.client.context.topic, partition)
+            && !commit.metadata.is_empty()
+        {
+            element.set_metadata(&commit.metadata);
+        }
+        let committed = consumer.commit(&list, mode);
         committed.map_err(|error| self.client.unavailable(&error))
     }
 }

@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use crate::client_log;
-use crate::reader::incoming;
+use crate::reader::{Commit, commit_of, incoming};
 use crate::record::OwnedRecord;
 
 /// Which records there are for a client.
@@ -123,6 +123,26 @@ impl SideClient {
         asked.add_partition(topic, 0);
         let answered = self.consumer()?.committed_offsets(asked, within)?;
         answered.elements().iter().try_for_each(TopicPartitionListElem::error)
+    }
+
+    /// What the settings' group has committed for each of these partitions, where it has. Blocks.
+    pub(crate) fn committed(
+        &self,
+        topic: &str,
+        partitions: std::ops::Range<i32>,
+        within: Duration,
+    ) -> KafkaResult<Vec<(i32, Commit)>> {
+        let mut asked = TopicPartitionList::new();
+        for partition in partitions {
+            asked.add_partition(topic, partition);
+        }
+        let answered = self.consumer()?.committed_offsets(asked, within)?;
+        let mut committed = Vec::new();
+        for element in answered.elements() {
+            element.error()?;
+            committed.extend(commit_of(&element).map(|commit| (element.partition(), commit)));
+        }
+        Ok(committed)
     }
 
     /// The client, for other questions.

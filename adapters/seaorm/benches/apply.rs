@@ -304,7 +304,7 @@ async fn apply_lane(
 ) {
     let rule = TriggerRule { rank: Rank(1), default_limit: None };
     let policy = Policy { floor: Radius::CLOSED, triggers: [(campaign.kind, rule)].into() };
-    let claim = store.claim(lane, LogIdentity { id: 1, lasting: false }).await.unwrap();
+    let claim = store.claim(lane, LogIdentity { id: 1, lasting: false }, None).await.unwrap();
     let mut from = claim.applied_next;
     for shops in shops.chunks(size) {
         let records =

@@ -9,12 +9,14 @@ use catchment_domain::{
     Timestamp,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+};
 
 use crate::campaign_rows;
 use crate::entity::{campaign, reply_lane};
 use crate::error::{classify, stored};
-use crate::reply_lanes::{check_held, held, lock_held};
+use crate::reply_lanes::{held, is_held, lock_held};
 use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
@@ -62,7 +64,10 @@ type Answers<'a> = BTreeMap<Revision, BTreeMap<u32, Vec<&'a Answer>>>;
 
 impl SeaOrmStore {
     async fn try_open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
-        check_held(&self.readers, lease).await?;
+        // Most often there is nothing to do, and one cheap statement says so.
+        if !self.has_work(lease).await? {
+            return Ok(Found::default());
+        }
         let seen = campaigns_of(&self.readers, lease).await?;
         let now = self.now(&self.readers).await?;
         let is_quiet = seen.found.iter().all(|campaign| {
@@ -83,7 +88,10 @@ impl SeaOrmStore {
         while let Some(over) = next_over(&campaigns, &set_aside, lease, now) {
             let revision = over.name.revision;
             match end(connection, over.clone(), &campaigns).await? {
-                Ok(ended) => drop(campaigns.insert(revision, ended)),
+                Ok(ended) => {
+                    campaign_rows::note_end(connection, &ended, self.clock()).await?;
+                    campaigns.insert(revision, ended);
+                }
                 Err(damages) => {
                     damaged.extend(damages);
                     set_aside.insert(revision);
@@ -93,6 +101,32 @@ impl SeaOrmStore {
         transaction.commit().await?;
         let of_lane = campaigns.into_values().filter(|c| c.reply_lane == Some(lease.lane));
         Ok(open_ones(Found { found: of_lane.collect(), damaged }))
+    }
+
+    /// Whether the lane or nobody has campaigns with open shops, or such as may be over or cannot
+    /// be read. Fails where the lease is not the lane's any more.
+    async fn has_work(&self, lease: &Lease) -> Result<bool, StoreError> {
+        let (sending, ending) =
+            (CampaignState::Sending { open: 0 }, CampaignState::Ending { open: 0 });
+        let known = [sending, CampaignState::Settled, ending].map(CampaignState::as_str);
+        let interesting = Condition::any()
+            .add(campaign::Column::ReplyLane.is_null())
+            .add(campaign::Column::Open.ne(0))
+            .add(campaign::Column::ReplacedBy.is_not_null())
+            .add(Expr::col(campaign::Column::Until).lte(self.clock()))
+            .add(campaign::Column::State.is_not_in(known));
+        let campaigns =
+            campaign::Entity::find().filter(unfinished_of(lease)).filter(interesting).into_query();
+        let is_there = Expr::case(Expr::exists(campaigns), 1).finally(0);
+        let held: Option<i32> = reply_lane::Entity::find()
+            .select_only()
+            .expr(is_there)
+            .filter(is_held(lease))
+            .into_tuple()
+            .one(&self.readers)
+            .await
+            .map_err(classify)?;
+        held.map(|campaigns| 0 < campaigns).ok_or(StoreError::Fenced)
     }
 
     async fn try_mark_sent(
@@ -130,7 +164,8 @@ impl SeaOrmStore {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
         let moved = held(lease)
-            .col_expr(reply_lane::Column::Position, risen(stored(to.0)))
+            .filter(reply_lane::Column::Position.eq(stored(lease.position.0)))
+            .col_expr(reply_lane::Column::Position, Expr::value(stored(to.0)))
             .exec(connection)
             .await
             .map_err(classify)?;
@@ -148,27 +183,26 @@ impl SeaOrmStore {
                 record_campaign(connection, campaign, answers, &mut recorded).await?;
             }
         }
+        for campaign in &recorded.campaigns {
+            campaign_rows::note_end(connection, campaign, self.clock()).await?;
+        }
         transaction.commit().await?;
         Ok(recorded)
     }
 }
 
-/// Returns the higher of this position and the stored one.
-fn risen(to: i64) -> Expr {
-    let position = Expr::col(reply_lane::Column::Position);
-    Expr::case(position.clone().gte(to), position).finally(to).into()
-}
-
-/// Returns the campaigns that may still change and belong to the lane or to no lane, the oldest
-/// first.
+/// The campaigns of the lane, and those of nobody, that may still change, the oldest first.
 async fn campaigns_of(
     connection: &impl ConnectionTrait,
     lease: &Lease,
 ) -> Result<Found<Vec<Campaign>>, StoreError> {
+    campaign_rows::all(connection, unfinished_of(lease)).await
+}
+
+fn unfinished_of(lease: &Lease) -> Condition {
     let lane = i32::from(lease.lane.0);
     let of_lane = campaign::Column::ReplyLane.eq(lane).or(campaign::Column::ReplyLane.is_null());
-    let unfinished = campaign::Column::State.ne(CampaignState::Ended.as_str());
-    campaign_rows::all(connection, Condition::all().add(unfinished).add(of_lane)).await
+    Condition::all().add(campaign::is_unfinished()).add(of_lane)
 }
 
 /// Takes over the campaigns without a lane. Returns the campaigns of the lane and their successors,

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
+    CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, ShopRepository as _, StoreError,
+    Tallies,
 };
 use catchment_domain::{
     CHUNK_SHOPS, Campaign, CampaignError, Chunk, Command, Deadline, Draft, Found, Lane, MAX_SHOPS,
@@ -17,7 +18,7 @@ use crate::campaign_rows::{self, undamaged};
 use crate::entity::{campaign, campaign_chunk, campaign_list};
 use crate::error::{classify, stored};
 use crate::retry::while_busy_or_locked;
-use crate::store::{SeaOrmStore, highest_mark, next_revision};
+use crate::store::{SeaOrmStore, highest_mark};
 
 #[async_trait]
 impl CampaignRepository for SeaOrmStore {
@@ -31,7 +32,10 @@ impl CampaignRepository for SeaOrmStore {
         }
         let shops = u32::try_from(shops).ok().filter(|shops| *shops <= MAX_SHOPS);
         let shops = shops.ok_or(CampaignError::TooManyShops)?;
-        while_busy_or_locked(|| self.try_add(draft, shops, &plan)).await
+        // In a transaction of its own: the row of the newest revision is everybody's, and storing
+        // a long list takes long. Where that fails, the revision is nobody's.
+        let revision = self.take_revision().await?;
+        while_busy_or_locked(|| self.try_add(draft, (revision, shops), &plan)).await
     }
 
     async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError> {
@@ -100,6 +104,9 @@ async fn replaceable(
     Ok(old)
 }
 
+/// How many chunks a statement stores at most.
+const CHUNKS_A_STATEMENT: usize = 64;
+
 /// The frozen list of a campaign, chunk by chunk.
 #[derive(Default)]
 struct Plan {
@@ -125,24 +132,29 @@ impl Plan {
         self.chunks.iter().map(|(_, list)| list.len()).sum()
     }
 
+    /// Stores many chunks with each statement.
     async fn store(
         &self,
         connection: &impl ConnectionTrait,
         revision: Revision,
     ) -> Result<(), StoreError> {
-        let mut first = 0;
-        for (number, (lane, list)) in (0_u32..).zip(&self.chunks) {
-            let chunk = Chunk::new(number, *lane, first, list.len());
-            first = chunk.end();
-            let row = campaign_list::ActiveModel {
-                revision: ActiveValue::Set(stored(revision.0)),
-                number: ActiveValue::Set(number.into()),
-                ids: ActiveValue::Set(campaign_list::lines(list)),
-            };
-            let list = campaign_list::Entity::insert(row);
-            list.exec_without_returning(connection).await.map_err(classify)?;
-            let chunk = campaign_chunk::Entity::insert(campaign_chunk::active(revision, &chunk));
-            chunk.exec_without_returning(connection).await.map_err(classify)?;
+        let (mut number, mut first) = (0, 0);
+        for part in self.chunks.chunks(CHUNKS_A_STATEMENT) {
+            let (mut lists, mut chunks) = (Vec::new(), Vec::new());
+            for (lane, list) in part {
+                let chunk = Chunk::new(number, *lane, first, list.len());
+                lists.push(campaign_list::ActiveModel {
+                    revision: ActiveValue::Set(stored(revision.0)),
+                    number: ActiveValue::Set(number.into()),
+                    ids: ActiveValue::Set(campaign_list::lines(list)),
+                });
+                chunks.push(campaign_chunk::active(revision, &chunk));
+                (number, first) = (number + 1, chunk.end());
+            }
+            let lists = campaign_list::Entity::insert_many(lists);
+            lists.exec_without_returning(connection).await.map_err(classify)?;
+            let chunks = campaign_chunk::Entity::insert_many(chunks);
+            chunks.exec_without_returning(connection).await.map_err(classify)?;
         }
         Ok(())
     }
@@ -152,7 +164,7 @@ impl SeaOrmStore {
     async fn try_add(
         &self,
         draft: &Draft,
-        shops: u32,
+        (revision, shops): (Revision, u32),
         plan: &Plan,
     ) -> Result<Campaign, CommandError> {
         let transaction = self.begin().await?;
@@ -161,7 +173,6 @@ impl SeaOrmStore {
             Some(revision) => Some(replaceable(connection, revision).await?),
             None => None,
         };
-        let revision = next_revision(connection).await?;
         let now = self.now(connection).await?;
         let mark = highest_mark(connection).await?;
         let campaign = draft.begin(revision, shops, replaced.as_ref(), (now, mark));
@@ -193,6 +204,7 @@ impl SeaOrmStore {
         let campaign = campaign.command(command, &mut after, deadline)?;
         campaign_rows::update_chunks(connection, revision, &before, &after).await?;
         campaign_rows::update(connection, &campaign).await?;
+        campaign_rows::note_end(connection, &campaign, self.clock()).await?;
         transaction.commit().await?;
         Ok(campaign)
     }

@@ -5,7 +5,7 @@ use catchment_domain::{
     Campaign, CampaignState, Chunk, ChunkOutline, Damage, Found, ReplyLane, Revision, ShopList,
     StoredItem, Timestamp, lost_chunks, misplaced_chunks,
 };
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
@@ -13,7 +13,7 @@ use sea_orm::{
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::damaged::{campaign_of, list_of, outcomes_of, read_each, read_row};
-use crate::entity::{campaign, campaign_chunk, campaign_list};
+use crate::entity::{campaign, campaign_chunk, campaign_deleted, campaign_list};
 use crate::error::{classify, stored};
 use crate::retry::check_written;
 
@@ -32,7 +32,7 @@ pub(crate) async fn unfinished(
     connection: &impl ConnectionTrait,
 ) -> Result<(BTreeMap<Revision, Campaign>, BTreeSet<ReplyLane>), StoreError> {
     let unfinished = campaign::Entity::find()
-        .filter(campaign::Column::State.ne(CampaignState::Ended.as_str()))
+        .filter(campaign::is_unfinished())
         .build(connection.get_database_backend());
     let rows = connection.query_all_raw(unfinished).await.map_err(classify)?;
     let (mut campaigns, mut of_damaged) = (BTreeMap::new(), BTreeSet::new());
@@ -129,8 +129,23 @@ pub(crate) async fn update(
     campaign::active(campaign).update(connection).await.map(drop).map_err(classify)
 }
 
-/// Reads the number of a campaign's shops, or returns `None` if it does not exist or cannot be
-/// read.
+/// Notes when a campaign ended, if it has, and that is not known yet. `clock` is the database's.
+pub(crate) async fn note_end(
+    connection: &impl ConnectionTrait,
+    campaign: &Campaign,
+    clock: Expr,
+) -> Result<(), StoreError> {
+    if campaign.state != CampaignState::Ended {
+        return Ok(());
+    }
+    let noted = campaign::Entity::update_many()
+        .col_expr(campaign::Column::EndedAt, clock)
+        .filter(campaign::Column::Revision.eq(stored(campaign.name.revision.0)))
+        .filter(campaign::Column::EndedAt.is_null());
+    noted.exec(connection).await.map(drop).map_err(classify)
+}
+
+/// How many shops a campaign has; `None` where it is not there or cannot be read.
 ///
 /// Call this before reading the campaign's chunks. A campaign that is stored between both reads
 /// then has no number of shops yet, so none of its chunks counts as lost.
@@ -160,7 +175,47 @@ pub(crate) async fn all_chunks(
 ) -> Result<Found<Vec<Chunk>>, StoreError> {
     let mut chunks = chunks(connection, revision).await?;
     name_lost(&mut chunks, revision, shops, |chunk| (chunk.number, chunk.end()));
-    Ok(chunks)
+    unless_deleted(connection, revision, shops.is_some(), chunks).await
+}
+
+/// What was read of a campaign, unless the campaign was deleted meanwhile. If its row was not there
+/// before, what was read stays: the row was lost.
+async fn unless_deleted<T: Default>(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+    was_there: bool,
+    read: Found<T>,
+) -> Result<Found<T>, StoreError> {
+    if was_there && !read.damaged.is_empty() && !is_there(connection, revision).await? {
+        return Ok(Found::default());
+    }
+    Ok(read)
+}
+
+/// Whether a campaign has a row, also one that cannot be read.
+pub(crate) async fn is_there(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+) -> Result<bool, StoreError> {
+    let row: Option<i64> = campaign::Entity::find_by_id(stored(revision.0))
+        .select_only()
+        .column(campaign::Column::Revision)
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(classify)?;
+    Ok(row.is_some())
+}
+
+/// The chunks of a campaign, unless it is deleted, and they are being cleared away.
+fn of_campaign(revision: Revision) -> Condition {
+    let deleted = campaign_deleted::Entity::find()
+        .select_only()
+        .column(campaign_deleted::Column::Revision)
+        .into_query();
+    Condition::all()
+        .add(campaign_chunk::Column::Revision.eq(stored(revision.0)))
+        .add(campaign_chunk::Column::Revision.not_in_subquery(deleted))
 }
 
 /// Reads the chunks of a campaign that have a row, in order.
@@ -169,7 +224,7 @@ pub(crate) async fn chunks(
     revision: Revision,
 ) -> Result<Found<Vec<Chunk>>, StoreError> {
     let query = campaign_chunk::Entity::find()
-        .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
+        .filter(of_campaign(revision))
         .order_by_asc(campaign_chunk::Column::Number);
     read_chunks(connection, query).await
 }
@@ -190,27 +245,28 @@ pub(crate) async fn summaries(
             campaign_chunk::Column::Shops,
             campaign_chunk::Column::Open,
         ])
-        .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
+        .filter(of_campaign(revision))
         .order_by_asc(campaign_chunk::Column::Number)
         .build(connection.get_database_backend());
     let read = |row: campaign_chunk::SummaryRow| ChunkSummary::try_from(row);
     let mut summaries = read_each(connection, query, outcomes_of, read).await?;
     set_misplaced_aside(&mut summaries, revision);
     name_lost(&mut summaries, revision, shops, |chunk| (chunk.number, chunk.end()));
-    Ok(summaries)
+    unless_deleted(connection, revision, shops.is_some(), summaries).await
 }
 
-/// Reads the chunks of a campaign with these numbers, in order. A chunk without a row counts as
-/// damaged.
+/// The chunks with these numbers of a campaign that was there, in order. A chunk without a row is
+/// damaged, unless the campaign was deleted meanwhile.
 pub(crate) async fn some_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
     numbers: &[u32],
 ) -> Result<Found<Vec<Chunk>>, StoreError> {
-    read_some_chunks(connection, revision, numbers, |query| query).await
+    let chunks = read_some_chunks(connection, revision, numbers, |query| query).await?;
+    unless_deleted(connection, revision, true, chunks).await
 }
 
-/// Does the same as [`some_chunks`], and locks the chunks.
+/// The chunks with these numbers of a campaign that is locked, as [`some_chunks`]. Locks them.
 pub(crate) async fn lock_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -321,7 +377,8 @@ pub(crate) async fn update_chunk(
     check_written("campaign_chunk", updated.map_err(classify)?.rows_affected, 1)
 }
 
-/// Reads the lists of a campaign's chunks with these numbers.
+/// The shops of the chunks with these numbers of a campaign that was there. A list without a row is
+/// damaged, unless the campaign was deleted meanwhile.
 pub(crate) async fn lists(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -333,7 +390,7 @@ pub(crate) async fn lists(
     let mut lists = read_lists(connection, query).await?;
     let item = |number| StoredItem::List(revision, number);
     name_missing(&mut lists, numbers, (|(number, _): &(u32, ShopList)| *number, item));
-    Ok(lists)
+    unless_deleted(connection, revision, true, lists).await
 }
 
 /// Reads lists, each with the number of its chunk.

@@ -132,7 +132,17 @@ impl DatabaseUrl {
         &self.text
     }
 
-    /// Returns what may be shown of a text that is, or should be, the URL of a database.
+    /// The whole URL but for the settings of sessions in its options.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn without_settings(&self) -> String {
+        let Ok(mut url) = Url::parse(&self.text) else { return self.text.clone() };
+        let kept: Vec<_> = url.query_pairs().into_owned().collect();
+        let kept = kept.into_iter().filter(|(option, _)| !is_setting(option));
+        url.query_pairs_mut().clear().extend_pairs(kept);
+        url.into()
+    }
+
+    /// What may be shown of a text that is, or should be, the URL of a database.
     #[must_use]
     pub fn redact(text: &str) -> String {
         text.parse().map_or_else(|_| scheme_of(text), |url: Self| url.shown)
@@ -252,7 +262,13 @@ fn option(key: &str, value: &str) -> String {
     }
 }
 
-/// Returns whether the value of an option may be shown, or `None` if the option is unknown.
+/// Whether an option has settings of sessions.
+#[cfg(feature = "postgres")]
+fn is_setting(option: &str) -> bool {
+    option == "options" || option.starts_with("options[")
+}
+
+/// Whether the value of an option may be shown; `None` for an option that nobody knows.
 fn option_of(key: &str) -> Option<bool> {
     if key == "options" {
         return Some(true);

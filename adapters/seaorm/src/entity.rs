@@ -3,6 +3,7 @@
 
 pub(crate) mod campaign;
 pub(crate) mod campaign_chunk;
+pub(crate) mod campaign_deleted;
 pub(crate) mod campaign_list;
 pub(crate) mod import_receipt;
 pub(crate) mod installation;

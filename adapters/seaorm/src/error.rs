@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use catchment_domain::LaneProblem;
 use catchment_domain::ports::StoreError;
 use catchment_migrations::MigrateError;
 use sea_orm::sqlx::sqlite::SqliteError;
@@ -33,6 +34,8 @@ pub(crate) enum Failure {
     Lost,
     /// This server only reads; another server may be the primary.
     Standby,
+    /// Prepared statements of this connection are not there, or another's are.
+    SharedSession,
     /// There is no room on the disk.
     Full,
     /// The file, its folder, the disk or the server does not allow writes.
@@ -136,6 +139,10 @@ impl Failure {
             Self::Schema => {
                 Look("the database lacks a table or column; run `catchment database migrate`")
             }
+            Self::SharedSession => Look(
+                "a pooler shares sessions of the database between connections; set its pool mode \
+                 for this database to `session`",
+            ),
             Self::Denied => Look("the database lets this user in no more; check user and password"),
         }
     }
@@ -161,7 +168,18 @@ pub(crate) fn classify(error: DbErr) -> StoreError {
     }
 }
 
-/// Converts an error of the driver into an error of `SeaORM`.
+/// The problem of a lane whose row cannot be read.
+pub(crate) fn unreadable(
+    error: StoreError,
+    problem: impl FnOnce(String) -> LaneProblem,
+) -> StoreError {
+    match error {
+        StoreError::BadData { what } => StoreError::Refused { what: problem(what).to_string() },
+        error => error,
+    }
+}
+
+/// The driver's error as `SeaORM`'s.
 pub(crate) fn driver_failed(error: sqlx::Error) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
 }
@@ -238,6 +256,7 @@ mod tests {
             F::Cancelled,
             F::Lost,
             F::Standby,
+            F::SharedSession,
             F::Full,
             F::ReadOnly,
             F::CannotOpen,

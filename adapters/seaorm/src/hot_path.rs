@@ -7,7 +7,8 @@ use std::pin::Pin;
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Batch, Deadline, ImportNumber, Lane, Loaded, Receipt, Revision, ShopId, ShopState, Timestamp,
+    Batch, Deadline, ImportNumber, Lane, LaneProblem, Loaded, Mismatch, Receipt, Revision, ShopId,
+    ShopState, Timestamp,
 };
 
 use crate::connection::OwnConnection;
@@ -92,11 +93,7 @@ pub(crate) type BareBatch = Pin<Box<dyn Future<Output = Result<(), StoreError>> 
 /// The error for a lane without a row. Every database has these rows from the beginning. The row
 /// does not belong to a single shop, so nothing of the lane can go on.
 pub(crate) fn no_lane(lane: Lane) -> StoreError {
-    let what = format!(
-        "there is no row of lane {lane} in lane_state, where its owner and positions stand; \
-         restore it from a backup"
-    );
-    StoreError::Refused { what }
+    StoreError::Refused { what: LaneProblem::of(lane, Mismatch::NoRow).to_string() }
 }
 
 /// Returns the number of an import, from the lane's counter.

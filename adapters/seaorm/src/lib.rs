@@ -1,12 +1,12 @@
 //! The domain's storage ports on a relational database, through `SeaORM`: a `SQLite` file, or a
 //! `PostgreSQL` server.
 //!
-//! [`SeaOrmStore`] implements all six ports. Read in this order: `open` (checks and opens a
-//! database), `writers` (write transactions), `entity` (the tables), `codec` (the contents of their
-//! blobs), then one file per port. Batches of requests are applied with constant SQL, in
-//! `hot_path`; everything else uses entities. The folders of `open`, `connection`, `error`,
-//! `dialect` and `hot_path` have a file for each database. Another database needs its own file in
-//! each of these folders, and the rest stays.
+//! [`SeaOrmStore`] is all seven of them. Read in this order: `open` (what makes a database ours),
+//! `writers` (write transactions), `entity` (the tables), `codec` (what stands in their blobs),
+//! then one file per port. What a batch of requests does to the database is constant SQL, in
+//! `hot_path`; everything else goes by entities. What databases do each in its own way stands
+//! in the folders of `open`, `connection`, `error`, `dialect` and `hot_path`: another one needs
+//! its own file in each of these, and the rest stays.
 //!
 //! # Locks
 //!
@@ -40,6 +40,7 @@
 //! consistent, and a log that lasts sends the lost requests again. A process that froze within a
 //! transaction blocks every other writer until it goes on or is killed: `SQLite` cannot evict it.
 
+mod acceptances;
 mod applying;
 mod audit;
 mod backup;
@@ -51,19 +52,20 @@ mod codec;
 mod connection;
 mod damaged;
 mod database_url;
+mod deletions;
 mod dialect;
 mod entity;
 mod error;
+mod groups;
 mod hot_path;
 mod open;
 mod open_error;
 mod output_file;
 mod pages;
-mod reached;
 mod readers;
 mod repairs;
 mod reply_lanes;
-mod resuming;
+mod restores;
 mod retry;
 mod rights;
 mod scan;
@@ -79,7 +81,5 @@ pub use open::Migrated;
 pub use open::sqlite::place::{engine_lock_of, irregular_file};
 pub use open_error::OpenError;
 pub use output_file::{OutputFile, OutputFileError};
-pub use reached::{LanesReached, Reached};
-pub use resuming::LaneLog;
 pub use settings::StoreSettings;
 pub use store::SeaOrmStore;

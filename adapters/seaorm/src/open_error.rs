@@ -35,6 +35,13 @@ pub enum OpenError {
     /// The database has no tables yet.
     #[error("`{database}` has no tables yet; run `catchment database migrate`")]
     Empty { database: String },
+    /// The schema has no tables yet.
+    #[error(
+        "`{database}` has no tables yet in `{schema}`, the first schema of this user's search \
+         path; run `catchment database migrate`, or name another schema by \
+         `options[search_path]` in the URL"
+    )]
+    EmptySchema { database: String, schema: String },
     /// An older version of this program made the tables.
     #[error("`{database}` was made by an older version; run `catchment database migrate`")]
     Older { database: String },
@@ -100,7 +107,31 @@ pub enum OpenError {
     /// The database's encoding cannot store every text.
     #[error("`{database}` stores texts in {encoding}; make a database with the encoding UTF8")]
     Encoding { database: String, encoding: String },
-    /// The database cannot be written.
+    /// The server only reads what another one writes.
+    #[error("`{database}` is on a standby, which only reads; name the primary")]
+    Standby { database: String },
+    /// Sessions are set to read only.
+    #[error(
+        "`{database}` only reads: `default_transaction_read_only` is on for this user, this \
+         database or the whole server; turn it off, or name another user"
+    )]
+    ReadsOnly { database: String },
+    /// A pooler stands before the server, and gives its sessions to several connections in turn.
+    #[error(
+        "`{database}` is behind a pooler that shares sessions between connections; set its pool \
+         mode for this database to `session`, or connect to the server itself"
+    )]
+    SharedSessions { database: String },
+    /// Something between us and the server does not keep what a session was set to.
+    #[error(
+        "`{database}` does not keep what its sessions were set to: {settings}; let the pooler \
+         before it keep what a connection sets, or connect to the server itself"
+    )]
+    NotKept { database: String, settings: String },
+    /// The URL names a setting of sessions that would be overruled.
+    #[error("`{database}` names `{setting}`, which is set for every session; {advice}")]
+    Overruled { database: String, setting: &'static str, advice: String },
+    /// It cannot be written.
     #[error("`{database}` cannot be written; check the rights of it")]
     ReadOnly { database: String },
     /// The disk is full.
@@ -145,7 +176,9 @@ impl OpenError {
         match Failure::of(&error) {
             Failure::Busy | Failure::Locked => Self::Locked { database },
             Failure::Full => Self::Full { database },
-            Failure::ReadOnly | Failure::Standby => Self::ReadOnly { database },
+            Failure::ReadOnly => Self::ReadOnly { database },
+            Failure::Standby => Self::Standby { database },
+            Failure::SharedSession => Self::SharedSessions { database },
             Failure::CannotOpen => Self::cannot_open(database),
             Failure::Damaged => Self::NotADatabase { database },
             Failure::Denied => Self::Denied { database },

@@ -120,7 +120,9 @@ impl SeaOrmStore {
             repairs.push(repair);
         }
         if repairs.iter().any(|repair| matches!(repair, Repair::Mended(_))) && !terms.dry_run {
-            campaign_rows::update(connection, &ledger.counted()).await?;
+            let counted = ledger.counted();
+            campaign_rows::update(connection, &counted).await?;
+            campaign_rows::note_end(connection, &counted, self.clock()).await?;
             transaction.commit().await?;
         }
         Ok(repairs)
@@ -149,6 +151,7 @@ impl SeaOrmStore {
         if !terms.dry_run {
             campaign_rows::update_chunks(connection, revision, &before, &after).await?;
             campaign_rows::update(connection, &counted).await?;
+            campaign_rows::note_end(connection, &counted, self.clock()).await?;
             transaction.commit().await?;
         }
         let (open, unreleased) = (counted.state.open(), counted.unreleased);

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
-use catchment_domain::{Epoch, LogIdentity, Position, ReplyLane, Timestamp};
-use sea_orm::sea_query::{Expr, LockType};
+use catchment_domain::{Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane, Timestamp};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
-    QuerySelect, Select, UpdateMany,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    QueryFilter, QuerySelect, Select, UpdateMany,
 };
 
 use crate::campaign_rows;
 use crate::entity::{lane_state, reply_lane};
-use crate::error::{Row, classify, stored};
+use crate::error::{Row, classify, stored, unreadable};
 use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
@@ -43,8 +43,11 @@ impl ReplyLanes for SeaOrmStore {
     }
 
     async fn orphans(&self) -> Result<Vec<ReplyLane>, StoreError> {
-        let now = self.now(&self.readers).await?;
         let (campaigns, of_damaged) = campaign_rows::unfinished(&self.readers).await?;
+        if campaigns.is_empty() && of_damaged.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = self.now(&self.readers).await?;
         let unfinished = campaigns.values().filter(|campaign| {
             0 < campaign.state.open() || campaign_rows::is_to_be_ended(campaign, &campaigns, now)
         });
@@ -78,7 +81,11 @@ impl SeaOrmStore {
         }
         let (epoch, position) = match &known {
             None => (Epoch(1), end),
-            Some(known) => next_lease(known, lane, log, end)?,
+            Some(known) => {
+                let problem =
+                    |what| LaneProblem::of_replies(lane, Mismatch::UnreadableRow { what });
+                next_lease(known, lane, log, end).map_err(|error| unreadable(error, problem))?
+            }
         };
         let leased = reply_lane::ActiveModel {
             lane: ActiveValue::Set(lane.0.into()),
@@ -101,8 +108,9 @@ impl SeaOrmStore {
     async fn try_renew(&self, lease: &Lease, duration: Duration) -> Result<(), StoreError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
-        let until = self.now(connection).await?.saturating_add(duration).millis();
-        let renewed = held(lease).col_expr(reply_lane::Column::LeasedUntil, Expr::value(until));
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let until = self.clock().add(millis);
+        let renewed = held(lease).col_expr(reply_lane::Column::LeasedUntil, until);
         update_lease(connection, renewed).await?;
         transaction.commit().await
     }
@@ -135,18 +143,15 @@ async fn update_lease(
 
 /// Returns an update of a lane that takes effect only while the lease is valid.
 pub(crate) fn held(lease: &Lease) -> UpdateMany<reply_lane::Entity> {
-    reply_lane::Entity::update_many()
-        .filter(reply_lane::Column::Lane.eq(i32::from(lease.lane.0)))
-        .filter(reply_lane::Column::Holder.eq(lease.holder.0.to_string()))
-        .filter(reply_lane::Column::Epoch.eq(stored(lease.epoch.0)))
+    reply_lane::Entity::update_many().filter(is_held(lease))
 }
 
-/// Fails if the lease is no longer valid.
-pub(crate) async fn check_held(
-    connection: &impl ConnectionTrait,
-    lease: &Lease,
-) -> Result<(), StoreError> {
-    check(lease, row(lease.lane).one(connection).await)
+/// That the lease is the lane's.
+pub(crate) fn is_held(lease: &Lease) -> Condition {
+    Condition::all()
+        .add(reply_lane::Column::Lane.eq(i32::from(lease.lane.0)))
+        .add(reply_lane::Column::Holder.eq(lease.holder.0.to_string()))
+        .add(reply_lane::Column::Epoch.eq(stored(lease.epoch.0)))
 }
 
 /// Fails if the lease is no longer valid. Until the transaction ends, nobody else can lease the
@@ -155,18 +160,12 @@ pub(crate) async fn lock_held(
     connection: &impl ConnectionTrait,
     lease: &Lease,
 ) -> Result<(), StoreError> {
-    check(lease, row(lease.lane).lock(LockType::KeyShare).one(connection).await)
+    let row = row(lease.lane).filter(is_held(lease)).lock(LockType::KeyShare);
+    row.one(connection).await.map_err(classify)?.map(drop).ok_or(StoreError::Fenced)
 }
 
 fn row(lane: ReplyLane) -> Select<reply_lane::Entity> {
     reply_lane::Entity::find_by_id(i32::from(lane.0))
-}
-
-fn check(lease: &Lease, known: Result<Option<reply_lane::Model>, DbErr>) -> Result<(), StoreError> {
-    let is_held = known.map_err(classify)?.is_some_and(|known| {
-        known.holder == Some(lease.holder.0.to_string()) && known.epoch == stored(lease.epoch.0)
-    });
-    if is_held { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
 fn is_held_by_another(known: &reply_lane::Model, holder: Holder, now: Timestamp) -> bool {
@@ -187,10 +186,7 @@ fn next_lease(
         return Ok((epoch, Position(row.number("position", known.position)?)));
     }
     if known.log_lasting {
-        let what = format!(
-            "the replies of lane {lane} come from another log than before; \
-             use the log that belongs to this database, or another database"
-        );
+        let what = LaneProblem::of_replies(lane, Mismatch::OtherLog).to_string();
         return Err(StoreError::Refused { what });
     }
     Ok((epoch, end))

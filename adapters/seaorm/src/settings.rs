@@ -18,7 +18,9 @@ pub struct StoreSettings {
     pub create: bool,
     /// How long to keep receipts that are no longer needed for answers.
     pub receipts_kept: Duration,
-    /// The number of connections for reading.
+    /// How many chunks of a deleted campaign are cleared away in one transaction, with their lists.
+    pub chunks_cleared: NonZeroU32,
+    /// How many connections read beside those that write.
     pub readers: NonZeroU32,
     /// The number of connections to a server for writing, and so the number of lanes that are
     /// applied side by side. A file has one.
@@ -47,6 +49,7 @@ impl StoreSettings {
             lanes,
             create: true,
             receipts_kept: Duration::from_hours(1),
+            chunks_cleared: NonZeroU32::MIN.saturating_add(49),
             readers: NonZeroU32::MIN.saturating_add(2),
             writers: NonZeroU32::MIN.saturating_add(3),
             lock_timeout: Duration::from_secs(5),
@@ -64,6 +67,7 @@ impl fmt::Debug for StoreSettings {
             .field("lanes", &self.lanes)
             .field("create", &self.create)
             .field("receipts_kept", &self.receipts_kept)
+            .field("chunks_cleared", &self.chunks_cleared)
             .field("readers", &self.readers)
             .field("writers", &self.writers)
             .field("lock_timeout", &self.lock_timeout)

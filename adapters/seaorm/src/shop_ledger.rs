@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError, VisitReceipt};
-use catchment_domain::{Batch, Damage, Epoch, Lane, LogIdentity, Position, Receipt};
+use catchment_domain::{
+    Batch, Committed, Damage, Epoch, Lane, LaneProblem, LaneProgress, LogIdentity, Mismatch,
+    Position, Receipt, check_committed,
+};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
@@ -10,19 +13,24 @@ use sea_orm::{
 };
 
 use crate::entity::{lane_state, receipt};
-use crate::error::{classify, stored};
+use crate::error::{classify, stored, unreadable};
 use crate::hot_path::no_lane;
 use crate::retry::while_busy;
 use crate::store::SeaOrmStore;
 
 #[async_trait]
 impl ShopLedger for SeaOrmStore {
-    async fn claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError> {
+    async fn claim(
+        &self,
+        lane: Lane,
+        log: LogIdentity,
+        committed: Option<Committed>,
+    ) -> Result<Claim, StoreError> {
         if lane.0 >= self.lanes().count() {
             let what = format!("the database has no lane {lane}; it has {}", self.lanes().count());
             return Err(StoreError::Refused { what });
         }
-        while_busy(|| self.try_claim(lane, log)).await
+        while_busy(|| self.try_claim(lane, log, committed)).await
     }
 
     async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {
@@ -62,13 +70,23 @@ impl ShopLedger for SeaOrmStore {
 }
 
 impl SeaOrmStore {
-    async fn try_claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError> {
+    async fn try_claim(
+        &self,
+        lane: Lane,
+        log: LogIdentity,
+        committed: Option<Committed>,
+    ) -> Result<Claim, StoreError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
         let known = lane_state::Entity::find_by_id(i32::from(lane.0)).lock_exclusive();
         let known = known.one(connection).await.map_err(classify)?;
         let known = known.ok_or_else(|| no_lane(lane))?;
-        let claimed = claimed(known, lane, log)?.update(connection).await.map_err(classify)?;
+        let problem = |what| LaneProblem::of(lane, Mismatch::UnreadableRow { what });
+        let before = LaneProgress::try_from(&known).map_err(|e| unreadable(e, problem))?;
+        Claim::try_from(&known).map_err(|e| unreadable(e, problem))?;
+        let claimed = claimed(known, lane, log)?;
+        check_committed(&before, committed)?;
+        let claimed = claimed.update(connection).await.map_err(classify)?;
         let claim = Claim::try_from(&claimed)?;
         transaction.commit().await?;
         Ok(claim)
@@ -116,12 +134,8 @@ fn claimed(
     let log_id = Some(lane_state::log_text(log));
     let is_same = known.log_id == log_id;
     if known.log_lasting && !is_same {
-        return Err(StoreError::Refused {
-            what: format!(
-                "the requests of lane {lane} come from another log than before; \
-                 use the log that belongs to this database, or another database"
-            ),
-        });
+        let what = LaneProblem::of(lane, Mismatch::OtherLog).to_string();
+        return Err(StoreError::Refused { what });
     }
     let epoch = known.epoch + 1;
     let mut claimed = known.into_active_model();

@@ -1,7 +1,7 @@
 //! Shops, for queries and imports.
 
 use async_trait::async_trait;
-use catchment_domain::ports::{ShopRepository, StoreError};
+use catchment_domain::ports::{ShopGroup, ShopRepository, StoreError};
 use catchment_domain::{
     Damage, Found, ImportBatch, ImportEntry, ImportNumber, ImportOrder, ImportReceipt, ImportTerms,
     Lane, Lanes, Revision, Scope, Shop, ShopCursor, ShopId, ShopState,
@@ -64,6 +64,10 @@ impl ShopRepository for SeaOrmStore {
             }
         }
         Ok(found)
+    }
+
+    async fn groups(&self, scope: &Scope) -> Result<Vec<ShopGroup>, StoreError> {
+        self.shop_groups(scope).await
     }
 
     async fn count(&self, scope: &Scope) -> Result<u64, StoreError> {

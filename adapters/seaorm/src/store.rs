@@ -121,8 +121,14 @@ impl SeaOrmStore {
         self.file.as_deref()
     }
 
-    /// Waits until all writes are done, and closes the database. When the last process has closed a
-    /// file, no log is left beside it.
+    /// Closes the connections that write to a server and that nobody uses: for a process that only
+    /// watches from now on. The next one that writes makes them again.
+    pub async fn rest(&self) {
+        self.writers.rest().await;
+    }
+
+    /// Waits for what is being written and closes the database: the last process that does so
+    /// leaves one file behind.
     ///
     /// # Errors
     ///
@@ -150,12 +156,21 @@ impl SeaOrmStore {
         connection: &impl ConnectionTrait,
     ) -> Result<Timestamp, StoreError> {
         let Some(clock) = self.dialect.clock else { return Ok(self.settings.clock.now()) };
-        let row = connection.query_one_raw(statement(connection, clock, [])).await;
+        let clock = statement(connection, format!("SELECT {clock}"), []);
+        let row = connection.query_one_raw(clock).await;
         let millis = row.and_then(|row| row.map_or(Ok(0), |row| row.try_get_by_index(0)));
         millis.map(Timestamp::from_millis).map_err(classify)
     }
 
-    /// Returns the instant before which stored receipts are old enough to be deleted.
+    /// Now, by the database's clock, as a part of a statement.
+    pub(crate) fn clock(&self) -> Expr {
+        match self.dialect.clock {
+            Some(clock) => Expr::cust(clock),
+            None => Expr::value(self.settings.clock.now().millis()),
+        }
+    }
+
+    /// The instant before which receipts were stored that are old enough to go.
     pub(crate) fn kept_from(&self, now: Timestamp) -> Timestamp {
         let kept = i64::try_from(self.settings.receipts_kept.as_millis());
         Timestamp::from_millis(now.millis().saturating_sub(kept.unwrap_or(i64::MAX)))

@@ -92,7 +92,19 @@ impl Writers {
         }
     }
 
-    /// Closes the connections when all writes are done.
+    /// Closes the connections to a server that nobody uses. The next writers make them again.
+    pub(crate) async fn rest(&self) {
+        if self.0.server.is_none() {
+            return;
+        }
+        while let Some(connection) = self.0.take_idle() {
+            if let Err(error) = connection.close().await {
+                tracing::debug!(%error, "an idle connection was lost");
+            }
+        }
+    }
+
+    /// Closes the connections once nobody writes.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         // If the turns are already closed, so are the connections.
         let Ok(_turns) = self.0.turns.acquire_many(self.0.count).await else { return Ok(()) };

@@ -3,9 +3,12 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use catchment_domain::ports::{Clock as _, Deletions};
+use catchment_domain::service::Retention;
 use catchment_seaorm::StoreSettings;
 
 use crate::clock::SystemClock;
+use crate::one_line::chain;
 use crate::settings::Database;
 
 /// Returns the settings of an existing database for this many parallel readers and writers, limited
@@ -23,6 +26,31 @@ pub fn store_settings(database: &Database, readers: NonZeroU32, writers: u32) ->
         idle_in_transaction_session_timeout: database.idle_in_transaction_session_timeout,
         connect_timeout: database.connect_timeout,
         ..StoreSettings::new(database.lanes, Arc::new(SystemClock))
+    }
+}
+
+/// Deletes the campaigns that are kept no longer, and says in the log what became of them. Clears
+/// away what earlier deletions left.
+pub async fn delete_old_campaigns(deletions: &dyn Deletions, retention: &mut Retention) {
+    let deletion = match retention.look(deletions, SystemClock.now()).await {
+        Ok(deletion) => deletion,
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "could not delete campaigns");
+            return;
+        }
+    };
+    if !deletion.deleted.is_empty() {
+        let campaigns = deletion.deleted.len();
+        tracing::info!(campaigns, "deleted campaigns that are kept no longer");
+    }
+    for why in &deletion.kept {
+        tracing::warn!(%why, "an old campaign stays");
+    }
+    for damage in &deletion.damaged {
+        tracing::warn!(%damage, "an old campaign stays because it cannot be read");
+    }
+    if let Some(damage) = deletion.unreadable_shops.first() {
+        tracing::warn!(%damage, "old campaigns stay while the limits of a shop cannot be read");
     }
 }
 

@@ -7,7 +7,7 @@ use catchment_domain::{Limit, LimitError};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::commands::{audit, call, campaign, config, database, repair, shops, topics};
+use crate::commands::{audit, call, campaign, config, database, lanes, repair, shops, topics};
 use crate::{bench, demo};
 
 const AFTER_HELP: &str = "\
@@ -73,6 +73,9 @@ pub(crate) enum Command {
     /// Brings the schema of the database up to date, and checks it.
     #[command(subcommand)]
     Database(database::Command),
+    /// Shows the lanes, and takes those as they are that cannot go on.
+    #[command(subcommand)]
+    Lanes(lanes::Command),
     /// Makes and checks the topics of requester and consumer.
     #[command(subcommand)]
     Topics(topics::Command),

@@ -5,6 +5,7 @@ pub(crate) mod call;
 pub(crate) mod campaign;
 pub(crate) mod config;
 pub(crate) mod database;
+pub(crate) mod lanes;
 pub(crate) mod repair;
 pub(crate) mod shops;
 pub(crate) mod topics;
@@ -40,6 +41,7 @@ pub(crate) async fn run(
         Command::Triggers => triggers::run(&settings, output),
         Command::Call(arguments) => call::run(&arguments, &settings, output).await,
         Command::Database(command) => database::run(command, &settings, output).await,
+        Command::Lanes(command) => lanes::run(command, &settings, output).await,
         Command::Topics(command) => topics::run(command, &settings, output).await,
         Command::Config(command) => config::run(&command, &settings, output),
         Command::Shops(command) => {

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use catchment_bootstrap::database::delete_old_campaigns;
 use catchment_bootstrap::settings::Settings;
 use catchment_bootstrap::{SaidDamage, chain};
-use catchment_domain::ports::Holder;
+use catchment_domain::ports::{Deletions, Holder};
 use catchment_domain::service::{
-    ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules,
+    ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Retention, Rules,
     ServiceError, Step,
 };
 use catchment_domain::{Lane, Lanes, LogIdentity, ReplyLane, WindowLimits};
@@ -40,8 +41,8 @@ const HOLDER: Holder = Holder(Uuid::nil());
 /// How long a task waits for a notice of the log before it checks by itself.
 const NAP: Duration = Duration::from_millis(50);
 
-/// How long a lane is set aside when a human must look at it.
-const SET_ASIDE: Duration = Duration::from_mins(1);
+/// How long a lane is left alone at which a human must look.
+const SET_ASIDE: Duration = Duration::from_secs(30);
 
 /// How many lanes are applied in parallel: one prepares while the transaction of another runs. More
 /// lanes would only wait for `SQLite`'s one writer, and the requester would wait behind them.
@@ -205,6 +206,8 @@ impl Engine {
         let ports = RequesterPorts {
             reply_lanes: Arc::clone(&stores.reply_lanes),
             ledger: Arc::clone(&stores.campaign_ledger),
+            lanes: Arc::clone(&stores.restores),
+            commits: Arc::<MemoryLog>::clone(&log),
             requests: Arc::<MemoryLog>::clone(&log),
             replies: log,
             clock: Arc::clone(&stores.clock),
@@ -217,6 +220,8 @@ impl Engine {
         };
         let requester = LaneRequester::new(REPLY_LANE, HOLDER, ports, terms);
         let (report, status) = watch::channel(EngineStatus { in_flight: 0, has_open: true });
+        let retention = Retention::new(settings.database.campaigns_kept);
+        tasks.spawn(delete_old(Arc::clone(&stores.deletions), retention, phases.clone()));
         tasks.spawn(request(requester, report, phases));
         Self { phase, status, set_aside, tasks, _lock: lock }
     }
@@ -316,7 +321,20 @@ async fn request(
     Ok(())
 }
 
-/// Waits between two steps.
+/// Deletes the campaigns that are kept no longer, unless the engine stops before.
+async fn delete_old(
+    deletions: Arc<dyn Deletions>,
+    mut retention: Retention,
+    mut phase: watch::Receiver<Phase>,
+) -> Result<(), ServiceError> {
+    tokio::select! {
+        () = delete_old_campaigns(&*deletions, &mut retention) => {}
+        _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
+    }
+    Ok(())
+}
+
+/// What comes between two steps.
 async fn rest(step: Step, log: impl Future<Output = ()>, phase: &mut watch::Receiver<Phase>) {
     match step {
         Step::Worked => tokio::task::yield_now().await,
@@ -354,7 +372,7 @@ mod tests {
         let hour = Duration::from_hours(1);
         let store = Arc::new(MemoryStore::new(lanes, Arc::new(SystemClock), hour));
         let identity = |id, lasting| LogIdentity { id, lasting };
-        store.claim(LANE, identity(1, true)).await.unwrap();
+        store.claim(LANE, identity(1, true), None).await.unwrap();
         let log = Arc::new(MemoryLog::new(lanes, 1, 100, identity(2, false)));
         let replies = Arc::<MemoryLog>::clone(&log);
         let ports = ConsumerPorts { ledger: store, log, replies };

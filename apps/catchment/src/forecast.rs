@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use catchment_domain::ports::ShopGroup;
 use catchment_domain::{
     CampaignId, CampaignRef, Change, Deadline, LaneTime, Limit, Policy, Radius, Replaced, Request,
-    RequestId, Revision, Shop, Status, Timestamp, TriggerKind, judge,
+    RequestId, Revision, ShopIdError, Status, Timestamp, TriggerKind, judge,
 };
 use uuid::Uuid;
 
@@ -16,10 +17,12 @@ pub(crate) struct Plan {
     pub(crate) replaces: Option<Replaced>,
 }
 
-/// The effect that a campaign would have.
-#[derive(Clone, Debug, Default)]
+/// What it would do.
+#[derive(Clone, Debug)]
 pub(crate) struct Forecast {
-    /// How many shops the campaign would reach.
+    /// Its activation. To which shop it goes makes no difference.
+    request: Request,
+    /// How many shops it would reach.
     pub(crate) shops: u64,
     /// At how many shops the radius would change.
     pub(crate) changed: u64,
@@ -31,48 +34,48 @@ pub(crate) struct Forecast {
     pub(crate) regions: BTreeMap<String, (u64, u64)>,
 }
 
-impl Plan {
-    /// Judges the campaign's activation at a shop.
-    fn try_on(&self, shop: &Shop, policy: &Policy) -> (Status, Radius) {
+impl Forecast {
+    /// A campaign that reaches no shop yet.
+    ///
+    /// # Errors
+    ///
+    /// Never: the id that stands for any shop is one.
+    pub(crate) fn of(plan: &Plan) -> Result<Self, ShopIdError> {
         let newest = CampaignRef { revision: Revision::MAX, id: CampaignId(Uuid::max()) };
         let request = Request {
             id: RequestId(Uuid::nil()),
-            shop: shop.id.clone(),
+            shop: "any".parse()?,
             change: Change::Activate {
                 campaign: newest,
-                kind: self.kind,
-                limit: self.limit,
+                kind: plan.kind,
+                limit: plan.limit,
                 deadline: Deadline::at(Timestamp::from_millis(i64::MAX)),
-                replaces: self.replaces,
+                replaces: plan.replaces,
             },
         };
-        // The time is before every deadline, so nothing expires and nothing is dropped.
-        let mut time = LaneTime { now: Timestamp::MIN, expired_up_to: Deadline::MIN };
-        let mut state = shop.state.clone();
-        let outcome = judge(&mut state, &request, Ok(()), policy, &mut time);
-        (outcome.status, state.radius)
+        let regions = BTreeMap::new();
+        Ok(Self { request, shops: 0, changed: 0, rejected: 0, range: None, regions })
     }
-}
 
-impl Forecast {
-    /// Adds the effect on a shop.
-    pub(crate) fn add(&mut self, shop: &Shop, plan: &Plan, policy: &Policy) {
-        let (status, radius) = plan.try_on(shop, policy);
-        let changed = u64::from(status == Status::Applied);
-        self.shops += 1;
+    /// Adds shops where the same is in force.
+    pub(crate) fn add(&mut self, group: &ShopGroup, policy: &Policy) {
+        // Before every deadline: nothing is too late, and nothing is dropped.
+        let mut time = LaneTime { now: Timestamp::MIN, expired_up_to: Deadline::MIN };
+        let mut state = group.state.clone();
+        let status = judge(&mut state, &self.request, Ok(()), policy, &mut time).status;
+        let if_so = |is_so: bool| if is_so { group.shops } else { 0 };
+        let changed = if_so(status == Status::Applied);
+        self.shops += group.shops;
         self.changed += changed;
-        self.rejected += u64::from(status == Status::Rejected);
+        self.rejected += if_so(status == Status::Rejected);
+        let radius = state.radius;
         self.range = Some(match self.range {
             None => (radius, radius),
             Some((narrowest, widest)) => (narrowest.min(radius), widest.max(radius)),
         });
-        if !self.regions.contains_key(&shop.profile.region) {
-            self.regions.insert(shop.profile.region.clone(), (0, 0));
-        }
-        if let Some((shops, changed_there)) = self.regions.get_mut(&shop.profile.region) {
-            *shops += 1;
-            *changed_there += changed;
-        }
+        let (shops, changed_there) = self.regions.entry(group.region.clone()).or_default();
+        *shops += group.shops;
+        *changed_there += changed;
     }
 
     /// Returns at how many shops the radius would stay the same.
@@ -96,22 +99,13 @@ impl Forecast {
 mod tests {
     use std::collections::BTreeMap;
 
-    use catchment_domain::{Location, Profile, Rank, ShopState, TriggerRule};
+    use catchment_domain::{Rank, ShopState, TriggerRule};
 
     use super::*;
 
-    fn shop(region: &str, base: u32) -> Shop {
-        let base = Radius::try_from(base).unwrap();
-        Shop {
-            id: "a".parse().unwrap(),
-            profile: Profile {
-                name: "n".into(),
-                category: "c".into(),
-                region: region.into(),
-                location: Location::new(0.0, 0.0).unwrap(),
-            },
-            state: ShopState::new(base, Revision(1)),
-        }
+    fn group(region: &str, base: u32, shops: u64) -> ShopGroup {
+        let state = ShopState::new(Radius::try_from(base).unwrap(), Revision(1));
+        ShopGroup { region: region.into(), state, shops }
     }
 
     #[test]
@@ -120,14 +114,14 @@ mod tests {
         let rule = TriggerRule { rank: Rank(20), default_limit: None };
         let policy = Policy { floor: Radius::CLOSED, triggers: BTreeMap::from([(kind, rule)]) };
         let plan = Plan { kind, limit: "2km".parse().unwrap(), replaces: None };
-        let mut forecast = Forecast::default();
-        for shop in [shop("East", 5_000), shop("East", 1_500), shop("West", 2_500)] {
-            forecast.add(&shop, &plan, &policy);
+        let mut forecast = Forecast::of(&plan).unwrap();
+        for group in [group("East", 5_000, 1), group("East", 1_500, 10), group("West", 2_500, 3)] {
+            forecast.add(&group, &policy);
         }
-        assert_eq!((forecast.shops, forecast.changed, forecast.unchanged()), (3, 2, 1));
+        assert_eq!((forecast.shops, forecast.changed, forecast.unchanged()), (14, 4, 10));
         let metres = forecast.range.map(|(a, b)| (a.metres(), b.metres()));
         assert_eq!(metres, Some((1_500, 2_000)));
-        assert_eq!(forecast.top_regions(1), [("East", 2, 1)]);
-        assert_eq!(forecast.top_regions(9), [("East", 2, 1), ("West", 1, 1)]);
+        assert_eq!(forecast.top_regions(1), [("West", 3, 3)]);
+        assert_eq!(forecast.top_regions(9), [("West", 3, 3), ("East", 11, 1)]);
     }
 }

@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{Change, Lane, Lanes, Position, Reply, ShopId};
+use catchment_domain::{Change, Lanes, Reply, ShopId};
 
+use crate::commands::database::AfterRestore;
+use crate::commands::lanes::{AcceptOrder, AcceptedLanes, LanesInKafka};
 use crate::commands::topics::Plan;
 use crate::ending::WrongUsage;
 use crate::stores::Stores;
@@ -36,11 +38,23 @@ pub(crate) async fn check_topics(_: &Settings, _: Lanes) -> anyhow::Result<()> {
     Err(MISSING.into())
 }
 
-pub(crate) async fn resume_lane(
+pub(crate) async fn check_lanes(_: &Settings, _: &Stores) -> anyhow::Result<()> {
+    Err(MISSING.into())
+}
+
+pub(crate) async fn look_at_lanes(_: &Settings, _: &Stores) -> anyhow::Result<LanesInKafka> {
+    Err(MISSING.into())
+}
+
+pub(crate) async fn accept_lanes(
     _: &Settings,
     _: &Stores,
-    _: Lane,
-) -> anyhow::Result<(Position, u64)> {
+    _: AcceptOrder,
+) -> anyhow::Result<AcceptedLanes> {
+    Err(MISSING.into())
+}
+
+pub(crate) async fn restored(_: &Settings, _: &Stores, _: bool) -> anyhow::Result<AfterRestore> {
     Err(MISSING.into())
 }
 

@@ -86,7 +86,7 @@ fn judge(standing: &Standing, unknown_alone: bool, goal: Goal) -> Ending {
         complain(&format!("campaign {revision} {how} before it settled"));
         return Ending::Incomplete;
     }
-    let tally = standing.tally(goal);
+    let tally = goal.tally(&standing.tallies);
     let failed = [Status::Rejected, Status::Expired, Status::Failed];
     let failed: Vec<_> = failed.into_iter().filter(|status| 0 < tally.of(*status)).collect();
     let Some(first) = failed.first() else { return Ending::Done };

@@ -9,7 +9,7 @@ mod stall;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use catchment_domain::ports::OutcomeFilter;
+use catchment_domain::ports::{OutcomeFilter, Tallies};
 use catchment_domain::{Campaign, CampaignError, Phase, Revision, Status};
 
 pub(crate) use self::interrupts::Interrupts;
@@ -19,13 +19,28 @@ use crate::engine::{Engine, EngineLock};
 use crate::report::{Finished, Wait};
 use crate::watch::{Bar, Goal, Standing, is_over};
 
-/// How often to check a campaign's state.
-const LOOK: Duration = Duration::from_millis(10);
-/// How long requests under way may take after an interrupt. The next process that runs the campaign
-/// sends unanswered requests again, for example after a full disk.
+/// How long what is under way may take after an interrupt. What has no answer then, on a full
+/// disk for example, is sent again by whoever goes on.
 const DRAIN: Duration = Duration::from_secs(5);
-/// The bar, for which all outcomes are counted, is drawn with every twentieth check.
-const LOOKS_A_DRAW: u32 = 20;
+/// How often a campaign is looked at.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// The time between two looks at its state.
+    look: Duration,
+    /// With which looks the bar is drawn.
+    looks_a_draw: u32,
+    /// With which looks its outcomes are counted anew, which reads all of them.
+    looks_a_count: u32,
+}
+
+impl Pace {
+    /// A look into a file costs next to nothing.
+    const EMBEDDED: Self =
+        Self { look: Duration::from_millis(10), looks_a_draw: 20, looks_a_count: 20 };
+    /// Many may watch on one server.
+    const SERVER: Self =
+        Self { look: Duration::from_millis(500), looks_a_draw: 1, looks_a_count: 10 };
+}
 
 /// A command that has begun to change something, with its interrupts.
 pub(crate) struct Begun {
@@ -65,7 +80,10 @@ pub(crate) async fn drive(
     goal: Goal,
     begun: Begun,
 ) -> anyhow::Result<Finished> {
-    let mut drive = Drive { context, revision, goal, engine: None, bar: Bar::new() };
+    context.stores.rest().await;
+    let pace = if context.stores.is_embedded() { Pace::EMBEDDED } else { Pace::SERVER };
+    let (engine, tallies, bar) = (None, None, Bar::new());
+    let mut drive = Drive { context, revision, goal, pace, engine, tallies, bar };
     let Begun { at, mut interrupts } = begun;
     let wait = drive.go_on(&mut interrupts).await?;
     let Drive { engine, bar, .. } = drive;
@@ -86,7 +104,10 @@ struct Drive<'a> {
     context: &'a Context,
     revision: Revision,
     goal: Goal,
+    pace: Pace,
     engine: Option<Engine>,
+    /// Its outcomes as they were counted last.
+    tallies: Option<Tallies>,
     bar: Bar,
 }
 
@@ -105,7 +126,7 @@ impl Drive<'_> {
                 break;
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(self.pace.look) => {}
                 () = interrupts.asked() => return self.drain(interrupts).await,
                 error = failure(&mut self.engine) => return Err(error),
             }
@@ -121,14 +142,19 @@ impl Drive<'_> {
         {
             self.engine = Some(Engine::start(settings, stores, lock));
         }
-        if look.is_multiple_of(LOOKS_A_DRAW) && self.bar.is_seen() {
-            let standing = Standing::read(&*stores.campaigns, self.revision).await?;
-            let in_flight = self.engine.as_ref().map(|engine| engine.status().in_flight);
-            self.bar.show(&standing, self.goal, in_flight, stores.clock.now());
-            return Ok(standing.campaign);
-        }
         let campaign = stores.campaigns.get(self.revision).await?;
-        Ok(campaign.ok_or(CampaignError::Unknown(self.revision))?)
+        let campaign = campaign.ok_or(CampaignError::Unknown(self.revision))?;
+        if self.bar.is_seen() && look.is_multiple_of(self.pace.looks_a_draw) {
+            let tallies = match self.tallies {
+                Some(tallies) if !look.is_multiple_of(self.pace.looks_a_count) => tallies,
+                _ => stores.campaigns.tallies(self.revision).await?.found,
+            };
+            self.tallies = Some(tallies);
+            let in_flight = self.engine.as_ref().map(|engine| engine.status().in_flight);
+            let tally = self.goal.tally(&tallies);
+            self.bar.show(&campaign, tally, in_flight, stores.clock.now());
+        }
+        Ok(campaign)
     }
 
     /// Fails if a part of the campaign cannot be read, because such a campaign cannot finish.
@@ -173,7 +199,7 @@ impl Drive<'_> {
         self.bar.say("stopping after what is under way; once more stops at once");
         while 0 < engine.status().in_flight {
             tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(self.pace.look) => {}
                 () = interrupts.insisted() => break,
                 () = tokio::time::sleep_until(deadline) => break,
                 error = engine.failure() => return Err(error),

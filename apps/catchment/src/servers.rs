@@ -8,18 +8,22 @@ pub(crate) mod bench;
 mod calling;
 mod cluster;
 pub(crate) mod demo;
+mod lanes;
 mod percentile;
 mod resources;
+mod restored;
 mod scratch;
 mod topics;
 
 use std::time::Duration;
 
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{Change, Lane, Lanes, Position, Reply, ShopId};
+use catchment_domain::{Change, Lanes, Reply, ShopId};
 use catchment_kafka::Created;
 
 use self::calling::Calling;
+use crate::commands::database::AfterRestore;
+use crate::commands::lanes::{AcceptOrder, AcceptedLanes, LanesInKafka};
 use crate::commands::topics::Plan;
 use crate::stores::Stores;
 
@@ -75,17 +79,50 @@ pub(crate) async fn check_topics(settings: &Settings, lanes: Lanes) -> anyhow::R
     topics::check(&topics::connect(settings).await?, lanes).await
 }
 
-/// Resumes a lane behind its last applied request, although its partition lost records. Returns the
-/// position, and how many empty records had to be appended to reach it.
+/// Checks that the database is not older than what the consumers have committed, and that every lane
+/// can go on.
 ///
 /// # Errors
 ///
-/// When the brokers or the database do not answer, nothing of the lane was read in this topic, or
-/// the lane works without a resume.
-pub(crate) async fn resume_lane(
+/// When something does not fit, or the brokers or the database do not answer.
+pub(crate) async fn check_lanes(settings: &Settings, stores: &Stores) -> anyhow::Result<()> {
+    lanes::check(&topics::connect(settings).await?, stores).await
+}
+
+/// What Kafka says of the lanes.
+///
+/// # Errors
+///
+/// When the brokers or the database do not answer.
+pub(crate) async fn look_at_lanes(
     settings: &Settings,
     stores: &Stores,
-    lane: Lane,
-) -> anyhow::Result<(Position, u64)> {
-    topics::resume(&topics::connect(settings).await?, stores, lane).await
+) -> anyhow::Result<LanesInKafka> {
+    lanes::look(&topics::connect(settings).await?, stores).await
+}
+
+/// Takes lanes as they are.
+///
+/// # Errors
+///
+/// When the lanes work, or the brokers or the database do not answer.
+pub(crate) async fn accept_lanes(
+    settings: &Settings,
+    stores: &Stores,
+    order: AcceptOrder,
+) -> anyhow::Result<AcceptedLanes> {
+    lanes::accept(&topics::connect(settings).await?, stores, order).await
+}
+
+/// Makes the ledger of a restored database true again.
+///
+/// # Errors
+///
+/// When services are at work, or the brokers or the database do not answer.
+pub(crate) async fn restored(
+    settings: &Settings,
+    stores: &Stores,
+    dry_run: bool,
+) -> anyhow::Result<AfterRestore> {
+    restored::restored(&topics::connect(settings).await?, stores, dry_run).await
 }

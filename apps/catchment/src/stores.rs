@@ -9,25 +9,23 @@ use anyhow::Context as _;
 use catchment_bootstrap::database::store_settings;
 use catchment_bootstrap::settings::Database;
 use catchment_domain::ports::{
-    CampaignLedger, CampaignRepository, Clock, Repairs, ReplyLanes, ShopLedger, ShopRepository,
-    StoreError,
+    Acceptances, CampaignLedger, CampaignRepository, Clock, Deletions, Repairs, ReplyLanes,
+    Restores, ShopLedger, ShopRepository, StoreError,
 };
-#[cfg(feature = "servers")]
-use catchment_domain::{Lane, Position};
 use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettings, Summary};
-#[cfg(feature = "servers")]
-use catchment_seaorm::{LaneLog, LanesReached};
 
 use crate::servers;
 
-/// The number of connections for reading.
+/// How many connections to a file read beside the one that writes: the engine runs on it. On a
+/// server a command asks one question after the other.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 /// The number of connections for writing to a server.
 const WRITERS: u32 = 4;
 
 /// Returns the store settings of a database.
 fn settings(database: &Database, create: bool) -> StoreSettings {
-    StoreSettings { create, ..store_settings(database, READERS, WRITERS) }
+    let readers = if database.url.is_postgres() { NonZeroU32::MIN } else { READERS };
+    StoreSettings { create, ..store_settings(database, readers, WRITERS) }
 }
 
 /// Brings the schema up to date. Creates a missing database if `create` is set.
@@ -114,7 +112,10 @@ pub(crate) struct Stores {
     pub(crate) ledger: Arc<dyn ShopLedger>,
     pub(crate) campaign_ledger: Arc<dyn CampaignLedger>,
     pub(crate) reply_lanes: Arc<dyn ReplyLanes>,
+    pub(crate) deletions: Arc<dyn Deletions>,
     pub(crate) repairs: Arc<dyn Repairs>,
+    pub(crate) restores: Arc<dyn Restores>,
+    pub(crate) acceptances: Arc<dyn Acceptances>,
     pub(crate) clock: Arc<dyn Clock>,
     store: Arc<SeaOrmStore>,
 }
@@ -150,7 +151,10 @@ impl Stores {
             ledger: Arc::<SeaOrmStore>::clone(&store),
             campaign_ledger: Arc::<SeaOrmStore>::clone(&store),
             reply_lanes: Arc::<SeaOrmStore>::clone(&store),
+            deletions: Arc::<SeaOrmStore>::clone(&store),
             repairs: Arc::<SeaOrmStore>::clone(&store),
+            restores: Arc::<SeaOrmStore>::clone(&store),
+            acceptances: Arc::<SeaOrmStore>::clone(&store),
             clock,
             store,
         })
@@ -175,24 +179,9 @@ impl Stores {
         self.store.bare_batches(size).await
     }
 
-    /// Resumes a lane of requests: see [`SeaOrmStore::resume`].
-    ///
-    /// # Errors
-    ///
-    /// When the lane cannot be resumed, or the database fails.
-    #[cfg(feature = "servers")]
-    pub(crate) async fn resume(&self, lane: Lane, log: LaneLog) -> Result<Position, StoreError> {
-        self.store.resume(lane, log).await
-    }
-
-    /// Returns how far each lane of requests was applied: see [`SeaOrmStore::requests_reached`].
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
-    #[cfg(feature = "servers")]
-    pub(crate) async fn requests_reached(&self) -> Result<LanesReached, StoreError> {
-        self.store.requests_reached().await
+    /// From now on this process only watches: see [`SeaOrmStore::rest`].
+    pub(crate) async fn rest(&self) {
+        self.store.rest().await;
     }
 
     /// Closes the database. An error is only logged: nothing is written any more, and a file that

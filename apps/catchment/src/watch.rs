@@ -6,14 +6,14 @@ use anyhow::Context as _;
 use catchment_domain::ports::{CampaignRepository, OutcomeFilter, Tallies};
 use catchment_domain::service::OutcomePages;
 use catchment_domain::{
-    Campaign, CampaignError, CampaignState, Code, Phase, Revision, Status, Tally, Timestamp,
+    Campaign, CampaignError, CampaignState, Code, Phase, Revision, Status, Tally,
 };
 
 pub(crate) use bar::Bar;
 
 use crate::left_out::LeftOut;
 
-/// The state that a campaign has to reach.
+/// Where a campaign is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goal {
     /// Every shop has an outcome. A campaign that was ended or replaced before cannot reach this
@@ -30,6 +30,14 @@ impl Goal {
             Self::Ended
         } else {
             Self::Settled
+        }
+    }
+
+    /// The outcomes that lead to it.
+    pub(crate) const fn tally(self, tallies: &Tallies) -> Tally {
+        match self {
+            Self::Settled => tallies.activation,
+            Self::Ended => tallies.release,
         }
     }
 }
@@ -60,15 +68,7 @@ impl Standing {
         Ok(Self { campaign, tallies: tallies.found, left_out: tallies.damaged.into() })
     }
 
-    /// Returns the outcomes of the phase that leads to the goal.
-    pub(crate) const fn tally(&self, goal: Goal) -> Tally {
-        match goal {
-            Goal::Settled => self.tallies.activation,
-            Goal::Ended => self.tallies.release,
-        }
-    }
-
-    /// Returns whether all shops that missed the goal are unknown, so that a retry would not help.
+    /// Whether every shop that missed the goal is unknown, so that a retry would not help.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Standing {
         campaigns: &dyn CampaignRepository,
         goal: Goal,
     ) -> anyhow::Result<bool> {
-        let tally = self.tally(goal);
+        let tally = goal.tally(&self.tallies);
         let others = tally.of(Status::Expired) + tally.of(Status::Failed);
         if tally.of(Status::Rejected) == 0 || 0 < others {
             return Ok(false);
@@ -95,11 +95,6 @@ impl Standing {
             }
         }
         Ok(true)
-    }
-
-    /// Returns how many activations have no outcome although their deadline has passed.
-    pub(crate) fn overdue(&self, now: Timestamp) -> u32 {
-        if self.campaign.deadline.is_passed(now) { self.tallies.activation.open } else { 0 }
     }
 }
 

@@ -44,14 +44,14 @@ pub(crate) enum End {
     Stopped,
     /// A human must look at the lane, or its task has panicked.
     Broken(ProcessError),
-    /// Nothing can be read or sent any more, in any lane.
+    /// Nothing can be read or sent any more in any lane, or the database was restored.
     Closed(ProcessError),
 }
 
 impl From<ServiceError> for End {
     fn from(error: ServiceError) -> Self {
         match error {
-            ServiceError::Closed => Self::Closed(error.into()),
+            ServiceError::Closed | ServiceError::Older(_) => Self::Closed(error.into()),
             error => Self::Broken(error.into()),
         }
     }
@@ -113,7 +113,8 @@ async fn work(
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), ServiceError> {
     while !*stopped.borrow() {
-        let step = consumer.step().await?;
+        let step = consumer.step().await;
+        let step = step.inspect_err(|_| watched.log.commit_rest(watched.lane))?;
         watched.note(&step);
         rest(step, &consumer, &mut stopped).await;
     }
@@ -122,6 +123,7 @@ async fn work(
         let lane = watched.lane.0;
         tracing::info!(lane, error = chain(&error), "the last replies may come twice");
     }
+    watched.log.commit_rest(watched.lane);
     Ok(())
 }
 

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use catchment_bootstrap::service::database::{self, DATABASE};
 use catchment_bootstrap::service::kafka::{self, KAFKA};
-use catchment_bootstrap::service::topics::TopicCheck;
+use catchment_bootstrap::service::topics::{TopicCheck, watch_age};
 use catchment_bootstrap::settings::Settings;
 use catchment_bootstrap::{ProcessError, Role, Service, SystemClock};
 use catchment_domain::service::{ConsumerPorts, Rules};
-use catchment_kafka::KafkaCluster;
+use catchment_kafka::{KafkaCluster, KafkaLookout};
 use catchment_seaorm::SeaOrmStore;
 
 use crate::lanes::Lanes;
@@ -37,7 +37,7 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
     let Some(opened) = shutdown.unless_asked(Box::pin(open(&settings))).await else {
         return Ok(());
     };
-    let (store, cluster) = opened?;
+    let (store, cluster, lookout) = opened?;
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     tokio::spawn(counts::watch(cluster.clone()));
@@ -57,19 +57,26 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
     let lanes = Lanes::new((ports, log.clone()), rules, progress.clone());
     let lanes = (lanes, database.lanes.count());
     let member = Member::new((log, events), lanes, progress, readiness);
-    let worked = member.run(shutdown, drain).await;
+    let older = watch_age(lookout.clone(), store.clone());
+    let worked = member.run((shutdown, drain), older).await;
+    kafka::close_lookout(&lookout).await;
     kafka::close(&sender).await;
     kafka::close(&to_peers).await;
     database::close(&store).await;
     worked
 }
 
-/// Opens database and Kafka. There are as many connections as lanes, because this process may get
-/// any number of lanes.
-async fn open(settings: &Settings) -> Result<(SeaOrmStore, KafkaCluster), ProcessError> {
+/// Opens what must be there: as many connections as there are lanes, for any number of them
+/// may come here.
+async fn open(
+    settings: &Settings,
+) -> Result<(SeaOrmStore, KafkaCluster, KafkaLookout), ProcessError> {
     let lanes = settings.database.lanes.count();
     let store = database::open(&settings.database, lanes.into()).await?;
     let cluster = kafka::connect(settings).await?;
-    TopicCheck::new(cluster.clone(), settings.database.lanes, store.clone()).check().await?;
-    Ok((store, cluster))
+    let lanes = settings.database.lanes;
+    let lookout = cluster.lookout(lanes).map_err(|error| kafka::unusable(&error))?;
+    let topics = (cluster.clone(), lookout.clone());
+    TopicCheck::new(topics, lanes, store.clone()).check().await?;
+    Ok((store, cluster, lookout))
 }

@@ -21,8 +21,8 @@ const LEAST_TO_CLOSE: Duration = Duration::from_millis(200);
 /// How often to ask the group what keeps this process out.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long a lane is set aside when a human must look at it.
-const SET_ASIDE: Duration = Duration::from_mins(1);
+/// How long a lane is left alone at which a human must look.
+const SET_ASIDE: Duration = Duration::from_secs(30);
 
 /// A member of the group, with the work on its assigned lanes.
 pub(crate) struct Member {
@@ -48,15 +48,16 @@ impl Member {
         Self { log, events, roster, lanes, progress, set_aside, readiness }
     }
 
-    /// Works until the process has to stop, or no lane can be worked on. In both cases the current
-    /// steps are finished within `drain`, and the member leaves the group.
+    /// Works until the process is to stop, no lane can be worked on, or `fatal` returns. In each
+    /// case it finishes the steps in hand, within `drain`, and leaves the group.
     pub(crate) async fn run(
         mut self,
-        mut shutdown: Shutdown,
-        drain: Duration,
+        (mut shutdown, drain): (Shutdown, Duration),
+        fatal: impl Future<Output = ProcessError>,
     ) -> Result<(), ProcessError> {
         let worked = tokio::select! {
             error = self.work() => Err(error),
+            error = fatal => Err(error),
             _ = shutdown.asked() => Ok(()),
         };
         let deadline = shutdown.deadline().unwrap_or_else(|| Instant::now() + drain);

@@ -1,6 +1,7 @@
 //! Runs campaigns over Kafka.
 
 mod request_lanes;
+mod retention;
 mod standstill;
 mod work;
 
@@ -15,7 +16,7 @@ use catchment_bootstrap::{ProcessError, Role, Service, SystemClock, random};
 use catchment_domain::WindowLimits;
 use catchment_domain::ports::Holder;
 use catchment_domain::service::{LaneKeeper, RequesterPorts, RequesterTerms};
-use catchment_kafka::KafkaCluster;
+use catchment_kafka::{KafkaCluster, KafkaLookout};
 use catchment_seaorm::SeaOrmStore;
 
 use crate::request_lanes::{REQUEST_LANES, RequestLanes};
@@ -40,7 +41,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     let Some(opened) = shutdown.unless_asked(Box::pin(open(&settings))).await else {
         return Ok(());
     };
-    let (store, cluster, topics) = opened?;
+    let (store, cluster, lookout, topics) = opened?;
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
@@ -48,14 +49,16 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     let ports = RequesterPorts {
         reply_lanes: Arc::new(store.clone()),
         ledger: Arc::new(store.clone()),
+        lanes: Arc::new(store.clone()),
+        commits: Arc::new(lookout.clone()),
         requests: Arc::new(cluster.request_channel(&sender, Arc::new(SystemClock))),
         replies: Arc::new(replies.clone()),
         clock: Arc::new(SystemClock),
     };
-    let lookout = cluster.lookout().map_err(|error| kafka::unusable(&error))?;
     let (lanes, stalled_after) = (settings.database.lanes, settings.stalled_after);
     let request_lanes = RequestLanes::new(store.clone(), lookout.clone(), lanes, stalled_after);
     tokio::spawn(request_lanes.watch(readiness.clone()));
+    tokio::spawn(retention::keep_deleting(store.clone(), settings.database.campaigns_kept));
     let topics = topics.watch(readiness.clone());
     let engine = settings.engine;
     let terms = RequesterTerms {
@@ -82,11 +85,12 @@ async fn request(service: Service) -> Result<(), ProcessError> {
 
 async fn open(
     settings: &Settings,
-) -> Result<(SeaOrmStore, KafkaCluster, TopicCheck), ProcessError> {
+) -> Result<(SeaOrmStore, KafkaCluster, KafkaLookout, TopicCheck), ProcessError> {
     let store = database::open(&settings.database, WRITERS).await?;
     let cluster = kafka::connect(settings).await?;
     let lanes = settings.database.lanes;
-    let mut topics = TopicCheck::new(cluster.clone(), lanes, store.clone());
+    let lookout = cluster.lookout(lanes).map_err(|error| kafka::unusable(&error))?;
+    let mut topics = TopicCheck::new((cluster.clone(), lookout.clone()), lanes, store.clone());
     topics.check().await?;
-    Ok((store, cluster, topics))
+    Ok((store, cluster, lookout, topics))
 }

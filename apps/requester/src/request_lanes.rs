@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_bootstrap::{Readiness, chain, reasons};
+use catchment_domain::ports::Acceptances as _;
 use catchment_domain::{Lane, Lanes, Position};
 use catchment_kafka::{ClusterError, KafkaLookout, Waiting};
 use catchment_seaorm::SeaOrmStore;
@@ -57,8 +58,8 @@ impl RequestLanes {
 
     /// Reads how far the lanes were applied and where they end. Returns whether both are known.
     async fn look(&mut self) -> bool {
-        let reached = match self.store.requests_reached().await {
-            Ok(reached) => reached,
+        let stored = match self.store.request_lanes().await {
+            Ok(stored) => stored,
             Err(error) => return unknown(&error),
         };
         let ends = match self.lookout.ends(self.lanes).await {
@@ -67,16 +68,12 @@ impl RequestLanes {
         };
         let now = Instant::now();
         for (lane, end) in ends {
-            let next = match reached.found.iter().find(|reached| reached.lane == lane.0) {
-                Some(reached) if reached.log == self.lookout.identity() => reached.next,
-                // The row belongs to another log: the check of the topics names it.
-                Some(_) => continue,
-                // The row cannot be read: the check of the topics names it, too.
-                None if reached.damaged.contains_key(&lane.0) => continue,
-                // The lane was never claimed.
-                None => Position(0),
-            };
-            self.watched.observe(lane, next, end, now);
+            let place = stored.iter().find(|(stored, _)| *stored == lane);
+            let place = place.and_then(|(_, row)| row.place_in(self.lookout.identity()));
+            // One without a place in this log is named by the check of the topics.
+            if let Some((_, next)) = place {
+                self.watched.observe(lane, next, end, now);
+            }
         }
         true
     }

@@ -73,7 +73,8 @@ pub struct Recorded {
 /// - `mark_sent_is_fenced`: an older lease marks nothing.
 /// - `record_is_atomic`: outcomes and the lane's position change together or not at all.
 /// - `record_is_fenced`: an older lease records nothing.
-/// - `record_never_goes_back`: the lane's position only rises.
+/// - `record_from_elsewhere_is_fenced`: answers count only if they were read from the position at
+///   which the lane stands. Otherwise a commit's answer was lost, or the database was restored.
 /// - `lanes_keep_to_their_campaigns`: for a campaign of another reply lane nothing is marked,
 ///   and no answer counts.
 /// - `record_goes_by_the_rules`: answers count as [`Chunk::record`] says, and a campaign
@@ -116,7 +117,8 @@ pub trait CampaignLedger: Send + Sync + 'static {
         numbers: &[u32],
     ) -> Result<Found<Vec<Chunk>>, StoreError>;
 
-    /// Enters answers, in the order in which they were read, and moves the lane's position.
+    /// Enters answers, in the order in which they were read, and moves the lane from the lease's
+    /// position to this one. Fails as fenced where the lane has another position.
     async fn record(
         &self,
         lease: &Lease,

@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::lane::{Lane, LogIdentity, Position, ReplyLane};
+use crate::lane::{Committed, Lane, LogIdentity, Position, ReplyLane};
 use crate::outcome::Reply;
 use crate::ports::BoxError;
 use crate::request::{RequestId, RequestRecord, ReturnAddress};
@@ -68,6 +70,8 @@ impl Stretch {
 /// - `foreign_records_are_passed_over`: a stretch does not hold what belongs to others, and ends
 ///   behind it, also where there is nothing else.
 /// - `last_before_names_the_record`: while it is there, also one that belongs to others.
+/// - `committed_is_remembered`: a moment after it was committed, for every later owner and for
+///   [`CommitLog`]; nothing is before the first commit.
 #[async_trait]
 pub trait RequestLog: Send + Sync + 'static {
     /// Which log this is.
@@ -88,8 +92,24 @@ pub trait RequestLog: Send + Sync + 'static {
     /// Returns once there may be a record at `from` or behind it.
     async fn wait(&self, lane: Lane, from: Position);
 
-    /// Says that nobody needs the records below `next` any more.
-    async fn release(&self, lane: Lane, next: Position);
+    /// Says that an owner has answered everything below `next`: nobody needs the records there
+    /// any more.
+    async fn commit(&self, lane: Lane, committed: Committed);
+
+    /// What was committed last, by whichever owner.
+    async fn committed(&self, lane: Lane) -> Result<Option<Committed>, LogError>;
+}
+
+/// What the owners of request lanes have committed, for those who do not read the lanes.
+///
+/// Its promise is `committed_is_remembered` of [`RequestLog`].
+#[async_trait]
+pub trait CommitLog: Send + Sync + 'static {
+    /// Which log this is.
+    fn identity(&self) -> LogIdentity;
+
+    /// What was committed last, in each lane where something was.
+    async fn committed(&self) -> Result<BTreeMap<Lane, Committed>, LogError>;
 }
 
 /// A reply as it stands in its lane.

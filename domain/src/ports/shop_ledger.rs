@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use crate::batch::{Batch, Loaded, Receipt};
 use crate::damage::Damage;
-use crate::lane::{Epoch, Lane, LogIdentity, Position};
+use crate::lane::{Committed, Epoch, Lane, LogIdentity, Position};
 use crate::outcome::Outcome;
 use crate::ports::StoreError;
 use crate::request::RequestId;
@@ -41,6 +41,7 @@ pub struct Claim {
 ///   applies.
 /// - `apply_sees_the_batch_before_it`: of two batches of one owner at once, the later one has
 ///   seen what the earlier one stored at every shop, or changes nothing.
+/// - `claim_of_an_older_database_is_refused`: as [`check_committed`](crate::check_committed) says.
 /// - `lanes_are_independent`: owners of different lanes do not disturb each other.
 /// - `apply_is_seen_by_all`: what was applied is seen by every later call.
 /// - `apply_keeps_what_was_decided`: what is read back is what judging left, to the last field.
@@ -70,8 +71,14 @@ pub struct Claim {
 ///   received, or later.
 #[async_trait]
 pub trait ShopLedger: Send + Sync + 'static {
-    /// Makes the caller the owner of the lane and says where it stands.
-    async fn claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError>;
+    /// Makes the caller the owner of the lane and says where it stands. `committed` is what the
+    /// log remembers of the lane.
+    async fn claim(
+        &self,
+        lane: Lane,
+        log: LogIdentity,
+        committed: Option<Committed>,
+    ) -> Result<Claim, StoreError>;
 
     /// Lets `decide` judge a batch over its shops and stores what it returns, the receipt,
     /// and where the lane stands then; also that everything below `batch.replied` is answered.

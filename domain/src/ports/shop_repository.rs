@@ -6,7 +6,18 @@ use crate::lane::{Lane, Lanes};
 use crate::ports::StoreError;
 use crate::revision::Revision;
 use crate::scope::Scope;
-use crate::shop::{Shop, ShopCursor, ShopId};
+use crate::shop::{Shop, ShopCursor, ShopId, ShopState};
+
+/// Shops of one region where the same is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShopGroup {
+    /// The region.
+    pub region: String,
+    /// What is in force at each of them; the version is the highest.
+    pub state: ShopState,
+    /// How many they are.
+    pub shops: u64,
+}
 
 /// The shops, for those who ask about them and bring them in.
 ///
@@ -42,6 +53,8 @@ use crate::shop::{Shop, ShopCursor, ShopId};
 /// - `list_pages_are_complete`: pages in the order of lane and id hold each shop once.
 /// - `list_and_count_agree_with_the_scope`: they hold exactly the shops that
 ///   [`Scope::contains`].
+/// - `groups_agree_with_the_list`: each shop of the pages is counted in one group, with its region
+///   and what is in force there.
 /// - `damage_is_named_and_left_out`: pages hold every other shop once, and `get` names the damage.
 /// - `regions_and_categories_are_listed`: each once, in order.
 #[async_trait]
@@ -59,6 +72,9 @@ pub trait ShopRepository: Send + Sync + 'static {
         after: Option<&ShopCursor>,
         limit: usize,
     ) -> Result<Found<Vec<Shop>>, StoreError>;
+
+    /// The shops of a scope, counted by what is the same of them.
+    async fn groups(&self, scope: &Scope) -> Result<Vec<ShopGroup>, StoreError>;
 
     /// How many shops a scope has.
     async fn count(&self, scope: &Scope) -> Result<u64, StoreError>;

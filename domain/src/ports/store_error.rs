@@ -1,5 +1,7 @@
 use thiserror::Error;
 
+use crate::restore::OlderDatabase;
+
 /// The technology's own error, for the log.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,4 +29,7 @@ pub enum StoreError {
         /// What is wrong and what to do.
         what: String,
     },
+    /// A human must look: the database was restored. Nothing was changed.
+    #[error(transparent)]
+    Older(#[from] OlderDatabase),
 }

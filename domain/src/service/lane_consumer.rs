@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use crate::batch::{Batch, Receipt, judge_batch};
-use crate::lane::{Epoch, Lane, Lanes, Position};
+use crate::lane::{Committed, Epoch, Lane, Lanes, Position};
+use crate::mismatch::{AnyLane, LaneProblem, Mismatch, is_other, outcomes_of};
 use crate::outcome::{Outcome, Reply};
-use crate::ports::{Claim, ReplyChannel, RequestLog, ShopLedger, StoreError, Stretch};
+use crate::ports::{Claim, LogError, ReplyChannel, RequestLog, ShopLedger, StoreError, Stretch};
 use crate::request::{RequestRecord, ReturnAddress};
 use crate::service::pacing::{Failures, Trouble};
 use crate::service::{ServiceError, Step};
@@ -44,6 +45,8 @@ pub struct LaneConsumer {
     ports: ConsumerPorts,
     rules: Arc<Rules>,
     owned: Option<Owned>,
+    /// How far the database had stored the lane when this consumer owned it last.
+    known: Option<Committed>,
     /// The most requests of the next batch: fewer while bad data is looked for.
     limit: usize,
     failures: Failures,
@@ -66,7 +69,7 @@ impl LaneConsumer {
     #[must_use]
     pub fn new(lane: Lane, ports: ConsumerPorts, rules: Arc<Rules>) -> Self {
         let limit = rules.batch;
-        Self { lane, ports, rules, owned: None, limit, failures: Failures::default() }
+        Self { lane, ports, rules, owned: None, known: None, limit, failures: Failures::default() }
     }
 
     /// Claims the lane, answers what an owner before left unanswered, or applies and answers
@@ -88,8 +91,10 @@ impl LaneConsumer {
                 Ok(step)
             }
             Err(trouble) => {
-                if matches!(trouble, Trouble::Fenced) {
-                    self.owned = None;
+                if matches!(trouble, Trouble::Fenced)
+                    && let Some(Owned { epoch, applied_next: next, .. }) = self.owned.take()
+                {
+                    self.known = Some(Committed { epoch, next });
                 }
                 self.failures.next_step(trouble)
             }
@@ -120,15 +125,38 @@ impl LaneConsumer {
 
     async fn store_replied(&self, owned: &Owned) -> Result<(), StoreError> {
         self.ports.ledger.replied(self.lane, owned.epoch, owned.replied_next).await?;
-        self.ports.log.release(self.lane, owned.replied_next).await;
+        self.commit(owned.epoch, owned.replied_next).await;
         Ok(())
     }
 
+    /// Tells the log how far the lane is answered, and never more than the database has stored. So
+    /// if the log knows more than the database, the database was restored.
+    async fn commit(&self, epoch: Epoch, next: Position) {
+        self.ports.log.commit(self.lane, Committed { epoch, next }).await;
+    }
+
     async fn claim(&mut self) -> Result<Step, Trouble> {
-        let claim = self.ports.ledger.claim(self.lane, self.ports.log.identity()).await?;
+        let Self { lane, ports: ConsumerPorts { ledger, log, .. }, .. } = self;
+        // Read before the claim: whatever is committed by then, the database has stored.
+        let committed = log.committed(*lane).await;
+        let committed =
+            committed.map_err(|error| Trouble::of_log(AnyLane::Requests(*lane), error))?;
+        // Commits reach the log a moment late, so this consumer may know more than the log.
+        let committed = committed.into_iter().chain(self.known).max_by_key(|c| (c.epoch, c.next));
+        let claim = match ledger.claim(*lane, log.identity(), committed).await {
+            Err(older @ StoreError::Older(_)) => {
+                // Services that start now know only what the log knows.
+                if let Some(Committed { epoch, next }) = committed {
+                    self.commit(epoch, next).await;
+                }
+                return Err(older.into());
+            }
+            claim => claim?,
+        };
         self.check_log(&claim).await?;
-        // An owner before may have stored that it answered, and not come to say so to the log.
-        self.ports.log.release(self.lane, claim.replied_next).await;
+        // The owner before may have ended before it told the log. From now on the log also knows
+        // the epoch of this owner.
+        self.commit(claim.epoch, claim.replied_next).await;
         self.owned = Some(Owned {
             epoch: claim.epoch,
             applied_next: claim.applied_next,
@@ -140,21 +168,28 @@ impl LaneConsumer {
     }
 
     /// The record before the lane's position must be the one that was applied last, so that a
-    /// log that was made again, or an older database, is noticed.
+    /// log that was made again is noticed.
     async fn check_log(&self, claim: &Claim) -> Result<(), Trouble> {
-        let position = claim.applied_next;
-        let last = self.ports.log.last_before(self.lane, position).await;
-        match last.map_err(|error| Trouble::of_log(self.lane.0, error))? {
-            Some(id) if claim.last_id.is_some_and(|expected| expected != id) => {
-                Err(Trouble::Fatal(ServiceError::ForeignLog { lane: self.lane, position }))
-            }
-            _ => Ok(()),
+        let next = claim.applied_next;
+        let found = self.ports.log.last_before(self.lane, next).await;
+        let found = found.map_err(|error| self.unread(error))?;
+        if is_other(claim.last_id, found) {
+            return Err(self.misfit(Mismatch::OtherRecord { next }));
         }
+        Ok(())
+    }
+
+    fn misfit(&self, mismatch: Mismatch) -> Trouble {
+        Trouble::Fatal(ServiceError::Lane(LaneProblem::of(self.lane, mismatch)))
+    }
+
+    fn unread(&self, error: LogError) -> Trouble {
+        Trouble::of_log(AnyLane::Requests(self.lane), error)
     }
 
     async fn read(&self, from: Position) -> Result<Stretch, Trouble> {
         let read = self.ports.log.read(self.lane, from, self.limit).await;
-        read.map_err(|error| Trouble::of_log(self.lane.0, error))
+        read.map_err(|error| self.unread(error))
     }
 
     /// Answers requests that were applied, but perhaps not answered, from their receipts.
@@ -167,22 +202,17 @@ impl LaneConsumer {
         let Some((last, _)) = last else { return Ok(Step::Idle) };
         let to = last.next().min(applied_next);
         requests.retain(|record| record.position < applied_next);
-        let receipts = self.ports.ledger.receipts(self.lane, from, to).await?;
-        let mut entries = receipts.into_iter().flat_map(|receipt| receipt.entries);
-        let mut replies = Vec::with_capacity(requests.len());
-        for record in requests {
-            // Entries and records stand in the order of the lane.
-            match entries.find(|entry| entry.position == record.position) {
-                Some(entry) if entry.id == record.id => {
-                    replies.push(reply(record, entry.outcome));
-                }
-                _ => {
-                    let position = record.position;
-                    let error = ServiceError::ForeignLog { lane: self.lane, position };
-                    return Err(Trouble::Fatal(error));
-                }
+        let receipts = match self.ports.ledger.receipts(self.lane, from, to).await {
+            Err(StoreError::BadData { .. }) => {
+                return Err(self.misfit(Mismatch::ReceiptGone { position: from }));
             }
-        }
+            receipts => receipts?,
+        };
+        let places = requests.iter().map(|record| (record.position, record.id));
+        let outcomes = outcomes_of(places, receipts);
+        let outcomes =
+            outcomes.map_err(|position| self.misfit(Mismatch::ReceiptGone { position }))?;
+        let replies = requests.into_iter().zip(outcomes).map(|(r, o)| reply(r, o)).collect();
         self.answer(replies, to).await?;
         Ok(Step::Worked)
     }
@@ -199,12 +229,13 @@ impl LaneConsumer {
         };
         self.limit = (self.limit * 2).min(self.rules.batch);
         let (answered, to) = (batch.replied, batch.to());
+        let epoch = batch.epoch;
         if let Some(owned) = &mut self.owned {
             owned.applied_next = to;
             owned.stored_replied = answered;
             owned.is_resting = false;
         }
-        self.ports.log.release(self.lane, answered).await;
+        self.commit(epoch, answered).await;
         let outcomes = receipt.entries.into_iter().map(|entry| entry.outcome);
         let replies =
             batch.into_records().into_iter().zip(outcomes).map(|(r, o)| reply(r, o)).collect();

@@ -41,7 +41,7 @@ struct Kept {
 }
 
 /// How long a lane is left alone at which a human must look.
-const SET_ASIDE: Duration = Duration::from_mins(1);
+const SET_ASIDE: Duration = Duration::from_secs(30);
 
 impl LaneKeeper {
     /// A requester without a lane yet.
@@ -198,13 +198,18 @@ impl LaneKeeper {
         Ok(Step::Pause { after: self.terms.lease / 3, obstacle: Obstacle::LeasedByAnother })
     }
 
-    /// Tries to get every lane that lacks a requester.
+    /// Tries to get every lane that lacks a requester. Forgets each lane that the log does not have
+    /// and that needs no requester any more: its campaigns went to other lanes.
     async fn find_orphans(&mut self) -> Result<Step, ServiceError> {
         let orphans = match self.ports.reply_lanes.orphans().await {
             Ok(orphans) => orphans,
             Err(error) => return self.failures.next_step(Trouble::from(error)),
         };
         self.failures.forget();
+        let lanes = self.ports.replies.lanes();
+        self.lanes.retain(|lane, kept| {
+            lane.0 < lanes || orphans.contains(lane) || kept.requester.has_lease()
+        });
         for lane in orphans {
             if !self.lanes.contains_key(&lane) {
                 self.lanes.insert(lane, self.keep(lane));
@@ -232,7 +237,7 @@ impl LaneKeeper {
     ) -> Result<Step, ServiceError> {
         let mut others = (0..self.ports.replies.lanes()).map(ReplyLane).filter(|l| *l != lane);
         let is_last = others.all(|other| self.is_set_aside(other));
-        if is_last || matches!(why, ServiceError::Closed) {
+        if is_last || matches!(why, ServiceError::Closed | ServiceError::Older(_)) {
             return Err(why);
         }
         let source = Arc::new(why);

@@ -17,10 +17,12 @@ use crate::campaign::Campaign;
 use crate::correlation::Ticket;
 use crate::damage::{Damage, Found};
 use crate::lane::{Lane, Position, ReplyLane};
+use crate::mismatch::{AnyLane, LaneProblem, Mismatch};
 use crate::ports::{
-    Answer, CampaignLedger, ChannelError, Clock, Holder, LogError, ReplyLanes, ReplyLog,
-    ReplyRecord, RequestChannel, StoreError,
+    Answer, CampaignLedger, ChannelError, Clock, CommitLog, Holder, Lease, LogError, ReplyLanes,
+    ReplyLog, ReplyRecord, RequestChannel, Restores, StoreError,
 };
+use crate::restore::check_lanes;
 use crate::revision::Revision;
 use crate::service::leased::{Leased, Outgoing, Part};
 use crate::service::pacing::{Failures, Trouble, is_due};
@@ -41,6 +43,10 @@ pub struct RequesterPorts {
     pub reply_lanes: Arc<dyn ReplyLanes>,
     /// The campaigns.
     pub ledger: Arc<dyn CampaignLedger>,
+    /// Where the request lanes stand.
+    pub lanes: Arc<dyn Restores>,
+    /// What the consumers have committed to the log of requests.
+    pub commits: Arc<dyn CommitLog>,
     /// Where requests go.
     pub requests: Arc<dyn RequestChannel>,
     /// Where replies come from.
@@ -218,12 +224,42 @@ impl Desk {
     /// Leases the lane, unless another has it.
     async fn lease(&self) -> Result<Option<Leased>, Trouble> {
         let now = self.ports.clock.now();
+        let partitions = self.ports.replies.lanes();
+        if partitions <= self.lane.0 {
+            let mismatch = Mismatch::NoPartition { partitions };
+            let problem = LaneProblem::of_replies(self.lane, mismatch);
+            return Err(Trouble::Fatal(ServiceError::Lane(problem)));
+        }
         let log = self.ports.replies.identity();
         let end = self.ports.replies.end(self.lane).await;
-        let end = end.map_err(|error| Trouble::of_log(self.lane.0, error))?;
+        let end = end.map_err(|error| self.unread(error))?;
         let reply_lanes = &self.ports.reply_lanes;
         let lease = reply_lanes.lease(self.lane, self.holder, (log, end), self.terms.lease).await?;
-        Ok(lease.map(|lease| Leased::new(lease, end, self.terms.limits, now)))
+        let Some(lease) = lease else { return Ok(None) };
+        self.check_age(&lease).await?;
+        Ok(Some(Leased::new(lease, end, self.terms.limits, now)))
+    }
+
+    fn unread(&self, error: LogError) -> Trouble {
+        Trouble::of_log(AnyLane::Replies(self.lane), error)
+    }
+
+    /// Checks that the database is not older than the request log. In a restored database the
+    /// requester would record old replies, which tell of shops in a database that is gone.
+    ///
+    /// The check comes after the lease. If the database is restored later, the lane's position there
+    /// is not the one up to which this requester has recorded, so it is fenced and checks again.
+    async fn check_age(&self, lease: &Lease) -> Result<(), Trouble> {
+        let RequesterPorts { lanes, commits, reply_lanes, .. } = &self.ports;
+        let committed = commits.committed().await;
+        let committed = committed.map_err(|error| self.unread(error))?;
+        let older = check_lanes(&lanes.lanes().await?, (commits.identity(), &committed));
+        if let Err(older) = older {
+            // If the lease cannot be given back, it runs out.
+            let _ = reply_lanes.surrender(lease).await;
+            return Err(Trouble::Fatal(ServiceError::Older(older)));
+        }
+        Ok(())
     }
 
     async fn run(&self, leased: &mut Leased, calls: &mut SendCalls) -> Result<Step, Trouble> {
@@ -313,7 +349,7 @@ impl Desk {
                 leased.send_all_again(now);
                 return Err(Trouble::RepliesLost(self.lane, lost));
             }
-            Err(error) => return Err(Trouble::of_log(self.lane.0, error)),
+            Err(error) => return Err(self.unread(error)),
         };
         let Some(last) = records.last() else { return Ok(false) };
         let to = last.position.next();

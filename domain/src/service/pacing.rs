@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::lane::ReplyLane;
+use crate::mismatch::{AnyLane, LaneProblem, Mismatch};
 use crate::ports::{BoxError, ChannelError, LogError, StoreError};
 use crate::service::{Obstacle, ServiceError, Step};
 use crate::time::Timestamp;
@@ -23,14 +24,14 @@ pub(crate) enum Trouble {
 
 impl Trouble {
     /// What could not be read of a lane.
-    pub(crate) fn of_log(lane: u16, source: LogError) -> Self {
-        match source {
-            LogError::Unavailable(_) => Self::Unavailable(source.into()),
-            LogError::Closed => Self::Fatal(ServiceError::Closed),
-            LogError::Truncated { .. } | LogError::Beyond { .. } => {
-                Self::Fatal(ServiceError::Log { lane, source })
-            }
-        }
+    pub(crate) fn of_log(lane: AnyLane, source: LogError) -> Self {
+        let mismatch = match source {
+            LogError::Unavailable(_) => return Self::Unavailable(source.into()),
+            LogError::Closed => return Self::Fatal(ServiceError::Closed),
+            LogError::Truncated { from, first } => Mismatch::RecordsGone { from, first },
+            LogError::Beyond { from, end } => Mismatch::EndsEarly { end, next: from },
+        };
+        Self::Fatal(ServiceError::Lane(LaneProblem { lane, mismatch }))
     }
 }
 
@@ -41,6 +42,7 @@ impl From<StoreError> for Trouble {
             StoreError::Unavailable(_) => Self::Unavailable(error.into()),
             StoreError::BadData { what } => Self::BadData(what),
             StoreError::Refused { what } => Self::Fatal(ServiceError::Refused { what }),
+            StoreError::Older(older) => Self::Fatal(ServiceError::Older(older)),
         }
     }
 }
@@ -118,6 +120,9 @@ mod tests {
     use std::error::Error;
 
     use super::*;
+    use crate::lane::Lane;
+
+    const LANE: AnyLane = AnyLane::Requests(Lane(3));
 
     fn pause(failures: &mut Failures, trouble: Trouble) -> (Duration, Obstacle) {
         match failures.next_step(trouble) {
@@ -138,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_closed_log_ends_the_service() {
-        let trouble = Trouble::of_log(3, LogError::Closed);
+        let trouble = Trouble::of_log(LANE, LogError::Closed);
         let step = Failures::default().next_step(trouble);
         assert!(matches!(step, Err(ServiceError::Closed)), "{step:?}");
     }
@@ -149,7 +154,7 @@ mod tests {
         let (_, obstacle) = pause(&mut Failures::default(), store.into());
         assert_eq!(obstacle.to_string(), "the disk is full");
         let log = LogError::Unavailable("connection refused".into());
-        let (_, obstacle) = pause(&mut Failures::default(), Trouble::of_log(3, log));
+        let (_, obstacle) = pause(&mut Failures::default(), Trouble::of_log(LANE, log));
         assert_eq!(obstacle.to_string(), "the log is unavailable");
         let source = obstacle.source().map(ToString::to_string);
         assert_eq!(source.as_deref(), Some("connection refused"));

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use catchment_domain::{
     Attempt, Campaign, CampaignError, CampaignId, CampaignRef, CampaignState, Chunk, Code, Command,
-    Deadline, Lane, Nonce, Outcome, Phase, ReplyLane, Revision, Slot, Status, Ticket, Timestamp,
+    Deadline, Lane, Nonce, Outcome, Phase, RELEASED_KEPT, ReplyLane, Revision, Slot, Status,
+    Ticket, Timestamp,
 };
 use uuid::Uuid;
 
@@ -325,6 +326,23 @@ fn a_campaign_is_replaced_once_and_before_it_ends() {
     }
     for state in [Sending { open: 1 }, Settled] {
         check(state, Some(9), Err(CampaignError::Replaced(REVISION, Revision(9))));
+    }
+}
+
+#[test]
+fn a_campaign_is_deletable_once_nothing_of_it_can_apply() {
+    let hour = i64::try_from(RELEASED_KEPT.as_millis()).unwrap();
+    let after = 100 + hour + 1;
+    for (state, millis, expected) in [
+        (Sending { open: 1 }, after, Err(CampaignError::NotEnded(REVISION))),
+        (Settled, after, Err(CampaignError::NotEnded(REVISION))),
+        (Ending { open: 1 }, after, Err(CampaignError::NotEnded(REVISION))),
+        (Ended, 0, Err(CampaignError::MayStillApply(REVISION))),
+        (Ended, after - 1, Err(CampaignError::MayStillApply(REVISION))),
+        (Ended, after, Ok(())),
+    ] {
+        let checked = campaign(state).check_deletable(Timestamp::from_millis(millis));
+        assert_eq!(checked, expected, "{state} {millis}");
     }
 }
 

@@ -30,7 +30,7 @@ pub async fn apply_is_atomic(harness: &dyn StoreHarness) {
     assert!(matches!(result, Err(StoreError::BadData { .. })), "{result:?}");
     assert_eq!((radius(&store, &ids[0]).await, radius(&store, &ids[1]).await), (BASE, BASE));
     assert_eq!(owner.receipts().await, []);
-    let claim = store.ledger.claim(LANE, lasting_log(1)).await.unwrap();
+    let claim = store.ledger.claim(LANE, lasting_log(1), None).await.unwrap();
     assert_eq!((claim.applied_next, claim.last_id), (Position(0), None));
 }
 
@@ -79,7 +79,7 @@ pub async fn apply_accepts_gaps(harness: &dyn StoreHarness) {
     assert_eq!((receipt.from, receipt.to), (Position(0), Position(10)));
     owner.apply(vec![record(17, &ids[0], narrow("2km"))]).await;
     assert_eq!(radius(&store, &ids[0]).await, 2_000);
-    let claim = store.ledger.claim(LANE, lasting_log(1)).await.unwrap();
+    let claim = store.ledger.claim(LANE, lasting_log(1), None).await.unwrap();
     assert_eq!((claim.applied_next, claim.last_id), (Position(18), Some(id_at(17))));
     let behind = store.ledger.receipts(LANE, Position(10), Position(18)).await.unwrap();
     assert_eq!(behind.len(), 1);

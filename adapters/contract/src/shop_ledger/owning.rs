@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use catchment_domain::ports::{Claim, StoreError};
-use catchment_domain::{Deadline, Lane, Position, ShopId, Status};
+use catchment_domain::{Committed, Deadline, Epoch, Lane, Position, ShopId, Status};
 use tokio::task::JoinSet;
 
 use super::LANE;
@@ -27,7 +27,7 @@ pub async fn claim_fences_older_owners(harness: &dyn StoreHarness) {
     let late = store.ledger.replied(LANE, old.claim.epoch, Position(1)).await;
     assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
     assert_eq!(radius(&store, &ids[0]).await, 3_000);
-    let claim = store.ledger.claim(LANE, lasting_log(1)).await.unwrap();
+    let claim = store.ledger.claim(LANE, lasting_log(1), None).await.unwrap();
     assert_eq!((claim.applied_next, claim.replied_next), (Position(1), Position(0)));
 }
 
@@ -55,6 +55,30 @@ pub async fn claim_has_one_winner(harness: &dyn StoreHarness) {
     let positions: Vec<u64> = entries.map(|entry| entry.position.0).collect();
     assert_eq!(positions, (0..UNTIL).collect::<Vec<_>>());
     assert_eq!(shop(&store, &ids[0]).await.state.version, 1 + UNTIL);
+}
+
+/// If the log knows a later owner than the database, or a later position, the database was restored.
+/// A refused claim changes nothing, so the next claim is refused, too.
+pub async fn claim_of_an_older_database_is_refused(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let mut owner = Owner::of(&store, LANE).await;
+    owner.change(&ids[0], narrow("3km")).await;
+    let epoch = owner.claim.epoch;
+    let claim = |committed| store.ledger.claim(LANE, lasting_log(1), committed);
+    for (epoch, next) in [(epoch, Position(2)), (Epoch(epoch.0 + 1), Position(0))] {
+        for _ in 0..3 {
+            let refused = claim(Some(Committed { epoch, next })).await;
+            let Err(StoreError::Older(older)) = refused else { panic!("{refused:?}") };
+            assert_eq!((older.lane, older.applied_next), (LANE, Position(1)));
+        }
+    }
+    // The owner was not fenced.
+    owner.change(&ids[0], narrow("1km")).await;
+    let next = claim(Some(Committed { epoch, next: Position(2) })).await.unwrap();
+    assert_eq!((next.epoch, next.applied_next), (Epoch(epoch.0 + 1), Position(2)));
+    // The position of an older owner does not count.
+    assert!(claim(Some(Committed { epoch, next: Position(9) })).await.is_ok());
 }
 
 /// Claims the lane, and applies record by record until it is fenced.
@@ -119,7 +143,7 @@ pub async fn lanes_are_independent(harness: &dyn StoreHarness) {
     }
     owners.join_all().await;
     for lane in lanes {
-        let claim = store.ledger.claim(lane, lasting_log(1)).await.unwrap();
+        let claim = store.ledger.claim(lane, lasting_log(1), None).await.unwrap();
         assert_eq!(claim.applied_next, Position(10), "lane {lane}");
     }
 }
@@ -131,7 +155,7 @@ pub async fn lasting_log_is_remembered(harness: &dyn StoreHarness) {
     let mut owner = Owner::in_log(&store, LANE, lasting_log(1)).await;
     owner.change(&ids[0], narrow("3km")).await;
     for other in [lasting_log(2), passing_log(3)] {
-        let claim = store.ledger.claim(LANE, other).await;
+        let claim = store.ledger.claim(LANE, other, None).await;
         assert!(matches!(claim, Err(StoreError::Refused { .. })), "{claim:?}");
     }
     // The one who was there before is not disturbed.

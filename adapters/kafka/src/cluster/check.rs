@@ -1,6 +1,5 @@
-//! What can be wrong with a topic, or with one of its partitions.
+//! What can be wrong with a topic.
 
-use catchment_domain::Position;
 use thiserror::Error;
 
 /// A problem of a whole topic: nothing may be read or sent. Displayed as one line.
@@ -14,8 +13,9 @@ pub enum TopicProblem {
     },
     /// Shops would be sought in other partitions than they are sent to.
     #[error(
-        "the topic `{topic}` has {found} partitions, and the database has {expected} lanes: \
-         the count must never change"
+        "the topic `{topic}` has {found} partitions, and the database has {expected} lanes: name \
+         a new topic in `kafka.requests_topic`, make it by `catchment topics create`, and take it \
+         by `catchment lanes accept --all`"
     )]
     OtherPartitions {
         /// Its name.
@@ -113,75 +113,7 @@ pub enum TopicProblem {
         /// How many are wanted.
         wanted: i32,
     },
-    /// The positions of the database say nothing of it: every partition differs.
-    #[error(
-        "the topic `{topic}` is not the one that the database has read: partition {partition} \
-         {difference}: {TO_DO}"
-    )]
-    NotTheOneRead {
-        /// Its name.
-        topic: String,
-        /// The first partition that differs.
-        partition: u16,
-        /// How it differs.
-        difference: Difference,
-    },
 }
-
-/// A problem of one partition, while other partitions are right. Displayed as one line.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("partition {partition} of the topic `{topic}` {difference}: {}", .difference.to_do())]
-pub struct PartitionProblem {
-    /// The topic's name.
-    pub topic: String,
-    /// The partition.
-    pub partition: u16,
-    /// How it differs.
-    pub difference: Difference,
-}
-
-/// How a partition differs from what a database has read of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Difference {
-    /// Its positions mean nothing here.
-    #[error("is not of the topic and cluster that the database has read it in")]
-    Foreign,
-    /// What comes next would be passed over.
-    #[error(
-        "was made again, or lost its end: it ends at {end}, and the database goes on from {next}"
-    )]
-    EndsEarly {
-        /// One past the last record.
-        end: Position,
-        /// The first that was not read yet.
-        next: Position,
-    },
-    /// What was read is not what is there.
-    #[error(
-        "was made again, or lost its end: the record before {next} is not the one that the \
-         database has read"
-    )]
-    OtherRecord {
-        /// The first that was not read yet.
-        next: Position,
-    },
-}
-
-impl Difference {
-    /// What helps while the other partitions are as they must be.
-    const fn to_do(self) -> &'static str {
-        match self {
-            Self::Foreign => "restore the lane's row in the database from a backup",
-            Self::EndsEarly { .. } | Self::OtherRecord { .. } => {
-                "bring its records back, or let the lane go on without them by \
-                 `catchment topics resume`"
-            }
-        }
-    }
-}
-
-/// What helps where a topic does not belong to the database.
-const TO_DO: &str = "use the topics that belong to this database, or another database";
 
 /// What is wrong with a topic that has so many partitions, where something is.
 pub(super) fn problem(
@@ -211,8 +143,9 @@ mod tests {
             (
                 Some(11),
                 Some(12),
-                "the topic `t` has 11 partitions, and the database has 12 lanes: \
-                 the count must never change",
+                "the topic `t` has 11 partitions, and the database has 12 lanes: name a new topic \
+                 in `kafka.requests_topic`, make it by `catchment topics create`, and take it by \
+                 `catchment lanes accept --all`",
             ),
             (Some(12), Some(12), ""),
             (Some(1), None, ""),

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use catchment_domain::Lane;
+use catchment_domain::{Committed, Lane};
 use tokio::time::{Instant, sleep_until};
 
 /// How often a lane's offset is committed at most.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// What is to be committed for each lane. At most one offset waits for a lane.
+/// What is to be committed for each lane. At most one waits for a lane.
 #[derive(Debug, Default)]
 pub(super) struct Hints(Mutex<BTreeMap<Lane, Hint>>);
 
 #[derive(Debug, Default)]
 struct Hint {
-    waiting: Option<i64>,
+    waiting: Option<Committed>,
     committed_at: Option<Instant>,
 }
 
@@ -30,12 +30,17 @@ impl Hint {
 
 impl Hints {
     /// Remembers how far a lane is answered.
-    pub(super) fn put(&self, lane: Lane, next: i64) {
-        self.with(lane, |hint| hint.waiting = Some(next));
+    pub(super) fn put(&self, lane: Lane, committed: Committed) {
+        self.with(lane, |hint| hint.waiting = Some(committed));
+    }
+
+    /// What is to be committed, whether it is time or not.
+    pub(super) fn take(&self, lane: Lane) -> Option<Committed> {
+        self.with(lane, |hint| hint.waiting.take())
     }
 
     /// What is to be committed now, where something is.
-    pub(super) fn take_due(&self, lane: Lane) -> Option<i64> {
+    pub(super) fn take_due(&self, lane: Lane) -> Option<Committed> {
         self.with(lane, |hint| {
             let now = Instant::now();
             let due = hint.due(now) == Some(now);
@@ -63,26 +68,35 @@ impl Hints {
 
 #[cfg(test)]
 mod tests {
+    use catchment_domain::{Epoch, Position};
+
     use super::*;
 
     const LANE: Lane = Lane(1);
+
+    fn committed(next: u64) -> Committed {
+        Committed { epoch: Epoch(4), next: Position(next) }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_lane_commits_the_newest_once_in_a_while() {
         let hints = Hints::default();
         assert_eq!(hints.take_due(LANE), None);
-        hints.put(LANE, 1);
-        assert_eq!(hints.take_due(LANE), Some(1));
-        hints.put(LANE, 2);
-        hints.put(LANE, 3);
+        hints.put(LANE, committed(1));
+        assert_eq!(hints.take_due(LANE), Some(committed(1)));
+        hints.put(LANE, committed(2));
+        hints.put(LANE, committed(3));
         assert_eq!(hints.take_due(LANE), None, "too early");
-        hints.put(Lane(2), 7);
-        assert_eq!(hints.take_due(Lane(2)), Some(7), "lanes do not wait for each other");
+        hints.put(Lane(2), committed(7));
+        assert_eq!(hints.take_due(Lane(2)), Some(committed(7)), "lanes do not wait for each other");
         let before = Instant::now();
         hints.due(LANE).await;
         assert_eq!(before.elapsed(), EVERY);
-        assert_eq!(hints.take_due(LANE), Some(3));
+        assert_eq!(hints.take_due(LANE), Some(committed(3)));
         assert_eq!(hints.take_due(LANE), None);
+        hints.put(LANE, committed(4));
+        assert_eq!(hints.take(LANE), Some(committed(4)), "it is given away");
+        assert_eq!(hints.take(LANE), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use catchment_domain::ports::{ChannelError, ReplyChannel, RequestLog};
-use catchment_domain::{Lane, Position};
+use catchment_domain::{Committed, Epoch, Lane, Position};
 use catchment_kafka::KafkaCounts;
 use catchment_request_reply::{Header, NewTopic};
 use tokio::time::timeout;
@@ -244,11 +244,14 @@ async fn how_far_a_lane_is_answered_reaches_the_broker() {
     }
     assert_eq!(requests(&world, LANE, 3).await.len(), 3);
     for next in 1..=3 {
-        world.request_log.release(LANE, Position(next)).await;
+        let committed = Committed { epoch: Epoch(1), next: Position(next) };
+        world.request_log.commit(LANE, committed).await;
     }
     let partition = LANE.0.into();
     let committed = async {
-        while world.request_log.reader().committed(partition).await.unwrap() != Some(3) {
+        while world.request_log.reader().committed(partition).await.unwrap().map(|c| c.next)
+            != Some(3)
+        {
             // The last hint waits until it is due, and goes out while nothing else happens.
             let idle = world.request_log.wait(LANE, Position(3));
             let _ = timeout(Duration::from_millis(200), idle).await;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use catchment_contract::{Capabilities, Log, LogHarness};
 use catchment_domain::ports::{LogError, ReplyLog, ReplyRecord, RequestLog, Stretch};
-use catchment_domain::{Lane, Lanes, LogIdentity, Position, ReplyLane, RequestId, ReturnAddress};
+use catchment_domain::{
+    Committed, Lane, Lanes, LogIdentity, Position, ReplyLane, RequestId, ReturnAddress,
+};
 use catchment_kafka::{KafkaReplyLog, KafkaRequestLog};
 use uuid::Uuid;
 
@@ -21,6 +23,7 @@ impl LogHarness for World {
         Log {
             requests: Arc::clone(&self.requests) as _,
             request_log: Arc::new(ArrivedRequests(Arc::clone(&self.request_log))),
+            commits: Arc::new(self.cluster.lookout(LANES).unwrap()),
             replies: Arc::clone(&self.replies) as _,
             reply_log: Arc::new(ArrivedReplies(Arc::clone(&self.reply_log))),
         }
@@ -87,8 +90,12 @@ impl RequestLog for ArrivedRequests {
         self.0.wait(lane, from).await;
     }
 
-    async fn release(&self, lane: Lane, next: Position) {
-        self.0.release(lane, next).await;
+    async fn commit(&self, lane: Lane, committed: Committed) {
+        self.0.commit(lane, committed).await;
+    }
+
+    async fn committed(&self, lane: Lane) -> Result<Option<Committed>, LogError> {
+        self.0.committed(lane).await
     }
 }
 

@@ -12,7 +12,7 @@
 mod answers;
 mod calls;
 mod contract;
+mod lanes;
 mod poison;
-mod reached;
 mod topics;
 mod world;

@@ -2,8 +2,8 @@
 
 use catchment_domain::ports::{ReplyChannel, RequestLog};
 use catchment_domain::{
-    Batch, Code, Epoch, Lane, LaneTime, Loaded, LoadedShop, Outcome, Policy, Position, Radius,
-    Reply, RequestRecord, ReturnAddress, Revision, ShopState, Timestamp, judge_batch,
+    Batch, Code, Committed, Epoch, Lane, LaneTime, Loaded, LoadedShop, Outcome, Policy, Position,
+    Radius, Reply, RequestRecord, ReturnAddress, Revision, ShopState, Timestamp, judge_batch,
 };
 use catchment_kafka::KafkaCounts;
 use catchment_request_reply::{Header, OwnedRecord};
@@ -205,7 +205,8 @@ async fn a_letter_is_made_of_what_the_log_still_has() {
         world.inject(LANE, Some(b"k"), Some(b"{}"), asking(&topic, number)).await;
     }
     let records = requests(&world, LANE, 2).await;
-    world.request_log.release(LANE, Position(2)).await;
+    let committed = Committed { epoch: Epoch(1), next: Position(2) };
+    world.request_log.commit(LANE, committed).await;
     let requests_topic = &world.settings.requests_topic;
     world.topics.delete_records(requests_topic, LANE.0.into(), 1).await.unwrap();
     world.replies.send(judged(LANE, records)).await.unwrap();

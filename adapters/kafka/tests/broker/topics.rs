@@ -45,8 +45,9 @@ async fn each_topic_that_is_wrong_has_its_line() {
     let more = Lanes(NonZeroU16::new(LANES.count() + 1).unwrap());
     let other = |topic: &str| {
         format!(
-            "the topic `{topic}` has 3 partitions, and the database has 4 lanes: the count must \
-             never change"
+            "the topic `{topic}` has 3 partitions, and the database has 4 lanes: name a new topic in \
+             `kafka.requests_topic`, make it by `catchment topics create`, and take it by \
+             `catchment lanes accept --all`"
         )
     };
     assert_eq!(lines(&cluster, more).await, [other(requests), other(&dead_letters)]);

@@ -103,8 +103,12 @@ impl CampaignLedger for MemoryStore {
         answers: &[(Revision, Answer)],
     ) -> Result<Recorded, StoreError> {
         let mut tables = self.tables();
+        let now = self.clock.now();
         let row = tables.leased(lease)?;
-        row.position = row.position.max(to);
+        if row.position != lease.position {
+            return Err(StoreError::Fenced);
+        }
+        row.position = to;
         let mut by_chunk: BTreeMap<(Revision, u32), Vec<&Answer>> = BTreeMap::new();
         for (revision, answer) in answers {
             by_chunk.entry((*revision, answer.chunk)).or_default().push(answer);
@@ -113,7 +117,7 @@ impl CampaignLedger for MemoryStore {
         for ((revision, number), answers) in by_chunk {
             let stored = tables.campaigns.get_mut(&revision);
             let stored = stored.filter(|stored| stored.campaign.reply_lane == Some(lease.lane));
-            match stored.and_then(|stored| stored.record(number, &answers)) {
+            match stored.and_then(|stored| stored.record(number, &answers, now)) {
                 None => {}
                 Some(Err(damage)) => recorded.damaged.push(damage),
                 Some(Ok((counted, open))) => {
@@ -145,6 +149,7 @@ impl Tables {
             damaged.extend(stored.chunks.iter().filter_map(|chunk| stored.outcomes(chunk).err()));
             if stored.whole().is_ok() {
                 stored.end(&took_over);
+                stored.note_end(now);
             }
         }
         damaged
@@ -178,6 +183,7 @@ impl StoredCampaign {
         &mut self,
         number: u32,
         answers: &[&Answer],
+        at: Timestamp,
     ) -> Option<Result<(u32, OpenSlots), Damage>> {
         let damaged = self.chunks.get(number as usize).map(|chunk| self.outcomes(chunk).err())?;
         if let Some(damage) = self.read().err().or(damaged) {
@@ -192,7 +198,9 @@ impl StoredCampaign {
         }
         let now = chunk.lacking();
         *campaign = campaign.clone().recorded(before, now);
-        Some(Ok((counted, chunk.open_slots())))
+        let open = chunk.open_slots();
+        self.note_end(at);
+        Some(Ok((counted, open)))
     }
 }
 

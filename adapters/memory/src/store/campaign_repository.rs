@@ -61,6 +61,7 @@ impl CampaignRepository for MemoryStore {
         if let Some(stored) = tables.campaigns.get_mut(&revision) {
             stored.campaign = campaign.clone();
             stored.chunks = chunks;
+            stored.note_end(now);
         }
         Ok(campaign)
     }

@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
     CHUNK_SHOPS, Campaign, Chunk, Damage, Deadline, ShopCursor, ShopList, Slot, StoredItem, Tally,
+    Timestamp,
 };
 
 use super::Tables;
 
 /// A campaign with its list and ledger.
+#[derive(Clone)]
 pub(super) struct StoredCampaign {
     pub(super) campaign: Campaign,
+    /// Since when it has ended.
+    pub(super) ended_at: Option<Timestamp>,
     /// The shops of each chunk.
     pub(super) lists: Vec<ShopList>,
     pub(super) chunks: Vec<Chunk>,
@@ -47,6 +51,7 @@ impl StoredCampaign {
         }
         Self {
             campaign,
+            ended_at: None,
             lists,
             chunks,
             is_spoiled: false,
@@ -82,14 +87,19 @@ impl StoredCampaign {
 
     /// Fails if the campaign, or the outcomes of any chunk, cannot be read.
     pub(super) fn whole(&self) -> Result<&Campaign, StoreError> {
-        let chunks = self.chunks.iter().filter_map(|chunk| self.outcomes(chunk).err());
-        match self.read().err().into_iter().chain(chunks).next() {
+        match self.damaged().next() {
             None => Ok(&self.campaign),
             Some(Damage { what, .. }) => Err(StoreError::BadData { what }),
         }
     }
 
-    /// Ends the campaign, and releases its shops except those in `took_over`.
+    /// What cannot be read of the campaign and of the outcomes of its chunks.
+    pub(super) fn damaged(&self) -> impl Iterator<Item = Damage> {
+        let chunks = self.chunks.iter().filter_map(|chunk| self.outcomes(chunk).err());
+        self.read().err().into_iter().chain(chunks)
+    }
+
+    /// Ends it for what is left, except at the shops that `took_over` names.
     pub(super) fn end(&mut self, took_over: &BTreeSet<String>) {
         let Self { campaign, lists, chunks, .. } = self;
         let is_replaced = |chunk: &Chunk, place: usize| {

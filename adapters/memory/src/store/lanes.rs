@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{
-    Batch, Damage, Deadline, Epoch, ImportNumber, ImportReceipt, Lane, LogIdentity, Position,
-    Receipt, RequestId, StoredItem, Timestamp,
+    Acceptance, AcceptedLane, Batch, Committed, Damage, Deadline, Epoch, ImportNumber,
+    ImportReceipt, Lane, LaneProblem, LaneProgress, LogIdentity, Mismatch, Position, Receipt,
+    RequestId, StoredItem, StoredLane, Timestamp, check_committed,
 };
 
 use super::campaigns::damage;
 
 /// A lane.
+#[derive(Clone)]
 pub(super) struct LaneRow {
     /// The lane's log, or `None` until the lane is claimed.
     pub(super) log: Option<LogIdentity>,
@@ -31,6 +33,7 @@ pub(super) struct LaneRow {
 }
 
 /// A receipt.
+#[derive(Clone)]
 pub(super) struct ReceiptRow {
     /// The log of the receipt's positions.
     pub(super) log: LogIdentity,
@@ -65,11 +68,21 @@ impl LaneRow {
         }
     }
 
-    /// Gives the lane to a new owner. If the log has changed, the lane begins at the start of the
-    /// new log. This fails if the old log is lasting.
-    pub(super) fn claim(&mut self, log: LogIdentity) -> Result<Claim, StoreError> {
-        if self.log.is_none_or(|known| known.id != log.id) {
-            self.log.map_or(Ok(()), check_log_may_change)?;
+    /// Makes way for a new owner. A log that is not the one remembered begins at its
+    /// beginning, unless the one remembered still exists.
+    pub(super) fn claim(
+        &mut self,
+        lane: Lane,
+        log: LogIdentity,
+        committed: Option<Committed>,
+    ) -> Result<Claim, StoreError> {
+        let is_new = self.log.is_none_or(|known| known.id != log.id);
+        if is_new {
+            let problem = || LaneProblem::of(lane, Mismatch::OtherLog);
+            self.log.map_or(Ok(()), |log| check_log_may_change(log, problem))?;
+        }
+        check_committed(&self.progress(lane), committed)?;
+        if is_new {
             self.log = Some(log);
             self.applied_next = Position::default();
             self.replied_next = Position::default();
@@ -84,7 +97,32 @@ impl LaneRow {
         })
     }
 
-    /// Moves the lane behind an applied batch.
+    /// Where the lane stands.
+    pub(super) const fn progress(&self, lane: Lane) -> LaneProgress {
+        let Self { log, epoch, applied_next, replied_next, .. } = *self;
+        LaneProgress { lane, log, epoch, applied_next, replied_next }
+    }
+
+    /// The lane as it is told.
+    pub(super) const fn stored(&self, lane: Lane) -> StoredLane {
+        StoredLane::Known { progress: self.progress(lane), last_id: self.last_id }
+    }
+
+    /// Goes on where it is told. Receipts of positions that may come again belong to no log.
+    pub(super) fn accept(&mut self, accepted: &AcceptedLane) {
+        let Acceptance { log, applied_next, replied_next, keeps_receipts, .. } =
+            accepted.acceptance;
+        if !keeps_receipts {
+            self.receipts.iter_mut().for_each(|row| row.log = NO_LOG);
+        }
+        self.log = Some(log);
+        self.epoch = accepted.next_epoch(self.epoch);
+        self.applied_next = applied_next;
+        self.replied_next = replied_next;
+        self.last_id = None;
+    }
+
+    /// Moves behind a batch that was applied.
     pub(super) fn advance(&mut self, batch: &Batch, expired_up_to: Deadline) {
         self.applied_next = batch.to();
         self.last_id = batch.last_id().or(self.last_id);
@@ -137,16 +175,17 @@ impl LaneRow {
     }
 }
 
-/// Checks that a lane may change to another log. A lasting log may come back, and the lane's
-/// position in it would be lost.
-pub(super) fn check_log_may_change(remembered: LogIdentity) -> Result<(), StoreError> {
+/// The log of receipts that answer nothing any more.
+const NO_LOG: LogIdentity = LogIdentity { id: 0, lasting: false };
+
+/// Whether a lane may go on with another log than the one remembered: one that outlives its
+/// process may come back, and its place would be lost.
+pub(super) fn check_log_may_change(
+    remembered: LogIdentity,
+    problem: impl FnOnce() -> LaneProblem,
+) -> Result<(), StoreError> {
     if remembered.lasting {
-        let what = format!(
-            "the database belongs to log {:032x}, and this is another: \
-             connect the log that it was used with",
-            remembered.id
-        );
-        return Err(StoreError::Refused { what });
+        return Err(StoreError::Refused { what: problem().to_string() });
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ impl Repairs for MemoryStore {
         chunks: &[u32],
         terms: &RepairTerms,
     ) -> Result<Vec<Repair>, StoreError> {
-        let mut tables = self.tables();
+        let (mut tables, now) = (self.tables(), self.clock.now());
         let stored = tables.campaigns.get_mut(&campaign).filter(|stored| !stored.is_spoiled);
         let Some(stored) = stored else {
             return Ok(vec![Repair::Impossible(Unmendable::OfCampaign(campaign)); chunks.len()]);
@@ -53,6 +53,7 @@ impl Repairs for MemoryStore {
         let is_mended = repairs.iter().any(|repair| matches!(repair, Repair::Mended(_)));
         if is_mended && !terms.dry_run {
             stored.campaign = stored.counted();
+            stored.note_end(now);
         }
         Ok(repairs)
     }
@@ -62,7 +63,7 @@ impl Repairs for MemoryStore {
         campaign: Revision,
         terms: &RepairTerms,
     ) -> Result<Repair, StoreError> {
-        let mut tables = self.tables();
+        let (mut tables, now) = (self.tables(), self.clock.now());
         let stored = tables.campaigns.get_mut(&campaign).filter(|stored| !stored.is_spoiled);
         let Some(stored) = stored else {
             return Ok(Repair::Impossible(Unmendable::OfCampaign(campaign)));
@@ -75,6 +76,7 @@ impl Repairs for MemoryStore {
         let (open, unreleased) = (counted.state.open(), counted.unreleased);
         if !terms.dry_run {
             (stored.campaign, stored.chunks) = (counted, chunks);
+            stored.note_end(now);
         }
         Ok(Repair::Mended(Mended::Counts { open, unreleased }))
     }

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
-use catchment_domain::{CampaignState, Epoch, LogIdentity, Position, ReplyLane, Timestamp};
+use catchment_domain::{
+    CampaignState, Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane,
+    ReplyLaneRow as Told, Timestamp,
+};
 
 use super::lanes::check_log_may_change;
 use super::{MemoryStore, Tables};
 
 /// A reply lane.
+#[derive(Clone)]
 pub(super) struct ReplyLaneRow {
     log: LogIdentity,
     epoch: Epoch,
@@ -21,15 +25,43 @@ pub(super) struct ReplyLaneRow {
 }
 
 impl ReplyLaneRow {
-    /// Returns the current holder, or `None` if the lease has run out.
+    /// A lane that nobody has leased yet.
+    const fn new(log: LogIdentity, end: Position) -> Self {
+        let (epoch, until) = (Epoch(0), Timestamp::MIN);
+        Self { log, epoch, holder: None, until, position: end }
+    }
+
+    /// How long somebody still has the lane.
+    pub(super) fn leased_for(&self, now: Timestamp) -> Option<Duration> {
+        self.holder(now).map(|_| self.until.saturating_since(now))
+    }
+
+    /// Fences whoever has the lane, and lets the next one begin at the end of a log.
+    pub(super) fn move_on(&mut self, log: LogIdentity, end: Position) {
+        let epoch = Epoch(self.epoch.0 + 1);
+        *self = Self { log, epoch, holder: None, until: Timestamp::MIN, position: end };
+    }
+
+    /// The lane as it is told.
+    pub(super) fn stored(&self, now: Timestamp) -> Told {
+        let holder = self.holder(now).map(|holder| holder.0.to_string());
+        Told { log: self.log, epoch: self.epoch, position: self.position, holder }
+    }
+
+    /// Who has the lane now; nobody once the lease ran out.
     fn holder(&self, now: Timestamp) -> Option<Holder> {
         self.holder.filter(|_| now < self.until)
     }
 
-    /// Switches to this log. If the log has changed, the lane begins at `end`.
-    fn follow(&mut self, log: LogIdentity, end: Position) -> Result<(), StoreError> {
+    /// Goes on with the log that is there: a new one begins at `end`.
+    fn follow(
+        &mut self,
+        lane: ReplyLane,
+        (log, end): (LogIdentity, Position),
+    ) -> Result<(), StoreError> {
         if self.log.id != log.id {
-            check_log_may_change(self.log)?;
+            let problem = || LaneProblem::of_replies(lane, Mismatch::OtherLog);
+            check_log_may_change(self.log, problem)?;
             self.log = log;
             self.position = end;
         }
@@ -43,6 +75,12 @@ impl Tables {
         let newest = (lease.epoch, Some(lease.holder));
         let row = self.reply_lanes.get_mut(&lease.lane);
         row.filter(|row| (row.epoch, row.holder) == newest).ok_or(StoreError::Fenced)
+    }
+
+    /// Lets a lane begin at the end of a log, and fences whoever has it.
+    pub(super) fn begin_at(&mut self, lane: ReplyLane, log: LogIdentity, end: Position) {
+        let row = self.reply_lanes.entry(lane).or_insert_with(|| ReplyLaneRow::new(log, end));
+        row.move_on(log, end);
     }
 
     pub(super) fn is_leased(&self, lane: ReplyLane, now: Timestamp) -> bool {
@@ -61,17 +99,12 @@ impl ReplyLanes for MemoryStore {
     ) -> Result<Option<Lease>, StoreError> {
         let mut tables = self.tables();
         let now = self.clock.now();
-        let row = tables.reply_lanes.entry(lane).or_insert_with(|| ReplyLaneRow {
-            log,
-            epoch: Epoch::default(),
-            holder: None,
-            until: Timestamp::MIN,
-            position: end,
-        });
+        let new = || ReplyLaneRow::new(log, end);
+        let row = tables.reply_lanes.entry(lane).or_insert_with(new);
         if row.holder(now).is_some_and(|present| present != holder) {
             return Ok(None);
         }
-        row.follow(log, end)?;
+        row.follow(lane, (log, end))?;
         row.epoch = Epoch(row.epoch.0 + 1);
         row.holder = Some(holder);
         row.until = now.saturating_add(duration);

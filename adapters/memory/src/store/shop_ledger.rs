@@ -3,15 +3,20 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError, VisitReceipt};
 use catchment_domain::{
-    Batch, Damage, Epoch, Lane, LaneTime, Loaded, LogIdentity, Position, Receipt,
+    Batch, Committed, Damage, Epoch, Lane, LaneTime, Loaded, LogIdentity, Position, Receipt,
 };
 
 use super::{MemoryStore, Tables};
 
 #[async_trait]
 impl ShopLedger for MemoryStore {
-    async fn claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError> {
-        self.tables().lane(lane)?.claim(log)
+    async fn claim(
+        &self,
+        lane: Lane,
+        log: LogIdentity,
+        committed: Option<Committed>,
+    ) -> Result<Claim, StoreError> {
+        self.tables().lane(lane)?.claim(lane, log, committed)
     }
 
     async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use catchment_domain::ports::{ShopRepository, StoreError};
+use catchment_domain::ports::{ShopGroup, ShopRepository, StoreError};
 use catchment_domain::{
     Damage, Found, ImportBatch, ImportNumber, ImportOrder, ImportReceipt, ImportTerms, Lane, Lanes,
     Profile, Revision, Scope, Shop, ShopCursor, ShopId, StoredItem,
@@ -46,6 +46,13 @@ impl ShopRepository for MemoryStore {
             }
         }
         Ok(page)
+    }
+
+    async fn groups(&self, scope: &Scope) -> Result<Vec<ShopGroup>, StoreError> {
+        let shops = self.list(scope, None, usize::MAX).await?.found.into_iter();
+        let group =
+            |shop: Shop| ShopGroup { region: shop.profile.region, state: shop.state, shops: 1 };
+        Ok(shops.map(group).collect())
     }
 
     async fn count(&self, scope: &Scope) -> Result<u64, StoreError> {

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use catchment_contract::{Capabilities, Log, LogHarness, Store, StoreHarness};
 use catchment_domain::ports::{Clock, ReplyLog, RequestLog};
 use catchment_domain::{
-    Lane, Lanes, LogIdentity, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
+    Committed, Epoch, Lane, Lanes, LogIdentity, Position, ReplyLane, RequestId, ShopId, StoredItem,
+    Timestamp,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 
@@ -36,7 +37,10 @@ impl StoreHarness for StoreInMemory {
             campaigns: Arc::<MemoryStore>::clone(&self.store),
             campaign_ledger: Arc::<MemoryStore>::clone(&self.store),
             reply_lanes: Arc::<MemoryStore>::clone(&self.store),
+            deletions: Arc::<MemoryStore>::clone(&self.store),
             repairs: Arc::<MemoryStore>::clone(&self.store),
+            restores: Arc::<MemoryStore>::clone(&self.store),
+            acceptances: Arc::<MemoryStore>::clone(&self.store),
         }
     }
 
@@ -78,6 +82,10 @@ impl StoreHarness for StoreInMemory {
         matches!(item, StoredItem::Outcomes(..))
     }
 
+    async fn lose_lane(&self, _: Lane) -> bool {
+        false
+    }
+
     async fn reopened(&self) -> Option<Store> {
         None
     }
@@ -106,6 +114,7 @@ impl LogHarness for LogInMemory {
         Log {
             requests: Arc::<MemoryLog>::clone(&self.0),
             request_log: Arc::<MemoryLog>::clone(&self.0),
+            commits: Arc::<MemoryLog>::clone(&self.0),
             replies: Arc::<MemoryLog>::clone(&self.0),
             reply_log: Arc::<MemoryLog>::clone(&self.0),
         }
@@ -120,7 +129,8 @@ impl LogHarness for LogInMemory {
     }
 
     async fn drop_requests(&self, lane: Lane, next: Position) {
-        RequestLog::release(&*self.0, lane, next).await;
+        let epoch = Epoch::default();
+        self.0.commit(lane, Committed { epoch, next }).await;
     }
 
     async fn drop_replies(&self, lane: ReplyLane, next: Position) {

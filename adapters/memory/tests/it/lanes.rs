@@ -96,6 +96,8 @@ impl World {
         let ports = RequesterPorts {
             reply_lanes: Arc::<MemoryStore>::clone(&store),
             ledger: Arc::<MemoryStore>::clone(&store),
+            lanes: Arc::<MemoryStore>::clone(&store),
+            commits: Arc::<MemoryLog>::clone(&log),
             requests: Arc::<WatchedChannel>::clone(&channel),
             replies: log,
             clock: Arc::<ManualClock>::clone(&clock),

@@ -8,7 +8,9 @@
 #![expect(clippy::indexing_slicing, reason = "indices come from the simulator itself")]
 
 mod contract;
+mod deleting;
 mod lanes;
 mod requester;
+mod restored;
 mod services;
 mod simulator;

@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    Answer, CampaignLedger, CampaignRepository, ChunkSummary, Holder, Lease, Recorded, Repairs,
-    ReplyChannel, ReplyLog, RequestLog, ShopRepository, StoreError,
+    Acceptances, Answer, CampaignLedger, CampaignRepository, ChunkSummary, Holder, Lease, Recorded,
+    Repairs, ReplyChannel, ReplyLanes, ReplyLog, RequestLog, ShopRepository, StoreError,
 };
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneKeeper, LaneRequester, Obstacle, RequesterPorts,
     RequesterTerms, Rules, ServiceError, Step,
 };
 use catchment_domain::{
-    Attempt, Campaign, CampaignId, CampaignState, Chunk, Draft, Found, ImportBatch, ImportOrder,
-    ImportTerms, Lane, Lanes, Location, LogIdentity, Nonce, Phase, Policy, Position, Profile,
-    Radius, Rank, Repair, RepairTerms, ReplyLane, Revision, Scope, ShopImport, ShopList,
-    StoredItem, Timestamp, TriggerRule, WindowLimits,
+    AcceptTerms, AcceptedReplyLane, Attempt, Campaign, CampaignId, CampaignState, Chunk, Draft,
+    Found, ImportBatch, ImportOrder, ImportTerms, Lane, Lanes, Location, LogIdentity, Nonce, Phase,
+    Policy, Position, Profile, Radius, Rank, Repair, RepairTerms, ReplyLane, Revision, Scope,
+    ShopImport, ShopList, StoredItem, Timestamp, TriggerRule, WindowLimits,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -58,6 +58,8 @@ impl Town {
         RequesterPorts {
             reply_lanes: Arc::<MemoryStore>::clone(&self.store),
             ledger: Arc::<MemoryStore>::clone(&self.store),
+            lanes: Arc::<MemoryStore>::clone(&self.store),
+            commits: Arc::<MemoryLog>::clone(&self.log),
             requests: Arc::<MemoryLog>::clone(&self.log),
             replies: Arc::<MemoryLog>::clone(&self.log),
             clock: Arc::<ManualClock>::clone(&self.clock),
@@ -259,10 +261,38 @@ async fn a_reply_lane_that_is_refused_is_set_aside_and_the_others_go_on() {
     assert_eq!(keeper.leased().collect::<Vec<_>>(), [ReplyLane(0)]);
 
     // It is looked at again, and said again.
-    town.clock.advance(Duration::from_mins(1));
+    town.clock.advance(Duration::from_secs(30));
     let refused = obstacle(&mut keeper, &town).await;
     assert!(matches!(refused, Obstacle::SetAside { .. }), "{refused:?}");
     assert_eq!(keeper.own(), Some(ReplyLane(0)));
+}
+
+#[tokio::test]
+async fn a_reply_lane_that_is_gone_is_forgotten_once_others_have_its_campaigns() {
+    let town = Town::new().await;
+    town.start(1).await;
+    let (gone, log) = (ReplyLane(7), ReplyLog::identity(&*town.log));
+    let (before, begin) = (Holder(Uuid::nil()), (log, Position(0)));
+    let lease = town.store.lease(gone, before, begin, TERMS.lease).await.unwrap().unwrap();
+    assert_eq!(town.store.open(&lease).await.unwrap().found.len(), 1);
+    town.store.surrender(&lease).await.unwrap();
+    let mut keeper = LaneKeeper::new(Holder(Uuid::max()), town.ports(), TERMS);
+    let met = obstacle(&mut keeper, &town).await;
+    let Obstacle::SetAside { lane: ReplyLane(7), .. } = met else { panic!("{met:?}") };
+    assert_eq!(keeper.lanes_set_aside().count(), 1);
+
+    let lanes = Acceptances::reply_lanes(&*town.store).await.unwrap();
+    let stored = lanes.into_iter().find(|stored| stored.lane == gone).unwrap();
+    let replies = vec![AcceptedReplyLane { stored, log, end: None }];
+    let terms = AcceptTerms { requests: Vec::new(), replies, dry_run: false };
+    assert_eq!(town.store.accept(&terms).await.unwrap().moved.len(), 1);
+    town.clock.advance(TERMS.lease / 3);
+    keeper.step().await.unwrap();
+    assert_eq!(keeper.lanes_set_aside().count(), 0);
+    while keeper.in_flight() == 0 {
+        keeper.step().await.unwrap();
+    }
+    assert_eq!(keeper.leased().collect::<Vec<_>>(), [ReplyLane(0)]);
 }
 
 #[tokio::test]

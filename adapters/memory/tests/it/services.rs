@@ -45,6 +45,8 @@ impl Town {
         let ports = RequesterPorts {
             reply_lanes: Arc::<MemoryStore>::clone(&store),
             ledger: Arc::<MemoryStore>::clone(&store),
+            lanes: Arc::<MemoryStore>::clone(&store),
+            commits: Arc::<MemoryLog>::clone(&log),
             requests: Arc::<MemoryLog>::clone(&log),
             replies: log,
             clock,

@@ -9,7 +9,7 @@
 //! `CATCHMENT_SIM_SEED=n` runs one seed and prints what happened; `CATCHMENT_SIM_RUNS=n` runs
 //! so many seeds.
 
-mod dice;
+pub(crate) mod dice;
 mod params;
 mod coverage;
 mod gate;

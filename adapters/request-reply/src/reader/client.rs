@@ -9,14 +9,14 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::Watermarks;
 use super::group::{Context, assign_all};
 use super::lane::Queue;
 use super::signal::Signal;
+use super::{Commit, Watermarks};
 use crate::assignment::{Assignment, Effect};
 use crate::error::{NotClosed, ReadError, SettingsError};
 use crate::rights;
@@ -87,15 +87,17 @@ impl Client {
     }
 
     /// What the group has committed for a partition. Blocks.
-    pub(super) fn committed(&self, partition: i32) -> Result<Option<i64>, ReadError> {
+    pub(super) fn committed(&self, partition: i32) -> Result<Option<Commit>, ReadError> {
         let list = self.context.list(&[partition]);
         let asked = self.consumer()?.committed_offsets(list, self.within);
         let list = asked.map_err(|error| self.unavailable(&error))?;
-        let committed = list.find_partition(&self.context.topic, partition);
-        Ok(committed.and_then(|element| match element.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        }))
+        match list.find_partition(&self.context.topic, partition) {
+            None => Ok(None),
+            Some(element) => {
+                element.error().map_err(|error| self.unavailable(&error))?;
+                Ok(commit_of(&element))
+            }
+        }
     }
 
     /// A list of one partition at an offset.
@@ -238,6 +240,16 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// What was committed, where something was.
+///
+/// INVARIANT: what stands beside an offset is UTF-8: brokers refuse other strings.
+pub(crate) fn commit_of(element: &TopicPartitionListElem<'_>) -> Option<Commit> {
+    match element.offset() {
+        Offset::Offset(next) => Some(Commit { next, metadata: element.metadata().to_owned() }),
+        _ => None,
     }
 }
 

@@ -15,7 +15,7 @@ use super::outgoing::{Outgoing, Smaller, Source};
 use super::{Failure, Handler, ReplierSettings, Reply};
 use crate::error::{ReadError, Refusal, SendError};
 use crate::profile::DeadLetter;
-use crate::reader::{Reader, Record};
+use crate::reader::{Commit, Reader, Record};
 use crate::sender::Sender;
 
 /// The first and the longest pause before what did not work is tried again.
@@ -88,7 +88,7 @@ impl<H: Handler> Lane<H> {
         loop {
             let asked = async {
                 match self.reader.committed(partition).await? {
-                    Some(committed) => Ok(committed),
+                    Some(committed) => Ok(committed.next),
                     None => self.reader.watermarks(partition).await.map(|marks| marks.low),
                 }
             };
@@ -109,7 +109,7 @@ impl<H: Handler> Lane<H> {
         }
         self.send(partition, outgoing).await?;
         self.reader.release(partition, next);
-        self.reader.commit(partition, next);
+        self.reader.commit(partition, &Commit::at(next));
         Ok(next)
     }
 
@@ -370,7 +370,7 @@ impl<H: Handler> Lane<H> {
 
     /// What was committed in the background may not have got there.
     async fn finish(&self, partition: i32, position: i64) {
-        if let Err(error) = self.reader.commit_now(partition, position).await {
+        if let Err(error) = self.reader.commit_now(partition, Commit::at(position)).await {
             debug!(kafka.partition = partition, "the last position is not committed: {error}");
         }
     }

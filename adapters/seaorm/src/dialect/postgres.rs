@@ -5,7 +5,7 @@ use crate::hot_path::PostgresPath;
 
 /// The dialect of `PostgreSQL`.
 pub(crate) const POSTGRES: Dialect = Dialect {
-    clock: Some("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"),
+    clock: Some("floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"),
     scan_ids: "
         SELECT string_agg(id, chr(10) ORDER BY id)
         FROM (SELECT id FROM shop WHERE lane = $1 AND id > $2 ORDER BY id LIMIT 5000) AS page",

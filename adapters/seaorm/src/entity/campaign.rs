@@ -37,6 +37,8 @@ pub(crate) struct Model {
     pub(crate) state: String,
     pub(crate) open: i64,
     pub(crate) unreleased: i64,
+    /// Since when it has ended.
+    pub(crate) ended_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -81,7 +83,13 @@ impl TryFrom<Model> for Campaign {
     }
 }
 
-/// The columns that are needed to check the requests of a campaign.
+/// That a campaign may still change. The constant is that of the index `campaign_unfinished`: a
+/// value would keep the index from being used.
+pub(crate) fn is_unfinished() -> Expr {
+    Expr::cust("campaign.state <> 'ended'")
+}
+
+/// The columns that the requests of a campaign are held against.
 #[derive(Debug, FromQueryResult)]
 #[cfg_attr(feature = "postgres", derive(serde::Deserialize))]
 pub(crate) struct Terms {
@@ -181,7 +189,8 @@ fn deadline(millis: i64) -> Deadline {
     Deadline::at(Timestamp::from_millis(millis))
 }
 
-/// Returns the values of a new row or of an update.
+/// A new row, or the values of one that is there. When it ended is not a value of a campaign: see
+/// [`campaign_rows::note_end`](crate::campaign_rows::note_end).
 pub(crate) fn active(campaign: &Campaign) -> ActiveModel {
     let replaces = campaign.replaces;
     let timeout = i64::try_from(campaign.timeout.as_millis()).unwrap_or(i64::MAX);
@@ -206,6 +215,10 @@ pub(crate) fn active(campaign: &Campaign) -> ActiveModel {
         state: ActiveValue::Set(campaign.state.as_str().to_owned()),
         open: ActiveValue::Set(campaign.state.open().into()),
         unreleased: ActiveValue::Set(campaign.unreleased.into()),
+        ended_at: match campaign.state {
+            CampaignState::Ended => ActiveValue::NotSet,
+            _ => ActiveValue::Set(None),
+        },
     }
 }
 

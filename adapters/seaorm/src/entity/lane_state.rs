@@ -3,7 +3,9 @@
 //! first.
 
 use catchment_domain::ports::{Claim, StoreError};
-use catchment_domain::{Deadline, Epoch, Lane, LogIdentity, Position, RequestId, Timestamp};
+use catchment_domain::{
+    Deadline, Epoch, Lane, LaneProgress, LogIdentity, Position, RequestId, Timestamp,
+};
 use sea_orm::ActiveValue;
 use sea_orm::entity::prelude::*;
 
@@ -50,7 +52,27 @@ impl TryFrom<&Model> for Claim {
     }
 }
 
-/// Returns the row of a lane that was never claimed.
+impl TryFrom<&Model> for LaneProgress {
+    type Error = StoreError;
+
+    fn try_from(model: &Model) -> Result<Self, StoreError> {
+        let row = Row { table: "lane_state", key: &format_args!("lane {}", model.lane) };
+        let Claim { epoch, applied_next, replied_next, .. } = Claim::try_from(model)?;
+        let log = match &model.log_id {
+            Some(text) => Some(log(&row, text, model.log_lasting)?),
+            None => None,
+        };
+        let lane = Lane(row.number("lane", model.lane.into())?);
+        Ok(Self { lane, log, epoch, applied_next, replied_next })
+    }
+}
+
+/// A log as it was stored.
+pub(crate) fn log(row: &Row<'_>, text: &str, lasting: bool) -> Result<LogIdentity, StoreError> {
+    Ok(LogIdentity { id: row.value("log_id", u128::from_str_radix(text, 16))?, lasting })
+}
+
+/// A lane that nobody claimed yet.
 pub(crate) fn unclaimed(lane: Lane) -> ActiveModel {
     ActiveModel {
         lane: ActiveValue::Set(lane.0.into()),

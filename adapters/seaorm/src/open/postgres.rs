@@ -1,20 +1,22 @@
 //! Opens databases on a `PostgreSQL` server. Opening a database does not change it. Its schema is
 //! brought up to date by a separate command, once for all processes.
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use async_trait::async_trait;
 use catchment_migrations::{Migration, TABLE};
+use sea_orm::sqlx::AssertSqlSafe;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sea_orm::sqlx::{Connection, PgConnection};
+use sea_orm::sqlx::{Connection, Executor, PgConnection};
 use sea_orm::{ConnectionTrait, DbErr, SqlxPostgresConnector, sqlx};
 use tokio::time::{Instant, timeout};
 
 use super::schema::{self, Applied};
 use super::{Migrated, Opened};
 use crate::connection::OwnConnection;
-use crate::database_url::{DatabaseUrl, DatabaseUrlError};
+use crate::database_url::DatabaseUrl;
 use crate::dialect::POSTGRES;
 use crate::error::{Failure, driver_failed};
 use crate::open_error::OpenError;
@@ -22,6 +24,9 @@ use crate::readers::Readers;
 use crate::settings::StoreSettings;
 use crate::store::statement;
 use crate::writers::{Connect, Writers};
+use session::Purpose;
+
+mod session;
 
 /// How long one attempt at a connection may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -38,31 +43,29 @@ const MIGRATING: i64 = 0x4361_4d74;
 
 /// Opens a database that is up to date.
 pub(crate) async fn open(url: &DatabaseUrl, settings: &StoreSettings) -> Result<Opened, OpenError> {
-    let mut server = Server::new(url, settings)?;
-    let connection = server.reach().await?;
-    server.applied(&connection).await?.check(&server.name)?;
-    schema::check_lanes(&connection, settings.lanes, &server.name).await?;
-    if server.text(&connection, "SHOW synchronous_commit").await? == "off" {
-        // What was reported as stored must be on the disk.
-        server.options = server.options.options([("synchronous_commit", "on")]);
-    }
-    // The check is over. Its connection is closed, and the pools connect when they need to.
-    connection.close().await.map_err(|error| server.failed(error))?;
-    let readers = server.options.clone().options([("default_transaction_read_only", "on")]);
+    let server = Server::new(url, settings)?;
+    // The connection of the check goes, and those that last are made when needed.
+    server.check().await?;
+    let set: Arc<str> = server.set.into();
     let readers = PgPoolOptions::new()
         .max_connections(settings.readers.get())
         .acquire_timeout(settings.connect_timeout)
         .max_lifetime(None)
-        .connect_lazy_with(readers);
+        .after_connect({
+            let set = Arc::clone(&set);
+            move |connection, _| {
+                let set = sqlx::raw_sql(AssertSqlSafe(Arc::clone(&set)));
+                Box::pin(async move { connection.execute(set).await.map(drop) })
+            }
+        })
+        .connect_lazy_with(server.options.clone());
+    let patience = patience(settings);
     Ok(Opened {
         writers: Writers::of_server(
-            Connections { options: server.options, settings: settings.clone() },
+            Connections { options: server.options, set, patience },
             settings.writers.get(),
         ),
-        readers: Readers::new(
-            SqlxPostgresConnector::from_sqlx_postgres_pool(readers),
-            patience(settings),
-        ),
+        readers: Readers::new(SqlxPostgresConnector::from_sqlx_postgres_pool(readers), patience),
         file: None,
         dialect: &POSTGRES,
     })
@@ -74,10 +77,7 @@ pub(crate) async fn check(
     settings: &StoreSettings,
 ) -> Result<String, OpenError> {
     let server = Server::new(url, settings)?;
-    let connection = server.reach().await?;
-    server.applied(&connection).await?.check(&server.name)?;
-    schema::check_lanes(&connection, settings.lanes, &server.name).await?;
-    connection.close().await.map_err(|error| server.failed(error))?;
+    server.check().await?;
     Ok(server.name)
 }
 
@@ -88,15 +88,15 @@ pub(crate) async fn migrate(
     url: &DatabaseUrl,
     settings: &StoreSettings,
 ) -> Result<Migrated, OpenError> {
-    let mut server = Server::new(url, settings)?;
-    // A step may take long, and so may another process that applies it.
-    server.options = server.options.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
-    server.patience = Duration::MAX;
+    let server = Server::for_purpose(Purpose::Migrate, url, settings)?;
     let (connection, created) = match server.reach().await {
         Err(OpenError::Unknown { .. }) if settings.create => (server.create().await?, true),
         reached => (reached?, false),
     };
-    let steps = server.migrate(&connection).await;
+    let steps = match server.check_session(&connection).await {
+        Ok(()) => server.migrate(&connection).await,
+        Err(refused) => Err(refused),
+    };
     // Rolls back what was not committed.
     let closed = connection.close().await;
     let steps = steps?;
@@ -131,41 +131,39 @@ pub(crate) async fn execute(
     Server::parse(url, settings)?.execute(sql).await
 }
 
-/// Makes one connection.
-pub(crate) async fn connect(
+/// Connects once, and sets the session by these statements.
+async fn connect(
     options: &PgConnectOptions,
-    settings: &StoreSettings,
-) -> Result<OwnConnection, DbErr> {
-    connect_with(options, patience(settings)).await
-}
-
-async fn connect_with(
-    options: &PgConnectOptions,
+    set: &str,
     patience: Duration,
 ) -> Result<OwnConnection, DbErr> {
-    let connected = timeout(ATTEMPT, PgConnection::connect_with(options)).await;
-    let connected = connected.unwrap_or_else(|elapsed| Err(std::io::Error::from(elapsed).into()));
-    let connection = connected.map_err(driver_failed)?;
-    Ok(OwnConnection::postgres(connection, patience))
+    let connected = timeout(ATTEMPT, async {
+        let connection = PgConnection::connect_with(options).await.map_err(driver_failed)?;
+        let connection = OwnConnection::postgres(connection, patience);
+        connection.query_unprepared(set).await?;
+        Ok(connection)
+    });
+    connected.await.unwrap_or_else(|elapsed| Err(driver_failed(io::Error::from(elapsed).into())))
 }
 
 /// Makes the connections that write.
 struct Connections {
     options: PgConnectOptions,
-    settings: StoreSettings,
+    set: Arc<str>,
+    patience: Duration,
 }
 
 /// Hides the password that the `Debug` of the driver would show.
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connections").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Connections").field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl Connect for Connections {
     async fn connect(&self) -> Result<OwnConnection, DbErr> {
-        connect(&self.options, &self.settings).await
+        connect(&self.options, &self.set, self.patience).await
     }
 }
 
@@ -180,8 +178,9 @@ struct Server<'a> {
     settings: &'a StoreSettings,
     /// The database's URL, without a password.
     name: String,
-    /// How long the answer to a statement may take.
-    patience: Duration,
+    purpose: Purpose,
+    /// The statements that set a session.
+    set: String,
     steps: Vec<Migration>,
 }
 
@@ -192,12 +191,95 @@ impl<'a> Server<'a> {
     }
 
     fn new(url: &DatabaseUrl, settings: &'a StoreSettings) -> Result<Self, OpenError> {
-        let options = url.expose().parse::<PgConnectOptions>();
-        let reason = DatabaseUrlError::Value;
-        let options = options.map_err(|_| OpenError::Url { url: url.to_string(), reason })?;
-        let options = with_session(options, settings);
-        let (name, patience) = (url.to_string(), patience(settings));
-        Ok(Self { options, settings, name, patience, steps: catchment_migrations::postgres() })
+        Self::for_purpose(Purpose::Work, url, settings)
+    }
+
+    fn for_purpose(
+        purpose: Purpose,
+        url: &DatabaseUrl,
+        settings: &'a StoreSettings,
+    ) -> Result<Self, OpenError> {
+        let name = url.to_string();
+        let parsed = session::parse(url);
+        let (options, named) =
+            parsed.map_err(|reason| OpenError::Url { url: name.clone(), reason })?;
+        if let Some(setting) = session::overruled(settings, &named) {
+            let advice = session::advice(setting);
+            return Err(OpenError::Overruled { database: name, setting, advice });
+        }
+        let set = session::statement(purpose, settings, &named);
+        Ok(Self { options, settings, name, purpose, set, steps: catchment_migrations::postgres() })
+    }
+
+    async fn connect(&self, options: &PgConnectOptions) -> Result<OwnConnection, DbErr> {
+        let patience = match self.purpose {
+            Purpose::Migrate => Duration::MAX,
+            Purpose::Work => patience(self.settings),
+        };
+        connect(options, &self.set, patience).await
+    }
+
+    /// Finds out whether the database can be used, without changing it.
+    async fn check(&self) -> Result<(), OpenError> {
+        let connection = self.reach().await?;
+        self.check_session(&connection).await?;
+        let applied = self.applied(&connection).await?;
+        if applied.is_empty() {
+            let schema = self.text(&connection, "SELECT current_schema()::text").await?;
+            return Err(OpenError::EmptySchema { database: self.name.clone(), schema });
+        }
+        applied.check(&self.name)?;
+        schema::check_lanes(&connection, self.settings.lanes, &self.name).await?;
+        connection.close().await.map_err(|error| self.failed(error))
+    }
+
+    /// Refuses a session that only reads or does not have the settings that it was given, and a
+    /// pooler that gives a session of the server to several connections in turn: settings, locks
+    /// and prepared statements of one connection would be another's.
+    ///
+    /// A pooler that shares sessions gives one connection several in turn, or gives a second
+    /// connection, which begins a transaction, the one that the first just used, or has another
+    /// one for the first while that transaction lasts. Other clients of the pooler may take the
+    /// session in between, so this tries three times.
+    async fn check_session(&self, connection: &OwnConnection) -> Result<(), OpenError> {
+        let database = || self.name.clone();
+        let shared = || OpenError::SharedSessions { database: database() };
+        if self.now(connection, "SELECT pg_is_in_recovery()::text").await? == "true" {
+            return Err(OpenError::Standby { database: database() });
+        }
+        if self.now(connection, "SHOW default_transaction_read_only").await? == "on" {
+            return Err(OpenError::ReadsOnly { database: database() });
+        }
+        let other = self.reach().await?;
+        let session = "SELECT pg_backend_pid()::text";
+        for _ in 0..3 {
+            let mine = self.now(connection, session).await?;
+            if mine != self.now(connection, session).await? {
+                return Err(shared());
+            }
+            match other.query_unprepared("BEGIN").await {
+                Ok(_) => {}
+                Err(error) if Failure::of(&error) == Failure::Lost => {
+                    return Err(self.failed(error));
+                }
+                // A pooler that shares sessions between statements takes no transactions.
+                Err(_) => return Err(shared()),
+            }
+            // Asked in this order: the first connection would wait for a pool of one session.
+            if mine == self.now(&other, session).await?
+                || mine != self.now(connection, session).await?
+            {
+                return Err(shared());
+            }
+            self.now(&other, "ROLLBACK").await?;
+        }
+        other.close().await.map_err(|error| self.failed(error))?;
+        let differing = session::differing(self.purpose, self.settings);
+        let settings = self.now(connection, &differing).await?;
+        if settings.is_empty() {
+            return Ok(());
+        }
+        Err(OpenError::NotKept { database: database(), settings })
     }
 
     /// Connects to a server that may still be starting. Tries again until `connect_timeout` ends if
@@ -206,7 +288,7 @@ impl<'a> Server<'a> {
         let waited = self.settings.connect_timeout;
         let deadline = Instant::now() + waited;
         loop {
-            let error = match connect_with(&self.options, self.patience).await {
+            let error = match self.connect(&self.options).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) if Failure::of(&error) == Failure::Lost => error,
                 Err(error) => return Err(self.failed(error)),
@@ -276,8 +358,7 @@ impl<'a> Server<'a> {
         let name = self.options.get_database().unwrap_or(self.options.get_username());
         let sql = format!("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0", quoted(name));
         let options = self.options.clone().database("postgres");
-        let connection = connect(&options, self.settings).await;
-        let connection = connection.map_err(|error| self.failed(error))?;
+        let connection = self.connect(&options).await.map_err(|error| self.failed(error))?;
         match connection.execute_unprepared(&sql).await {
             // If the database already exists, another process was first.
             Err(error) if !is_there_already(&error) => return Err(self.failed(error)),
@@ -291,6 +372,14 @@ impl<'a> Server<'a> {
         let executed = connection.execute_unprepared(sql).await;
         let closed = connection.close().await;
         executed.map(drop).and(closed).map_err(|error| self.failed(error))
+    }
+
+    /// The text that a statement returns, without preparing it.
+    async fn now(&self, connection: &OwnConnection, sql: &str) -> Result<String, OpenError> {
+        let rows = connection.query_unprepared(sql).await;
+        let text = rows
+            .and_then(|rows| rows.first().map_or(Ok(String::new()), |row| row.try_get_by_index(0)));
+        text.map_err(|error| self.failed(error))
     }
 
     async fn text(
@@ -308,42 +397,7 @@ impl<'a> Server<'a> {
     }
 }
 
-/// Sets the options of every session, so that a session does not hold locks for long after its
-/// process froze or lost the connection.
-fn with_session(options: PgConnectOptions, settings: &StoreSettings) -> PgConnectOptions {
-    let options = match options.get_application_name() {
-        Some(_) => options,
-        None => options.application_name("catchment"),
-    };
-    let millis = |duration: Duration| duration.as_millis().to_string();
-    options
-        .options([
-            (
-                "idle_in_transaction_session_timeout",
-                millis(settings.idle_in_transaction_session_timeout),
-            ),
-            ("lock_timeout", millis(settings.lock_timeout)),
-            ("statement_timeout", millis(settings.statement_timeout)),
-        ])
-        .options([
-            // A client that vanished without a word is noticed within 25 seconds.
-            ("tcp_keepalives_idle", "10"),
-            ("tcp_keepalives_interval", "5"),
-            ("tcp_keepalives_count", "3"),
-            ("tcp_user_timeout", "25000"),
-            // Rows are locked one by one, in one order. Read committed is enough for that, and the
-            // statements were written for it.
-            ("default_transaction_isolation", "read committed"),
-            // The statements are constant, and the contents of their arrays do not say how many
-            // rows they match. A plan for each set of values takes longer than running it.
-            ("plan_cache_mode", "force_generic_plan"),
-            // Every statement goes by a key, in its order. While a table has no statistics, as
-            // after its first import, a bitmap scan would sort the rest of the table for each page.
-            ("enable_bitmapscan", "off"),
-        ])
-}
-
-/// Returns a name quoted for a statement.
+/// A name as it may stand in a statement.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

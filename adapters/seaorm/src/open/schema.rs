@@ -54,6 +54,12 @@ impl Applied {
         Ok(Self { is_empty, missing })
     }
 
+    /// Whether it has taken no step yet.
+    #[cfg(feature = "postgres")]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
     pub(crate) fn is_up_to_date(&self) -> bool {
         self.missing.is_empty()
     }

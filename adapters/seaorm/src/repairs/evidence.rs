@@ -169,7 +169,8 @@ async fn outlines(store: &SeaOrmStore) -> Result<BTreeMap<Revision, Outline>, St
     for row in store.readers.query_all_raw(chunks).await.map_err(classify)? {
         let Ok(revision) = row.try_get::<i64>("", "revision") else { continue };
         let Some(number) = small(&row, "number") else { continue };
-        let outline = outlines.entry(Revision(revision.cast_unsigned())).or_insert_with(unread);
+        // Of a campaign that is deleted, or was added since.
+        let Some(outline) = outlines.get_mut(&Revision(revision.cast_unsigned())) else { continue };
         outline.chunks.insert(number, outline_of(&row));
     }
     let campaigns = campaign_rows::all(&store.readers, Condition::all()).await?;

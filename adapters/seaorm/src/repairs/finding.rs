@@ -13,6 +13,7 @@ use sea_orm::{
 
 use crate::campaign_rows::{self, missing};
 use crate::damaged::{ItemOf, read_row};
+use crate::deletions::deleted;
 use crate::entity::{campaign_chunk, campaign_list, shop, shop_state};
 use crate::error::{classify, stored};
 use crate::pages::Pages;
@@ -32,8 +33,15 @@ impl SeaOrmStore {
         known.extend(campaigns.found.into_iter().map(|c| (c.name.revision, Some(c))));
         campaigns.damaged.into_iter().for_each(&mut add);
         revisions.extend(known.keys().copied());
+        // What is being deleted has no campaign any more. It may be gone as a whole by now.
+        let unknown: Vec<_> = revisions.iter().filter(|it| !known.contains_key(it)).collect();
+        let lost = if unknown.is_empty() { None } else { Some(revisions_of_chunks(self).await?) };
         for revision in revisions {
             let campaign = known.get(&revision);
+            let is_lost = lost.as_ref().is_some_and(|lost| lost.contains(&revision));
+            if campaign.is_none() && !is_lost {
+                continue;
+            }
             if campaign.is_none() {
                 add(missing(StoredItem::Campaign(revision)));
             }
@@ -56,7 +64,12 @@ impl SeaOrmStore {
         let of_campaign = campaign_list::Column::Revision.eq(stored(revision.0));
         let lists = campaign_list::Entity::find().filter(of_campaign);
         let lists = campaign_rows::read_lists(&self.readers, lists).await?;
-        Ok(check_campaign(revision, campaign, chunks, lists))
+        let damages = check_campaign(revision, campaign, chunks, lists);
+        let may_be_deleted = campaign.is_some() && !damages.is_empty();
+        if may_be_deleted && !campaign_rows::is_there(&self.readers, revision).await? {
+            return Ok(Vec::new());
+        }
+        Ok(damages)
     }
 
     async fn find_in_imports(&self, lane: Lane) -> Result<Vec<Damage>, StoreError> {
@@ -104,10 +117,13 @@ impl SeaOrmStore {
     }
 }
 
-/// Returns the campaigns that have chunks or lists. Rows whose number cannot be read are skipped.
+/// The campaigns that have chunks, without those that are deleted. A number that cannot be read
+/// names none.
 pub(super) async fn revisions_of_chunks(
     store: &SeaOrmStore,
 ) -> Result<BTreeSet<Revision>, StoreError> {
+    // Read before and after: a number may come or go in between.
+    let mut gone = deleted(&store.readers).await?;
     let backend = store.readers.get_database_backend();
     let of_chunks = campaign_chunk::Entity::find()
         .select_only()
@@ -126,5 +142,6 @@ pub(super) async fn revisions_of_chunks(
             revisions.extend(revision.map(|revision| Revision(revision.cast_unsigned())));
         }
     }
-    Ok(revisions)
+    gone.extend(deleted(&store.readers).await?);
+    Ok(&revisions - &gone)
 }

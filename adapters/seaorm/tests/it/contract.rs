@@ -4,12 +4,13 @@
 mod postgres;
 mod sqlite;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_contract::Store;
 use catchment_domain::{ImportNumber, StoredItem};
-use catchment_seaorm::SeaOrmStore;
+use catchment_seaorm::{SeaOrmStore, StoreSettings};
 
 fn ports(store: SeaOrmStore) -> Store {
     let store = Arc::new(store);
@@ -19,11 +20,19 @@ fn ports(store: SeaOrmStore) -> Store {
         campaigns: Arc::<SeaOrmStore>::clone(&store),
         campaign_ledger: Arc::<SeaOrmStore>::clone(&store),
         reply_lanes: Arc::<SeaOrmStore>::clone(&store),
-        repairs: store,
+        deletions: Arc::<SeaOrmStore>::clone(&store),
+        repairs: Arc::<SeaOrmStore>::clone(&store),
+        restores: Arc::<SeaOrmStore>::clone(&store),
+        acceptances: store,
     }
 }
 
-/// Returns a duration in milliseconds, to move a clock by it.
+/// A store with these settings clears a deleted campaign away in as many steps as it has chunks.
+fn in_steps(settings: StoreSettings) -> StoreSettings {
+    StoreSettings { chunks_cleared: NonZeroU32::MIN, ..settings }
+}
+
+/// A duration as a clock's step.
 fn millis(duration: Duration) -> i64 {
     duration.as_millis().try_into().unwrap()
 }

@@ -5,6 +5,5 @@ mod copies;
 mod damage;
 mod opening;
 mod repairing;
-mod resuming;
 mod sharing;
 mod writing;

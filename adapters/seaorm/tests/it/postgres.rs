@@ -3,6 +3,7 @@
 
 mod losing;
 mod opening;
+mod roles;
 mod storing;
 mod waiting;
 mod words;

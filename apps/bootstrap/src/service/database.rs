@@ -51,6 +51,7 @@ fn refusal(error: &OpenError) -> ProcessError {
         | OpenError::Unavailable { .. }
         | OpenError::Full { .. }
         | OpenError::Locked { .. }
+        | OpenError::Standby { .. }
         | OpenError::CannotOpen { .. } => ProcessError::Unavailable(what),
         _ => ProcessError::Misfit(what),
     }

@@ -74,11 +74,9 @@ impl ProcessError {
 impl From<ServiceError> for ProcessError {
     fn from(error: ServiceError) -> Self {
         match error {
-            ServiceError::Refused { .. } => Self::Misfit(error.to_string()),
-            ServiceError::Log { .. } | ServiceError::ForeignLog { .. } => Self::Misfit(format!(
-                "{error}: bring its records back, or let the lane go on without them by \
-                 `catchment topics resume`"
-            )),
+            ServiceError::Refused { .. } | ServiceError::Lane(_) | ServiceError::Older(_) => {
+                Self::Misfit(error.to_string())
+            }
             ServiceError::Closed => Self::Internal(error.to_string()),
         }
     }

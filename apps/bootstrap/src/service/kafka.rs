@@ -125,7 +125,9 @@ pub fn refusal(error: &ClusterError) -> ProcessError {
             ProcessError::Unavailable(what)
         }
         ClusterError::Settings(error) => SettingsError(error.to_string()).into(),
-        ClusterError::Topics(_) => ProcessError::Misfit(what),
+        ClusterError::Topics(_) | ClusterError::OpenTransaction { .. } => {
+            ProcessError::Misfit(what)
+        }
     }
 }
 

@@ -6,14 +6,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use catchment_domain::Lanes;
-use catchment_domain::ports::StoreError;
-use catchment_kafka::{ClusterError, Compared, KafkaCluster, Reached, TopicProblem};
-use catchment_seaorm::{Reached as Stored, SeaOrmStore};
+use catchment_domain::ports::{CommitLog, LogError, Restores, StoreError};
+use catchment_domain::{AnyLane, Lanes, OlderDatabase, check_lanes};
+use catchment_kafka::{ClusterError, KafkaCluster, KafkaLookout};
+use catchment_seaorm::SeaOrmStore;
+use thiserror::Error;
 use tokio::time::sleep;
 
 use super::ending::ProcessError;
 use super::kafka::refusal;
+use super::lanes::{LookError, SeenLanes};
 use super::readiness::Readiness;
 use super::reasons;
 use crate::one_line::chain;
@@ -24,13 +26,14 @@ pub const TOPICS: &str = "topics";
 /// How often to check the topics while the service works.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// The problems of single lanes, by the topic or table and the lane's number.
-type Alone = BTreeMap<(String, u16), String>;
+/// The problems of single lanes.
+type Alone = BTreeMap<AnyLane, String>;
 
 /// Checks the topics.
 #[derive(Debug)]
 pub struct TopicCheck {
     cluster: KafkaCluster,
+    lookout: KafkaLookout,
     lanes: Lanes,
     store: SeaOrmStore,
     said: Said,
@@ -39,24 +42,32 @@ pub struct TopicCheck {
 impl TopicCheck {
     /// Makes a check that has no results yet.
     #[must_use]
-    pub fn new(cluster: KafkaCluster, lanes: Lanes, store: SeaOrmStore) -> Self {
-        Self { cluster, lanes, store, said: Said::default() }
+    pub fn new(
+        (cluster, lookout): (KafkaCluster, KafkaLookout),
+        lanes: Lanes,
+        store: SeaOrmStore,
+    ) -> Self {
+        Self { cluster, lookout, lanes, store, said: Said::default() }
     }
 
-    /// Checks that the topics fit the database and hold what it has read. Logs the problems of
-    /// single lanes.
+    /// Checks that the database is not older than the request log, and that the topics fit the
+    /// database and hold what it has read. Logs the problems of single lanes.
     ///
     /// # Errors
     ///
-    /// When a whole topic does not fit, or a broker or the database does not answer.
+    /// When the database is older than the request log, a whole topic is another one, or broker or
+    /// database do not answer.
     pub async fn check(&mut self) -> Result<(), ProcessError> {
+        let age = check_age(&self.lookout, &self.store).await;
+        age.map_err(|error| error.process_error())?;
         let alone = self.look().await?;
         self.said.begin(alone);
         Ok(())
     }
 
-    /// Checks the topics again and again. Returns when two checks in a row find a problem of a
-    /// whole topic. A problem that only one check finds may come from a broker that lags behind.
+    /// Checks again and again. Returns when the database is older than the request log, or when two
+    /// checks in a row found a problem of a whole topic. A broker that is behind can cause a problem
+    /// that is found once.
     pub async fn watch(mut self, readiness: Readiness) -> ProcessError {
         let mut is_suspect = false;
         loop {
@@ -65,6 +76,9 @@ impl TopicCheck {
                 Some(reason) => readiness.unmet(TOPICS, reason),
             }
             sleep(LOOK).await;
+            if let Err(error @ AgeError::Older(_)) = check_age(&self.lookout, &self.store).await {
+                return error.process_error();
+            }
             match self.look().await {
                 Ok(alone) => {
                     is_suspect = false;
@@ -82,25 +96,66 @@ impl TopicCheck {
 
     /// Returns the problems of single lanes.
     async fn look(&self) -> Result<Alone, ProcessError> {
-        // The database is read before the topics. Topics only grow, so they must still hold every
-        // record that was read.
-        let requests = self.store.requests_reached().await.map_err(|error| unreadable(&error))?;
-        let replies = self.store.replies_reached().await.map_err(|error| unreadable(&error))?;
-        let whole = self.cluster.check_topics(self.lanes).await.map_err(|error| refusal(&error))?;
-        fail_for(&whole)?;
-        let (of_requests, of_replies) = (in_topic(&requests.found), in_topic(&replies.found));
-        let compared = self.cluster.check_reached(&of_requests, &of_replies).await;
-        let Compared { topics, partitions } = compared.map_err(|error| refusal(&error))?;
-        fail_for(&topics)?;
-        let differing = partitions.into_iter().map(|problem| {
-            let what = problem.to_string();
-            ((problem.topic, problem.partition), what)
-        });
-        let damaged = [("lane_state", requests.damaged), ("reply_lane", replies.damaged)];
-        let damaged = damaged.into_iter().flat_map(|(table, damaged)| {
-            damaged.into_iter().map(move |(lane, what)| ((table.to_owned(), lane), what))
-        });
-        Ok(differing.chain(damaged).collect())
+        let problems = self.cluster.check_topics(self.lanes).await;
+        let problems = problems.map_err(|error| refusal(&error))?;
+        fail_for(&problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let seen = SeenLanes::look(&self.cluster, &self.store, None).await;
+        let seen = seen.map_err(|error| match error {
+            LookError::Store(error) => unreadable(&error),
+            LookError::Kafka(error) => refusal(&error),
+        })?;
+        fail_for(&seen.whole_topics())?;
+        Ok(seen.problems().map(|problem| (problem.lane, problem.to_string())).collect())
+    }
+}
+
+/// Why the check whether a database is older than the request log did not pass.
+#[derive(Debug, Error)]
+pub enum AgeError {
+    /// A human must look: the database was restored.
+    #[error(transparent)]
+    Older(#[from] OlderDatabase),
+    /// The brokers do not say what was committed.
+    #[error("could not ask Kafka what the consumers have committed")]
+    Log(#[source] LogError),
+    /// The database does not say where the lanes stand.
+    #[error("could not read the database")]
+    Store(#[source] StoreError),
+}
+
+impl AgeError {
+    /// How a service ends because of it.
+    fn process_error(&self) -> ProcessError {
+        match self {
+            Self::Older(older) => ProcessError::Misfit(older.to_string()),
+            Self::Log(_) => ProcessError::Unavailable(chain(self)),
+            Self::Store(error) => unreadable(error),
+        }
+    }
+}
+
+/// Checks that the database is not older than what the consumers have committed.
+///
+/// # Errors
+///
+/// When it is older, or Kafka or the database do not answer.
+pub async fn check_age(lookout: &KafkaLookout, store: &dyn Restores) -> Result<(), AgeError> {
+    // Read first: whatever is committed by now, the database has stored.
+    let committed = lookout.committed().await.map_err(AgeError::Log)?;
+    let lanes = store.lanes().await.map_err(AgeError::Store)?;
+    Ok(check_lanes(&lanes, (lookout.identity(), &committed))?)
+}
+
+/// Checks again and again, and returns when the database is older than what the consumers have
+/// committed. A service that has nothing to do would not notice otherwise.
+pub async fn watch_age(lookout: KafkaLookout, store: SeaOrmStore) -> ProcessError {
+    loop {
+        sleep(LOOK).await;
+        match check_age(&lookout, &store).await {
+            Err(error @ AgeError::Older(_)) => return error.process_error(),
+            Err(error) => tracing::debug!(%error, "the age of the database is not known"),
+            Ok(()) => {}
+        }
     }
 }
 
@@ -126,18 +181,17 @@ impl Said {
     /// 2. A problem that two checks in a row have found is logged once, with the text of the second
     ///    check.
     fn note(&mut self, found: Alone) {
-        self.said.retain(|(of, lane), _| {
-            let is_still = found.contains_key(&(of.clone(), *lane));
+        self.said.retain(|lane, _| {
+            let is_still = found.contains_key(lane);
             if !is_still {
-                tracing::info!(of, lane, "the lane is as it must be again");
+                tracing::info!(%lane, "the lane is as it must be again");
             }
             is_still
         });
-        for (place, what) in &found {
-            if self.found.contains_key(place) && !self.said.contains_key(place) {
-                let lane = place.1;
-                tracing::warn!(lane, what, "a human must look at a lane; the others go on");
-                self.said.insert(place.clone(), what.clone());
+        for (lane, what) in &found {
+            if self.found.contains_key(lane) && !self.said.contains_key(lane) {
+                tracing::warn!(%lane, what, "a human must look at a lane; the others go on");
+                self.said.insert(*lane, what.clone());
             }
         }
         self.found = found;
@@ -148,22 +202,12 @@ impl Said {
     }
 }
 
-/// Fails if whole topics have problems.
-fn fail_for(problems: &[TopicProblem]) -> Result<(), ProcessError> {
+/// Ends the process for what is wrong with whole topics.
+fn fail_for(problems: &[String]) -> Result<(), ProcessError> {
     if problems.is_empty() {
         return Ok(());
     }
-    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    Err(refusal(&ClusterError::Topics(said.join("; "))))
-}
-
-/// Converts the lanes of the database to partitions of a topic.
-fn in_topic(lanes: &[Stored]) -> Vec<Reached> {
-    let of_lane = |stored: &Stored| {
-        let Stored { log, lane: partition, next, last_id } = *stored;
-        Reached { log, partition, next, last_id }
-    };
-    lanes.iter().map(of_lane).collect()
+    Err(refusal(&ClusterError::Topics(problems.join("; "))))
 }
 
 /// Returns how the process ends if the database cannot say how far it has read.
@@ -177,6 +221,8 @@ fn unreadable(error: &StoreError) -> ProcessError {
 
 #[cfg(test)]
 mod tests {
+    use catchment_domain::Lane;
+
     use super::*;
 
     /// The problems of one check by lane, and the expected reason.
@@ -184,10 +230,9 @@ mod tests {
 
     fn check(mut said: Said, looks: &[Look<'_>]) {
         for (found, reason) in looks {
-            let found = found
-                .iter()
-                .map(|(lane, what)| (("requests".to_owned(), *lane), (*what).to_owned()));
-            said.note(found.collect());
+            let of =
+                |(lane, what): &(u16, &str)| (AnyLane::Requests(Lane(*lane)), (*what).to_owned());
+            said.note(found.iter().map(of).collect());
             let expected = reason.map(ToOwned::to_owned);
             assert_eq!(said.reason(), expected);
         }
@@ -214,8 +259,8 @@ mod tests {
     #[test]
     fn what_the_first_look_of_a_process_finds_is_said_at_once() {
         let mut said = Said::default();
-        let place = ("requests".to_owned(), 2);
-        said.begin(Alone::from([(place, "ends at 4".to_owned())]));
+        let lane = AnyLane::Requests(Lane(2));
+        said.begin(Alone::from([(lane, "ends at 4".to_owned())]));
         assert_eq!(said.reason().as_deref(), Some("a human must look: ends at 4"));
         check(said, &[(&[(2, "ends at 5")], Some("a human must look: ends at 4")), (&[], None)]);
     }

@@ -8,6 +8,7 @@ use catchment_seaorm::DatabaseUrl;
 
 use super::SettingsError;
 use super::keys::Keys;
+use crate::duration;
 
 /// Section `database`.
 #[derive(Clone, Debug)]
@@ -18,7 +19,9 @@ pub struct Database {
     pub lanes: Lanes,
     /// How long receipts are kept after their replies were sent.
     pub receipts_kept: Duration,
-    /// How long to try to connect at the start.
+    /// How long campaigns are kept after their end; `None` for ever.
+    pub campaigns_kept: Option<Duration>,
+    /// How long one that does not answer is tried at the start.
     pub connect_timeout: Duration,
     /// The most connections of a process.
     pub max_connections: NonZeroU32,
@@ -36,6 +39,7 @@ impl Database {
             url: url(keys)?,
             lanes: Lanes(keys.number("database.lanes", 1..=1024)?),
             receipts_kept: keys.duration("database.receipts_kept")?,
+            campaigns_kept: campaigns_kept(keys)?,
             connect_timeout: keys.duration("database.connect_timeout")?,
             max_connections: keys.number("database.max_connections", 4..=1_000)?,
             lock_timeout: keys.duration("database.lock_timeout")?,
@@ -46,7 +50,17 @@ impl Database {
     }
 }
 
-/// Reads the database's URL.
+/// Reads how long campaigns are kept.
+fn campaigns_kept(keys: &Keys) -> Result<Option<Duration>, SettingsError> {
+    const KEY: &str = "database.campaigns_kept";
+    let expected = "expected `forever`, or a duration such as `90d`";
+    match keys.filled(KEY)? {
+        "forever" => Ok(None),
+        text => duration::parse(text).map(Some).map_err(|_| keys.refuse(KEY, expected)),
+    }
+}
+
+/// Reads where the database is.
 fn url(keys: &Keys) -> Result<DatabaseUrl, SettingsError> {
     const KEY: &str = "database.url";
     keys.parsed(KEY, |error| error)

@@ -19,6 +19,7 @@ fn the_defaults_are_complete_and_valid() {
     let settings = Settings::load(&Layers::default()).unwrap();
     assert_eq!(settings.database.url.expose(), "sqlite://catchment.db");
     assert_eq!(settings.database.lanes.count(), 16);
+    assert_eq!(settings.database.campaigns_kept, None);
     assert_eq!(settings.timeout, Duration::from_mins(5));
     assert_eq!(settings.default_base.metres(), 5_000);
     let rule = |kind: &str| settings.policy.triggers[&kind.parse().unwrap()];
@@ -38,10 +39,12 @@ fn variables_win_over_defaults_and_the_option_over_variables() {
         ("CATCHMENT__TRIGGERS__RIDER_SHORTAGE__RANK", "30"),
         ("CATCHMENT__TRIGGERS__STREET_PARTY__RANK", "5"),
         ("CATCHMENT__DATABASE__URL", "sqlite://variable.db"),
+        ("CATCHMENT__DATABASE__CAMPAIGNS_KEPT", "90d"),
         ("CATCHMENT_ELSE", "no setting of ours"),
     ]);
     let settings = Settings::load(&layers).unwrap();
     assert_eq!(settings.timeout, Duration::from_mins(10));
+    assert_eq!(settings.database.campaigns_kept, Some(Duration::from_hours(90 * 24)));
     assert_eq!(settings.policy.rank("rider_shortage".parse().unwrap()), Some(Rank(30)));
     assert_eq!(settings.policy.rank("street_party".parse().unwrap()), Some(Rank(5)));
     assert_eq!(settings.database.url.expose(), "sqlite://variable.db");
@@ -85,6 +88,7 @@ fn a_bad_value_is_named_with_its_key() {
         ("TRIGGERS__MANUAL__DEFAULT_LIMIT", "150%", "a limit is at most 100%"),
         ("TRIGGERS__MANUAL__RANK", "256", "expected a whole number from 0 to 255"),
         ("DATABASE__LANES", "0", "expected a whole number from 1 to 1024"),
+        ("DATABASE__CAMPAIGNS_KEPT", "long", "expected `forever`, or a duration such as `90d`"),
         ("LOG__FORMAT", "xml", "expected `text` or `json`"),
         ("PROBES__ADDRESS", "8080", "expected an address such as `0.0.0.0:8080`, or `none`"),
         ("KAFKA__GROUP_ID", "", "it must not be empty"),

@@ -1,6 +1,7 @@
 //! `catchment campaign`: starts campaigns, follows them and ends them.
 
 mod command;
+mod delete;
 mod list;
 mod outcomes;
 mod preview;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     GiveUp(Which),
     /// Lists what became of each shop.
     Outcomes(outcomes::Arguments),
+    /// Deletes campaigns that ended, with their outcomes.
+    Delete(delete::Arguments),
 }
 
 /// Which campaign.
@@ -54,5 +57,6 @@ pub(super) async fn run(command: Command, context: &Context) -> anyhow::Result<E
         Command::Retry(which) => command::run(which.revision, Deed::Retry, context).await,
         Command::GiveUp(which) => command::run(which.revision, Deed::GiveUp, context).await,
         Command::Outcomes(arguments) => outcomes::run(&arguments, context).await,
+        Command::Delete(arguments) => delete::run(arguments, context).await,
     }
 }

@@ -1,20 +1,27 @@
 //! `catchment database`: migrates a database, and copies and restores an embedded one.
 
+mod restored;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use catchment_bootstrap::settings::{Settings, SettingsError};
-use catchment_seaorm::{BackupError, Migrated, Restored, Summary};
+use catchment_domain::OlderDatabase;
+use catchment_seaorm::{BackupError, Migrated, Restored as PutBack, Summary};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::commands::lanes::LanesMisfit;
 use crate::ending::{Ending, complain};
 use crate::engine::EngineLock;
 use crate::file_name;
 use crate::number::counted;
 use crate::output::Output;
 use crate::run::Interrupts;
-use crate::stores;
+use crate::servers;
+use crate::stores::{self, Stores};
+
+pub(crate) use restored::AfterRestore;
 
 /// What to do with the database.
 #[derive(Clone, Debug, Subcommand)]
@@ -36,6 +43,31 @@ pub(crate) enum Command {
     /// The copy is checked first, and stays as it is. The database that it replaces is kept, with
     /// `.before-restore` behind its name. After a kill, the same command ends the work.
     Restore(RestoreArguments),
+    /// Adapts the database of a server after a backup was restored (`pg_restore`).
+    ///
+    /// Kafka went on since the backup, so the database is older than the requests and replies
+    /// there. The services see that, stop with exit code 78, and name this command.
+    ///
+    /// Stop all requesters and consumers first; a service at work is named, and nothing is changed.
+    /// The command gives every lane a new owner's number, moves every reply lane to its end, and
+    /// asks each open shop again in a new attempt. When consumers start, they first apply the
+    /// requests since the backup again whose deadlines have not passed.
+    ///
+    /// What was stored only in the database since the backup is gone: imports, and campaigns that
+    /// were started, ended or retried. The command names those campaigns, as far as their requests
+    /// show them.
+    ///
+    /// An embedded database needs no such command: its requests and replies are in memory, and end
+    /// with their process.
+    Restored(RestoredArguments),
+}
+
+/// What `database restored` takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct RestoredArguments {
+    /// Changes nothing, and says what would be changed.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// What `database migrate` takes.
@@ -82,6 +114,12 @@ pub(super) async fn run(
         }
         Command::Check => {
             let database = stores::check(&settings.database).await?;
+            if settings.database.url.file().is_none() {
+                let stores = Stores::open_existing(&settings.database).await?;
+                let checked = servers::check_lanes(settings, &stores).await;
+                stores.close().await;
+                note_age(checked)?;
+            }
             let lanes = settings.database.lanes.count();
             if output.json {
                 output.value(&json!({ "database": database, "lanes": lanes, "usable": true }))?;
@@ -89,6 +127,19 @@ pub(super) async fn run(
                 let lanes = counted(lanes.into(), "lane");
                 output.line(format_args!("{database} is up to date, and made for {lanes}"))?;
             }
+        }
+        Command::Restored(RestoredArguments { dry_run }) => {
+            if settings.database.url.file().is_some() {
+                return Err(SettingsError::new(
+                    "`database.url` is that of an embedded database, and none of its requests are \
+                     in Kafka: after `catchment database restore` there is nothing more to do",
+                )
+                .into());
+            }
+            let stores = Stores::open_existing(&settings.database).await?;
+            let done = servers::restored(settings, &stores, dry_run).await;
+            stores.close().await;
+            return restored::tell(done?, dry_run, output);
         }
         Command::Backup(arguments) => return back_up(&arguments, settings, output).await,
         Command::Restore(arguments) => return restore(&arguments, settings, output).await,
@@ -131,7 +182,7 @@ async fn restore(
     if let Err(error @ BackupError::Interrupted) = restored {
         return Ok(interrupted(&error));
     }
-    let Restored { summary, kept } = restored.context(attempt)?;
+    let PutBack { summary, kept } = restored.context(attempt)?;
     let kept = kept.map(|kept| kept.display().to_string());
     if output.json {
         let mut value = view(settings, file, &summary);
@@ -194,4 +245,19 @@ fn tell(migrated: &Migrated, output: Output) -> std::io::Result<()> {
         output.line(format_args!("took step {step}"))?;
     }
     output.line(format_args!("{database} is up to date"))
+}
+
+/// Fails if the database is older than the requests in Kafka. If Kafka does not answer, the
+/// database can be used all the same.
+fn note_age(checked: anyhow::Result<()>) -> anyhow::Result<()> {
+    match checked {
+        Err(error) if !error.is::<OlderDatabase>() && !error.is::<LanesMisfit>() => {
+            complain(&format!(
+                "cannot compare the database with Kafka, so a restored backup would not be noticed: \
+                 {error:#}"
+            ));
+            Ok(())
+        }
+        checked => checked,
+    }
 }

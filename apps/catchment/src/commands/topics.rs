@@ -2,9 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use anyhow::bail;
 use catchment_bootstrap::settings::Settings;
-use catchment_domain::Lane;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -20,18 +18,9 @@ use crate::stores::Stores;
 pub(crate) enum Command {
     /// Makes the topics that are missing, and checks the existing ones.
     Create(Arguments),
-    /// Checks that the existing topics have the right settings, and changes nothing.
+    /// Checks that the existing topics have the right settings and hold what the database has read,
+    /// and changes nothing.
     Check,
-    /// Lets a lane go on that is set aside because its partition lost records or holds others.
-    ///
-    /// Try first to bring the records back. The lane goes on behind the last request that was
-    /// applied. Requests that were sent there since then are passed over: campaigns send theirs
-    /// again, and single calls get no reply. A lane that works is refused: its partition holds what
-    /// was applied, and all of that is answered.
-    Resume {
-        /// The lane's number, as the services name it.
-        lane: u16,
-    },
 }
 
 /// What `topics create` takes.
@@ -92,25 +81,13 @@ async fn obey(
         }
         Command::Check => {
             servers::check_topics(settings, lanes).await?;
+            servers::check_lanes(settings, stores).await?;
             let lanes = lanes.count();
             if output.json {
                 output.value(&json!({ "usable": true, "partitions": lanes }))?;
             } else {
                 let partitions = counted(lanes.into(), "partition");
                 output.line(format_args!("the topics can be used; requests have {partitions}"))?;
-            }
-        }
-        Command::Resume { lane } => {
-            if lanes.count() <= lane {
-                let lanes = counted(lanes.count().into(), "lane");
-                bail!("there is no lane {lane}: the database has {lanes}, from 0 on");
-            }
-            let (next, filled) = servers::resume_lane(settings, stores, Lane(lane)).await?;
-            if output.json {
-                let next = next.0;
-                output.value(&json!({ "lane": lane, "next": next, "filled": filled }))?;
-            } else {
-                output.line(format_args!("lane {lane} goes on from {next} within a minute"))?;
             }
         }
     }

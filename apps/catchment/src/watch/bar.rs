@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use catchment_domain::Timestamp;
+use catchment_domain::{Campaign, Tally, Timestamp};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Goal, Standing};
 use crate::number::grouped;
 
 /// The template has only one message, so that its parts agree and the end of the terminal cuts it.
@@ -35,16 +34,18 @@ impl Bar {
         !self.bar.is_hidden()
     }
 
-    /// Draws the state of a campaign. `in_flight` requests of this process have no answer.
+    /// Draws how a campaign stands, whose outcomes were counted now or a moment ago; `in_flight`
+    /// requests of this process have no answer.
     pub(crate) fn show(
         &mut self,
-        standing: &Standing,
-        goal: Goal,
+        campaign: &Campaign,
+        tally: Tally,
         in_flight: Option<u32>,
         now: Timestamp,
     ) {
-        let tally = standing.tally(goal);
-        let (answered, all) = (tally.answered().into(), (tally.open + tally.answered()).into());
+        let all = tally.open + tally.answered();
+        let open = campaign.state.open().min(all);
+        let (answered, all) = (u64::from(all - open), u64::from(all));
         let mut message = format!("{} of {} answered", grouped(answered), grouped(all));
         // Failures come first, because the end of the line may be cut.
         for (status, count) in tally.iter() {
@@ -52,15 +53,15 @@ impl Bar {
                 let _ = write!(message, ", {} {status}", grouped(count.into()));
             }
         }
-        if 0 < standing.overdue(now) {
-            let _ = write!(message, ", {} overdue", grouped(standing.overdue(now).into()));
+        if 0 < open && !campaign.state.is_ending_or_ended() && campaign.deadline.is_passed(now) {
+            let _ = write!(message, ", {} overdue", grouped(open.into()));
         }
         if let Some(pace) = self.pace(answered) {
             message.push_str(&pace);
         }
         if let Some(in_flight) = in_flight {
-            let sent = tally.answered() + in_flight.min(tally.open);
-            let _ = write!(message, ", {} sent", grouped(sent.into()));
+            let sent = answered + u64::from(in_flight.min(open));
+            let _ = write!(message, ", {} sent", grouped(sent));
         }
         self.bar.set_message(message);
         self.bar.update(|state| {

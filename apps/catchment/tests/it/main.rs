@@ -15,17 +15,21 @@ mod campaigns;
 #[cfg(feature = "servers")]
 mod cluster;
 mod databases;
+mod deleting;
 #[cfg(unix)]
 mod exports;
 mod files;
 mod forged;
 #[cfg(feature = "servers")]
 mod forged_replies;
+mod lanes;
 mod mistakes;
 #[cfg(not(feature = "servers"))]
 mod no_servers;
 mod processes;
 mod repairs;
+#[cfg(feature = "servers")]
+mod restored;
 mod secrets;
 #[cfg(feature = "servers")]
 mod services;

@@ -11,7 +11,6 @@ fn whatever_needs_kafka_names_the_feature() {
     for arguments in [
         &["topics", "check"][..],
         &["topics", "create"],
-        &["topics", "resume", "0"],
         &["call", "a", "--kind", "manual", "--limit", "2km"],
         &["demo", "--over", "kafka"],
         &["bench", "campaign", "--over", "kafka"],

@@ -83,7 +83,7 @@ fn force(app: &TestApp, shop: &str, campaign: u64) {
     let change = Change::ReleaseKind { kind: cause.kind, deadline: None };
     with_store(app, async |store: &SeaOrmStore| {
         let log = LogIdentity { id: u128::from(campaign), lasting: false };
-        let claim = store.claim(Lane(0), log).await.unwrap();
+        let claim = store.claim(Lane(0), log, None).await.unwrap();
         let record = RequestRecord {
             position: claim.applied_next,
             id,

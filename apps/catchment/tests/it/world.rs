@@ -3,11 +3,12 @@
 use std::num::NonZeroU16;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use catchment_bootstrap::SystemClock;
-use catchment_domain::ports::{ReplyChannel as _, ReplyLog as _};
-use catchment_domain::{Lanes, Reply, ReplyLane};
-use catchment_kafka::{ClientSettings, KafkaCluster, KafkaSettings, TopicPlan};
+use catchment_domain::ports::{CommitLog as _, ReplyChannel as _, ReplyLog as _, RequestLog as _};
+use catchment_domain::{Committed, Lane, Lanes, Reply, ReplyLane};
+use catchment_kafka::{ClientSettings, GroupEvent, KafkaCluster, KafkaSettings, TopicPlan};
 use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -18,8 +19,22 @@ use crate::app::{HEADER, Ran, TestApp};
 /// The number of lanes.
 pub(crate) const LANES: u16 = 4;
 
-/// A schema and topics, which are removed when this is dropped, and a folder in which the command
-/// runs.
+/// Every table but that of the steps of the schema.
+const TABLES: [&str; 11] = [
+    "installation",
+    "shop",
+    "shop_state",
+    "lane_state",
+    "receipt",
+    "import_receipt",
+    "campaign",
+    "campaign_list",
+    "campaign_chunk",
+    "campaign_deleted",
+    "reply_lane",
+];
+
+/// A schema and topics of their own, until it is dropped, and a folder to run the command in.
 pub(crate) struct World {
     app: TestApp,
     name: String,
@@ -134,13 +149,35 @@ impl World {
     pub(crate) fn requests(&self) -> u64 {
         let lanes = Lanes(NonZeroU16::new(LANES).unwrap());
         self.runtime.block_on(async {
-            let lookout = self.cluster().await.lookout().unwrap();
+            let lookout = self.cluster().await.lookout(lanes).unwrap();
             let ends = lookout.ends(lanes).await.unwrap();
             ends.into_iter().map(|(_, end)| end.0).sum()
         })
     }
 
-    /// Sends a reply to a reply lane, as any client can that may write to the topic.
+    /// Commits for a lane to the consumers' group, as every member of the group can.
+    pub(crate) fn commit(&self, lane: Lane, committed: Committed) {
+        let lanes = Lanes(NonZeroU16::new(LANES).unwrap());
+        self.runtime.block_on(async {
+            let cluster = self.cluster().await;
+            let (log, mut events) = cluster.join().unwrap();
+            let partition = i32::from(lane.0);
+            loop {
+                let event = events.recv().await.unwrap();
+                if let GroupEvent::Assigned { partitions, .. } = event
+                    && partitions.contains(&partition)
+                {
+                    break;
+                }
+            }
+            log.commit(lane, committed).await;
+            let lookout = cluster.lookout(lanes).unwrap();
+            while lookout.committed().await.unwrap().get(&lane) != Some(&committed) {}
+            log.reader().close(Duration::from_secs(5)).await.unwrap();
+        });
+    }
+
+    /// Sends a reply to a reply lane, as anybody can who may write to that topic.
     pub(crate) fn forge_reply(&self, lane: ReplyLane, reply: Reply) {
         self.runtime.block_on(async {
             let cluster = self.cluster_of(&format!("{}_forger", self.name)).await;
@@ -151,6 +188,46 @@ impl World {
             let replies = cluster.reply_channel(senders, &log, Arc::new(SystemClock));
             replies.send(vec![(address, reply)]).await.unwrap();
         });
+    }
+
+    /// Copies every table, as all of them are at one moment.
+    pub(crate) fn back_up(&self) {
+        let copies =
+            TABLES.map(|table| format!("CREATE TABLE backup_{table} AS SELECT * FROM {table};"));
+        let copies = copies.concat();
+        self.execute(&format!("BEGIN ISOLATION LEVEL REPEATABLE READ; {copies} COMMIT"));
+    }
+
+    /// Puts the copies in the place of the tables, which services may be using.
+    pub(crate) fn put_back(&self) {
+        let back = TABLES.map(|table| format!("INSERT INTO {table} SELECT * FROM backup_{table};"));
+        let back = back.concat();
+        let all = TABLES.join(", ");
+        let sql = format!(
+            "BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
+             TRUNCATE {all}; {back} COMMIT"
+        );
+        // If this and a service wait for each other, the server ends one of the transactions.
+        while let Err(error) = self.try_execute(&sql) {
+            assert!(error.to_string().contains("deadlock"), "{error}");
+        }
+    }
+
+    pub(crate) fn execute(&self, sql: &str) {
+        self.try_execute(sql).unwrap();
+    }
+
+    fn try_execute(&self, sql: &str) -> Result<(), OpenError> {
+        let (url, settings) = (self.url(), store_settings());
+        self.runtime.block_on(SeaOrmStore::execute_as_another(&url, sql, &settings))
+    }
+
+    /// Imports so many shops.
+    pub(crate) fn import(&self, shops: u64) {
+        let row = |number| format!("s-{number},Shop,cafe,Hackney,51.5,-0.1\n");
+        let rows: String = (0..shops).map(row).collect();
+        self.app.file("shops.csv", format!("{HEADER}\n{rows}"));
+        self.run(&["shops", "import", "shops.csv"]).done();
     }
 
     async fn cluster(&self) -> KafkaCluster {

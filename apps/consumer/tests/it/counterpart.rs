@@ -34,6 +34,8 @@ impl World {
             RequesterPorts {
                 reply_lanes: Arc::new(store.clone()),
                 ledger: Arc::new(store.clone()),
+                lanes: Arc::new(store.clone()),
+                commits: Arc::new(cluster.lookout(lanes()).unwrap()),
                 requests: Arc::new(cluster.request_channel(&sender, Arc::new(SystemClock))),
                 replies: Arc::new(cluster.reply_log(&sender).await.unwrap()),
                 clock: Arc::new(SystemClock),

@@ -6,6 +6,7 @@
     reason = "a step that a test builds on must work"
 )]
 
+mod accepting;
 #[path = "../../../bootstrap/tests/service/built.rs"]
 mod built;
 mod campaign;

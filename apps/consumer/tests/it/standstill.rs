@@ -34,20 +34,21 @@ fn consumer(world: &World) -> Process {
     consumer
 }
 
-/// The built requester. Cargo does not build it with the tests of this crate.
-static REQUESTER: LazyLock<PathBuf> =
+/// The built requester, which Cargo does not build with the tests of this crate.
+pub(crate) static REQUESTER: LazyLock<PathBuf> =
     LazyLock::new(|| built(program().with_file_name("requester")));
 
 /// The built command, with Kafka and `PostgreSQL`.
-static COMMAND: LazyLock<PathBuf> = LazyLock::new(|| built(program().with_file_name("catchment")));
+pub(crate) static COMMAND: LazyLock<PathBuf> =
+    LazyLock::new(|| built(program().with_file_name("catchment")));
 
-/// Starts a requester and a consumer, which need not become ready.
-fn services(world: &World) -> [Process; 2] {
+/// A requester and a consumer, which need not get ready.
+pub(crate) fn services(world: &World) -> [Process; 2] {
     [&**REQUESTER, program()].map(|program| Process::start(world.command(program)))
 }
 
-/// Starts services on imported shops, and waits until a first campaign is settled in every lane.
-fn settled_services(world: &World, store: &SeaOrmStore) -> [Process; 2] {
+/// Services on imported shops, once a first campaign is settled in every lane.
+pub(crate) fn settled_services(world: &World, store: &SeaOrmStore) -> [Process; 2] {
     world.import(store, SHOPS);
     let mut running = services(world);
     running.iter_mut().for_each(Process::wait_until_ready);
@@ -56,9 +57,8 @@ fn settled_services(world: &World, store: &SeaOrmStore) -> [Process; 2] {
     running
 }
 
-/// Ends services, and expects that each was still running. A service that waits for an answer need
-/// not get one.
-fn end(services: [Process; 2]) {
+/// Ends services, and expects that each still ran. What waits for an answer need not get one.
+pub(crate) fn end(services: [Process; 2]) {
     for service in services {
         service.signal("TERM");
         let ended = service.ended();
@@ -67,7 +67,7 @@ fn end(services: [Process; 2]) {
 }
 
 /// Runs statements on the database as another program would.
-fn execute(world: &World, sql: &str) {
+pub(crate) fn execute(world: &World, sql: &str) {
     let settings = StoreSettings::new(lanes(), Arc::new(SystemClock));
     let url = world.database();
     let executed = SeaOrmStore::execute_as_another(&url, sql, &settings);
@@ -76,8 +76,9 @@ fn execute(world: &World, sql: &str) {
 
 /// Claims the lane as another owner. Returns its first batch: no requests, up to this position.
 fn another_owner(world: &World, store: &SeaOrmStore, up_to: Position) -> Batch {
-    let log = world.runtime.block_on(world.cluster()).lookout().unwrap().identity();
-    let claim = world.runtime.block_on(store.claim(LANE, log));
+    let log =
+        world.runtime.block_on(world.cluster()).lookout(crate::world::lanes()).unwrap().identity();
+    let claim = world.runtime.block_on(store.claim(LANE, log, None));
     let Claim { epoch, applied_next, replied_next, .. } = claim.unwrap();
     let batch = Batch::new((LANE, epoch), applied_next, replied_next, Vec::new());
     batch.up_to((up_to, RequestId(Uuid::now_v7())))
@@ -136,7 +137,7 @@ fn a_lane_at_which_a_human_must_look_is_set_aside_and_the_others_go_on() {
     apply_as_another(&world, &store, Position(5_000));
     let campaign = world.begin_campaign(&store);
     consumer.wait_until_it_says(
-        "lanes: lane 2 is set aside, and a human must look: lane 2: the log ends",
+        "lanes: lane 2 is set aside, and a human must look: lane 2: its partition was made again, or",
     );
     wait_until_others_are_done(&world, &store, campaign);
     consumer.signal("TERM");
@@ -154,25 +155,27 @@ fn a_partition_that_lost_its_end_stops_its_lane_alone_also_for_services_that_sta
     let store = world.store();
     let mut running = settled_services(&world, &store);
     apply_as_another(&world, &store, Position(5_000));
-    let of_requester = format!(
-        "topics: a human must look: partition 2 of the topic `{}` was made again, or lost its end",
-        world.kafka().requests_topic
-    );
-    let of_consumer = "lanes: lane 2 is set aside, and a human must look: lane 2: the log ends at";
+    let said = "lane 2: its partition was made again, or lost its end: it ends at ";
+    let of_requester = format!("topics: a human must look: {said}");
+    let of_consumer = format!("lanes: lane 2 is set aside, and a human must look: {said}");
     let mut campaigns = Vec::new();
     for _ in ["at work", "started"] {
         let campaign = world.begin_campaign(&store);
         let [requester, consumer] = &mut running;
         requester.wait_until_it_says(&of_requester);
-        consumer.wait_until_it_says(of_consumer);
+        consumer.wait_until_it_says(&of_consumer);
         wait_until_others_are_done(&world, &store, campaign);
         end(std::mem::replace(&mut running, services(&world)));
         campaigns.push(campaign);
     }
-    // The operator resumes the lane. A consumer that starts tries the lane at once.
-    let resumed = world.command(&COMMAND).args(["topics", "resume", "2"]).output().unwrap();
-    let said = String::from_utf8(resumed.stdout).unwrap();
-    assert_eq!(said, "lane 2 goes on from 5001 within a minute\n", "{:?}", resumed.stderr);
+    // The operator lets the lane go on. A consumer that starts tries it at once.
+    let accepted = world.say(&["lanes", "accept", "2"]);
+    assert!(
+        accepted.contains("lane 2: given up: what stood in the topic as it was before from 5,001")
+    );
+    for campaign in &campaigns {
+        assert!(accepted.contains(&format!("campaign {campaign} (sending): ")), "{accepted}");
+    }
     end(std::mem::replace(&mut running, services(&world)));
     for campaign in campaigns {
         world.wait_until_settled(&store, campaign);
@@ -191,14 +194,24 @@ fn rows_of_lanes_that_cannot_be_read_stop_their_lanes_alone() {
     execute(&world, "UPDATE reply_lane SET position = -1 WHERE lane = 0");
     let campaign = world.begin_campaign(&store);
     let [mut requester, mut consumer] = services(&world);
-    requester.wait_until_it_says("topics: a human must look: lane_state.last_id of lane 2: ");
-    requester.wait_until_it_says("a human must look: reply_lane.position of lane 0: ");
-    requester.wait_until_it_says(
-        "campaigns: reply lane 0 is set aside, and a human must look: reply_lane.position",
-    );
-    consumer.wait_until_it_says("lanes: lane 2 is set aside, and a human must look: lane_state");
+    let of_requests =
+        "a human must look: lane 2: its row in the database cannot be read (lane_state";
+    let of_replies =
+        "a human must look: reply lane 0: its row in the database cannot be read (reply";
+    requester.wait_until_it_says(&format!("topics: {of_requests}"));
+    requester.wait_until_it_says(of_replies);
+    requester
+        .wait_until_it_says(&format!("campaigns: reply lane 0 is set aside, and {of_replies}"));
+    consumer.wait_until_it_says(&format!("lanes: lane 2 is set aside, and {of_requests}"));
     wait_until_others_are_done(&world, &store, campaign);
+    // Rows are made anew, too.
+    let accepted = world.say(&["lanes", "accept", "--all"]);
+    assert!(accepted.contains("reply lane 0 goes on from "), "{accepted}");
     end([requester, consumer]);
+    let mut again = services(&world);
+    world.wait_until_settled(&store, campaign);
+    again.iter_mut().for_each(Process::wait_until_ready);
+    end(again);
 }
 
 #[test]

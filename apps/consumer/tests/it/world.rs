@@ -18,6 +18,8 @@ const LANES: u16 = 4;
 /// Topics, a group and a schema for one test. They are removed when this is dropped.
 pub(crate) struct World {
     name: String,
+    /// How the names of its topics begin.
+    pub(crate) topics: String,
     pub(crate) runtime: Runtime,
 }
 
@@ -35,7 +37,7 @@ impl World {
         // If a server is missing, this fails before there is anything to clean up.
         let (url, _) = (variable("CATCHMENT_TEST_POSTGRES"), servers());
         let name = format!("it_{}", Uuid::now_v7().simple());
-        let world = Self { name, runtime: Runtime::new().unwrap() };
+        let world = Self { topics: name.clone(), name, runtime: Runtime::new().unwrap() };
         let settings = store_settings();
         let made = SeaOrmStore::create_schema(&url, &world.name, &settings);
         world.runtime.block_on(made).unwrap();
@@ -69,8 +71,8 @@ impl World {
     pub(crate) fn kafka(&self) -> KafkaSettings {
         let client = ClientSettings::new(servers(), &self.name);
         KafkaSettings {
-            requests_topic: format!("{}.requests", self.name),
-            replies_topic: format!("{}.replies", self.name),
+            requests_topic: format!("{}.requests", self.topics),
+            replies_topic: format!("{}.replies", self.topics),
             ..KafkaSettings::new(client)
         }
     }

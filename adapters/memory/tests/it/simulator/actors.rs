@@ -24,7 +24,9 @@ use crate::simulator::world::World;
 
 pub(crate) use clients::{call, copy, deliver_everything_again, lose_replies};
 pub(crate) use forgers::forge;
-pub(crate) use operators::{end_everything, import, operate, release_again, start_over};
+pub(crate) use operators::{
+    delete_everything, end_everything, import, operate, release_again, start_over,
+};
 pub(crate) use releases::audit;
 
 /// How long a process waits that has nothing to do.

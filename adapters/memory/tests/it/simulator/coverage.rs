@@ -37,6 +37,7 @@ situations! {
     Until "campaigns ended by the time",
     Retry "retries",
     GiveUp "campaigns given up",
+    Deletion "campaigns deleted before every message was sent again",
     Replacement "causes released by a replacement",
     Adoption "reply lanes that went to another requester",
     Orphan "reply lanes found without a requester",

@@ -5,6 +5,7 @@ mod campaign_ledger;
 mod channels;
 mod logs;
 mod reply_lanes;
+mod restores;
 mod shop_ledger;
 
 pub(crate) use channels::deliver;
@@ -52,7 +53,9 @@ impl Ports {
         let Self { store, wires } = self.clone();
         RequesterPorts {
             reply_lanes: Arc::<Gated<MemoryStore>>::clone(&store),
+            lanes: Arc::<Gated<MemoryStore>>::clone(&store),
             ledger: store,
+            commits: Arc::<Gated<Wires>>::clone(&wires),
             requests: Arc::<Gated<Wires>>::clone(&wires),
             replies: wires,
             clock: Arc::<ManualClock>::clone(clock),

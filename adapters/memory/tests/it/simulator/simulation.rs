@@ -94,10 +94,14 @@ impl Simulation {
         Ok(())
     }
 
-    /// Sends every message again, at once or after all that was released may be forgotten.
+    /// Sends every message again, at once or after all that was released may be forgotten, and the
+    /// campaigns deleted.
     fn echo(&mut self) -> Result<(), Broken> {
         if self.world.dice.chance(5_000) {
             self.let_pass(Duration::from_hours(2));
+            if self.world.dice.chance(5_000) {
+                ready(actors::delete_everything(&self.world));
+            }
         }
         self.world.witness().coverage.met(Met::Echo);
         self.spawn(Role::Echo);

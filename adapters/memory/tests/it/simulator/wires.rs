@@ -1,7 +1,7 @@
 //! The log between the processes: that of the memory adapter, with gaps between positions,
 //! records that nobody can read, and replies that are lost with their lane.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use catchment_domain::ports::{
@@ -9,8 +9,8 @@ use catchment_domain::ports::{
     Stretch,
 };
 use catchment_domain::{
-    Code, Invalid, Lane, Lanes, LogIdentity, Position, Reply, ReplyLane, Request, RequestId,
-    RequestRecord, ReturnAddress, ShopId,
+    Code, Committed, Invalid, Lane, Lanes, LogIdentity, Position, Reply, ReplyLane, Request,
+    RequestId, RequestRecord, ReturnAddress, ShopId,
 };
 use catchment_memory::MemoryLog;
 
@@ -32,6 +32,8 @@ pub(crate) struct Wires {
     strangers: Vec<Option<ShopId>>,
     /// Records that cannot be processed.
     bad: Mutex<BTreeSet<(Lane, Position)>>,
+    /// What owners of request lanes committed, at positions that others see.
+    committed: Mutex<BTreeMap<Lane, Committed>>,
     /// Replies below these positions are lost.
     lost_below: Mutex<Vec<Position>>,
 }
@@ -84,6 +86,7 @@ impl Wires {
             log: Arc::new(MemoryLog::new(lanes, params.reply_lanes, capacity, identity)),
             strangers: lanes.iter().map(stranger).collect(),
             bad: Mutex::default(),
+            committed: Mutex::default(),
             lost_below: Mutex::new(vec![Position(0); usize::from(params.reply_lanes)]),
         }
     }
@@ -159,10 +162,16 @@ impl Wires {
         last.map_err(|error| self.outer_error(error))
     }
 
-    pub(crate) async fn release(&self, lane: Lane, next: Position) {
+    pub(crate) async fn commit(&self, lane: Lane, committed: Committed) {
+        self.committed.lock().unwrap().insert(lane, committed);
         if self.forgetful {
-            RequestLog::release(&*self.log, lane, self.inner(next)).await;
+            let next = self.inner(committed.next);
+            self.log.commit(lane, Committed { next, ..committed }).await;
         }
+    }
+
+    pub(crate) fn committed(&self) -> BTreeMap<Lane, Committed> {
+        self.committed.lock().unwrap().clone()
     }
 
     pub(crate) async fn answer(

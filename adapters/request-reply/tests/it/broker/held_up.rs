@@ -107,6 +107,20 @@ async fn a_transaction_that_stays_open_is_named_until_it_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka"]
+async fn an_open_transaction_lies_between_what_may_be_read_and_the_end() {
+    let (fixture, _transactional) = with_open_transaction().await;
+    let reader = fixture.reader();
+    let lookout = Lookout::new(&fixture.settings, &fixture.topic).unwrap();
+    assert_eq!(reader.watermarks(0).await.unwrap().high, 1);
+    assert_eq!(lookout.ends(0..1).await.unwrap(), [(0, 2)]);
+    assert_eq!(lookout.unread(0, 1).await.unwrap(), Unread::OpenTransaction { from: 1 });
+    lookout.close(PATIENCE).await;
+    reader.close(PATIENCE).await.unwrap();
+    fixture.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
 async fn records_of_an_aborted_transaction_are_not_read_and_hold_nothing_up() {
     let (fixture, transactional) = with_open_transaction().await;
     let reader = fixture.reader();

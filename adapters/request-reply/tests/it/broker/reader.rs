@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use catchment_request_reply::{ReadError, Reader, Watermarks};
+use catchment_request_reply::{Commit, Lookout, ReadError, Reader, Watermarks};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
@@ -173,9 +173,16 @@ async fn committed_positions_are_kept_by_the_group() {
     let fixture = Fixture::new(1).await;
     fixture.fill(0, 0..10).await;
     let reader = fixture.reader();
+    let lookout = Lookout::new(&fixture.settings, &fixture.topic).unwrap();
     assert_eq!(reader.committed(0).await, Ok(None));
-    reader.commit_now(0, 7).await.unwrap();
-    assert_eq!(reader.committed(0).await, Ok(Some(7)));
+    assert_eq!(lookout.committed(0..1).await, Ok(Vec::new()));
+    for metadata in ["", "owner 3"] {
+        let commit = Commit { metadata: metadata.to_owned(), ..Commit::at(7) };
+        reader.commit_now(0, commit.clone()).await.unwrap();
+        assert_eq!(reader.committed(0).await, Ok(Some(commit.clone())));
+        assert_eq!(lookout.committed(0..1).await, Ok(vec![(0, commit)]));
+    }
+    lookout.close(PATIENCE).await;
     reader.close(PATIENCE).await.unwrap();
     fixture.clean().await;
 }

@@ -5,7 +5,7 @@ use catchment_request_reply::replier::{
     Failure, Handler, Replier, ReplierCounters, ReplierError, ReplierSettings, Reply,
 };
 use catchment_request_reply::{
-    Header, Incoming, Message, NewTopic, OwnedRecord, ReadError, Reader,
+    Commit, Header, Incoming, Message, NewTopic, OwnedRecord, ReadError, Reader,
 };
 
 use crate::broker::fixture::{Fixture, PATIENCE, noise};
@@ -252,7 +252,7 @@ async fn requests_that_were_lost_stop_the_replier() {
     let world = World::new().await;
     world.send(&["a", "b", "c"].map(|value| world.ask(value))).await;
     let group = world.fixture.reader();
-    group.commit_now(0, 1).await.unwrap();
+    group.commit_now(0, Commit::at(1)).await.unwrap();
     group.close(PATIENCE).await.unwrap();
     world.fixture.topics.delete_records(&world.fixture.topic, 0, 2).await.unwrap();
     let mut replier = world.replier();

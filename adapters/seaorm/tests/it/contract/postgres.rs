@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use catchment_contract::{Store, StoreHarness};
-use catchment_domain::{ShopId, StoredItem, Timestamp};
+use catchment_domain::{Lane, ShopId, StoredItem, Timestamp};
 use catchment_seaorm::SeaOrmStore;
 
-use crate::contract::{damaging, losing, millis, ports};
+use crate::contract::{damaging, in_steps, losing, millis, ports};
 use crate::server::Server;
 
 /// A schema for one test.
@@ -17,7 +17,7 @@ struct Harness {
 
 async fn fresh() -> Harness {
     let server = Server::new().await;
-    let store = server.open().await;
+    let store = server.try_open(&in_steps(Server::settings())).await.unwrap();
     Harness { server, store }
 }
 
@@ -52,8 +52,14 @@ impl StoreHarness for Harness {
         true
     }
 
+    async fn lose_lane(&self, lane: Lane) -> bool {
+        self.server.execute(&format!("DELETE FROM lane_state WHERE lane = {lane}"));
+        true
+    }
+
     async fn reopened(&self) -> Option<Store> {
-        Some(ports(self.server.open().await))
+        let store = self.server.try_open(&in_steps(Server::settings())).await;
+        Some(ports(store.unwrap()))
     }
 
     async fn analyze(&self) {

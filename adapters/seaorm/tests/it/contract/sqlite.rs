@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use catchment_contract::{Store, StoreHarness};
 use catchment_domain::ports::Clock;
-use catchment_domain::{ShopId, StoredItem, Timestamp};
+use catchment_domain::{Lane, ShopId, StoredItem, Timestamp};
 use catchment_seaorm::SeaOrmStore;
 
-use crate::contract::{damaging, losing, millis, ports};
+use crate::contract::{damaging, in_steps, losing, millis, ports};
 use crate::world::World;
 
 /// A database for one test.
@@ -18,7 +18,7 @@ struct Harness {
 
 async fn fresh() -> Harness {
     let world = World::new();
-    let store = world.open().await;
+    let store = world.try_open(&in_steps(world.settings())).await.unwrap();
     Harness { world, store }
 }
 
@@ -53,8 +53,14 @@ impl StoreHarness for Harness {
         true
     }
 
+    async fn lose_lane(&self, lane: Lane) -> bool {
+        self.world.execute(&format!("DELETE FROM lane_state WHERE lane = {lane}")).await;
+        true
+    }
+
     async fn reopened(&self) -> Option<Store> {
-        Some(ports(self.world.open().await))
+        let store = self.world.try_open(&in_steps(self.world.settings())).await;
+        Some(ports(store.unwrap()))
     }
 
     async fn analyze(&self) {

@@ -71,7 +71,7 @@ async fn a_receipt_that_cannot_be_read_hides_no_other() {
     let ids = ids_in(store.lanes(), Lane(0), 2);
     import(&store, &ids).await;
     for _ in 0..3 {
-        let claim = store.claim(Lane(0), LOG).await.unwrap();
+        let claim = store.claim(Lane(0), LOG, None).await.unwrap();
         store.apply(&batch(&claim, &ids), &decide(store.lanes())).await.unwrap();
     }
     world.execute("UPDATE receipt SET entries = x'01' WHERE from_position = 2").await;

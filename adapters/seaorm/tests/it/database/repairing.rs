@@ -46,7 +46,7 @@ async fn a_value_out_of_range_stops_no_repair() {
     let ids = ids_in(store.lanes(), Lane(0), 3);
     import(&store, &ids).await;
     let revision = store.add(&draft()).await.unwrap().name.revision;
-    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let claim = store.claim(Lane(0), LOG, None).await.unwrap();
     store.apply(&batch(&claim, &ids[2..]), &decide(store.lanes())).await.unwrap();
     let (one, orphan) = (&ids[0], &ids[1]);
     for statement in [

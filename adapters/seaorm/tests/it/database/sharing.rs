@@ -57,7 +57,7 @@ async fn an_apply_that_is_dropped_half_way_leaves_nothing_open() {
     let (mut dropped, mut finished) = (0, 0);
     // The last ones may finish, however many polls that takes.
     for polls in (0..100).chain([u32::MAX; 3]) {
-        let claim = store.claim(Lane(0), LOG).await.unwrap();
+        let claim = store.claim(Lane(0), LOG, None).await.unwrap();
         let batch = batch(&claim, &ids);
         let decide = decide(settings.lanes);
         match within(polls, store.apply(&batch, &decide)).await {
@@ -68,7 +68,7 @@ async fn an_apply_that_is_dropped_half_way_leaves_nothing_open() {
             None => dropped += 1,
         }
         import(&other, &ids[..1]).await;
-        let claim = store.claim(Lane(0), LOG).await.unwrap();
+        let claim = store.claim(Lane(0), LOG, None).await.unwrap();
         let receipts = store.receipts(Lane(0), batch.from, batch.to()).await.unwrap();
         let is_applied = claim.applied_next == batch.to();
         assert!(is_applied || claim.applied_next == batch.from, "{claim:?}");

@@ -30,7 +30,7 @@ fn end_sessions(server: &Server) {
 #[ignore = "needs PostgreSQL"]
 async fn a_batch_whose_connection_is_lost_changes_nothing() {
     let (server, store, ids) = world().await;
-    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let claim = store.claim(Lane(0), LOG, None).await.unwrap();
     let lost = batch(&claim, &ids);
     let judge = decide(store.lanes());
     let kill = |batch: &Batch, loaded: &mut Loaded| {
@@ -39,8 +39,8 @@ async fn a_batch_whose_connection_is_lost_changes_nothing() {
     };
     let unavailable = store.apply(&lost, &kill).await.unwrap_err();
     assert!(matches!(unavailable, StoreError::Unavailable(_)), "{unavailable:?}");
-    assert_eq!(store.claim(Lane(0), LOG).await.unwrap().applied_next, lost.from);
-    let again = batch(&store.claim(Lane(0), LOG).await.unwrap(), &ids);
+    assert_eq!(store.claim(Lane(0), LOG, None).await.unwrap().applied_next, lost.from);
+    let again = batch(&store.claim(Lane(0), LOG, None).await.unwrap(), &ids);
     store.apply(&again, &judge).await.unwrap();
 }
 
@@ -56,12 +56,12 @@ async fn a_commit_without_an_answer_is_fenced() {
          CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON receipt
          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()",
     );
-    let lost = batch(&store.claim(Lane(0), LOG).await.unwrap(), &ids);
+    let lost = batch(&store.claim(Lane(0), LOG, None).await.unwrap(), &ids);
     let judge = decide(store.lanes());
     let fenced = store.apply(&lost, &judge).await.unwrap_err();
     assert!(matches!(fenced, StoreError::Fenced), "{fenced:?}");
     server.execute("DROP TRIGGER cut ON receipt");
-    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let claim = store.claim(Lane(0), LOG, None).await.unwrap();
     assert_eq!(claim.applied_next, lost.from);
     store.apply(&batch(&claim, &ids), &judge).await.unwrap();
 }
@@ -71,7 +71,7 @@ async fn a_commit_without_an_answer_is_fenced() {
 #[ignore = "needs PostgreSQL"]
 async fn idle_connections_that_are_gone_are_made_again() {
     let (server, store, ids) = world().await;
-    store.claim(Lane(0), LOG).await.unwrap();
+    store.claim(Lane(0), LOG, None).await.unwrap();
     for _ in 0..3 {
         end_sessions(&server);
         store.take_revision().await.unwrap();
@@ -100,10 +100,10 @@ async fn a_connection_to_a_standby_is_made_again() {
          CREATE TRIGGER standby AFTER INSERT ON receipt
          FOR EACH ROW EXECUTE FUNCTION standby()",
     );
-    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let claim = store.claim(Lane(0), LOG, None).await.unwrap();
     let judge = decide(store.lanes());
     let unavailable = store.apply(&batch(&claim, &ids), &judge).await.unwrap_err();
     assert!(matches!(unavailable, StoreError::Unavailable(_)), "{unavailable:?}");
-    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let claim = store.claim(Lane(0), LOG, None).await.unwrap();
     store.apply(&batch(&claim, &ids), &judge).await.unwrap();
 }

@@ -26,9 +26,10 @@ async fn check(url: &str, settings: &StoreSettings, expected: fn(&OpenError) -> 
 async fn a_database_without_tables_is_not_made_by_opening_it() {
     let server = Server::empty();
     let settings = Server::settings();
-    let line =
-        check(&server.url(), &settings, |error| matches!(error, OpenError::Empty { .. })).await;
+    let empty = |error: &OpenError| matches!(error, OpenError::EmptySchema { .. });
+    let line = check(&server.url(), &settings, empty).await;
     assert!(line.contains("run `catchment database migrate`"), "{line}");
+    assert!(line.contains(&server.schema), "{line}");
     let migrated = SeaOrmStore::migrate(&server.url(), &settings).await.unwrap();
     assert!(!migrated.created && !migrated.steps.is_empty(), "{migrated:?}");
     SeaOrmStore::check(&server.url(), &settings).await.unwrap();
@@ -106,7 +107,30 @@ async fn a_url_that_leads_to_no_server_is_told() {
     check(&url, &settings, |error| matches!(error, OpenError::Unreachable { .. })).await;
 }
 
-/// Returns settings that give up soon.
+#[tokio::test]
+async fn a_setting_of_a_url_that_would_be_overruled_is_told() {
+    // Nobody listens there any more.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let url = |option| format!("postgres://user:secret@{free}/catchment?{option}");
+    let without = "take it out of the URL";
+    for (option, setting, advice) in [
+        ("options[lock_timeout]=1s", "lock_timeout", ", and set `database.lock_timeout`"),
+        ("options=-c%20Plan_Cache_Mode%3Dauto", "plan_cache_mode", ""),
+        ("options[search_path]=a&options[tcp_user_timeout]=0", "tcp_user_timeout", ""),
+        ("options[synchronous_commit]=OFF", "synchronous_commit", ""),
+    ] {
+        let overruled = |error: &OpenError| matches!(error, OpenError::Overruled { .. });
+        let line = check(&url(option), &hasty(), overruled).await;
+        assert!(line.contains(&format!(" names `{setting}`, ")), "{line}");
+        assert!(line.ends_with(&format!("; {without}{advice}")), "{line}");
+    }
+    for option in ["options[search_path]=a", "options[synchronous_commit]=remote_apply"] {
+        let unreachable = |error: &OpenError| matches!(error, OpenError::Unreachable { .. });
+        check(&url(option), &hasty(), unreachable).await;
+    }
+}
+
+/// Settings that soon give up.
 fn hasty() -> StoreSettings {
     StoreSettings { connect_timeout: Duration::from_millis(300), ..Server::settings() }
 }

@@ -59,7 +59,7 @@ async fn a_frozen_writer_is_evicted() {
     let idle_in_transaction_session_timeout = Duration::from_millis(300);
     let settings = StoreSettings { idle_in_transaction_session_timeout, ..Server::settings() };
     let frozen = server.try_open(&settings).await.unwrap();
-    let old = batch(&frozen.claim(Lane(0), LOG).await.unwrap(), &ids);
+    let old = batch(&frozen.claim(Lane(0), LOG, None).await.unwrap(), &ids);
     let (started, has_started) = mpsc::channel();
     let (thaw, thawed) = mpsc::sync_channel::<()>(0);
     let thawed = std::sync::Mutex::new(thawed);
@@ -74,7 +74,7 @@ async fn a_frozen_writer_is_evicted() {
         frozen.apply(&old, &freeze).await
     });
     tokio::task::block_in_place(|| has_started.recv().unwrap());
-    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let claim = store.claim(Lane(0), LOG, None).await.unwrap();
     let batch = batch(&claim, &ids);
     store.apply(&batch, &decide(lanes)).await.unwrap();
     thaw.send(()).unwrap();
@@ -95,7 +95,7 @@ async fn a_deadlock_is_tried_again() {
     other.execute_unprepared("SET deadlock_timeout = '1min'").await.unwrap();
     other.execute_unprepared("BEGIN").await.unwrap();
     other.execute_unprepared(&lock(&ids[19])).await.unwrap();
-    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let claim = store.claim(Lane(0), LOG, None).await.unwrap();
     let batch = batch(&claim, &ids);
     let judge = decide(store.lanes());
     let applying = store.apply(&batch, &judge);
@@ -107,7 +107,7 @@ async fn a_deadlock_is_tried_again() {
     };
     let (applied, ()) = tokio::join!(applying, foreign);
     assert_eq!(applied.unwrap().entries.len(), 20);
-    assert_eq!(store.claim(Lane(0), LOG).await.unwrap().applied_next, batch.to());
+    assert_eq!(store.claim(Lane(0), LOG, None).await.unwrap().applied_next, batch.to());
 }
 
 /// Fault 28: one shop is locked for long. Only its lane gets an error; the others go on.
@@ -120,7 +120,7 @@ async fn a_locked_shop_stops_its_own_lane_alone() {
     let other = stranger(&server).await;
     other.execute_unprepared("BEGIN").await.unwrap();
     other.execute_unprepared(&lock(&ids[7])).await.unwrap();
-    let claim = hasty.claim(Lane(0), LOG).await.unwrap();
+    let claim = hasty.claim(Lane(0), LOG, None).await.unwrap();
     let stuck = batch(&claim, &ids);
     let judge = decide(store.lanes());
     let unavailable = hasty.apply(&stuck, &judge).await.unwrap_err();
@@ -128,7 +128,7 @@ async fn a_locked_shop_stops_its_own_lane_alone() {
     assert_eq!(unavailable.to_string(), words);
     let neighbours = ids_in(store.lanes(), Lane(1), 20);
     import(&store, &neighbours).await;
-    assert!(hasty.claim(Lane(1), LOG).await.is_ok());
+    assert!(hasty.claim(Lane(1), LOG, None).await.is_ok());
     other.execute_unprepared("ROLLBACK").await.unwrap();
     hasty.apply(&stuck, &judge).await.unwrap();
 }
@@ -165,7 +165,7 @@ async fn what_a_stranger_changes_meanwhile_is_not_lost() {
         theirs.join(", ")
     );
     other.execute_unprepared(&change).await.unwrap();
-    let claim = store.claim(Lane(0), LOG).await.unwrap();
+    let claim = store.claim(Lane(0), LOG, None).await.unwrap();
     let batch = batch(&claim, &ids);
     let judge = decide(store.lanes());
     let foreign = async {

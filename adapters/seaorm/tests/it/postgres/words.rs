@@ -24,7 +24,7 @@ async fn met(server: &Server, settings: &StoreSettings) -> StoreError {
     let store = server.try_open(settings).await.unwrap();
     let ids = ids_in(store.lanes(), Lane(0), 3);
     import(&store, &ids).await;
-    let batch = batch(&store.claim(Lane(0), LOG).await.unwrap(), &ids);
+    let batch = batch(&store.claim(Lane(0), LOG, None).await.unwrap(), &ids);
     store.apply(&batch, &decide(store.lanes())).await.unwrap_err()
 }
 

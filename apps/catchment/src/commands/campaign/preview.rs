@@ -25,15 +25,23 @@ pub(super) async fn dry_run(
     scope: &Scope,
     context: &Context,
 ) -> anyhow::Result<Ending> {
-    let mut forecast = Forecast::default();
+    let mut forecast = Forecast::of(plan)?;
     let mut released = match plan.replaces {
         Some(replaced) => asked_by(replaced.campaign.revision, context).await?,
         None => BTreeSet::new(),
     };
-    let mut pages = ShopPages::new(&*context.stores.shops, scope.clone(), usize::MAX);
+    for group in context.stores.shops.groups(scope).await? {
+        forecast.add(&group, &context.settings.policy);
+    }
+    // Those that the new campaign reaches are not released.
+    let reached = match &scope.ids {
+        Some(ids) => released.intersection(ids).cloned().collect(),
+        None => released.clone(),
+    };
+    let reached = Scope { ids: Some(reached), ..scope.clone() };
+    let mut pages = ShopPages::new(&*context.stores.shops, reached, usize::MAX);
     while let Some(page) = pages.next().await? {
         for shop in &page {
-            forecast.add(shop, plan, &context.settings.policy);
             released.remove(&shop.id);
         }
     }

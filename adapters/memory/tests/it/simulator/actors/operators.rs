@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_domain::ports::{CampaignRepository, Clock, OutcomeFilter, ShopRepository};
+use catchment_domain::service::{Unwanted, delete_campaigns};
 use catchment_domain::{
-    Campaign, CampaignId, CampaignState, Command, Draft, ImportBatch, ImportOrder, Limit, Nonce,
-    Phase, Revision, Scope, ShopImport, Slot, TriggerKind,
+    Campaign, CampaignError, CampaignId, CampaignState, Command, Draft, ImportBatch, ImportOrder,
+    Limit, Nonce, Phase, Revision, Scope, ShopImport, Slot, TriggerKind,
 };
 use uuid::Uuid;
 
@@ -160,6 +161,18 @@ pub(super) async fn command(world: &World, campaign: Revision, command: Command)
             Command::GiveUp => Met::GiveUp,
         });
     }
+}
+
+/// Deletes every campaign that can be deleted: what has ended is in force nowhere by now.
+pub(crate) async fn delete_everything(world: &World) {
+    let all = Unwanted::EndedFor(Duration::ZERO);
+    let deletion = delete_campaigns(&*world.store, all, false).await.unwrap();
+    let mut witness = world.witness();
+    witness.note(|| format!("  {deletion:?}"));
+    witness.coverage.add(Met::Deletion, deletion.deleted.len() as u64);
+    let in_force = |why: &CampaignError| matches!(why, CampaignError::InForce(_));
+    let is_refused = deletion.kept.iter().any(in_force);
+    witness.check(!is_refused, "I5", || format!("not everything was deleted: {deletion:?}"));
 }
 
 /// Imports some shops, or all: known shops, some with another base radius, and new shops. Some

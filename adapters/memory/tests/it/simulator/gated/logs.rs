@@ -1,8 +1,12 @@
 //! Reading requests and replies.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use catchment_domain::ports::{LogError, ReplyLog, ReplyRecord, RequestLog, Stretch};
-use catchment_domain::{Lane, LogIdentity, Position, ReplyLane, RequestId, ReturnAddress};
+use catchment_domain::ports::{CommitLog, LogError, ReplyLog, ReplyRecord, RequestLog, Stretch};
+use catchment_domain::{
+    Committed, Lane, LogIdentity, Position, ReplyLane, RequestId, ReturnAddress,
+};
 
 use super::Gated;
 use crate::simulator::wires::Wires;
@@ -35,11 +39,32 @@ impl RequestLog for Gated<Wires> {
         self.gate.sleep(std::time::Duration::ZERO).await;
     }
 
-    async fn release(&self, lane: Lane, next: Position) {
-        self.gate.before("release").await;
-        self.world.witness().released(lane, next);
-        self.inner.release(lane, next).await;
-        self.gate.after("release").await;
+    async fn commit(&self, lane: Lane, committed: Committed) {
+        self.gate.before("commit").await;
+        self.world.witness().released(lane, committed.next);
+        self.inner.commit(lane, committed).await;
+        self.gate.after("commit").await;
+    }
+
+    async fn committed(&self, lane: Lane) -> Result<Option<Committed>, LogError> {
+        self.gate.before("committed").await.unreadable()?;
+        let committed = self.inner.committed();
+        self.gate.after("committed").await.unreadable()?;
+        Ok(committed.get(&lane).copied())
+    }
+}
+
+#[async_trait]
+impl CommitLog for Gated<Wires> {
+    fn identity(&self) -> LogIdentity {
+        self.inner.identity()
+    }
+
+    async fn committed(&self) -> Result<BTreeMap<Lane, Committed>, LogError> {
+        self.gate.before("committed").await.unreadable()?;
+        let committed = self.inner.committed();
+        self.gate.after("committed").await.unreadable()?;
+        Ok(committed)
     }
 }
 

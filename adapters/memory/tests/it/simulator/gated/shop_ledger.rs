@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError, VisitReceipt};
 use catchment_domain::{
-    Batch, Damage, Epoch, Lane, Loaded, LoadedShop, LogIdentity, Outcome, Position, Receipt,
+    Batch, Committed, Damage, Epoch, Lane, Loaded, LoadedShop, LogIdentity, Outcome, Position,
+    Receipt,
 };
 use catchment_memory::MemoryStore;
 
@@ -15,9 +16,14 @@ use crate::simulator::witness::Judged;
 
 #[async_trait]
 impl ShopLedger for Gated<MemoryStore> {
-    async fn claim(&self, lane: Lane, log: LogIdentity) -> Result<Claim, StoreError> {
+    async fn claim(
+        &self,
+        lane: Lane,
+        log: LogIdentity,
+        committed: Option<Committed>,
+    ) -> Result<Claim, StoreError> {
         self.gate.before("claim").await.unavailable()?;
-        let claim = self.inner.claim(lane, log).await;
+        let claim = self.inner.claim(lane, log, committed).await;
         if let Ok(claim) = &claim {
             self.world.witness().claimed(lane, claim);
         }

@@ -1,0 +1,120 @@
+//! Taking lanes as they are.
+
+use async_trait::async_trait;
+use catchment_domain::ports::{Acceptances, StoreError};
+use catchment_domain::{
+    AcceptTerms, Accepted, AcceptedReplyLane, AnyLane, AskedInLanes, Campaign, CampaignState,
+    Deadline, Lane, ReplyLane, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
+};
+
+use super::campaigns::StoredCampaign;
+use super::{MemoryStore, Tables};
+
+#[async_trait]
+impl Acceptances for MemoryStore {
+    async fn request_lanes(&self) -> Result<Vec<(Lane, StoredLane)>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.lanes.iter().map(|(lane, row)| (*lane, row.stored(*lane))).collect())
+    }
+
+    async fn reply_lanes(&self) -> Result<Vec<StoredReplyLane>, StoreError> {
+        let (tables, now) = (self.tables(), self.clock.now());
+        let unfinished = tables.campaigns.values().filter(|stored| is_unfinished(stored));
+        let named = unfinished.filter_map(|stored| stored.campaign.reply_lane);
+        let mut lanes: Vec<ReplyLane> = named.chain(tables.reply_lanes.keys().copied()).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        let stored = |lane| StoredReplyLane {
+            lane,
+            row: tables.reply_lanes.get(&lane).map(|row| Ok(row.stored(now))),
+        };
+        Ok(lanes.into_iter().map(stored).collect())
+    }
+
+    async fn accept(&self, terms: &AcceptTerms) -> Result<Accepted, StoreError> {
+        let (mut tables, now) = (self.tables(), self.clock.now());
+        for accepted in &terms.requests {
+            let row = tables.lane(accepted.lane)?;
+            if !accepted.is_still(&row.stored(accepted.lane)) {
+                return Err(moved_meanwhile(AnyLane::Requests(accepted.lane)));
+            }
+        }
+        for accepted in &terms.replies {
+            let lane = accepted.stored.lane;
+            let row = tables.reply_lanes.get(&lane).map(|row| Ok(row.stored(now)));
+            if !accepted.is_still(row.as_ref()) {
+                return Err(moved_meanwhile(AnyLane::Replies(lane)));
+            }
+        }
+        let lanes: Vec<Lane> = terms.requests.iter().map(|accepted| accepted.lane).collect();
+        let (accepted, later) = tables.ask_in(&lanes, (now, tables.mark()));
+        let gone = |lane: ReplyLane| {
+            let mut replies = terms.replies.iter();
+            replies.any(|accepted| accepted.stored.lane == lane && accepted.end.is_none())
+        };
+        let moved = tables.campaigns.values().filter(|stored| is_unfinished(stored));
+        let moved = moved.filter(|stored| stored.campaign.reply_lane.is_some_and(gone));
+        let moved: Vec<Revision> = moved.map(|stored| stored.campaign.name.revision).collect();
+        let accepted = Accepted { moved: moved.clone(), ..accepted };
+        if terms.dry_run {
+            return Ok(accepted);
+        }
+        for accepted in &terms.requests {
+            tables.lane(accepted.lane)?.accept(accepted);
+        }
+        for AcceptedReplyLane { stored, log, end } in &terms.replies {
+            match end {
+                Some(end) => tables.begin_at(stored.lane, *log, *end),
+                None => drop(tables.reply_lanes.remove(&stored.lane)),
+            }
+        }
+        for campaign in later {
+            if let Some(stored) = tables.campaigns.get_mut(&campaign.name.revision) {
+                stored.campaign = campaign;
+            }
+        }
+        for revision in moved {
+            if let Some(stored) = tables.campaigns.get_mut(&revision) {
+                stored.campaign.reply_lane = None;
+            }
+        }
+        Ok(accepted)
+    }
+}
+
+impl Tables {
+    /// The campaigns that ask shops of these lanes again, and those that change for it.
+    fn ask_in(&self, lanes: &[Lane], time: (Timestamp, Deadline)) -> (Accepted, Vec<Campaign>) {
+        let (mut accepted, mut later) = (Accepted::default(), Vec::new());
+        for stored in self.campaigns.values() {
+            let chunks = stored.chunks.iter().filter(|chunk| lanes.contains(&chunk.lane));
+            let open: u64 = chunks.map(|chunk| u64::from(chunk.open())).sum();
+            if open == 0 {
+                continue;
+            }
+            // A damaged one stays as it is: its requester has set it aside.
+            let Ok(campaign) = stored.read() else { continue };
+            let next = ask_in_time(campaign, time).unwrap_or_else(|_| {
+                accepted.left.push(campaign.name.revision);
+                None
+            });
+            accepted.asked.push(AskedInLanes {
+                campaign: campaign.name.revision,
+                state: campaign.state,
+                open,
+                new_attempt: next.as_ref().map(|next| next.attempt),
+            });
+            later.extend(next);
+        }
+        (accepted, later)
+    }
+}
+
+fn moved_meanwhile(lane: AnyLane) -> StoreError {
+    let what = format!("{lane} moved since it was looked at: repeat `catchment lanes accept`");
+    StoreError::Refused { what }
+}
+
+fn is_unfinished(stored: &StoredCampaign) -> bool {
+    stored.campaign.state != CampaignState::Ended
+}

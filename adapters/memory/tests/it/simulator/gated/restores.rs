@@ -1,0 +1,26 @@
+//! Where the request lanes stand.
+
+use async_trait::async_trait;
+use catchment_domain::ports::{Restores, StoreError};
+use catchment_domain::{Known, LaneProgress, RestoreTerms, Restored};
+use catchment_memory::MemoryStore;
+
+use super::Gated;
+
+#[async_trait]
+impl Restores for Gated<MemoryStore> {
+    async fn lanes(&self) -> Result<Vec<LaneProgress>, StoreError> {
+        self.gate.before("lanes").await.unavailable()?;
+        let lanes = self.inner.lanes().await;
+        self.gate.after("lanes").await.unavailable()?;
+        lanes
+    }
+
+    async fn known(&self) -> Result<Known, StoreError> {
+        self.inner.known().await
+    }
+
+    async fn restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
+        self.inner.restored(terms).await
+    }
+}

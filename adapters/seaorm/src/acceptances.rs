@@ -1,0 +1,351 @@
+//! How the lanes stand, and taking lanes as they are.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use catchment_domain::ports::{Acceptances, Claim, StoreError};
+use catchment_domain::{
+    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes,
+    Deadline, Epoch, Lane, LaneProgress, LaneRemains, LogIdentity, Position, ReplyLane,
+    ReplyLaneRow, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
+};
+use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+};
+
+use crate::campaign_rows;
+use crate::connection::OwnConnection;
+use crate::entity::{campaign, campaign_chunk, import_receipt, lane_state, receipt, reply_lane};
+use crate::error::{Row, classify, stored};
+use crate::retry::while_busy_or_locked;
+use crate::store::{SeaOrmStore, highest_mark};
+
+#[async_trait]
+impl Acceptances for SeaOrmStore {
+    async fn request_lanes(&self) -> Result<Vec<(Lane, StoredLane)>, StoreError> {
+        let mut lanes = Vec::new();
+        let rows = lane_state::Entity::find().all(&self.readers).await.map_err(classify)?;
+        for lane in self.lanes().iter() {
+            let row = rows.iter().find(|row| row.lane == i32::from(lane.0));
+            lanes.push((lane, stored_lane(&self.readers, lane, row).await?));
+        }
+        Ok(lanes)
+    }
+
+    async fn reply_lanes(&self) -> Result<Vec<StoredReplyLane>, StoreError> {
+        let now = self.now(&self.readers).await?;
+        let (campaigns, of_damaged) = campaign_rows::unfinished(&self.readers).await?;
+        let named = campaigns.values().filter_map(|campaign| campaign.reply_lane);
+        let mut lanes: BTreeSet<ReplyLane> = of_damaged.into_iter().chain(named).collect();
+        let rows = reply_lane::Entity::find().all(&self.readers).await.map_err(classify)?;
+        let numbers = rows.iter().filter_map(|row| u16::try_from(row.lane).ok());
+        lanes.extend(numbers.map(ReplyLane));
+        let stored = |lane: ReplyLane| {
+            let row = rows.iter().find(|row| row.lane == i32::from(lane.0));
+            let row = row.map(|row| reply_lane_row(row, now).map_err(what_is_wrong));
+            StoredReplyLane { lane, row }
+        };
+        Ok(lanes.into_iter().map(stored).collect())
+    }
+
+    async fn accept(&self, terms: &AcceptTerms) -> Result<Accepted, StoreError> {
+        while_busy_or_locked(|| self.try_accept(terms)).await
+    }
+}
+
+impl SeaOrmStore {
+    async fn try_accept(&self, terms: &AcceptTerms) -> Result<Accepted, StoreError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let now = self.now(connection).await?;
+        let mut moved = Vec::new();
+        for accepted in &terms.replies {
+            moved.extend(accept_replies(connection, accepted, now).await?);
+        }
+        let mark = highest_mark(connection).await?;
+        let lanes: Vec<Lane> = terms.requests.iter().map(|accepted| accepted.lane).collect();
+        let accepted = ask_in(connection, &lanes, (now, mark)).await?;
+        for lane in &terms.requests {
+            accept_requests(connection, lane, mark.max(Deadline::at(now))).await?;
+        }
+        // What is not committed is rolled back.
+        if !terms.dry_run {
+            transaction.commit().await?;
+        }
+        Ok(Accepted { moved, ..accepted })
+    }
+}
+
+/// A request lane as its row says, or as its receipts do.
+async fn stored_lane(
+    connection: &impl ConnectionTrait,
+    lane: Lane,
+    row: Option<&lane_state::Model>,
+) -> Result<StoredLane, StoreError> {
+    let unreadable = match row.map(known_lane) {
+        Some(Ok(known)) => return Ok(known),
+        Some(Err(StoreError::BadData { what })) => Some(what),
+        Some(Err(error)) => return Err(error),
+        None => None,
+    };
+    let newest: Option<(i64, String, i64)> = receipt::Entity::find()
+        .select_only()
+        .columns([receipt::Column::Epoch, receipt::Column::LogId, receipt::Column::ToPosition])
+        .filter(receipt::Column::Lane.eq(i32::from(lane.0)))
+        .order_by_desc(receipt::Column::Epoch)
+        .order_by_desc(receipt::Column::FromPosition)
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(classify)?;
+    let remains = newest.map_or_else(LaneRemains::default, |(epoch, log, to)| {
+        let position = Position(u64::try_from(to).unwrap_or_default());
+        LaneRemains {
+            epoch: Epoch(u64::try_from(epoch).unwrap_or_default()),
+            read: u128::from_str_radix(&log, 16).ok().map(|log| (log, position)),
+        }
+    });
+    Ok(StoredLane::Lost { unreadable, remains })
+}
+
+fn known_lane(row: &lane_state::Model) -> Result<StoredLane, StoreError> {
+    let progress = LaneProgress::try_from(row)?;
+    let last_id = Claim::try_from(row)?.last_id;
+    Ok(StoredLane::Known { progress, last_id })
+}
+
+fn reply_lane_row(model: &reply_lane::Model, now: Timestamp) -> Result<ReplyLaneRow, StoreError> {
+    let row = Row { table: "reply_lane", key: &format_args!("lane {}", model.lane) };
+    let is_leased = model.leased_until.is_some_and(|until| now.millis() < until);
+    Ok(ReplyLaneRow {
+        log: lane_state::log(&row, &model.log_id, model.log_lasting)?,
+        epoch: Epoch(row.number("epoch", model.epoch)?),
+        position: Position(row.number("position", model.position)?),
+        holder: model.holder.clone().filter(|_| is_leased),
+    })
+}
+
+fn what_is_wrong(error: StoreError) -> String {
+    match error {
+        StoreError::BadData { what } => what,
+        error => error.to_string(),
+    }
+}
+
+/// Lets a reply lane begin at its end, or its campaigns go to other lanes. Returns those campaigns.
+async fn accept_replies(
+    connection: &OwnConnection,
+    accepted: &AcceptedReplyLane,
+    now: Timestamp,
+) -> Result<Vec<Revision>, StoreError> {
+    let (lane, log) = (accepted.stored.lane, accepted.log);
+    let known = reply_lane::Entity::find_by_id(i32::from(lane.0)).lock_exclusive();
+    let known = known.one(connection).await.map_err(classify)?;
+    let row = known.as_ref().map(|row| reply_lane_row(row, now).map_err(what_is_wrong));
+    if !accepted.is_still(row.as_ref()) {
+        return Err(moved_meanwhile(AnyLane::Replies(lane)));
+    }
+    let Some(end) = accepted.end else {
+        reply_lane::Entity::delete_by_id(i32::from(lane.0))
+            .exec(connection)
+            .await
+            .map_err(classify)?;
+        return leave_reply_lane(connection, lane).await;
+    };
+    let epoch = known.as_ref().map_or(0, |known| known.epoch.max(0)).saturating_add(1);
+    let begun = reply_lane::ActiveModel {
+        lane: ActiveValue::Set(lane.0.into()),
+        log_id: ActiveValue::Set(lane_state::log_text(log)),
+        log_lasting: ActiveValue::Set(log.lasting),
+        holder: ActiveValue::Set(None),
+        epoch: ActiveValue::Set(epoch),
+        position: ActiveValue::Set(stored(end.0)),
+        leased_until: ActiveValue::Set(None),
+    };
+    let begun = match known {
+        None => begun.insert(connection).await,
+        Some(_) => begun.update(connection).await,
+    };
+    begun.map_err(classify)?;
+    Ok(Vec::new())
+}
+
+/// The unfinished campaigns of a reply lane go to whoever looks for campaigns next.
+async fn leave_reply_lane(
+    connection: &OwnConnection,
+    lane: ReplyLane,
+) -> Result<Vec<Revision>, StoreError> {
+    let lane = i32::from(lane.0);
+    let moved: Vec<i64> = campaign::Entity::find()
+        .select_only()
+        .column(campaign::Column::Revision)
+        .filter(campaign::Column::ReplyLane.eq(lane))
+        .filter(campaign::is_unfinished())
+        .order_by_asc(campaign::Column::Revision)
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    campaign::Entity::update_many()
+        .col_expr(campaign::Column::ReplyLane, Expr::value(None::<i32>))
+        .filter(campaign::Column::ReplyLane.eq(lane))
+        .filter(campaign::is_unfinished())
+        .exec(connection)
+        .await
+        .map_err(classify)?;
+    Ok(moved.into_iter().map(revision).collect())
+}
+
+/// Lets the campaigns with open shops in these lanes ask them in time. A damaged one stays as it is.
+async fn ask_in(
+    connection: &OwnConnection,
+    lanes: &[Lane],
+    time: (Timestamp, Deadline),
+) -> Result<Accepted, StoreError> {
+    let unfinished = campaign::Entity::find()
+        .select_only()
+        .column(campaign::Column::Revision)
+        .filter(campaign::is_unfinished())
+        .into_query();
+    let open: Vec<(i64, i64)> = campaign_chunk::Entity::find()
+        .select_only()
+        .column(campaign_chunk::Column::Revision)
+        .column_as(Expr::cust("CAST(SUM(open) AS bigint)"), "open")
+        .filter(campaign_chunk::Column::Revision.in_subquery(unfinished))
+        .filter(campaign_chunk::Column::Lane.is_in(lanes.iter().map(|lane| i32::from(lane.0))))
+        .filter(campaign_chunk::Column::Open.gt(0))
+        .group_by(campaign_chunk::Column::Revision)
+        .order_by_asc(campaign_chunk::Column::Revision)
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let mut accepted = Accepted::default();
+    for (number, open) in open {
+        let locked = campaign_rows::lock_one(connection, revision(number), LockType::Update);
+        let Some(campaign) = locked.await?.found else { continue };
+        let next = ask_in_time(&campaign, time).unwrap_or_else(|_| {
+            accepted.left.push(campaign.name.revision);
+            None
+        });
+        if let Some(next) = &next {
+            campaign_rows::update(connection, next).await?;
+        }
+        accepted.asked.push(AskedInLanes {
+            campaign: campaign.name.revision,
+            state: campaign.state,
+            open: u64::try_from(open).unwrap_or_default(),
+            new_attempt: next.map(|next| next.attempt),
+        });
+    }
+    Ok(accepted)
+}
+
+/// Lets a request lane go on where it is told. One without a row gets one, which treats everything
+/// up to `mark` as passed.
+async fn accept_requests(
+    connection: &OwnConnection,
+    accepted: &AcceptedLane,
+    mark: Deadline,
+) -> Result<(), StoreError> {
+    let (lane, number) = (accepted.lane, i32::from(accepted.lane.0));
+    let row = lane_state::Entity::find_by_id(number).lock_exclusive();
+    let row = row.one(connection).await.map_err(classify)?;
+    if !accepted.is_still(&stored_lane(connection, lane, row.as_ref()).await?) {
+        return Err(moved_meanwhile(AnyLane::Requests(lane)));
+    }
+    if !accepted.acceptance.keeps_receipts {
+        receipt::Entity::update_many()
+            .col_expr(receipt::Column::LogId, Expr::value(lane_state::log_text(NO_LOG)))
+            .filter(receipt::Column::Lane.eq(number))
+            .exec(connection)
+            .await
+            .map_err(classify)?;
+    }
+    match (&accepted.stored, row) {
+        (StoredLane::Known { .. }, Some(row)) => {
+            // It may have been claimed since it was looked at.
+            let newest = Epoch(u64::try_from(row.epoch).unwrap_or_default());
+            let lane = goes_on(row.into_active_model(), accepted, newest);
+            lane.update(connection).await.map_err(classify)?;
+        }
+        (_, row) => {
+            let newest = highest_epoch(connection).await?;
+            let new = make_anew(connection, accepted.lane, row, mark).await?;
+            let lane = goes_on(new, accepted, newest);
+            lane.insert(connection).await.map_err(classify)?;
+        }
+    }
+    Ok(())
+}
+
+fn moved_meanwhile(lane: AnyLane) -> StoreError {
+    let what = format!("{lane} moved since it was looked at: repeat `catchment lanes accept`");
+    StoreError::Refused { what }
+}
+
+/// The log of receipts that answer nothing any more.
+const NO_LOG: LogIdentity = LogIdentity { id: 0, lasting: false };
+
+/// A lane as it goes on. `newest` is the newest owner as the database has it.
+fn goes_on(
+    mut lane: lane_state::ActiveModel,
+    accepted: &AcceptedLane,
+    newest: Epoch,
+) -> lane_state::ActiveModel {
+    let Acceptance { log, applied_next, replied_next, .. } = accepted.acceptance;
+    lane.log_id = ActiveValue::Set(Some(lane_state::log_text(log)));
+    lane.log_lasting = ActiveValue::Set(log.lasting);
+    lane.epoch = ActiveValue::Set(stored(accepted.next_epoch(newest).0));
+    lane.applied_next = ActiveValue::Set(stored(applied_next.0));
+    lane.replied_next = ActiveValue::Set(stored(replied_next.0));
+    lane.last_id = ActiveValue::Set(None);
+    lane
+}
+
+/// A row for a lane that has none, or one that cannot be read, which is deleted.
+async fn make_anew(
+    connection: &OwnConnection,
+    lane: Lane,
+    unreadable: Option<lane_state::Model>,
+    mark: Deadline,
+) -> Result<lane_state::ActiveModel, StoreError> {
+    let number = i32::from(lane.0);
+    let newest: Option<Option<i64>> = import_receipt::Entity::find()
+        .select_only()
+        .column_as(import_receipt::Column::Number.max(), "number")
+        .filter(import_receipt::Column::Lane.eq(number))
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(classify)?;
+    let counted = unreadable.as_ref().map_or(0, |row| row.imports);
+    // Whoever read the lane's shops before must not take them for unchanged.
+    let imports = newest.flatten().unwrap_or_default().max(counted).saturating_add(1);
+    if unreadable.is_some() {
+        let deleted = lane_state::Entity::delete_by_id(number).exec(connection).await;
+        deleted.map_err(classify)?;
+    }
+    let mut new = lane_state::unclaimed(lane);
+    new.expired_up_to = ActiveValue::Set(Some(mark.instant().millis()));
+    new.imports = ActiveValue::Set(imports);
+    Ok(new)
+}
+
+/// The highest number that an owner of any lane has.
+async fn highest_epoch(connection: &impl ConnectionTrait) -> Result<Epoch, StoreError> {
+    let highest: Option<Option<i64>> = lane_state::Entity::find()
+        .select_only()
+        .column_as(lane_state::Column::Epoch.max(), "epoch")
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(classify)?;
+    Ok(Epoch(u64::try_from(highest.flatten().unwrap_or_default()).unwrap_or_default()))
+}
+
+fn revision(number: i64) -> Revision {
+    Revision(u64::try_from(number).unwrap_or_default())
+}

@@ -1,0 +1,216 @@
+//! What is changed after the database was restored from a backup while the logs went on.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use catchment_domain::ports::{Restores, StoreError};
+use catchment_domain::{
+    AskedAgain, CampaignState, Found, Known, LaneProgress, ReplyLane, RestoreTerms, Restored,
+    Revision, StoredItem, ask_again, epoch_after,
+};
+use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
+};
+
+use crate::campaign_rows;
+use crate::connection::OwnConnection;
+use crate::entity::{campaign, installation, lane_state, reply_lane};
+use crate::error::{Row, classify, stored};
+use crate::retry::while_busy_or_locked;
+use crate::store::{SeaOrmStore, highest_mark};
+
+#[async_trait]
+impl Restores for SeaOrmStore {
+    async fn lanes(&self) -> Result<Vec<LaneProgress>, StoreError> {
+        let query = lane_state::Entity::find().order_by_asc(lane_state::Column::Lane);
+        let lanes = query.all(&self.readers).await.map_err(classify)?;
+        let mut found = Vec::with_capacity(lanes.len());
+        for lane in &lanes {
+            match LaneProgress::try_from(lane) {
+                Ok(progress) => found.push(progress),
+                Err(StoreError::BadData { what }) => tracing::debug!(what, "a lane is left out"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn known(&self) -> Result<Known, StoreError> {
+        let newest = newest(&self.readers, |query| query).await?;
+        let campaigns = campaign_rows::all(&self.readers, Condition::all()).await?;
+        let damaged = campaigns.damaged.into_iter().filter_map(|damage| match damage.item {
+            StoredItem::Campaign(revision) => Some(revision),
+            _ => None,
+        });
+        let damaged = damaged.collect();
+        let campaigns = campaigns.found.into_iter();
+        let campaigns = campaigns.map(|campaign| (campaign.name, campaign.nonce)).collect();
+        Ok(Known { newest, campaigns, damaged })
+    }
+
+    async fn restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
+        while_busy_or_locked(|| self.try_restored(terms)).await
+    }
+}
+
+impl SeaOrmStore {
+    async fn try_restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        let reply_lanes = self.move_reply_lanes(connection, terms).await?;
+        let (campaigns, left) = self.ask_all_again(connection, terms).await?;
+        let lanes = raise_epochs(connection, terms).await?;
+        // Locked, so that no revision that is given out meanwhile is given out again.
+        let known = newest(connection, QuerySelect::lock_exclusive).await?;
+        let newest = known.max(terms.since_backup.newest());
+        installation::Entity::update_many()
+            .col_expr(installation::Column::Revision, Expr::value(stored(newest.0)))
+            .filter(installation::Column::Id.eq(installation::ONLY))
+            .exec(connection)
+            .await
+            .map_err(classify)?;
+        // What is not committed is rolled back.
+        if !terms.dry_run {
+            transaction.commit().await?;
+        }
+        Ok(Restored { campaigns, left, known, newest, lanes, reply_lanes })
+    }
+
+    /// Fences the holder of each reply lane, and lets the next holder begin at the lane's end.
+    /// Returns how many lanes there are.
+    async fn move_reply_lanes(
+        &self,
+        connection: &OwnConnection,
+        RestoreTerms { replies: (log, ends), .. }: &RestoreTerms,
+    ) -> Result<u32, StoreError> {
+        let rows = reply_lane::Entity::find().order_by_asc(reply_lane::Column::Lane);
+        let rows = rows.lock_exclusive().all(connection).await.map_err(classify)?;
+        let now = self.now(connection).await?;
+        let mut moved = 0;
+        for row in rows {
+            let lane = row.lane;
+            let left = row.leased_until.map_or(0, |until| until.saturating_sub(now.millis()));
+            if row.holder.is_some() && 0 < left {
+                let left = (left + 999) / 1_000;
+                let what = format!(
+                    "stop all requesters: reply lane {lane} is leased; if its requester was \
+                     killed, the lease ends in {left} s"
+                );
+                return Err(StoreError::Refused { what });
+            }
+            let epoch = row.epoch.saturating_add(1);
+            let end = u16::try_from(lane).ok().and_then(|lane| ends.get(&ReplyLane(lane)));
+            let mut next = row.into_active_model();
+            next.epoch = ActiveValue::Set(epoch);
+            next.holder = ActiveValue::Set(None);
+            next.leased_until = ActiveValue::Set(None);
+            if let Some(end) = end {
+                next.log_id = ActiveValue::Set(lane_state::log_text(*log));
+                next.log_lasting = ActiveValue::Set(log.lasting);
+                next.position = ActiveValue::Set(stored(end.0));
+            }
+            next.update(connection).await.map_err(classify)?;
+            moved += 1;
+        }
+        Ok(moved)
+    }
+
+    /// Asks the open shops of all campaigns again. Returns the campaigns that were changed, and
+    /// the campaigns that have used up their attempts. A damaged campaign is left out.
+    async fn ask_all_again(
+        &self,
+        connection: &OwnConnection,
+        RestoreTerms { since_backup, .. }: &RestoreTerms,
+    ) -> Result<(Found<Vec<AskedAgain>>, Vec<Revision>), StoreError> {
+        let seen: BTreeSet<Revision> = since_backup.campaigns().collect();
+        let now = self.now(connection).await?;
+        let mark = highest_mark(connection).await?;
+        let (mut again, mut left) = (Found::<Vec<AskedAgain>>::default(), Vec::new());
+        for revision in may_change(connection, &seen).await? {
+            let how = LockType::Update;
+            let locked = campaign_rows::lock_one(connection, revision, how).await?;
+            again.damaged.extend(locked.damaged);
+            let Some(campaign) = locked.found else { continue };
+            let seen = since_backup.of(&campaign);
+            if campaign.state.open() == 0 && seen.is_none() {
+                continue;
+            }
+            let shops = Some(campaign.shops);
+            let chunks = campaign_rows::all_chunks(connection, revision, shops).await?;
+            if !chunks.damaged.is_empty() {
+                again.damaged.extend(chunks.damaged);
+                continue;
+            }
+            let (before, mut after) = (&chunks.found, chunks.found.clone());
+            match ask_again(&campaign, &mut after, seen, (now, mark)) {
+                Ok(None) => {}
+                Ok(Some(asked)) => {
+                    campaign_rows::update_chunks(connection, revision, before, &after).await?;
+                    campaign_rows::update(connection, &asked).await?;
+                    again.found.push(AskedAgain::new(&asked, seen));
+                }
+                Err(_) => left.push(revision),
+            }
+        }
+        Ok((again, left))
+    }
+}
+
+/// The campaigns that are unfinished, and those with requests since the backup, the oldest first.
+async fn may_change(
+    connection: &impl ConnectionTrait,
+    seen: &BTreeSet<Revision>,
+) -> Result<Vec<Revision>, StoreError> {
+    let campaigns: Vec<(i64, String)> = campaign::Entity::find()
+        .select_only()
+        .columns([campaign::Column::Revision, campaign::Column::State])
+        .order_by_asc(campaign::Column::Revision)
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let ended = CampaignState::Ended.as_str();
+    let may_change = campaigns.into_iter().filter_map(|(revision, state)| {
+        let revision = Revision(u64::try_from(revision).ok()?);
+        (state != ended || seen.contains(&revision)).then_some(revision)
+    });
+    Ok(may_change.collect())
+}
+
+/// Gives every request lane an epoch above all that its log remembers. A lane that cannot be read is
+/// left out. Returns how many lanes got one.
+async fn raise_epochs(
+    connection: &OwnConnection,
+    RestoreTerms { requests: (_, committed), .. }: &RestoreTerms,
+) -> Result<u32, StoreError> {
+    let rows = lane_state::Entity::find().order_by_asc(lane_state::Column::Lane);
+    let rows = rows.lock_exclusive().all(connection).await.map_err(classify)?;
+    let mut raised = 0;
+    for row in rows {
+        let LaneProgress { lane, epoch, .. } = match LaneProgress::try_from(&row) {
+            Ok(progress) => progress,
+            Err(StoreError::BadData { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let epoch = epoch_after(epoch, committed.get(&lane).copied());
+        let mut next = row.into_active_model();
+        next.epoch = ActiveValue::Set(stored(epoch.0));
+        next.update(connection).await.map_err(classify)?;
+        raised += 1;
+    }
+    Ok(raised)
+}
+
+/// The newest revision that was given out. `lock` may lock its row.
+async fn newest(
+    connection: &impl ConnectionTrait,
+    lock: impl FnOnce(Select<installation::Entity>) -> Select<installation::Entity>,
+) -> Result<Revision, StoreError> {
+    let query = lock(installation::Entity::find_by_id(installation::ONLY));
+    let model = query.one(connection).await.map_err(classify)?;
+    let row = Row { table: "installation", key: &installation::ONLY };
+    let model = model.ok_or_else(|| row.bad("id", "the row is not there"))?;
+    Ok(Revision(row.number("revision", model.revision)?))
+}

@@ -1,0 +1,215 @@
+//! `catchment database restored`: says what was changed.
+
+use catchment_domain::{AskedAgain, Found, Lane, LaneProblem, Restored, Revision};
+use serde_json::{Value, json};
+
+use crate::ending::{Ending, complain};
+use crate::left_out::LeftOut;
+use crate::number::counted;
+use crate::output::Output;
+
+/// How many campaigns that are gone are named.
+const NAMED: usize = 20;
+
+/// What was changed after a backup was restored.
+#[derive(Debug)]
+pub(crate) struct AfterRestore {
+    /// In the database.
+    pub(crate) restored: Restored,
+    /// How many requests are behind the database's positions.
+    pub(crate) requests: u64,
+    /// The campaigns with requests that the database does not have.
+    pub(crate) lost: Vec<Revision>,
+    /// How many records were removed before they were applied again, for each lane with any.
+    pub(crate) gone: Vec<(Lane, u64)>,
+    /// The lanes that have no place in the log. Their positions stay as they are.
+    pub(crate) left_out: Vec<LaneProblem>,
+}
+
+/// Says what was changed, and names damaged campaigns.
+pub(super) fn tell(after: AfterRestore, dry_run: bool, output: Output) -> anyhow::Result<Ending> {
+    if output.json {
+        output.value(&view(&after, dry_run))?;
+    } else {
+        for line in lines(&after, dry_run) {
+            output.line(format_args!("{line}"))?;
+        }
+    }
+    let ending = LeftOut::from(after.restored.campaigns.damaged).conclude();
+    if ending == Ending::Incomplete {
+        complain("repeat this command after the repair");
+    }
+    Ok(ending)
+}
+
+fn lines(after: &AfterRestore, dry_run: bool) -> Vec<String> {
+    let AfterRestore { restored, requests, lost, gone, left_out } = after;
+    let Restored { campaigns, left, known, newest, lanes, reply_lanes } = restored;
+    let Found { found: campaigns, .. } = campaigns;
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(dry_run.then(|| "nothing is changed; without --dry-run:".to_owned()));
+    lines.extend(campaigns.iter().map(words));
+    lines.extend(left.iter().map(|revision| {
+        format!("campaign {revision} has used up its attempts, so no shop is asked again: end it")
+    }));
+    lines.extend(lost.iter().take(NAMED).map(|revision| {
+        if known < revision {
+            format!("campaign {revision} was started since the backup and is gone: start it again")
+        } else {
+            format!(
+                "campaign {revision} has requests and is not in the database: start it again if \
+                 you did not delete it"
+            )
+        }
+    }));
+    if let Some(more) = lost.len().checked_sub(NAMED).filter(|more| 0 < *more) {
+        lines.push(format!("{more} more campaigns are gone; --json names them"));
+    }
+    lines.extend(gone.iter().map(|(lane, records)| {
+        let records = counted(*records, "record");
+        format!(
+            "lane {lane}: {records} since the backup were removed, so the lane will be set aside: \
+             `catchment lanes accept {lane}` lets it go on"
+        )
+    }));
+    lines.extend(left_out.iter().map(|problem| format!("cannot go on after this: {problem}")));
+    if known != newest {
+        let first = Revision(known.0 + 1);
+        lines.push(if first == *newest {
+            format!("revision {first} may be in use and is not given out")
+        } else {
+            format!("revisions {first} to {newest} may be in use and are not given out")
+        });
+    }
+    lines.push(format!(
+        "{} and {} get new epochs; consumers will apply {} since the backup again",
+        counted((*lanes).into(), "lane"),
+        counted((*reply_lanes).into(), "reply lane"),
+        counted(*requests, "request"),
+    ));
+    lines
+}
+
+fn words(asked: &AskedAgain) -> String {
+    let AskedAgain { campaign, state, attempt, was_ended } = asked;
+    let open = counted(state.open().into(), "open request");
+    let ended = if *was_ended { "; it was ended since the backup: end it again" } else { "" };
+    format!("campaign {campaign} ({state}): {open} in attempt {}{ended}", attempt.0)
+}
+
+fn view(after: &AfterRestore, dry_run: bool) -> Value {
+    let AfterRestore { restored, requests, lost, gone, left_out } = after;
+    let Restored { campaigns, left, known, newest, lanes, reply_lanes } = restored;
+    let numbers = |revisions: &[Revision]| revisions.iter().map(|r| r.0).collect::<Vec<_>>();
+    let gone = gone.iter().map(|(lane, records)| json!({ "lane": lane.0, "records": records }));
+    json!({
+        "dry_run": dry_run,
+        "campaigns": campaigns.found.iter().map(view_asked).collect::<Vec<_>>(),
+        "left": numbers(left),
+        "lost": numbers(lost),
+        "revision": { "before": known.0, "now": newest.0 },
+        "lanes": lanes,
+        "reply_lanes": reply_lanes,
+        "requests": requests,
+        "gone": gone.collect::<Vec<_>>(),
+        "left_out": left_out.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+fn view_asked(asked: &AskedAgain) -> Value {
+    let AskedAgain { campaign, state, attempt, was_ended } = asked;
+    json!({
+        "campaign": campaign.0,
+        "state": state.as_str(),
+        "open": state.open(),
+        "attempt": attempt.0,
+        "was_ended": was_ended,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use catchment_domain::{Attempt, CampaignState, Mismatch};
+
+    use super::*;
+
+    #[test]
+    fn everything_that_was_given_up_is_named() {
+        let asked = |campaign, state, was_ended| AskedAgain {
+            campaign: Revision(campaign),
+            state,
+            attempt: Attempt(3),
+            was_ended,
+        };
+        let campaigns = vec![
+            asked(4, CampaignState::Sending { open: 31_993 }, false),
+            asked(5, CampaignState::Settled, true),
+        ];
+        let after = AfterRestore {
+            restored: Restored {
+                campaigns: Found::whole(campaigns),
+                left: vec![Revision(6)],
+                known: Revision(7),
+                newest: Revision(30),
+                lanes: 12,
+                reply_lanes: 1,
+            },
+            requests: 48_210,
+            lost: (8..30).map(Revision).collect(),
+            gone: vec![(Lane(2), 1_000)],
+            left_out: vec![LaneProblem::of(Lane(3), Mismatch::NoRow)],
+        };
+        let lines = lines(&after, true);
+        let expected = [
+            "nothing is changed; without --dry-run:",
+            "campaign 4 (sending): 31,993 open requests in attempt 3",
+            "campaign 5 (settled): 0 open requests in attempt 3; it was ended since the backup: \
+             end it again",
+            "campaign 6 has used up its attempts, so no shop is asked again: end it",
+            "campaign 8 was started since the backup and is gone: start it again",
+        ];
+        assert_eq!(lines[..5], expected);
+        let expected = [
+            "campaign 27 was started since the backup and is gone: start it again",
+            "2 more campaigns are gone; --json names them",
+            "lane 2: 1,000 records since the backup were removed, so the lane will be set aside: \
+             `catchment lanes accept 2` lets it go on",
+            "cannot go on after this: lane 3: its row in the database is gone; restore the row from \
+             a backup, or take the lane as it is by `catchment lanes accept 3`",
+            "revisions 8 to 30 may be in use and are not given out",
+            "12 lanes and 1 reply lane get new epochs; consumers will apply 48,210 requests since \
+             the backup again",
+        ];
+        assert_eq!(lines[23..], expected);
+        let value = view(&after, false);
+        assert_eq!(value["lost"].as_array().unwrap().len(), 22);
+        assert_eq!(value["campaigns"][1]["was_ended"], true);
+    }
+
+    #[test]
+    fn a_campaign_that_may_have_been_deleted_is_named_as_that() {
+        let after = AfterRestore {
+            restored: Restored {
+                campaigns: Found::default(),
+                left: Vec::new(),
+                known: Revision(7),
+                newest: Revision(8),
+                lanes: 1,
+                reply_lanes: 0,
+            },
+            requests: 2,
+            lost: vec![Revision(7), Revision(8)],
+            gone: Vec::new(),
+            left_out: Vec::new(),
+        };
+        let expected = [
+            "campaign 7 has requests and is not in the database: start it again if you did not \
+             delete it",
+            "campaign 8 was started since the backup and is gone: start it again",
+            "revision 8 may be in use and is not given out",
+            "1 lane and 0 reply lanes get new epochs; consumers will apply 2 requests since the \
+             backup again",
+        ];
+        assert_eq!(lines(&after, false), expected);
+    }
+}

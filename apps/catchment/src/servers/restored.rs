@@ -1,0 +1,98 @@
+//! The database after a backup was restored, while Kafka kept every record.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use catchment_bootstrap::service::topics::{self, AgeError};
+use catchment_domain::ports::{CommitLog as _, StoreError};
+use catchment_domain::{AnyLane, LaneProblem, Mismatch, Position, RestoreTerms, SinceBackup};
+use catchment_kafka::{KafkaCluster, KafkaLookout};
+
+use crate::commands::database::AfterRestore;
+use crate::stores::Stores;
+
+/// How long an idle client may take to end.
+const TO_CLOSE: Duration = Duration::from_millis(500);
+
+/// Checks that the database is not older than what the consumers have committed.
+///
+/// # Errors
+///
+/// When it is older, or the brokers or the database do not answer.
+pub(super) async fn check_age(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Result<()> {
+    let lookout = cluster.lookout(stores.shops.lanes())?;
+    let checked = topics::check_age(&lookout, &*stores.restores).await;
+    lookout.close(TO_CLOSE).await;
+    checked.map_err(|error| match error {
+        AgeError::Older(older) => older.into(),
+        error => error.into(),
+    })
+}
+
+/// Makes the ledger of a restored database true again.
+///
+/// # Errors
+///
+/// When services are at work, or the brokers or the database do not answer.
+pub(super) async fn restored(
+    cluster: &KafkaCluster,
+    stores: &Stores,
+    dry_run: bool,
+) -> anyhow::Result<AfterRestore> {
+    let lookout = cluster.lookout(stores.shops.lanes())?;
+    let done = with_lookout((cluster, &lookout), stores, dry_run).await;
+    lookout.close(TO_CLOSE).await;
+    done
+}
+
+async fn with_lookout(
+    (cluster, lookout): (&KafkaCluster, &KafkaLookout),
+    stores: &Stores,
+    dry_run: bool,
+) -> anyhow::Result<AfterRestore> {
+    // A consumer of the time before may still send replies that would count.
+    let members = lookout.members().await.context("could not look at the consumers' group")?;
+    if let Some(member) = members.first() {
+        bail!(
+            "stop all consumers: {member} is in the consumers' group; a consumer that was killed \
+             leaves it after `kafka.session_timeout`"
+        );
+    }
+    let committed = lookout.committed().await;
+    let committed = committed.context("could not ask Kafka what the consumers have committed")?;
+    let lanes = stores.acceptances.request_lanes().await?;
+    let (mut since_backup, mut gone) =
+        (SinceBackup::new(stores.restores.known().await?), Vec::new());
+    let mut left_out = Vec::new();
+    for (lane, stored) in &lanes {
+        let Some((_, next)) = stored.place_in(lookout.identity()) else {
+            let mismatch = stored.mismatch().unwrap_or(Mismatch::OtherLog);
+            left_out.push(LaneProblem::of(*lane, mismatch));
+            continue;
+        };
+        let add = |record: &_| since_backup.add(record);
+        let missing = cluster.visit_requests(*lane, next, add).await;
+        let missing = missing.with_context(|| format!("could not read lane {lane}"))?;
+        gone.extend((0 < missing).then_some((*lane, missing)));
+    }
+    let requests = since_backup.requests();
+    for LaneProblem { lane, .. } in &left_out {
+        // Nothing says which of its requests are older than the backup. All of them show what was
+        // given out, and none of them is applied again for certain.
+        let AnyLane::Requests(lane) = *lane else { continue };
+        let read = cluster.visit_requests(lane, Position(0), |record| since_backup.add(record));
+        read.await.with_context(|| format!("could not read lane {lane}"))?;
+    }
+    let lost = since_backup.lost().iter().copied().collect();
+    let requests_log = (lookout.identity(), committed);
+    let replies = cluster.reply_ends().await.context("could not look at the reply topic")?;
+    let terms = RestoreTerms { requests: requests_log, replies, since_backup, dry_run };
+    let restored = match stores.restores.restored(&terms).await {
+        Err(StoreError::Fenced) => bail!(
+            "the database did not answer, so it is not known whether it was changed: repeat this \
+             command, which does no harm"
+        ),
+        restored => restored?,
+    };
+    Ok(AfterRestore { restored, requests, lost, gone, left_out })
+}

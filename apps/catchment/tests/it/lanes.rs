@@ -1,0 +1,79 @@
+//! What `catchment lanes` shows and refuses. How lanes are accepted is tried with the services.
+
+use catchment_domain::ports::Restores;
+use catchment_seaorm::SeaOrmStore;
+
+use crate::app::TestApp;
+use crate::strays;
+
+/// Lists the lanes of a database of six shops, all of which a campaign has narrowed.
+#[test]
+fn lanes_of_an_embedded_database_are_listed_and_need_no_command() {
+    let app = TestApp::with_shops();
+    app.run(&["campaign", "start", "--kind", "rider_shortage", "--all", "--yes"]).done();
+    let listed = app.run(&["lanes", "list"]);
+    let table = listed.done();
+    assert!(table.starts_with("lane  owner  epoch  applied  answered"), "{table}");
+    assert!(table.contains("\nreply lane  owner  epoch  recorded"), "{table}");
+    let listed = app.run(&["--json", "lanes", "list"]);
+    let lanes: Vec<serde_json::Value> =
+        listed.done().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let requests = lanes.iter().filter(|lane| lane["of"] == "requests");
+    let applied: u64 = requests.map(|lane| lane["next"].as_u64().unwrap()).sum();
+    assert_eq!(applied, 6, "{lanes:?}");
+    assert!(lanes.iter().all(|lane| lane["problem"].is_null()), "{lanes:?}");
+
+    let accepted = app.run(&["lanes", "accept", "--all"]);
+    assert_eq!(accepted.done(), "every lane works: there is nothing to accept\n");
+    let refused = app.run(&["lanes", "accept", "3"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("lane 3 works"), "{refused:?}");
+    for wrong in [&["lanes", "accept"][..], &["lanes", "accept", "1", "--all"]] {
+        assert_eq!(app.run(wrong).code, Some(2), "{wrong:?}");
+    }
+}
+
+/// The rows of its only lane and its only reply lane name a log that is no number.
+#[test]
+fn damaged_lanes_of_an_embedded_database_are_accepted() {
+    let app = strays::app();
+    let start = ["campaign", "start", "--kind", "rider_shortage", "--all", "--yes"];
+    strays::run(&app, &start).done();
+    let log = strays::with_store(&app, async |store: &SeaOrmStore| {
+        let lanes = Restores::lanes(store).await.unwrap();
+        lanes.into_iter().find_map(|lane| lane.log).unwrap()
+    });
+    let (name, mut bytes) =
+        (format!("{:032x}", log.id), std::fs::read(app.path("catchment.db")).unwrap());
+    while let Some(place) = bytes.windows(name.len()).position(|seen| seen == name.as_bytes()) {
+        bytes[place] = b'z';
+    }
+    app.file("catchment.db", bytes);
+    let listed = strays::run(&app, &["lanes", "list"]);
+    assert_eq!(listed.code, Some(1), "{listed:?}");
+    assert!(listed.stdout.contains("by `catchment lanes accept 0`"), "{listed:?}");
+    let stuck = strays::run(&app, &start);
+    assert!(stuck.stderr.contains("`catchment lanes accept 0"), "{stuck:?}");
+
+    let dry = strays::run(&app, &["lanes", "accept", "--all", "--dry-run"]);
+    let accepted = strays::run(&app, &["lanes", "accept", "--all"]);
+    assert_eq!(dry.done(), format!("this would be done:\n{}", accepted.done()));
+    assert!(accepted.stdout.starts_with("lane 0 goes on from 0; "), "{accepted:?}");
+    strays::run(&app, &["lanes", "list"]).done();
+    strays::run(&app, &start).done();
+}
+
+#[cfg(feature = "servers")]
+#[test]
+#[ignore = "needs Kafka and PostgreSQL"]
+fn without_kafka_what_the_database_has_is_listed() {
+    let world = crate::world::World::with_shops();
+    let mut command = world.command(&["--json", "lanes", "list"]);
+    command.env("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1");
+    command.env("CATCHMENT__KAFKA__CONNECT_TIMEOUT", "1s");
+    let ran = crate::app::Ran::from(command.output().unwrap());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.stdout.lines().count(), usize::from(crate::world::LANES), "{ran:?}");
+    let said = "catchment: only what the database has is shown, for Kafka does not say";
+    assert!(ran.stderr.starts_with(said), "{ran:?}");
+}

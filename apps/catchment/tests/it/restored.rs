@@ -1,0 +1,231 @@
+//! A backup of the database is restored while Kafka keeps every record. Nobody tells the services.
+//!
+//! `scripts/trial restored` does the same with more shops, by `pg_dump` and `pg_restore`.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use catchment_domain::{Committed, Epoch, Lane, Position};
+use serde_json::{Value, json};
+
+use crate::app::{Ran, program};
+use crate::built::built;
+use crate::world::{LANES, World};
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How long to wait before looking again.
+const LOOK: Duration = Duration::from_millis(50);
+
+const SHOPS: u64 = 300;
+
+/// What every check and service says of a restored database.
+const OLDER: &str = "the database is older than the request log: ";
+/// What helps.
+const TO_DO: &str = "run `catchment database restored`";
+
+static PROGRAMS: LazyLock<[PathBuf; 2]> =
+    LazyLock::new(|| ["requester", "consumer"].map(|name| built(program().with_file_name(name))));
+
+/// The services at work. Dropped, they are killed.
+struct Services(Vec<Child>);
+
+impl Services {
+    fn start(world: &World) -> Self {
+        let start = |program: &PathBuf| {
+            let mut command = Command::new(program);
+            command.env_clear().envs(world.variables());
+            command.env("CATCHMENT__PROBES__ADDRESS", "none").env("CATCHMENT__ENGINE__LEASE", "2s");
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        };
+        Self(PROGRAMS.iter().map(start).collect())
+    }
+
+    /// Waits until each service has noticed by itself, and has ended.
+    fn check_they_notice(mut self) {
+        for mut child in self.0.drain(..) {
+            let until = Instant::now() + PATIENCE;
+            while child.try_wait().unwrap().is_none() && Instant::now() < until {
+                thread::park_timeout(LOOK);
+            }
+            let _ = child.kill();
+            let ran = Ran::from(child.wait_with_output().unwrap());
+            assert_eq!(ran.code, Some(78), "{ran:?}");
+            let last = ran.stderr.lines().last().unwrap_or_default();
+            assert!(last.contains(OLDER) && last.contains(TO_DO), "{ran:?}");
+        }
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // One that has ended already cannot be killed.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Stores a campaign over all shops, and goes.
+fn begin(world: &World, timeout: &str) -> Value {
+    let arguments = ["campaign", "start", "--kind", "rider_shortage", "--all", "--yes"];
+    let mut command = world.command(&arguments);
+    command.args(["--timeout", timeout]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    // It only watches: the services go on.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let number: u64 = line.split([' ', ':']).nth(1).unwrap().parse().unwrap();
+    json!(number)
+}
+
+fn show(world: &World, campaign: &Value) -> Value {
+    world.ask(&["campaign", "show", &campaign.to_string()])
+}
+
+fn wait_until_settled(world: &World, campaign: &Value) -> Value {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let shown = show(world, campaign);
+        if shown["open"] == 0 {
+            return shown;
+        }
+        assert!(Instant::now() < until, "{shown}");
+    }
+}
+
+/// Checks that the outcomes are those that the shops really have.
+fn check_audit(world: &World) {
+    let audited = world.ask(&["audit"]);
+    assert_eq!(audited["wrong"], 0, "{audited}");
+}
+
+/// Checks that a command says what the services say.
+fn check_it_says_older(world: &World, command: &[&str]) {
+    let ran = world.run(command);
+    assert_eq!((ran.code, ran.stderr.lines().count()), (Some(1), 1), "{ran:?}");
+    assert!(ran.stderr.contains(OLDER) && ran.stderr.contains(TO_DO), "{ran:?}");
+}
+
+/// Runs `database restored`, once the services of before are gone.
+fn mend(world: &World) -> Value {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let ran = world.run(&["--json", "database", "restored"]);
+        if ran.code == Some(0) {
+            return ran.value();
+        }
+        assert!(ran.stderr.contains("stop all "), "{ran:?}");
+        assert!(Instant::now() < until, "{ran:?}");
+        thread::park_timeout(LOOK);
+    }
+}
+
+#[test]
+#[ignore = "needs Kafka and PostgreSQL"]
+fn a_restored_backup_is_noticed_and_its_open_shops_are_asked_again() {
+    LazyLock::force(&PROGRAMS);
+    let world = World::empty();
+    world.run(&["database", "migrate"]).done();
+    world.run(&["topics", "create", "--reply-partitions", "2"]).done();
+    world.import(SHOPS);
+    let kept = begin(&world, "2s");
+    let deadline = Instant::now() + Duration::from_secs(3);
+    world.back_up();
+    let services = Services::start(&world);
+    wait_until_settled(&world, &kept);
+    let refused = world.run(&["database", "restored"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("stop all consumers: "), "{refused:?}");
+    let lost = begin(&world, "10m");
+    wait_until_settled(&world, &lost);
+    while Instant::now() < deadline {
+        thread::park_timeout(LOOK);
+    }
+
+    world.put_back();
+    check_audit(&world);
+    services.check_they_notice();
+    check_audit(&world);
+    // A restart does not hide it.
+    Services::start(&world).check_they_notice();
+    for command in [&["database", "check"][..], &["topics", "check"]] {
+        check_it_says_older(&world, command);
+    }
+
+    let dry = world.ask(&["database", "restored", "--dry-run"]);
+    check_it_says_older(&world, &["database", "check"]);
+    let mended = mend(&world);
+    assert_eq!(dry["campaigns"], mended["campaigns"], "{dry} {mended}");
+    let expected = json!([{
+        "campaign": kept, "state": "sending", "open": SHOPS, "attempt": 2, "was_ended": false,
+    }]);
+    assert_eq!(mended["campaigns"], expected, "{mended}");
+    assert_eq!((&mended["lost"], &mended["revision"]["now"]), (&json!([lost]), &lost), "{mended}");
+    assert!(2 * SHOPS <= mended["requests"].as_u64().unwrap(), "{mended}");
+    world.run(&["database", "check"]).done();
+    world.run(&["topics", "check"]).done();
+    // Repeated, it does no harm.
+    assert_eq!(mend(&world)["campaigns"][0]["attempt"], 3);
+
+    let _services = Services::start(&world);
+    let settled = wait_until_settled(&world, &kept);
+    assert_eq!(settled["outcomes"], json!({ "applied": SHOPS }), "{settled}");
+    check_audit(&world);
+    assert_eq!(world.run(&["campaign", "show", &lost.to_string()]).code, Some(1), "it is gone");
+    let next = begin(&world, "10m");
+    assert_ne!(next, lost, "a revision is given out once");
+}
+
+#[test]
+#[ignore = "needs Kafka and PostgreSQL"]
+fn lanes_without_a_place_in_the_log_are_left_out_and_accepted_afterwards() {
+    let world = World::with_shops();
+    world.execute("DELETE FROM lane_state WHERE lane = 0");
+    let other = format!("log_id = '{:032x}', log_lasting = TRUE, epoch = 3", 7);
+    world.execute(&format!("UPDATE lane_state SET {other} WHERE lane = 1"));
+    // It had come to this topic after the backup.
+    world.commit(Lane(1), Committed { epoch: Epoch(5), next: Position(0) });
+    for command in [&["database", "check"][..], &["lanes", "accept", "--all"]] {
+        check_it_says_older(&world, command);
+    }
+    let said = [
+        "lane 0: its row in the database is gone",
+        "lane 1: the database has read it in another topic or cluster",
+    ];
+    let mended = mend(&world);
+    let left_out = mended["left_out"].to_string();
+    let checked = world.run(&["database", "check"]);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert!(!checked.stderr.contains(OLDER), "{checked:?}");
+    for words in said {
+        assert!(left_out.contains(words) && checked.stderr.contains(words), "{mended} {checked:?}");
+    }
+    world.run(&["lanes", "accept", "--all"]).done();
+    world.run(&["database", "check"]).done();
+    world.run(&["topics", "check"]).done();
+}
+
+#[test]
+#[ignore = "needs Kafka and PostgreSQL"]
+fn a_forged_epoch_stops_nobody_for_good() {
+    let world = World::with_shops();
+    let forged = Committed { epoch: Epoch(99_999_999_999), next: Position(0) };
+    world.commit(Lane(LANES - 1), forged);
+    check_it_says_older(&world, &["database", "check"]);
+    mend(&world);
+    world.run(&["database", "check"]).done();
+    world.run(&["topics", "check"]).done();
+    // No owner ever has this epoch.
+    world.commit(Lane(0), Committed { epoch: Epoch(u64::MAX), next: Position(0) });
+    world.run(&["database", "check"]).done();
+}
