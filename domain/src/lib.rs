@@ -70,7 +70,8 @@ pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
 pub use lane::{Committed, Epoch, Lane, LaneProgress, Lanes, LogIdentity, Position, ReplyLane};
 pub use mismatch::{
     AnyLane, Comparison, LaneProblem, LaneRemains, Mismatch, ReplyLaneRow, RequestLaneLog,
-    StoredLane, StoredReplyLane, compare_replies, compare_requests, is_whole_topic, outcomes_of,
+    StoredLane, StoredReplyLane, Unclear, UnclearLane, compare_replies, compare_requests,
+    is_whole_topic, outcomes_of,
 };
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};

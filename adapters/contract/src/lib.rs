@@ -230,6 +230,7 @@ macro_rules! store_suite {
                 accept_of_a_lane_that_moved_is_refused,
                 accept_makes_a_lost_row_anew,
                 accept_lets_late_shops_be_asked_in_time,
+                accept_names_damaged_campaigns,
                 accepted_reply_lane_begins_at_its_end,
                 accept_of_a_reply_lane_that_moved_is_refused,
                 campaigns_of_a_gone_reply_lane_go_to_others,

@@ -15,7 +15,8 @@ use super::MemoryStore;
 impl Restores for MemoryStore {
     async fn lanes(&self) -> Result<Vec<LaneProgress>, StoreError> {
         let tables = self.tables();
-        Ok(tables.lanes.iter().map(|(lane, row)| row.progress(*lane)).collect())
+        let lanes = tables.lanes.iter().filter(|(_, row)| !row.is_lost);
+        Ok(lanes.map(|(lane, row)| row.progress(*lane)).collect())
     }
 
     async fn known(&self) -> Result<Known, StoreError> {
@@ -66,14 +67,14 @@ impl Restores for MemoryStore {
             left,
             known,
             newest,
-            lanes: u32::try_from(tables.lanes.len()).unwrap_or(u32::MAX),
+            lanes: tables.lanes.values().map(|row| u32::from(!row.is_lost)).sum(),
             reply_lanes: u32::try_from(tables.reply_lanes.len()).unwrap_or(u32::MAX),
         };
         if terms.dry_run {
             return Ok(restored);
         }
         let (_, committed) = &terms.requests;
-        for (lane, row) in &mut tables.lanes {
+        for (lane, row) in tables.lanes.iter_mut().filter(|(_, row)| !row.is_lost) {
             row.epoch = epoch_after(row.epoch, committed.get(lane).copied());
         }
         let (log, ends) = &terms.replies;

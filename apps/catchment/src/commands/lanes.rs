@@ -333,7 +333,7 @@ async fn accept_embedded(
     let request = |(lane, stored): (Lane, StoredLane)| {
         let is_lost = stored.mismatch().is_some() && is_chosen(AnyLane::Requests(lane));
         let acceptance = acceptance_of(&stored, &log, None).filter(|_| is_lost)?;
-        Some(AcceptedLane { lane, stored, committed: None, acceptance })
+        Some(AcceptedLane { lane, stored, committed: None, acceptance, last_id: None })
     };
     let reply = |stored: StoredReplyLane| {
         let is_lost = matches!(stored.row, Some(Err(_)));

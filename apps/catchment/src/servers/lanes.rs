@@ -159,7 +159,8 @@ async fn requests_to_accept(
             // Its records would be applied, and nobody would have been told.
             return Err(ClusterError::OpenTransaction { lane: *lane, from: log.end }.into());
         }
-        accepted.push(AcceptedLane { lane: *lane, stored: stored.clone(), committed, acceptance });
+        let (lane, stored, last_id) = (*lane, stored.clone(), None);
+        accepted.push(AcceptedLane { lane, stored, committed, acceptance, last_id });
     }
     Ok(accepted)
 }
