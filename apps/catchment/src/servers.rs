@@ -23,7 +23,7 @@ use catchment_kafka::Created;
 
 use self::calling::Calling;
 use crate::commands::database::AfterRestore;
-use crate::commands::lanes::{AcceptOrder, AcceptedLanes, LanesInKafka};
+use crate::commands::lanes::{AcceptOrder, LanesInKafka, LanesToAccept};
 use crate::commands::topics::Plan;
 use crate::stores::Stores;
 
@@ -101,17 +101,17 @@ pub(crate) async fn look_at_lanes(
     lanes::look(&topics::connect(settings).await?, stores).await
 }
 
-/// Takes lanes as they are.
+/// The lanes that are chosen and cannot go on, and how each is taken.
 ///
 /// # Errors
 ///
-/// When the lanes work, or the brokers or the database do not answer.
-pub(crate) async fn accept_lanes(
+/// When the chosen lane works, or the brokers or the database do not answer.
+pub(crate) async fn lanes_to_accept(
     settings: &Settings,
     stores: &Stores,
     order: AcceptOrder,
-) -> anyhow::Result<AcceptedLanes> {
-    lanes::accept(&topics::connect(settings).await?, stores, order).await
+) -> anyhow::Result<LanesToAccept> {
+    lanes::to_accept(&topics::connect(settings).await?, stores, order).await
 }
 
 /// Makes the ledger of a restored database true again.
