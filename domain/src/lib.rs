@@ -88,8 +88,9 @@ pub use repair::{
 };
 pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, ReturnAddress};
 pub use restore::{
-    AskedAgain, Known, OlderDatabase, RestoreTerms, Restored, SeenCampaign, SinceBackup, ask_again,
-    check_committed, check_lanes, epoch_after,
+    AskedAgain, ForeignLog, Known, OlderDatabase, RestoreTerms, Restored, SeenCampaign,
+    SinceBackup, ask_again, can_have_applied, check_committed, check_lanes, check_log, epoch_after,
+    reply_lane_after,
 };
 pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};
 pub use scope::{Circle, Scope};

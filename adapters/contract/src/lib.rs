@@ -217,6 +217,8 @@ macro_rules! store_suite {
                 restored_lanes_may_be_claimed,
                 restored_leaves_lost_lanes_out,
                 restored_replies_are_not_read_again,
+                restored_leaves_foreign_reply_lanes_out,
+                restored_refuses_a_foreign_log,
                 restored_waits_for_leases,
                 restored_may_be_repeated,
                 restored_dry_run_changes_nothing,
