@@ -42,6 +42,10 @@ pub(crate) async fn check_lanes(_: &Settings, _: &Stores) -> anyhow::Result<()> 
     Err(MISSING.into())
 }
 
+pub(crate) fn is_kafka_away(_: &anyhow::Error) -> bool {
+    false
+}
+
 pub(crate) async fn look_at_lanes(_: &Settings, _: &Stores) -> anyhow::Result<LanesInKafka> {
     Err(MISSING.into())
 }

@@ -8,6 +8,7 @@ pub(crate) mod bench;
 mod calling;
 mod cluster;
 pub(crate) mod demo;
+mod kafka_away;
 mod lanes;
 mod percentile;
 mod resources;
@@ -22,6 +23,7 @@ use catchment_domain::{Change, Lanes, Reply, ShopId};
 use catchment_kafka::Created;
 
 use self::calling::Calling;
+pub(crate) use self::kafka_away::is_kafka_away;
 use crate::commands::database::AfterRestore;
 use crate::commands::lanes::{AcceptOrder, LanesInKafka, LanesToAccept};
 use crate::commands::topics::Plan;
@@ -79,8 +81,8 @@ pub(crate) async fn check_topics(settings: &Settings, lanes: Lanes) -> anyhow::R
     topics::check(&topics::connect(settings).await?, lanes).await
 }
 
-/// Checks that the database is not older than what the consumers have committed, and that every lane
-/// can go on.
+/// Checks that the topics are there, that the database is not older than what the consumers have
+/// committed, and that every lane can go on.
 ///
 /// # Errors
 ///

@@ -11,7 +11,6 @@ use catchment_domain::{
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use thiserror::Error;
 
 use crate::ending::{Ending, complain};
 use crate::number::grouped;
@@ -78,11 +77,6 @@ pub(crate) struct AcceptOrder {
     pub(crate) chosen: Chosen,
     pub(crate) dry_run: bool,
 }
-
-/// Lanes or topics do not fit the database.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub(crate) struct LanesMisfit(pub(crate) String);
 
 /// What Kafka says of the lanes.
 #[derive(Debug, Default)]

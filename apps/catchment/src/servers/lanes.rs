@@ -10,10 +10,10 @@ use catchment_domain::{
     AcceptTerms, AcceptedLane, AcceptedReplyLane, AnyLane, Lane, Position, ReplyLane, Unclear,
     UnclearLane,
 };
-use catchment_kafka::{KafkaCluster, KafkaLookout, TopicProblem};
+use catchment_kafka::{KafkaCluster, KafkaLookout};
 use tokio::time::sleep;
 
-use crate::commands::lanes::{AcceptOrder, Chosen, LanesInKafka, LanesMisfit, LanesToAccept};
+use crate::commands::lanes::{AcceptOrder, Chosen, LanesInKafka, LanesToAccept};
 use crate::number::counted;
 use crate::stores::Stores;
 
@@ -28,25 +28,16 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 /// into a lane has sent what it may, and a partition without a leader may have one again.
 const LOOKS: u32 = 5;
 
-/// Checks that the database is not older than the request log, and that every lane can go on. A topic
-/// that is missing holds nothing that could differ.
+/// Checks that the topics are there, that the database is not older than the request log, and that
+/// every lane can go on.
 pub(super) async fn check(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Result<()> {
+    super::restored::check_topics(cluster, stores).await?;
     super::restored::check_age(cluster, stores).await?;
-    let problems = cluster.check_topics(stores.shops.lanes()).await;
-    let problems = problems.context("could not look at the topics")?;
-    let is_missing = |problem: &TopicProblem| matches!(problem, TopicProblem::Missing { .. });
-    if problems.iter().any(|problem| !is_missing(problem)) {
-        let said = problems.iter().filter(|problem| !is_missing(problem)).map(ToString::to_string);
-        return Err(LanesMisfit(said.collect::<Vec<_>>().join("; ")).into());
-    }
-    if !problems.is_empty() {
-        return Ok(());
-    }
     let seen = seen(cluster, stores).await?;
     let problems = seen.problems().map(|problem| problem.to_string());
     let said: Vec<String> =
         problems.chain(seen.unclear().map(|unclear| unclear.to_string())).collect();
-    if said.is_empty() { Ok(()) } else { Err(LanesMisfit(said.join("; ")).into()) }
+    if said.is_empty() { Ok(()) } else { bail!("{}", said.join("; ")) }
 }
 
 async fn seen(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Result<SeenLanes> {
@@ -96,11 +87,7 @@ pub(super) async fn to_accept(
 ) -> anyhow::Result<LanesToAccept> {
     // A new epoch would hide that a backup was restored.
     super::restored::check_age(cluster, stores).await?;
-    let problems = cluster.check_topics(stores.shops.lanes()).await;
-    let problems = problems.context("could not look at the topics")?;
-    if let Some(problem) = problems.first() {
-        bail!("{problem}");
-    }
+    super::restored::check_topics(cluster, stores).await?;
     let lookout = cluster.lookout(stores.shops.lanes())?;
     let lanes = with_lookout((cluster, &lookout), stores, order).await;
     lookout.close(TO_CLOSE).await;
