@@ -74,8 +74,9 @@ async fn to_accept_embedded(
         (Chosen::All, _) | (Chosen::AllReplies, AnyLane::Replies(_)) => true,
         (Chosen::Request(_) | Chosen::Reply(_) | Chosen::AllReplies, _) => false,
     };
+    // The next process that works with a lane begins a log of its own.
     let log = RequestLaneLog {
-        log: NO_LOG,
+        log: LogIdentity::NONE,
         first: Position(0),
         end: Position(0),
         before: None,
@@ -89,7 +90,8 @@ async fn to_accept_embedded(
     let reply = |stored: StoredReplyLane| {
         let is_lost = matches!(stored.row, Some(Err(_)));
         let is_taken = is_lost && is_chosen(AnyLane::Replies(stored.lane));
-        is_taken.then_some(AcceptedReplyLane { stored, log: NO_LOG, end: Some(Position(0)) })
+        let (log, end) = (LogIdentity::NONE, Some(Position(0)));
+        is_taken.then_some(AcceptedReplyLane { stored, log, end })
     };
     let requests = stores.acceptances.request_lanes().await?;
     let requests: Vec<AcceptedLane> = requests.into_iter().filter_map(request).collect();
@@ -107,9 +109,6 @@ async fn to_accept_embedded(
     let terms = AcceptTerms { requests, replies, dry_run };
     Ok(LanesToAccept { terms, left_out: Vec::new() })
 }
-
-/// The next process that works with a lane begins a log of its own.
-const NO_LOG: LogIdentity = LogIdentity { id: 0, lasting: false };
 
 /// Says how the lanes go on, and what is given up by that.
 fn tell_terms(terms: &AcceptTerms, is_embedded: bool, output: Output) -> std::io::Result<()> {
@@ -286,7 +285,7 @@ mod tests {
         let (lane, committed, last_id) = (Lane(2), None, None);
         let stored = StoredLane::Lost { unreadable: None, remains: LaneRemains::default() };
         let acceptance = Acceptance {
-            log: NO_LOG,
+            log: LogIdentity::NONE,
             applied_next: Position(1_200),
             replied_next: Position(1_200),
             keeps_receipts: true,
@@ -294,7 +293,7 @@ mod tests {
         };
         let requests = vec![AcceptedLane { lane, stored, committed, acceptance, last_id }];
         let stored = StoredReplyLane { lane: ReplyLane(7), row: None };
-        let replies = vec![AcceptedReplyLane { stored, log: NO_LOG, end: None }];
+        let replies = vec![AcceptedReplyLane { stored, log: LogIdentity::NONE, end: None }];
         let terms = AcceptTerms { requests, replies, dry_run: true };
         for (is_embedded, soon) in
             [(true, ""), (false, "; services at work take it within a minute")]
@@ -333,7 +332,7 @@ mod tests {
             ),
         ] {
             let acceptance = Acceptance {
-                log: NO_LOG,
+                log: LogIdentity::NONE,
                 applied_next: Position(12),
                 replied_next: Position(12),
                 keeps_receipts,
