@@ -154,6 +154,7 @@ macro_rules! store_suite {
                 record_is_atomic,
                 record_is_fenced,
                 record_from_elsewhere_is_fenced,
+                record_counts_only_what_was_applied,
                 lanes_keep_to_their_campaigns,
                 record_goes_by_the_rules,
                 record_counts_only_what_was_sent,

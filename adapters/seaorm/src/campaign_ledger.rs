@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Damage, Found, Phase, Position, Revision, ShopList,
-    Timestamp,
+    Attempt, Campaign, CampaignState, Chunk, Damage, Found, Lane, Phase, Position, Revision,
+    ShopList, Timestamp, can_have_applied,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
@@ -14,7 +14,7 @@ use sea_orm::{
 };
 
 use crate::campaign_rows;
-use crate::entity::{campaign, reply_lane};
+use crate::entity::{campaign, lane_state, reply_lane};
 use crate::error::{classify, stored};
 use crate::reply_lanes::{held, is_held, lock_held};
 use crate::retry::while_busy;
@@ -176,11 +176,12 @@ impl SeaOrmStore {
         let Found { found: campaigns, damaged } =
             campaign_rows::lock(connection, &revisions, LockType::NoKeyUpdate).await?;
         let mut recorded = Recorded { damaged, ..Recorded::default() };
+        let applied = applied(connection, answers).await?;
         for (revision, campaign) in campaigns {
             if campaign.reply_lane == Some(lease.lane)
                 && let Some(answers) = answers.get(&revision)
             {
-                record_campaign(connection, campaign, answers, &mut recorded).await?;
+                record_campaign(connection, campaign, (answers, &applied), &mut recorded).await?;
             }
         }
         for campaign in &recorded.campaigns {
@@ -293,11 +294,34 @@ fn by_campaign(answers: &[(Revision, Answer)]) -> Answers<'_> {
     grouped
 }
 
-/// Enters the answers to one campaign.
+/// The next position to apply in each request lane, where an answer is to be compared with it. A
+/// lane that cannot be read is left out.
+async fn applied(
+    connection: &impl ConnectionTrait,
+    answers: &Answers<'_>,
+) -> Result<BTreeMap<Lane, Position>, StoreError> {
+    let mut answers = answers.values().flat_map(BTreeMap::values).flatten();
+    if answers.all(|answer| answer.request_position.is_none()) {
+        return Ok(BTreeMap::new());
+    }
+    let lanes: Vec<(i32, i64)> = lane_state::Entity::find()
+        .select_only()
+        .columns([lane_state::Column::Lane, lane_state::Column::AppliedNext])
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let lane = |(lane, next): (i32, i64)| {
+        Some((Lane(u16::try_from(lane).ok()?), Position(u64::try_from(next).ok()?)))
+    };
+    Ok(lanes.into_iter().filter_map(lane).collect())
+}
+
+/// Enters the answers to one campaign. `applied` is how far each request lane was applied.
 async fn record_campaign(
     connection: &impl ConnectionTrait,
     campaign: Campaign,
-    answers: &BTreeMap<u32, Vec<&Answer>>,
+    (answers, applied): (&BTreeMap<u32, Vec<&Answer>>, &BTreeMap<Lane, Position>),
     recorded: &mut Recorded,
 ) -> Result<(), StoreError> {
     let revision = campaign.name.revision;
@@ -308,9 +332,11 @@ async fn record_campaign(
     recorded.damaged.extend(damaged);
     for mut chunk in chunks {
         let Some(answers) = answers.get(&chunk.number) else { continue };
-        let before = chunk.lacking();
+        let (before, next) = (chunk.lacking(), applied.get(&chunk.lane).copied());
         let mut counted = 0;
-        for answer in answers {
+        for answer in
+            answers.iter().filter(|answer| can_have_applied(next, answer.request_position))
+        {
             counted += u32::from(chunk.record(&campaign, answer.ticket, &answer.outcome));
         }
         let now = chunk.lacking();

@@ -41,6 +41,9 @@ pub struct Answer {
     pub ticket: Ticket,
     /// What became of the request.
     pub outcome: Outcome,
+    /// Where the request stands in the lane of its chunk; `None` where the replier does not say
+    /// that.
+    pub request_position: Option<Position>,
 }
 
 /// What recording answers did.
@@ -75,6 +78,10 @@ pub struct Recorded {
 /// - `record_is_fenced`: an older lease records nothing.
 /// - `record_from_elsewhere_is_fenced`: answers count only if they were read from the position at
 ///   which the lane stands. Otherwise a commit's answer was lost, or the database was restored.
+/// - `record_counts_only_what_was_applied`: an answer counts only as
+///   [`can_have_applied`](crate::can_have_applied) says: the database of the moment in which it is
+///   recorded must have applied its request. So nothing counts that a restored database does not
+///   have.
 /// - `lanes_keep_to_their_campaigns`: for a campaign of another reply lane nothing is marked,
 ///   and no answer counts.
 /// - `record_goes_by_the_rules`: answers count as [`Chunk::record`] says, and a campaign

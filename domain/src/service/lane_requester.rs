@@ -247,8 +247,9 @@ impl Desk {
     /// Checks that the database is not older than the request log. In a restored database the
     /// requester would record old replies, which tell of shops in a database that is gone.
     ///
-    /// The check comes after the lease. If the database is restored later, the lane's position there
-    /// is not the one up to which this requester has recorded, so it is fenced and checks again.
+    /// The check comes after the lease. If the database is restored later, or was restored and its
+    /// consumers have not told the log enough, [`CampaignLedger::record`] leaves out what the
+    /// database did not apply.
     async fn check_age(&self, lease: &Lease) -> Result<(), Trouble> {
         let RequesterPorts { lanes, commits, reply_lanes, .. } = &self.ports;
         let committed = commits.committed().await;

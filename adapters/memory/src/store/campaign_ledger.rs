@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Damage, Found, OpenSlots, Phase, Position, ReplyLane,
-    Revision, ShopList, Timestamp,
+    Attempt, Campaign, CampaignState, Chunk, Damage, Found, Lane, OpenSlots, Phase, Position,
+    ReplyLane, Revision, ShopList, Timestamp, can_have_applied,
 };
 
 use super::campaigns::StoredCampaign;
@@ -109,6 +109,8 @@ impl CampaignLedger for MemoryStore {
             return Err(StoreError::Fenced);
         }
         row.position = to;
+        let applied: BTreeMap<Lane, Position> =
+            tables.lanes.iter().map(|(lane, row)| (*lane, row.applied_next)).collect();
         let mut by_chunk: BTreeMap<(Revision, u32), Vec<&Answer>> = BTreeMap::new();
         for (revision, answer) in answers {
             by_chunk.entry((*revision, answer.chunk)).or_default().push(answer);
@@ -117,7 +119,7 @@ impl CampaignLedger for MemoryStore {
         for ((revision, number), answers) in by_chunk {
             let stored = tables.campaigns.get_mut(&revision);
             let stored = stored.filter(|stored| stored.campaign.reply_lane == Some(lease.lane));
-            match stored.and_then(|stored| stored.record(number, &answers, now)) {
+            match stored.and_then(|stored| stored.record(number, &answers, (&applied, now))) {
                 None => {}
                 Some(Err(damage)) => recorded.damaged.push(damage),
                 Some(Ok((counted, open))) => {
@@ -183,7 +185,7 @@ impl StoredCampaign {
         &mut self,
         number: u32,
         answers: &[&Answer],
-        at: Timestamp,
+        (applied, at): (&BTreeMap<Lane, Position>, Timestamp),
     ) -> Option<Result<(u32, OpenSlots), Damage>> {
         let damaged = self.chunks.get(number as usize).map(|chunk| self.outcomes(chunk).err())?;
         if let Some(damage) = self.read().err().or(damaged) {
@@ -191,9 +193,11 @@ impl StoredCampaign {
         }
         let Self { campaign, chunks, .. } = self;
         let chunk = chunks.get_mut(number as usize)?;
-        let before = chunk.lacking();
+        let (before, next) = (chunk.lacking(), applied.get(&chunk.lane).copied());
         let mut counted = 0;
-        for answer in answers {
+        for answer in
+            answers.iter().filter(|answer| can_have_applied(next, answer.request_position))
+        {
             counted += u32::from(chunk.record(campaign, answer.ticket, &answer.outcome));
         }
         let now = chunk.lacking();
