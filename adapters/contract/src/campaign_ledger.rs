@@ -7,7 +7,7 @@ use catchment_domain::Status::{Applied, Expired, Rejected, Superseded, Unchanged
 use catchment_domain::ports::{Answer, CommandError, OutcomeFilter, Recorded, StoreError};
 use catchment_domain::{
     Attempt, Campaign, CampaignState, Chunk, Code, Command, Damage, Draft, Lane, Nonce, OpenSlots,
-    Position, RepairTerms, Revision, ShopId, Slot, Status, StoredItem,
+    Position, RepairTerms, ReplyLane, Revision, ShopId, Slot, Status, StoredItem,
 };
 
 use crate::owner::Owner;
@@ -368,6 +368,33 @@ pub async fn damaged_campaign_stands_alone(harness: &dyn StoreHarness) {
     // Somebody must name it.
     store.reply_lanes.surrender(&requester.lease).await.unwrap();
     assert_eq!(store.reply_lanes.orphans().await.unwrap(), [requester.lease.lane]);
+}
+
+/// A campaign that cannot be read is named, also if it is alone in its lane and nothing of it is
+/// open. So the requester that adopts the lane keeps it, as long as somebody must look.
+pub async fn damaged_names_every_campaign(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    for (lane, is_settled) in [(ReplyLane(0), false), (ReplyLane(1), true)] {
+        let mut requester = Requester::of(&store, lane.0, 1).await;
+        let bad = campaign(&store, &ids).await;
+        requester.open().await;
+        if is_settled {
+            requester.mark(&bad, Activation, &[0, 1]).await;
+            record_all(&mut requester, &bad, [Applied, Applied, Applied]).await;
+        }
+        assert_eq!(store.campaign_ledger.damaged(lane).await.unwrap(), []);
+        let item = StoredItem::Campaign(bad.name.revision);
+        harness.damage(&item).await;
+        check_named(&store.campaign_ledger.damaged(lane).await.unwrap(), &[&item]);
+        assert_eq!(store.campaign_ledger.damaged(ReplyLane(2)).await.unwrap(), []);
+        if !is_settled {
+            let opened = store.campaign_ledger.open(&requester.lease).await.unwrap();
+            check_named(&opened.damaged, &[&item]);
+        }
+        store.reply_lanes.surrender(&requester.lease).await.unwrap();
+        assert!(store.reply_lanes.orphans().await.unwrap().contains(&lane));
+    }
 }
 
 /// Outcomes that cannot be read are named; the other chunks of the campaign go on, and the lane

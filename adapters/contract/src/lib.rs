@@ -160,6 +160,7 @@ macro_rules! store_suite {
                 record_counts_only_what_was_sent,
                 record_and_an_end_agree,
                 damaged_campaign_stands_alone,
+                damaged_names_every_campaign,
                 damaged_outcomes_stand_alone,
                 lost_outcomes_stand_alone,
                 damaged_list_stands_alone,

@@ -4,7 +4,7 @@ use crate::campaign::Campaign;
 use crate::chunk::{Chunk, OpenSlots, ShopList};
 use crate::correlation::{Attempt, Phase, Ticket};
 use crate::damage::{Damage, Found};
-use crate::lane::{Lane, Position};
+use crate::lane::{Lane, Position, ReplyLane};
 use crate::outcome::Outcome;
 use crate::ports::{Lease, StoreError};
 use crate::revision::Revision;
@@ -91,6 +91,8 @@ pub struct Recorded {
 /// - `record_and_an_end_agree`: when they come at once, neither undoes the other.
 /// - `damaged_campaign_stands_alone`: it is named, nothing of it is marked or recorded, and the
 ///   other campaigns of the lane go on.
+/// - `damaged_names_every_campaign`: also one that is alone in its lane, and one that was settled.
+///   `open` names the first, and need not look at the second.
 /// - `damaged_outcomes_stand_alone`: those of a chunk are named, nothing of it is marked or
 ///   recorded, and the other chunks go on. Its campaign is not ended meanwhile.
 /// - `lost_outcomes_stand_alone`: a chunk without a row of outcomes is damaged, too. Every query of
@@ -102,6 +104,10 @@ pub trait CampaignLedger: Send + Sync + 'static {
     /// Takes the campaigns of nobody, ends what is over, and returns the campaigns of the lane
     /// that have open slots, the oldest first.
     async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError>;
+
+    /// The campaigns of the lane, and those of nobody, that have not ended and cannot be read. This
+    /// reads all of them, so it is not for every look.
+    async fn damaged(&self, lane: ReplyLane) -> Result<Vec<Damage>, StoreError>;
 
     /// The chunks of a campaign in the order of their numbers; none for one that is not there.
     async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError>;

@@ -298,6 +298,9 @@ impl Desk {
         let open: BTreeSet<Revision> = campaigns.iter().map(|c| c.name.revision).collect();
         leased.forget_others(&open);
         leased.damages.looked(damaged, &open);
+        if leased.damages.is_search_due(now) {
+            leased.damages.found(self.ports.ledger.damaged(self.lane).await?, now);
+        }
         for revision in leased.try_damaged_again(now) {
             let chunks = self.ports.ledger.chunks(revision).await?;
             leased.find_lost(revision, chunks.found, now);

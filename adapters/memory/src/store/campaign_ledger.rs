@@ -22,14 +22,14 @@ impl CampaignLedger for MemoryStore {
             stored.campaign.reply_lane.get_or_insert(lease.lane);
         }
         let mut damaged = tables.end_what_is_over(lease.lane, now);
-        let of_lane = tables.campaigns.values().filter(|stored| {
-            stored.campaign.reply_lane.is_none_or(|lane| lane == lease.lane)
-                && stored.campaign.state != CampaignState::Ended
-        });
-        damaged.extend(of_lane.filter_map(|stored| stored.read().err()));
+        damaged.extend(tables.damaged(lease.lane));
         let campaigns = tables.campaigns.values().filter_map(|stored| stored.read().ok());
         let open = campaigns.filter(|campaign| is_open_in(campaign, lease.lane));
         Ok(Found { found: open.cloned().collect(), damaged })
+    }
+
+    async fn damaged(&self, lane: ReplyLane) -> Result<Vec<Damage>, StoreError> {
+        Ok(self.tables().damaged(lane).collect())
     }
 
     async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
@@ -137,6 +137,15 @@ impl CampaignLedger for MemoryStore {
 }
 
 impl Tables {
+    /// The campaigns of a lane, and those of nobody, that have not ended and cannot be read.
+    fn damaged(&self, lane: ReplyLane) -> impl Iterator<Item = Damage> {
+        let of_lane = self.campaigns.values().filter(move |stored| {
+            stored.campaign.reply_lane.is_none_or(|of| of == lane)
+                && stored.campaign.state != CampaignState::Ended
+        });
+        of_lane.filter_map(|stored| stored.read().err())
+    }
+
     /// Ends the campaigns of a lane whose time is over, and the replaced campaigns whose successors
     /// are through. The newest campaign comes first, so that a chain of campaigns ends in one call.
     /// Returns the damage that keeps a campaign from being ended.

@@ -14,10 +14,10 @@ use catchment_domain::service::{
     RequesterTerms, Rules, ServiceError, Step,
 };
 use catchment_domain::{
-    AcceptTerms, AcceptedReplyLane, Attempt, Campaign, CampaignId, CampaignState, Chunk, Draft,
-    Found, ImportBatch, ImportOrder, ImportTerms, Lane, Lanes, Location, LogIdentity, Nonce, Phase,
-    Policy, Position, Profile, Radius, Rank, Repair, RepairTerms, ReplyLane, Revision, Scope,
-    ShopImport, ShopList, StoredItem, Timestamp, TriggerRule, WindowLimits,
+    AcceptTerms, AcceptedReplyLane, Attempt, Campaign, CampaignId, CampaignState, Chunk, Damage,
+    Draft, Found, ImportBatch, ImportOrder, ImportTerms, Lane, Lanes, Location, LogIdentity, Nonce,
+    Phase, Policy, Position, Profile, Radius, Rank, Repair, RepairTerms, ReplyLane, Revision,
+    Scope, ShopImport, ShopList, StoredItem, Timestamp, TriggerRule, WindowLimits,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -116,6 +116,10 @@ fn away() -> StoreError {
 #[async_trait]
 impl CampaignLedger for Away {
     async fn open(&self, _: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
+        Err(away())
+    }
+
+    async fn damaged(&self, _: ReplyLane) -> Result<Vec<Damage>, StoreError> {
         Err(away())
     }
 

@@ -71,6 +71,10 @@ impl CampaignLedger for Database {
         self.store().open(lease).await
     }
 
+    async fn damaged(&self, lane: ReplyLane) -> Result<Vec<Damage>, StoreError> {
+        self.store().damaged(lane).await
+    }
+
     async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
         self.store().chunks(revision).await
     }
