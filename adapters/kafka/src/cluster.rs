@@ -325,7 +325,8 @@ impl KafkaCluster {
         KafkaRequestChannel::new(sender.clone(), &self.settings.requests_topic, clock)
     }
 
-    /// The reply lanes: as many as the reply topic has partitions.
+    /// The reply lanes: as many as the reply topic has partitions. They are counted again only by
+    /// [`KafkaReplyLog::keep_counting`].
     ///
     /// # Errors
     ///
@@ -336,7 +337,7 @@ impl KafkaCluster {
         let reader = Reader::manual(client, topic, Reply::parse)?;
         let topics = (requests_topic.as_str(), topic.as_str());
         let ends = (sender.clone(), reader);
-        let counters = Arc::clone(&self.counters);
+        let (lanes, counters) = ((self.topics.clone(), lanes), Arc::clone(&self.counters));
         Ok(KafkaReplyLog::new(identity(&self.id, topic), topics, lanes, ends, counters))
     }
 

@@ -224,12 +224,7 @@ impl Desk {
     /// Leases the lane, unless another has it.
     async fn lease(&self) -> Result<Option<Leased>, Trouble> {
         let now = self.ports.clock.now();
-        let partitions = self.ports.replies.lanes();
-        if partitions <= self.lane.0 {
-            let mismatch = Mismatch::NoPartition { partitions };
-            let problem = LaneProblem::of_replies(self.lane, mismatch);
-            return Err(Trouble::Fatal(ServiceError::Lane(problem)));
-        }
+        self.check_partition()?;
         let log = self.ports.replies.identity();
         let end = self.ports.replies.end(self.lane).await;
         let end = end.map_err(|error| self.unread(error))?;
@@ -238,6 +233,18 @@ impl Desk {
         let Some(lease) = lease else { return Ok(None) };
         self.check_age(&lease).await?;
         Ok(Some(Leased::new(lease, end, self.terms.limits, now)))
+    }
+
+    /// Checks that the lane has a partition, also while it is leased: the topic may be made again
+    /// with fewer ones.
+    fn check_partition(&self) -> Result<(), Trouble> {
+        let partitions = self.ports.replies.lanes();
+        if partitions <= self.lane.0 {
+            let mismatch = Mismatch::NoPartition { partitions };
+            let problem = LaneProblem::of_replies(self.lane, mismatch);
+            return Err(Trouble::Fatal(ServiceError::Lane(problem)));
+        }
+        Ok(())
     }
 
     fn unread(&self, error: LogError) -> Trouble {
@@ -264,6 +271,7 @@ impl Desk {
     }
 
     async fn run(&self, leased: &mut Leased, calls: &mut SendCalls) -> Result<Step, Trouble> {
+        self.check_partition()?;
         let now = self.ports.clock.now();
         if is_due(Some(leased.renewed_at), self.terms.lease / 3, now) {
             self.ports.reply_lanes.renew(&leased.lease, self.terms.lease).await?;
