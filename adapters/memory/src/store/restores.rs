@@ -34,12 +34,7 @@ impl Restores for MemoryStore {
     async fn restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
         let mut tables = self.tables();
         let now = self.clock.now();
-        for (lane, row) in &tables.reply_lanes {
-            if let Some(left) = row.leased_for(now) {
-                let what = format!("a requester has reply lane {lane} for {left:?} more: stop it");
-                return Err(StoreError::Refused { what });
-            }
-        }
+        tables.check_leases(now)?;
         let (log, committed) = &terms.requests;
         let checked = check_log(&tables.progress(), (*log, committed));
         checked.map_err(|foreign| StoreError::Refused { what: foreign.to_string() })?;
@@ -102,6 +97,17 @@ impl Tables {
     fn progress(&self) -> Vec<LaneProgress> {
         let lanes = self.lanes.iter().filter(|(_, row)| !row.is_lost);
         lanes.map(|(lane, row)| row.progress(*lane)).collect()
+    }
+
+    /// Refuses a reply lane whose lease is in force.
+    fn check_leases(&self, now: Timestamp) -> Result<(), StoreError> {
+        for (lane, row) in &self.reply_lanes {
+            if let Some(left) = row.leased_for(now) {
+                let what = format!("a requester has reply lane {lane} for {left:?} more: stop it");
+                return Err(StoreError::Refused { what });
+            }
+        }
+        Ok(())
     }
 
     /// The reply lanes that go on at another place, and those that keep their places.
