@@ -37,6 +37,7 @@ pub fn adapter(kafka: &Kafka, lanes: Lanes, drain: Duration) -> KafkaSettings {
         session_timeout: kafka.session_timeout,
         drain,
         request_timeout: usual.request_timeout.min(kafka.connect_timeout),
+        coordinator_timeout: kafka.connect_timeout,
         lanes: lanes.count(),
         properties: kafka.properties.0.clone(),
         producer: kafka.producer.0.clone(),
