@@ -75,7 +75,7 @@ async fn open(
 ) -> Result<(SeaOrmStore, KafkaCluster, KafkaLookout), ProcessError> {
     let lanes = settings.database.lanes.count();
     let store = database::open(&settings.database, lanes.into()).await?;
-    let cluster = kafka::connect(settings).await?;
+    let cluster = kafka::connect(settings, ROLE.name).await?;
     let lanes = settings.database.lanes;
     let lookout = cluster.lookout(lanes).map_err(|error| kafka::unusable(&error))?;
     let topics = (cluster.clone(), lookout.clone());
