@@ -9,7 +9,7 @@ use catchment_domain::{
     AcceptTerms, AnyLane, Lane, LaneProblem, Mismatch, Position, ReplyLane, StoredLane, Unclear,
     UnclearLane,
 };
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::ending::{Ending, complain};
@@ -43,19 +43,27 @@ pub(crate) enum Command {
 
 /// What `lanes accept` takes.
 #[derive(Clone, Copy, Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["lane", "all"])))]
 pub(crate) struct Arguments {
-    /// The lane's number, as services and `lanes list` name it.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    /// The number of a lane of requests, as services and `lanes list` name it; with `--reply` that of
+    /// a reply lane.
+    #[arg(value_name = "LANE", value_parser = parse_lane)]
     lane: Option<u16>,
     /// Every lane that has a problem, of requests and of replies.
     #[arg(long)]
     all: bool,
-    /// Reply lanes only.
+    /// Takes reply lanes: `LANE --reply` is the reply lane of this number, `--all --reply` every
+    /// reply lane that has a problem.
     #[arg(long)]
     reply: bool,
     /// Changes nothing, and says what would be changed.
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Reads a lane's number.
+fn parse_lane(text: &str) -> Result<u16, &'static str> {
+    text.parse().map_err(|_| "expected a lane's number, such as 3")
 }
 
 /// The lanes that are to be taken.
