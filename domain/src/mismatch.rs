@@ -249,7 +249,9 @@ pub enum Unclear {
     Unsteady,
     /// Records are held back, and would be passed over without being named.
     #[error(
-        "an open transaction holds back its records from {from} on: end it, and repeat the command"
+        "an open transaction holds back its records from {from} on: wait until its \
+         `transaction.timeout.ms` has passed, or end it by `kafka-transactions.sh`, and repeat the \
+         command"
     )]
     OpenTransaction {
         /// The first record that is held back.
