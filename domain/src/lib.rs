@@ -26,6 +26,7 @@ mod time;
 mod trigger;
 mod revision;
 mod lane;
+mod lease;
 mod shop;
 mod cause;
 mod precedence;
@@ -68,6 +69,7 @@ pub use import::{
 };
 pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
 pub use lane::{Committed, Epoch, Lane, LaneProgress, Lanes, LogIdentity, Position, ReplyLane};
+pub use lease::{LONGEST_LEASE, lease_left};
 pub use mismatch::{
     AnyLane, Comparison, LaneProblem, LaneRemains, Mismatch, ReplyLaneRow, RequestLaneLog,
     StoredLane, StoredReplyLane, Unclear, UnclearLane, compare_replies, compare_requests,

@@ -180,6 +180,7 @@ macro_rules! store_suite {
             reply_lanes {
                 lease_has_one_holder,
                 lease_passes_on,
+                lease_of_a_wrong_clock_has_run_out,
                 lease_renewed_stays,
                 lease_of_a_new_lane_starts_at_its_end,
                 lease_of_a_passing_log_starts_anew,

@@ -19,6 +19,7 @@ use crate::campaign_rows;
 use crate::connection::OwnConnection;
 use crate::entity::{campaign, campaign_chunk, import_receipt, lane_state, receipt, reply_lane};
 use crate::error::{Row, classify, stored};
+use crate::reply_lanes::left_of_lease;
 use crate::retry::while_busy_or_locked;
 use crate::store::{SeaOrmStore, highest_mark};
 
@@ -123,7 +124,7 @@ pub(crate) fn reply_lane_row(
     now: Timestamp,
 ) -> Result<ReplyLaneRow, StoreError> {
     let row = Row { table: "reply_lane", key: &format_args!("lane {}", model.lane) };
-    let is_leased = model.leased_until.is_some_and(|until| now.millis() < until);
+    let is_leased = left_of_lease(model, now).is_some();
     Ok(ReplyLaneRow {
         log: lane_state::log(&row, &model.log_id, model.log_lasting)?,
         epoch: Epoch(row.number("epoch", model.epoch)?),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
-use catchment_domain::{Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane, Timestamp};
+use catchment_domain::{
+    Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane, Timestamp, lease_left,
+};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
@@ -55,11 +57,12 @@ impl ReplyLanes for SeaOrmStore {
         lanes.extend(of_damaged);
         let leased = reply_lane::Entity::find()
             .filter(reply_lane::Column::Holder.is_not_null())
-            .filter(reply_lane::Column::LeasedUntil.gt(now.millis()))
             .all(&self.readers)
             .await
             .map_err(classify)?;
-        lanes.retain(|lane| leased.iter().all(|leased| leased.lane != i32::from(lane.0)));
+        for leased in leased.iter().filter(|leased| left_of_lease(leased, now).is_some()) {
+            lanes.retain(|lane| leased.lane != i32::from(lane.0));
+        }
         Ok(lanes.into_iter().collect())
     }
 }
@@ -169,8 +172,14 @@ fn row(lane: ReplyLane) -> Select<reply_lane::Entity> {
 }
 
 fn is_held_by_another(known: &reply_lane::Model, holder: Holder, now: Timestamp) -> bool {
-    let in_force = known.leased_until.is_some_and(|until| now.millis() < until);
+    let in_force = left_of_lease(known, now).is_some();
     in_force && known.holder.as_ref().is_some_and(|other| *other != holder.0.to_string())
+}
+
+/// How long somebody still has a lane.
+pub(crate) fn left_of_lease(known: &reply_lane::Model, now: Timestamp) -> Option<Duration> {
+    let end = known.holder.as_ref().and(known.leased_until)?;
+    lease_left(Timestamp::from_millis(end), now)
 }
 
 /// Returns the epoch and position of the next lease of a lane that was leased before.

@@ -20,6 +20,7 @@ use crate::campaign_rows;
 use crate::connection::OwnConnection;
 use crate::entity::{campaign, installation, lane_state, reply_lane};
 use crate::error::{Row, classify, stored};
+use crate::reply_lanes::left_of_lease;
 use crate::retry::while_busy_or_locked;
 use crate::store::{SeaOrmStore, highest_mark};
 
@@ -164,11 +165,8 @@ impl SeaOrmStore {
 
 /// Refuses a reply lane whose lease is in force.
 fn check_lease(row: &reply_lane::Model, now: Timestamp) -> Result<(), StoreError> {
-    let left = row.leased_until.map_or(0, |until| until.saturating_sub(now.millis()));
-    if row.holder.is_none() || left <= 0 {
-        return Ok(());
-    }
-    let (lane, left) = (row.lane, (left + 999) / 1_000);
+    let Some(left) = left_of_lease(row, now) else { return Ok(()) };
+    let (lane, left) = (row.lane, left.as_millis().div_ceil(1_000));
     let what = format!(
         "stop all requesters: reply lane {lane} is leased; if its requester was killed, the lease \
          ends in {left} s"

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
 use catchment_domain::{
     CampaignState, Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane,
-    ReplyLaneRow as Told, Timestamp,
+    ReplyLaneRow as Told, Timestamp, lease_left,
 };
 
 use super::lanes::check_log_may_change;
@@ -33,7 +33,7 @@ impl ReplyLaneRow {
 
     /// How long somebody still has the lane.
     pub(super) fn leased_for(&self, now: Timestamp) -> Option<Duration> {
-        self.holder(now).map(|_| self.until.saturating_since(now))
+        self.holder.and_then(|_| lease_left(self.until, now))
     }
 
     /// Fences the holder.
@@ -55,7 +55,7 @@ impl ReplyLaneRow {
 
     /// Who has the lane now; nobody once the lease ran out.
     fn holder(&self, now: Timestamp) -> Option<Holder> {
-        self.holder.filter(|_| now < self.until)
+        self.holder.filter(|_| lease_left(self.until, now).is_some())
     }
 
     /// Goes on with the log that is there: a new one begins at `end`.

@@ -89,6 +89,7 @@ fn a_bad_value_is_named_with_its_key() {
         ("TRIGGERS__MANUAL__RANK", "256", "expected a whole number from 0 to 255"),
         ("DATABASE__LANES", "0", "expected a whole number from 1 to 1024"),
         ("DATABASE__CAMPAIGNS_KEPT", "long", "expected `forever`, or a duration such as `90d`"),
+        ("ENGINE__LEASE", "301s", "a lease is at most 5 m"),
         ("LOG__FORMAT", "xml", "expected `text` or `json`"),
         ("PROBES__ADDRESS", "8080", "expected an address such as `0.0.0.0:8080`, or `none`"),
         ("KAFKA__GROUP_ID", "", "it must not be empty"),
