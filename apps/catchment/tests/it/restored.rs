@@ -232,11 +232,18 @@ fn without_its_topics_a_database_is_not_compared() {
         assert!(ran.stderr.contains("there is no topic "), "{ran:?}");
         assert!(ran.stderr.contains(": `catchment topics create` makes it"), "{ran:?}");
     }
-    let mut away = world.command(&["--json", "database", "check"]);
-    let away: Ran =
-        away.env("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", "localhost:1").output().unwrap().into();
+    let without_kafka = || {
+        let mut check = world.command(&["--json", "database", "check"]);
+        check.env("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", "localhost:1");
+        Ran::from(check.output().unwrap())
+    };
+    let away = without_kafka();
     assert_eq!(away.value()["usable"], true, "{away:?}");
     assert!(away.stderr.contains("cannot compare the database with Kafka"), "{away:?}");
+    world.execute("DELETE FROM lane_state WHERE lane = 1");
+    let lost = without_kafka();
+    assert_eq!((lost.code, lost.stderr.lines().count()), (Some(1), 1), "{lost:?}");
+    assert!(lost.stderr.contains("lane 1: ") && lost.stdout.is_empty(), "{lost:?}");
 }
 
 #[test]
