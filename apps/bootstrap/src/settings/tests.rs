@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use catchment_domain::Rank;
+use tracing::Level;
 
 use super::*;
 
@@ -236,4 +237,18 @@ fn time_outs_that_contradict_each_other_are_refused() {
 fn a_property_that_the_broker_client_does_not_know_is_refused() {
     let refusal = refusal(&[("CATCHMENT__KAFKA__PRODUCER__LINGR_MS", "5")]);
     assert!(refusal.starts_with("bad settings: section `kafka`: `lingr.ms`"), "{refusal}");
+}
+
+#[test]
+fn a_command_warns_in_our_words_and_not_in_those_of_the_driver() {
+    let filter = Settings::load(&Layers::default()).unwrap().log.filter;
+    for (target, warns) in [
+        ("catchment", true),
+        ("catchment_seaorm::writers", true),
+        ("sqlx::query", false),
+        ("sqlx_core::pool::connection", false),
+    ] {
+        assert_eq!(filter.would_enable(target, &Level::WARN), warns, "{target}");
+        assert!(filter.would_enable(target, &Level::ERROR), "{target}");
+    }
 }
