@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::ending::{Ending, complain};
 use crate::number::grouped;
-use crate::output::{Output, table};
+use crate::output::{Output, one_line, table};
 use crate::servers;
 use crate::stores::Stores;
 
@@ -296,7 +296,7 @@ fn cells(row: &Row, answered: Option<String>) -> Vec<String> {
         AnyLane::Requests(lane) => lane.to_string(),
         AnyLane::Replies(lane) => lane.to_string(),
     };
-    let owner = row.owner.clone().unwrap_or_else(|| "-".to_owned());
+    let owner = row.owner.as_deref().map_or_else(|| "-".to_owned(), one_line);
     let problem = if row.complaint().is_some() { "see below" } else { "" };
     let mut cells = vec![lane, owner, number(row.epoch), number(row.next.map(|next| next.0))];
     cells.extend(answered);
@@ -338,5 +338,7 @@ mod tests {
         let problem = shown[1]["problem"].as_str().unwrap();
         assert!(problem.starts_with("lane 1: Kafka does not say now"), "{problem}");
         assert_eq!(cells(&rows[1], None).last().unwrap(), "see below");
+        rows[1].owner = Some("a\nb".to_owned());
+        assert_eq!(cells(&rows[1], None)[1], r"a\nb");
     }
 }
