@@ -6,7 +6,7 @@ use std::{fmt, mem};
 use thiserror::Error;
 
 use crate::batch::Receipt;
-use crate::lane::{Epoch, Lane, LaneProgress, LogIdentity, Position, ReplyLane};
+use crate::lane::{Epoch, Lane, LaneProgress, LogChange, LogIdentity, Position, ReplyLane};
 use crate::outcome::Outcome;
 use crate::request::RequestId;
 
@@ -100,6 +100,21 @@ impl Mismatch {
             | Self::OtherRecord { .. }
             | Self::RecordsGone { .. }
             | Self::ReceiptGone { .. } => true,
+        }
+    }
+
+    /// Whether the log is the one that was read, so that the lane has a place in it. Something of
+    /// what was read is gone then, and no other record stands in its place.
+    #[must_use]
+    pub const fn leaves_a_place(&self) -> bool {
+        match self {
+            Self::RecordsGone { .. } | Self::ReceiptGone { .. } => true,
+            Self::NoRow
+            | Self::UnreadableRow { .. }
+            | Self::OtherLog
+            | Self::NoPartition { .. }
+            | Self::EndsEarly { .. }
+            | Self::OtherRecord { .. } => false,
         }
     }
 
@@ -366,12 +381,12 @@ impl Place {
         log: LogIdentity,
     ) -> Option<Self> {
         let (applied, replied) = (progress.applied_next, progress.replied_next);
-        match progress.log {
-            Some(known) if known.id == log.id => Some(Self { applied, replied, last_id }),
-            Some(known) if known.lasting => None,
-            Some(_) | None => {
+        match LogChange::between(progress.log, log) {
+            LogChange::Same => Some(Self { applied, replied, last_id }),
+            LogChange::Anew => {
                 Some(Self { applied: Position(0), replied: Position(0), last_id: None })
             }
+            LogChange::Other => None,
         }
     }
 
@@ -432,17 +447,21 @@ pub fn compare_replies(
     stored: &StoredReplyLane,
     (log, partitions): (LogIdentity, u16),
 ) -> Comparison {
-    let mismatch = match &stored.row {
-        Some(Err(what)) => Some(Mismatch::UnreadableRow { what: what.clone() }),
-        Some(Ok(row)) if row.log.lasting && row.log.id != log.id => Some(Mismatch::OtherLog),
-        Some(Ok(_)) | None if partitions <= stored.lane.0 => {
-            Some(Mismatch::NoPartition { partitions })
+    let before = match &stored.row {
+        Some(Err(what)) => {
+            return Comparison::Differs(Mismatch::UnreadableRow { what: what.clone() });
         }
-        None => return Comparison::Unread,
-        Some(Ok(row)) if row.log.id != log.id => return Comparison::Unread,
-        Some(Ok(_)) => None,
+        Some(Ok(row)) => Some(row.log),
+        None => None,
     };
-    mismatch.map_or(Comparison::Fits, Comparison::Differs)
+    match LogChange::between(before, log) {
+        LogChange::Other => Comparison::Differs(Mismatch::OtherLog),
+        LogChange::Same | LogChange::Anew if partitions <= stored.lane.0 => {
+            Comparison::Differs(Mismatch::NoPartition { partitions })
+        }
+        LogChange::Same => Comparison::Fits,
+        LogChange::Anew => Comparison::Unread,
+    }
 }
 
 /// Whether no lane of a topic can go on: a lane differs because of the topic, and no lane fits. A lane

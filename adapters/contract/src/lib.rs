@@ -234,6 +234,7 @@ macro_rules! store_suite {
                 accepted_lane_keeps_its_receipts,
                 accept_of_a_lane_that_moved_is_refused,
                 accept_makes_a_lost_row_anew,
+                accept_replaces_an_epoch_without_a_next,
                 accept_lets_late_shops_be_asked_in_time,
                 accept_names_damaged_campaigns,
                 accepted_reply_lane_begins_at_its_end,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
 use catchment_domain::{
-    Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane, Timestamp, lease_left,
+    Epoch, LaneProblem, LogChange, LogIdentity, Mismatch, Position, ReplyLane, Timestamp,
+    lease_left,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
@@ -190,13 +191,15 @@ fn next_lease(
     end: Position,
 ) -> Result<(Epoch, Position), StoreError> {
     let row = Row { table: "reply_lane", key: &format_args!("lane {lane}") };
-    let epoch = Epoch(row.number::<u64>("epoch", known.epoch)?.saturating_add(1));
-    if known.log_id == lane_state::log_text(log) {
-        return Ok((epoch, Position(row.number("position", known.position)?)));
+    // INVARIANT: an epoch that can be read has a next one.
+    let epoch = lane_state::epoch(&row, known.epoch)?.next().unwrap_or(Epoch::LAST);
+    let before = lane_state::log(&row, &known.log_id, known.log_lasting)?;
+    match LogChange::between(Some(before), log) {
+        LogChange::Same => Ok((epoch, Position(row.number("position", known.position)?))),
+        LogChange::Anew => Ok((epoch, end)),
+        LogChange::Other => {
+            let what = LaneProblem::of_replies(lane, Mismatch::OtherLog).to_string();
+            Err(StoreError::Refused { what })
+        }
     }
-    if known.log_lasting {
-        let what = LaneProblem::of_replies(lane, Mismatch::OtherLog).to_string();
-        return Err(StoreError::Refused { what });
-    }
-    Ok((epoch, end))
 }

@@ -6,11 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
 use catchment_domain::{
-    CampaignState, Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane,
+    CampaignState, Epoch, LaneProblem, LogChange, LogIdentity, Mismatch, Position, ReplyLane,
     ReplyLaneRow as Told, Timestamp, lease_left,
 };
 
-use super::lanes::check_log_may_change;
 use super::{MemoryStore, Tables};
 
 /// A reply lane.
@@ -64,11 +63,13 @@ impl ReplyLaneRow {
         lane: ReplyLane,
         (log, end): (LogIdentity, Position),
     ) -> Result<(), StoreError> {
-        if self.log.id != log.id {
-            let problem = || LaneProblem::of_replies(lane, Mismatch::OtherLog);
-            check_log_may_change(self.log, problem)?;
-            self.log = log;
-            self.position = end;
+        match LogChange::between(Some(self.log), log) {
+            LogChange::Same => {}
+            LogChange::Anew => self.move_to(log, end),
+            LogChange::Other => {
+                let what = LaneProblem::of_replies(lane, Mismatch::OtherLog).to_string();
+                return Err(StoreError::Refused { what });
+            }
         }
         Ok(())
     }
