@@ -60,11 +60,7 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
     let lanes = (lanes, database.lanes.count());
     let member = Member::new((log, events), lanes, progress, readiness);
     let older = watch_age(lookout.clone(), store.clone());
-    let mut worked = member.run((shutdown, drain), older).await;
-    if let Err(met) = worked {
-        let topics = TopicCheck::new((cluster, lookout.clone()), database.lanes, store.clone());
-        worked = Err(topics.ending(met).await);
-    }
+    let worked = member.run((shutdown, drain), older).await;
     kafka::close_lookout(&lookout).await;
     kafka::close(&sender).await;
     kafka::close(&to_peers).await;

@@ -94,18 +94,6 @@ impl TopicCheck {
         }
     }
 
-    /// Returns how a process ends that cannot go on with any of its lanes: with the problem of the
-    /// database or of a whole topic, if there is one now, and otherwise with what it met itself.
-    pub async fn ending(mut self, met: ProcessError) -> ProcessError {
-        if !matches!(met, ProcessError::Misfit(_)) {
-            return met;
-        }
-        match self.check().await {
-            Err(whole @ ProcessError::Misfit(_)) => whole,
-            Ok(()) | Err(_) => met,
-        }
-    }
-
     /// Returns the problems of single lanes.
     async fn look(&self) -> Result<Alone, ProcessError> {
         let problems = self.cluster.check_topics(self.lanes).await;

@@ -81,29 +81,3 @@ fn a_topic_that_was_made_again_is_refused() {
     let last = check(world.command(program()), 78);
     assert!(last.contains("no request lane can go on: lane "), "{last}");
 }
-
-/// A topic is deleted under a consumer at work, and made again.
-#[test]
-#[ignore = "needs Kafka and PostgreSQL"]
-fn a_topic_that_goes_away_is_named_with_the_command_and_as_a_whole_when_it_is_back() {
-    let world = World::new();
-    let store = world.store();
-    world.import(&store, 100);
-    let requester = world.request(&store);
-    let mut consumer = Process::start(world.command(program()));
-    let campaign = world.begin_campaign(&store);
-    world.wait_until_settled(&store, campaign);
-    drop(requester);
-    let deleted = async { world.cluster().await.delete_topics().await };
-    world.runtime.block_on(deleted).unwrap();
-    let topic = world.kafka().requests_topic;
-    consumer.wait_until_it_says(&format!(
-        "topics: there is no topic `{topic}`: `catchment topics create` makes it"
-    ));
-    world.create_topics(lanes());
-    let ended = consumer.ended();
-    assert_eq!(ended.status.code(), Some(78), "{}", ended.stderr);
-    let last = ended.stderr.lines().last().unwrap();
-    assert!(last.contains("no request lane can go on: lane "), "{last}");
-    assert!(last.ends_with("`catchment lanes accept --all`"), "{last}");
-}
