@@ -1,12 +1,12 @@
 //! How a lane in the database and its log do not fit each other: one comparison, and one wording,
 //! for everything that looks at lanes.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use thiserror::Error;
 
 use crate::batch::Receipt;
-use crate::lane::{Epoch, Lane, LaneProgress, LogIdentity, Position, ReplyLane};
+use crate::lane::{Epoch, Lane, LaneProgress, LogChange, LogIdentity, Position, ReplyLane};
 use crate::outcome::Outcome;
 use crate::request::RequestId;
 
@@ -102,6 +102,30 @@ impl Mismatch {
             | Self::ReceiptGone { .. } => true,
         }
     }
+
+    /// Whether the log is the one that was read, so that the lane has a place in it. Something of
+    /// what was read is gone then, and no other record stands in its place.
+    #[must_use]
+    pub const fn leaves_a_place(&self) -> bool {
+        match self {
+            Self::RecordsGone { .. } | Self::ReceiptGone { .. } => true,
+            Self::NoRow
+            | Self::UnreadableRow { .. }
+            | Self::OtherLog
+            | Self::NoPartition { .. }
+            | Self::EndsEarly { .. }
+            | Self::OtherRecord { .. } => false,
+        }
+    }
+
+    /// Whether two looks found the same problem. Positions may have moved on between them, but for
+    /// the end of a log that ends early.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::EndsEarly { end: one, .. }, Self::EndsEarly { end: other, .. }) => one == other,
+            _ => mem::discriminant(self) == mem::discriminant(other),
+        }
+    }
 }
 
 /// A lane that cannot go on as it is. Displayed as one line that says what to do.
@@ -171,6 +195,8 @@ pub enum Comparison {
     Fits,
     /// They do not fit each other.
     Differs(Mismatch),
+    /// It is not known now.
+    Unclear(Unclear),
 }
 
 impl Comparison {
@@ -179,9 +205,84 @@ impl Comparison {
     pub const fn mismatch(&self) -> Option<&Mismatch> {
         match self {
             Self::Differs(mismatch) => Some(mismatch),
-            Self::Unread | Self::Fits => None,
+            Self::Unread | Self::Fits | Self::Unclear(_) => None,
         }
     }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub const fn is_fine(&self) -> bool {
+        matches!(self, Self::Unread | Self::Fits)
+    }
+
+    /// Why it is not known now whether something is wrong.
+    #[must_use]
+    pub const fn unclear(&self) -> Option<Unclear> {
+        match self {
+            Self::Unclear(why) => Some(*why),
+            Self::Unread | Self::Fits | Self::Differs(_) => None,
+        }
+    }
+
+    /// What two looks at a lane, one after the other, found. If a broker is behind, a look can find
+    /// a problem that is none, or another one than there is.
+    ///
+    /// 1. A lane that the second look finds to be fine is fine.
+    /// 2. If one of the looks did not see the lane, nothing is known.
+    /// 3. If both looks found the same problem, it is there. A log that ends early must end at the
+    ///    same position, because it may not have shown its end yet.
+    /// 4. If the looks found different things, nothing is known.
+    #[must_use]
+    pub fn confirmed_by(self, before: &Self) -> Self {
+        match (before, self) {
+            (_, now @ (Self::Unread | Self::Fits | Self::Unclear(_))) => now,
+            (Self::Unclear(why), Self::Differs(_)) => Self::Unclear(*why),
+            (Self::Differs(before), Self::Differs(now)) if before.is_same(&now) => {
+                Self::Differs(now)
+            }
+            (Self::Unread | Self::Fits | Self::Differs(_), Self::Differs(_)) => {
+                Self::Unclear(Unclear::Unsteady)
+            }
+        }
+    }
+}
+
+/// Why it is not known now whether, or where, a lane can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unclear {
+    /// The log does not say what the lane holds.
+    #[error(
+        "Kafka does not say now what its partition holds: repeat the command when the partition \
+         has a leader"
+    )]
+    Unseen,
+    /// Two looks found different things.
+    #[error(
+        "it changed between two looks: repeat the command; if that does not help, stop first what \
+         sends into the lane"
+    )]
+    Unsteady,
+    /// Records are held back, and would be passed over without being named.
+    #[error(
+        "an open transaction holds back its records from {from} on: wait until its \
+         `transaction.timeout.ms` has passed, or end it by `kafka-transactions.sh`, and repeat the \
+         command"
+    )]
+    OpenTransaction {
+        /// The first record that is held back.
+        from: Position,
+    },
+}
+
+/// A lane of which it is not known now whether, or where, it can go on. Displayed as one line that
+/// says what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{lane}: {why}")]
+pub struct UnclearLane {
+    /// The lane.
+    pub lane: AnyLane,
+    /// Why.
+    pub why: Unclear,
 }
 
 /// How a request lane stands in the database.
@@ -280,12 +381,12 @@ impl Place {
         log: LogIdentity,
     ) -> Option<Self> {
         let (applied, replied) = (progress.applied_next, progress.replied_next);
-        match progress.log {
-            Some(known) if known.id == log.id => Some(Self { applied, replied, last_id }),
-            Some(known) if known.lasting => None,
-            Some(_) | None => {
+        match LogChange::between(progress.log, log) {
+            LogChange::Same => Some(Self { applied, replied, last_id }),
+            LogChange::Anew => {
                 Some(Self { applied: Position(0), replied: Position(0), last_id: None })
             }
+            LogChange::Other => None,
         }
     }
 
@@ -346,28 +447,32 @@ pub fn compare_replies(
     stored: &StoredReplyLane,
     (log, partitions): (LogIdentity, u16),
 ) -> Comparison {
-    let mismatch = match &stored.row {
-        Some(Err(what)) => Some(Mismatch::UnreadableRow { what: what.clone() }),
-        Some(Ok(row)) if row.log.lasting && row.log.id != log.id => Some(Mismatch::OtherLog),
-        Some(Ok(_)) | None if partitions <= stored.lane.0 => {
-            Some(Mismatch::NoPartition { partitions })
+    let before = match &stored.row {
+        Some(Err(what)) => {
+            return Comparison::Differs(Mismatch::UnreadableRow { what: what.clone() });
         }
-        None => return Comparison::Unread,
-        Some(Ok(row)) if row.log.id != log.id => return Comparison::Unread,
-        Some(Ok(_)) => None,
+        Some(Ok(row)) => Some(row.log),
+        None => None,
     };
-    mismatch.map_or(Comparison::Fits, Comparison::Differs)
+    match LogChange::between(before, log) {
+        LogChange::Other => Comparison::Differs(Mismatch::OtherLog),
+        LogChange::Same | LogChange::Anew if partitions <= stored.lane.0 => {
+            Comparison::Differs(Mismatch::NoPartition { partitions })
+        }
+        LogChange::Same => Comparison::Fits,
+        LogChange::Anew => Comparison::Unread,
+    }
 }
 
 /// Whether no lane of a topic can go on: a lane differs because of the topic, and no lane fits. A lane
-/// of which nothing was read says nothing of the topic. Neither does a lane whose row is gone, or a
-/// lane that the topic does not have.
+/// of which nothing was read or known says nothing of the topic. Neither does a lane whose row is
+/// gone, or a lane that the topic does not have.
 #[must_use]
 pub fn is_whole_topic<'a>(lanes: impl IntoIterator<Item = &'a Comparison>) -> bool {
     let (mut differs, mut fits) = (false, false);
     for comparison in lanes {
         match comparison {
-            Comparison::Unread => {}
+            Comparison::Unread | Comparison::Unclear(_) => {}
             Comparison::Fits => fits = true,
             Comparison::Differs(mismatch) => differs |= mismatch.is_of_topic(),
         }

@@ -20,6 +20,9 @@ use crate::chunk::Chunk;
 use crate::correlation::{Attempt, Nonce, Phase, Ticket};
 use crate::damage::Found;
 use crate::lane::{Committed, Epoch, Lane, LaneProgress, LogIdentity, Position, ReplyLane};
+use crate::mismatch::{
+    Comparison, LaneProblem, Mismatch, StoredLane, StoredReplyLane, Unclear, compare_replies,
+};
 use crate::request::{Change, RequestRecord};
 use crate::revision::{CampaignRef, Revision};
 use crate::time::{Deadline, Timestamp};
@@ -50,7 +53,7 @@ pub struct OlderDatabase {
 /// epoch the lane only moves forward. So:
 ///
 /// 1. If the log remembers nothing, there is nothing to compare.
-/// 2. An epoch above [`Epoch::LAST`] was not written by an owner: it counts as nothing.
+/// 2. An epoch above [`Epoch::BELIEVED`] was not written by an owner: it counts as nothing.
 /// 3. If the log has a higher epoch than the database, the database is older.
 /// 4. If both have the same epoch, and the log was answered beyond what the database applied, the
 ///    database is older.
@@ -84,6 +87,19 @@ fn check_epoch(
     Ok(())
 }
 
+/// Whether a database that applied a lane up to a position can have applied a request of it, so that
+/// the reply to the request tells of this database.
+///
+/// 1. A reply that does not say where its request stands is of a replier that has no such database.
+///    Nothing can be compared, so the answer is yes.
+/// 2. If the database applied the lane beyond the request, yes.
+/// 3. Otherwise no, also where the lane cannot be read. The reply tells of a database that is gone,
+///    and the request is sent again.
+#[must_use]
+pub fn can_have_applied(applied_next: Option<Position>, request: Option<Position>) -> bool {
+    request.is_none_or(|request| applied_next.is_some_and(|next| request < next))
+}
+
 /// Checks every lane as [`check_committed`] does. `committed` must be read before the lanes are
 /// read from the database, because services may go on in between.
 ///
@@ -109,6 +125,101 @@ pub fn check_lanes(
     Ok(())
 }
 
+/// No request lane of the database was read in this log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "no request lane of the database was read in this topic: use the topic and the cluster that \
+     belong to the database; if the services were moved to this topic, run \
+     `catchment lanes accept --all`, and then repeat this command"
+)]
+pub struct ForeignLog;
+
+/// Checks that a log of requests belongs to the database that is made true again. Another log does
+/// not say what was requested since the backup.
+///
+/// 1. If a lane was read in this log, the log is the right one.
+/// 2. If a lane was read in another log, but this log remembers a higher epoch, the lane came to
+///    this log after the backup: the log is the right one.
+/// 3. A lane that nobody has claimed says nothing. Neither does a lane that was read in a log that
+///    ended with its process.
+/// 4. Otherwise, if a lane was read in another log, this log is the wrong one.
+///
+/// # Errors
+///
+/// When the log is the wrong one.
+pub fn check_log(
+    database: &[LaneProgress],
+    (log, committed): (LogIdentity, &BTreeMap<Lane, Committed>),
+) -> Result<(), ForeignLog> {
+    let mut is_other = false;
+    for lane in database {
+        let Some(known) = lane.log.filter(|known| known.lasting || known.id == log.id) else {
+            continue;
+        };
+        let came_here = check_epoch(lane, committed.get(&lane.lane).copied(), |_| false).is_err();
+        if known.id == log.id || came_here {
+            return Ok(());
+        }
+        is_other = true;
+    }
+    if is_other { Err(ForeignLog) } else { Ok(()) }
+}
+
+/// Where the requests since the backup begin in a request lane: at the next one to apply, as the
+/// restored database has it. `comparison` is what came of comparing the lane with this log.
+///
+/// 1. If the lane fits its log, or nothing of it was read, its place is known.
+/// 2. If only records or receipts are gone, the log is still the one that was read, and the place is
+///    known, too.
+/// 3. In any other case the lane has no place in the log. Nothing says which of the requests there are
+///    older than the backup.
+///
+/// # Errors
+///
+/// When the lane has no place, or what is wrong with it is not known now.
+pub fn requests_since_backup(
+    stored: &StoredLane,
+    comparison: &Comparison,
+    log: LogIdentity,
+) -> Result<Position, NoPlace> {
+    match comparison {
+        Comparison::Unclear(why) => return Err(NoPlace::Unclear(*why)),
+        Comparison::Differs(mismatch) if !mismatch.leaves_a_place() => {
+            return Err(NoPlace::Differs(mismatch.clone()));
+        }
+        Comparison::Differs(_) | Comparison::Unread | Comparison::Fits => {}
+    }
+    let place = stored.place_in(log).map(|(_, next)| next);
+    let mismatch = || stored.mismatch().unwrap_or(Mismatch::OtherLog);
+    place.ok_or_else(|| NoPlace::Differs(mismatch()))
+}
+
+/// Why nothing says where the requests since a backup begin in a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoPlace {
+    /// The lane does not fit its log.
+    Differs(Mismatch),
+    /// It is not known now whether it does.
+    Unclear(Unclear),
+}
+
+/// Where a reply lane goes on after its database was restored: at its end, which `ends` has for each
+/// lane of the log. The replies before tell of shops in a database that is gone.
+///
+/// # Errors
+///
+/// When the lane does not fit its log ([`compare_replies`]): the lane keeps its place.
+pub fn reply_lane_after(
+    stored: &StoredReplyLane,
+    (log, ends): (LogIdentity, &BTreeMap<ReplyLane, Position>),
+) -> Result<Position, Mismatch> {
+    let partitions = u16::try_from(ends.len()).unwrap_or(u16::MAX);
+    if let Some(mismatch) = compare_replies(stored, (log, partitions)).mismatch() {
+        return Err(mismatch.clone());
+    }
+    ends.get(&stored.lane).copied().ok_or(Mismatch::NoPartition { partitions })
+}
+
 /// The epoch of a lane after its database was restored: above every epoch that the log remembers.
 #[must_use]
 pub fn epoch_after(database: Epoch, committed: Option<Committed>) -> Epoch {
@@ -117,7 +228,7 @@ pub fn epoch_after(database: Epoch, committed: Option<Committed>) -> Epoch {
 }
 
 fn believed(committed: Option<Committed>) -> Option<Committed> {
-    committed.filter(|committed| committed.epoch <= Epoch::LAST)
+    committed.filter(|committed| committed.epoch <= Epoch::BELIEVED)
 }
 
 /// A revision in a request is believed if it is at most so far above the newest revision of the
@@ -313,7 +424,7 @@ pub fn ask_again(
 pub struct RestoreTerms {
     /// The log of requests, and what it remembers of each lane.
     pub requests: (LogIdentity, BTreeMap<Lane, Committed>),
-    /// The log of replies, and where each lane ends.
+    /// The log of replies, and where each of its lanes ends.
     pub replies: (LogIdentity, BTreeMap<ReplyLane, Position>),
     /// What the requests since the backup say.
     pub since_backup: SinceBackup,
@@ -337,6 +448,8 @@ pub struct Restored {
     pub lanes: u32,
     /// How many reply lanes were moved to their end.
     pub reply_lanes: u32,
+    /// The reply lanes that do not fit their log. They keep their places.
+    pub left_out: Vec<LaneProblem>,
 }
 
 /// A campaign that goes on in a new attempt.

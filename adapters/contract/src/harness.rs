@@ -9,7 +9,7 @@ use catchment_domain::ports::{
     ReplyLanes, ReplyLog, RequestChannel, RequestLog, Restores, ShopLedger, ShopRepository,
 };
 use catchment_domain::{
-    Lane, Lanes, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
+    Epoch, Lane, Lanes, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
 };
 
 /// The storage ports of one database.
@@ -61,8 +61,11 @@ pub trait StoreHarness: Send + Sync {
     /// store keeps in one piece is lost in one piece.
     async fn lose(&self, item: &StoredItem) -> bool;
 
-    /// Deletes the row of a request lane, and none of its receipts. Returns whether that can be.
-    async fn lose_lane(&self, lane: Lane) -> bool;
+    /// Deletes the row of a request lane, and none of its receipts.
+    async fn lose_lane(&self, lane: Lane);
+
+    /// Writes another epoch into the row of a request lane.
+    async fn set_epoch(&self, lane: Lane, epoch: Epoch);
 
     /// The same database, opened anew as by another process; `None` where nothing outlives
     /// the process.

@@ -25,6 +25,16 @@ impl Output {
         writeln!(io::stdout(), "{text}")
     }
 
+    /// Hands over what was printed so far.
+    ///
+    /// # Errors
+    ///
+    /// When the standard output cannot be written.
+    #[expect(clippy::unused_self, reason = "where a result goes is the affair of the output")]
+    pub(crate) fn flush(self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+
     /// Prints a value for machines.
     ///
     /// # Errors
@@ -50,6 +60,19 @@ pub(crate) fn shell_word(text: &str) -> String {
     };
     // Without `--`, the word would be taken for an option.
     if text.starts_with('-') { format!("-- {word}") } else { word }
+}
+
+/// Writes line breaks and other control characters of a text as escapes, so that it stays in its line.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 /// Makes a table with these columns. A `>` before a name aligns the column to the right.

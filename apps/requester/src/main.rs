@@ -46,6 +46,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
     let replies = cluster.reply_log(&sender).await.map_err(|error| kafka::refusal(&error))?;
+    tokio::spawn(replies.clone().keep_counting());
     let ports = RequesterPorts {
         reply_lanes: Arc::new(store.clone()),
         ledger: Arc::new(store.clone()),
@@ -87,7 +88,7 @@ async fn open(
     settings: &Settings,
 ) -> Result<(SeaOrmStore, KafkaCluster, KafkaLookout, TopicCheck), ProcessError> {
     let store = database::open(&settings.database, WRITERS).await?;
-    let cluster = kafka::connect(settings).await?;
+    let cluster = kafka::connect(settings, ROLE.name).await?;
     let lanes = settings.database.lanes;
     let lookout = cluster.lookout(lanes).map_err(|error| kafka::unusable(&error))?;
     let mut topics = TopicCheck::new((cluster.clone(), lookout.clone()), lanes, store.clone());

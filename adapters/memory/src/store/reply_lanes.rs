@@ -6,11 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
 use catchment_domain::{
-    CampaignState, Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane,
-    ReplyLaneRow as Told, Timestamp,
+    CampaignState, Epoch, LaneProblem, LogChange, LogIdentity, Mismatch, Position, ReplyLane,
+    ReplyLaneRow as Told, Timestamp, lease_left,
 };
 
-use super::lanes::check_log_may_change;
 use super::{MemoryStore, Tables};
 
 /// A reply lane.
@@ -33,13 +32,18 @@ impl ReplyLaneRow {
 
     /// How long somebody still has the lane.
     pub(super) fn leased_for(&self, now: Timestamp) -> Option<Duration> {
-        self.holder(now).map(|_| self.until.saturating_since(now))
+        self.holder.and_then(|_| lease_left(self.until, now))
     }
 
-    /// Fences whoever has the lane, and lets the next one begin at the end of a log.
-    pub(super) fn move_on(&mut self, log: LogIdentity, end: Position) {
-        let epoch = Epoch(self.epoch.0 + 1);
-        *self = Self { log, epoch, holder: None, until: Timestamp::MIN, position: end };
+    /// Fences the holder.
+    pub(super) const fn fence(&mut self) {
+        self.epoch = Epoch(self.epoch.0 + 1);
+        (self.holder, self.until) = (None, Timestamp::MIN);
+    }
+
+    /// Lets the next holder begin at the end of a log.
+    pub(super) const fn move_to(&mut self, log: LogIdentity, end: Position) {
+        (self.log, self.position) = (log, end);
     }
 
     /// The lane as it is told.
@@ -50,7 +54,7 @@ impl ReplyLaneRow {
 
     /// Who has the lane now; nobody once the lease ran out.
     fn holder(&self, now: Timestamp) -> Option<Holder> {
-        self.holder.filter(|_| now < self.until)
+        self.holder.filter(|_| lease_left(self.until, now).is_some())
     }
 
     /// Goes on with the log that is there: a new one begins at `end`.
@@ -59,11 +63,13 @@ impl ReplyLaneRow {
         lane: ReplyLane,
         (log, end): (LogIdentity, Position),
     ) -> Result<(), StoreError> {
-        if self.log.id != log.id {
-            let problem = || LaneProblem::of_replies(lane, Mismatch::OtherLog);
-            check_log_may_change(self.log, problem)?;
-            self.log = log;
-            self.position = end;
+        match LogChange::between(Some(self.log), log) {
+            LogChange::Same => {}
+            LogChange::Anew => self.move_to(log, end),
+            LogChange::Other => {
+                let what = LaneProblem::of_replies(lane, Mismatch::OtherLog).to_string();
+                return Err(StoreError::Refused { what });
+            }
         }
         Ok(())
     }
@@ -80,7 +86,8 @@ impl Tables {
     /// Lets a lane begin at the end of a log, and fences whoever has it.
     pub(super) fn begin_at(&mut self, lane: ReplyLane, log: LogIdentity, end: Position) {
         let row = self.reply_lanes.entry(lane).or_insert_with(|| ReplyLaneRow::new(log, end));
-        row.move_on(log, end);
+        row.fence();
+        row.move_to(log, end);
     }
 
     pub(super) fn is_leased(&self, lane: ReplyLane, now: Timestamp) -> bool {

@@ -82,8 +82,12 @@ impl StoreHarness for StoreInMemory {
         matches!(item, StoredItem::Outcomes(..))
     }
 
-    async fn lose_lane(&self, _: Lane) -> bool {
-        false
+    async fn lose_lane(&self, lane: Lane) {
+        self.store.lose_lane(lane);
+    }
+
+    async fn set_epoch(&self, lane: Lane, epoch: Epoch) {
+        self.store.set_epoch(lane, epoch);
     }
 
     async fn reopened(&self) -> Option<Store> {

@@ -323,7 +323,7 @@ fn a_forged_outcome_is_named_until_the_limit_is_in_force() {
         let ticket = Ticket::read(request(&campaign, Phase::Activation, 0).0).unwrap();
         let (status, code, detail) = (Status::Applied, None, None);
         let outcome = Outcome { status, code, detail, standing: None, repeat: false };
-        let answers = [(revision, Answer { chunk: 0, ticket, outcome })];
+        let answers = [(revision, Answer { chunk: 0, ticket, outcome, request_position: None })];
         let part = (Phase::Activation, campaign.attempt);
         for (counted, to) in [(0, Position(1)), (1, Position(2))] {
             let recorded = CampaignLedger::record(store, &lease, to, &answers).await;
