@@ -106,12 +106,11 @@ impl SeenLanes {
         }
         let seen = |(lane, stored): (Lane, StoredLane)| {
             let log = logs.remove(&lane);
-            let comparison = match &log {
-                Some(log) => compare_requests(&stored, log),
-                None => {
-                    let unseen = Comparison::Unclear(Unclear::Unseen);
-                    stored.mismatch().map_or(unseen, Comparison::Differs)
-                }
+            let comparison = if let Some(log) = &log {
+                compare_requests(&stored, log)
+            } else {
+                let unseen = Comparison::Unclear(Unclear::Unseen);
+                stored.mismatch().map_or(unseen, Comparison::Differs)
             };
             SeenLane { lane, stored, log, comparison }
         };
