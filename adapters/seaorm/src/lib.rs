@@ -1,7 +1,7 @@
 //! The domain's storage ports on a relational database, through `SeaORM`: a `SQLite` file, or a
 //! `PostgreSQL` server.
 //!
-//! [`SeaOrmStore`] is all seven of them. Read in this order: `open` (what makes a database ours),
+//! [`SeaOrmStore`] is all of them. Read in this order: `open` (what makes a database ours),
 //! `writers` (write transactions), `entity` (the tables), `codec` (what stands in their blobs),
 //! then one file per port. What a batch of requests does to the database is constant SQL, in
 //! `hot_path`; everything else goes by entities. What databases do each in its own way stands
@@ -21,7 +21,8 @@
 //!    answers, lightly to mark what is sent;
 //! 3. chunks of a campaign by their numbers;
 //! 4. the lane of requests, and with it its shops;
-//! 5. the installation, whose revision is taken.
+//! 5. the installation: wholly to move the database, less to take a revision, lightly to divide a
+//!    list among the lanes.
 //!
 //! A transaction is rolled back and tried again a few times (`retry`) if a foreign program takes
 //! locks in another order, if another transaction adds the same row, or if a foreign program
@@ -58,6 +59,7 @@ mod entity;
 mod error;
 mod groups;
 mod hot_path;
+mod moves;
 mod open;
 mod open_error;
 mod output_file;

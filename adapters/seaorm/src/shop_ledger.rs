@@ -12,6 +12,7 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 
+use crate::acceptances::left_logs;
 use crate::entity::{lane_state, receipt};
 use crate::error::{classify, stored, unreadable};
 use crate::hot_path::no_lane;
@@ -84,6 +85,12 @@ impl SeaOrmStore {
         let problem = |what| LaneProblem::of(lane, Mismatch::UnreadableRow { what });
         let before = LaneProgress::try_from(&known).map_err(|e| unreadable(e, problem))?;
         Claim::try_from(&known).map_err(|e| unreadable(e, problem))?;
+        if before.log.is_none_or(|known| known.id != log.id && !known.lasting)
+            && left_logs(connection).await?.iter().any(|left| left.id == log.id)
+        {
+            let what = LaneProblem::of(lane, Mismatch::LeftLog).to_string();
+            return Err(StoreError::Refused { what });
+        }
         let claimed = claimed(known, lane, log)?;
         check_committed(&before, committed)?;
         let claimed = claimed.update(connection).await.map_err(classify)?;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{Change, Lanes, Reply, ShopId};
+use catchment_domain::{BeforeMove, Change, Lanes, Reply, ShopId};
 
 use crate::commands::database::AfterRestore;
 use crate::commands::lanes::{AcceptOrder, AcceptedLanes, LanesInKafka};
@@ -51,6 +51,10 @@ pub(crate) async fn accept_lanes(
     _: &Stores,
     _: AcceptOrder,
 ) -> anyhow::Result<AcceptedLanes> {
+    Err(MISSING.into())
+}
+
+pub(crate) async fn look_before_move(_: &Settings, _: &Stores) -> anyhow::Result<BeforeMove> {
     Err(MISSING.into())
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use catchment_domain::{Lane, LogIdentity, Position, PositionRange, RequestId, RequestLaneLog};
+use catchment_domain::{
+    Lane, LogIdentity, Position, PositionRange, ReplyLane, RequestId, RequestLaneLog,
+};
 use catchment_request_reply::{Incoming, Lookout, ReadError, Reader, Record, Unread};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -11,6 +13,7 @@ use tokio::time::timeout;
 use super::{ClusterError, KafkaCluster};
 use crate::error::{offset, position};
 use crate::identity::identity;
+use crate::lookout::Waiting;
 use crate::wire::{self, Refusal};
 
 /// How many records are read at a time.
@@ -102,6 +105,38 @@ impl KafkaCluster {
         }
         Ok(read?)
     }
+
+    /// What waits in each of these reply lanes, from a position on.
+    ///
+    /// # Errors
+    ///
+    /// When the brokers do not answer.
+    pub async fn waiting_replies(
+        &self,
+        lanes: &[(ReplyLane, Position)],
+    ) -> Result<BTreeMap<ReplyLane, Waiting>, ClusterError> {
+        let lookout = Lookout::new(&self.settings.client, &self.settings.replies_topic)?;
+        let waiting = waiting_in(&lookout, lanes).await;
+        lookout.close(TO_CLOSE).await;
+        Ok(waiting?)
+    }
+}
+
+async fn waiting_in(
+    lookout: &Lookout,
+    lanes: &[(ReplyLane, Position)],
+) -> Result<BTreeMap<ReplyLane, Waiting>, ReadError> {
+    let mut waiting = BTreeMap::new();
+    for (lane, from) in lanes {
+        let unread = lookout.unread(lane.0.into(), offset(*from)).await?;
+        let unread = match unread {
+            Unread::Nothing => Waiting::Nothing,
+            Unread::Records => Waiting::Records { holder: None },
+            Unread::OpenTransaction { from } => Waiting::OpenTransaction { from: position(from) },
+        };
+        waiting.insert(*lane, unread);
+    }
+    Ok(waiting)
 }
 
 async fn look(

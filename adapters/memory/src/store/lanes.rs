@@ -69,17 +69,21 @@ impl LaneRow {
     }
 
     /// Makes way for a new owner. A log that is not the one remembered begins at its
-    /// beginning, unless the one remembered still exists.
+    /// beginning, unless the one remembered still exists, or the log was left.
     pub(super) fn claim(
         &mut self,
         lane: Lane,
-        log: LogIdentity,
+        (log, is_left): (LogIdentity, bool),
         committed: Option<Committed>,
     ) -> Result<Claim, StoreError> {
         let is_new = self.log.is_none_or(|known| known.id != log.id);
         if is_new {
             let problem = || LaneProblem::of(lane, Mismatch::OtherLog);
             self.log.map_or(Ok(()), |log| check_log_may_change(log, problem))?;
+            if is_left {
+                let what = LaneProblem::of(lane, Mismatch::LeftLog).to_string();
+                return Err(StoreError::Refused { what });
+            }
         }
         check_committed(&self.progress(lane), committed)?;
         if is_new {
@@ -104,8 +108,9 @@ impl LaneRow {
     }
 
     /// The lane as it is told.
-    pub(super) const fn stored(&self, lane: Lane) -> StoredLane {
-        StoredLane::Known { progress: self.progress(lane), last_id: self.last_id }
+    pub(super) fn stored(&self, lane: Lane, left: &[LogIdentity]) -> StoredLane {
+        let left = left.to_vec();
+        StoredLane::Known { progress: self.progress(lane), last_id: self.last_id, left }
     }
 
     /// Goes on where it is told. Receipts of positions that may come again belong to no log.
@@ -161,6 +166,16 @@ impl LaneRow {
     /// Returns whether a receipt belongs to an earlier log.
     pub(super) fn is_of_another_log(&self, row: &ReceiptRow) -> bool {
         self.log.is_none_or(|log| log.id != row.log.id)
+    }
+
+    /// Begins anew in whatever log comes next, as an owner with this epoch.
+    pub(super) fn begin_anew(&mut self, epoch: Epoch, mark: Deadline) {
+        self.log = None;
+        self.epoch = epoch;
+        self.applied_next = Position::default();
+        self.replied_next = Position::default();
+        self.last_id = None;
+        self.expired_up_to = mark;
     }
 
     /// Drops the receipts that are answered and old enough. Receipts of earlier logs no longer need

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use catchment_bootstrap::service::topics::{self, AgeError};
 use catchment_domain::ports::{CommitLog as _, StoreError};
-use catchment_domain::{AnyLane, LaneProblem, Mismatch, Position, RestoreTerms, SinceBackup};
+use catchment_domain::{AnyLane, LaneProblem, Position, RestoreTerms, SinceBackup};
 use catchment_kafka::{KafkaCluster, KafkaLookout};
 
 use crate::commands::database::AfterRestore;
@@ -65,10 +65,12 @@ async fn with_lookout(
         (SinceBackup::new(stores.restores.known().await?), Vec::new());
     let mut left_out = Vec::new();
     for (lane, stored) in &lanes {
-        let Some((_, next)) = stored.place_in(lookout.identity()) else {
-            let mismatch = stored.mismatch().unwrap_or(Mismatch::OtherLog);
-            left_out.push(LaneProblem::of(*lane, mismatch));
-            continue;
+        let next = match stored.place_in(lookout.identity()) {
+            Ok((_, next)) => next,
+            Err(mismatch) => {
+                left_out.push(LaneProblem::of(*lane, mismatch));
+                continue;
+            }
         };
         let add = |record: &_| since_backup.add(record);
         let missing = cluster.visit_requests(*lane, next, add).await;
