@@ -1,6 +1,7 @@
 //! The promises of [`Moves`](catchment_domain::ports::Moves).
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -483,8 +484,8 @@ async fn run(
         }
         let lane = store.shops.lanes().lane_of(&shop);
         assert_eq!(chunk.lane, lane);
-        if !owners.contains_key(&lane) {
-            owners.insert(lane, Owner::in_log(store, lane, log).await);
+        if let Entry::Vacant(new) = owners.entry(lane) {
+            new.insert(Owner::in_log(store, lane, log).await);
         }
         let receipt = owners.get_mut(&lane).unwrap().ask(campaign, phase, (index, &shop)).await;
         let status = receipt.entries[0].outcome.status;

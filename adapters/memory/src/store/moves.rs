@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{Moves, StoreError};
 use catchment_domain::{
-    Chunk, Deadline, Epoch, Found, Lanes, MoveTerms, Moved, Revision, ShopList, StoredItem, Unrest,
-    epoch_after, lease_in_force, relane, unrest_of_campaigns,
+    Campaign, Chunk, Deadline, Epoch, Found, Lanes, MoveTerms, Moved, Revision, ShopList,
+    StoredItem, Unrest, epoch_after, lease_in_force, relane, unrest_of_campaigns,
 };
 
 use super::campaigns::damage;
@@ -16,7 +16,7 @@ impl Moves for MemoryStore {
     async fn move_away(&self, terms: &MoveTerms) -> Result<Moved, StoreError> {
         let (mut tables, now) = (self.tables(), self.clock.now());
         let replies = tables.stored_reply_lanes(now);
-        let mut campaigns = Found::default();
+        let mut campaigns: Found<Vec<Campaign>> = Found::default();
         for stored in tables.campaigns.values() {
             match stored.read() {
                 Ok(campaign) => campaigns.found.push(campaign.clone()),
