@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use crate::campaign::{Campaign, CampaignError, CampaignState};
 use crate::correlation::Attempt;
+use crate::damage::Damage;
 use crate::lane::{Committed, Epoch, Lane, LogIdentity, Position};
 use crate::mismatch::{
     LaneRemains, Mismatch, Place, ReplyLaneRow, RequestLaneLog, StoredLane, StoredReplyLane,
-    compare_requests,
+    Unclear, compare_requests,
 };
+use crate::request::RequestId;
 use crate::restore::epoch_after;
 use crate::revision::Revision;
 use crate::time::{Deadline, Timestamp};
@@ -63,6 +65,28 @@ pub struct Acceptance {
     pub keeps_receipts: bool,
     /// What is skipped.
     pub skipped: Skipped,
+}
+
+impl Acceptance {
+    /// Checks that the lane passes over no record that could not be named. `end` is one past the last
+    /// record of its log, be it one that may be read yet or not.
+    ///
+    /// 1. A lane that keeps its receipts goes on within its log, and reads what is held back later.
+    /// 2. A lane that goes on at the end of what may be read must go on at the end of the log, too.
+    ///    Otherwise it would apply records that nobody was told of.
+    ///
+    /// # Errors
+    ///
+    /// When the log ends later, or where it ends is not known.
+    pub fn check_end(&self, end: Option<Position>) -> Result<(), Unclear> {
+        if self.keeps_receipts {
+            return Ok(());
+        }
+        if end.ok_or(Unclear::Unseen)? <= self.applied_next {
+            return Ok(());
+        }
+        Err(Unclear::OpenTransaction { from: self.applied_next })
+    }
 }
 
 /// How a request lane is taken as it is; `None` where it works. `committed` is what the log remembers
@@ -168,12 +192,13 @@ fn without_row(
     }
 }
 
-/// How long it may take until everything is at work again. A deadline that passes by then would pass
-/// before the shops are asked.
-const UNTIL_AT_WORK: Duration = Duration::from_mins(1);
+/// How long it may take until everything is at work again after a command. A deadline that passes by
+/// then would pass before the shops are asked.
+pub(crate) const UNTIL_AT_WORK: Duration = Duration::from_mins(1);
 
-/// Lets a campaign's open shops be asked in time, when lanes go on in which they are. Returns `None`
-/// where the present attempt will do: its requests are sent again by themselves.
+/// Lets a campaign's open shops be asked in time, when its reply lane goes on, or request lanes in
+/// which they are. Returns `None` where the present attempt will do: its requests are sent again by
+/// themselves.
 ///
 /// 1. Only activations have a deadline that matters, while they may be sent.
 /// 2. If it has passed or passes within a minute, or lies below `mark`, which some lane treated as
@@ -225,9 +250,25 @@ pub struct AcceptedLane {
     pub committed: Option<Committed>,
     /// Where it goes on.
     pub acceptance: Acceptance,
+    /// The record before that, while it is there. By it is noticed that the log is made again before
+    /// anything else of it is applied.
+    pub last_id: Option<RequestId>,
 }
 
 impl AcceptedLane {
+    /// With the record before the position where the lane goes on, as its log shows it from there.
+    ///
+    /// # Errors
+    ///
+    /// When the log ends earlier by now, or is another one.
+    pub fn behind_the_record_in(self, log: &RequestLaneLog) -> Result<Self, Unclear> {
+        let Acceptance { log: expected, applied_next, .. } = self.acceptance;
+        if log.log != expected || log.end < applied_next {
+            return Err(Unclear::Unsteady);
+        }
+        Ok(Self { last_id: log.before, ..self })
+    }
+
     /// Whether the lane stands where it stood when it was compared. A claim since then makes no
     /// difference.
     #[must_use]
@@ -287,22 +328,25 @@ impl AcceptedReplyLane {
 /// What taking lanes as they are did to campaigns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
-    /// The campaigns with open shops in the request lanes, oldest first.
+    /// The campaigns with open shops in the request lanes, or on the reply lanes, oldest first.
     pub asked: Vec<AskedInLanes>,
     /// Among them those that have had every attempt there is: their late requests will expire.
     pub left: Vec<Revision>,
     /// The unfinished campaigns that go to other reply lanes.
     pub moved: Vec<Revision>,
+    /// The campaigns there that cannot be read. They keep their deadlines.
+    pub damaged: Vec<Damage>,
 }
 
-/// A campaign that asks open shops of request lanes again.
+/// A campaign that asks open shops again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskedInLanes {
     /// The campaign.
     pub campaign: Revision,
     /// Where it is in its life.
     pub state: CampaignState,
-    /// How many of its requests in these lanes have no outcome.
+    /// How many of its requests have no outcome: all of them, if its reply lane was taken, and
+    /// otherwise those in the request lanes.
     pub open: u64,
     /// The attempt in which they are asked, where it is a new one.
     pub new_attempt: Option<Attempt>,

@@ -147,6 +147,11 @@ pub struct LogIdentity {
     pub lasting: bool,
 }
 
+impl LogIdentity {
+    /// No log has this number. It stands where positions belong to no log any more.
+    pub const NONE: Self = Self { id: 0, lasting: false };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

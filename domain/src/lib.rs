@@ -72,7 +72,8 @@ pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
 pub use lane::{Committed, Epoch, Lane, LaneProgress, Lanes, LogIdentity, Position, ReplyLane};
 pub use mismatch::{
     AnyLane, Comparison, LaneProblem, LaneRemains, Mismatch, ReplyLaneRow, RequestLaneLog,
-    StoredLane, StoredReplyLane, compare_replies, compare_requests, is_whole_topic, outcomes_of,
+    StoredLane, StoredReplyLane, Unclear, UnclearLane, compare_replies, compare_requests,
+    is_whole_topic, outcomes_of,
 };
 pub use moving::{
     BeforeMove, Behind, LaneBeforeMove, MoveTerms, Moved, ReplyLaneBeforeMove, Unrest,
@@ -94,8 +95,9 @@ pub use repair::{
 };
 pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, ReturnAddress};
 pub use restore::{
-    AskedAgain, Known, OlderDatabase, RestoreTerms, Restored, SeenCampaign, SinceBackup, ask_again,
-    check_committed, check_lanes, epoch_after,
+    AskedAgain, ForeignLog, Known, OlderDatabase, RestoreTerms, Restored, SeenCampaign,
+    SinceBackup, ask_again, can_have_applied, check_committed, check_lanes, check_log, epoch_after,
+    reply_lane_after,
 };
 pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};
 pub use scope::{Circle, Scope};

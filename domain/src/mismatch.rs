@@ -1,7 +1,7 @@
 //! How a lane in the database and its log do not fit each other: one comparison, and one wording,
 //! for everything that looks at lanes.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use thiserror::Error;
 
@@ -106,6 +106,15 @@ impl Mismatch {
             | Self::ReceiptGone { .. } => true,
         }
     }
+
+    /// Whether two looks found the same problem. Positions may have moved on between them, but for
+    /// the end of a log that ends early.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::EndsEarly { end: one, .. }, Self::EndsEarly { end: other, .. }) => one == other,
+            _ => mem::discriminant(self) == mem::discriminant(other),
+        }
+    }
 }
 
 /// A lane that cannot go on as it is. Displayed as one line that says what to do.
@@ -176,6 +185,8 @@ pub enum Comparison {
     Fits,
     /// They do not fit each other.
     Differs(Mismatch),
+    /// It is not known now.
+    Unclear(Unclear),
 }
 
 impl Comparison {
@@ -184,9 +195,82 @@ impl Comparison {
     pub const fn mismatch(&self) -> Option<&Mismatch> {
         match self {
             Self::Differs(mismatch) => Some(mismatch),
-            Self::Unread | Self::Fits => None,
+            Self::Unread | Self::Fits | Self::Unclear(_) => None,
         }
     }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub const fn is_fine(&self) -> bool {
+        matches!(self, Self::Unread | Self::Fits)
+    }
+
+    /// Why it is not known now whether something is wrong.
+    #[must_use]
+    pub const fn unclear(&self) -> Option<Unclear> {
+        match self {
+            Self::Unclear(why) => Some(*why),
+            Self::Unread | Self::Fits | Self::Differs(_) => None,
+        }
+    }
+
+    /// What two looks at a lane, one after the other, found. If a broker is behind, a look can find
+    /// a problem that is none, or another one than there is.
+    ///
+    /// 1. A lane that the second look finds to be fine is fine.
+    /// 2. If one of the looks did not see the lane, nothing is known.
+    /// 3. If both looks found the same problem, it is there. A log that ends early must end at the
+    ///    same position, because it may not have shown its end yet.
+    /// 4. If the looks found different things, nothing is known.
+    #[must_use]
+    pub fn confirmed_by(self, before: &Self) -> Self {
+        match (before, self) {
+            (_, now @ (Self::Unread | Self::Fits | Self::Unclear(_))) => now,
+            (Self::Unclear(why), Self::Differs(_)) => Self::Unclear(*why),
+            (Self::Differs(before), Self::Differs(now)) if before.is_same(&now) => {
+                Self::Differs(now)
+            }
+            (Self::Unread | Self::Fits | Self::Differs(_), Self::Differs(_)) => {
+                Self::Unclear(Unclear::Unsteady)
+            }
+        }
+    }
+}
+
+/// Why it is not known now whether, or where, a lane can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unclear {
+    /// The log does not say what the lane holds.
+    #[error(
+        "Kafka does not say now what its partition holds: repeat the command when the partition \
+         has a leader"
+    )]
+    Unseen,
+    /// Two looks found different things.
+    #[error(
+        "it changed between two looks: repeat the command; if that does not help, stop first what \
+         sends into the lane"
+    )]
+    Unsteady,
+    /// Records are held back, and would be passed over without being named.
+    #[error(
+        "an open transaction holds back its records from {from} on: end it, and repeat the command"
+    )]
+    OpenTransaction {
+        /// The first record that is held back.
+        from: Position,
+    },
+}
+
+/// A lane of which it is not known now whether, or where, it can go on. Displayed as one line that
+/// says what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{lane}: {why}")]
+pub struct UnclearLane {
+    /// The lane.
+    pub lane: AnyLane,
+    /// Why.
+    pub why: Unclear,
 }
 
 /// How a request lane stands in the database.
@@ -362,14 +446,14 @@ pub fn compare_replies(
 }
 
 /// Whether no lane of a topic can go on: a lane differs because of the topic, and no lane fits. A lane
-/// of which nothing was read says nothing of the topic. Neither does a lane whose row is gone, or a
-/// lane that the topic does not have.
+/// of which nothing was read or known says nothing of the topic. Neither does a lane whose row is
+/// gone, or a lane that the topic does not have.
 #[must_use]
 pub fn is_whole_topic<'a>(lanes: impl IntoIterator<Item = &'a Comparison>) -> bool {
     let (mut differs, mut fits) = (false, false);
     for comparison in lanes {
         match comparison {
-            Comparison::Unread => {}
+            Comparison::Unread | Comparison::Unclear(_) => {}
             Comparison::Fits => fits = true,
             Comparison::Differs(mismatch) => differs |= mismatch.is_of_topic(),
         }

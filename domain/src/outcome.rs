@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::lane::Position;
 use crate::precedence::DecidedBy;
 use crate::radius::Radius;
 use crate::request::RequestId;
@@ -208,4 +209,6 @@ pub struct Reply {
     pub shop: Option<ShopId>,
     /// What became of the request.
     pub outcome: Outcome,
+    /// Where the request stands in its lane; `None` where the replier does not say that.
+    pub request_position: Option<Position>,
 }

@@ -14,11 +14,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thiserror::Error;
 
+use crate::acceptance::UNTIL_AT_WORK;
 use crate::campaign::{Campaign, CampaignError, CampaignState};
 use crate::chunk::Chunk;
 use crate::correlation::{Attempt, Nonce, Phase, Ticket};
 use crate::damage::Found;
 use crate::lane::{Committed, Epoch, Lane, LaneProgress, LogIdentity, Position, ReplyLane};
+use crate::mismatch::{LaneProblem, Mismatch, StoredReplyLane, compare_replies};
 use crate::request::{Change, RequestRecord};
 use crate::revision::{CampaignRef, Revision};
 use crate::time::{Deadline, Timestamp};
@@ -83,6 +85,19 @@ fn check_epoch(
     Ok(())
 }
 
+/// Whether a database that applied a lane up to a position can have applied a request of it, so that
+/// the reply to the request tells of this database.
+///
+/// 1. A reply that does not say where its request stands is of a replier that has no such database.
+///    Nothing can be compared, so the answer is yes.
+/// 2. If the database applied the lane beyond the request, yes.
+/// 3. Otherwise no, also where the lane cannot be read. The reply tells of a database that is gone,
+///    and the request is sent again.
+#[must_use]
+pub fn can_have_applied(applied_next: Option<Position>, request: Option<Position>) -> bool {
+    request.is_none_or(|request| applied_next.is_some_and(|next| request < next))
+}
+
 /// Checks every lane as [`check_committed`] does. `committed` must be read before the lanes are
 /// read from the database, because services may go on in between.
 ///
@@ -106,6 +121,63 @@ pub fn check_lanes(
         }
     }
     Ok(())
+}
+
+/// No request lane of the database was read in this log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "no request lane of the database was read in this topic: use the topic and the cluster that \
+     belong to the database; if the services were moved to this topic, run \
+     `catchment lanes accept --all`, and then repeat this command"
+)]
+pub struct ForeignLog;
+
+/// Checks that a log of requests belongs to the database that is made true again. Another log does
+/// not say what was requested since the backup.
+///
+/// 1. If a lane was read in this log, the log is the right one.
+/// 2. If a lane was read in another log, but this log remembers a higher epoch, the lane came to
+///    this log after the backup: the log is the right one.
+/// 3. A lane that nobody has claimed says nothing. Neither does a lane that was read in a log that
+///    ended with its process.
+/// 4. Otherwise, if a lane was read in another log, this log is the wrong one.
+///
+/// # Errors
+///
+/// When the log is the wrong one.
+pub fn check_log(
+    database: &[LaneProgress],
+    (log, committed): (LogIdentity, &BTreeMap<Lane, Committed>),
+) -> Result<(), ForeignLog> {
+    let mut is_other = false;
+    for lane in database {
+        let Some(known) = lane.log.filter(|known| known.lasting || known.id == log.id) else {
+            continue;
+        };
+        let came_here = check_epoch(lane, committed.get(&lane.lane).copied(), |_| false).is_err();
+        if known.id == log.id || came_here {
+            return Ok(());
+        }
+        is_other = true;
+    }
+    if is_other { Err(ForeignLog) } else { Ok(()) }
+}
+
+/// Where a reply lane goes on after its database was restored: at its end, which `ends` has for each
+/// lane of the log. The replies before tell of shops in a database that is gone.
+///
+/// # Errors
+///
+/// When the lane does not fit its log ([`compare_replies`]): the lane keeps its place.
+pub fn reply_lane_after(
+    stored: &StoredReplyLane,
+    (log, ends): (LogIdentity, &BTreeMap<ReplyLane, Position>),
+) -> Result<Position, Mismatch> {
+    let partitions = u16::try_from(ends.len()).unwrap_or(u16::MAX);
+    if let Some(mismatch) = compare_replies(stored, (log, partitions)).mismatch() {
+        return Err(mismatch.clone());
+    }
+    ends.get(&stored.lane).copied().ok_or(Mismatch::NoPartition { partitions })
 }
 
 /// The epoch of a lane after its database was restored: above every epoch that the log remembers.
@@ -263,9 +335,10 @@ impl SinceBackup {
 /// 3. If the campaign is neither ending nor ended, each of its shops may have been asked since the
 ///    backup. So every chunk counts as sent, and the campaign's end will release every shop.
 /// 4. If activations are open and may be sent, they get a deadline above `mark` and above the
-///    deadline of every request since the backup. A deadline is not believed if it is later than
-///    that of an attempt that begins now. Any other campaign keeps its deadline, and a request with
-///    a later deadline is rejected.
+///    deadline of every request since the backup. It is that of an attempt that begins in a minute,
+///    when the services are at work again. A deadline is not believed if it is later than that of
+///    an attempt that begins now. Any other campaign keeps its deadline, and a request with a later
+///    deadline is rejected.
 /// 5. If such a campaign was retried since the backup, requests of that retry may take effect now.
 ///    So the shops that were rejected, expired or failed are asked again, too.
 ///
@@ -295,7 +368,8 @@ pub fn ask_again(
     if campaign.may_send_activations() {
         let latest = Deadline::of_attempt(now, mark, campaign.timeout);
         let mark = seen.map_or(mark, |seen| seen.deadline.min(latest).max(mark));
-        again.deadline = again.deadline.max(Deadline::of_attempt(now, mark, campaign.timeout));
+        let at_work = now.saturating_add(UNTIL_AT_WORK);
+        again.deadline = again.deadline.max(Deadline::of_attempt(at_work, mark, campaign.timeout));
         if campaign.attempt < newest {
             for chunk in &mut *chunks {
                 chunk.reopen(Phase::Activation);
@@ -310,7 +384,7 @@ pub fn ask_again(
 pub struct RestoreTerms {
     /// The log of requests, and what it remembers of each lane.
     pub requests: (LogIdentity, BTreeMap<Lane, Committed>),
-    /// The log of replies, and where each lane ends.
+    /// The log of replies, and where each of its lanes ends.
     pub replies: (LogIdentity, BTreeMap<ReplyLane, Position>),
     /// What the requests since the backup say.
     pub since_backup: SinceBackup,
@@ -334,6 +408,8 @@ pub struct Restored {
     pub lanes: u32,
     /// How many reply lanes were moved to their end.
     pub reply_lanes: u32,
+    /// The reply lanes that do not fit their log. They keep their places.
+    pub left_out: Vec<LaneProblem>,
 }
 
 /// A campaign that goes on in a new attempt.

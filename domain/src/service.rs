@@ -41,6 +41,10 @@ pub use release::{CommandedRelease, release_by_command};
 pub use repair::{Finding, repair};
 pub use retention::Retention;
 
+/// How long a lane is left alone at which a human must look. `catchment lanes accept` promises that
+/// services are at work on the lane again within a minute.
+pub const SET_ASIDE: Duration = Duration::from_secs(30);
+
 /// How to go on after a step.
 #[derive(Debug)]
 pub enum Step {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    AcceptTerms, Acceptance, AcceptedLane, AcceptedReplyLane, Attempt, Campaign, CampaignState,
-    Committed, Deadline, Epoch, Lane, LaneRemains, Phase, Position, ReplyLane, Skipped, StoredLane,
-    StoredReplyLane,
+    AcceptTerms, AcceptedLane, AcceptedReplyLane, AskedInLanes, Attempt, Campaign, CampaignState,
+    Committed, Deadline, Epoch, Lane, LaneRemains, Phase, Position, ReplyLane, RequestLaneLog,
+    StoredItem, StoredLane, StoredReplyLane, acceptance_of,
 };
 
-use crate::owner::{Owner, record};
+use crate::owner::{Owner, id_at, record};
 use crate::requester::{LEASE, Requester};
 use crate::scene::{campaign, draft, lasting_log, named, narrow, narrow_by, passing_log, shops_in};
 use crate::{Store, StoreHarness};
@@ -32,11 +32,9 @@ pub async fn lanes_are_told_as_they_stand(harness: &dyn StoreHarness) {
     assert_eq!(*last_id, owner.claim.last_id);
     let StoredLane::Known { progress, last_id, .. } = &lanes[1].1 else { panic!("{lanes:?}") };
     assert_eq!((progress.log, progress.epoch, *last_id), (None, Epoch(0), None));
-    if harness.lose_lane(LANE).await {
-        let remains = LaneRemains { epoch: Epoch(1), read: Some((lasting_log(1).id, Position(2))) };
-        let lost = StoredLane::Lost { unreadable: None, remains };
-        assert_eq!(stored(&store, LANE).await, lost);
-    }
+    harness.lose_lane(LANE).await;
+    let remains = LaneRemains { epoch: Epoch(1), read: Some((lasting_log(1).id, Position(2))) };
+    assert_eq!(stored(&store, LANE).await, StoredLane::Lost { unreadable: None, remains });
 }
 
 /// One that was leased, and one that only a campaign names.
@@ -57,16 +55,15 @@ pub async fn reply_lanes_are_told_as_they_stand(harness: &dyn StoreHarness) {
     assert_eq!(lane.row.clone().unwrap().unwrap().holder, None, "the lease ran out");
 }
 
-/// The next owner begins where the lane goes on, whatever its log remembers, and the one before
-/// writes nothing more.
+/// The next owner begins where the lane goes on, whatever its log remembers, and knows the record
+/// before. The owner before writes nothing more.
 pub async fn accepted_lane_goes_on_where_it_is_told(harness: &dyn StoreHarness) {
     let store = harness.store();
     let owner = worked(&store).await;
     let ids = shops_in(&store, LANE, 1).await;
     let remembered = Committed { epoch: Epoch(90), next: Position(700) };
-    let mut lane = moved_to(&store, Position(40), false).await;
-    lane.acceptance.log = lasting_log(2);
-    lane.committed = Some(remembered);
+    let mut lane = taken(&store, LANE, (in_log(2, 0, 40), Some(remembered))).await;
+    lane.last_id = Some(id_at(39));
     store.acceptances.accept(&terms(vec![lane])).await.unwrap();
     let fenced = owner.try_apply(&owner.batch(vec![record(2, &ids[0], narrow("1km"))])).await;
     assert!(matches!(fenced, Err(StoreError::Fenced)), "{fenced:?}");
@@ -75,14 +72,14 @@ pub async fn accepted_lane_goes_on_where_it_is_told(harness: &dyn StoreHarness) 
     let claim = store.ledger.claim(LANE, lasting_log(2), Some(remembered)).await.unwrap();
     assert!(remembered.epoch < claim.epoch);
     assert_eq!((claim.applied_next, claim.replied_next), (Position(40), Position(40)));
-    assert_eq!(claim.last_id, None, "what stands before was not applied");
+    assert_eq!(claim.last_id, Some(id_at(39)), "so that another record there is noticed");
 }
 
 /// The positions of a log that begins anew are not those of the receipts.
 pub async fn accepted_log_is_not_answered_from_old_receipts(harness: &dyn StoreHarness) {
     let store = harness.store();
     worked(&store).await;
-    let lane = moved_to(&store, Position(0), false).await;
+    let lane = taken(&store, LANE, (in_log(1, 0, 0), None)).await;
     store.acceptances.accept(&terms(vec![lane])).await.unwrap();
     let mut owner = Owner::of(&store, LANE).await;
     assert_eq!(owner.receipts().await, []);
@@ -99,7 +96,7 @@ pub async fn accepted_lane_keeps_its_receipts(harness: &dyn StoreHarness) {
     let store = harness.store();
     let owner = worked(&store).await;
     let before = owner.receipts().await;
-    let lane = moved_to(&store, Position(9), true).await;
+    let lane = taken(&store, LANE, (in_log(1, 9, 12), None)).await;
     store.acceptances.accept(&terms(vec![lane])).await.unwrap();
     let owner = Owner::of(&store, LANE).await;
     assert_eq!((owner.receipts().await, owner.claim.applied_next), (before, Position(9)));
@@ -109,11 +106,10 @@ pub async fn accepted_lane_keeps_its_receipts(harness: &dyn StoreHarness) {
 pub async fn accept_of_a_lane_that_moved_is_refused(harness: &dyn StoreHarness) {
     let store = harness.store();
     worked(&store).await;
-    let lane = moved_to(&store, Position(9), true).await;
+    let lane = taken(&store, LANE, (in_log(1, 9, 12), None)).await;
     let mut owner = Owner::of(&store, LANE).await;
     let ids = shops_in(&store, LANE, 1).await;
-    let again = moved_to(&store, Position(9), true).await;
-    assert!(again.is_still(&lane.stored), "a claim moves nothing");
+    assert!(lane.is_still(&stored(&store, LANE).await), "a claim moves nothing");
     owner.change(&ids[0], narrow("2km")).await;
     let refused = store.acceptances.accept(&terms(vec![lane])).await;
     assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
@@ -128,12 +124,10 @@ pub async fn accept_makes_a_lost_row_anew(harness: &dyn StoreHarness) {
     let passed = Deadline::at(harness.now());
     harness.advance(MOMENT);
     owner.change(&ids[0], narrow_by("2km", passed)).await;
-    if !harness.lose_lane(LANE).await {
-        return;
-    }
+    harness.lose_lane(LANE).await;
     let claim = store.ledger.claim(LANE, lasting_log(1), None).await;
     assert!(matches!(claim, Err(StoreError::Refused { .. })), "{claim:?}");
-    let lane = moved_to(&store, Position(1), true).await;
+    let lane = taken(&store, LANE, (in_log(1, 0, 1), None)).await;
     store.acceptances.accept(&terms(vec![lane])).await.unwrap();
     let mut next = Owner::of(&store, LANE).await;
     assert!(owner.claim.epoch < next.claim.epoch);
@@ -154,7 +148,7 @@ pub async fn accept_lets_late_shops_be_asked_in_time(harness: &dyn StoreHarness)
     let elsewhere = campaign(&store, &there).await;
     harness.advance(draft(named(&here)).timeout + MOMENT);
     let open = campaign(&store, &[here[0].clone(), there[0].clone()]).await;
-    let accepted = store.acceptances.accept(&all(&store, lanes.iter().take(1)).await).await;
+    let accepted = store.acceptances.accept(&cut(&store, lanes.iter().take(1)).await).await;
     let accepted = accepted.unwrap();
     let [first, second] = accepted.asked[..] else { panic!("{accepted:?}") };
     assert_eq!((first.campaign, first.open), (late.name.revision, 2));
@@ -165,6 +159,38 @@ pub async fn accept_lets_late_shops_be_asked_in_time(harness: &dyn StoreHarness)
     assert!(late.deadline < asked.deadline && !asked.deadline.is_passed(harness.now()));
     assert_eq!(get(&store, &elsewhere).await, elsewhere);
     assert_eq!(get(&store, &open).await, open);
+    // A reply lane has all the shops of its campaigns, be it still there or not.
+    for end in [Some(Position(70)), None] {
+        Requester::of(&store, 3, 1).await.open().await;
+        harness.advance(draft(named(&here)).timeout + MOMENT);
+        let before = get(&store, &elsewhere).await;
+        let replies = vec![begun_at(&store, ReplyLane(3), end).await];
+        let terms = AcceptTerms { replies, ..terms(Vec::new()) };
+        let accepted = store.acceptances.accept(&terms).await.unwrap();
+        let said = |asked: &AskedInLanes| (asked.campaign, asked.open, asked.new_attempt.is_some());
+        let said: Vec<_> = accepted.asked.iter().map(said).collect();
+        let all = [(&late, 2), (&elsewhere, 1), (&open, 2)];
+        assert_eq!(said, all.map(|(campaign, open)| (campaign.name.revision, open, true)));
+        let after = get(&store, &elsewhere).await;
+        assert_eq!(after.attempt, Attempt(before.attempt.0 + 1));
+        assert!(before.deadline < after.deadline && !after.deadline.is_passed(harness.now()));
+        assert_eq!(after.reply_lane, end.map(|_| ReplyLane(3)));
+    }
+}
+
+/// A damaged campaign with open shops is named, and its deadline stays.
+pub async fn accept_names_damaged_campaigns(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 2).await;
+    let [bad, late] = [campaign(&store, &ids).await, campaign(&store, &ids).await];
+    harness.advance(draft(named(&ids)).timeout + MOMENT);
+    let item = StoredItem::Campaign(bad.name.revision);
+    harness.damage(&item).await;
+    let accepted = store.acceptances.accept(&cut(&store, [LANE]).await).await.unwrap();
+    let damaged: Vec<&StoredItem> = accepted.damaged.iter().map(|damage| &damage.item).collect();
+    assert_eq!(damaged, [&item]);
+    let [asked] = accepted.asked[..] else { panic!("{accepted:?}") };
+    assert_eq!((asked.campaign, asked.new_attempt), (late.name.revision, Some(Attempt(2))));
 }
 
 /// The next holder of a reply lane begins at the end that is named, in the log that is named.
@@ -229,7 +255,7 @@ pub async fn accept_dry_run_changes_nothing(harness: &dyn StoreHarness) {
     requester.open().await;
     harness.advance(draft(named(&ids)).timeout + MOMENT);
     let gone = begun_at(&store, ReplyLane(3), None).await;
-    let terms = AcceptTerms { replies: vec![gone], ..all(&store, [LANE]).await };
+    let terms = AcceptTerms { replies: vec![gone], ..cut(&store, [LANE]).await };
     let state = async || {
         let lanes = store.acceptances.request_lanes().await.unwrap();
         (lanes, store.acceptances.reply_lanes().await.unwrap(), get(&store, &late).await)
@@ -265,32 +291,29 @@ async fn begun_at(store: &Store, lane: ReplyLane, end: Option<Position>) -> Acce
     AcceptedReplyLane { stored, log: passing_log(1), end }
 }
 
-/// The lane, to go on at a position.
-async fn moved_to(store: &Store, next: Position, keeps_receipts: bool) -> AcceptedLane {
-    accepted_at(store, LANE, next, keeps_receipts).await
+/// A log of this number that holds these positions.
+fn in_log(number: u128, first: u64, end: u64) -> RequestLaneLog {
+    let log = lasting_log(number);
+    let (first, end) = (Position(first), Position(end));
+    RequestLaneLog { log, first, end, before: None, without_receipt: None }
 }
 
-async fn accepted_at(
+/// The lane as it stands, as its log lets it be taken.
+async fn taken(
     store: &Store,
     lane: Lane,
-    next: Position,
-    keeps_receipts: bool,
+    (log, committed): (RequestLaneLog, Option<Committed>),
 ) -> AcceptedLane {
-    let acceptance = Acceptance {
-        log: lasting_log(1),
-        applied_next: next,
-        replied_next: next,
-        keeps_receipts,
-        skipped: Skipped::default(),
-    };
-    AcceptedLane { lane, stored: stored(store, lane).await, committed: None, acceptance }
+    let stored = stored(store, lane).await;
+    let acceptance = acceptance_of(&stored, &log, committed).unwrap();
+    AcceptedLane { lane, stored, committed, acceptance, last_id: None }
 }
 
-/// These lanes, each to go on at position 5.
-async fn all(store: &Store, lanes: impl IntoIterator<Item = Lane>) -> AcceptTerms {
+/// These lanes, which nobody has claimed, behind records that are gone.
+async fn cut(store: &Store, lanes: impl IntoIterator<Item = Lane>) -> AcceptTerms {
     let mut requests = Vec::new();
     for lane in lanes {
-        requests.push(accepted_at(store, lane, Position(5), false).await);
+        requests.push(taken(store, lane, (in_log(1, 5, 5), None)).await);
     }
     terms(requests)
 }

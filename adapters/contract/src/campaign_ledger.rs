@@ -7,9 +7,10 @@ use catchment_domain::Status::{Applied, Expired, Rejected, Superseded, Unchanged
 use catchment_domain::ports::{Answer, CommandError, OutcomeFilter, Recorded, StoreError};
 use catchment_domain::{
     Attempt, Campaign, CampaignState, Chunk, Code, Command, Damage, Draft, Lane, Nonce, OpenSlots,
-    Position, RepairTerms, Revision, ShopId, Slot, Status, StoredItem,
+    Position, RepairTerms, ReplyLane, Revision, ShopId, Slot, Status, StoredItem,
 };
 
+use crate::owner::Owner;
 use crate::requester::{LEASE, Requester, answer};
 use crate::scene::{BASE, campaign, draft, metres, named, policy, shops_in};
 use crate::{Store, StoreHarness};
@@ -194,6 +195,38 @@ pub async fn record_from_elsewhere_is_fenced(harness: &dyn StoreHarness) {
     assert_eq!(Requester::of(&store, 0, 2).await.lease.position, Position(7));
 }
 
+/// The answers to requests that were applied in a database that is gone do not count, also where the
+/// reply lane stands where the requester thinks. Once the requests were applied here, they count.
+pub async fn record_counts_only_what_was_applied(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    let sent = campaign(&store, &ids).await;
+    let mut requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    requester.mark(&sent, Activation, &[0, 1]).await;
+    let mut owner = Owner::of(&store, Lane(0)).await;
+    owner.ask(&sent, Activation, (0, &ids[0])).await;
+    // Nobody has claimed the other lane yet.
+    let of_requests = |positions: [u64; 3]| {
+        let places = [(0, 0), (0, 1), (1, 2)].into_iter().zip(positions);
+        let answers = places.map(|(place, position)| Answer {
+            request_position: Some(Position(position)),
+            ..answer(&sent, Activation, place, Applied)
+        });
+        answers.collect::<Vec<_>>()
+    };
+    let recorded = requester.record(&sent, &of_requests([0, 1, 0])).await;
+    assert_eq!(recorded.counted, 1);
+    let open = |chunk, activations| (sent.name.revision, chunk, left_open(activations, 0));
+    assert_eq!(recorded.open, [open(0, 1), open(1, 1)]);
+    assert_eq!(get(&store, &sent).await.state, CampaignState::Sending { open: 2 });
+
+    owner.ask(&sent, Activation, (1, &ids[1])).await;
+    Owner::of(&store, Lane(1)).await.ask(&sent, Activation, (2, &ids[2])).await;
+    assert_eq!(requester.record(&sent, &of_requests([0, 1, 0])).await.counted, 2);
+    assert_eq!(get(&store, &sent).await.state, CampaignState::Settled);
+}
+
 /// A requester that is given what belongs to another lane does nothing with it.
 pub async fn lanes_keep_to_their_campaigns(harness: &dyn StoreHarness) {
     let store = harness.store();
@@ -335,6 +368,33 @@ pub async fn damaged_campaign_stands_alone(harness: &dyn StoreHarness) {
     // Somebody must name it.
     store.reply_lanes.surrender(&requester.lease).await.unwrap();
     assert_eq!(store.reply_lanes.orphans().await.unwrap(), [requester.lease.lane]);
+}
+
+/// A campaign that cannot be read is named, also if it is alone in its lane and nothing of it is
+/// open. So the requester that adopts the lane keeps it, as long as somebody must look.
+pub async fn damaged_names_every_campaign(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = two_chunks(&store).await;
+    for (lane, is_settled) in [(ReplyLane(0), false), (ReplyLane(1), true)] {
+        let mut requester = Requester::of(&store, lane.0, 1).await;
+        let bad = campaign(&store, &ids).await;
+        requester.open().await;
+        if is_settled {
+            requester.mark(&bad, Activation, &[0, 1]).await;
+            record_all(&mut requester, &bad, [Applied, Applied, Applied]).await;
+        }
+        assert_eq!(store.campaign_ledger.damaged(lane).await.unwrap(), []);
+        let item = StoredItem::Campaign(bad.name.revision);
+        harness.damage(&item).await;
+        check_named(&store.campaign_ledger.damaged(lane).await.unwrap(), &[&item]);
+        assert_eq!(store.campaign_ledger.damaged(ReplyLane(2)).await.unwrap(), []);
+        if !is_settled {
+            let opened = store.campaign_ledger.open(&requester.lease).await.unwrap();
+            check_named(&opened.damaged, &[&item]);
+        }
+        store.reply_lanes.surrender(&requester.lease).await.unwrap();
+        assert!(store.reply_lanes.orphans().await.unwrap().contains(&lane));
+    }
 }
 
 /// Outcomes that cannot be read are named; the other chunks of the campaign go on, and the lane

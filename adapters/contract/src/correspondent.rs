@@ -89,5 +89,9 @@ pub(crate) fn varied_replies(first: u64) -> Vec<Reply> {
     }
     let shop = |number: u64| number.is_multiple_of(2).then(|| "가게 7".parse().unwrap());
     let replies = (first..).zip(outcomes);
-    replies.map(|(number, outcome)| Reply { id: id(number), shop: shop(number), outcome }).collect()
+    let reply = |(number, outcome)| {
+        let request_position = shop(number).map(|_| Position(number));
+        Reply { id: id(number), shop: shop(number), outcome, request_position }
+    };
+    replies.map(reply).collect()
 }

@@ -64,8 +64,8 @@ pub trait StoreHarness: Send + Sync {
     /// store keeps in one piece is lost in one piece.
     async fn lose(&self, item: &StoredItem) -> bool;
 
-    /// Deletes the row of a request lane, and none of its receipts. Returns whether that can be.
-    async fn lose_lane(&self, lane: Lane) -> bool;
+    /// Deletes the row of a request lane, and none of its receipts.
+    async fn lose_lane(&self, lane: Lane);
 
     /// The same database, opened anew as by another process; `None` where nothing outlives
     /// the process.

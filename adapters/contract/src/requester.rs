@@ -77,7 +77,8 @@ pub(crate) fn holder(number: u128) -> Holder {
     Holder(Uuid::from_u128(number))
 }
 
-/// The answer to a request of the present attempt.
+/// The answer to a request of the present attempt, by a replier that does not say where the request
+/// stands.
 pub(crate) fn answer(
     campaign: &Campaign,
     phase: Phase,
@@ -86,7 +87,7 @@ pub(crate) fn answer(
 ) -> Answer {
     let (revision, nonce, attempt) = (campaign.name.revision, campaign.nonce, campaign.attempt);
     let ticket = Ticket { revision, phase, attempt, index, nonce };
-    Answer { chunk, ticket, outcome: outcome(status) }
+    Answer { chunk, ticket, outcome: outcome(status), request_position: None }
 }
 
 /// A bare outcome.

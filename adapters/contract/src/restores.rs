@@ -5,12 +5,12 @@ use std::time::Duration;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
     Attempt, Campaign, CampaignState, Change, Command, Committed, Deadline, Epoch, Lane,
-    LaneProgress, Phase, Position, ReplyLane, RestoreTerms, Restored, Revision, SinceBackup, Slot,
-    Status, StoredItem,
+    LaneProblem, LaneProgress, Mismatch, Phase, Position, ReplyLane, RestoreTerms, Restored,
+    Revision, SinceBackup, Slot, Status, StoredItem,
 };
 
 use crate::owner::{Owner, id_at, record, request_of};
-use crate::requester::{LEASE, Requester, answer};
+use crate::requester::{LEASE, Requester, answer, holder};
 use crate::scene::{campaign, lasting_log, metres, narrow, passing_log, shops_in};
 use crate::{Store, StoreHarness};
 
@@ -178,9 +178,7 @@ pub async fn restored_leaves_lost_lanes_out(harness: &dyn StoreHarness) {
     let open = campaign(&store, &ids).await;
     Requester::of(&store, 0, 1).await;
     harness.advance(LEASE + MOMENT);
-    if !harness.lose_lane(LANE).await {
-        return;
-    }
+    harness.lose_lane(LANE).await;
     let mut terms = terms(&store).await;
     let committed = Committed { epoch: Epoch(5), next: Position(9) };
     terms.requests.1 = [(LANE, committed), (Lane(1), committed)].into();
@@ -201,14 +199,62 @@ pub async fn restored_replies_are_not_read_again(harness: &dyn StoreHarness) {
     let old = Requester::of(&store, 0, 1).await;
     harness.advance(LEASE + MOMENT);
     let mut terms = terms(&store).await;
-    terms.replies.1.insert(ReplyLane(0), Position(70));
-    terms.replies.1.insert(ReplyLane(1), Position(80));
+    terms.replies.1 = [(ReplyLane(0), Position(70)), (ReplyLane(1), Position(80))].into();
     assert_eq!(store.restores.restored(&terms).await.unwrap().reply_lanes, 1);
     let late = store.campaign_ledger.record(&old.lease, Position(9), &[]).await;
     assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
     let next = Requester::of(&store, 0, 2).await;
     assert_eq!(next.lease.position, Position(70));
     assert!(old.lease.epoch < next.lease.epoch);
+}
+
+/// A reply lane of another topic keeps its place, and so does one that the topic does not have. Their
+/// holders are fenced, and the other lanes are moved.
+pub async fn restored_leaves_foreign_reply_lanes_out(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let [before, present] = [1, 2].map(lasting_log);
+    let mut leases = Vec::new();
+    for (lane, log) in [(0, before), (1, present), (5, present)] {
+        let (lane, begin) = (ReplyLane(lane), (log, Position(9)));
+        leases.push(store.reply_lanes.lease(lane, holder(1), begin, LEASE).await.unwrap().unwrap());
+    }
+    harness.advance(LEASE + MOMENT);
+    let mut terms = terms(&store).await;
+    terms.replies = (present, [0, 1, 2].map(|lane| (ReplyLane(lane), Position(70))).into());
+    let restored = store.restores.restored(&terms).await.unwrap();
+    let left_out = [
+        LaneProblem::of_replies(ReplyLane(0), Mismatch::OtherLog),
+        LaneProblem::of_replies(ReplyLane(5), Mismatch::NoPartition { partitions: 3 }),
+    ];
+    assert_eq!((restored.reply_lanes, &restored.left_out[..]), (1, &left_out[..]));
+    let lanes = store.acceptances.reply_lanes().await.unwrap().into_iter();
+    let lanes = lanes.map(|lane| (lane.lane.0, lane.row.unwrap().unwrap()));
+    let lanes: Vec<_> = lanes.map(|(lane, row)| (lane, row.log, row.position.0)).collect();
+    assert_eq!(lanes, [(0, before, 9), (1, present, 70), (5, present, 9)]);
+    for lease in leases {
+        let late = store.reply_lanes.renew(&lease, LEASE).await;
+        assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    }
+}
+
+/// If the database was read in another log, nothing is changed, unless this log remembers that a lane
+/// came to it later.
+pub async fn restored_refuses_a_foreign_log(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let owner = Owner::of(&store, LANE).await;
+    let open = campaign(&store, &ids).await;
+    let mut terms = terms(&store).await;
+    terms.requests.0 = lasting_log(2);
+    let lanes = store.restores.lanes().await.unwrap();
+    let refused = store.restores.restored(&terms).await;
+    assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+    assert_eq!(store.restores.lanes().await.unwrap(), lanes);
+    assert_eq!(get(&store, open.name.revision).await, open);
+    let committed = Committed { epoch: Epoch(owner.claim.epoch.0 + 1), next: Position(0) };
+    terms.requests.1.insert(LANE, committed);
+    store.restores.restored(&terms).await.unwrap();
+    assert_eq!(get(&store, open.name.revision).await.attempt, Attempt(2));
 }
 
 /// A requester at work is not disturbed: it may have sent requests that the log does not hold yet.
@@ -268,12 +314,12 @@ async fn get(store: &Store, revision: Revision) -> Campaign {
     store.campaigns.get(revision).await.unwrap().unwrap()
 }
 
-/// Terms of logs that remember nothing, with no request since the backup.
+/// Terms of logs that remember nothing, with no request since the backup. There is one reply lane.
 async fn terms(store: &Store) -> RestoreTerms {
     let known = store.restores.known().await.unwrap();
     RestoreTerms {
         requests: (lasting_log(1), [].into()),
-        replies: (passing_log(1), [].into()),
+        replies: (passing_log(1), [(ReplyLane(0), Position(0))].into()),
         since_backup: SinceBackup::new(known),
         dry_run: false,
     }

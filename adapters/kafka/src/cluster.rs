@@ -1,6 +1,7 @@
 //! The cluster that everything here talks to, and the topics it must have.
 
 mod check;
+mod lane_reader;
 mod lanes;
 mod qualities;
 mod raw;
@@ -324,22 +325,19 @@ impl KafkaCluster {
         KafkaRequestChannel::new(sender.clone(), &self.settings.requests_topic, clock)
     }
 
-    /// The reply lanes: as many as the reply topic has partitions.
+    /// The reply lanes: as many as the reply topic has partitions. They are counted again only by
+    /// [`KafkaReplyLog::keep_counting`].
     ///
     /// # Errors
     ///
     /// When a setting is wrong, the topic is missing, or no broker answers.
     pub async fn reply_log(&self, sender: &Sender) -> Result<KafkaReplyLog, ClusterError> {
         let KafkaSettings { client, requests_topic, replies_topic: topic, .. } = &*self.settings;
-        let found = self.topics.partitions(topic).await?;
-        if let Some(problem) = check::problem(topic, found, None) {
-            return Err(ClusterError::Topics(problem.to_string()));
-        }
-        let lanes = found.and_then(|count| u16::try_from(count).ok()).unwrap_or(u16::MAX);
+        let lanes = self.reply_partitions().await?;
         let reader = Reader::manual(client, topic, Reply::parse)?;
         let topics = (requests_topic.as_str(), topic.as_str());
         let ends = (sender.clone(), reader);
-        let counters = Arc::clone(&self.counters);
+        let (lanes, counters) = ((self.topics.clone(), lanes), Arc::clone(&self.counters));
         Ok(KafkaReplyLog::new(identity(&self.id, topic), topics, lanes, ends, counters))
     }
 
@@ -356,12 +354,9 @@ impl KafkaCluster {
         clock: Arc<dyn Clock>,
     ) -> Result<Caller, ClusterError> {
         let KafkaSettings { client, requests_topic, replies_topic: topic, .. } = &*self.settings;
-        let found = self.topics.partitions(topic).await?;
-        if let Some(problem) = check::problem(topic, found, None) {
-            return Err(ClusterError::Topics(problem.to_string()));
-        }
+        let lanes = self.reply_partitions().await?;
         let settings = RequesterSettings {
-            partition: found.unwrap_or_default().saturating_sub(1),
+            partition: lanes.saturating_sub(1).into(),
             style: RequestStyle::OWN,
             pending,
             ..RequesterSettings::new(requests_topic.as_str(), topic.as_str())

@@ -191,7 +191,8 @@ fn peers_are_answered_as_in_the_examples() {
         let rejected = title == "rejected";
         let rejection = Outcome::rejected(Code::UnknownShop, None);
         let outcome = if rejected { rejection } else { applied.clone() };
-        let reply = Reply { id: RequestId(Uuid::nil()), shop: "shop-1".parse().ok(), outcome };
+        let (id, shop) = (RequestId(Uuid::nil()), "shop-1".parse().ok());
+        let reply = Reply { id, shop, outcome, request_position: None };
         let mut outbox = Outbox::new("2026-11-22T10:00:00Z", None, 1);
         let route = Route { topic: reply_to.topic().into(), partition };
         outbox.put_reply(&reply, &NamedType::None, (reply_to, route), None, None);

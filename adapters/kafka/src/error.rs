@@ -14,9 +14,10 @@ pub(crate) fn log_error(error: ReadError) -> LogError {
             LogError::Beyond { from: position(from), end: position(end) }
         }
         // A lane that was revoked is told of by a group event.
-        ReadError::Unavailable { .. } | ReadError::NotAssigned { .. } => {
-            LogError::Unavailable(error.into())
-        }
+        // A right that is missing may be granted while the service goes on.
+        ReadError::Unavailable { .. }
+        | ReadError::Refused { .. }
+        | ReadError::NotAssigned { .. } => LogError::Unavailable(error.into()),
         ReadError::Closed | ReadError::Fatal { .. } => LogError::Closed,
     }
 }

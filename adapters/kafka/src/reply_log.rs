@@ -1,19 +1,25 @@
 //! The reply lanes, as the requester reads them.
 
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Clock, LogError, ReplyLog, ReplyRecord};
 use catchment_domain::{LogIdentity, Position, ReplyLane, ReturnAddress};
 use catchment_request_reply::profile::{Answer, ReplyTo, RequestStyle};
 use catchment_request_reply::requester::{Reply, ReplyBatches, Requester, RequesterSettings};
-use catchment_request_reply::{ReadError, Reader, Record, Sender};
+use catchment_request_reply::{ReadError, Reader, Record, Sender, Topics};
+use tokio::time::sleep;
 
 use crate::address;
 use crate::caller::Caller;
 use crate::counts::Counters;
 use crate::error::{log_error, offset, position};
 use crate::wire;
+
+/// How often the lanes are counted.
+const COUNT: Duration = Duration::from_secs(10);
 
 /// The reply lanes, as the requester reads them: each is a partition of the reply topic.
 ///
@@ -27,7 +33,8 @@ struct Shared {
     identity: LogIdentity,
     requests: Arc<str>,
     replies: Arc<str>,
-    lanes: u16,
+    topics: Topics,
+    lanes: AtomicU16,
     sender: Sender,
     reader: Reader<Reply>,
     calls: OnceLock<(ReplyLane, ReplyBatches)>,
@@ -38,7 +45,7 @@ impl KafkaReplyLog {
     pub(crate) fn new(
         identity: LogIdentity,
         (requests, replies): (&str, &str),
-        lanes: u16,
+        (topics, lanes): (Topics, u16),
         (sender, reader): (Sender, Reader<Reply>),
         counters: Arc<Counters>,
     ) -> Self {
@@ -48,12 +55,31 @@ impl KafkaReplyLog {
             identity,
             requests,
             replies,
-            lanes,
+            topics,
+            lanes: AtomicU16::new(lanes),
             sender,
             reader,
             calls,
             counters,
         }))
+    }
+
+    /// Counts the lanes again and again. The topic may get more partitions, or be made again with
+    /// fewer ones. As long as it is missing, the count stays.
+    pub async fn keep_counting(self) {
+        let Shared { topics, replies, lanes, .. } = &*self.0;
+        loop {
+            sleep(COUNT).await;
+            match topics.partitions(replies).await {
+                Ok(found) => {
+                    let found = found.and_then(|count| u16::try_from(count).ok());
+                    if let Some(count) = found.filter(|count| 0 < *count) {
+                        lanes.store(count, Ordering::Relaxed);
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "the reply lanes could not be counted"),
+            }
+        }
     }
 
     /// The reader, for those who end it.
@@ -126,7 +152,7 @@ impl ReplyLog for KafkaReplyLog {
     }
 
     fn lanes(&self) -> u16 {
-        self.0.lanes
+        self.0.lanes.load(Ordering::Relaxed)
     }
 
     fn address(&self, lane: ReplyLane) -> ReturnAddress {

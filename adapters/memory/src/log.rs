@@ -246,7 +246,8 @@ mod tests {
     async fn replies_without_a_lane_are_counted() {
         let log = log();
         let outcome = Outcome::rejected(Code::Unreadable, None);
-        let reply = Reply { id: RequestId(Uuid::nil()), shop: None, outcome };
+        let reply =
+            Reply { id: RequestId(Uuid::nil()), shop: None, outcome, request_position: None };
         let addresses = [vec![], vec![0], vec![0, 0], vec![0, 1], vec![0, 0, 0]];
         let replies = addresses.map(|bytes| (ReturnAddress(bytes.into()), reply.clone()));
         ReplyChannel::send(&log, replies.into()).await.unwrap();

@@ -24,8 +24,9 @@ use std::time::Duration;
 
 use catchment_domain::ports::{Clock, StoreError};
 use catchment_domain::{
-    Campaign, CampaignRef, Damage, Lane, Lanes, LoadedCampaign, LoadedShop, LogIdentity, Profile,
-    ReplyLane, Revision, Shop, ShopCursor, ShopId, ShopState, StoredItem,
+    Campaign, CampaignRef, Damage, Lane, LaneProblem, Lanes, LoadedCampaign, LoadedShop,
+    LogIdentity, Mismatch, Profile, ReplyLane, Revision, Shop, ShopCursor, ShopId, ShopState,
+    StoredItem,
 };
 
 pub use audit::LaneState;
@@ -116,8 +117,12 @@ impl Tables {
     }
 
     fn lane(&mut self, lane: Lane) -> Result<&mut LaneRow, StoreError> {
-        let what = format!("there is no lane {lane}");
-        self.lanes.get_mut(&lane).ok_or(StoreError::Refused { what })
+        let row = self.lanes.get_mut(&lane).ok_or_else(|| no_lane(lane))?;
+        if row.is_lost {
+            let what = LaneProblem::of(lane, Mismatch::NoRow).to_string();
+            return Err(StoreError::Refused { what });
+        }
+        Ok(row)
     }
 
     fn load(&self, key: &ShopCursor) -> Result<LoadedShop, StoreError> {
@@ -126,6 +131,10 @@ impl Tables {
         let bad = |Damage { what, .. }| StoreError::BadData { what };
         Ok(LoadedShop::new(state.map_err(bad)?))
     }
+}
+
+fn no_lane(lane: Lane) -> StoreError {
+    StoreError::Refused { what: format!("there is no lane {lane}") }
 }
 
 /// A shop as it is stored.

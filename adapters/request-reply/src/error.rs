@@ -51,6 +51,14 @@ pub enum ReadError {
         /// What the client says.
         cause: String,
     },
+    /// A human must grant this client a right. Until then, trying again fails.
+    #[error("`{topic}` cannot be read: {cause}")]
+    Refused {
+        /// The topic.
+        topic: String,
+        /// Which right is missing.
+        cause: String,
+    },
     /// A human must look: records that were not read yet are gone.
     #[error("the partition starts at {first}, and {from} was to be read: records were lost")]
     Truncated {

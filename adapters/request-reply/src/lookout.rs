@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaResult;
 use rdkafka::groups::{GroupInfo, GroupMemberInfo};
 
 use crate::error::{ReadError, SettingsError};
@@ -153,11 +153,7 @@ impl Lookout {
         let shared = Arc::clone(&self.0);
         let asked = tokio::task::spawn_blocking(move || ask(&shared)).await;
         let answer = asked.map_err(|_| ReadError::Closed)?;
-        answer.map_err(|error: KafkaError| {
-            let topic = self.0.topic.clone();
-            let cause = rights::missing(&error, "Read").unwrap_or_else(|| error.to_string());
-            ReadError::Unavailable { topic, cause }
-        })
+        answer.map_err(|error| rights::read_error(&self.0.topic, &error))
     }
 }
 

@@ -250,7 +250,7 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
             client.consumer()?;
             let topic = &client.context.topic;
             let fetched = side.fetch(topic, (partition, offset), *request_timeout);
-            fetched.map_err(|error| client.unavailable(&error))
+            fetched.map_err(|error| client.read_error(&error))
         })
         .await
     }
@@ -363,7 +363,9 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
         let next = lane.next();
         match self.ends(partition, next).await {
             Ok(ends) => lane.note_look(next, Ok(ends)),
-            Err(ReadError::Unavailable { cause, .. }) => lane.note_look(next, Err(cause)),
+            Err(ReadError::Unavailable { cause, .. } | ReadError::Refused { cause, .. }) => {
+                lane.note_look(next, Err(cause));
+            }
             // Whoever reads is told.
             Err(_) => {}
         }
@@ -431,7 +433,7 @@ impl<M> Shared<M> {
         match self.side.end(topic, partition, self.request_timeout) {
             Ok(newest) => Ok(Some(newest)),
             Err(error) if has_no_leader(&error) => Ok(None),
-            Err(error) => Err(self.client.unavailable(&error)),
+            Err(error) => Err(self.client.read_error(&error)),
         }
     }
 
@@ -444,6 +446,6 @@ impl<M> Shared<M> {
             element.set_metadata(&commit.metadata);
         }
         let committed = consumer.commit(&list, mode);
-        committed.map_err(|error| self.client.unavailable(&error))
+        committed.map_err(|error| self.client.read_error(&error))
     }
 }

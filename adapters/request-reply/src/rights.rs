@@ -2,6 +2,17 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::error::ReadError;
+
+/// Why a topic could not be read.
+pub(crate) fn read_error(topic: &str, error: &KafkaError) -> ReadError {
+    let topic = topic.to_owned();
+    match missing(error, "Read") {
+        Some(cause) => ReadError::Refused { topic, cause },
+        None => ReadError::Unavailable { topic, cause: error.to_string() },
+    }
+}
+
 /// What an error says of a right that is missing. The operation is what was tried at a topic or at
 /// the cluster. `None` for any other error.
 pub(crate) fn missing(error: &KafkaError, operation: &str) -> Option<String> {
@@ -24,6 +35,19 @@ pub(crate) fn missing_by(code: RDKafkaErrorCode, operation: &str) -> Option<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_missing_right_needs_a_human() {
+        for (code, is_refused) in [
+            (RDKafkaErrorCode::GroupAuthorizationFailed, true),
+            (RDKafkaErrorCode::TopicAuthorizationFailed, true),
+            (RDKafkaErrorCode::OperationTimedOut, false),
+            (RDKafkaErrorCode::LeaderNotAvailable, false),
+        ] {
+            let error = read_error("t", &KafkaError::OffsetFetch(code));
+            assert_eq!(matches!(error, ReadError::Refused { .. }), is_refused, "{error:?}");
+        }
+    }
 
     #[test]
     fn a_right_that_is_missing_is_named_with_what_it_is_for() {

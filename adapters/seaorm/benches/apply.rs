@@ -291,7 +291,7 @@ fn answer(campaign: &Campaign, phase: Phase, (chunk, index): (u32, u32)) -> Answ
         standing: None,
         repeat: false,
     };
-    Answer { chunk, ticket, outcome }
+    Answer { chunk, ticket, outcome, request_position: Some(Position(0)) }
 }
 
 async fn apply_lane(

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Acceptances, Claim, StoreError};
 use catchment_domain::{
     AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes,
-    Deadline, Epoch, Lane, LaneProgress, LaneRemains, Lanes, LogIdentity, Position, ReplyLane,
-    ReplyLaneRow, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
+    Deadline, Epoch, Found, Lane, LaneProgress, LaneRemains, Lanes, LogIdentity, Position,
+    ReplyLane, ReplyLaneRow, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
 };
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
 use crate::campaign_rows;
@@ -45,13 +45,15 @@ impl SeaOrmStore {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
         let now = self.now(connection).await?;
-        let mut moved = Vec::new();
         for accepted in &terms.replies {
-            moved.extend(accept_replies(connection, accepted, now).await?);
+            accept_replies(connection, accepted, now).await?;
         }
         let mark = highest_mark(connection).await?;
-        let lanes: Vec<Lane> = terms.requests.iter().map(|accepted| accepted.lane).collect();
-        let accepted = ask_in(connection, &lanes, (now, mark)).await?;
+        let accepted = ask_in(connection, terms, (now, mark)).await?;
+        let mut moved = Vec::new();
+        for gone in terms.replies.iter().filter(|accepted| accepted.end.is_none()) {
+            moved.extend(leave_reply_lane(connection, gone.stored.lane).await?);
+        }
         for lane in &terms.requests {
             accept_requests(connection, lane, mark.max(Deadline::at(now))).await?;
         }
@@ -148,7 +150,10 @@ fn known_lane(row: &lane_state::Model, left: &[LogIdentity]) -> Result<StoredLan
     Ok(StoredLane::Known { progress, last_id, left: left.to_vec() })
 }
 
-fn reply_lane_row(model: &reply_lane::Model, now: Timestamp) -> Result<ReplyLaneRow, StoreError> {
+pub(crate) fn reply_lane_row(
+    model: &reply_lane::Model,
+    now: Timestamp,
+) -> Result<ReplyLaneRow, StoreError> {
     let row = Row { table: "reply_lane", key: &format_args!("lane {}", model.lane) };
     let is_leased = model.leased_until.is_some_and(|until| now.millis() < until);
     Ok(ReplyLaneRow {
@@ -159,19 +164,19 @@ fn reply_lane_row(model: &reply_lane::Model, now: Timestamp) -> Result<ReplyLane
     })
 }
 
-fn what_is_wrong(error: StoreError) -> String {
+pub(crate) fn what_is_wrong(error: StoreError) -> String {
     match error {
         StoreError::BadData { what } => what,
         error => error.to_string(),
     }
 }
 
-/// Lets a reply lane begin at its end, or its campaigns go to other lanes. Returns those campaigns.
+/// Lets a reply lane begin at its end, or forgets it.
 async fn accept_replies(
     connection: &OwnConnection,
     accepted: &AcceptedReplyLane,
     now: Timestamp,
-) -> Result<Vec<Revision>, StoreError> {
+) -> Result<(), StoreError> {
     let (lane, log) = (accepted.stored.lane, accepted.log);
     let known = reply_lane::Entity::find_by_id(i32::from(lane.0)).lock_exclusive();
     let known = known.one(connection).await.map_err(classify)?;
@@ -180,11 +185,8 @@ async fn accept_replies(
         return Err(moved_meanwhile(AnyLane::Replies(lane)));
     }
     let Some(end) = accepted.end else {
-        reply_lane::Entity::delete_by_id(i32::from(lane.0))
-            .exec(connection)
-            .await
-            .map_err(classify)?;
-        return leave_reply_lane(connection, lane).await;
+        let deleted = reply_lane::Entity::delete_by_id(i32::from(lane.0)).exec(connection).await;
+        return deleted.map(drop).map_err(classify);
     };
     let epoch = known.as_ref().map_or(0, |known| known.epoch.max(0)).saturating_add(1);
     let begun = reply_lane::ActiveModel {
@@ -200,11 +202,11 @@ async fn accept_replies(
         None => begun.insert(connection).await,
         Some(_) => begun.update(connection).await,
     };
-    begun.map_err(classify)?;
-    Ok(Vec::new())
+    begun.map(drop).map_err(classify)
 }
 
-/// The unfinished campaigns of a reply lane go to whoever looks for campaigns next.
+/// Gives the unfinished campaigns of a reply lane to the next requester that looks for campaigns.
+/// Returns those campaigns.
 async fn leave_reply_lane(
     connection: &OwnConnection,
     lane: ReplyLane,
@@ -230,12 +232,23 @@ async fn leave_reply_lane(
     Ok(moved.into_iter().map(revision).collect())
 }
 
-/// Lets the campaigns with open shops in these lanes ask them in time. A damaged one stays as it is.
+/// Lets the campaigns with open shops in the request lanes, and those on the reply lanes, ask them in
+/// time. A damaged one stays as it is.
 async fn ask_in(
     connection: &OwnConnection,
-    lanes: &[Lane],
+    AcceptTerms { requests, replies, .. }: &AcceptTerms,
     time: (Timestamp, Deadline),
 ) -> Result<Accepted, StoreError> {
+    let lanes = requests.iter().map(|accepted| i32::from(accepted.lane.0));
+    let reply_lanes = replies.iter().map(|accepted| i32::from(accepted.stored.lane.0));
+    let on_reply_lanes = campaign::Entity::find()
+        .select_only()
+        .column(campaign::Column::Revision)
+        .filter(campaign::Column::ReplyLane.is_in(reply_lanes))
+        .into_query();
+    let is_asked = Condition::any()
+        .add(campaign_chunk::Column::Lane.is_in(lanes))
+        .add(campaign_chunk::Column::Revision.in_subquery(on_reply_lanes));
     let unfinished = campaign::Entity::find()
         .select_only()
         .column(campaign::Column::Revision)
@@ -246,7 +259,7 @@ async fn ask_in(
         .column(campaign_chunk::Column::Revision)
         .column_as(Expr::cust("CAST(SUM(open) AS bigint)"), "open")
         .filter(campaign_chunk::Column::Revision.in_subquery(unfinished))
-        .filter(campaign_chunk::Column::Lane.is_in(lanes.iter().map(|lane| i32::from(lane.0))))
+        .filter(is_asked)
         .filter(campaign_chunk::Column::Open.gt(0))
         .group_by(campaign_chunk::Column::Revision)
         .order_by_asc(campaign_chunk::Column::Revision)
@@ -257,7 +270,9 @@ async fn ask_in(
     let mut accepted = Accepted::default();
     for (number, open) in open {
         let locked = campaign_rows::lock_one(connection, revision(number), LockType::Update);
-        let Some(campaign) = locked.await?.found else { continue };
+        let Found { found, damaged } = locked.await?;
+        accepted.damaged.extend(damaged);
+        let Some(campaign) = found else { continue };
         let next = ask_in_time(&campaign, time).unwrap_or_else(|_| {
             accepted.left.push(campaign.name.revision);
             None
@@ -291,7 +306,7 @@ async fn accept_requests(
     }
     if !accepted.acceptance.keeps_receipts {
         receipt::Entity::update_many()
-            .col_expr(receipt::Column::LogId, Expr::value(lane_state::log_text(NO_LOG)))
+            .col_expr(receipt::Column::LogId, Expr::value(lane_state::log_text(LogIdentity::NONE)))
             .filter(receipt::Column::Lane.eq(number))
             .exec(connection)
             .await
@@ -319,9 +334,6 @@ fn moved_meanwhile(lane: AnyLane) -> StoreError {
     StoreError::Refused { what }
 }
 
-/// The log of receipts that answer nothing any more.
-const NO_LOG: LogIdentity = LogIdentity { id: 0, lasting: false };
-
 /// A lane as it goes on. `newest` is the newest owner as the database has it.
 fn goes_on(
     mut lane: lane_state::ActiveModel,
@@ -334,7 +346,7 @@ fn goes_on(
     lane.epoch = ActiveValue::Set(stored(accepted.next_epoch(newest).0));
     lane.applied_next = ActiveValue::Set(stored(applied_next.0));
     lane.replied_next = ActiveValue::Set(stored(replied_next.0));
-    lane.last_id = ActiveValue::Set(None);
+    lane.last_id = ActiveValue::Set(accepted.last_id.map(|id| id.to_string()));
     lane
 }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Damage, Found, Phase, Position, Revision, ShopList,
-    Timestamp,
+    Attempt, Campaign, CampaignState, Chunk, Damage, Found, Lane, Phase, Position, ReplyLane,
+    Revision, ShopList, Timestamp, can_have_applied,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
@@ -14,7 +14,7 @@ use sea_orm::{
 };
 
 use crate::campaign_rows;
-use crate::entity::{campaign, reply_lane};
+use crate::entity::{campaign, lane_state, reply_lane};
 use crate::error::{classify, stored};
 use crate::reply_lanes::{held, is_held, lock_held};
 use crate::retry::while_busy;
@@ -24,6 +24,10 @@ use crate::store::SeaOrmStore;
 impl CampaignLedger for SeaOrmStore {
     async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
         while_busy(|| self.try_open(lease)).await
+    }
+
+    async fn damaged(&self, lane: ReplyLane) -> Result<Vec<Damage>, StoreError> {
+        Ok(campaigns_of(&self.readers, lane).await?.damaged)
     }
 
     async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
@@ -68,7 +72,7 @@ impl SeaOrmStore {
         if !self.has_work(lease).await? {
             return Ok(Found::default());
         }
-        let seen = campaigns_of(&self.readers, lease).await?;
+        let seen = campaigns_of(&self.readers, lease.lane).await?;
         let now = self.now(&self.readers).await?;
         let is_quiet = seen.found.iter().all(|campaign| {
             let may_be_over = campaign.replaced_by.is_some() || campaign.is_over(now);
@@ -103,20 +107,21 @@ impl SeaOrmStore {
         Ok(open_ones(Found { found: of_lane.collect(), damaged }))
     }
 
-    /// Whether the lane or nobody has campaigns with open shops, or such as may be over or cannot
-    /// be read. Fails where the lease is not the lane's any more.
+    /// Whether the lane or nobody has campaigns that may be open or over. That is every unfinished
+    /// campaign except settled ones that nothing ends: they may be many, and stay for long. Fails
+    /// where the lease is not the lane's any more.
     async fn has_work(&self, lease: &Lease) -> Result<bool, StoreError> {
-        let (sending, ending) =
-            (CampaignState::Sending { open: 0 }, CampaignState::Ending { open: 0 });
-        let known = [sending, CampaignState::Settled, ending].map(CampaignState::as_str);
+        let settled = CampaignState::Settled.as_str();
         let interesting = Condition::any()
             .add(campaign::Column::ReplyLane.is_null())
             .add(campaign::Column::Open.ne(0))
             .add(campaign::Column::ReplacedBy.is_not_null())
             .add(Expr::col(campaign::Column::Until).lte(self.clock()))
-            .add(campaign::Column::State.is_not_in(known));
-        let campaigns =
-            campaign::Entity::find().filter(unfinished_of(lease)).filter(interesting).into_query();
+            .add(campaign::Column::State.ne(settled));
+        let campaigns = campaign::Entity::find()
+            .filter(unfinished_of(lease.lane))
+            .filter(interesting)
+            .into_query();
         let is_there = Expr::case(Expr::exists(campaigns), 1).finally(0);
         let held: Option<i32> = reply_lane::Entity::find()
             .select_only()
@@ -176,11 +181,12 @@ impl SeaOrmStore {
         let Found { found: campaigns, damaged } =
             campaign_rows::lock(connection, &revisions, LockType::NoKeyUpdate).await?;
         let mut recorded = Recorded { damaged, ..Recorded::default() };
+        let applied = applied(connection, answers).await?;
         for (revision, campaign) in campaigns {
             if campaign.reply_lane == Some(lease.lane)
                 && let Some(answers) = answers.get(&revision)
             {
-                record_campaign(connection, campaign, answers, &mut recorded).await?;
+                record_campaign(connection, campaign, (answers, &applied), &mut recorded).await?;
             }
         }
         for campaign in &recorded.campaigns {
@@ -194,13 +200,13 @@ impl SeaOrmStore {
 /// The campaigns of the lane, and those of nobody, that may still change, the oldest first.
 async fn campaigns_of(
     connection: &impl ConnectionTrait,
-    lease: &Lease,
+    lane: ReplyLane,
 ) -> Result<Found<Vec<Campaign>>, StoreError> {
-    campaign_rows::all(connection, unfinished_of(lease)).await
+    campaign_rows::all(connection, unfinished_of(lane)).await
 }
 
-fn unfinished_of(lease: &Lease) -> Condition {
-    let lane = i32::from(lease.lane.0);
+fn unfinished_of(lane: ReplyLane) -> Condition {
+    let lane = i32::from(lane.0);
     let of_lane = campaign::Column::ReplyLane.eq(lane).or(campaign::Column::ReplyLane.is_null());
     Condition::all().add(campaign::is_unfinished()).add(of_lane)
 }
@@ -211,7 +217,7 @@ async fn take_and_lock(
     connection: &impl ConnectionTrait,
     lease: &Lease,
 ) -> Result<Found<BTreeMap<Revision, Campaign>>, StoreError> {
-    let Found { found: seen, damaged } = campaigns_of(connection, lease).await?;
+    let Found { found: seen, damaged } = campaigns_of(connection, lease.lane).await?;
     let revisions = seen.iter().flat_map(|c| [Some(c.name.revision), c.replaced_by]).flatten();
     let how = LockType::Update;
     // Damaged campaigns are in `damaged` already. A damaged successor in another lane is not: that
@@ -293,11 +299,34 @@ fn by_campaign(answers: &[(Revision, Answer)]) -> Answers<'_> {
     grouped
 }
 
-/// Enters the answers to one campaign.
+/// The next position to apply in each request lane, where an answer is to be compared with it. A
+/// lane that cannot be read is left out.
+async fn applied(
+    connection: &impl ConnectionTrait,
+    answers: &Answers<'_>,
+) -> Result<BTreeMap<Lane, Position>, StoreError> {
+    let is_compared = |answers: &Vec<&Answer>| answers.iter().any(|a| a.request_position.is_some());
+    if !answers.values().flat_map(|answers| answers.values()).any(is_compared) {
+        return Ok(BTreeMap::new());
+    }
+    let lanes: Vec<(i32, i64)> = lane_state::Entity::find()
+        .select_only()
+        .columns([lane_state::Column::Lane, lane_state::Column::AppliedNext])
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let lane = |(lane, next): (i32, i64)| {
+        Some((Lane(u16::try_from(lane).ok()?), Position(u64::try_from(next).ok()?)))
+    };
+    Ok(lanes.into_iter().filter_map(lane).collect())
+}
+
+/// Enters the answers to one campaign. `applied` is how far each request lane was applied.
 async fn record_campaign(
     connection: &impl ConnectionTrait,
     campaign: Campaign,
-    answers: &BTreeMap<u32, Vec<&Answer>>,
+    (answers, applied): (&BTreeMap<u32, Vec<&Answer>>, &BTreeMap<Lane, Position>),
     recorded: &mut Recorded,
 ) -> Result<(), StoreError> {
     let revision = campaign.name.revision;
@@ -308,9 +337,11 @@ async fn record_campaign(
     recorded.damaged.extend(damaged);
     for mut chunk in chunks {
         let Some(answers) = answers.get(&chunk.number) else { continue };
-        let before = chunk.lacking();
+        let (before, next) = (chunk.lacking(), applied.get(&chunk.lane).copied());
         let mut counted = 0;
-        for answer in answers {
+        for answer in
+            answers.iter().filter(|answer| can_have_applied(next, answer.request_position))
+        {
             counted += u32::from(chunk.record(&campaign, answer.ticket, &answer.outcome));
         }
         let now = chunk.lacking();

@@ -21,7 +21,7 @@ use crate::error::{classify, stored};
 use crate::retry::{while_busy, while_busy_or_locked};
 use crate::store::SeaOrmStore;
 
-/// How many shops are named that have causes which cannot be read, for each kind of these.
+/// Of the shops that have the same unreadable causes, at most this many are named.
 const NAMED: u64 = 100;
 
 #[async_trait]

@@ -1,5 +1,5 @@
-//! Shops counted by what is the same of them. Most shops differ in little, so the database returns
-//! few rows for many shops.
+//! Groups of shops with the same region and state. Most shops have the state of many others, so the
+//! database returns few rows for many shops.
 
 use catchment_domain::Scope;
 use catchment_domain::ports::{ShopGroup, StoreError};
@@ -29,8 +29,9 @@ struct GroupRow {
 }
 
 impl SeaOrmStore {
-    /// The groups of a scope whose last word the database has; of another one, one group for each
-    /// shop.
+    /// Groups the shops of a scope. The database alone groups a scope of regions and categories. For a
+    /// scope with ids or a circle, the database cannot decide which shops belong to it, so each shop
+    /// becomes a group of its own.
     pub(crate) async fn shop_groups(&self, scope: &Scope) -> Result<Vec<ShopGroup>, StoreError> {
         if scope.ids.is_none() && scope.within.is_none() {
             return self.count_groups(scope).await;
@@ -47,8 +48,8 @@ impl SeaOrmStore {
         Ok(groups)
     }
 
-    /// In one statement: the shops of a lane stand among those of all others, so that one for each
-    /// lane would go through all shops each time.
+    /// Counts in one statement. A statement for each lane would read all shops each time, because
+    /// the shops of all lanes are stored in one order.
     async fn count_groups(&self, scope: &Scope) -> Result<Vec<ShopGroup>, StoreError> {
         let states = [
             shop_state::Column::BaseRadius,

@@ -111,11 +111,12 @@ pub enum OpenError {
     #[error("`{database}` is on a standby, which only reads; name the primary")]
     Standby { database: String },
     /// Sessions are set to read only.
-    #[error(
-        "`{database}` only reads: `default_transaction_read_only` is on for this user, this \
-         database or the whole server; turn it off, or name another user"
-    )]
-    ReadsOnly { database: String },
+    #[error("`{database}` only reads: `default_transaction_read_only` is on {place}")]
+    ReadsOnly {
+        database: String,
+        /// Where it is set, and what to do.
+        place: &'static str,
+    },
     /// A pooler stands before the server, and gives its sessions to several connections in turn.
     #[error(
         "`{database}` is behind a pooler that shares sessions between connections; set its pool \

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
 use catchment_domain::{
-    AskedAgain, CampaignState, Found, Known, LaneProgress, ReplyLane, RestoreTerms, Restored,
-    Revision, StoredItem, ask_again, epoch_after,
+    AskedAgain, CampaignState, Found, Known, LaneProblem, LaneProgress, ReplyLane, RestoreTerms,
+    Restored, Revision, StoredItem, StoredReplyLane, Timestamp, ask_again, check_log, epoch_after,
+    reply_lane_after,
 };
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
@@ -14,6 +15,7 @@ use sea_orm::{
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use crate::acceptances::{reply_lane_row, what_is_wrong};
 use crate::campaign_rows;
 use crate::connection::OwnConnection;
 use crate::entity::{campaign, installation, lane_state, reply_lane};
@@ -59,7 +61,7 @@ impl SeaOrmStore {
     async fn try_restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
-        let reply_lanes = self.move_reply_lanes(connection, terms).await?;
+        let (reply_lanes, left_out) = self.move_reply_lanes(connection, terms).await?;
         let (campaigns, left) = self.ask_all_again(connection, terms).await?;
         let lanes = raise_epochs(connection, terms).await?;
         // Locked, so that no revision that is given out meanwhile is given out again.
@@ -75,46 +77,48 @@ impl SeaOrmStore {
         if !terms.dry_run {
             transaction.commit().await?;
         }
-        Ok(Restored { campaigns, left, known, newest, lanes, reply_lanes })
+        Ok(Restored { campaigns, left, known, newest, lanes, reply_lanes, left_out })
     }
 
     /// Fences the holder of each reply lane, and lets the next holder begin at the lane's end.
-    /// Returns how many lanes there are.
+    /// Returns how many lanes were moved, and the lanes that keep their places.
     async fn move_reply_lanes(
         &self,
         connection: &OwnConnection,
         RestoreTerms { replies: (log, ends), .. }: &RestoreTerms,
-    ) -> Result<u32, StoreError> {
+    ) -> Result<(u32, Vec<LaneProblem>), StoreError> {
         let rows = reply_lane::Entity::find().order_by_asc(reply_lane::Column::Lane);
         let rows = rows.lock_exclusive().all(connection).await.map_err(classify)?;
         let now = self.now(connection).await?;
-        let mut moved = 0;
+        let (mut moved, mut left_out) = (0, Vec::new());
         for row in rows {
-            let lane = row.lane;
-            let left = row.leased_until.map_or(0, |until| until.saturating_sub(now.millis()));
-            if row.holder.is_some() && 0 < left {
-                let left = (left + 999) / 1_000;
-                let what = format!(
-                    "stop all requesters: reply lane {lane} is leased; if its requester was \
-                     killed, the lease ends in {left} s"
-                );
-                return Err(StoreError::Refused { what });
-            }
+            check_lease(&row, now)?;
             let epoch = row.epoch.saturating_add(1);
-            let end = u16::try_from(lane).ok().and_then(|lane| ends.get(&ReplyLane(lane)));
+            // No log has a lane of another number.
+            let after = u16::try_from(row.lane).ok().map(|lane| {
+                let lane = ReplyLane(lane);
+                let known = reply_lane_row(&row, now).map_err(what_is_wrong);
+                let stored = StoredReplyLane { lane, row: Some(known) };
+                let after = reply_lane_after(&stored, (*log, ends));
+                after.map_err(|mismatch| LaneProblem::of_replies(lane, mismatch))
+            });
             let mut next = row.into_active_model();
             next.epoch = ActiveValue::Set(epoch);
             next.holder = ActiveValue::Set(None);
             next.leased_until = ActiveValue::Set(None);
-            if let Some(end) = end {
-                next.log_id = ActiveValue::Set(lane_state::log_text(*log));
-                next.log_lasting = ActiveValue::Set(log.lasting);
-                next.position = ActiveValue::Set(stored(end.0));
+            match after {
+                Some(Ok(end)) => {
+                    next.log_id = ActiveValue::Set(lane_state::log_text(*log));
+                    next.log_lasting = ActiveValue::Set(log.lasting);
+                    next.position = ActiveValue::Set(stored(end.0));
+                    moved += 1;
+                }
+                Some(Err(problem)) => left_out.push(problem),
+                None => {}
             }
             next.update(connection).await.map_err(classify)?;
-            moved += 1;
         }
-        Ok(moved)
+        Ok((moved, left_out))
     }
 
     /// Asks the open shops of all campaigns again. Returns the campaigns that were changed, and
@@ -158,6 +162,20 @@ impl SeaOrmStore {
     }
 }
 
+/// Refuses a reply lane whose lease is in force.
+fn check_lease(row: &reply_lane::Model, now: Timestamp) -> Result<(), StoreError> {
+    let left = row.leased_until.map_or(0, |until| until.saturating_sub(now.millis()));
+    if row.holder.is_none() || left <= 0 {
+        return Ok(());
+    }
+    let (lane, left) = (row.lane, (left + 999) / 1_000);
+    let what = format!(
+        "stop all requesters: reply lane {lane} is leased; if its requester was killed, the lease \
+         ends in {left} s"
+    );
+    Err(StoreError::Refused { what })
+}
+
 /// The campaigns that are unfinished, and those with requests since the backup, the oldest first.
 async fn may_change(
     connection: &impl ConnectionTrait,
@@ -179,26 +197,31 @@ async fn may_change(
     Ok(may_change.collect())
 }
 
-/// Gives every request lane an epoch above all that its log remembers. A lane that cannot be read is
-/// left out. Returns how many lanes got one.
+/// Gives every request lane an epoch above all that its log remembers, if the log belongs to the
+/// database. A lane that cannot be read is left out. Returns how many lanes got one.
 async fn raise_epochs(
     connection: &OwnConnection,
-    RestoreTerms { requests: (_, committed), .. }: &RestoreTerms,
+    RestoreTerms { requests: (log, committed), .. }: &RestoreTerms,
 ) -> Result<u32, StoreError> {
     let rows = lane_state::Entity::find().order_by_asc(lane_state::Column::Lane);
     let rows = rows.lock_exclusive().all(connection).await.map_err(classify)?;
-    let mut raised = 0;
+    let mut lanes = Vec::with_capacity(rows.len());
     for row in rows {
-        let LaneProgress { lane, epoch, .. } = match LaneProgress::try_from(&row) {
-            Ok(progress) => progress,
-            Err(StoreError::BadData { .. }) => continue,
+        match LaneProgress::try_from(&row) {
+            Ok(progress) => lanes.push((progress, row)),
+            Err(StoreError::BadData { .. }) => {}
             Err(error) => return Err(error),
-        };
+        }
+    }
+    let progress: Vec<LaneProgress> = lanes.iter().map(|(progress, _)| *progress).collect();
+    let checked = check_log(&progress, (*log, committed));
+    checked.map_err(|foreign| StoreError::Refused { what: foreign.to_string() })?;
+    let raised = u32::try_from(lanes.len()).unwrap_or(u32::MAX);
+    for (LaneProgress { lane, epoch, .. }, row) in lanes {
         let epoch = epoch_after(epoch, committed.get(&lane).copied());
         let mut next = row.into_active_model();
         next.epoch = ActiveValue::Set(stored(epoch.0));
         next.update(connection).await.map_err(classify)?;
-        raised += 1;
     }
     Ok(raised)
 }

@@ -18,7 +18,7 @@ use catchment_bootstrap::{SaidDamage, chain};
 use catchment_domain::ports::{Deletions, Holder};
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Retention, Rules,
-    ServiceError, Step,
+    SET_ASIDE, ServiceError, Step,
 };
 use catchment_domain::{Lane, Lanes, LogIdentity, ReplyLane, WindowLimits};
 use catchment_memory::MemoryLog;
@@ -40,9 +40,6 @@ const HOLDER: Holder = Holder(Uuid::nil());
 
 /// How long a task waits for a notice of the log before it checks by itself.
 const NAP: Duration = Duration::from_millis(50);
-
-/// How long a lane is left alone at which a human must look.
-const SET_ASIDE: Duration = Duration::from_secs(30);
 
 /// How many lanes are applied in parallel: one prepares while the transaction of another runs. More
 /// lanes would only wait for `SQLite`'s one writer, and the requester would wait behind them.

@@ -8,7 +8,7 @@ use catchment_bootstrap::settings::{DatabaseUrl, Settings};
 use catchment_domain::{BeforeMove, Change, Lanes, Reply, ShopId};
 
 use crate::commands::database::AfterRestore;
-use crate::commands::lanes::{AcceptOrder, AcceptedLanes, LanesInKafka};
+use crate::commands::lanes::{AcceptOrder, LanesInKafka, LanesToAccept};
 use crate::commands::topics::Plan;
 use crate::ending::WrongUsage;
 use crate::stores::Stores;
@@ -42,15 +42,19 @@ pub(crate) async fn check_lanes(_: &Settings, _: &Stores) -> anyhow::Result<()> 
     Err(MISSING.into())
 }
 
+pub(crate) fn is_kafka_away(_: &anyhow::Error) -> bool {
+    false
+}
+
 pub(crate) async fn look_at_lanes(_: &Settings, _: &Stores) -> anyhow::Result<LanesInKafka> {
     Err(MISSING.into())
 }
 
-pub(crate) async fn accept_lanes(
+pub(crate) async fn lanes_to_accept(
     _: &Settings,
     _: &Stores,
     _: AcceptOrder,
-) -> anyhow::Result<AcceptedLanes> {
+) -> anyhow::Result<LanesToAccept> {
     Err(MISSING.into())
 }
 

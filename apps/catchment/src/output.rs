@@ -25,6 +25,16 @@ impl Output {
         writeln!(io::stdout(), "{text}")
     }
 
+    /// Hands over what was printed so far.
+    ///
+    /// # Errors
+    ///
+    /// When the standard output cannot be written.
+    #[expect(clippy::unused_self, reason = "where a result goes is the affair of the output")]
+    pub(crate) fn flush(self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+
     /// Prints a value for machines.
     ///
     /// # Errors

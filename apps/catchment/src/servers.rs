@@ -8,6 +8,7 @@ pub(crate) mod bench;
 mod calling;
 mod cluster;
 pub(crate) mod demo;
+mod kafka_away;
 mod lanes;
 mod moving;
 mod percentile;
@@ -23,8 +24,9 @@ use catchment_domain::{BeforeMove, Change, Lanes, Reply, ShopId};
 use catchment_kafka::Created;
 
 use self::calling::Calling;
+pub(crate) use self::kafka_away::is_kafka_away;
 use crate::commands::database::AfterRestore;
-use crate::commands::lanes::{AcceptOrder, AcceptedLanes, LanesInKafka};
+use crate::commands::lanes::{AcceptOrder, LanesInKafka, LanesToAccept};
 use crate::commands::topics::Plan;
 use crate::stores::Stores;
 
@@ -80,8 +82,8 @@ pub(crate) async fn check_topics(settings: &Settings, lanes: Lanes) -> anyhow::R
     topics::check(&topics::connect(settings).await?, lanes).await
 }
 
-/// Checks that the database is not older than what the consumers have committed, and that every lane
-/// can go on.
+/// Checks that the topics are there, that the database is not older than what the consumers have
+/// committed, and that every lane can go on.
 ///
 /// # Errors
 ///
@@ -102,17 +104,17 @@ pub(crate) async fn look_at_lanes(
     lanes::look(&topics::connect(settings).await?, stores).await
 }
 
-/// Takes lanes as they are.
+/// The lanes that are chosen and cannot go on, and how each is taken.
 ///
 /// # Errors
 ///
-/// When the lanes work, or the brokers or the database do not answer.
-pub(crate) async fn accept_lanes(
+/// When the chosen lane works, or the brokers or the database do not answer.
+pub(crate) async fn lanes_to_accept(
     settings: &Settings,
     stores: &Stores,
     order: AcceptOrder,
-) -> anyhow::Result<AcceptedLanes> {
-    lanes::accept(&topics::connect(settings).await?, stores, order).await
+) -> anyhow::Result<LanesToAccept> {
+    lanes::to_accept(&topics::connect(settings).await?, stores, order).await
 }
 
 /// What is at rest, and what is not, before the database is moved.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use catchment_bootstrap::{ProcessError, Readiness, Shutdown};
 use catchment_domain::Lane;
+use catchment_domain::service::SET_ASIDE;
 use catchment_kafka::{GroupEvent, GroupEvents, KafkaRequestLog};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
@@ -20,9 +21,6 @@ const LEAST_TO_CLOSE: Duration = Duration::from_millis(200);
 
 /// How often to ask the group what keeps this process out.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// How long a lane is left alone at which a human must look.
-const SET_ASIDE: Duration = Duration::from_secs(30);
 
 /// A member of the group, with the work on its assigned lanes.
 pub(crate) struct Member {

@@ -46,6 +46,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
     let replies = cluster.reply_log(&sender).await.map_err(|error| kafka::refusal(&error))?;
+    tokio::spawn(replies.clone().keep_counting());
     let ports = RequesterPorts {
         reply_lanes: Arc::new(store.clone()),
         ledger: Arc::new(store.clone()),

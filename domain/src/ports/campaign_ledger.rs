@@ -4,7 +4,7 @@ use crate::campaign::Campaign;
 use crate::chunk::{Chunk, OpenSlots, ShopList};
 use crate::correlation::{Attempt, Phase, Ticket};
 use crate::damage::{Damage, Found};
-use crate::lane::{Lane, Position};
+use crate::lane::{Lane, Position, ReplyLane};
 use crate::outcome::Outcome;
 use crate::ports::{Lease, StoreError};
 use crate::revision::Revision;
@@ -41,6 +41,9 @@ pub struct Answer {
     pub ticket: Ticket,
     /// What became of the request.
     pub outcome: Outcome,
+    /// Where the request stands in the lane of its chunk; `None` where the replier does not say
+    /// that.
+    pub request_position: Option<Position>,
 }
 
 /// What recording answers did.
@@ -75,6 +78,10 @@ pub struct Recorded {
 /// - `record_is_fenced`: an older lease records nothing.
 /// - `record_from_elsewhere_is_fenced`: answers count only if they were read from the position at
 ///   which the lane stands. Otherwise a commit's answer was lost, or the database was restored.
+/// - `record_counts_only_what_was_applied`: an answer counts only as
+///   [`can_have_applied`](crate::can_have_applied) says: the database of the moment in which it is
+///   recorded must have applied its request. So nothing counts that a restored database does not
+///   have.
 /// - `lanes_keep_to_their_campaigns`: for a campaign of another reply lane nothing is marked,
 ///   and no answer counts.
 /// - `record_goes_by_the_rules`: answers count as [`Chunk::record`] says, and a campaign
@@ -84,6 +91,8 @@ pub struct Recorded {
 /// - `record_and_an_end_agree`: when they come at once, neither undoes the other.
 /// - `damaged_campaign_stands_alone`: it is named, nothing of it is marked or recorded, and the
 ///   other campaigns of the lane go on.
+/// - `damaged_names_every_campaign`: also one that is alone in its lane, and one that was settled.
+///   `open` names the first, and need not look at the second.
 /// - `damaged_outcomes_stand_alone`: those of a chunk are named, nothing of it is marked or
 ///   recorded, and the other chunks go on. Its campaign is not ended meanwhile.
 /// - `lost_outcomes_stand_alone`: a chunk without a row of outcomes is damaged, too. Every query of
@@ -95,6 +104,10 @@ pub trait CampaignLedger: Send + Sync + 'static {
     /// Takes the campaigns of nobody, ends what is over, and returns the campaigns of the lane
     /// that have open slots, the oldest first.
     async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError>;
+
+    /// The campaigns of the lane, and those of nobody, that have not ended and cannot be read. This
+    /// reads all of them, so it is not for every look.
+    async fn damaged(&self, lane: ReplyLane) -> Result<Vec<Damage>, StoreError>;
 
     /// The chunks of a campaign in the order of their numbers; none for one that is not there.
     async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError>;
@@ -117,7 +130,8 @@ pub trait CampaignLedger: Send + Sync + 'static {
         numbers: &[u32],
     ) -> Result<Found<Vec<Chunk>>, StoreError>;
 
-    /// Enters answers, in the order in which they were read, and moves the lane's position.
+    /// Enters answers, in the order in which they were read, and moves the lane from the lease's
+    /// position to this one. Fails as fenced where the lane has another position.
     async fn record(
         &self,
         lease: &Lease,

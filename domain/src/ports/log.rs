@@ -138,7 +138,7 @@ pub trait ReplyLog: Send + Sync + 'static {
     /// Which log this is.
     fn identity(&self) -> LogIdentity;
 
-    /// How many lanes it has.
+    /// How many lanes it has, as far as is known. There may be more or fewer of them later.
     fn lanes(&self) -> u16;
 
     /// The address that makes a reply arrive in a lane.

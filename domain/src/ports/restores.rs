@@ -24,6 +24,10 @@ use crate::restore::{Known, RestoreTerms, Restored};
 ///   everything else is done.
 /// - `restored_replies_are_not_read_again`: the next holder of a reply lane begins at the lane's end,
 ///   and the holder before is fenced.
+/// - `restored_leaves_foreign_reply_lanes_out`: a reply lane that does not fit its log is named and
+///   keeps its place, and its holder is fenced.
+/// - `restored_refuses_a_foreign_log`: if no request lane belongs to the log
+///   ([`check_log`](crate::check_log)), it is [`StoreError::Refused`].
 /// - `restored_waits_for_leases`: while a lease is in force, it is [`StoreError::Refused`].
 /// - `restored_may_be_repeated`: once more, or twice at once, does no harm.
 /// - `restored_dry_run_changes_nothing`: a dry run returns what would be changed.

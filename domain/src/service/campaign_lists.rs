@@ -99,6 +99,7 @@ impl CampaignLists {
             chunk,
             ticket,
             outcome: reply.outcome,
+            request_position: reply.request_position,
         })
     }
 }

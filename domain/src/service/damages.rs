@@ -10,12 +10,17 @@ use crate::time::Timestamp;
 
 /// How often what is set aside is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often every campaign of the lane is read, also those that have nothing to do.
+const SEARCH: Duration = Duration::from_mins(1);
 
 /// The damaged items of a reply lane, each with what is wrong.
 #[derive(Default)]
 pub(crate) struct Damages {
     /// Found with the last look at the campaigns.
     campaigns: Vec<Damage>,
+    /// Found when every campaign of the lane was read the last time.
+    searched: Vec<Damage>,
+    searched_at: Option<Timestamp>,
     /// Met since then, or before, and not mended as far as is known.
     chunks: BTreeMap<StoredItem, Damage>,
     tried_at: Option<Timestamp>,
@@ -28,6 +33,18 @@ impl Damages {
         let is_open =
             |item: &StoredItem| item.campaign().is_some_and(|campaign| open.contains(&campaign));
         self.chunks.retain(|item, _| is_open(item));
+    }
+
+    /// Whether it is time to read every campaign of the lane: at first, then now and then, and, as
+    /// long as something is found, with each look.
+    pub(crate) fn is_search_due(&self, now: Timestamp) -> bool {
+        !self.searched.is_empty() || is_due(self.searched_at, SEARCH, now)
+    }
+
+    /// Takes over what was found when every campaign of the lane was read.
+    pub(crate) fn found(&mut self, damaged: Vec<Damage>, now: Timestamp) {
+        self.searched = damaged;
+        self.searched_at = Some(now);
     }
 
     /// A chunk was met.
@@ -59,11 +76,56 @@ impl Damages {
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Damage> {
         // What keeps a campaign from its end may be met on the way of its requests, too.
-        let others = self.chunks.values().filter(|damage| !self.campaigns.contains(damage));
+        let others = self.searched.iter().chain(self.chunks.values());
+        let others = others.filter(|damage| !self.campaigns.contains(damage));
         self.campaigns.iter().chain(others)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.campaigns.is_empty() && self.chunks.is_empty()
+        self.campaigns.is_empty() && self.searched.is_empty() && self.chunks.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_campaign_is_read_at_first_then_each_minute_and_with_each_look_while_one_is_damaged() {
+        let mut damages = Damages::default();
+        let at = |seconds: i64| Timestamp::from_millis(1_000_000 + seconds * 1_000);
+        let item = StoredItem::Campaign(Revision(7));
+        let bad = || vec![Damage { item: item.clone(), what: "unreadable".to_owned() }];
+        for (seconds, is_due, found) in [
+            (0, true, vec![]),
+            (1, false, vec![]),
+            (59, false, vec![]),
+            (60, true, bad()),
+            (61, true, bad()),
+            (62, true, vec![]),
+            (63, false, vec![]),
+            (122, true, vec![]),
+            // The clock stepped back.
+            (0, true, vec![]),
+        ] {
+            assert_eq!(damages.is_search_due(at(seconds)), is_due, "after {seconds} s");
+            if is_due {
+                damages.found(found.clone(), at(seconds));
+            }
+            // A look at those that have something to do takes nothing back.
+            damages.looked(Vec::new(), &BTreeSet::new());
+            assert_eq!(damages.iter().cloned().collect::<Vec<_>>(), found, "after {seconds} s");
+            assert_eq!(damages.is_empty(), found.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_two_looks_found_is_told_once() {
+        let mut damages = Damages::default();
+        let item = StoredItem::Campaign(Revision(7));
+        let bad = || vec![Damage { item: item.clone(), what: "unreadable".to_owned() }];
+        damages.looked(bad(), &BTreeSet::new());
+        damages.found(bad(), Timestamp::from_millis(0));
+        assert_eq!(damages.iter().count(), 1);
     }
 }

@@ -30,6 +30,38 @@ pub struct Deletion {
     pub unreadable_shops: Vec<Damage>,
 }
 
+impl Deletion {
+    /// Adds a campaign that was refused.
+    fn refused(&mut self, campaign: Revision, error: CommandError) -> Result<(), StoreError> {
+        match error {
+            CommandError::Campaign(why) => self.kept.push(why),
+            CommandError::Store(StoreError::BadData { what }) => {
+                self.damaged.push(Damage { item: StoredItem::Campaign(campaign), what });
+            }
+            CommandError::Store(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// Why none of these campaigns can be deleted, whatever is in force at shops; `None` if one of them
+/// can. This does not read the causes of all shops.
+pub(super) async fn all_refused(
+    deletions: &dyn Deletions,
+    campaigns: impl IntoIterator<Item = Revision>,
+) -> Result<Option<Deletion>, StoreError> {
+    let mut refused = Deletion::default();
+    for campaign in campaigns {
+        match deletions.delete(campaign, true).await {
+            Ok(()) => return Ok(None),
+            // Somebody else deletes, too.
+            Err(CommandError::Campaign(CampaignError::Unknown(_))) => {}
+            Err(error) => refused.refused(campaign, error)?,
+        }
+    }
+    Ok(Some(refused))
+}
+
 /// Deletes campaigns that are in force nowhere, and clears away what earlier deletions left.
 ///
 /// The causes at shops are read before the first campaign is deleted. That is not too early: no
@@ -73,11 +105,7 @@ pub async fn delete_campaigns(
             // Somebody else deletes, too.
             Err(CommandError::Campaign(CampaignError::Unknown(_)))
                 if matches!(unwanted, Unwanted::EndedFor(_)) => {}
-            Err(CommandError::Campaign(why)) => deletion.kept.push(why),
-            Err(CommandError::Store(StoreError::BadData { what })) => {
-                deletion.damaged.push(Damage { item: StoredItem::Campaign(campaign), what });
-            }
-            Err(CommandError::Store(error)) => return Err(error),
+            Err(error) => deletion.refused(campaign, error)?,
         }
         if !dry_run {
             clear(deletions).await?;

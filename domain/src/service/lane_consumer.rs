@@ -301,5 +301,6 @@ impl LaneConsumer {
 
 fn reply(record: RequestRecord, outcome: Outcome) -> (ReturnAddress, Reply) {
     let shop = record.shop().cloned();
-    (record.return_address, Reply { id: record.id, shop, outcome })
+    let request_position = Some(record.position);
+    (record.return_address, Reply { id: record.id, shop, outcome, request_position })
 }

@@ -15,7 +15,9 @@ use crate::damage::Damage;
 use crate::lane::ReplyLane;
 use crate::ports::{Holder, StoreError};
 use crate::service::pacing::{Failures, Pause, Trouble};
-use crate::service::{LaneRequester, Obstacle, RequesterPorts, RequesterTerms, ServiceError, Step};
+use crate::service::{
+    LaneRequester, Obstacle, RequesterPorts, RequesterTerms, SET_ASIDE, ServiceError, Step,
+};
 use crate::time::Timestamp;
 
 /// Runs the campaigns of every reply lane that is this requester's to run.
@@ -39,9 +41,6 @@ struct Kept {
     /// Why a human must look at what stands there; until a step goes well.
     set_aside: Option<Arc<ServiceError>>,
 }
-
-/// How long a lane is left alone at which a human must look.
-const SET_ASIDE: Duration = Duration::from_secs(30);
 
 impl LaneKeeper {
     /// A requester without a lane yet.

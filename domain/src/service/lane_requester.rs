@@ -224,12 +224,7 @@ impl Desk {
     /// Leases the lane, unless another has it.
     async fn lease(&self) -> Result<Option<Leased>, Trouble> {
         let now = self.ports.clock.now();
-        let partitions = self.ports.replies.lanes();
-        if partitions <= self.lane.0 {
-            let mismatch = Mismatch::NoPartition { partitions };
-            let problem = LaneProblem::of_replies(self.lane, mismatch);
-            return Err(Trouble::Fatal(ServiceError::Lane(problem)));
-        }
+        self.check_partition()?;
         let log = self.ports.replies.identity();
         let end = self.ports.replies.end(self.lane).await;
         let end = end.map_err(|error| self.unread(error))?;
@@ -240,6 +235,18 @@ impl Desk {
         Ok(Some(Leased::new(lease, end, self.terms.limits, now)))
     }
 
+    /// Checks that the lane has a partition, also while it is leased: the topic may be made again
+    /// with fewer ones.
+    fn check_partition(&self) -> Result<(), Trouble> {
+        let partitions = self.ports.replies.lanes();
+        if partitions <= self.lane.0 {
+            let mismatch = Mismatch::NoPartition { partitions };
+            let problem = LaneProblem::of_replies(self.lane, mismatch);
+            return Err(Trouble::Fatal(ServiceError::Lane(problem)));
+        }
+        Ok(())
+    }
+
     fn unread(&self, error: LogError) -> Trouble {
         Trouble::of_log(AnyLane::Replies(self.lane), error)
     }
@@ -247,8 +254,9 @@ impl Desk {
     /// Checks that the database is not older than the request log. In a restored database the
     /// requester would record old replies, which tell of shops in a database that is gone.
     ///
-    /// The check comes after the lease. If the database is restored later, the lane's position there
-    /// is not the one up to which this requester has recorded, so it is fenced and checks again.
+    /// The check comes after the lease. If the database is restored later, or was restored and its
+    /// consumers have not told the log enough, [`CampaignLedger::record`] leaves out what the
+    /// database did not apply.
     async fn check_age(&self, lease: &Lease) -> Result<(), Trouble> {
         let RequesterPorts { lanes, commits, reply_lanes, .. } = &self.ports;
         let committed = commits.committed().await;
@@ -263,6 +271,7 @@ impl Desk {
     }
 
     async fn run(&self, leased: &mut Leased, calls: &mut SendCalls) -> Result<Step, Trouble> {
+        self.check_partition()?;
         let now = self.ports.clock.now();
         if is_due(Some(leased.renewed_at), self.terms.lease / 3, now) {
             self.ports.reply_lanes.renew(&leased.lease, self.terms.lease).await?;
@@ -297,6 +306,9 @@ impl Desk {
         let open: BTreeSet<Revision> = campaigns.iter().map(|c| c.name.revision).collect();
         leased.forget_others(&open);
         leased.damages.looked(damaged, &open);
+        if leased.damages.is_search_due(now) {
+            leased.damages.found(self.ports.ledger.damaged(self.lane).await?, now);
+        }
         for revision in leased.try_damaged_again(now) {
             let chunks = self.ports.ledger.chunks(revision).await?;
             leased.find_lost(revision, chunks.found, now);

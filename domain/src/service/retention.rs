@@ -8,7 +8,7 @@ use crate::ports::{Deletions, StoreError};
 use crate::revision::Revision;
 use crate::time::Timestamp;
 
-use super::deletion::{Deletion, Unwanted, clear, delete_campaigns};
+use super::deletion::{Deletion, Unwanted, all_refused, clear, delete_campaigns};
 
 /// How long old campaigns that could not be deleted are not tried again.
 const NOT_TRIED: Duration = Duration::from_hours(24);
@@ -19,7 +19,7 @@ pub struct Retention {
     kept: Option<Duration>,
     /// The old campaigns that could not be deleted.
     left: BTreeSet<Revision>,
-    /// When all old campaigns were tried.
+    /// When all old campaigns were tried, or since when none counts as tried.
     tried: Timestamp,
 }
 
@@ -34,10 +34,11 @@ impl Retention {
     ///
     /// 1. What deleted campaigns left is cleared away, also where campaigns are kept for ever: the
     ///    process that deleted them may have been killed.
-    /// 2. If every old campaign was tried within the last day, and could not be deleted, none is
-    ///    tried again: that would read the causes of all shops.
-    /// 3. Otherwise, every old campaign is deleted that can be. One that must only wait until its
-    ///    last deadline has passed for long enough counts as not tried.
+    /// 2. A campaign that was tried within the last day, and could not be deleted, does not count.
+    ///    One that must only wait until its last deadline has passed for long enough counts.
+    /// 3. If none of those that count can be deleted, nothing else is done: to delete, the causes of
+    ///    all shops must be read.
+    /// 4. Otherwise, every old campaign is deleted that can be.
     ///
     /// # Errors
     ///
@@ -49,21 +50,30 @@ impl Retention {
     ) -> Result<Deletion, StoreError> {
         clear(deletions).await?;
         let Some(kept) = self.kept else { return Ok(Deletion::default()) };
-        let mut old: BTreeSet<Revision> = deletions.ended(kept).await?.into_iter().collect();
-        let is_recent = self.tried <= now && now.saturating_since(self.tried) < NOT_TRIED;
-        if is_recent && old.is_subset(&self.left) {
-            return Ok(Deletion::default());
+        let old: BTreeSet<Revision> = deletions.ended(kept).await?.into_iter().collect();
+        if now < self.tried || NOT_TRIED <= now.saturating_since(self.tried) {
+            (self.left, self.tried) = (BTreeSet::new(), now);
+        }
+        let new: BTreeSet<Revision> = old.difference(&self.left).copied().collect();
+        if let Some(refused) = all_refused(deletions, new.iter().copied()).await? {
+            self.left.extend(without_waiting(new, &refused));
+            return Ok(refused);
         }
         let deletion = delete_campaigns(deletions, Unwanted::EndedFor(kept), false).await?;
-        for deleted in &deletion.deleted {
-            old.remove(deleted);
-        }
-        for why in &deletion.kept {
-            if let CampaignError::MayStillApply(waiting) = why {
-                old.remove(waiting);
-            }
-        }
-        (self.left, self.tried) = (old, now);
+        (self.left, self.tried) = (without_waiting(old, &deletion), now);
         Ok(deletion)
     }
+}
+
+/// The campaigns that could not be deleted, without those that must only wait.
+fn without_waiting(mut campaigns: BTreeSet<Revision>, tried: &Deletion) -> BTreeSet<Revision> {
+    for deleted in &tried.deleted {
+        campaigns.remove(deleted);
+    }
+    for why in &tried.kept {
+        if let CampaignError::MayStillApply(waiting) = why {
+            campaigns.remove(waiting);
+        }
+    }
+    campaigns
 }

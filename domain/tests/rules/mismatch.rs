@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use catchment_domain::{
-    Acceptance, AcceptedReplyLane, Attempt, Campaign, CampaignId, CampaignRef, CampaignState, Code,
-    Committed, Comparison, Deadline, Epoch, Lane, LaneProblem, LaneProgress, LaneRemains,
-    LogIdentity, Mismatch, Nonce, Outcome, Position, PositionRange, Receipt, ReceiptEntry,
-    ReplyLane, ReplyLaneRow, RequestId, RequestLaneLog, Revision, Skipped, StoredLane,
-    StoredReplyLane, Timestamp, acceptance_of, ask_in_time, compare_replies, compare_requests,
-    is_whole_topic, outcomes_of,
+    Acceptance, AcceptedLane, AcceptedReplyLane, AnyLane, Attempt, Campaign, CampaignId,
+    CampaignRef, CampaignState, Code, Committed, Comparison, Deadline, Epoch, Lane, LaneProblem,
+    LaneProgress, LaneRemains, LogIdentity, Mismatch, Nonce, Outcome, Position, PositionRange,
+    Receipt, ReceiptEntry, ReplyLane, ReplyLaneRow, RequestId, RequestLaneLog, Revision, Skipped,
+    StoredLane, StoredReplyLane, Timestamp, Unclear, UnclearLane, acceptance_of, ask_in_time,
+    compare_replies, compare_requests, is_whole_topic, outcomes_of,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -243,6 +243,73 @@ fn a_lane_without_a_row_goes_on_by_its_receipts_and_by_what_the_log_remembers() 
     }
 }
 
+#[test]
+fn a_lane_goes_on_at_its_end_only_where_nothing_is_held_back() {
+    let unseen = Err(Unclear::Unseen);
+    let held_back = Err(Unclear::OpenTransaction { from: Position(12) });
+    for (keeps_receipts, end, expected) in [
+        (false, Some(12), Ok(())),
+        (false, Some(11), Ok(())),
+        (false, Some(13), held_back),
+        (false, None, unseen),
+        (true, Some(13), Ok(())),
+        (true, None, Ok(())),
+    ] {
+        let (applied_next, replied_next) = (Position(12), Position(12));
+        let skipped = NOTHING;
+        let acceptance =
+            Acceptance { log: LOG, applied_next, replied_next, keeps_receipts, skipped };
+        let end = end.map(Position);
+        assert_eq!(acceptance.check_end(end), expected, "{acceptance:?} {end:?}");
+    }
+}
+
+#[test]
+fn a_lane_that_is_accepted_knows_the_record_before_it() {
+    let stored = known(Some(OTHER), 9, 9, Some(8));
+    let acceptance = acceptance_of(&stored, &log(0, 12, None, None), None).unwrap();
+    let (lane, committed) = (Lane(2), None);
+    let taken = AcceptedLane { lane, stored, committed, acceptance, last_id: None };
+    for (seen, expected) in [
+        (log(0, 12, Some(7), None), Ok(Some(id(7)))),
+        (log(0, 14, Some(7), None), Ok(Some(id(7)))),
+        (log(12, 12, None, None), Ok(None)),
+        (log(0, 11, None, None), Err(Unclear::Unsteady)),
+        (RequestLaneLog { log: OTHER, ..log(0, 12, Some(7), None) }, Err(Unclear::Unsteady)),
+    ] {
+        let behind = taken.clone().behind_the_record_in(&seen);
+        assert_eq!(behind.map(|taken| taken.last_id), expected, "{seen:?}");
+        // A log that is made again after that is another one, although nothing was applied.
+        let again = known(Some(LOG), 12, 12, expected.ok().flatten().map(|_| 7));
+        let differs = compare_requests(&again, &log(0, 12, Some(6), None)).mismatch().is_some();
+        assert_eq!(differs, matches!(expected, Ok(Some(_))));
+    }
+}
+
+#[test]
+fn a_problem_counts_where_two_looks_found_the_same() {
+    let receipt = |at| Differs(Mismatch::ReceiptGone { position: Position(at) });
+    let (unseen, unsteady) =
+        (Comparison::Unclear(Unclear::Unseen), Comparison::Unclear(Unclear::Unsteady));
+    for (before, now, expected) in [
+        (Fits, Fits, Fits),
+        (early(4, 9), Fits, Fits),
+        (unseen.clone(), Unread, Unread),
+        (unseen.clone(), early(4, 9), unseen.clone()),
+        (early(4, 9), unseen.clone(), unseen.clone()),
+        (Fits, unseen.clone(), unseen),
+        (Unread, early(4, 9), unsteady.clone()),
+        (Fits, early(4, 9), unsteady.clone()),
+        (early(4, 9), early(4, 9), early(4, 9)),
+        (early(4, 9), early(5, 9), unsteady.clone()),
+        (receipt(3), early(4, 9), unsteady),
+        (receipt(3), receipt(4), receipt(4)),
+        (gone(4, 9), gone(4, 10), gone(4, 10)),
+    ] {
+        assert_eq!(now.clone().confirmed_by(&before), expected, "{before:?}, then {now:?}");
+    }
+}
+
 /// A log and a lane, written out record by record.
 #[derive(Clone, Debug)]
 struct Case {
@@ -453,6 +520,8 @@ fn a_topic_is_wrong_as_a_whole_where_every_lane_that_was_read_differs() {
         (&[early(4, 9), Unread], true),
         (&[early(4, 9), gone(1, 2)], true),
         (&[Fits, early(4, 9)], false),
+        (&[early(4, 9), Comparison::Unclear(Unclear::Unseen)], true),
+        (&[Comparison::Unclear(Unclear::Unseen)], false),
         (&[no_row(), no_partition(), Unread], false),
         (&[no_row(), early(4, 9)], true),
     ] {
@@ -483,6 +552,17 @@ fn a_problem_is_one_line_that_names_the_command() {
             let begins = line.starts_with(begin) || line.contains(": the ");
             assert!(begins && line.ends_with(command) && !line.contains('\n'), "{line}");
         }
+    }
+}
+
+#[test]
+fn a_lane_that_is_unclear_is_one_line_that_says_what_to_do() {
+    let lane = AnyLane::Requests(Lane(2));
+    for why in [Unclear::Unseen, Unclear::Unsteady, Unclear::OpenTransaction { from: Position(4) }]
+    {
+        let line = UnclearLane { lane, why }.to_string();
+        assert!(line.starts_with("lane 2: ") && line.contains("repeat the command"), "{line}");
+        assert!(!line.contains('\n'), "{line}");
     }
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use catchment_domain::{
     Attempt, Campaign, CampaignId, CampaignRef, CampaignState, Change, Chunk, Committed, Deadline,
-    Epoch, Known, Lane, LaneProgress, LogIdentity, Nonce, Phase, Position, Radius, Replaced,
-    Request, RequestRecord, ReturnAddress, Revision, SeenCampaign, SinceBackup, Slot, Status,
-    Ticket, Timestamp, ask_again, check_committed, check_lanes, epoch_after,
+    Epoch, Known, Lane, LaneProgress, LogIdentity, Mismatch, Nonce, Phase, Position, Radius,
+    Replaced, ReplyLane, ReplyLaneRow, Request, RequestRecord, ReturnAddress, Revision,
+    SeenCampaign, SinceBackup, Slot, Status, StoredReplyLane, Ticket, Timestamp, ask_again,
+    can_have_applied, check_committed, check_lanes, check_log, epoch_after, reply_lane_after,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -56,6 +57,23 @@ fn a_log_that_knows_more_than_the_database_shows_that_it_was_restored() {
     }
 }
 
+#[test]
+fn a_reply_tells_of_a_database_that_applied_its_request() {
+    for (applied_next, request, expected) in [
+        (None, None, true),
+        (Some(0), None, true),
+        (None, Some(0), false),
+        (Some(0), Some(0), false),
+        (Some(7), Some(6), true),
+        (Some(7), Some(7), false),
+        (Some(7), Some(u64::MAX), false),
+        (Some(u64::MAX), Some(0), true),
+    ] {
+        let can = can_have_applied(applied_next.map(Position), request.map(Position));
+        assert_eq!(can, expected, "{applied_next:?} {request:?}");
+    }
+}
+
 /// A lane's row, the log that its positions belong to, what another log remembers, and whether the
 /// database is older.
 #[test]
@@ -76,6 +94,57 @@ fn epochs_are_compared_with_every_log_and_positions_with_their_own() {
         let again = LaneProgress { epoch: epoch_after(Epoch(5), Some(remembered)), ..lane };
         let checked = check_lanes(&[again], (this, &[(LANE, remembered)].into()));
         assert_eq!(checked, Ok(()), "after it: {log:?} {remembered:?}");
+    }
+}
+
+/// What each lane of the database was read in, what the log remembers of it, and whether the log is
+/// the wrong one.
+#[test]
+fn a_log_is_the_wrong_one_if_no_lane_belongs_to_it() {
+    let log = |id, lasting| Some(LogIdentity { id, lasting });
+    let (this, other, ended) = (log(1, true), log(2, true), log(3, false));
+    let (nothing, lower, higher) = (None, Some(committed(5, 900)), Some(committed(6, 0)));
+    let forged = Some(committed(Epoch::LAST.0 + 1, 0));
+    for (lanes, is_wrong) in [
+        (&[][..], false),
+        (&[(None, nothing), (ended, nothing)], false),
+        (&[(other, nothing), (this, nothing)], false),
+        (&[(other, lower), (other, higher)], false),
+        (&[(other, nothing)], true),
+        (&[(other, lower), (None, higher), (ended, nothing)], true),
+        (&[(other, forged)], true),
+    ] {
+        let lane = |number: usize| Lane(u16::try_from(number).unwrap());
+        let database = lanes.iter().enumerate().map(|(number, (log, _))| LaneProgress {
+            lane: lane(number),
+            log: *log,
+            ..database(5, 100)
+        });
+        let database: Vec<LaneProgress> = database.collect();
+        let remembered = lanes.iter().enumerate();
+        let remembered =
+            remembered.filter_map(|(number, (_, committed))| Some((lane(number), (*committed)?)));
+        let checked = check_log(&database, (this.unwrap(), &remembered.collect()));
+        assert_eq!(checked.is_err(), is_wrong, "{lanes:?}");
+    }
+}
+
+#[test]
+fn a_reply_lane_goes_on_at_its_end_if_it_fits_its_log() {
+    let log = |id, lasting| LogIdentity { id, lasting };
+    let row = |log| Ok(ReplyLaneRow { log, epoch: Epoch(3), position: Position(9), holder: None });
+    let bad = || "reply_lane.position".to_owned();
+    let ends = [(ReplyLane(0), Position(70)), (ReplyLane(1), Position(80))].into();
+    for (lane, row, expected) in [
+        (1, Some(row(log(1, true))), Ok(Position(80))),
+        (1, Some(row(log(2, false))), Ok(Position(80))),
+        (0, None, Ok(Position(70))),
+        (1, Some(row(log(2, true))), Err(Mismatch::OtherLog)),
+        (1, Some(Err(bad())), Err(Mismatch::UnreadableRow { what: bad() })),
+        (2, Some(row(log(1, true))), Err(Mismatch::NoPartition { partitions: 2 })),
+    ] {
+        let stored = StoredReplyLane { lane: ReplyLane(lane), row };
+        assert_eq!(reply_lane_after(&stored, (log(1, true), &ends)), expected, "{stored:?}");
     }
 }
 
@@ -156,7 +225,7 @@ fn campaign(state: CampaignState) -> Campaign {
         reason: String::new(),
         shops: 3,
         created_at: Timestamp::from_millis(0),
-        timeout: Duration::from_mins(1),
+        timeout: Duration::from_mins(5),
         until: None,
         replaces: None,
         replaced_by: None,
@@ -208,12 +277,12 @@ fn asked(
 fn what_is_open_is_asked_again_above_everything_that_was_sent() {
     let open = chunk(None, &[Closed(Applied), Open, Open], &[]);
     let sending = campaign(Sending { open: 2 });
-    // A minute from now, or from what lies behind that.
-    assert_eq!(asked(&sending, &open, None, 0), Some((3, 1_060_000, Sending { open: 2 }, true)));
-    let behind = Some((3, 2_060_000, Sending { open: 2 }, true));
+    // Five minutes from when the services are at work, or from what is later than that.
+    assert_eq!(asked(&sending, &open, None, 0), Some((3, 1_360_000, Sending { open: 2 }, true)));
+    let behind = Some((3, 2_300_000, Sending { open: 2 }, true));
     assert_eq!(asked(&sending, &open, None, 2_000_000), behind, "above the mark");
-    let sent = Some((3, 1_110_000, Sending { open: 2 }, true));
-    assert_eq!(asked(&sending, &open, Some(seen(2, 1_050_000)), 0), sent, "above what was sent");
+    let sent = Some((3, 1_550_000, Sending { open: 2 }, true));
+    assert_eq!(asked(&sending, &open, Some(seen(2, 1_250_000)), 0), sent, "above what was sent");
     let above = asked(&sending, &open, Some(seen(9, 500_000)), 0);
     assert_eq!(above.unwrap().0, 10, "no request since the backup has this attempt");
 }
@@ -223,7 +292,7 @@ fn a_forged_request_uses_up_neither_time_nor_attempts() {
     let open = chunk(None, &[Closed(Applied), Open, Open], &[]);
     let sending = campaign(Sending { open: 2 });
     let (_, millis, ..) = asked(&sending, &open, Some(seen(2, i64::MAX)), 0).unwrap();
-    assert_eq!(millis, 1_120_000, "no deadline that was given by now is later than a minute");
+    assert_eq!(millis, 1_600_000, "no deadline that was given by now is later than 1,300,000");
     let (attempt, ..) = asked(&sending, &open, Some(seen(Attempt::MAX.0, 0)), 0).unwrap();
     assert_eq!(attempt, 103, "a campaign is not retried a hundred times");
 }

@@ -163,7 +163,7 @@ async fn play(
     check_all_took_effect(&receipt);
     let answers = receipt.entries.into_iter().map(|entry| {
         let ticket = Ticket::read(entry.id).unwrap();
-        Answer { chunk: 0, ticket, outcome: entry.outcome }
+        Answer { chunk: 0, ticket, outcome: entry.outcome, request_position: Some(entry.position) }
     });
     requester.record(campaign, &answers.collect::<Vec<_>>()).await;
 }

@@ -1,29 +1,19 @@
 //! What the lanes hold, to be compared with what a database has of them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use catchment_domain::{
     Lane, LogIdentity, Position, PositionRange, ReplyLane, RequestId, RequestLaneLog,
 };
-use catchment_request_reply::{Incoming, Lookout, ReadError, Reader, Record, Unread};
+use catchment_request_reply::{Incoming, Lookout, ReadError, Reader, Unread};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
-use super::{ClusterError, KafkaCluster};
+use super::lane_reader::{self, LaneReader};
+use super::{ClusterError, KafkaCluster, check};
 use crate::error::{offset, position};
 use crate::identity::identity;
 use crate::lookout::Waiting;
 use crate::wire::{self, Refusal};
-
-/// How many records are read at a time.
-const PIECE: usize = 2_000;
-
-/// How long to wait for records before it is asked whether there are any.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// How long a client may take to end that has nothing under way.
-const TO_CLOSE: Duration = Duration::from_millis(500);
 
 impl KafkaCluster {
     /// Which log the requests are.
@@ -38,13 +28,17 @@ impl KafkaCluster {
         identity(&self.id, &self.settings.replies_topic)
     }
 
-    /// How many partitions the topic of replies has; none where it is missing.
+    /// How many partitions the topic of replies has.
     ///
     /// # Errors
     ///
-    /// When the brokers do not answer.
+    /// When the topic is missing, or the brokers do not answer.
     pub async fn reply_partitions(&self) -> Result<u16, ClusterError> {
-        let found = self.topics.partitions(&self.settings.replies_topic).await?;
+        let topic = &self.settings.replies_topic;
+        let found = self.topics.partitions(topic).await?;
+        if let Some(problem) = check::problem(topic, found, None) {
+            return Err(ClusterError::Topics(problem.to_string()));
+        }
         Ok(u16::try_from(found.unwrap_or_default()).unwrap_or(u16::MAX))
     }
 
@@ -67,9 +61,7 @@ impl KafkaCluster {
             looks.spawn(async move { (lane, look(&reader, lane, next, log).await) });
         }
         let looked = looks.join_all().await;
-        if let Err(error) = reader.close(TO_CLOSE).await {
-            tracing::debug!(kafka.topic = topic, "{error}");
-        }
+        lane_reader::close(&reader).await;
         found(looked)
     }
 
@@ -95,15 +87,10 @@ impl KafkaCluster {
         if ranges.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let topic = &self.settings.requests_topic;
-        let reader = Reader::manual(&self.settings.client, topic, id_of_request)?;
-        let lookout = Lookout::new(&self.settings.client, topic)?;
-        let read = read_ranges((&reader, &lookout), ranges).await;
-        lookout.close(TO_CLOSE).await;
-        if let Err(error) = reader.close(TO_CLOSE).await {
-            tracing::debug!(kafka.topic = topic, "{error}");
-        }
-        Ok(read?)
+        let reader = LaneReader::new(self, id_of_request)?;
+        let read = read_ranges(&reader, ranges).await;
+        reader.close().await;
+        read
     }
 
     /// What waits in each of these reply lanes, from a position on.
@@ -117,7 +104,7 @@ impl KafkaCluster {
     ) -> Result<BTreeMap<ReplyLane, Waiting>, ClusterError> {
         let lookout = Lookout::new(&self.settings.client, &self.settings.replies_topic)?;
         let waiting = waiting_in(&lookout, lanes).await;
-        lookout.close(TO_CLOSE).await;
+        lookout.close(lane_reader::TO_CLOSE).await;
         Ok(waiting?)
     }
 }
@@ -184,39 +171,19 @@ fn found(
 }
 
 async fn read_ranges(
-    (reader, lookout): (&Reader<Option<RequestId>>, &Lookout),
+    reader: &LaneReader<Option<RequestId>>,
     ranges: &[(Lane, PositionRange)],
-) -> Result<BTreeMap<Lane, Vec<(Position, RequestId)>>, ReadError> {
+) -> Result<BTreeMap<Lane, Vec<(Position, RequestId)>>, ClusterError> {
     let mut read = BTreeMap::new();
-    for (lane, range) in ranges {
-        read.insert(*lane, read_range((reader, lookout), lane.0.into(), *range).await?);
+    for (lane, PositionRange { from, to }) in ranges {
+        let mut requests = Vec::new();
+        let visited = reader.visit(*lane, offset(*from)..offset(*to), |record| {
+            requests.extend(record.message.map(|id| (position(record.offset), id)));
+        });
+        visited.await?;
+        read.insert(*lane, requests);
     }
     Ok(read)
-}
-
-async fn read_range(
-    (reader, lookout): (&Reader<Option<RequestId>>, &Lookout),
-    partition: i32,
-    range: PositionRange,
-) -> Result<Vec<(Position, RequestId)>, ReadError> {
-    let (mut requests, mut next, to) = (Vec::new(), offset(range.from), offset(range.to));
-    while next < to {
-        let records = reader.read(partition, next, PIECE).await?;
-        if let Some(last) = records.last() {
-            next = last.offset + 1;
-            let id = |record: &Record<Option<RequestId>>| {
-                Some((position(record.offset), record.message?))
-            };
-            requests.extend(records.iter().filter(|record| record.offset < to).filter_map(id));
-            reader.release(partition, next);
-        } else if timeout(PATIENCE, reader.wait(partition, next)).await.is_err()
-            && lookout.unread(partition, next).await? != Unread::Records
-        {
-            // Only the marks of transactions are left.
-            break;
-        }
-    }
-    Ok(requests)
 }
 
 /// The id of a request, or of what ought to be one.

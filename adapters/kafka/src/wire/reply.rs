@@ -2,7 +2,7 @@
 
 mod decided_by;
 
-use catchment_domain::{Code, Outcome, Radius, Reply, RequestId, ShopId, Standing};
+use catchment_domain::{Code, Outcome, Position, Radius, Reply, RequestId, ShopId, Standing};
 use serde::{Deserialize, Serialize};
 
 use super::object::{Object, object, optional_object};
@@ -44,6 +44,9 @@ pub(super) struct Envelope<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     error: Option<Failure<'a>>,
+    /// The offset of the request in its partition; missing where the replier does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_offset: Option<u64>,
     /// When the reply was made.
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("format" = "date-time")))]
@@ -101,6 +104,7 @@ pub(crate) fn write(reply: &Reply, named_type: &NamedType, replied_at: &str, out
         status: reply.outcome.status.as_str().into(),
         data: Data::of(&reply.outcome),
         error: Failure::of(&reply.outcome),
+        request_offset: reply.request_position.map(|position| position.0),
         replied_at: Some(replied_at.into()),
     };
     write_json(&envelope, out);
@@ -124,7 +128,8 @@ pub(crate) fn parse(value: &[u8]) -> Option<Reply> {
         repeat: envelope.data.repeat,
     };
     let shop: Option<ShopId> = envelope.key.and_then(|key| key.parse().ok());
-    Some(Reply { id: RequestId(uuid(&envelope.id)?), shop, outcome })
+    let request_position = envelope.request_offset.map(Position);
+    Some(Reply { id: RequestId(uuid(&envelope.id)?), shop, outcome, request_position })
 }
 
 impl Data<'_> {

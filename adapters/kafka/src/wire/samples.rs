@@ -1,8 +1,8 @@
 //! Requests and replies of every shape, for properties.
 
 use catchment_domain::{
-    CampaignId, CampaignRef, Change, Code, Deadline, DecidedBy, Limit, Outcome, Percent, Radius,
-    Replaced, Reply, Request, RequestId, Revision, ShopId, Standing, Status, Timestamp,
+    CampaignId, CampaignRef, Change, Code, Deadline, DecidedBy, Limit, Outcome, Percent, Position,
+    Radius, Replaced, Reply, Request, RequestId, Revision, ShopId, Standing, Status, Timestamp,
     TriggerKind,
 };
 use proptest::prelude::*;
@@ -120,9 +120,13 @@ pub(super) fn reply() -> impl Strategy<Value = Reply> {
         standing,
         repeat,
     });
-    (id(), proptest::option::of(shop()), outcome).prop_map(|(id, shop, outcome)| Reply {
-        id: RequestId(id),
-        shop,
-        outcome,
-    })
+    let request = proptest::option::of(any::<u64>());
+    (id(), proptest::option::of(shop()), outcome, request).prop_map(
+        |(id, shop, outcome, request)| Reply {
+            id: RequestId(id),
+            shop,
+            outcome,
+            request_position: request.map(Position),
+        },
+    )
 }

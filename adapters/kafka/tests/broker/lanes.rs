@@ -1,7 +1,7 @@
 //! What the lanes hold, to be compared with what a database has of them.
 
-use catchment_domain::ports::RequestLog;
-use catchment_domain::{Lane, Position, PositionRange, RequestLaneLog};
+use catchment_domain::ports::{ReplyLog as _, RequestLog as _};
+use catchment_domain::{Lane, Position, PositionRange, ReplyLane, RequestLaneLog};
 
 use crate::world::World;
 
@@ -36,5 +36,12 @@ async fn a_lane_is_told_with_its_ends_and_the_record_before_the_next() {
     assert_eq!((log.first, log.end, log.before), (Position(2), Position(3), None));
     let all = [(Lane(0), Position(0)), (LANE, Position(0)), (Lane(2), Position(0))];
     assert_eq!(world.cluster.request_logs(&all).await.unwrap().len(), 3);
+    let removed = world.cluster.visit_requests(LANE, Position(0), |_| ()).await.unwrap();
+    assert_eq!(removed, 2);
     assert_eq!(world.cluster.reply_partitions().await.unwrap(), 2);
+    let ends = [ReplyLane(0), ReplyLane(1)].map(|lane| (lane, Position(0)));
+    assert_eq!(
+        world.cluster.reply_ends().await.unwrap(),
+        (world.reply_log.identity(), ends.into())
+    );
 }

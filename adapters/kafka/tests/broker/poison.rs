@@ -26,7 +26,8 @@ pub(crate) fn judged(lane: Lane, records: Vec<RequestRecord>) -> Vec<(ReturnAddr
     let outcomes = judge_batch(&batch, &mut loaded, &policy, LANES);
     let reply = |(record, outcome): (RequestRecord, Outcome)| {
         let shop = record.shop().cloned();
-        (record.return_address, Reply { id: record.id, shop, outcome })
+        let request_position = Some(record.position);
+        (record.return_address, Reply { id: record.id, shop, outcome, request_position })
     };
     batch.into_records().into_iter().zip(outcomes).map(reply).collect()
 }

@@ -8,7 +8,7 @@ use catchment_domain::{
 };
 
 use super::campaigns::StoredCampaign;
-use super::{MemoryStore, Tables};
+use super::{MemoryStore, Tables, no_lane};
 
 #[async_trait]
 impl Acceptances for MemoryStore {
@@ -25,7 +25,7 @@ impl Acceptances for MemoryStore {
     async fn accept(&self, terms: &AcceptTerms) -> Result<Accepted, StoreError> {
         let (mut tables, now) = (self.tables(), self.clock.now());
         for accepted in &terms.requests {
-            let row = tables.lane(accepted.lane)?;
+            let row = tables.lanes.get(&accepted.lane).ok_or_else(|| no_lane(accepted.lane))?;
             if !accepted.is_still(&row.stored(accepted.lane, &[])) {
                 return Err(moved_meanwhile(AnyLane::Requests(accepted.lane)));
             }
@@ -37,8 +37,8 @@ impl Acceptances for MemoryStore {
                 return Err(moved_meanwhile(AnyLane::Replies(lane)));
             }
         }
-        let lanes: Vec<Lane> = terms.requests.iter().map(|accepted| accepted.lane).collect();
-        let (accepted, later) = tables.ask_in(&lanes, (now, tables.mark()));
+        let mark = tables.mark();
+        let (accepted, later) = tables.ask_in(terms, (now, mark));
         let gone = |lane: ReplyLane| {
             let mut replies = terms.replies.iter();
             replies.any(|accepted| accepted.stored.lane == lane && accepted.end.is_none())
@@ -50,8 +50,11 @@ impl Acceptances for MemoryStore {
         if terms.dry_run {
             return Ok(accepted);
         }
+        let highest = tables.lanes.values().map(|row| row.epoch).max().unwrap_or_default();
         for accepted in &terms.requests {
-            tables.lane(accepted.lane)?.accept(accepted);
+            if let Some(row) = tables.lanes.get_mut(&accepted.lane) {
+                row.accept(accepted, (highest, mark.max(Deadline::at(now))));
+            }
         }
         for AcceptedReplyLane { stored, log, end } in &terms.replies {
             match end {
@@ -94,16 +97,29 @@ impl Tables {
     }
 
     /// The campaigns that ask shops of these lanes again, and those that change for it.
-    fn ask_in(&self, lanes: &[Lane], time: (Timestamp, Deadline)) -> (Accepted, Vec<Campaign>) {
+    fn ask_in(
+        &self,
+        terms: &AcceptTerms,
+        time: (Timestamp, Deadline),
+    ) -> (Accepted, Vec<Campaign>) {
+        let is_here = |lane: Lane| terms.requests.iter().any(|accepted| accepted.lane == lane);
+        let is_on =
+            |lane: ReplyLane| terms.replies.iter().any(|accepted| accepted.stored.lane == lane);
         let (mut accepted, mut later) = (Accepted::default(), Vec::new());
-        for stored in self.campaigns.values() {
-            let chunks = stored.chunks.iter().filter(|chunk| lanes.contains(&chunk.lane));
+        for stored in self.campaigns.values().filter(|stored| is_unfinished(stored)) {
+            let is_whole = stored.campaign.reply_lane.is_some_and(is_on);
+            let chunks = stored.chunks.iter().filter(|chunk| is_whole || is_here(chunk.lane));
             let open: u64 = chunks.map(|chunk| u64::from(chunk.open())).sum();
             if open == 0 {
                 continue;
             }
-            // A damaged one stays as it is: its requester has set it aside.
-            let Ok(campaign) = stored.read() else { continue };
+            let campaign = match stored.read() {
+                Ok(campaign) => campaign,
+                Err(damage) => {
+                    accepted.damaged.push(damage);
+                    continue;
+                }
+            };
             let next = ask_in_time(campaign, time).unwrap_or_else(|_| {
                 accepted.left.push(campaign.name.revision);
                 None

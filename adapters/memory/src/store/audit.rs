@@ -76,6 +76,13 @@ impl MemoryStore {
         }
     }
 
+    /// Loses a lane but for its receipts, as a row that is deleted by hand.
+    pub fn lose_lane(&self, lane: Lane) {
+        if let Some(row) = self.tables().lanes.get_mut(&lane) {
+            row.lose();
+        }
+    }
+
     /// Makes a campaign readable again, as restoring a backup does.
     pub fn unspoil_campaign(&self, revision: Revision) {
         if let Some(stored) = self.tables().campaigns.get_mut(&revision) {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Chunk, Damage, Found, OpenSlots, Phase, Position, ReplyLane,
-    Revision, ShopList, Timestamp,
+    Attempt, Campaign, CampaignState, Chunk, Damage, Found, Lane, OpenSlots, Phase, Position,
+    ReplyLane, Revision, ShopList, Timestamp, can_have_applied,
 };
 
 use super::campaigns::StoredCampaign;
@@ -22,14 +22,14 @@ impl CampaignLedger for MemoryStore {
             stored.campaign.reply_lane.get_or_insert(lease.lane);
         }
         let mut damaged = tables.end_what_is_over(lease.lane, now);
-        let of_lane = tables.campaigns.values().filter(|stored| {
-            stored.campaign.reply_lane.is_none_or(|lane| lane == lease.lane)
-                && stored.campaign.state != CampaignState::Ended
-        });
-        damaged.extend(of_lane.filter_map(|stored| stored.read().err()));
+        damaged.extend(tables.damaged(lease.lane));
         let campaigns = tables.campaigns.values().filter_map(|stored| stored.read().ok());
         let open = campaigns.filter(|campaign| is_open_in(campaign, lease.lane));
         Ok(Found { found: open.cloned().collect(), damaged })
+    }
+
+    async fn damaged(&self, lane: ReplyLane) -> Result<Vec<Damage>, StoreError> {
+        Ok(self.tables().damaged(lane).collect())
     }
 
     async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
@@ -109,6 +109,8 @@ impl CampaignLedger for MemoryStore {
             return Err(StoreError::Fenced);
         }
         row.position = to;
+        let applied: BTreeMap<Lane, Position> =
+            tables.lanes.iter().map(|(lane, row)| (*lane, row.applied_next)).collect();
         let mut by_chunk: BTreeMap<(Revision, u32), Vec<&Answer>> = BTreeMap::new();
         for (revision, answer) in answers {
             by_chunk.entry((*revision, answer.chunk)).or_default().push(answer);
@@ -117,7 +119,7 @@ impl CampaignLedger for MemoryStore {
         for ((revision, number), answers) in by_chunk {
             let stored = tables.campaigns.get_mut(&revision);
             let stored = stored.filter(|stored| stored.campaign.reply_lane == Some(lease.lane));
-            match stored.and_then(|stored| stored.record(number, &answers, now)) {
+            match stored.and_then(|stored| stored.record(number, &answers, (&applied, now))) {
                 None => {}
                 Some(Err(damage)) => recorded.damaged.push(damage),
                 Some(Ok((counted, open))) => {
@@ -135,6 +137,15 @@ impl CampaignLedger for MemoryStore {
 }
 
 impl Tables {
+    /// The campaigns of a lane, and those of nobody, that have not ended and cannot be read.
+    fn damaged(&self, lane: ReplyLane) -> impl Iterator<Item = Damage> {
+        let of_lane = self.campaigns.values().filter(move |stored| {
+            stored.campaign.reply_lane.is_none_or(|of| of == lane)
+                && stored.campaign.state != CampaignState::Ended
+        });
+        of_lane.filter_map(|stored| stored.read().err())
+    }
+
     /// Ends the campaigns of a lane whose time is over, and the replaced campaigns whose successors
     /// are through. The newest campaign comes first, so that a chain of campaigns ends in one call.
     /// Returns the damage that keeps a campaign from being ended.
@@ -183,7 +194,7 @@ impl StoredCampaign {
         &mut self,
         number: u32,
         answers: &[&Answer],
-        at: Timestamp,
+        (applied, at): (&BTreeMap<Lane, Position>, Timestamp),
     ) -> Option<Result<(u32, OpenSlots), Damage>> {
         let damaged = self.chunks.get(number as usize).map(|chunk| self.outcomes(chunk).err())?;
         if let Some(damage) = self.read().err().or(damaged) {
@@ -191,9 +202,11 @@ impl StoredCampaign {
         }
         let Self { campaign, chunks, .. } = self;
         let chunk = chunks.get_mut(number as usize)?;
-        let before = chunk.lacking();
+        let (before, next) = (chunk.lacking(), applied.get(&chunk.lane).copied());
         let mut counted = 0;
-        for answer in answers {
+        for answer in
+            answers.iter().filter(|answer| can_have_applied(next, answer.request_position))
+        {
             counted += u32::from(chunk.record(campaign, answer.ticket, &answer.outcome));
         }
         let now = chunk.lacking();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{
     Acceptance, AcceptedLane, Batch, Committed, Damage, Deadline, Epoch, ImportNumber,
-    ImportReceipt, Lane, LaneProblem, LaneProgress, LogIdentity, Mismatch, Position, Receipt,
-    RequestId, StoredItem, StoredLane, Timestamp, check_committed,
+    ImportReceipt, Lane, LaneProblem, LaneProgress, LaneRemains, LogIdentity, Mismatch, Position,
+    Receipt, RequestId, StoredItem, StoredLane, Timestamp, check_committed,
 };
 
 use super::campaigns::damage;
@@ -30,6 +30,8 @@ pub(super) struct LaneRow {
     pub(super) import_receipts: VecDeque<ImportReceipt>,
     /// The imports whose receipts cannot be read; see `MemoryStore::spoil_import`.
     pub(super) spoiled_imports: BTreeSet<ImportNumber>,
+    /// Whether everything but the receipts is gone; see `MemoryStore::lose_lane`.
+    pub(super) is_lost: bool,
 }
 
 /// A receipt.
@@ -37,6 +39,8 @@ pub(super) struct LaneRow {
 pub(super) struct ReceiptRow {
     /// The log of the receipt's positions.
     pub(super) log: LogIdentity,
+    /// The owner that stored it.
+    epoch: Epoch,
     pub(super) at: Timestamp,
     pub(super) receipt: Receipt,
     /// Whether the receipt cannot be read; see `MemoryStore::spoil_receipt`.
@@ -65,7 +69,16 @@ impl LaneRow {
             imports: ImportNumber::default(),
             import_receipts: VecDeque::new(),
             spoiled_imports: BTreeSet::new(),
+            is_lost: false,
         }
+    }
+
+    /// Loses everything but the receipts.
+    pub(super) fn lose(&mut self) {
+        let Self { receipts, import_receipts, spoiled_imports, .. } =
+            std::mem::replace(self, Self::new());
+        let is_lost = true;
+        *self = Self { receipts, import_receipts, spoiled_imports, is_lost, ..Self::new() };
     }
 
     /// Makes way for a new owner. A log that is not the one remembered begins at its
@@ -109,22 +122,44 @@ impl LaneRow {
 
     /// The lane as it is told.
     pub(super) fn stored(&self, lane: Lane, left: &[LogIdentity]) -> StoredLane {
-        let left = left.to_vec();
-        StoredLane::Known { progress: self.progress(lane), last_id: self.last_id, left }
+        if !self.is_lost {
+            let left = left.to_vec();
+            return StoredLane::Known {
+                progress: self.progress(lane),
+                last_id: self.last_id,
+                left,
+            };
+        }
+        let newest = self.receipts.back();
+        let remains = newest.map_or_else(LaneRemains::default, |row| LaneRemains {
+            epoch: row.epoch,
+            read: Some((row.log.id, row.receipt.to)),
+        });
+        StoredLane::Lost { unreadable: None, remains }
     }
 
-    /// Goes on where it is told. Receipts of positions that may come again belong to no log.
-    pub(super) fn accept(&mut self, accepted: &AcceptedLane) {
+    /// Goes on where it is told. Receipts of positions that may come again belong to no log. A lane
+    /// that is lost is made anew: its epoch lies above the highest of any lane, and everything up to
+    /// `mark` is treated as passed.
+    pub(super) fn accept(&mut self, accepted: &AcceptedLane, (highest, mark): (Epoch, Deadline)) {
         let Acceptance { log, applied_next, replied_next, keeps_receipts, .. } =
             accepted.acceptance;
         if !keeps_receipts {
-            self.receipts.iter_mut().for_each(|row| row.log = NO_LOG);
+            self.receipts.iter_mut().for_each(|row| row.log = LogIdentity::NONE);
+        }
+        if self.is_lost {
+            self.is_lost = false;
+            self.epoch = highest;
+            self.expired_up_to = mark;
+            // Whoever read the lane's shops before must not take them for unchanged.
+            let newest = self.import_receipts.back().map(|receipt| receipt.number);
+            self.imports = ImportNumber(newest.unwrap_or_default().0 + 1);
         }
         self.log = Some(log);
         self.epoch = accepted.next_epoch(self.epoch);
         self.applied_next = applied_next;
         self.replied_next = replied_next;
-        self.last_id = None;
+        self.last_id = accepted.last_id;
     }
 
     /// Moves behind a batch that was applied.
@@ -144,7 +179,8 @@ impl LaneRow {
         if let Some(log) = self.log
             && !receipt.entries.is_empty()
         {
-            self.receipts.push_back(ReceiptRow { log, at, receipt, is_spoiled: false });
+            let epoch = self.epoch;
+            self.receipts.push_back(ReceiptRow { log, epoch, at, receipt, is_spoiled: false });
         }
     }
 
@@ -189,9 +225,6 @@ impl LaneRow {
         }
     }
 }
-
-/// The log of receipts that answer nothing any more.
-const NO_LOG: LogIdentity = LogIdentity { id: 0, lasting: false };
 
 /// Whether a lane may go on with another log than the one remembered: one that outlives its
 /// process may come back, and its place would be lost.

@@ -36,10 +36,15 @@ impl ReplyLaneRow {
         self.holder(now).map(|_| self.until.saturating_since(now))
     }
 
-    /// Fences whoever has the lane, and lets the next one begin at the end of a log.
-    pub(super) fn move_on(&mut self, log: LogIdentity, end: Position) {
-        let epoch = Epoch(self.epoch.0 + 1);
-        *self = Self { log, epoch, holder: None, until: Timestamp::MIN, position: end };
+    /// Fences the holder.
+    pub(super) const fn fence(&mut self) {
+        self.epoch = Epoch(self.epoch.0 + 1);
+        (self.holder, self.until) = (None, Timestamp::MIN);
+    }
+
+    /// Lets the next holder begin at the end of a log.
+    pub(super) const fn move_to(&mut self, log: LogIdentity, end: Position) {
+        (self.log, self.position) = (log, end);
     }
 
     /// The lane as it is told.
@@ -80,7 +85,8 @@ impl Tables {
     /// Lets a lane begin at the end of a log, and fences whoever has it.
     pub(super) fn begin_at(&mut self, lane: ReplyLane, log: LogIdentity, end: Position) {
         let row = self.reply_lanes.entry(lane).or_insert_with(|| ReplyLaneRow::new(log, end));
-        row.move_on(log, end);
+        row.fence();
+        row.move_to(log, end);
     }
 
     pub(super) fn is_leased(&self, lane: ReplyLane, now: Timestamp) -> bool {

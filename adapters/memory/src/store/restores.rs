@@ -1,21 +1,21 @@
 //! What is changed after an older store took the place of the present one, while the logs went on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
 use catchment_domain::{
-    AskedAgain, CampaignState, Damage, Found, Known, LaneProgress, RestoreTerms, Restored,
-    ask_again, epoch_after,
+    AskedAgain, CampaignState, Damage, Found, Known, LaneProblem, LaneProgress, Position,
+    ReplyLane, RestoreTerms, Restored, StoredReplyLane, Timestamp, ask_again, check_log,
+    epoch_after, reply_lane_after,
 };
 
-use super::MemoryStore;
+use super::{MemoryStore, Tables};
 
 #[async_trait]
 impl Restores for MemoryStore {
     async fn lanes(&self) -> Result<Vec<LaneProgress>, StoreError> {
-        let tables = self.tables();
-        Ok(tables.lanes.iter().map(|(lane, row)| row.progress(*lane)).collect())
+        Ok(self.tables().progress())
     }
 
     async fn known(&self) -> Result<Known, StoreError> {
@@ -34,12 +34,11 @@ impl Restores for MemoryStore {
     async fn restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
         let mut tables = self.tables();
         let now = self.clock.now();
-        for (lane, row) in &tables.reply_lanes {
-            if let Some(left) = row.leased_for(now) {
-                let what = format!("a requester has reply lane {lane} for {left:?} more: stop it");
-                return Err(StoreError::Refused { what });
-            }
-        }
+        tables.check_leases(now)?;
+        let (log, committed) = &terms.requests;
+        let checked = check_log(&tables.progress(), (*log, committed));
+        checked.map_err(|foreign| StoreError::Refused { what: foreign.to_string() })?;
+        let (moved, left_out) = tables.after_restore(terms, now);
         let mark = tables.mark();
         let (mut again, mut damaged, mut left) = (Vec::new(), Vec::new(), Vec::new());
         for stored in tables.campaigns.values() {
@@ -66,20 +65,20 @@ impl Restores for MemoryStore {
             left,
             known,
             newest,
-            lanes: u32::try_from(tables.lanes.len()).unwrap_or(u32::MAX),
-            reply_lanes: u32::try_from(tables.reply_lanes.len()).unwrap_or(u32::MAX),
+            lanes: tables.lanes.values().map(|row| u32::from(!row.is_lost)).sum(),
+            reply_lanes: u32::try_from(moved.len()).unwrap_or(u32::MAX),
+            left_out,
         };
         if terms.dry_run {
             return Ok(restored);
         }
-        let (_, committed) = &terms.requests;
-        for (lane, row) in &mut tables.lanes {
+        for (lane, row) in tables.lanes.iter_mut().filter(|(_, row)| !row.is_lost) {
             row.epoch = epoch_after(row.epoch, committed.get(lane).copied());
         }
-        let (log, ends) = &terms.replies;
         for (lane, row) in &mut tables.reply_lanes {
-            if let Some(end) = ends.get(lane) {
-                row.move_on(*log, *end);
+            row.fence();
+            if let Some(end) = moved.get(lane) {
+                row.move_to(terms.replies.0, *end);
             }
         }
         tables.revision = newest;
@@ -90,5 +89,41 @@ impl Restores for MemoryStore {
             }
         }
         Ok(restored)
+    }
+}
+
+impl Tables {
+    /// Where the request lanes stand, without the lost ones.
+    fn progress(&self) -> Vec<LaneProgress> {
+        let lanes = self.lanes.iter().filter(|(_, row)| !row.is_lost);
+        lanes.map(|(lane, row)| row.progress(*lane)).collect()
+    }
+
+    /// Refuses a reply lane whose lease is in force.
+    fn check_leases(&self, now: Timestamp) -> Result<(), StoreError> {
+        for (lane, row) in &self.reply_lanes {
+            if let Some(left) = row.leased_for(now) {
+                let what = format!("a requester has reply lane {lane} for {left:?} more: stop it");
+                return Err(StoreError::Refused { what });
+            }
+        }
+        Ok(())
+    }
+
+    /// The reply lanes that go on at another place, and those that keep their places.
+    fn after_restore(
+        &self,
+        RestoreTerms { replies: (log, ends), .. }: &RestoreTerms,
+        now: Timestamp,
+    ) -> (BTreeMap<ReplyLane, Position>, Vec<LaneProblem>) {
+        let (mut moved, mut left_out) = (BTreeMap::new(), Vec::new());
+        for (lane, row) in &self.reply_lanes {
+            let stored = StoredReplyLane { lane: *lane, row: Some(Ok(row.stored(now))) };
+            match reply_lane_after(&stored, (*log, ends)) {
+                Ok(end) => drop(moved.insert(*lane, end)),
+                Err(mismatch) => left_out.push(LaneProblem::of_replies(*lane, mismatch)),
+            }
+        }
+        (moved, left_out)
     }
 }

@@ -83,8 +83,8 @@ impl StoreHarness for StoreInMemory {
         matches!(item, StoredItem::Outcomes(..))
     }
 
-    async fn lose_lane(&self, _: Lane) -> bool {
-        false
+    async fn lose_lane(&self, lane: Lane) {
+        self.store.lose_lane(lane);
     }
 
     async fn reopened(&self) -> Option<Store> {

@@ -20,7 +20,7 @@ struct Stored {
     is_damaged: bool,
     unreadable: Option<Revision>,
     /// A campaign whose last deadline passed a moment ago.
-    waiting: Option<Revision>,
+    waiting: Mutex<Option<Revision>>,
     more: Mutex<u64>,
     /// How often the causes of all shops were read.
     reads: Mutex<u32>,
@@ -49,7 +49,7 @@ impl Deletions for Stored {
         if self.unreadable == Some(campaign) {
             return Err(StoreError::BadData { what: "unreadable".to_owned() }.into());
         }
-        if self.waiting == Some(campaign) {
+        if *self.waiting.lock().unwrap() == Some(campaign) {
             return Err(CampaignError::MayStillApply(campaign).into());
         }
         if campaign == Revision(5) {
@@ -170,9 +170,17 @@ async fn campaigns_that_stay_are_tried_again_after_a_day() {
 }
 
 #[tokio::test]
-async fn a_campaign_that_only_waits_is_tried_each_time() {
-    let stored = Stored { waiting: Some(Revision(1)), ..Stored::default() };
-    check_reads(&stored, &[(0, 0, 1), (10, 0, 2), (20, 0, 3)]).await;
+async fn a_campaign_that_only_waits_is_tried_each_time_and_no_shop_is_read_for_it() {
+    let stored = Stored { waiting: Mutex::new(Some(Revision(1))), ..Stored::default() };
+    check_reads(&stored, &[(0, 0, 1), (10, 0, 1), (20, 0, 1)]).await;
+    assert!(!stored.deleted.lock().unwrap().contains(&Revision(1)));
+    let mut retention = Retention::new(Some(HOUR));
+    for (is_waiting, reads) in [(true, 2), (true, 2), (false, 3), (false, 3)] {
+        *stored.waiting.lock().unwrap() = is_waiting.then_some(Revision(1));
+        let deletion = retention.look(&stored, Timestamp::from_millis(0)).await.unwrap();
+        assert_eq!(*stored.reads.lock().unwrap(), reads, "{deletion:?}");
+    }
+    assert!(stored.deleted.lock().unwrap().contains(&Revision(1)));
 }
 
 #[tokio::test]

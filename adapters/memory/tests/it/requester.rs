@@ -2,22 +2,25 @@
 //! cannot read.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    Acceptances, Answer, CampaignLedger, CampaignRepository, ChunkSummary, Holder, Lease, Recorded,
-    Repairs, ReplyChannel, ReplyLanes, ReplyLog, RequestLog, ShopRepository, StoreError,
+    Acceptances, Answer, CampaignLedger, CampaignRepository, ChunkSummary, Holder, Lease, LogError,
+    Recorded, Repairs, ReplyChannel, ReplyLanes, ReplyLog, ReplyRecord, RequestLog, ShopRepository,
+    StoreError,
 };
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneKeeper, LaneRequester, Obstacle, RequesterPorts,
     RequesterTerms, Rules, ServiceError, Step,
 };
 use catchment_domain::{
-    AcceptTerms, AcceptedReplyLane, Attempt, Campaign, CampaignId, CampaignState, Chunk, Draft,
-    Found, ImportBatch, ImportOrder, ImportTerms, Lane, Lanes, Location, LogIdentity, Nonce, Phase,
-    Policy, Position, Profile, Radius, Rank, Repair, RepairTerms, ReplyLane, Revision, Scope,
-    ShopImport, ShopList, StoredItem, Timestamp, TriggerRule, WindowLimits,
+    AcceptTerms, AcceptedReplyLane, Attempt, Campaign, CampaignId, CampaignState, Chunk, Damage,
+    Draft, Found, ImportBatch, ImportOrder, ImportTerms, Lane, LaneProblem, Lanes, Location,
+    LogIdentity, Mismatch, Nonce, Phase, Policy, Position, Profile, Radius, Rank, Repair,
+    RepairTerms, ReplyLane, ReturnAddress, Revision, Scope, ShopImport, ShopList, StoredItem,
+    Timestamp, TriggerRule, WindowLimits,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -119,6 +122,10 @@ impl CampaignLedger for Away {
         Err(away())
     }
 
+    async fn damaged(&self, _: ReplyLane) -> Result<Vec<Damage>, StoreError> {
+        Err(away())
+    }
+
     async fn chunks(&self, _: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
         Err(away())
     }
@@ -209,6 +216,73 @@ async fn obstacle(keeper: &mut LaneKeeper, town: &Town) -> Obstacle {
         }
         town.clock.advance(TERMS.lease / 3);
     }
+}
+
+/// A log that has fewer lanes from some moment on.
+struct Shrinking {
+    log: Arc<MemoryLog>,
+    lanes: AtomicU16,
+}
+
+#[async_trait]
+impl ReplyLog for Shrinking {
+    fn identity(&self) -> LogIdentity {
+        ReplyLog::identity(&*self.log)
+    }
+
+    fn lanes(&self) -> u16 {
+        self.lanes.load(Ordering::Relaxed)
+    }
+
+    fn address(&self, lane: ReplyLane) -> ReturnAddress {
+        self.log.address(lane)
+    }
+
+    async fn end(&self, lane: ReplyLane) -> Result<Position, LogError> {
+        self.log.end(lane).await
+    }
+
+    async fn read(
+        &self,
+        lane: ReplyLane,
+        from: Position,
+        max: usize,
+    ) -> Result<Vec<ReplyRecord>, LogError> {
+        ReplyLog::read(&*self.log, lane, from, max).await
+    }
+
+    async fn wait(&self, lane: ReplyLane, from: Position) {
+        ReplyLog::wait(&*self.log, lane, from).await;
+    }
+
+    async fn release(&self, lane: ReplyLane, next: Position) {
+        ReplyLog::release(&*self.log, lane, next).await;
+    }
+}
+
+#[tokio::test]
+async fn a_requester_at_work_gives_its_lane_up_when_the_topic_has_fewer_partitions() {
+    let town = Town::new().await;
+    let replies = Arc::new(Shrinking { log: Arc::clone(&town.log), lanes: AtomicU16::new(2) });
+    let mut other = town.requester(ReplyLane(0));
+    rest(&mut other).await;
+    let ports = RequesterPorts { replies: Arc::<Shrinking>::clone(&replies), ..town.ports() };
+    let mut keeper = LaneKeeper::new(Holder(Uuid::max()), ports, TERMS);
+    while keeper.own().is_none() {
+        keeper.step().await.unwrap();
+    }
+    assert_eq!(keeper.own(), Some(ReplyLane(1)));
+    replies.lanes.store(1, Ordering::Relaxed);
+    let aside = obstacle(&mut keeper, &town).await;
+    let Obstacle::SetAside { lane: ReplyLane(1), source } = aside else { panic!("{aside:?}") };
+    let problem = LaneProblem::of_replies(ReplyLane(1), Mismatch::NoPartition { partitions: 1 });
+    assert!(matches!(&*source, ServiceError::Lane(found) if *found == problem), "{source:?}");
+    other.surrender().await.unwrap();
+    while keeper.own() != Some(ReplyLane(0)) {
+        keeper.step().await.unwrap();
+        town.clock.advance(TERMS.lease / 3);
+    }
+    assert_eq!(keeper.leased().collect::<Vec<_>>(), [ReplyLane(0)]);
 }
 
 /// Another lasting log. A store refuses it for lanes whose positions are from the log before.

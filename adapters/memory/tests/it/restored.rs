@@ -8,25 +8,117 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    Claim, Decide, LogError, RequestChannel, RequestLog, ShopLedger, StoreError, Stretch,
+    Answer, CampaignLedger, ChunkSummary, Claim, Decide, Holder, Lease, LogError, Recorded,
+    ReplyLanes, RequestChannel, RequestLog, Restores, ShopLedger, StoreError, Stretch,
     VisitReceipt,
 };
 use catchment_domain::service::{ConsumerPorts, LaneConsumer, Rules, ServiceError};
 use catchment_domain::{
-    Batch, Change, Committed, Damage, Epoch, Lane, Lanes, LogIdentity, Policy, Position, Radius,
-    Receipt, Request, RequestId, ReturnAddress, Revision, Timestamp,
+    Attempt, Batch, Campaign, Change, Chunk, Committed, Damage, Epoch, Found, Known, Lane,
+    LaneProgress, Lanes, LogIdentity, Phase, Policy, Position, Radius, Receipt, ReplyLane, Request,
+    RequestId, RestoreTerms, Restored, ReturnAddress, Revision, ShopList, Timestamp,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
 
 const LANE: Lane = Lane(0);
 
-/// A database in whose place a backup can be put.
+/// A database in whose place a backup can be put, while services go on.
 struct Database(Mutex<Arc<MemoryStore>>);
 
 impl Database {
     fn store(&self) -> Arc<MemoryStore> {
         Arc::clone(&self.0.lock().unwrap())
+    }
+
+    fn restore(&self, backup: Arc<MemoryStore>) {
+        *self.0.lock().unwrap() = backup;
+    }
+}
+
+#[async_trait]
+impl ReplyLanes for Database {
+    async fn lease(
+        &self,
+        lane: ReplyLane,
+        holder: Holder,
+        log: (LogIdentity, Position),
+        duration: Duration,
+    ) -> Result<Option<Lease>, StoreError> {
+        self.store().lease(lane, holder, log, duration).await
+    }
+
+    async fn renew(&self, lease: &Lease, duration: Duration) -> Result<(), StoreError> {
+        self.store().renew(lease, duration).await
+    }
+
+    async fn go_back(&self, lease: &Lease, end: Position) -> Result<(), StoreError> {
+        self.store().go_back(lease, end).await
+    }
+
+    async fn surrender(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.store().surrender(lease).await
+    }
+
+    async fn orphans(&self) -> Result<Vec<ReplyLane>, StoreError> {
+        self.store().orphans().await
+    }
+}
+
+#[async_trait]
+impl CampaignLedger for Database {
+    async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
+        self.store().open(lease).await
+    }
+
+    async fn damaged(&self, lane: ReplyLane) -> Result<Vec<Damage>, StoreError> {
+        self.store().damaged(lane).await
+    }
+
+    async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
+        self.store().chunks(revision).await
+    }
+
+    async fn lists(
+        &self,
+        revision: Revision,
+        numbers: &[u32],
+    ) -> Result<Found<Vec<(u32, ShopList)>>, StoreError> {
+        self.store().lists(revision, numbers).await
+    }
+
+    async fn mark_sent(
+        &self,
+        lease: &Lease,
+        revision: Revision,
+        part: (Phase, Attempt),
+        numbers: &[u32],
+    ) -> Result<Found<Vec<Chunk>>, StoreError> {
+        self.store().mark_sent(lease, revision, part, numbers).await
+    }
+
+    async fn record(
+        &self,
+        lease: &Lease,
+        to: Position,
+        answers: &[(Revision, Answer)],
+    ) -> Result<Recorded, StoreError> {
+        self.store().record(lease, to, answers).await
+    }
+}
+
+#[async_trait]
+impl Restores for Database {
+    async fn lanes(&self) -> Result<Vec<LaneProgress>, StoreError> {
+        Restores::lanes(&*self.store()).await
+    }
+
+    async fn known(&self) -> Result<Known, StoreError> {
+        self.store().known().await
+    }
+
+    async fn restored(&self, terms: &RestoreTerms) -> Result<Restored, StoreError> {
+        self.store().restored(terms).await
     }
 }
 
@@ -141,7 +233,7 @@ async fn a_consumer_tells_the_log_what_a_restored_database_has_forgotten() {
     let claimed = Committed { epoch: Epoch(1), next: Position(0) };
     assert_eq!(late.committed(LANE).await.unwrap(), Some(claimed), "the log knows no more");
 
-    *database.0.lock().unwrap() = backup;
+    database.restore(backup);
     late.is_late.store(false, Ordering::Relaxed);
     send(&log, 2).await;
     running.step().await.unwrap();

@@ -82,7 +82,7 @@ impl Client {
         match consumer.fetch_watermarks(&self.context.topic, partition, self.within) {
             Ok((low, high)) => Ok(Some(Watermarks { low, high })),
             Err(error) if has_no_leader(&error) => Ok(None),
-            Err(error) => Err(self.unavailable(&error)),
+            Err(error) => Err(self.read_error(&error)),
         }
     }
 
@@ -90,11 +90,11 @@ impl Client {
     pub(super) fn committed(&self, partition: i32) -> Result<Option<Commit>, ReadError> {
         let list = self.context.list(&[partition]);
         let asked = self.consumer()?.committed_offsets(list, self.within);
-        let list = asked.map_err(|error| self.unavailable(&error))?;
+        let list = asked.map_err(|error| self.read_error(&error))?;
         match list.find_partition(&self.context.topic, partition) {
             None => Ok(None),
             Some(element) => {
-                element.error().map_err(|error| self.unavailable(&error))?;
+                element.error().map_err(|error| self.read_error(&error))?;
                 Ok(commit_of(&element))
             }
         }
@@ -104,7 +104,7 @@ impl Client {
     pub(super) fn at(&self, partition: i32, offset: i64) -> Result<TopicPartitionList, ReadError> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.context.topic, partition, Offset::Offset(offset))
-            .map_err(|error| self.unavailable(&error))?;
+            .map_err(|error| self.read_error(&error))?;
         Ok(list)
     }
 
@@ -160,7 +160,7 @@ impl Client {
             let all = self.positions(&assignment.consuming())?;
             assign_all(consumer, &all)
         };
-        done.map_err(|error| self.unavailable(&error))?;
+        done.map_err(|error| self.read_error(&error))?;
         signal.is_sought();
         Ok(queue)
     }
@@ -192,7 +192,7 @@ impl Client {
     ) -> Result<Queue, ReadError> {
         let mut queue = consumer
             .split_partition_queue(&self.context.topic, partition)
-            .ok_or_else(|| self.unavailable(&KafkaError::NoMessageReceived))?;
+            .ok_or_else(|| self.read_error(&KafkaError::NoMessageReceived))?;
         let signal = Arc::clone(signal);
         queue.set_nonempty_callback(move || signal.news.notify_waiters());
         Ok(queue)
@@ -209,14 +209,14 @@ impl Client {
         for partition in partitions {
             let next = self.context.signals.of(*partition).next.load(Ordering::Acquire);
             list.add_partition_offset(&self.context.topic, *partition, Offset::Offset(next))
-                .map_err(|error| self.unavailable(&error))?;
+                .map_err(|error| self.read_error(&error))?;
         }
         Ok(list)
     }
 
-    pub(super) fn unavailable(&self, error: &KafkaError) -> ReadError {
-        let cause = rights::missing(error, "Read").unwrap_or_else(|| error.to_string());
-        ReadError::Unavailable { topic: self.context.topic.clone(), cause }
+    /// Why the topic could not be read.
+    pub(super) fn read_error(&self, error: &KafkaError) -> ReadError {
+        rights::read_error(&self.context.topic, error)
     }
 
     /// Whoever reads or waits is told from now on that there is nothing to read any more.

@@ -378,7 +378,9 @@ impl<H: Handler> Lane<H> {
     /// Waits where it may help, and says how long to wait the next time.
     async fn pause_after(&self, error: ReadError, pause: Duration) -> Result<Duration, ReadError> {
         match error {
-            ReadError::Unavailable { .. } => self.rest(&error.to_string(), pause).await,
+            ReadError::Unavailable { .. } | ReadError::Refused { .. } => {
+                self.rest(&error.to_string(), pause).await
+            }
             error => Err(error),
         }
     }

@@ -180,7 +180,7 @@ enum After {
 /// one it is for that reader to say where to go on.
 fn after(error: &ReadError, keep: Keep) -> After {
     match (error, keep) {
-        (ReadError::Unavailable { .. }, _) => After::Pause,
+        (ReadError::Unavailable { .. } | ReadError::Refused { .. }, _) => After::Pause,
         (
             ReadError::Truncated { first: position, .. } | ReadError::Beyond { end: position, .. },
             Keep::Nothing,
@@ -201,12 +201,15 @@ mod tests {
     fn what_follows_trouble_is_for_the_reader_of_batches_to_say_where_there_is_one() {
         let unavailable =
             || ReadError::Unavailable { topic: "replies".to_owned(), cause: "down".to_owned() };
+        let refused =
+            || ReadError::Refused { topic: "replies".to_owned(), cause: "no ACL".to_owned() };
         let truncated = || ReadError::Truncated { from: 1, first: 5 };
         let beyond = || ReadError::Beyond { from: 9, end: 2 };
         let fatal = || ReadError::Fatal { cause: "fenced".to_owned() };
         let cases = [
             (unavailable(), Keep::Nothing, After::Pause),
             (unavailable(), Keep::All, After::Pause),
+            (refused(), Keep::All, After::Pause),
             (truncated(), Keep::Nothing, After::Jump(5)),
             (truncated(), Keep::All, After::Wait),
             (beyond(), Keep::Nothing, After::Jump(2)),

@@ -181,6 +181,8 @@ struct Server<'a> {
     purpose: Purpose,
     /// The statements that set a session.
     set: String,
+    /// The settings that the URL names.
+    named: Vec<(String, String)>,
     steps: Vec<Migration>,
 }
 
@@ -208,7 +210,8 @@ impl<'a> Server<'a> {
             return Err(OpenError::Overruled { database: name, setting, advice });
         }
         let set = session::statement(purpose, settings, &named);
-        Ok(Self { options, settings, name, purpose, set, steps: catchment_migrations::postgres() })
+        let steps = catchment_migrations::postgres();
+        Ok(Self { options, settings, name, purpose, set, named, steps })
     }
 
     async fn connect(&self, options: &PgConnectOptions) -> Result<OwnConnection, DbErr> {
@@ -248,7 +251,8 @@ impl<'a> Server<'a> {
             return Err(OpenError::Standby { database: database() });
         }
         if self.now(connection, "SHOW default_transaction_read_only").await? == "on" {
-            return Err(OpenError::ReadsOnly { database: database() });
+            let place = session::place_of_read_only(&self.named);
+            return Err(OpenError::ReadsOnly { database: database(), place });
         }
         let other = self.reach().await?;
         let session = "SELECT pg_backend_pid()::text";

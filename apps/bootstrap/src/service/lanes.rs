@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use catchment_domain::ports::{Acceptances, ShopLedger, StoreError};
 use catchment_domain::{
-    AnyLane, Comparison, Lane, LaneProblem, LogIdentity, Position, PositionRange, RequestLaneLog,
-    StoredLane, StoredReplyLane, compare_replies, compare_requests, is_whole_topic, outcomes_of,
+    AcceptedLane, AnyLane, Committed, Comparison, Lane, LaneProblem, LogIdentity, Position,
+    PositionRange, RequestLaneLog, StoredLane, StoredReplyLane, Unclear, UnclearLane,
+    acceptance_of, compare_replies, compare_requests, is_whole_topic, outcomes_of,
 };
 use catchment_kafka::{ClusterError, KafkaCluster};
 use thiserror::Error;
@@ -21,6 +22,33 @@ pub struct SeenLane {
     pub log: Option<RequestLaneLog>,
     /// Whether they fit each other.
     pub comparison: Comparison,
+}
+
+impl SeenLane {
+    /// The lane as it is taken as it is; `None` where it works. `committed` is what the consumers have
+    /// committed. `end` is one past the last record, be it one that may be read yet or not.
+    ///
+    /// # Errors
+    ///
+    /// When it is not known now whether, or where, the lane can go on.
+    pub fn taken(
+        &self,
+        committed: Option<Committed>,
+        end: Option<Position>,
+    ) -> Result<Option<AcceptedLane>, Unclear> {
+        match &self.comparison {
+            Comparison::Unread | Comparison::Fits => return Ok(None),
+            Comparison::Unclear(why) => return Err(*why),
+            Comparison::Differs(_) => {}
+        }
+        let log = self.log.as_ref().ok_or(Unclear::Unseen)?;
+        let Some(acceptance) = acceptance_of(&self.stored, log, committed) else {
+            return Ok(None);
+        };
+        acceptance.check_end(end)?;
+        let (lane, stored) = (self.lane, self.stored.clone());
+        Ok(Some(AcceptedLane { lane, stored, committed, acceptance, last_id: None }))
+    }
 }
 
 /// A reply lane.
@@ -80,7 +108,10 @@ impl SeenLanes {
             let log = logs.remove(&lane);
             let comparison = match &log {
                 Some(log) => compare_requests(&stored, log),
-                None => stored.mismatch().map_or(Comparison::Unread, Comparison::Differs),
+                None => {
+                    let unseen = Comparison::Unclear(Unclear::Unseen);
+                    stored.mismatch().map_or(unseen, Comparison::Differs)
+                }
             };
             SeenLane { lane, stored, log, comparison }
         };
@@ -91,19 +122,34 @@ impl SeenLanes {
         Ok(Self { requests, replies: replies.into_iter().map(seen).collect(), reply_log })
     }
 
-    /// What both looks found. A broker that is behind can cause a problem that one look finds.
+    /// What this look and the one before found, by [`Comparison::confirmed_by`].
     #[must_use]
     pub fn confirmed_by(mut self, before: &Self) -> Self {
         for seen in &mut self.requests {
             let before = before.requests.iter().find(|before| before.lane == seen.lane);
-            was_fine(before.map(|before| &before.comparison), &mut seen.comparison);
+            seen.comparison = confirmed(&seen.comparison, before.map(|seen| &seen.comparison));
         }
         for seen in &mut self.replies {
             let lane = seen.stored.lane;
             let before = before.replies.iter().find(|before| before.stored.lane == lane);
-            was_fine(before.map(|before| &before.comparison), &mut seen.comparison);
+            seen.comparison = confirmed(&seen.comparison, before.map(|seen| &seen.comparison));
         }
         self
+    }
+
+    /// The lanes of which it is not known whether they can go on.
+    pub fn unclear(&self) -> impl Iterator<Item = UnclearLane> + '_ {
+        let requests = self.requests.iter().filter_map(|seen| {
+            Some(UnclearLane {
+                lane: AnyLane::Requests(seen.lane),
+                why: seen.comparison.unclear()?,
+            })
+        });
+        let replies = self.replies.iter().filter_map(|seen| {
+            let (lane, why) = (AnyLane::Replies(seen.stored.lane), seen.comparison.unclear()?);
+            Some(UnclearLane { lane, why })
+        });
+        requests.chain(replies)
     }
 
     /// The lanes that cannot go on as they are.
@@ -140,12 +186,9 @@ impl SeenLanes {
     }
 }
 
-/// What was fine before, or not there, is not taken for wrong.
-fn was_fine(before: Option<&Comparison>, now: &mut Comparison) {
-    let before = before.unwrap_or(&Comparison::Unread);
-    if before.mismatch().is_none() {
-        now.clone_from(before);
-    }
+/// A lane that was not there before was not read.
+fn confirmed(now: &Comparison, before: Option<&Comparison>) -> Comparison {
+    now.clone().confirmed_by(before.unwrap_or(&Comparison::Unread))
 }
 
 /// Looks in each lane for the first request that was applied and not answered, and that has no receipt.
@@ -177,27 +220,60 @@ async fn look_for_receipts(
 
 #[cfg(test)]
 mod tests {
-    use catchment_domain::{Epoch, LaneRemains, Mismatch, ReplyLane};
+    use catchment_domain::{Epoch, LaneProgress, Mismatch, ReplyLane};
 
     use super::*;
 
-    /// Lanes of requests and of replies, by whether each differs.
-    fn seen(requests: &[bool], replies: &[bool]) -> SeenLanes {
-        let comparison = |differs: bool| {
-            if differs { Comparison::Differs(Mismatch::OtherLog) } else { Comparison::Fits }
-        };
-        let request = |(lane, differs): (u16, &bool)| SeenLane {
-            lane: Lane(lane),
-            stored: StoredLane::Lost {
-                unreadable: None,
-                remains: LaneRemains { epoch: Epoch(0), read: None },
-            },
+    const LOG: LogIdentity = LogIdentity { id: 1, lasting: true };
+    const OTHER: LogIdentity = LogIdentity { id: 2, lasting: true };
+
+    /// A lane of which 9 records of a log were applied and answered, with records from `first` up to
+    /// 12.
+    fn lane(read: LogIdentity, first: u64) -> SeenLane {
+        let (lane, next) = (Lane(2), Position(9));
+        let (log, epoch, applied_next, replied_next) = (Some(read), Epoch(4), next, next);
+        let progress = LaneProgress { lane, log, epoch, applied_next, replied_next };
+        let stored = StoredLane::Known { progress, last_id: None };
+        let (first, end) = (Position(first), Position(12));
+        let log = RequestLaneLog { log: LOG, first, end, before: None, without_receipt: None };
+        let comparison = compare_requests(&stored, &log);
+        SeenLane { lane, stored, log: Some(log), comparison }
+    }
+
+    #[test]
+    fn a_lane_is_taken_where_it_is_known_that_it_cannot_go_on_and_where_it_can() {
+        let unseen = |seen: SeenLane| SeenLane {
             log: None,
-            comparison: comparison(*differs),
+            comparison: Comparison::Unclear(Unclear::Unseen),
+            ..seen
         };
-        let reply = |(lane, differs): (u16, &bool)| SeenReplyLane {
+        let (at_end, in_log) = (Ok(Some(Position(12))), Ok(Some(Position(10))));
+        let held_back = Err(Unclear::OpenTransaction { from: Position(12) });
+        for (seen, end, expected) in [
+            (lane(LOG, 0), Some(12), Ok(None)),
+            (lane(OTHER, 0), Some(12), at_end),
+            (lane(OTHER, 0), Some(14), held_back),
+            (lane(OTHER, 0), None, Err(Unclear::Unseen)),
+            (lane(LOG, 10), Some(14), in_log),
+            (lane(LOG, 10), None, in_log),
+            (unseen(lane(OTHER, 0)), Some(12), Err(Unclear::Unseen)),
+        ] {
+            let taken = seen.taken(None, end.map(Position));
+            let next = taken.map(|taken| taken.map(|lane| lane.acceptance.applied_next));
+            assert_eq!(next, expected, "{seen:?} {end:?}");
+        }
+    }
+
+    /// Lanes of requests and of replies, as they were compared.
+    fn seen(requests: &[Comparison], replies: &[Comparison]) -> SeenLanes {
+        let request = |(number, comparison): (u16, &Comparison)| SeenLane {
+            lane: Lane(number),
+            comparison: comparison.clone(),
+            ..lane(LOG, 0)
+        };
+        let reply = |(lane, comparison): (u16, &Comparison)| SeenReplyLane {
             stored: StoredReplyLane { lane: ReplyLane(lane), row: None },
-            comparison: comparison(*differs),
+            comparison: comparison.clone(),
         };
         SeenLanes {
             requests: (0..).zip(requests).map(request).collect(),
@@ -207,10 +283,23 @@ mod tests {
     }
 
     #[test]
-    fn only_what_two_looks_found_counts() {
-        let before = seen(&[true, false, true], &[false]);
-        let now = seen(&[true, true, false], &[true, true]);
-        let lanes: Vec<_> = now.confirmed_by(&before).problems().map(|found| found.lane).collect();
+    fn only_what_two_looks_found_counts_and_the_rest_is_unclear() {
+        let differs = || Comparison::Differs(Mismatch::OtherLog);
+        let unseen = || Comparison::Unclear(Unclear::Unseen);
+        let before = seen(&[differs(), Comparison::Fits, differs(), unseen()], &[Comparison::Fits]);
+        let now = seen(
+            &[differs(), differs(), Comparison::Fits, differs()],
+            &[Comparison::Fits, differs()],
+        );
+        let confirmed = now.confirmed_by(&before);
+        let lanes: Vec<_> = confirmed.problems().map(|found| found.lane).collect();
         assert_eq!(lanes, [AnyLane::Requests(Lane(0))]);
+        let unclear: Vec<_> = confirmed.unclear().map(|found| (found.lane, found.why)).collect();
+        let expected = [
+            (AnyLane::Requests(Lane(1)), Unclear::Unsteady),
+            (AnyLane::Requests(Lane(3)), Unclear::Unseen),
+            (AnyLane::Replies(ReplyLane(1)), Unclear::Unsteady),
+        ];
+        assert_eq!(unclear, expected);
     }
 }

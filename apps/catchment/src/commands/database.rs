@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use catchment_bootstrap::settings::{Settings, SettingsError};
-use catchment_domain::OlderDatabase;
 use catchment_seaorm::{BackupError, Migrated, Restored as PutBack, Summary};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::commands::lanes::LanesMisfit;
 use crate::ending::{Ending, complain};
 use crate::engine::EngineLock;
 use crate::file_name;
@@ -29,6 +27,9 @@ pub(crate) enum Command {
     /// Brings the schema up to date. Nothing else ever changes that of a server's database.
     Migrate(Arguments),
     /// Says whether the database can be used as it is, and changes nothing.
+    ///
+    /// The database of a server is compared with Kafka, as services compare it. If Kafka does not
+    /// answer, the command says so, and checks the database alone.
     Check,
     /// Copies an embedded database into a file, beside whatever runs on it.
     ///
@@ -49,8 +50,10 @@ pub(crate) enum Command {
     /// there. The services see that, stop with exit code 78, and name this command.
     ///
     /// Stop all requesters and consumers first; a service at work is named, and nothing is changed.
+    /// Nothing is changed either if the topics or the cluster belong to another database.
     /// The command gives every lane a new owner's number, moves every reply lane to its end, and
-    /// asks each open shop again in a new attempt. When consumers start, they first apply the
+    /// asks each open shop again in a new attempt. A lane that does not fit its topic is left out
+    /// and named. When consumers start, they first apply the
     /// requests since the backup again whose deadlines have not passed.
     ///
     /// What was stored only in the database since the backup is gone: imports, and campaigns that
@@ -118,7 +121,7 @@ pub(super) async fn run(
                 let stores = Stores::open_existing(&settings.database).await?;
                 let checked = servers::check_lanes(settings, &stores).await;
                 stores.close().await;
-                note_age(checked)?;
+                pass_without_kafka(checked)?;
             }
             let lanes = settings.database.lanes.count();
             if output.json {
@@ -247,11 +250,11 @@ fn tell(migrated: &Migrated, output: Output) -> std::io::Result<()> {
     output.line(format_args!("{database} is up to date"))
 }
 
-/// Fails if the database is older than the requests in Kafka. If Kafka does not answer, the
-/// database can be used all the same.
-fn note_age(checked: anyhow::Result<()>) -> anyhow::Result<()> {
+/// Fails if the database could not be compared with Kafka, or if they differ. If only Kafka does not
+/// answer, the database can be used all the same.
+fn pass_without_kafka(checked: anyhow::Result<()>) -> anyhow::Result<()> {
     match checked {
-        Err(error) if !error.is::<OlderDatabase>() && !error.is::<LanesMisfit>() => {
+        Err(error) if servers::is_kafka_away(&error) => {
             complain(&format!(
                 "cannot compare the database with Kafka, so a restored backup would not be noticed: \
                  {error:#}"

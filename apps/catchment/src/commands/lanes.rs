@@ -1,20 +1,19 @@
 //! `catchment lanes`: how the lanes stand, and taking those as they are that cannot go on.
 
+mod accepting;
+
 use std::collections::BTreeMap;
 
-use anyhow::bail;
 use catchment_bootstrap::settings::Settings;
 use catchment_domain::{
-    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes,
-    Lane, LaneProblem, LogIdentity, Mismatch, Position, PositionRange, ReplyLane, RequestLaneLog,
-    Revision, Skipped, StoredLane, StoredReplyLane, acceptance_of,
+    AcceptTerms, AnyLane, Lane, LaneProblem, Mismatch, Position, ReplyLane, StoredLane, Unclear,
+    UnclearLane,
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use thiserror::Error;
 
 use crate::ending::{Ending, complain};
-use crate::number::{counted, grouped};
+use crate::number::grouped;
 use crate::output::{Output, table};
 use crate::servers;
 use crate::stores::Stores;
@@ -22,18 +21,23 @@ use crate::stores::Stores;
 /// What to do with the lanes.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Shows each lane of requests and of replies: who has it, how far it came, and what a service
-    /// would say that cannot go on with it.
+    /// Shows each lane of requests and of replies: its owner, its positions, and its problem if it
+    /// cannot go on.
+    ///
+    /// The command ends with 1 if a lane cannot go on, and if it is not known whether one can: Kafka
+    /// does not answer, or a partition has no leader.
     List,
-    /// Takes a lane as it is, which cannot go on otherwise.
+    /// Lets a lane go on that has a problem, and says what is given up.
     ///
-    /// Try first to bring back what is missing. The command skips a hole, takes a topic that was made
-    /// again or another one, gives up replies that cannot be made again, and makes a row anew that
-    /// was deleted. It says what is given up, and which campaigns ask shops again; `--dry-run` says
-    /// so beforehand. A single call whose request or reply is given up gets no reply.
+    /// Try first to bring back what is missing. The command skips records that are gone, reads a
+    /// topic that was made again or another topic from its end, gives up replies that cannot be made
+    /// again, and makes a row anew that was deleted. It says what is given up before it changes
+    /// anything, and afterwards which campaigns ask shops again; `--dry-run` only says so. A single
+    /// call whose request or reply is given up gets no reply.
     ///
-    /// Services may run meanwhile. Those that have ended with exit code 78 are started again
-    /// afterwards. A lane that works is refused.
+    /// Services may run meanwhile. Start those again that have ended with exit code 78. A lane
+    /// without a problem is refused. With `--json`, one line says how the lanes go on, and one what
+    /// becomes of the campaigns.
     Accept(Arguments),
 }
 
@@ -43,10 +47,10 @@ pub(crate) struct Arguments {
     /// The lane's number, as services and `lanes list` name it.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     lane: Option<u16>,
-    /// Takes every lane that cannot go on, of requests and of replies.
+    /// Every lane that has a problem, of requests and of replies.
     #[arg(long)]
     all: bool,
-    /// Takes reply lanes only.
+    /// Reply lanes only.
     #[arg(long)]
     reply: bool,
     /// Changes nothing, and says what would be changed.
@@ -74,11 +78,6 @@ pub(crate) struct AcceptOrder {
     pub(crate) dry_run: bool,
 }
 
-/// Lanes or topics do not fit the database.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub(crate) struct LanesMisfit(pub(crate) String);
-
 /// What Kafka says of the lanes.
 #[derive(Debug, Default)]
 pub(crate) struct LanesInKafka {
@@ -90,14 +89,17 @@ pub(crate) struct LanesInKafka {
     pub(crate) owners: BTreeMap<AnyLane, String>,
     /// The lanes that cannot go on.
     pub(crate) problems: BTreeMap<AnyLane, Mismatch>,
+    /// The lanes of which it is not known whether they can go on.
+    pub(crate) unclear: BTreeMap<AnyLane, Unclear>,
 }
 
-/// The lanes that were taken as they are.
-#[derive(Debug, Default)]
-pub(crate) struct AcceptedLanes {
-    pub(crate) requests: Vec<AcceptedLane>,
-    pub(crate) replies: Vec<AcceptedReplyLane>,
-    pub(crate) accepted: Accepted,
+/// The lanes that are to be taken as they are.
+#[derive(Debug)]
+pub(crate) struct LanesToAccept {
+    /// How each is taken.
+    pub(crate) terms: AcceptTerms,
+    /// The chosen ones of which it is not known now whether, or where, they can go on.
+    pub(crate) left_out: Vec<UnclearLane>,
 }
 
 pub(super) async fn run(
@@ -108,7 +110,7 @@ pub(super) async fn run(
     let stores = Stores::open_existing(&settings.database).await?;
     let done = match command {
         Command::List => list(settings, &stores, output).await,
-        Command::Accept(arguments) => accept(arguments, settings, &stores, output).await,
+        Command::Accept(arguments) => accepting::accept(arguments, settings, &stores, output).await,
     };
     stores.close().await;
     done
@@ -125,6 +127,8 @@ struct Row {
     answered: Option<Position>,
     end: Option<Position>,
     problem: Option<Mismatch>,
+    /// Why it is not known whether there is a problem.
+    unclear: Option<Unclear>,
 }
 
 async fn list(settings: &Settings, stores: &Stores, output: Output) -> anyhow::Result<Ending> {
@@ -138,13 +142,16 @@ async fn list(settings: &Settings, stores: &Stores, output: Output) -> anyhow::R
                 kafka.topics.iter().for_each(|problem| complain(problem));
                 add(&mut rows, kafka);
             }
-            Err(error) => complain(&format!(
-                "only what the database has is shown, for Kafka does not say where the lanes end: \
-                 {error:#}"
-            )),
+            Err(error) => {
+                is_fine = false;
+                complain(&format!(
+                    "only what the database has is shown, for Kafka does not say where the lanes \
+                     end: {error:#}"
+                ));
+            }
         }
     }
-    is_fine &= rows.iter().all(|row| row.problem.is_none());
+    is_fine &= rows.iter().all(|row| row.problem.is_none() && row.unclear.is_none());
     if output.json {
         rows.iter().try_for_each(|row| output.value(&view(row)))?;
     } else {
@@ -164,7 +171,7 @@ async fn request_rows(stores: &Stores) -> anyhow::Result<Vec<Row>> {
             }
             StoredLane::Lost { .. } => (None, None, None),
         };
-        Row { lane, owner: None, epoch, next, answered, end: None, problem }
+        Row { lane, owner: None, epoch, next, answered, end: None, problem, unclear: None }
     };
     Ok(lanes.into_iter().map(row).collect())
 }
@@ -185,6 +192,7 @@ async fn reply_rows(stores: &Stores) -> anyhow::Result<Vec<Row>> {
             answered: None,
             end: None,
             problem,
+            unclear: None,
         });
     }
     Ok(rows)
@@ -196,6 +204,7 @@ fn add(rows: &mut Vec<Row>, mut kafka: LanesInKafka) {
         row.end = kafka.ends.remove(&row.lane);
         row.owner = row.owner.take().or_else(|| kafka.owners.remove(&row.lane));
         row.problem = kafka.problems.remove(&row.lane).or_else(|| row.problem.take());
+        row.unclear = kafka.unclear.remove(&row.lane);
     }
     let new = |(lane, end)| Row {
         lane,
@@ -205,12 +214,21 @@ fn add(rows: &mut Vec<Row>, mut kafka: LanesInKafka) {
         answered: None,
         end: Some(end),
         problem: None,
+        unclear: None,
     };
     rows.extend(kafka.ends.into_iter().map(new));
     rows.sort_by_key(|row| row.lane);
 }
 
 impl Row {
+    /// What is wrong with the lane, or why that is not known.
+    fn complaint(&self) -> Option<String> {
+        let lane = self.lane;
+        let problem = self.problem.clone().map(|mismatch| LaneProblem { lane, mismatch });
+        let unclear = self.unclear.map(|why| UnclearLane { lane, why }.to_string());
+        problem.map(|problem| problem.to_string()).or(unclear)
+    }
+
     /// How many positions lie between where the lane stands and its end, if both are of one log.
     fn lag(&self) -> Option<u64> {
         let is_other = matches!(
@@ -231,7 +249,6 @@ fn view(row: &Row) -> Value {
         AnyLane::Requests(lane) => ("requests", lane.0),
         AnyLane::Replies(lane) => ("replies", lane.0),
     };
-    let problem = row.problem.clone().map(|mismatch| LaneProblem { lane: row.lane, mismatch });
     let position = |position: Option<Position>| position.map(|position| position.0);
     json!({
         "of": of,
@@ -242,7 +259,7 @@ fn view(row: &Row) -> Value {
         "answered": position(row.answered),
         "end": position(row.end),
         "lag": row.lag(),
-        "problem": problem.map(|problem| problem.to_string()),
+        "problem": row.complaint(),
     })
 }
 
@@ -263,8 +280,8 @@ fn show(rows: &[Row], output: Output) -> std::io::Result<()> {
         output.line(format_args!("\n{}", replies.trim_fmt()))?;
     }
     for row in rows {
-        if let Some(mismatch) = row.problem.clone() {
-            output.line(format_args!("\n{}", LaneProblem { lane: row.lane, mismatch }))?;
+        if let Some(complaint) = row.complaint() {
+            output.line(format_args!("\n{complaint}"))?;
         }
     }
     Ok(())
@@ -277,7 +294,7 @@ fn cells(row: &Row, answered: Option<String>) -> Vec<String> {
         AnyLane::Replies(lane) => lane.to_string(),
     };
     let owner = row.owner.clone().unwrap_or_else(|| "-".to_owned());
-    let problem = if row.problem.is_some() { "see below" } else { "" };
+    let problem = if row.complaint().is_some() { "see below" } else { "" };
     let mut cells = vec![lane, owner, number(row.epoch), number(row.next.map(|next| next.0))];
     cells.extend(answered);
     let rest = [number(row.end.map(|end| end.0)), number(row.lag()), problem.to_owned()];
@@ -289,249 +306,34 @@ fn number(number: Option<u64>) -> String {
     number.map_or_else(|| "-".to_owned(), grouped)
 }
 
-async fn accept(
-    Arguments { lane, all, reply, dry_run }: Arguments,
-    settings: &Settings,
-    stores: &Stores,
-    output: Output,
-) -> anyhow::Result<Ending> {
-    let chosen = match (lane, reply) {
-        (Some(lane), false) => Chosen::Request(Lane(lane)),
-        (Some(lane), true) => Chosen::Reply(ReplyLane(lane)),
-        (None, false) => Chosen::All,
-        (None, true) => Chosen::AllReplies,
-    };
-    debug_assert!(all == lane.is_none(), "clap asks for one of both");
-    let order = AcceptOrder { chosen, dry_run };
-    let lanes = if stores.is_embedded() {
-        accept_embedded(stores, order).await?
-    } else {
-        servers::accept_lanes(settings, stores, order).await?
-    };
-    if output.json {
-        output.value(&view_accepted(&lanes, dry_run))?;
-    } else {
-        tell(&lanes, dry_run, output)?;
-    }
-    Ok(Ending::Done)
-}
-
-/// Makes rows of an embedded database anew that are gone or cannot be read. Nothing else can differ:
-/// its logs are in memory and begin with each process.
-async fn accept_embedded(
-    stores: &Stores,
-    AcceptOrder { chosen, dry_run }: AcceptOrder,
-) -> anyhow::Result<AcceptedLanes> {
-    let is_chosen = |lane: AnyLane| match (chosen, lane) {
-        (Chosen::Request(chosen), AnyLane::Requests(lane)) => chosen == lane,
-        (Chosen::Reply(chosen), AnyLane::Replies(lane)) => chosen == lane,
-        (Chosen::All, _) | (Chosen::AllReplies, AnyLane::Replies(_)) => true,
-        (Chosen::Request(_) | Chosen::Reply(_) | Chosen::AllReplies, _) => false,
-    };
-    let log = RequestLaneLog {
-        log: NO_LOG,
-        first: Position(0),
-        end: Position(0),
-        before: None,
-        without_receipt: None,
-    };
-    let request = |(lane, stored): (Lane, StoredLane)| {
-        let is_lost = stored.mismatch().is_some() && is_chosen(AnyLane::Requests(lane));
-        let acceptance = acceptance_of(&stored, &log, None).filter(|_| is_lost)?;
-        Some(AcceptedLane { lane, stored, committed: None, acceptance })
-    };
-    let reply = |stored: StoredReplyLane| {
-        let is_lost = matches!(stored.row, Some(Err(_)));
-        let is_taken = is_lost && is_chosen(AnyLane::Replies(stored.lane));
-        is_taken.then_some(AcceptedReplyLane { stored, log: NO_LOG, end: Some(Position(0)) })
-    };
-    let requests = stores.acceptances.request_lanes().await?;
-    let requests: Vec<AcceptedLane> = requests.into_iter().filter_map(request).collect();
-    let replies = stores.acceptances.reply_lanes().await?;
-    let replies: Vec<AcceptedReplyLane> = replies.into_iter().filter_map(reply).collect();
-    if requests.is_empty() && replies.is_empty() {
-        match chosen {
-            Chosen::Request(lane) => bail!("lane {lane} works, or there is no such lane"),
-            Chosen::Reply(lane) => bail!("reply lane {lane} works, or there is no such lane"),
-            Chosen::All | Chosen::AllReplies => return Ok(AcceptedLanes::default()),
-        }
-    }
-    let terms = AcceptTerms { requests, replies, dry_run };
-    let accepted = stores.acceptances.accept(&terms).await?;
-    Ok(AcceptedLanes { requests: terms.requests, replies: terms.replies, accepted })
-}
-
-/// The next process that works with a lane begins a log of its own.
-const NO_LOG: LogIdentity = LogIdentity { id: 0, lasting: false };
-
-fn tell(lanes: &AcceptedLanes, dry_run: bool, output: Output) -> std::io::Result<()> {
-    let AcceptedLanes { requests, replies, accepted } = lanes;
-    if requests.is_empty() && replies.is_empty() {
-        return output.line("every lane works: there is nothing to accept");
-    }
-    if dry_run {
-        output.line("this would be done:")?;
-    }
-    for lane in requests {
-        let next = grouped(lane.acceptance.applied_next.0);
-        output.line(format_args!(
-            "lane {} goes on from {next}; services at work take it within a minute",
-            lane.lane
-        ))?;
-        for line in given_up(&lane.acceptance) {
-            output.line(format_args!("lane {}: {line}", lane.lane))?;
-        }
-    }
-    for AcceptedReplyLane { stored, end, .. } in replies {
-        let lane = stored.lane;
-        match end {
-            Some(end) => output.line(format_args!(
-                "reply lane {lane} goes on from {}: replies before are not read, and what has no \
-                 outcome is asked again",
-                grouped(end.0)
-            ))?,
-            None => output.line(format_args!("reply lane {lane} is given up"))?,
-        }
-    }
-    for asked in &accepted.asked {
-        output.line(words(asked))?;
-    }
-    for revision in &accepted.left {
-        output.line(format_args!(
-            "campaign {revision} has had every attempt there is, so its open requests will expire"
-        ))?;
-    }
-    for revision in &accepted.moved {
-        output.line(format_args!(
-            "campaign {revision} goes to another reply lane, and asks again what has no outcome"
-        ))?;
-    }
-    Ok(())
-}
-
-/// What is given up of a lane, line by line.
-fn given_up(Acceptance { skipped, keeps_receipts, .. }: &Acceptance) -> Vec<String> {
-    let Skipped { of_log_before, unapplied, unanswered } = skipped;
-    let mut lines = Vec::new();
-    if let Some(from) = of_log_before {
-        lines.push(format!(
-            "given up: what stood in the topic as it was before from {} on",
-            grouped(from.0)
-        ));
-    }
-    if let Some(range) = unapplied {
-        let how = if *keeps_receipts {
-            "which are not applied"
-        } else {
-            "of which it is not known whether they were applied"
-        };
-        lines.push(format!(
-            "given up: positions {} to {}, at most {}, {how}",
-            grouped(range.from.0),
-            grouped(range.to.0.saturating_sub(1)),
-            counted(range.most(), "request"),
-        ));
-    }
-    if let Some(range) = unanswered {
-        lines.push(format!(
-            "given up: the replies to positions {} to {}, at most {} that were applied",
-            grouped(range.from.0),
-            grouped(range.to.0.saturating_sub(1)),
-            counted(range.most(), "request"),
-        ));
-    }
-    lines
-}
-
-fn words(AskedInLanes { campaign, state, open, new_attempt }: &AskedInLanes) -> String {
-    let open = counted(*open, "open request");
-    match new_attempt {
-        Some(attempt) => {
-            format!("campaign {campaign} ({state}): {open} asked again in attempt {}", attempt.0)
-        }
-        None => format!("campaign {campaign} ({state}): {open} asked again"),
-    }
-}
-
-fn view_accepted(lanes: &AcceptedLanes, dry_run: bool) -> Value {
-    let AcceptedLanes { requests, replies, accepted } = lanes;
-    let range = |range: Option<PositionRange>| {
-        range.map(|range| json!({ "from": range.from.0, "to": range.to.0 }))
-    };
-    let lanes = requests.iter().map(|lane| {
-        let Skipped { of_log_before, unapplied, unanswered } = lane.acceptance.skipped;
-        json!({
-            "lane": lane.lane.0,
-            "next": lane.acceptance.applied_next.0,
-            "given_up": {
-                "of_topic_before": of_log_before.map(|from| from.0),
-                "unapplied": range(unapplied),
-                "unanswered": range(unanswered),
-            },
-        })
-    });
-    let replies = replies
-        .iter()
-        .map(|lane| json!({ "lane": lane.stored.lane.0, "next": lane.end.map(|end| end.0) }));
-    let campaigns = accepted.asked.iter().map(|asked| {
-        json!({
-            "campaign": asked.campaign.0,
-            "state": asked.state.as_str(),
-            "open": asked.open,
-            "new_attempt": asked.new_attempt.map(|attempt| attempt.0),
-        })
-    });
-    let numbers =
-        |revisions: &[Revision]| revisions.iter().map(|revision| revision.0).collect::<Vec<_>>();
-    json!({
-        "dry_run": dry_run,
-        "lanes": lanes.collect::<Vec<_>>(),
-        "reply_lanes": replies.collect::<Vec<_>>(),
-        "campaigns": campaigns.collect::<Vec<_>>(),
-        "left": numbers(&accepted.left),
-        "moved": numbers(&accepted.moved),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_given_up_is_told_as_far_as_it_is_known() {
-        let range = PositionRange::of(Position(2), Position(12));
-        let nothing = Skipped::default();
-        for (keeps_receipts, skipped, expected) in [
-            (true, nothing, &[][..]),
-            (
-                true,
-                Skipped { unapplied: range, ..nothing },
-                &["given up: positions 2 to 11, at most 10 requests, which are not applied"],
-            ),
-            (
-                false,
-                Skipped { unapplied: range, of_log_before: Some(Position(9)), ..nothing },
-                &[
-                    "given up: what stood in the topic as it was before from 9 on",
-                    "given up: positions 2 to 11, at most 10 requests, of which it is not known \
-                     whether they were applied",
-                ],
-            ),
-            (
-                true,
-                Skipped { unanswered: range, ..nothing },
-                &["given up: the replies to positions 2 to 11, at most 10 requests that were \
-                   applied"],
-            ),
-        ] {
-            let acceptance = Acceptance {
-                log: NO_LOG,
-                applied_next: Position(12),
-                replied_next: Position(12),
-                keeps_receipts,
-                skipped,
-            };
-            assert_eq!(given_up(&acceptance), expected, "{acceptance:?}");
-        }
+    fn a_lane_that_kafka_does_not_show_is_no_lane_without_a_problem() {
+        let lane = |number| AnyLane::Requests(Lane(number));
+        let row = |number| Row {
+            lane: lane(number),
+            owner: None,
+            epoch: Some(4),
+            next: Some(Position(9)),
+            answered: Some(Position(9)),
+            end: None,
+            problem: None,
+            unclear: None,
+        };
+        let mut rows = vec![row(0), row(1)];
+        let kafka = LanesInKafka {
+            ends: [(lane(0), Position(12))].into(),
+            unclear: [(lane(1), Unclear::Unseen)].into(),
+            ..LanesInKafka::default()
+        };
+        add(&mut rows, kafka);
+        let shown: Vec<Value> = rows.iter().map(view).collect();
+        assert_eq!((&shown[0]["lag"], &shown[0]["problem"]), (&json!(3), &json!(null)));
+        let problem = shown[1]["problem"].as_str().unwrap();
+        assert!(problem.starts_with("lane 1: Kafka does not say now"), "{problem}");
+        assert_eq!(cells(&rows[1], None).last().unwrap(), "see below");
     }
 }

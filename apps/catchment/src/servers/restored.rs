@@ -1,9 +1,8 @@
 //! The database after a backup was restored, while Kafka kept every record.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, bail};
-use catchment_bootstrap::service::topics::{self, AgeError};
+use catchment_bootstrap::service::kafka::close_lookout;
+use catchment_bootstrap::service::topics;
 use catchment_domain::ports::{CommitLog as _, StoreError};
 use catchment_domain::{AnyLane, LaneProblem, Position, RestoreTerms, SinceBackup};
 use catchment_kafka::{KafkaCluster, KafkaLookout};
@@ -11,8 +10,17 @@ use catchment_kafka::{KafkaCluster, KafkaLookout};
 use crate::commands::database::AfterRestore;
 use crate::stores::Stores;
 
-/// How long an idle client may take to end.
-const TO_CLOSE: Duration = Duration::from_millis(500);
+/// Checks that our own topics are there and have the right number of partitions.
+///
+/// # Errors
+///
+/// When they are not, or the brokers do not answer.
+pub(super) async fn check_topics(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Result<()> {
+    let problems = cluster.check_topics(stores.shops.lanes()).await;
+    let problems = problems.context("could not look at the topics")?;
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    if said.is_empty() { Ok(()) } else { bail!("{}", said.join("; ")) }
+}
 
 /// Checks that the database is not older than what the consumers have committed.
 ///
@@ -22,26 +30,25 @@ const TO_CLOSE: Duration = Duration::from_millis(500);
 pub(super) async fn check_age(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Result<()> {
     let lookout = cluster.lookout(stores.shops.lanes())?;
     let checked = topics::check_age(&lookout, &*stores.restores).await;
-    lookout.close(TO_CLOSE).await;
-    checked.map_err(|error| match error {
-        AgeError::Older(older) => older.into(),
-        error => error.into(),
-    })
+    close_lookout(&lookout).await;
+    Ok(checked?)
 }
 
 /// Makes the ledger of a restored database true again.
 ///
 /// # Errors
 ///
-/// When services are at work, or the brokers or the database do not answer.
+/// When services are at work, the topics belong to another database, or the brokers or the database
+/// do not answer.
 pub(super) async fn restored(
     cluster: &KafkaCluster,
     stores: &Stores,
     dry_run: bool,
 ) -> anyhow::Result<AfterRestore> {
+    check_topics(cluster, stores).await?;
     let lookout = cluster.lookout(stores.shops.lanes())?;
     let done = with_lookout((cluster, &lookout), stores, dry_run).await;
-    lookout.close(TO_CLOSE).await;
+    close_lookout(&lookout).await;
     done
 }
 

@@ -318,16 +318,17 @@ fn a_forged_outcome_is_named_until_the_limit_is_in_force() {
         let log = (LogIdentity { id: 9, lasting: false }, Position(0));
         let holder = Holder(Uuid::from_u128(9));
         let lease = store.lease(ReplyLane(0), holder, log, Duration::from_mins(1)).await;
-        let lease = lease.unwrap().unwrap();
+        let mut lease = lease.unwrap().unwrap();
         CampaignLedger::open(store, &lease).await.unwrap();
         let ticket = Ticket::read(request(&campaign, Phase::Activation, 0).0).unwrap();
         let (status, code, detail) = (Status::Applied, None, None);
         let outcome = Outcome { status, code, detail, standing: None, repeat: false };
-        let answers = [(revision, Answer { chunk: 0, ticket, outcome })];
+        let answers = [(revision, Answer { chunk: 0, ticket, outcome, request_position: None })];
         let part = (Phase::Activation, campaign.attempt);
-        for counted in [0, 1] {
-            let recorded = CampaignLedger::record(store, &lease, Position(1), &answers).await;
+        for (counted, to) in [(0, Position(1)), (1, Position(2))] {
+            let recorded = CampaignLedger::record(store, &lease, to, &answers).await;
             assert_eq!(recorded.unwrap().counted, counted);
+            lease.position = to;
             store.mark_sent(&lease, revision, part, &[0]).await.unwrap();
         }
         store.surrender(&lease).await.unwrap();

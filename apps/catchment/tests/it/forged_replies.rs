@@ -50,7 +50,7 @@ fn forge_reply(world: &World, campaign: Revision, shop: &ShopId) -> Deadline {
     let standing = Some(Standing { before, after, decided_by, version: 2 });
     let (status, code, detail) = (Status::Applied, None, None);
     let outcome = Outcome { status, code, detail, standing, repeat: false };
-    let reply = Reply { id, shop: Some(shop.clone()), outcome };
+    let reply = Reply { id, shop: Some(shop.clone()), outcome, request_position: None };
     world.forge_reply(campaign.reply_lane.unwrap(), reply);
     campaign.deadline
 }

@@ -1,5 +1,7 @@
 //! What `catchment lanes` shows and refuses. How lanes are accepted is tried with the services.
 
+use std::process::Stdio;
+
 use catchment_domain::ports::Restores;
 use catchment_seaorm::SeaOrmStore;
 
@@ -33,12 +35,14 @@ fn lanes_of_an_embedded_database_are_listed_and_need_no_command() {
     }
 }
 
-/// The rows of its only lane and its only reply lane name a log that is no number.
-#[test]
-fn damaged_lanes_of_an_embedded_database_are_accepted() {
+/// Starts a campaign over all shops.
+const START: [&str; 6] = ["campaign", "start", "--kind", "rider_shortage", "--all", "--yes"];
+
+/// A database of which the rows of the only lane and of the only reply lane name a log that is no
+/// number.
+fn damaged() -> TestApp {
     let app = strays::app();
-    let start = ["campaign", "start", "--kind", "rider_shortage", "--all", "--yes"];
-    strays::run(&app, &start).done();
+    strays::run(&app, &START).done();
     let log = strays::with_store(&app, async |store: &SeaOrmStore| {
         let lanes = Restores::lanes(store).await.unwrap();
         lanes.into_iter().find_map(|lane| lane.log).unwrap()
@@ -49,18 +53,38 @@ fn damaged_lanes_of_an_embedded_database_are_accepted() {
         bytes[place] = b'z';
     }
     app.file("catchment.db", bytes);
+    app
+}
+
+#[test]
+fn damaged_lanes_of_an_embedded_database_are_accepted() {
+    let app = damaged();
     let listed = strays::run(&app, &["lanes", "list"]);
     assert_eq!(listed.code, Some(1), "{listed:?}");
     assert!(listed.stdout.contains("by `catchment lanes accept 0`"), "{listed:?}");
-    let stuck = strays::run(&app, &start);
+    let stuck = strays::run(&app, &START);
     assert!(stuck.stderr.contains("`catchment lanes accept 0"), "{stuck:?}");
 
     let dry = strays::run(&app, &["lanes", "accept", "--all", "--dry-run"]);
     let accepted = strays::run(&app, &["lanes", "accept", "--all"]);
     assert_eq!(dry.done(), format!("this would be done:\n{}", accepted.done()));
-    assert!(accepted.stdout.starts_with("lane 0 goes on from 0; "), "{accepted:?}");
+    assert!(accepted.stdout.starts_with("lane 0 goes on from 0\n"), "{accepted:?}");
     strays::run(&app, &["lanes", "list"]).done();
-    strays::run(&app, &start).done();
+    strays::run(&app, &START).done();
+}
+
+#[test]
+fn nothing_is_accepted_where_it_cannot_be_told_what_is_given_up() {
+    let app = damaged();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = app.command(&["lanes", "accept", "--all"]);
+    command.env("CATCHMENT__DATABASE__LANES", "1").stdout(writer);
+    let refused = command.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.starts_with("catchment: nothing was changed, for it cannot be printed"), "{said}");
+    assert_eq!(strays::run(&app, &["lanes", "list"]).code, Some(1));
 }
 
 #[cfg(feature = "servers")]
@@ -72,7 +96,7 @@ fn without_kafka_what_the_database_has_is_listed() {
     command.env("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1");
     command.env("CATCHMENT__KAFKA__CONNECT_TIMEOUT", "1s");
     let ran = crate::app::Ran::from(command.output().unwrap());
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
     assert_eq!(ran.stdout.lines().count(), usize::from(crate::world::LANES), "{ran:?}");
     let said = "catchment: only what the database has is shown, for Kafka does not say";
     assert!(ran.stderr.starts_with(said), "{ran:?}");

@@ -94,6 +94,7 @@ fn the_schema_is_made_by_migrate_alone() {
         (&json!(false), &json!("0001_shops"))
     );
     assert_eq!(world.ask(&["database", "migrate"])["steps"], json!([]));
+    world.run(&["topics", "create"]).done();
     assert_eq!(world.ask(&["database", "check"])["lanes"], LANES);
 }
 

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use catchment_domain::{Lane, Lanes, Position, Revision};
+use catchment_domain::ports::Acceptances as _;
+use catchment_domain::{Lane, Lanes, Position, Revision, StoredLane};
 use catchment_seaorm::SeaOrmStore;
 
 use crate::process::Process;
@@ -133,6 +134,12 @@ fn records_receipts_and_rows_that_are_gone_stop_their_lanes_until_they_are_accep
     ] {
         assert!(accepted.contains(&expected), "`{expected}` in {accepted}");
     }
+    // A lane knows the record before it, while it is there: another one would be noticed.
+    let lanes = world.runtime.block_on(store.request_lanes()).unwrap();
+    for (lane, is_there) in [(0, false), (3, true)] {
+        let StoredLane::Known { last_id, .. } = &lanes[lane].1 else { panic!("{lanes:?}") };
+        assert_eq!(last_id.is_some(), is_there, "lane {lane}: {lanes:?}");
+    }
     check_at_work(&world, &store, &[campaign], since);
     for checked in
         [&["topics", "check"][..], &["database", "check"], &["audit"], &["lanes", "list"]]
@@ -193,7 +200,8 @@ fn campaigns_of_a_reply_lane_without_a_partition_go_to_another_one() {
     let store = world.store();
     end(settled_services(&world, &store));
     let campaign = world.send_unread(&store);
-    execute(&world, &format!("UPDATE campaign SET reply_lane = 7 WHERE revision = {campaign}"));
+    let late = "UPDATE campaign SET reply_lane = 7, deadline = 1";
+    execute(&world, &format!("{late} WHERE revision = {campaign}"));
     let mut requester = Process::start(world.command(&REQUESTER));
     let said = "reply lane 7: its topic has no partition of this number any more, only 3 in all";
     requester
@@ -202,6 +210,7 @@ fn campaigns_of_a_reply_lane_without_a_partition_go_to_another_one() {
     assert!(world.complaint(&["topics", "check"]).contains(said));
     let (since, accepted) = (Instant::now(), world.say(&["lanes", "accept", "7", "--reply"]));
     assert!(accepted.contains(&format!("campaign {campaign} goes to another reply lane")));
+    assert!(accepted.contains(" asked again in attempt 2\n"), "{accepted}");
     requester.wait_until_ready();
     assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
     requester.signal("TERM");

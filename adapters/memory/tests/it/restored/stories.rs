@@ -12,17 +12,18 @@ use catchment_domain::ports::{
 };
 use catchment_domain::service::{
     AuditPorts, ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules,
-    audit,
+    ServiceError, Step, audit,
 };
 use catchment_domain::{
     Campaign, CampaignId, CampaignState, Command, Committed, Draft, ImportBatch, ImportOrder,
     ImportTerms, Lane, LaneProgress, Lanes, Limit, Location, LogIdentity, Nonce, Policy, Position,
     Profile, Radius, Rank, ReplyLane, RequestId, RestoreTerms, Revision, Scope, ShopImport,
-    SinceBackup, Timestamp, TriggerRule, WindowLimits, check_lanes,
+    SinceBackup, Status, Timestamp, TriggerRule, WindowLimits, check_lanes,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
 
+use super::Database;
 use crate::simulator::dice::Dice;
 
 const SEEDS: u64 = 2_000;
@@ -85,7 +86,7 @@ struct Story {
     lanes: Lanes,
     clock: Arc<ManualClock>,
     log: Arc<KeptLog>,
-    store: Arc<MemoryStore>,
+    database: Arc<Database>,
     consumers: Vec<LaneConsumer>,
     requester: LaneRequester,
     started: Vec<Revision>,
@@ -100,8 +101,9 @@ impl Story {
         let identity = LogIdentity { id: 1, lasting: true };
         let log = Arc::new(MemoryLog::new(lanes, 1, 1 << 20, identity));
         let log = Arc::new(KeptLog { log, committed: Mutex::default() });
-        let consumers = consumers(lanes, &store, &log);
-        let requester = requester(&dice, lanes, &store, &log, &clock);
+        let database = Arc::new(Database(Mutex::new(Arc::clone(&store))));
+        let consumers = consumers(lanes, &database, &log);
+        let requester = requester(&dice, lanes, &database, &log, &clock);
         let revision = store.take_revision().await.unwrap();
         let terms = ImportTerms {
             order: ImportOrder::Taken(revision),
@@ -111,7 +113,11 @@ impl Story {
         for batch in ImportBatch::split((0..SHOPS).map(shop).collect(), lanes) {
             store.import(&batch, terms).await.unwrap();
         }
-        Self { dice, lanes, clock, log, store, consumers, requester, started: Vec::new() }
+        Self { dice, lanes, clock, log, database, consumers, requester, started: Vec::new() }
+    }
+
+    fn store(&self) -> Arc<MemoryStore> {
+        self.database.store()
     }
 
     /// Lets anybody do something.
@@ -122,12 +128,12 @@ impl Story {
             1 => self.command().await,
             2 => {
                 let lane = self.dice.index(self.consumers.len());
-                let lanes = consumers(self.lanes, &self.store, &self.log);
+                let lanes = consumers(self.lanes, &self.database, &self.log);
                 self.consumers[lane] = lanes.into_iter().nth(lane).unwrap();
             }
             3 => {
-                let Self { dice, lanes, store, log, clock, .. } = self;
-                self.requester = requester(dice, *lanes, store, log, clock);
+                let Self { dice, lanes, database, log, clock, .. } = self;
+                self.requester = requester(dice, *lanes, database, log, clock);
             }
             4..=20 => drop(self.requester.step().await.unwrap()),
             _ => {
@@ -141,39 +147,52 @@ impl Story {
         if 3 <= self.started.len() {
             return;
         }
+        let timeout = Duration::from_millis(*self.dice.pick(&[1_000, 5_000, 600_000]));
+        self.start_for(timeout).await;
+    }
+
+    async fn start_for(&mut self, timeout: Duration) {
         let limits: [Limit; 3] = ["closed", "1km", "50%"].map(|limit| limit.parse().unwrap());
         let draft = Draft {
             kind: "rider_shortage".parse().unwrap(),
             limit: *self.dice.pick(&limits),
             scope: Scope::everything(),
             reason: String::new(),
-            timeout: Duration::from_millis(*self.dice.pick(&[1_000, 5_000, 600_000])),
+            timeout,
             until: None,
             replaces: None,
             id: CampaignId(Uuid::from_u128(self.dice.number128())),
             nonce: Nonce::from_random(self.dice.number()),
         };
-        self.started.push(self.store.add(&draft).await.unwrap().name.revision);
+        self.started.push(self.store().add(&draft).await.unwrap().name.revision);
     }
 
     async fn command(&mut self) {
         if !self.started.is_empty() {
             let command = *self.dice.pick(&[Command::End, Command::Retry]);
             // Not each command can be done in each state.
-            let _ = self.store.command(*self.dice.pick(&self.started), command).await;
+            let _ = self.store().command(*self.dice.pick(&self.started), command).await;
         }
     }
 
-    /// Puts a backup in the place of the database, and starts every service anew.
+    /// Puts a backup in the place of the database, and starts every consumer anew.
     fn restore(&mut self, backup: MemoryStore) {
-        self.store = Arc::new(backup);
-        self.consumers = consumers(self.lanes, &self.store, &self.log);
-        let Self { dice, lanes, store, log, clock, .. } = self;
-        self.requester = requester(dice, *lanes, store, log, clock);
+        self.database.restore(Arc::new(backup));
+        self.consumers = consumers(self.lanes, &self.database, &self.log);
+    }
+
+    /// Lets the requester, which was not stopped, go on for so many steps or until it notices.
+    async fn live_on(&mut self, steps: u64) {
+        for _ in 0..steps {
+            if let Err(error) = self.requester.step().await {
+                assert!(matches!(error, ServiceError::Older(_)), "{error:?}");
+                return;
+            }
+        }
     }
 
     async fn positions(&mut self) -> Vec<LaneProgress> {
-        Restores::lanes(&*self.store).await.unwrap()
+        Restores::lanes(&*self.store()).await.unwrap()
     }
 
     /// Whether a lane of the database is behind what the log remembers.
@@ -185,7 +204,7 @@ impl Story {
 
     /// What `catchment database restored` does.
     async fn mend(&mut self) {
-        let mut since_backup = SinceBackup::new(self.store.known().await.unwrap());
+        let mut since_backup = SinceBackup::new(self.store().known().await.unwrap());
         for LaneProgress { lane, applied_next, .. } in self.positions().await {
             let stretch = RequestLog::read(&*self.log, lane, applied_next, usize::MAX).await;
             stretch.unwrap().requests.iter().for_each(|record| since_backup.add(record));
@@ -199,11 +218,11 @@ impl Story {
             since_backup,
             dry_run: false,
         };
-        let mended = self.store.restored(&terms).await;
+        let mended = self.store().restored(&terms).await;
         if let Err(StoreError::Refused { .. }) = mended {
             // The backup has a lease.
             self.clock.advance(2 * LEASE);
-            self.store.restored(&terms).await.unwrap();
+            self.store().restored(&terms).await.unwrap();
         } else {
             mended.unwrap();
         }
@@ -211,7 +230,7 @@ impl Story {
     }
 
     async fn campaigns(&mut self) -> Vec<Campaign> {
-        CampaignRepository::list(&*self.store).await.unwrap().found
+        CampaignRepository::list(&*self.store()).await.unwrap().found
     }
 
     /// Lets all services work until each campaign has every outcome.
@@ -232,21 +251,22 @@ impl Story {
 
     /// Checks that each outcome is what is so at its shop.
     async fn check(&mut self) {
-        let store = &*self.store;
+        let store = self.store();
+        let store = &*store;
         let ports = AuditPorts { shops: store, campaigns: store, ledger: store };
         let found = audit(ports, &[]).await.unwrap();
         assert!(found.is_fine() && found.damaged.is_empty(), "{found:?}");
     }
 }
 
-fn consumers(lanes: Lanes, store: &Arc<MemoryStore>, log: &Arc<KeptLog>) -> Vec<LaneConsumer> {
+fn consumers(lanes: Lanes, database: &Arc<Database>, log: &Arc<KeptLog>) -> Vec<LaneConsumer> {
     let rule = TriggerRule { rank: Rank(10), default_limit: None };
     let triggers = [("rider_shortage".parse().unwrap(), rule)].into();
     let policy = Policy { floor: Radius::CLOSED, triggers };
     let rules = Arc::new(Rules { policy, lanes, batch: 2 });
     let consumer = |lane| {
         let ports = ConsumerPorts {
-            ledger: Arc::<MemoryStore>::clone(store),
+            ledger: Arc::<Database>::clone(database),
             log: Arc::<KeptLog>::clone(log),
             replies: Arc::<MemoryLog>::clone(&log.log),
         };
@@ -258,14 +278,14 @@ fn consumers(lanes: Lanes, store: &Arc<MemoryStore>, log: &Arc<KeptLog>) -> Vec<
 fn requester(
     dice: &Dice,
     lanes: Lanes,
-    store: &Arc<MemoryStore>,
+    database: &Arc<Database>,
     log: &Arc<KeptLog>,
     clock: &Arc<ManualClock>,
 ) -> LaneRequester {
     let ports = RequesterPorts {
-        reply_lanes: Arc::<MemoryStore>::clone(store),
-        ledger: Arc::<MemoryStore>::clone(store),
-        lanes: Arc::<MemoryStore>::clone(store),
+        reply_lanes: Arc::<Database>::clone(database),
+        ledger: Arc::<Database>::clone(database),
+        lanes: Arc::<Database>::clone(database),
         commits: Arc::<KeptLog>::clone(log),
         requests: Arc::<MemoryLog>::clone(&log.log),
         replies: Arc::<MemoryLog>::clone(&log.log),
@@ -290,6 +310,32 @@ fn shop(number: u32) -> ShopImport {
     ShopImport { id: format!("shop-{number}").parse().unwrap(), profile, base: None }
 }
 
+/// A requester was not stopped, and its lane stands in the restored database where it stood before.
+/// The shops that were narrowed since the backup are not narrow in the restored database, and the
+/// deadline of their requests has passed.
+#[tokio::test]
+async fn a_requester_that_lives_on_records_nothing_that_the_restored_database_lacks() {
+    let mut story = Story::new(1).await;
+    let timeout = Duration::from_secs(5);
+    story.start_for(timeout).await;
+    while !matches!(story.requester.step().await.unwrap(), Step::Idle) {}
+    let backup = story.store().copied();
+    for consumer in &mut story.consumers {
+        while !matches!(consumer.step().await.unwrap(), Step::Idle) {}
+    }
+    assert_eq!(story.log.log.end(ReplyLane(0)).await.unwrap(), Position(SHOPS.into()));
+    story.restore(backup);
+    story.live_on(10).await;
+    let open = |campaigns: &[Campaign]| campaigns[0].state.open();
+    assert_eq!(open(&story.campaigns().await), SHOPS);
+    story.clock.advance(2 * timeout);
+    story.mend().await;
+    story.finish().await;
+    story.check().await;
+    let tallies = story.store().tallies(story.started[0]).await.unwrap().found;
+    assert_eq!(tallies.activation.of(Status::Applied), SHOPS);
+}
+
 #[tokio::test]
 async fn after_the_command_every_campaign_tells_the_truth() {
     let mut noticed = 0;
@@ -298,7 +344,7 @@ async fn after_the_command_every_campaign_tells_the_truth() {
         for _ in 0..story.dice.below(120) {
             story.go_on().await;
         }
-        let backup = story.store.copied();
+        let backup = story.store().copied();
         let (before, claims) = (story.campaigns().await, story.positions().await);
         for _ in 0..story.dice.below(200) {
             story.go_on().await;
@@ -309,13 +355,16 @@ async fn after_the_command_every_campaign_tells_the_truth() {
         let is_noticed = story.is_noticed().await;
         assert!(is_newer || !is_noticed, "seed {seed}: an honest database is refused");
         noticed += u64::from(is_noticed);
+        // None: the requester is stopped before it does anything.
+        let steps = story.dice.below(4);
+        story.live_on(steps).await;
         story.mend().await;
         story.started.clear();
         story.finish().await;
         story.check().await;
         for campaign in story.campaigns().await {
             if !campaign.state.is_ending_or_ended() {
-                story.store.command(campaign.name.revision, Command::End).await.unwrap();
+                story.store().command(campaign.name.revision, Command::End).await.unwrap();
             }
         }
         story.finish().await;
@@ -323,7 +372,7 @@ async fn after_the_command_every_campaign_tells_the_truth() {
         let is_over = |campaign: &Campaign| campaign.state == CampaignState::Ended;
         assert!(story.campaigns().await.iter().all(is_over), "seed {seed}");
         let everything = Scope::everything();
-        let shops = ShopRepository::list(&*story.store, &everything, None, SHOPS as usize).await;
+        let shops = ShopRepository::list(&*story.store(), &everything, None, SHOPS as usize).await;
         for shop in shops.unwrap().found {
             assert_eq!(shop.state.radius.metres(), 5_000, "seed {seed}: {shop:?}");
         }

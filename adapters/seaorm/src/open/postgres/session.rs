@@ -96,6 +96,18 @@ pub(super) fn advice(setting: &str) -> String {
     format!("take it out of the URL{}", key.unwrap_or_default())
 }
 
+/// Where `default_transaction_read_only` is on, and what to do. A setting of the URL overrules those
+/// of the server.
+pub(super) fn place_of_read_only(named: &[(String, String)]) -> &'static str {
+    let is_named =
+        |(name, _): &(String, String)| name.eq_ignore_ascii_case("default_transaction_read_only");
+    if named.iter().any(is_named) {
+        "in the URL; take it out of the URL"
+    } else {
+        "for this user, this database or the whole server; turn it off, or name another user"
+    }
+}
+
 /// The statements that set a session, so that a process that froze, or is cut off, does not hold
 /// what others wait for. They leave out what this version of the server does not have.
 ///
@@ -220,6 +232,16 @@ mod tests {
         assert_eq!(named, [("search_path", "a b"), ("lock_timeout", "1")]);
         let url: DatabaseUrl = "postgres:///d?options=-B%205".parse().unwrap();
         assert_eq!(parse(&url).unwrap_err(), DatabaseUrlError::Value);
+    }
+
+    #[test]
+    fn a_url_that_only_reads_is_told_so() {
+        let place = |url: &str| place_of_read_only(&parse(&url.parse().unwrap()).unwrap().1);
+        let url = "postgres:///d?options[default_transaction_read_only]=on";
+        assert_eq!(place(url), "in the URL; take it out of the URL");
+        let url = "postgres:///d?options=-c%20Default-Transaction-Read-Only%3D1";
+        assert_eq!(place(url), "in the URL; take it out of the URL");
+        assert!(place("postgres:///d?options[search_path]=a").starts_with("for this user, "));
     }
 
     #[test]

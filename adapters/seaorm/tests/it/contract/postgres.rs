@@ -52,9 +52,8 @@ impl StoreHarness for Harness {
         true
     }
 
-    async fn lose_lane(&self, lane: Lane) -> bool {
+    async fn lose_lane(&self, lane: Lane) {
         self.server.execute(&format!("DELETE FROM lane_state WHERE lane = {lane}"));
-        true
     }
 
     async fn reopened(&self) -> Option<Store> {

@@ -53,9 +53,8 @@ impl StoreHarness for Harness {
         true
     }
 
-    async fn lose_lane(&self, lane: Lane) -> bool {
+    async fn lose_lane(&self, lane: Lane) {
         self.world.execute(&format!("DELETE FROM lane_state WHERE lane = {lane}")).await;
-        true
     }
 
     async fn reopened(&self) -> Option<Store> {

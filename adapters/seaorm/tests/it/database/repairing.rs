@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use catchment_domain::ports::{
-    CampaignLedger, CampaignRepository, Repairs, ShopLedger, ShopRepository,
+    CampaignLedger, CampaignRepository, Holder, Repairs, ReplyLanes, ShopLedger, ShopRepository,
 };
 use catchment_domain::service::repair;
 use catchment_domain::{
-    CampaignId, CampaignState, Draft, ImportNumber, Lane, Mended, Nonce, Policy, Radius, Rank,
-    Repair, RepairTerms, Scope, ShopId, StoredItem, TriggerRule, Unmendable,
+    CampaignId, CampaignState, Draft, ImportNumber, Lane, Mended, Nonce, Policy, Position, Radius,
+    Rank, Repair, RepairTerms, ReplyLane, Scope, ShopId, StoredItem, TriggerRule, Unmendable,
 };
 use catchment_seaorm::SeaOrmStore;
 use uuid::Uuid;
@@ -72,6 +72,23 @@ async fn a_value_out_of_range_stops_no_repair() {
     let again = repair(&store, &terms()).await.unwrap();
     let again = again.into_iter().map(|finding| (finding.damage.item, finding.result));
     assert_eq!(again.collect::<Vec<_>>(), [(lost_profile, Err(Unmendable::Profile))]);
+}
+
+/// The number of open shops does not go with the state of the campaign, which is alone in its lane.
+#[tokio::test]
+async fn a_count_that_was_set_to_zero_is_named_by_the_next_look() {
+    let world = World::new();
+    let store = world.open().await;
+    import(&store, &ids_in(store.lanes(), Lane(2), 2)).await;
+    let revision = store.add(&draft()).await.unwrap().name.revision;
+    let log = (LOG, Position(0));
+    let lease = store.lease(ReplyLane(0), Holder(Uuid::nil()), log, Duration::from_mins(1)).await;
+    let lease = lease.unwrap().unwrap();
+    assert_eq!(CampaignLedger::open(&store, &lease).await.unwrap().found.len(), 1);
+    world.execute("UPDATE campaign SET open = 0").await;
+    let opened = CampaignLedger::open(&store, &lease).await.unwrap();
+    let named: Vec<StoredItem> = opened.damaged.into_iter().map(|damage| damage.item).collect();
+    assert_eq!((opened.found, named), (vec![], vec![StoredItem::Campaign(revision)]));
 }
 
 /// The chunks were restored from a backup that is older than the end of their campaign. The repair

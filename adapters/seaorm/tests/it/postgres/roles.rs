@@ -126,9 +126,12 @@ async fn a_user_who_only_reads_is_told_so() {
     let refused = user.check().await.unwrap_err();
     assert!(matches!(refused, OpenError::ReadsOnly { .. }), "{refused:?}");
     let line = refused.to_string();
-    assert!(line.contains("`default_transaction_read_only` is on"), "{line}");
+    assert!(line.contains("`default_transaction_read_only` is on for this user, "), "{line}");
     let refused = SeaOrmStore::migrate(&user.url(), &Server::settings()).await.unwrap_err();
     assert!(matches!(refused, OpenError::ReadsOnly { .. }), "{refused:?}");
+    let url = format!("{}&options[default_transaction_read_only]=on", server.url());
+    let refused = SeaOrmStore::check(&url, &Server::settings()).await.unwrap_err().to_string();
+    assert!(refused.contains("`default_transaction_read_only` is on in the URL; "), "{refused}");
 }
 
 #[tokio::test]

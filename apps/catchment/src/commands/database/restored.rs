@@ -22,11 +22,18 @@ pub(crate) struct AfterRestore {
     pub(crate) lost: Vec<Revision>,
     /// How many records were removed before they were applied again, for each lane with any.
     pub(crate) gone: Vec<(Lane, u64)>,
-    /// The lanes that have no place in the log. Their positions stay as they are.
+    /// The request lanes that have no place in the log. Their positions stay as they are.
     pub(crate) left_out: Vec<LaneProblem>,
 }
 
-/// Says what was changed, and names damaged campaigns.
+impl AfterRestore {
+    /// The lanes of requests and of replies whose positions stay as they are.
+    fn left_out(&self) -> impl Iterator<Item = &LaneProblem> {
+        self.left_out.iter().chain(&self.restored.left_out)
+    }
+}
+
+/// Says what was changed, and names damaged campaigns and lanes that were left out.
 pub(super) fn tell(after: AfterRestore, dry_run: bool, output: Output) -> anyhow::Result<Ending> {
     if output.json {
         output.value(&view(&after, dry_run))?;
@@ -35,16 +42,24 @@ pub(super) fn tell(after: AfterRestore, dry_run: bool, output: Output) -> anyhow
             output.line(format_args!("{line}"))?;
         }
     }
+    let lacks_lanes = after.left_out().next().is_some();
     let ending = LeftOut::from(after.restored.campaigns.damaged).conclude();
     if ending == Ending::Incomplete {
         complain("repeat this command after the repair");
+    }
+    if lacks_lanes {
+        complain(
+            "lanes were left out: bring back what they lack and repeat this command, or take them \
+             as they are by `catchment lanes accept --all`",
+        );
+        return Ok(Ending::Incomplete);
     }
     Ok(ending)
 }
 
 fn lines(after: &AfterRestore, dry_run: bool) -> Vec<String> {
-    let AfterRestore { restored, requests, lost, gone, left_out } = after;
-    let Restored { campaigns, left, known, newest, lanes, reply_lanes } = restored;
+    let AfterRestore { restored, requests, lost, gone, .. } = after;
+    let Restored { campaigns, left, known, newest, lanes, reply_lanes, .. } = restored;
     let Found { found: campaigns, .. } = campaigns;
     let mut lines: Vec<String> = Vec::new();
     lines.extend(dry_run.then(|| "nothing is changed; without --dry-run:".to_owned()));
@@ -72,7 +87,7 @@ fn lines(after: &AfterRestore, dry_run: bool) -> Vec<String> {
              `catchment lanes accept {lane}` lets it go on"
         )
     }));
-    lines.extend(left_out.iter().map(|problem| format!("cannot go on after this: {problem}")));
+    lines.extend(after.left_out().map(|problem| format!("left out: {problem}")));
     if known != newest {
         let first = Revision(known.0 + 1);
         lines.push(if first == *newest {
@@ -98,8 +113,8 @@ fn words(asked: &AskedAgain) -> String {
 }
 
 fn view(after: &AfterRestore, dry_run: bool) -> Value {
-    let AfterRestore { restored, requests, lost, gone, left_out } = after;
-    let Restored { campaigns, left, known, newest, lanes, reply_lanes } = restored;
+    let AfterRestore { restored, requests, lost, gone, .. } = after;
+    let Restored { campaigns, left, known, newest, lanes, reply_lanes, .. } = restored;
     let numbers = |revisions: &[Revision]| revisions.iter().map(|r| r.0).collect::<Vec<_>>();
     let gone = gone.iter().map(|(lane, records)| json!({ "lane": lane.0, "records": records }));
     json!({
@@ -112,7 +127,7 @@ fn view(after: &AfterRestore, dry_run: bool) -> Value {
         "reply_lanes": reply_lanes,
         "requests": requests,
         "gone": gone.collect::<Vec<_>>(),
-        "left_out": left_out.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "left_out": after.left_out().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 
@@ -129,7 +144,7 @@ fn view_asked(asked: &AskedAgain) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use catchment_domain::{Attempt, CampaignState, Mismatch};
+    use catchment_domain::{Attempt, CampaignState, Mismatch, ReplyLane};
 
     use super::*;
 
@@ -153,6 +168,7 @@ mod tests {
                 newest: Revision(30),
                 lanes: 12,
                 reply_lanes: 1,
+                left_out: vec![LaneProblem::of_replies(ReplyLane(1), Mismatch::OtherLog)],
             },
             requests: 48_210,
             lost: (8..30).map(Revision).collect(),
@@ -174,8 +190,11 @@ mod tests {
             "2 more campaigns are gone; --json names them",
             "lane 2: 1,000 records since the backup were removed, so the lane will be set aside: \
              `catchment lanes accept 2` lets it go on",
-            "cannot go on after this: lane 3: its row in the database is gone; restore the row from \
-             a backup, or take the lane as it is by `catchment lanes accept 3`",
+            "left out: lane 3: its row in the database is gone; restore the row from a backup, or \
+             take the lane as it is by `catchment lanes accept 3`",
+            "left out: reply lane 1: the database has read it in another topic or cluster; use the \
+             topic and the cluster that belong to this database, or take the lane as it is by \
+             `catchment lanes accept 1 --reply`",
             "revisions 8 to 30 may be in use and are not given out",
             "12 lanes and 1 reply lane get new epochs; consumers will apply 48,210 requests since \
              the backup again",
@@ -183,6 +202,7 @@ mod tests {
         assert_eq!(lines[23..], expected);
         let value = view(&after, false);
         assert_eq!(value["lost"].as_array().unwrap().len(), 22);
+        assert_eq!(value["left_out"].as_array().unwrap().len(), 2);
         assert_eq!(value["campaigns"][1]["was_ended"], true);
     }
 
@@ -196,6 +216,7 @@ mod tests {
                 newest: Revision(8),
                 lanes: 1,
                 reply_lanes: 0,
+                left_out: Vec::new(),
             },
             requests: 2,
             lost: vec![Revision(7), Revision(8)],

@@ -5,7 +5,8 @@ use catchment_domain::ports::{
     Answer, CampaignLedger, CampaignRepository, ChunkSummary, Lease, Recorded, StoreError,
 };
 use catchment_domain::{
-    Attempt, Campaign, Chunk, Found, Phase, Position, Revision, ShopList, StoredItem,
+    Attempt, Campaign, Chunk, Damage, Found, Phase, Position, ReplyLane, Revision, ShopList,
+    StoredItem,
 };
 use catchment_memory::MemoryStore;
 
@@ -31,6 +32,13 @@ impl CampaignLedger for Gated<MemoryStore> {
         self.note_fence(matches!(campaigns, Err(StoreError::Fenced)));
         self.gate.after("open").await.lost()?;
         campaigns
+    }
+
+    async fn damaged(&self, lane: ReplyLane) -> Result<Vec<Damage>, StoreError> {
+        self.gate.before("damaged").await.unavailable()?;
+        let damaged = self.inner.damaged(lane).await;
+        self.gate.after("damaged").await.unavailable()?;
+        damaged
     }
 
     async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {

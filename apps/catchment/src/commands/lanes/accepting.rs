@@ -1,0 +1,344 @@
+//! `catchment lanes accept`: says how lanes go on and what is given up, and lets them go on.
+
+use anyhow::{Context as _, anyhow, bail};
+use catchment_bootstrap::settings::Settings;
+use catchment_domain::ports::StoreError;
+use catchment_domain::{
+    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes,
+    Lane, LogIdentity, Position, PositionRange, ReplyLane, RequestLaneLog, Revision, Skipped,
+    StoredItem, StoredLane, StoredReplyLane, acceptance_of,
+};
+use serde_json::{Value, json};
+
+use super::{AcceptOrder, Arguments, Chosen, LanesToAccept};
+use crate::ending::{Ending, complain};
+use crate::left_out::LeftOut;
+use crate::number::{counted, grouped};
+use crate::output::Output;
+use crate::servers;
+use crate::stores::Stores;
+
+pub(super) async fn accept(
+    Arguments { lane, all, reply, dry_run }: Arguments,
+    settings: &Settings,
+    stores: &Stores,
+    output: Output,
+) -> anyhow::Result<Ending> {
+    let chosen = match (lane, reply) {
+        (Some(lane), false) => Chosen::Request(Lane(lane)),
+        (Some(lane), true) => Chosen::Reply(ReplyLane(lane)),
+        (None, false) => Chosen::All,
+        (None, true) => Chosen::AllReplies,
+    };
+    debug_assert!(all == lane.is_none(), "clap asks for one of both");
+    let order = AcceptOrder { chosen, dry_run };
+    let LanesToAccept { terms, left_out } = if stores.is_embedded() {
+        to_accept_embedded(stores, order).await?
+    } else {
+        servers::lanes_to_accept(settings, stores, order).await?
+    };
+    left_out.iter().for_each(|unclear| complain(&unclear.to_string()));
+    let ending = if left_out.is_empty() { Ending::Done } else { Ending::Incomplete };
+    if terms.requests.is_empty() && terms.replies.is_empty() {
+        if output.json {
+            output.value(&view_terms(&terms))?;
+        } else if left_out.is_empty() {
+            output.line("every lane works: there is nothing to accept")?;
+        }
+        return Ok(ending);
+    }
+    // Told first: if this process is killed, the reader knows all the same what may be given up.
+    tell_terms(&terms, stores.is_embedded(), output).map_err(|error| {
+        anyhow!("nothing was changed, for it cannot be printed what is given up: {error}")
+    })?;
+    let accepted = match stores.acceptances.accept(&terms).await {
+        Err(StoreError::Fenced) => bail!(
+            "the database did not answer, so it is not known whether the lanes were taken: see \
+             `catchment lanes list`"
+        ),
+        accepted => accepted.context("nothing was changed")?,
+    };
+    tell_accepted(&accepted, output)?;
+    Ok(if complain_of_damage(accepted) { Ending::Incomplete } else { ending })
+}
+
+/// The rows of an embedded database that are gone or cannot be read, to be made anew. Nothing else can
+/// differ: its logs are in memory and begin with each process.
+async fn to_accept_embedded(
+    stores: &Stores,
+    AcceptOrder { chosen, dry_run }: AcceptOrder,
+) -> anyhow::Result<LanesToAccept> {
+    let is_chosen = |lane: AnyLane| match (chosen, lane) {
+        (Chosen::Request(chosen), AnyLane::Requests(lane)) => chosen == lane,
+        (Chosen::Reply(chosen), AnyLane::Replies(lane)) => chosen == lane,
+        (Chosen::All, _) | (Chosen::AllReplies, AnyLane::Replies(_)) => true,
+        (Chosen::Request(_) | Chosen::Reply(_) | Chosen::AllReplies, _) => false,
+    };
+    // The next process that works with a lane begins a log of its own.
+    let log = RequestLaneLog {
+        log: LogIdentity::NONE,
+        first: Position(0),
+        end: Position(0),
+        before: None,
+        without_receipt: None,
+    };
+    let request = |(lane, stored): (Lane, StoredLane)| {
+        let is_lost = stored.mismatch().is_some() && is_chosen(AnyLane::Requests(lane));
+        let acceptance = acceptance_of(&stored, &log, None).filter(|_| is_lost)?;
+        Some(AcceptedLane { lane, stored, committed: None, acceptance, last_id: None })
+    };
+    let reply = |stored: StoredReplyLane| {
+        let is_lost = matches!(stored.row, Some(Err(_)));
+        let is_taken = is_lost && is_chosen(AnyLane::Replies(stored.lane));
+        let (log, end) = (LogIdentity::NONE, Some(Position(0)));
+        is_taken.then_some(AcceptedReplyLane { stored, log, end })
+    };
+    let requests = stores.acceptances.request_lanes().await?;
+    let requests: Vec<AcceptedLane> = requests.into_iter().filter_map(request).collect();
+    let replies = stores.acceptances.reply_lanes().await?;
+    let replies: Vec<AcceptedReplyLane> = replies.into_iter().filter_map(reply).collect();
+    match chosen {
+        Chosen::Request(lane) if requests.is_empty() => {
+            bail!("lane {lane} works, or there is no such lane")
+        }
+        Chosen::Reply(lane) if replies.is_empty() => {
+            bail!("reply lane {lane} works, or there is no such lane")
+        }
+        Chosen::Request(_) | Chosen::Reply(_) | Chosen::All | Chosen::AllReplies => {}
+    }
+    let terms = AcceptTerms { requests, replies, dry_run };
+    Ok(LanesToAccept { terms, left_out: Vec::new() })
+}
+
+/// Says how the lanes go on, and what is given up by that.
+fn tell_terms(terms: &AcceptTerms, is_embedded: bool, output: Output) -> std::io::Result<()> {
+    if output.json {
+        output.value(&view_terms(terms))?;
+    } else {
+        for line in lines_of_terms(terms, is_embedded) {
+            output.line(line)?;
+        }
+    }
+    output.flush()
+}
+
+fn lines_of_terms(terms: &AcceptTerms, is_embedded: bool) -> Vec<String> {
+    let AcceptTerms { requests, replies, dry_run } = terms;
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(dry_run.then(|| "this would be done:".to_owned()));
+    let soon = if is_embedded { "" } else { "; services at work take it within a minute" };
+    for AcceptedLane { lane, acceptance, .. } in requests {
+        lines
+            .push(format!("lane {lane} goes on from {}{soon}", grouped(acceptance.applied_next.0)));
+        let given_up = given_up(acceptance).into_iter();
+        lines.extend(given_up.map(|given_up| format!("lane {lane}: {given_up}")));
+    }
+    for AcceptedReplyLane { stored, end, .. } in replies {
+        let lane = stored.lane;
+        lines.push(match end {
+            Some(end) => format!(
+                "reply lane {lane} goes on from {}: replies before are not read, and what has no \
+                 outcome is asked again",
+                grouped(end.0)
+            ),
+            None => format!("reply lane {lane} is given up"),
+        });
+    }
+    lines
+}
+
+/// Says what became of the campaigns.
+fn tell_accepted(accepted: &Accepted, output: Output) -> std::io::Result<()> {
+    if output.json {
+        return output.value(&view_accepted(accepted));
+    }
+    for asked in &accepted.asked {
+        output.line(words(asked))?;
+    }
+    for revision in &accepted.left {
+        output.line(format_args!(
+            "campaign {revision} has had every attempt there is, so its open requests will expire"
+        ))?;
+    }
+    for revision in &accepted.moved {
+        output.line(format_args!(
+            "campaign {revision} goes to another reply lane, and asks again what has no outcome"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Names the campaigns that cannot be read, and says how their shops are asked. Returns whether there
+/// are any.
+fn complain_of_damage(accepted: Accepted) -> bool {
+    let revisions = accepted.damaged.iter().filter_map(|damage| match damage.item {
+        StoredItem::Campaign(revision) => Some(revision),
+        _ => None,
+    });
+    let revisions: Vec<Revision> = revisions.collect();
+    let is_damaged = LeftOut::from(accepted.damaged).conclude() == Ending::Incomplete;
+    for revision in revisions {
+        complain(&format!(
+            "campaign {revision} keeps its deadline: after the repair, \
+             `catchment campaign retry {revision}` asks the shops again whose requests expire"
+        ));
+    }
+    is_damaged
+}
+
+/// What is given up of a lane, line by line.
+fn given_up(Acceptance { skipped, keeps_receipts, .. }: &Acceptance) -> Vec<String> {
+    let Skipped { of_log_before, unapplied, unanswered } = skipped;
+    let mut lines = Vec::new();
+    if let Some(from) = of_log_before {
+        lines.push(format!(
+            "given up: what stood in the topic as it was before from {} on",
+            grouped(from.0)
+        ));
+    }
+    if let Some(range) = unapplied {
+        let how = if *keeps_receipts {
+            "which are not applied"
+        } else {
+            "of which it is not known whether they were applied"
+        };
+        lines.push(format!(
+            "given up: positions {} to {}, at most {}, {how}",
+            grouped(range.from.0),
+            grouped(range.to.0.saturating_sub(1)),
+            counted(range.most(), "request"),
+        ));
+    }
+    if let Some(range) = unanswered {
+        lines.push(format!(
+            "given up: the replies to positions {} to {}, at most {} that were applied",
+            grouped(range.from.0),
+            grouped(range.to.0.saturating_sub(1)),
+            counted(range.most(), "request"),
+        ));
+    }
+    lines
+}
+
+fn words(AskedInLanes { campaign, state, open, new_attempt }: &AskedInLanes) -> String {
+    let open = counted(*open, "open request");
+    match new_attempt {
+        Some(attempt) => {
+            format!("campaign {campaign} ({state}): {open} asked again in attempt {}", attempt.0)
+        }
+        None => format!("campaign {campaign} ({state}): {open} asked again"),
+    }
+}
+
+fn view_terms(AcceptTerms { requests, replies, dry_run }: &AcceptTerms) -> Value {
+    let range = |range: Option<PositionRange>| {
+        range.map(|range| json!({ "from": range.from.0, "to": range.to.0 }))
+    };
+    let lanes = requests.iter().map(|lane| {
+        let Skipped { of_log_before, unapplied, unanswered } = lane.acceptance.skipped;
+        json!({
+            "lane": lane.lane.0,
+            "next": lane.acceptance.applied_next.0,
+            "given_up": {
+                "of_topic_before": of_log_before.map(|from| from.0),
+                "unapplied": range(unapplied),
+                "unanswered": range(unanswered),
+            },
+        })
+    });
+    let replies = replies
+        .iter()
+        .map(|lane| json!({ "lane": lane.stored.lane.0, "next": lane.end.map(|end| end.0) }));
+    json!({
+        "dry_run": dry_run,
+        "lanes": lanes.collect::<Vec<_>>(),
+        "reply_lanes": replies.collect::<Vec<_>>(),
+    })
+}
+
+fn view_accepted(Accepted { asked, left, moved, .. }: &Accepted) -> Value {
+    let campaigns = asked.iter().map(|asked| {
+        json!({
+            "campaign": asked.campaign.0,
+            "state": asked.state.as_str(),
+            "open": asked.open,
+            "new_attempt": asked.new_attempt.map(|attempt| attempt.0),
+        })
+    });
+    let numbers =
+        |revisions: &[Revision]| revisions.iter().map(|revision| revision.0).collect::<Vec<_>>();
+    json!({
+        "campaigns": campaigns.collect::<Vec<_>>(),
+        "left": numbers(left),
+        "moved": numbers(moved),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use catchment_domain::LaneRemains;
+
+    use super::*;
+
+    #[test]
+    fn services_are_named_only_where_there_may_be_some() {
+        let (lane, committed, last_id) = (Lane(2), None, None);
+        let stored = StoredLane::Lost { unreadable: None, remains: LaneRemains::default() };
+        let acceptance = Acceptance {
+            log: LogIdentity::NONE,
+            applied_next: Position(1_200),
+            replied_next: Position(1_200),
+            keeps_receipts: true,
+            skipped: Skipped::default(),
+        };
+        let requests = vec![AcceptedLane { lane, stored, committed, acceptance, last_id }];
+        let stored = StoredReplyLane { lane: ReplyLane(7), row: None };
+        let replies = vec![AcceptedReplyLane { stored, log: LogIdentity::NONE, end: None }];
+        let terms = AcceptTerms { requests, replies, dry_run: true };
+        for (is_embedded, soon) in
+            [(true, ""), (false, "; services at work take it within a minute")]
+        {
+            let lane = format!("lane 2 goes on from 1,200{soon}");
+            let expected = ["this would be done:", &lane, "reply lane 7 is given up"];
+            assert_eq!(lines_of_terms(&terms, is_embedded), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_given_up_is_told_as_far_as_it_is_known() {
+        let range = PositionRange::of(Position(2), Position(12));
+        let nothing = Skipped::default();
+        for (keeps_receipts, skipped, expected) in [
+            (true, nothing, &[][..]),
+            (
+                true,
+                Skipped { unapplied: range, ..nothing },
+                &["given up: positions 2 to 11, at most 10 requests, which are not applied"],
+            ),
+            (
+                false,
+                Skipped { unapplied: range, of_log_before: Some(Position(9)), ..nothing },
+                &[
+                    "given up: what stood in the topic as it was before from 9 on",
+                    "given up: positions 2 to 11, at most 10 requests, of which it is not known \
+                     whether they were applied",
+                ],
+            ),
+            (
+                true,
+                Skipped { unanswered: range, ..nothing },
+                &["given up: the replies to positions 2 to 11, at most 10 requests that were \
+                   applied"],
+            ),
+        ] {
+            let acceptance = Acceptance {
+                log: LogIdentity::NONE,
+                applied_next: Position(12),
+                replied_next: Position(12),
+                keeps_receipts,
+                skipped,
+            };
+            assert_eq!(given_up(&acceptance), expected, "{acceptance:?}");
+        }
+    }
+}
