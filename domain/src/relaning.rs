@@ -64,7 +64,9 @@ pub fn relane(
             first = chunk.end();
             after.push(chunk);
             let mut list = ShopList::default();
-            part.iter().for_each(|shop| list.push_id(shop.id));
+            for shop in part {
+                list.push_id(shop.id);
+            }
             after_lists.push(list);
         }
     }

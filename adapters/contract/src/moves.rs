@@ -208,7 +208,8 @@ pub async fn left_log_is_refused(harness: &dyn StoreHarness) {
     }
     let (known, log) = (stored(&store, LANE).await, holding(left[0]));
     let acceptance = acceptance_of(&known, &log, None).unwrap();
-    let accepted = AcceptedLane { lane: LANE, stored: known, committed: None, acceptance };
+    let (committed, last_id) = (None, None);
+    let accepted = AcceptedLane { lane: LANE, stored: known, committed, acceptance, last_id };
     let terms = AcceptTerms { requests: vec![accepted], replies: Vec::new(), dry_run: false };
     store.acceptances.accept(&terms).await.unwrap();
     let claim = store.ledger.claim(LANE, left[0], None).await.unwrap();
@@ -332,8 +333,8 @@ pub async fn what_was_opened_before_a_move_does_no_harm(harness: &dyn StoreHarne
     let (moved, ()) = tokio::join!(before.moves.move_away(&terms), importing);
     moved.unwrap();
     let after = harness.with_lanes(lanes(MORE)).await;
-    let moves = |id: &&ShopId| of_before.lane_of(id) != lanes(MORE).lane_of(id);
-    let elsewhere = ids.iter().find(moves).unwrap();
+    let has_moved = |id: &&ShopId| of_before.lane_of(id) != lanes(MORE).lane_of(id);
+    let elsewhere = ids.iter().find(has_moved).unwrap();
     for batch in ImportBatch::split(vec![row(elsewhere)], of_before) {
         let revision = after.shops.take_revision().await.unwrap();
         let late = before.shops.import(&batch, import_terms(revision)).await;

@@ -560,9 +560,9 @@ fn a_lane_that_is_unclear_is_one_line_that_says_what_to_do() {
     let lane = AnyLane::Requests(Lane(2));
     for why in [Unclear::Unseen, Unclear::Unsteady, Unclear::OpenTransaction { from: Position(4) }]
     {
-        let line = UnclearLane { lane, why }.to_string();
-        assert!(line.starts_with("lane 2: ") && line.contains("repeat the command"), "{line}");
-        assert!(!line.contains('\n'), "{line}");
+        let said = UnclearLane { lane, why }.to_string();
+        assert!(said.starts_with("lane 2: ") && said.contains("repeat the command"), "{said}");
+        assert!(!said.contains('\n'), "{said}");
     }
 }
 

@@ -106,12 +106,11 @@ impl SeenLanes {
         }
         let seen = |(lane, stored): (Lane, StoredLane)| {
             let log = logs.remove(&lane);
-            let comparison = match &log {
-                Some(log) => compare_requests(&stored, log),
-                None => {
-                    let unseen = Comparison::Unclear(Unclear::Unseen);
-                    stored.mismatch().map_or(unseen, Comparison::Differs)
-                }
+            let comparison = if let Some(log) = &log {
+                compare_requests(&stored, log)
+            } else {
+                let unseen = Comparison::Unclear(Unclear::Unseen);
+                stored.mismatch().map_or(unseen, Comparison::Differs)
             };
             SeenLane { lane, stored, log, comparison }
         };
@@ -233,7 +232,7 @@ mod tests {
         let (lane, next) = (Lane(2), Position(9));
         let (log, epoch, applied_next, replied_next) = (Some(read), Epoch(4), next, next);
         let progress = LaneProgress { lane, log, epoch, applied_next, replied_next };
-        let stored = StoredLane::Known { progress, last_id: None };
+        let stored = StoredLane::Known { progress, last_id: None, left: Vec::new() };
         let (first, end) = (Position(first), Position(12));
         let log = RequestLaneLog { log: LOG, first, end, before: None, without_receipt: None };
         let comparison = compare_requests(&stored, &log);

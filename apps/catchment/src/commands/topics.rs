@@ -147,7 +147,9 @@ async fn move_away(
     };
     let unrest = before.unrest();
     if !unrest.is_empty() {
-        unrest.iter().for_each(|unrest| complain(&unrest.to_string()));
+        for unrest in &unrest {
+            complain(&unrest.to_string());
+        }
         return Ok(Ending::Incomplete);
     }
     let lanes = lanes.map_or(stores.shops.lanes(), Lanes);

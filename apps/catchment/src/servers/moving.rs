@@ -54,7 +54,7 @@ async fn look_with(
             Ok((_, applied)) if ends.contains(&(lane, applied)) => Behind::Nothing,
             Ok((_, applied)) => {
                 let waiting = lookout.waiting(lane, applied).await;
-                behind(waiting.with_context(|| format!("could not look at lane {lane}"))?)
+                behind(&waiting.with_context(|| format!("could not look at lane {lane}"))?)
             }
             Err(_) => Behind::Nothing,
         };
@@ -72,7 +72,7 @@ async fn look_with(
     let waiting = cluster.waiting_replies(&positions).await;
     let waiting = waiting.context("could not look at the reply topic")?;
     let replies = seen.replies.into_iter().map(|SeenReplyLane { stored, comparison }| {
-        let behind = waiting.get(&stored.lane).cloned().map_or(Behind::Nothing, behind);
+        let behind = waiting.get(&stored.lane).map_or(Behind::Nothing, behind);
         let mismatch = comparison.mismatch().cloned();
         ReplyLaneBeforeMove { stored, mismatch, behind }
     });
@@ -80,10 +80,10 @@ async fn look_with(
     Ok(BeforeMove { members, requests, replies, campaigns })
 }
 
-fn behind(waiting: Waiting) -> Behind {
+const fn behind(waiting: &Waiting) -> Behind {
     match waiting {
         Waiting::Nothing => Behind::Nothing,
         Waiting::Records { .. } => Behind::Records,
-        Waiting::OpenTransaction { from } => Behind::OpenTransaction { from },
+        Waiting::OpenTransaction { from } => Behind::OpenTransaction { from: *from },
     }
 }

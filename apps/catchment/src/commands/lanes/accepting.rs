@@ -37,7 +37,9 @@ pub(super) async fn accept(
     } else {
         servers::lanes_to_accept(settings, stores, order).await?
     };
-    left_out.iter().for_each(|unclear| complain(&unclear.to_string()));
+    for unclear in &left_out {
+        complain(&unclear.to_string());
+    }
     let ending = if left_out.is_empty() { Ending::Done } else { Ending::Incomplete };
     if terms.requests.is_empty() && terms.replies.is_empty() {
         if output.json {
