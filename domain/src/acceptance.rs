@@ -8,8 +8,8 @@ use crate::correlation::Attempt;
 use crate::damage::Damage;
 use crate::lane::{Committed, Epoch, Lane, LogIdentity, Position};
 use crate::mismatch::{
-    LaneRemains, Mismatch, Place, ReplyLaneRow, RequestLaneLog, StoredLane, StoredReplyLane,
-    Unclear, compare_requests,
+    LaneRemains, Place, ReplyLaneRow, RequestLaneLog, StoredLane, StoredReplyLane, Unclear,
+    compare_requests,
 };
 use crate::request::RequestId;
 use crate::restore::epoch_after;
@@ -117,13 +117,11 @@ pub fn acceptance_of(
                 let (replied, applied) = (progress.replied_next, progress.applied_next);
                 at_end(log, Some(applied), PositionRange::of(replied, applied))
             }
-            Ok(place) => match mismatch {
-                Mismatch::RecordsGone { .. } | Mismatch::ReceiptGone { .. } => go_on(&place, log),
-                _ => {
-                    let unanswered = PositionRange::of(place.replied, place.applied);
-                    at_end(log, Some(place.applied), unanswered)
-                }
-            },
+            Ok(place) if mismatch.leaves_a_place() => go_on(&place, log),
+            Ok(place) => {
+                let unanswered = PositionRange::of(place.replied, place.applied);
+                at_end(log, Some(place.applied), unanswered)
+            }
         },
     })
 }

@@ -90,9 +90,18 @@ impl fmt::Display for Position {
 pub struct Epoch(pub u64);
 
 impl Epoch {
-    /// No lane ever has so many owners. A higher number was forged, and a database may be unable
-    /// to store it.
+    /// The last one that is given out. No lane ever has so many owners. From here on, a number was
+    /// not counted up by owners, and a database may be unable to store the next one.
     pub const LAST: Self = Self(1 << 62);
+
+    /// The highest one that a log is believed to remember. A forged one leaves a lane enough others.
+    pub const BELIEVED: Self = Self(Self::LAST.0 / 2);
+
+    /// That of the next owner; `None` where no other one is given out.
+    #[must_use]
+    pub const fn next(self) -> Option<Self> {
+        if self.0 < Self::LAST.0 { Some(Self(self.0 + 1)) } else { None }
+    }
 }
 
 impl fmt::Display for Epoch {
@@ -152,9 +161,69 @@ impl LogIdentity {
     pub const NONE: Self = Self { id: 0, lasting: false };
 }
 
+/// What positions of one log mean to an owner that reads a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogChange {
+    /// It is the same log: the positions stay.
+    Same,
+    /// No record of the log before can be read any more: the lane begins anew.
+    Anew,
+    /// The log before may come back, and the positions mean nothing in this one.
+    Other,
+}
+
+impl LogChange {
+    /// From the log that the positions belong to, if any, to the one that is read now.
+    ///
+    /// 1. A log with the same number is the same.
+    /// 2. If nothing was read before, the lane begins anew. So does a lane that was read in a log that
+    ///    ended with its process.
+    /// 3. Otherwise it is another log.
+    #[must_use]
+    pub const fn between(before: Option<LogIdentity>, now: LogIdentity) -> Self {
+        match before {
+            Some(before) if before.id == now.id => Self::Same,
+            Some(before) if before.lasting => Self::Other,
+            Some(_) | None => Self::Anew,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_owner_has_a_next_one_up_to_the_last() {
+        let last = Epoch::LAST.0;
+        for (epoch, next) in [
+            (0, Some(1)),
+            (Epoch::BELIEVED.0, Some(Epoch::BELIEVED.0 + 1)),
+            (last - 1, Some(last)),
+            (last, None),
+            (i64::MAX.unsigned_abs(), None),
+            (u64::MAX, None),
+        ] {
+            assert_eq!(Epoch(epoch).next(), next.map(Epoch), "{epoch}");
+        }
+    }
+
+    #[test]
+    fn positions_are_kept_begin_anew_or_mean_nothing_by_the_log_before() {
+        let log = |id, lasting| LogIdentity { id, lasting };
+        for (before, now, expected) in [
+            (None, log(1, true), LogChange::Anew),
+            (None, log(1, false), LogChange::Anew),
+            (Some(log(1, true)), log(1, true), LogChange::Same),
+            (Some(log(1, false)), log(1, false), LogChange::Same),
+            (Some(log(2, false)), log(1, true), LogChange::Anew),
+            (Some(log(2, false)), log(1, false), LogChange::Anew),
+            (Some(log(2, true)), log(1, true), LogChange::Other),
+            (Some(log(2, true)), log(1, false), LogChange::Other),
+        ] {
+            assert_eq!(LogChange::between(before, now), expected, "{before:?} {now:?}");
+        }
+    }
 
     /// Values of `org.apache.kafka.common.utils.UtilsTest.testMurmur2`.
     #[test]

@@ -26,6 +26,7 @@ mod time;
 mod trigger;
 mod revision;
 mod lane;
+mod lease;
 mod shop;
 mod cause;
 mod precedence;
@@ -69,7 +70,10 @@ pub use import::{
     Imported, ShopImport,
 };
 pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
-pub use lane::{Committed, Epoch, Lane, LaneProgress, Lanes, LogIdentity, Position, ReplyLane};
+pub use lane::{
+    Committed, Epoch, Lane, LaneProgress, Lanes, LogChange, LogIdentity, Position, ReplyLane,
+};
+pub use lease::{LONGEST_LEASE, lease_left};
 pub use mismatch::{
     AnyLane, Comparison, LaneProblem, LaneRemains, Mismatch, ReplyLaneRow, RequestLaneLog,
     StoredLane, StoredReplyLane, Unclear, UnclearLane, compare_replies, compare_requests,
@@ -95,9 +99,9 @@ pub use repair::{
 };
 pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, ReturnAddress};
 pub use restore::{
-    AskedAgain, ForeignLog, Known, OlderDatabase, RestoreTerms, Restored, SeenCampaign,
+    AskedAgain, ForeignLog, Known, NoPlace, OlderDatabase, RestoreTerms, Restored, SeenCampaign,
     SinceBackup, ask_again, can_have_applied, check_committed, check_lanes, check_log, epoch_after,
-    reply_lane_after,
+    reply_lane_after, requests_since_backup,
 };
 pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};
 pub use scope::{Circle, Scope};

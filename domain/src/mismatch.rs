@@ -6,7 +6,7 @@ use std::{fmt, mem};
 use thiserror::Error;
 
 use crate::batch::Receipt;
-use crate::lane::{Epoch, Lane, LaneProgress, LogIdentity, Position, ReplyLane};
+use crate::lane::{Epoch, Lane, LaneProgress, LogChange, LogIdentity, Position, ReplyLane};
 use crate::outcome::Outcome;
 use crate::request::RequestId;
 
@@ -104,6 +104,22 @@ impl Mismatch {
             | Self::OtherRecord { .. }
             | Self::RecordsGone { .. }
             | Self::ReceiptGone { .. } => true,
+        }
+    }
+
+    /// Whether the log is the one that was read, so that the lane has a place in it. Something of
+    /// what was read is gone then, and no other record stands in its place.
+    #[must_use]
+    pub const fn leaves_a_place(&self) -> bool {
+        match self {
+            Self::RecordsGone { .. } | Self::ReceiptGone { .. } => true,
+            Self::NoRow
+            | Self::UnreadableRow { .. }
+            | Self::OtherLog
+            | Self::LeftLog
+            | Self::NoPartition { .. }
+            | Self::EndsEarly { .. }
+            | Self::OtherRecord { .. } => false,
         }
     }
 
@@ -254,7 +270,9 @@ pub enum Unclear {
     Unsteady,
     /// Records are held back, and would be passed over without being named.
     #[error(
-        "an open transaction holds back its records from {from} on: end it, and repeat the command"
+        "an open transaction holds back its records from {from} on: wait until its \
+         `transaction.timeout.ms` has passed, or end it by `kafka-transactions.sh`, and repeat the \
+         command"
     )]
     OpenTransaction {
         /// The first record that is held back.
@@ -365,13 +383,13 @@ impl Place {
             return Err(stored.mismatch().unwrap_or(Mismatch::NoRow));
         };
         let (applied, replied) = (progress.applied_next, progress.replied_next);
-        match progress.log {
-            Some(known) if known.id == log.id => Ok(Self { applied, replied, last_id: *last_id }),
-            Some(known) if known.lasting => Err(Mismatch::OtherLog),
-            Some(_) | None if left.iter().any(|left| left.id == log.id) => Err(Mismatch::LeftLog),
-            Some(_) | None => {
+        match LogChange::between(progress.log, log) {
+            LogChange::Same => Ok(Self { applied, replied, last_id: *last_id }),
+            LogChange::Anew if left.iter().any(|left| left.id == log.id) => Err(Mismatch::LeftLog),
+            LogChange::Anew => {
                 Ok(Self { applied: Position(0), replied: Position(0), last_id: None })
             }
+            LogChange::Other => Err(Mismatch::OtherLog),
         }
     }
 
@@ -432,17 +450,21 @@ pub fn compare_replies(
     stored: &StoredReplyLane,
     (log, partitions): (LogIdentity, u16),
 ) -> Comparison {
-    let mismatch = match &stored.row {
-        Some(Err(what)) => Some(Mismatch::UnreadableRow { what: what.clone() }),
-        Some(Ok(row)) if row.log.lasting && row.log.id != log.id => Some(Mismatch::OtherLog),
-        Some(Ok(_)) | None if partitions <= stored.lane.0 => {
-            Some(Mismatch::NoPartition { partitions })
+    let before = match &stored.row {
+        Some(Err(what)) => {
+            return Comparison::Differs(Mismatch::UnreadableRow { what: what.clone() });
         }
-        None => return Comparison::Unread,
-        Some(Ok(row)) if row.log.id != log.id => return Comparison::Unread,
-        Some(Ok(_)) => None,
+        Some(Ok(row)) => Some(row.log),
+        None => None,
     };
-    mismatch.map_or(Comparison::Fits, Comparison::Differs)
+    match LogChange::between(before, log) {
+        LogChange::Other => Comparison::Differs(Mismatch::OtherLog),
+        LogChange::Same | LogChange::Anew if partitions <= stored.lane.0 => {
+            Comparison::Differs(Mismatch::NoPartition { partitions })
+        }
+        LogChange::Same => Comparison::Fits,
+        LogChange::Anew => Comparison::Unread,
+    }
 }
 
 /// Whether no lane of a topic can go on: a lane differs because of the topic, and no lane fits. A lane

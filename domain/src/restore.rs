@@ -20,7 +20,9 @@ use crate::chunk::Chunk;
 use crate::correlation::{Attempt, Nonce, Phase, Ticket};
 use crate::damage::Found;
 use crate::lane::{Committed, Epoch, Lane, LaneProgress, LogIdentity, Position, ReplyLane};
-use crate::mismatch::{LaneProblem, Mismatch, StoredReplyLane, compare_replies};
+use crate::mismatch::{
+    Comparison, LaneProblem, Mismatch, StoredLane, StoredReplyLane, Unclear, compare_replies,
+};
 use crate::request::{Change, RequestRecord};
 use crate::revision::{CampaignRef, Revision};
 use crate::time::{Deadline, Timestamp};
@@ -51,7 +53,7 @@ pub struct OlderDatabase {
 /// epoch the lane only moves forward. So:
 ///
 /// 1. If the log remembers nothing, there is nothing to compare.
-/// 2. An epoch above [`Epoch::LAST`] was not written by an owner: it counts as nothing.
+/// 2. An epoch above [`Epoch::BELIEVED`] was not written by an owner: it counts as nothing.
 /// 3. If the log has a higher epoch than the database, the database is older.
 /// 4. If both have the same epoch, and the log was answered beyond what the database applied, the
 ///    database is older.
@@ -163,6 +165,42 @@ pub fn check_log(
     if is_other { Err(ForeignLog) } else { Ok(()) }
 }
 
+/// Where the requests since the backup begin in a request lane: at the next one to apply, as the
+/// restored database has it. `comparison` is what came of comparing the lane with this log.
+///
+/// 1. If the lane fits its log, or nothing of it was read, its place is known.
+/// 2. If only records or receipts are gone, the log is still the one that was read, and the place is
+///    known, too.
+/// 3. In any other case the lane has no place in the log. Nothing says which of the requests there are
+///    older than the backup.
+///
+/// # Errors
+///
+/// When the lane has no place, or what is wrong with it is not known now.
+pub fn requests_since_backup(
+    stored: &StoredLane,
+    comparison: &Comparison,
+    log: LogIdentity,
+) -> Result<Position, NoPlace> {
+    match comparison {
+        Comparison::Unclear(why) => return Err(NoPlace::Unclear(*why)),
+        Comparison::Differs(mismatch) if !mismatch.leaves_a_place() => {
+            return Err(NoPlace::Differs(mismatch.clone()));
+        }
+        Comparison::Differs(_) | Comparison::Unread | Comparison::Fits => {}
+    }
+    stored.place_in(log).map(|(_, next)| next).map_err(NoPlace::Differs)
+}
+
+/// Why nothing says where the requests since a backup begin in a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoPlace {
+    /// The lane does not fit its log.
+    Differs(Mismatch),
+    /// It is not known now whether it does.
+    Unclear(Unclear),
+}
+
 /// Where a reply lane goes on after its database was restored: at its end, which `ends` has for each
 /// lane of the log. The replies before tell of shops in a database that is gone.
 ///
@@ -188,7 +226,7 @@ pub fn epoch_after(database: Epoch, committed: Option<Committed>) -> Epoch {
 }
 
 fn believed(committed: Option<Committed>) -> Option<Committed> {
-    committed.filter(|committed| committed.epoch <= Epoch::LAST)
+    committed.filter(|committed| committed.epoch <= Epoch::BELIEVED)
 }
 
 /// A revision in a request is believed if it is at most so far above the newest revision of the

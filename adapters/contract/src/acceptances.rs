@@ -5,8 +5,8 @@ use std::time::Duration;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
     AcceptTerms, AcceptedLane, AcceptedReplyLane, AskedInLanes, Attempt, Campaign, CampaignState,
-    Committed, Deadline, Epoch, Lane, LaneRemains, Phase, Position, ReplyLane, RequestLaneLog,
-    StoredItem, StoredLane, StoredReplyLane, acceptance_of,
+    Committed, Deadline, Epoch, Lane, LaneRemains, Mismatch, Phase, Position, ReplyLane,
+    RequestLaneLog, StoredItem, StoredLane, StoredReplyLane, acceptance_of,
 };
 
 use crate::owner::{Owner, id_at, record};
@@ -137,6 +137,28 @@ pub async fn accept_makes_a_lost_row_anew(harness: &dyn StoreHarness) {
     assert!(!receipt.entries[0].outcome.status.took_effect(), "{receipt:?}");
     // An import finds its row, too.
     shops_in(&store, LANE, 2).await;
+}
+
+/// A row whose epoch has no next one cannot be read. Others do not take such an epoch over.
+pub async fn accept_replaces_an_epoch_without_a_next(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    worked(&store).await;
+    for epoch in [Epoch::LAST, Epoch(i64::MAX.unsigned_abs())] {
+        for lane in [LANE, Lane(1)] {
+            harness.set_epoch(lane, epoch).await;
+        }
+        let mismatch = stored(&store, LANE).await.mismatch();
+        assert!(matches!(mismatch, Some(Mismatch::UnreadableRow { .. })), "{mismatch:?}");
+        let lanes = store.restores.lanes().await.unwrap();
+        assert!(lanes.iter().all(|known| known.lane != LANE), "{lanes:?}");
+        let claim = store.ledger.claim(LANE, lasting_log(1), None).await;
+        assert!(matches!(claim, Err(StoreError::Refused { .. })), "{claim:?}");
+        let lane = taken(&store, LANE, (in_log(1, 0, 2), None)).await;
+        store.acceptances.accept(&terms(vec![lane])).await.unwrap();
+        let claim = store.ledger.claim(LANE, lasting_log(1), None).await.unwrap();
+        assert_eq!(claim.applied_next, Position(2));
+        assert!(claim.epoch < Epoch::BELIEVED, "{claim:?}");
+    }
 }
 
 /// Shops whose requests would expire are asked in a new attempt; the other campaigns go on.

@@ -10,7 +10,7 @@ use catchment_domain::ports::{
     ShopRepository,
 };
 use catchment_domain::{
-    Lane, Lanes, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
+    Epoch, Lane, Lanes, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
 };
 
 /// The storage ports of one database.
@@ -66,6 +66,9 @@ pub trait StoreHarness: Send + Sync {
 
     /// Deletes the row of a request lane, and none of its receipts.
     async fn lose_lane(&self, lane: Lane);
+
+    /// Writes another epoch into the row of a request lane.
+    async fn set_epoch(&self, lane: Lane, epoch: Epoch);
 
     /// The same database, opened anew as by another process; `None` where nothing outlives
     /// the process.

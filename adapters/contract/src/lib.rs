@@ -181,6 +181,7 @@ macro_rules! store_suite {
             reply_lanes {
                 lease_has_one_holder,
                 lease_passes_on,
+                lease_of_a_wrong_clock_has_run_out,
                 lease_renewed_stays,
                 lease_of_a_new_lane_starts_at_its_end,
                 lease_of_a_passing_log_starts_anew,
@@ -234,6 +235,7 @@ macro_rules! store_suite {
                 accepted_lane_keeps_its_receipts,
                 accept_of_a_lane_that_moved_is_refused,
                 accept_makes_a_lost_row_anew,
+                accept_replaces_an_epoch_without_a_next,
                 accept_lets_late_shops_be_asked_in_time,
                 accept_names_damaged_campaigns,
                 accepted_reply_lane_begins_at_its_end,

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use catchment_domain::ports::{Lease, StoreError};
-use catchment_domain::{Draft, Lane, LogIdentity, Phase, Position, ReplyLane, Status};
+use catchment_domain::{
+    Draft, LONGEST_LEASE, Lane, LogIdentity, Phase, Position, ReplyLane, Status,
+};
 use tokio::task::JoinSet;
 
 use crate::requester::{LEASE, Requester, answer, holder};
@@ -49,6 +51,27 @@ pub async fn lease_passes_on(harness: &dyn StoreHarness) {
     let late = store.reply_lanes.surrender(&second).await;
     assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
     assert_eq!(ask(&store, 4).await, None);
+}
+
+/// The database's clock was ahead when somebody leased the lane, and was set right: the lease would
+/// last for long.
+pub async fn lease_of_a_wrong_clock_has_run_out(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, Lane(0), 1).await;
+    campaign(&store, &ids).await;
+    let ahead = Requester::of(&store, LANE.0, 1).await;
+    assert_eq!(ahead.open().await.len(), 1);
+    harness.step_back(LONGEST_LEASE);
+    assert_eq!(store.reply_lanes.orphans().await.unwrap(), [LANE]);
+    let [told] = &store.acceptances.reply_lanes().await.unwrap()[..] else { panic!("one lane") };
+    assert_eq!(told.row.clone().unwrap().unwrap().holder, None);
+    let next = ask(&store, 2).await.unwrap();
+    assert!(ahead.lease.epoch < next.epoch);
+    let late = store.reply_lanes.renew(&ahead.lease, LEASE).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    assert_eq!(ask(&store, 3).await, None, "the next lease is in force");
+    store.reply_lanes.renew(&next, LONGEST_LEASE).await.unwrap();
+    assert_eq!(ask(&store, 3).await, None, "the longest lease is in force");
 }
 
 /// A lease that is renewed in time is kept; one that went to another is not renewed.

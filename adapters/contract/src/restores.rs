@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    Attempt, Campaign, CampaignState, Change, Command, Committed, Deadline, Epoch, Lane,
-    LaneProblem, LaneProgress, Mismatch, Phase, Position, ReplyLane, RestoreTerms, Restored,
+    Attempt, Campaign, CampaignState, Change, Command, Committed, Deadline, Epoch, LONGEST_LEASE,
+    Lane, LaneProblem, LaneProgress, Mismatch, Phase, Position, ReplyLane, RestoreTerms, Restored,
     Revision, SinceBackup, Slot, Status, StoredItem,
 };
 
@@ -267,6 +267,9 @@ pub async fn restored_waits_for_leases(harness: &dyn StoreHarness) {
     store.reply_lanes.renew(&requester.lease, LEASE).await.unwrap();
     harness.advance(LEASE + MOMENT);
     store.restores.restored(&terms).await.unwrap();
+    Requester::of(&store, 0, 1).await;
+    harness.step_back(LONGEST_LEASE);
+    store.restores.restored(&terms).await.expect("nobody has so long a lease");
 }
 
 /// Done twice at once and then once more, it leaves everything as once, but for higher numbers.

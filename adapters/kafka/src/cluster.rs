@@ -62,7 +62,10 @@ pub enum ClusterError {
     #[error("{0}")]
     Topics(String),
     /// A human must end a transaction.
-    #[error("an open transaction holds back the records of lane {lane} from {from} on: end it")]
+    #[error(
+        "an open transaction holds back the records of lane {lane} from {from} on: wait until its \
+         `transaction.timeout.ms` has passed, or end it by `kafka-transactions.sh`"
+    )]
     OpenTransaction {
         /// The lane.
         lane: Lane,

@@ -2,6 +2,7 @@
 //! member of their group should read it.
 
 mod assignment;
+mod coordinator;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -53,6 +54,7 @@ struct Shared {
     committed: SideClient,
     all: SideClient,
     within: Duration,
+    coordinator_timeout: Duration,
 }
 
 impl Lookout {
@@ -70,6 +72,7 @@ impl Lookout {
             committed: SideClient::new(config.clone(), Isolation::Committed),
             all: SideClient::new(config, Isolation::Uncommitted),
             within: settings.request_timeout,
+            coordinator_timeout: settings.coordinator_timeout,
         })))
     }
 
@@ -95,16 +98,23 @@ impl Lookout {
         self.ask(move |shared| shared.unread(partition, from)).await
     }
 
-    /// What the group has committed for each of these partitions, where it has.
+    /// What the group has committed for each of these partitions, where it has. While the group has
+    /// no coordinator, asks again.
     ///
     /// # Errors
     ///
-    /// When no broker answers, or this user may not know.
+    /// When no broker answers, the group has no coordinator for long, or this user may not know.
     pub async fn committed(&self, partitions: Range<i32>) -> Result<Vec<(i32, Commit)>, ReadError> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        self.ask(move |shared| shared.all.committed(&shared.topic, partitions, shared.within)).await
+        let ask = || {
+            let partitions = partitions.clone();
+            self.answer(move |shared| {
+                shared.all.committed(&shared.topic, partitions, shared.within)
+            })
+        };
+        self.told(coordinator::ask(self.0.coordinator_timeout, ask).await)
     }
 
     /// The members of the group.
@@ -145,14 +155,25 @@ impl Lookout {
         let _ = tokio::time::timeout(within, closed).await;
     }
 
-    /// The client answers questions only while its caller waits, which a task must not.
     async fn ask<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Shared) -> KafkaResult<T> + Send + 'static,
     ) -> Result<T, ReadError> {
+        self.told(self.answer(ask).await)
+    }
+
+    /// The client answers questions only while its caller waits, which a task must not. `None` if
+    /// the runtime ends meanwhile.
+    async fn answer<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Shared) -> KafkaResult<T> + Send + 'static,
+    ) -> Option<KafkaResult<T>> {
         let shared = Arc::clone(&self.0);
-        let asked = tokio::task::spawn_blocking(move || ask(&shared)).await;
-        let answer = asked.map_err(|_| ReadError::Closed)?;
+        tokio::task::spawn_blocking(move || ask(&shared)).await.ok()
+    }
+
+    fn told<T>(&self, answer: Option<KafkaResult<T>>) -> Result<T, ReadError> {
+        let answer = answer.ok_or(ReadError::Closed)?;
         answer.map_err(|error| rights::read_error(&self.0.topic, &error))
     }
 }

@@ -56,6 +56,8 @@ pub struct Settings {
     pub rejoin: Duration,
     /// How long a broker may take to answer a question.
     pub request_timeout: Duration,
+    /// How long the group's coordinator is asked again while there is none, as on a new cluster.
+    pub coordinator_timeout: Duration,
     /// How long a partition may bring nothing before its end is looked at.
     pub silence: Duration,
     /// Over how many partitions the memory for records read ahead is divided.
@@ -80,6 +82,7 @@ impl Settings {
             drain: Duration::from_secs(5),
             rejoin: Duration::from_mins(2),
             request_timeout: Duration::from_secs(5),
+            coordinator_timeout: Duration::from_secs(10),
             silence: Duration::from_secs(10),
             lanes: 12,
             properties: BTreeMap::new(),
@@ -190,6 +193,7 @@ impl fmt::Debug for Settings {
             .field("drain", &self.drain)
             .field("rejoin", &self.rejoin)
             .field("request_timeout", &self.request_timeout)
+            .field("coordinator_timeout", &self.coordinator_timeout)
             .field("silence", &self.silence)
             .field("lanes", &self.lanes)
             .field("properties", &Redacted(&self.properties))

@@ -21,6 +21,7 @@ use crate::entity::{
     campaign, campaign_chunk, import_receipt, lane_state, left_log, receipt, reply_lane,
 };
 use crate::error::{Row, classify, stored};
+use crate::reply_lanes::left_of_lease;
 use crate::retry::while_busy_or_locked;
 use crate::store::{SeaOrmStore, highest_mark};
 
@@ -128,6 +129,7 @@ async fn stored_lane(
         .select_only()
         .columns([receipt::Column::Epoch, receipt::Column::LogId, receipt::Column::ToPosition])
         .filter(receipt::Column::Lane.eq(i32::from(lane.0)))
+        .filter(receipt::Column::Epoch.lt(stored(Epoch::LAST.0)))
         .order_by_desc(receipt::Column::Epoch)
         .order_by_desc(receipt::Column::FromPosition)
         .into_tuple()
@@ -137,7 +139,7 @@ async fn stored_lane(
     let remains = newest.map_or_else(LaneRemains::default, |(epoch, log, to)| {
         let position = Position(u64::try_from(to).unwrap_or_default());
         LaneRemains {
-            epoch: Epoch(u64::try_from(epoch).unwrap_or_default()),
+            epoch: lane_state::counted_epoch(epoch).unwrap_or_default(),
             read: u128::from_str_radix(&log, 16).ok().map(|log| (log, position)),
         }
     });
@@ -155,10 +157,10 @@ pub(crate) fn reply_lane_row(
     now: Timestamp,
 ) -> Result<ReplyLaneRow, StoreError> {
     let row = Row { table: "reply_lane", key: &format_args!("lane {}", model.lane) };
-    let is_leased = model.leased_until.is_some_and(|until| now.millis() < until);
+    let is_leased = left_of_lease(model, now).is_some();
     Ok(ReplyLaneRow {
         log: lane_state::log(&row, &model.log_id, model.log_lasting)?,
-        epoch: Epoch(row.number("epoch", model.epoch)?),
+        epoch: lane_state::epoch(&row, model.epoch)?,
         position: Position(row.number("position", model.position)?),
         holder: model.holder.clone().filter(|_| is_leased),
     })
@@ -188,13 +190,14 @@ async fn accept_replies(
         let deleted = reply_lane::Entity::delete_by_id(i32::from(lane.0)).exec(connection).await;
         return deleted.map(drop).map_err(classify);
     };
-    let epoch = known.as_ref().map_or(0, |known| known.epoch.max(0)).saturating_add(1);
+    let newest = known.as_ref().and_then(|known| lane_state::counted_epoch(known.epoch));
+    let epoch = newest.unwrap_or_default().next().unwrap_or_default();
     let begun = reply_lane::ActiveModel {
         lane: ActiveValue::Set(lane.0.into()),
         log_id: ActiveValue::Set(lane_state::log_text(log)),
         log_lasting: ActiveValue::Set(log.lasting),
         holder: ActiveValue::Set(None),
-        epoch: ActiveValue::Set(epoch),
+        epoch: ActiveValue::Set(stored(epoch.0)),
         position: ActiveValue::Set(stored(end.0)),
         leased_until: ActiveValue::Set(None),
     };
@@ -315,7 +318,7 @@ async fn accept_requests(
     match (&accepted.stored, row) {
         (StoredLane::Known { .. }, Some(row)) => {
             // It may have been claimed since it was looked at.
-            let newest = Epoch(u64::try_from(row.epoch).unwrap_or_default());
+            let newest = lane_state::counted_epoch(row.epoch).unwrap_or_default();
             let lane = goes_on(row.into_active_model(), accepted, newest);
             lane.update(connection).await.map_err(classify)?;
         }
@@ -379,16 +382,18 @@ async fn make_anew(
     Ok(new)
 }
 
-/// The highest number that an owner of any lane has.
+/// The highest number that an owner of any lane has. A row whose epoch has no next one cannot be
+/// read, and does not count.
 pub(crate) async fn highest_epoch(connection: &impl ConnectionTrait) -> Result<Epoch, StoreError> {
     let highest: Option<Option<i64>> = lane_state::Entity::find()
         .select_only()
         .column_as(lane_state::Column::Epoch.max(), "epoch")
+        .filter(lane_state::Column::Epoch.lt(stored(Epoch::LAST.0)))
         .into_tuple()
         .one(connection)
         .await
         .map_err(classify)?;
-    Ok(Epoch(u64::try_from(highest.flatten().unwrap_or_default()).unwrap_or_default()))
+    Ok(highest.flatten().and_then(lane_state::counted_epoch).unwrap_or_default())
 }
 
 fn revision(number: i64) -> Revision {

@@ -89,13 +89,14 @@ pub(crate) fn is_to_be_ended(
     campaign.is_to_be_ended(successor, now)
 }
 
-/// Locks the existing ones of these campaigns, the oldest first, and returns them.
+/// Locks the existing ones of these campaigns, the oldest first, and returns them. The row of one
+/// whose number is out of range is found, too, and is damaged.
 pub(crate) async fn lock(
     connection: &impl ConnectionTrait,
     revisions: &BTreeSet<Revision>,
     lock: LockType,
 ) -> Result<Found<BTreeMap<Revision, Campaign>>, StoreError> {
-    let revisions = revisions.iter().map(|revision| stored(revision.0));
+    let revisions = revisions.iter().map(|revision| revision.0.cast_signed());
     let query = campaign::Entity::find()
         .filter(campaign::Column::Revision.is_in(revisions))
         .order_by_asc(campaign::Column::Revision)

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, MutexGuard};
 #[cfg(feature = "postgres")]
 use tokio::time::timeout;
 
-use crate::error::{Failure, driver_failed};
+use crate::error::{Failure, driver_failed, timed_out};
 use crate::open::sqlite::place::OpenedFile;
 
 /// Functions that run statements, the same for every driver. The drivers differ only in their
@@ -221,8 +221,8 @@ impl OwnConnection {
     ) -> Result<T, DbErr> {
         let answer = answer.unwrap_or_else(|elapsed| {
             *driver = None;
-            tracing::warn!(patience = ?self.patience, "the database gave no answer");
-            Err(driver_failed(std::io::Error::from(elapsed).into()))
+            tracing::debug!(patience = ?self.patience, "the database gave no answer");
+            Err(timed_out(elapsed))
         });
         if answer.as_ref().is_err_and(|error| Failure::of(error) == Failure::Standby) {
             *driver = None;

@@ -32,11 +32,13 @@ impl Deletions for SeaOrmStore {
         let ended_at = Expr::col(campaign::Column::EndedAt)
             .if_null(Expr::col(campaign::Column::Deadline))
             .lte(self.clock().sub(ago));
+        let has_ended = campaign::Column::State.eq(CampaignState::Ended.as_str()).and(ended_at);
+        // It cannot be read, so it may have ended. It is refused with its name.
+        let has_no_state = campaign::has_no_state();
         let revisions: Vec<i64> = campaign::Entity::find()
             .select_only()
             .column(campaign::Column::Revision)
-            .filter(campaign::Column::State.eq(CampaignState::Ended.as_str()))
-            .filter(ended_at)
+            .filter(has_ended.or(has_no_state))
             .order_by_asc(campaign::Column::Revision)
             .into_tuple()
             .all(&self.readers)

@@ -10,6 +10,7 @@ use catchment_migrations::MigrateError;
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 use thiserror::Error;
+use tokio::time::error::Elapsed;
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -182,6 +183,11 @@ pub(crate) fn unreadable(
 /// The driver's error as `SeaORM`'s.
 pub(crate) fn driver_failed(error: sqlx::Error) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+/// The error of a server that gave no answer in time.
+pub(crate) fn timed_out(elapsed: Elapsed) -> DbErr {
+    driver_failed(std::io::Error::from(elapsed).into())
 }
 
 /// Converts the failure of a schema step into an error of `SeaORM`.

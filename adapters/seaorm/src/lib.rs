@@ -64,6 +64,7 @@ mod open;
 mod open_error;
 mod output_file;
 mod pages;
+mod pool;
 mod readers;
 mod repairs;
 mod reply_lanes;

@@ -1,6 +1,7 @@
 //! Opens databases. A database that cannot be used gets an error of one clear line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::database_url::DatabaseUrl;
 use crate::dialect::Dialect;
@@ -22,6 +23,8 @@ pub(crate) struct Opened {
     /// The database's file without symbolic links, or `None` for a server.
     pub(crate) file: Option<PathBuf>,
     pub(crate) dialect: &'static Dialect,
+    /// How long a server may be silent before it counts as gone.
+    pub(crate) patience: Duration,
 }
 
 /// The result of bringing a schema up to date.

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
-use catchment_domain::{Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane, Timestamp};
+use catchment_domain::{
+    Epoch, LaneProblem, LogChange, LogIdentity, Mismatch, Position, ReplyLane, Timestamp,
+    lease_left,
+};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
@@ -55,11 +58,12 @@ impl ReplyLanes for SeaOrmStore {
         lanes.extend(of_damaged);
         let leased = reply_lane::Entity::find()
             .filter(reply_lane::Column::Holder.is_not_null())
-            .filter(reply_lane::Column::LeasedUntil.gt(now.millis()))
             .all(&self.readers)
             .await
             .map_err(classify)?;
-        lanes.retain(|lane| leased.iter().all(|leased| leased.lane != i32::from(lane.0)));
+        for leased in leased.iter().filter(|leased| left_of_lease(leased, now).is_some()) {
+            lanes.retain(|lane| leased.lane != i32::from(lane.0));
+        }
         Ok(lanes.into_iter().collect())
     }
 }
@@ -169,8 +173,14 @@ fn row(lane: ReplyLane) -> Select<reply_lane::Entity> {
 }
 
 fn is_held_by_another(known: &reply_lane::Model, holder: Holder, now: Timestamp) -> bool {
-    let in_force = known.leased_until.is_some_and(|until| now.millis() < until);
+    let in_force = left_of_lease(known, now).is_some();
     in_force && known.holder.as_ref().is_some_and(|other| *other != holder.0.to_string())
+}
+
+/// How long somebody still has a lane.
+pub(crate) fn left_of_lease(known: &reply_lane::Model, now: Timestamp) -> Option<Duration> {
+    let end = known.holder.as_ref().and(known.leased_until)?;
+    lease_left(Timestamp::from_millis(end), now)
 }
 
 /// Returns the epoch and position of the next lease of a lane that was leased before.
@@ -181,13 +191,15 @@ fn next_lease(
     end: Position,
 ) -> Result<(Epoch, Position), StoreError> {
     let row = Row { table: "reply_lane", key: &format_args!("lane {lane}") };
-    let epoch = Epoch(row.number::<u64>("epoch", known.epoch)?.saturating_add(1));
-    if known.log_id == lane_state::log_text(log) {
-        return Ok((epoch, Position(row.number("position", known.position)?)));
+    // INVARIANT: an epoch that can be read has a next one.
+    let epoch = lane_state::epoch(&row, known.epoch)?.next().unwrap_or(Epoch::LAST);
+    let before = lane_state::log(&row, &known.log_id, known.log_lasting)?;
+    match LogChange::between(Some(before), log) {
+        LogChange::Same => Ok((epoch, Position(row.number("position", known.position)?))),
+        LogChange::Anew => Ok((epoch, end)),
+        LogChange::Other => {
+            let what = LaneProblem::of_replies(lane, Mismatch::OtherLog).to_string();
+            Err(StoreError::Refused { what })
+        }
     }
-    if known.log_lasting {
-        let what = LaneProblem::of_replies(lane, Mismatch::OtherLog).to_string();
-        return Err(StoreError::Refused { what });
-    }
-    Ok((epoch, end))
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
 use catchment_domain::{
-    AskedAgain, CampaignState, Found, Known, LaneProblem, LaneProgress, ReplyLane, RestoreTerms,
-    Restored, Revision, StoredItem, StoredReplyLane, Timestamp, ask_again, check_log, epoch_after,
-    reply_lane_after,
+    AskedAgain, CampaignState, Epoch, Found, Known, LaneProblem, LaneProgress, ReplyLane,
+    RestoreTerms, Restored, Revision, StoredItem, StoredReplyLane, Timestamp, ask_again, check_log,
+    epoch_after, reply_lane_after,
 };
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
@@ -20,6 +20,7 @@ use crate::campaign_rows;
 use crate::connection::OwnConnection;
 use crate::entity::{campaign, installation, lane_state, reply_lane};
 use crate::error::{Row, classify, stored};
+use crate::reply_lanes::left_of_lease;
 use crate::retry::while_busy_or_locked;
 use crate::store::{SeaOrmStore, highest_mark};
 
@@ -93,7 +94,8 @@ impl SeaOrmStore {
         let (mut moved, mut left_out) = (0, Vec::new());
         for row in rows {
             check_lease(&row, now)?;
-            let epoch = row.epoch.saturating_add(1);
+            // One that has no next stays as it is, so that the lane is still named.
+            let epoch = lane_state::counted_epoch(row.epoch).and_then(Epoch::next);
             // No log has a lane of another number.
             let after = u16::try_from(row.lane).ok().map(|lane| {
                 let lane = ReplyLane(lane);
@@ -103,7 +105,9 @@ impl SeaOrmStore {
                 after.map_err(|mismatch| LaneProblem::of_replies(lane, mismatch))
             });
             let mut next = row.into_active_model();
-            next.epoch = ActiveValue::Set(epoch);
+            if let Some(epoch) = epoch {
+                next.epoch = ActiveValue::Set(stored(epoch.0));
+            }
             next.holder = ActiveValue::Set(None);
             next.leased_until = ActiveValue::Set(None);
             match after {
@@ -164,11 +168,8 @@ impl SeaOrmStore {
 
 /// Refuses a reply lane whose lease is in force.
 fn check_lease(row: &reply_lane::Model, now: Timestamp) -> Result<(), StoreError> {
-    let left = row.leased_until.map_or(0, |until| until.saturating_sub(now.millis()));
-    if row.holder.is_none() || left <= 0 {
-        return Ok(());
-    }
-    let (lane, left) = (row.lane, (left + 999) / 1_000);
+    let Some(left) = left_of_lease(row, now) else { return Ok(()) };
+    let (lane, left) = (row.lane, left.as_millis().div_ceil(1_000));
     let what = format!(
         "stop all requesters: reply lane {lane} is leased; if its requester was killed, the lease \
          ends in {left} s"
@@ -176,7 +177,8 @@ fn check_lease(row: &reply_lane::Model, now: Timestamp) -> Result<(), StoreError
     Err(StoreError::Refused { what })
 }
 
-/// The campaigns that are unfinished, and those with requests since the backup, the oldest first.
+/// The campaigns that are unfinished, and those with requests since the backup, the oldest first. One
+/// whose number is out of range cannot be read, and is named.
 async fn may_change(
     connection: &impl ConnectionTrait,
     seen: &BTreeSet<Revision>,
@@ -191,8 +193,8 @@ async fn may_change(
         .map_err(classify)?;
     let ended = CampaignState::Ended.as_str();
     let may_change = campaigns.into_iter().filter_map(|(revision, state)| {
-        let revision = Revision(u64::try_from(revision).ok()?);
-        (state != ended || seen.contains(&revision)).then_some(revision)
+        let (revision, is_bad) = (Revision(revision.cast_unsigned()), revision < 0);
+        (is_bad || state != ended || seen.contains(&revision)).then_some(revision)
     });
     Ok(may_change.collect())
 }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError, VisitReceipt};
 use catchment_domain::{
-    Batch, Committed, Damage, Epoch, Lane, LaneProblem, LaneProgress, LogIdentity, Mismatch,
-    Position, Receipt, check_committed,
+    Batch, Committed, Damage, Epoch, Lane, LaneProblem, LaneProgress, LogChange, LogIdentity,
+    Mismatch, Position, Receipt, check_committed,
 };
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -84,17 +84,16 @@ impl SeaOrmStore {
         let known = known.ok_or_else(|| no_lane(lane))?;
         let problem = |what| LaneProblem::of(lane, Mismatch::UnreadableRow { what });
         let before = LaneProgress::try_from(&known).map_err(|e| unreadable(e, problem))?;
-        Claim::try_from(&known).map_err(|e| unreadable(e, problem))?;
-        if before.log.is_none_or(|known| known.id != log.id && !known.lasting)
+        let claim = Claim::try_from(&known).map_err(|e| unreadable(e, problem))?;
+        let claim = next_claim(claim, &before, log)?;
+        if LogChange::between(before.log, log) == LogChange::Anew
             && left_logs(connection).await?.iter().any(|left| left.id == log.id)
         {
             let what = LaneProblem::of(lane, Mismatch::LeftLog).to_string();
             return Err(StoreError::Refused { what });
         }
-        let claimed = claimed(known, lane, log)?;
         check_committed(&before, committed)?;
-        let claimed = claimed.update(connection).await.map_err(classify)?;
-        let claim = Claim::try_from(&claimed)?;
+        claimed(known, &claim, log).update(connection).await.map_err(classify)?;
         transaction.commit().await?;
         Ok(claim)
     }
@@ -130,29 +129,32 @@ fn replied_next(next: Position) -> Expr {
         .into()
 }
 
-/// Returns the row of a lane with its next owner. If the log has changed, the lane begins at the
-/// start of the new log, and keeps `expired_up_to`. The log may change only if the old log was not
-/// lasting.
-fn claimed(
-    known: lane_state::Model,
-    lane: Lane,
-    log: LogIdentity,
-) -> Result<lane_state::ActiveModel, StoreError> {
-    let log_id = Some(lane_state::log_text(log));
-    let is_same = known.log_id == log_id;
-    if known.log_lasting && !is_same {
-        let what = LaneProblem::of(lane, Mismatch::OtherLog).to_string();
-        return Err(StoreError::Refused { what });
+/// Returns the next owner of a lane. If the log has changed, the lane begins at the start of the new
+/// log. The log may change only if no record of the old log can be read any more.
+fn next_claim(claim: Claim, before: &LaneProgress, log: LogIdentity) -> Result<Claim, StoreError> {
+    // INVARIANT: an epoch that can be read has a next one.
+    let epoch = claim.epoch.next().unwrap_or(Epoch::LAST);
+    match LogChange::between(before.log, log) {
+        LogChange::Same => Ok(Claim { epoch, ..claim }),
+        LogChange::Anew => {
+            let begin = Position(0);
+            Ok(Claim { epoch, applied_next: begin, replied_next: begin, last_id: None })
+        }
+        LogChange::Other => {
+            let what = LaneProblem::of(before.lane, Mismatch::OtherLog).to_string();
+            Err(StoreError::Refused { what })
+        }
     }
-    let epoch = known.epoch + 1;
+}
+
+/// Returns the row of a lane with an owner. It keeps `expired_up_to`.
+fn claimed(known: lane_state::Model, claim: &Claim, log: LogIdentity) -> lane_state::ActiveModel {
     let mut claimed = known.into_active_model();
-    claimed.epoch = ActiveValue::Set(epoch);
-    if !is_same {
-        claimed.log_id = ActiveValue::Set(log_id);
-        claimed.log_lasting = ActiveValue::Set(log.lasting);
-        claimed.applied_next = ActiveValue::Set(0);
-        claimed.replied_next = ActiveValue::Set(0);
-        claimed.last_id = ActiveValue::Set(None);
-    }
-    Ok(claimed)
+    claimed.log_id = ActiveValue::Set(Some(lane_state::log_text(log)));
+    claimed.log_lasting = ActiveValue::Set(log.lasting);
+    claimed.epoch = ActiveValue::Set(stored(claim.epoch.0));
+    claimed.applied_next = ActiveValue::Set(stored(claim.applied_next.0));
+    claimed.replied_next = ActiveValue::Set(stored(claim.replied_next.0));
+    claimed.last_id = ActiveValue::Set(claim.last_id.map(|id| id.to_string()));
+    claimed
 }

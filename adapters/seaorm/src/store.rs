@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Deadline, Lanes, Revision, Timestamp};
@@ -10,10 +11,11 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect, Statement,
     Value,
 };
+use tokio::time::timeout;
 
 use crate::dialect::Dialect;
 use crate::entity::{installation, lane_state};
-use crate::error::{Row, classify};
+use crate::error::{Row, classify, timed_out};
 use crate::open::{self, Migrated, Opened};
 use crate::open_error::OpenError;
 use crate::readers::Readers;
@@ -30,6 +32,8 @@ pub struct SeaOrmStore {
     pub(crate) readers: Readers,
     file: Option<PathBuf>,
     pub(crate) dialect: &'static Dialect,
+    /// How long a server may be silent before it counts as gone.
+    patience: Duration,
     pub(crate) settings: Arc<StoreSettings>,
 }
 
@@ -45,9 +49,10 @@ impl SeaOrmStore {
     /// When the database cannot be used. Its data are then unchanged, but an empty file may have
     /// been created, or the schema of a file brought up to date.
     pub async fn connect(url: &str, settings: &StoreSettings) -> Result<Self, OpenError> {
-        let Opened { writers, readers, file, dialect } = open::open(url, settings).await?;
+        let opened = open::open(url, settings).await?;
+        let Opened { writers, readers, file, dialect, patience } = opened;
         let settings = Arc::new(settings.clone());
-        Ok(Self { writers, readers, file, dialect, settings })
+        Ok(Self { writers, readers, file, dialect, patience, settings })
     }
 
     /// Brings the schema of a database up to date, and returns the steps that this took. A database
@@ -128,14 +133,19 @@ impl SeaOrmStore {
     }
 
     /// Waits for what is being written and closes the database: the last process that does so
-    /// leaves one file behind.
+    /// leaves one file behind. A server that is silent is not waited for longer than for the answer
+    /// to a statement.
     ///
     /// # Errors
     ///
     /// When closing fails; the database is closed nevertheless.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.readers.close().await.map_err(classify)?;
-        self.writers.close().await
+        let closing = async {
+            self.readers.close().await.map_err(classify)?;
+            self.writers.close().await
+        };
+        let closed = timeout(self.patience, closing).await;
+        closed.unwrap_or_else(|elapsed| Err(classify(timed_out(elapsed))))
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {

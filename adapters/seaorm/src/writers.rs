@@ -1,42 +1,28 @@
 //! Write transactions, each on its own connection.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, RuntimeErr};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use sea_orm::{ConnectionTrait, QueryResult};
 
 use crate::connection::OwnConnection;
 use crate::error::{Failure, classify};
+#[cfg(feature = "postgres")]
+use crate::pool::Connect;
+use crate::pool::{Lent, Pool};
 
-/// The connections for writing: one to a file, a few to a server. Waiting writers get a connection
-/// in the order in which they came.
+/// The connections for writing.
 #[derive(Clone, Debug)]
-pub(crate) struct Writers(Arc<Pool>);
-
-#[derive(Debug)]
-struct Pool {
-    idle: Mutex<Vec<OwnConnection>>,
-    turns: Arc<Semaphore>,
-    count: u32,
+pub(crate) struct Writers {
+    pool: Arc<Pool>,
     begin: &'static str,
-    server: Option<Box<dyn Connect>>,
-}
-
-/// Makes connections to a server.
-#[async_trait]
-pub(crate) trait Connect: fmt::Debug + Send + Sync {
-    /// Makes one connection.
-    async fn connect(&self) -> Result<OwnConnection, DbErr>;
 }
 
 impl Writers {
     /// Returns the one connection that writes a file. `SQLite`'s own lock only keeps other
     /// processes out, and has no order.
     pub(crate) fn of_file(connection: OwnConnection) -> Self {
-        Self::new(vec![connection], 1, "BEGIN IMMEDIATE", None)
+        Self { pool: Arc::new(Pool::of_file(connection)), begin: "BEGIN IMMEDIATE" }
     }
 
     /// Returns connections to a server, which are made when they are needed.
@@ -45,17 +31,7 @@ impl Writers {
         // Whatever the server's default is, each statement must see what was committed before it
         // began: reads after taking a lane's lock must see the current rows.
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
-        Self::new(Vec::new(), count, begin, Some(Box::new(server)))
-    }
-
-    fn new(
-        idle: Vec<OwnConnection>,
-        count: u32,
-        begin: &'static str,
-        server: Option<Box<dyn Connect>>,
-    ) -> Self {
-        let turns = Arc::new(Semaphore::new(count.try_into().unwrap_or(Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Pool { idle: Mutex::new(idle), turns, count, begin, server }))
+        Self { pool: Arc::new(Pool::of_server(server, count)), begin }
     }
 
     /// Begins a write transaction with a statement in the same message to the database, and returns
@@ -65,28 +41,19 @@ impl Writers {
         &self,
         first: &str,
     ) -> Result<(Transaction, Vec<QueryResult>), StoreError> {
-        let begin = format!("{}; {first}", self.0.begin);
-        let turn = Arc::clone(&self.0.turns).acquire_owned().await;
-        let mut turn = turn.map_err(|_| classify(closed()))?;
+        let begin = format!("{}; {first}", self.begin);
+        let mut lent = self.pool.lend().await.map_err(classify)?;
         loop {
-            let idle = self.0.take_idle();
-            let was_idle = idle.is_some();
-            let connection = match idle {
-                Some(connection) => connection,
-                None => self.0.connect().await?,
-            };
             // From here on the transaction is rolled back if the future is dropped half way.
-            let held = Held { connection, turn, pool: Arc::clone(&self.0) };
-            let mut transaction = Transaction { held: Some(held) };
+            let mut transaction = Transaction { lent: Some(lent) };
             match transaction.connection()?.query_unprepared(&begin).await {
                 Ok(rows) => return Ok((transaction, rows)),
                 Err(error) => {
-                    let is_stale = was_idle && Failure::of(&error) == Failure::Lost;
-                    let Some(held) = transaction.held.take_if(|_| is_stale) else {
+                    let Some(stale) = transaction.lent.take_if(|lent| lent.was_stale(&error))
+                    else {
                         return Err(classify(error));
                     };
-                    // The server closed the idle connection; another connection may still work.
-                    turn = held.turn;
+                    lent = stale.exchange().await.map_err(classify)?;
                 }
             }
         }
@@ -94,62 +61,12 @@ impl Writers {
 
     /// Closes the connections to a server that nobody uses. The next writers make them again.
     pub(crate) async fn rest(&self) {
-        if self.0.server.is_none() {
-            return;
-        }
-        while let Some(connection) = self.0.take_idle() {
-            if let Err(error) = connection.close().await {
-                tracing::debug!(%error, "an idle connection was lost");
-            }
-        }
+        self.pool.rest().await;
     }
 
     /// Closes the connections once nobody writes.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
-        // If the turns are already closed, so are the connections.
-        let Ok(_turns) = self.0.turns.acquire_many(self.0.count).await else { return Ok(()) };
-        self.0.turns.close();
-        while let Some(connection) = self.0.take_idle() {
-            connection.close().await.map_err(classify)?;
-        }
-        Ok(())
-    }
-}
-
-impl Pool {
-    fn take_idle(&self) -> Option<OwnConnection> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
-    }
-
-    async fn connect(&self) -> Result<OwnConnection, StoreError> {
-        let Some(server) = &self.server else { return Err(classify(closed())) };
-        server.connect().await.map_err(classify)
-    }
-}
-
-/// A connection in use.
-#[derive(Debug)]
-struct Held {
-    connection: OwnConnection,
-    turn: OwnedSemaphorePermit,
-    pool: Arc<Pool>,
-}
-
-impl Held {
-    /// Gives the connection to the next writer.
-    fn give_back(self) {
-        let Self { connection, turn, pool } = self;
-        pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        drop(turn);
-    }
-
-    async fn roll_back(self) {
-        match self.connection.execute_unprepared("ROLLBACK").await {
-            Ok(_) => self.give_back(),
-            // For a file, the error means that there is nothing left to roll back.
-            Err(_) if self.pool.server.is_none() => self.give_back(),
-            Err(error) => tracing::debug!(%error, "a connection was lost"),
-        }
+        self.pool.close().await.map_err(classify)
     }
 }
 
@@ -161,13 +78,13 @@ impl Held {
 #[derive(Debug)]
 pub(crate) struct Transaction {
     /// `None` when the transaction is over.
-    held: Option<Held>,
+    lent: Option<Lent>,
 }
 
 impl Transaction {
     /// Returns the connection on which statements run.
     pub(crate) fn connection(&self) -> Result<&OwnConnection, StoreError> {
-        self.held.as_ref().map(|held| &held.connection).ok_or(StoreError::Fenced)
+        self.lent.as_ref().map(Lent::connection).ok_or(StoreError::Fenced)
     }
 
     /// Commits. After an error of a server, nobody knows whether the commit took effect, unless the
@@ -176,7 +93,7 @@ impl Transaction {
     /// either.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         if let Err(error) = self.connection()?.execute_unprepared("COMMIT").await {
-            let is_file = self.held.as_ref().is_some_and(|held| held.pool.server.is_none());
+            let is_file = self.lent.as_ref().is_some_and(Lent::is_of_file);
             let failure = Failure::of(&error);
             if failure == Failure::Full || (is_file && failure != Failure::Lost) {
                 return Err(classify(error));
@@ -184,8 +101,8 @@ impl Transaction {
             tracing::warn!(%error, "the answer to a commit was an error");
             return Err(StoreError::Fenced);
         }
-        if let Some(held) = self.held.take() {
-            held.give_back();
+        if let Some(lent) = self.lent.take() {
+            lent.give_back();
         }
         Ok(())
     }
@@ -198,16 +115,21 @@ impl Transaction {
 /// process is ending, and the database rolls back by itself.
 impl Drop for Transaction {
     fn drop(&mut self) {
-        if let Some(held) = self.held.take()
+        if let Some(lent) = self.lent.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(held.roll_back());
+            runtime.spawn(roll_back(lent));
         }
     }
 }
 
-fn closed() -> DbErr {
-    DbErr::Conn(RuntimeErr::Internal(String::from("the database was closed")))
+async fn roll_back(lent: Lent) {
+    match lent.connection().execute_unprepared("ROLLBACK").await {
+        Ok(_) => lent.give_back(),
+        // For a file, the error means that there is nothing left to roll back.
+        Err(_) if lent.is_of_file() => lent.give_back(),
+        Err(error) => tracing::debug!(%error, "a connection was lost"),
+    }
 }
 
 #[cfg(test)]

@@ -60,6 +60,32 @@ pub(crate) fn without<'a>(line: String, words: impl IntoIterator<Item = &'a str>
 mod tests {
     use super::*;
 
+    #[derive(Debug, thiserror::Error)]
+    #[error("{what}")]
+    struct Told {
+        what: &'static str,
+        source: Option<Box<Told>>,
+    }
+
+    #[test]
+    fn what_a_source_repeats_is_said_once() {
+        for (said, expected) in [
+            (vec!["could not read", "timed out"], "could not read: timed out"),
+            (
+                vec!["away: no answer: timed out", "no answer: timed out", "timed out"],
+                "away: no answer: timed out",
+            ),
+            (vec!["timed out", "timed out"], "timed out"),
+            (vec!["timed out"], "timed out"),
+        ] {
+            let told = said
+                .into_iter()
+                .rev()
+                .fold(None, |source, what| Some(Box::new(Told { what, source })));
+            assert_eq!(chain(&*told.unwrap()), expected);
+        }
+    }
+
     #[test]
     fn a_word_that_may_hold_a_secret_is_hidden_wherever_the_line_has_it() {
         let words = ["--ids=postgres://me:hunter2@db", "me:hunter2@kafka:9092", "a:b", ""];

@@ -12,7 +12,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use catchment_domain::{Policy, Radius};
+use catchment_domain::{LONGEST_LEASE, Policy, Radius};
 use thiserror::Error;
 use tracing_subscriber::filter::Targets;
 
@@ -23,6 +23,7 @@ pub use keys::Shown;
 pub use layers::Layers;
 
 use self::keys::Keys;
+use crate::duration::show;
 use crate::telemetry;
 
 /// Every setting, checked.
@@ -137,9 +138,15 @@ impl fmt::Debug for Settings {
 
 impl Engine {
     fn read(keys: &Keys) -> Result<Self, SettingsError> {
+        const LEASE: &str = "engine.lease";
+        let lease = keys.duration(LEASE)?;
+        if LONGEST_LEASE < lease {
+            let longest = show(LONGEST_LEASE);
+            return Err(keys.refuse(LEASE, format_args!("a lease is at most {longest}")));
+        }
         Ok(Self {
             batch: keys.number("engine.batch", 1..=100_000)?,
-            lease: keys.duration("engine.lease")?,
+            lease,
             look: keys.duration("engine.look")?,
             resend: keys.duration("engine.resend")?,
         })

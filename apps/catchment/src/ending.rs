@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use catchment_bootstrap::settings::SettingsError;
-use catchment_bootstrap::without_secrets_of_arguments;
+use catchment_bootstrap::{chain, without_secrets_of_arguments};
 use catchment_domain::ports::{CommandError, StoreError};
 use thiserror::Error;
 
@@ -45,7 +45,7 @@ pub(crate) fn conclude(result: anyhow::Result<Ending>) -> ExitCode {
             } else {
                 ""
             };
-            complain(&format!("{error:#}{advice}"));
+            complain(&format!("{}{advice}", chain(&*error)));
             if error.is::<SettingsError>() {
                 ExitCode::from(BAD_SETTINGS)
             } else if error.is::<WrongUsage>() {

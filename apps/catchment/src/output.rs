@@ -62,6 +62,19 @@ pub(crate) fn shell_word(text: &str) -> String {
     if text.starts_with('-') { format!("-- {word}") } else { word }
 }
 
+/// Writes line breaks and other control characters of a text as escapes, so that it stays in its line.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
 /// Makes a table with these columns. A `>` before a name aligns the column to the right.
 pub(crate) fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();

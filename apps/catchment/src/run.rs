@@ -120,7 +120,7 @@ impl Drive<'_> {
             if stall.is_noticed(campaign.state.open(), Instant::now()) {
                 self.check_damage().await?;
                 self.check_lanes()?;
-                self.bar.say(stall::why(&campaign, self.context.stores.is_embedded()));
+                self.bar.say(stall::why(campaign.reply_lane, self.context.stores.is_embedded()));
             }
             if self.is_done(&campaign).await? {
                 break;

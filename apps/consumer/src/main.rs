@@ -5,13 +5,14 @@ mod lanes;
 mod member;
 mod progress;
 mod roster;
+mod topics;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use catchment_bootstrap::service::database::{self, DATABASE};
 use catchment_bootstrap::service::kafka::{self, KAFKA};
-use catchment_bootstrap::service::topics::{TopicCheck, watch_age};
+use catchment_bootstrap::service::topics::{TOPICS, TopicCheck, watch_age};
 use catchment_bootstrap::settings::Settings;
 use catchment_bootstrap::{ProcessError, Role, Service, SystemClock};
 use catchment_domain::service::{ConsumerPorts, Rules};
@@ -25,7 +26,7 @@ use crate::progress::{LANES, Progress};
 const ROLE: Role = Role {
     name: "consumer",
     about: "Applies requests from Kafka to the shops of a PostgreSQL database, and answers them.",
-    conditions: &[DATABASE, KAFKA, GROUP, LANES],
+    conditions: &[DATABASE, KAFKA, TOPICS, GROUP, LANES],
 };
 
 fn main() -> ExitCode {
@@ -41,6 +42,7 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     tokio::spawn(counts::watch(cluster.clone()));
+    tokio::spawn(topics::watch(cluster.clone(), settings.database.lanes, readiness.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
     let to_peers = cluster.peer_sender().map_err(|error| kafka::unusable(&error))?;
     let (log, events) = cluster.join().map_err(|error| kafka::unusable(&error))?;
@@ -73,7 +75,7 @@ async fn open(
 ) -> Result<(SeaOrmStore, KafkaCluster, KafkaLookout), ProcessError> {
     let lanes = settings.database.lanes.count();
     let store = database::open(&settings.database, lanes.into()).await?;
-    let cluster = kafka::connect(settings).await?;
+    let cluster = kafka::connect(settings, ROLE.name).await?;
     let lanes = settings.database.lanes;
     let lookout = cluster.lookout(lanes).map_err(|error| kafka::unusable(&error))?;
     let topics = (cluster.clone(), lookout.clone());

@@ -222,8 +222,7 @@ pub(crate) async fn watch_group(log: KafkaRequestLog, readiness: Readiness) {
     }
 }
 
-/// Converts partitions to lanes. A partition number that no lane can have is left out: the topic
-/// was checked to have as many partitions as there are lanes.
+/// Converts partitions to lanes. A partition number that no lane can have is left out.
 fn lanes(partitions: Vec<i32>) -> impl Iterator<Item = Lane> {
     partitions.into_iter().filter_map(|partition| u16::try_from(partition).ok().map(Lane))
 }

@@ -88,7 +88,7 @@ async fn open(
     settings: &Settings,
 ) -> Result<(SeaOrmStore, KafkaCluster, KafkaLookout, TopicCheck), ProcessError> {
     let store = database::open(&settings.database, WRITERS).await?;
-    let cluster = kafka::connect(settings).await?;
+    let cluster = kafka::connect(settings, ROLE.name).await?;
     let lanes = settings.database.lanes;
     let lookout = cluster.lookout(lanes).map_err(|error| kafka::unusable(&error))?;
     let mut topics = TopicCheck::new((cluster.clone(), lookout.clone()), lanes, store.clone());

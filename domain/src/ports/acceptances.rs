@@ -19,6 +19,7 @@ use crate::ports::StoreError;
 /// - `accepted_lane_keeps_its_receipts`: where the lane goes on in the same log.
 /// - `accept_of_a_lane_that_moved_is_refused`: it may work again.
 /// - `accept_makes_a_lost_row_anew`: above its receipts, and with a mark that no lane's is above.
+/// - `accept_replaces_an_epoch_without_a_next`: its row cannot be read, and no lane takes it over.
 /// - `accept_lets_late_shops_be_asked_in_time`: as [`ask_in_time`](crate::ask_in_time) says, in the
 ///   request lanes and on the reply lanes.
 /// - `accept_names_damaged_campaigns`: with open shops there, and leaves them as they are.

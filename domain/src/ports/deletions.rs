@@ -18,8 +18,8 @@ use crate::revision::Revision;
 /// - `delete_goes_by_the_rules`: [`Campaign::check_deletable`](crate::Campaign::check_deletable)
 ///   says which campaigns can be deleted, and no campaign can that took the place of a stored one.
 ///   What is refused changes nothing.
-/// - `damaged_campaign_is_not_deleted`: one that cannot be read is told among those that ended, and
-///   is refused as [`StoreError::BadData`]. Others are deleted.
+/// - `damaged_campaign_is_not_deleted`: one that cannot be read is told among those that ended, also
+///   where its state is none that there is, and is refused as [`StoreError::BadData`]. Others are deleted.
 /// - `deleted_campaign_is_gone`: with its list and its outcomes, at once for every reader. Other
 ///   campaigns stay as they are.
 /// - `deletion_leaves_no_damage`: a reader finds none at any moment of it, also if several processes

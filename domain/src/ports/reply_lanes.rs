@@ -30,6 +30,8 @@ pub struct Lease {
 /// - `lease_has_one_holder`: while a lease is in force, nobody else gets the lane.
 /// - `lease_passes_on`: one that ran out, or was given back, goes to the next who asks, with a
 ///   higher epoch and the stored position.
+/// - `lease_of_a_wrong_clock_has_run_out`: one that would last longer than the longest lease was
+///   given while the database's clock was ahead, and counts as one that ran out.
 /// - `lease_renewed_stays`: a renewed lease is in force for another while; one that was passed
 ///   on cannot be renewed.
 /// - `lease_of_a_new_lane_starts_at_its_end`: at the end that the first holder names.
@@ -43,8 +45,8 @@ pub struct Lease {
 ///   a damaged campaign is something to do: its requester names it.
 #[async_trait]
 pub trait ReplyLanes: Send + Sync + 'static {
-    /// Leases a lane for so long; `None` while another's lease is in force. `end` is where a
-    /// lane begins that was never read in this log.
+    /// Leases a lane for so long, at most [`LONGEST_LEASE`](crate::LONGEST_LEASE); `None` while
+    /// another's lease is in force. `end` is where a lane begins that was never read in this log.
     async fn lease(
         &self,
         lane: ReplyLane,

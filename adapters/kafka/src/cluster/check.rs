@@ -86,13 +86,25 @@ pub enum TopicProblem {
         /// The largest batch that a sender may send, in bytes.
         least: u64,
     },
-    /// The topic already exists with another number of partitions than the operator wants.
+    /// The topic already exists with fewer partitions than the operator wants.
     #[error(
         "the topic `{topic}` already exists with {found} partitions, not {wanted}: add partitions \
-         with `kafka-topics.sh --alter --topic {topic} --partitions {wanted}`; no partition can be \
-         removed"
+         with `kafka-topics.sh --alter --topic {topic} --partitions {wanted}`"
     )]
-    OtherReplyPartitions {
+    FewerPartitions {
+        /// Its name.
+        topic: String,
+        /// How many partitions it has.
+        found: i32,
+        /// How many are wanted.
+        wanted: i32,
+    },
+    /// The topic already exists with more partitions than the operator wants.
+    #[error(
+        "the topic `{topic}` already exists with {found} partitions, not {wanted}: partitions \
+         cannot be removed, so give {found}, or leave the number out"
+    )]
+    MorePartitions {
         /// Its name.
         topic: String,
         /// How many partitions it has.

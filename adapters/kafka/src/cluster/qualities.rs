@@ -95,8 +95,12 @@ pub(super) fn problems(
     }
     let lanes = wanted.reply_lanes.map(i32::from).filter(|_| purpose != Purpose::Requests);
     if let Some(wanted) = lanes.filter(|wanted| *wanted != found.partitions) {
-        let found = found.partitions;
-        problems.push(TopicProblem::OtherReplyPartitions { topic: name(), found, wanted });
+        let (topic, found) = (name(), found.partitions);
+        problems.push(if found < wanted {
+            TopicProblem::FewerPartitions { topic, found, wanted }
+        } else {
+            TopicProblem::MorePartitions { topic, found, wanted }
+        });
     }
     problems
 }
@@ -197,12 +201,14 @@ mod tests {
     #[test]
     fn what_create_cannot_change_is_not_left_unsaid() {
         let partitions = "the topic `t` already exists with 4 partitions, not 8: add partitions \
-                          with `kafka-topics.sh --alter --topic t --partitions 8`; no partition \
-                          can be removed";
+                          with `kafka-topics.sh --alter --topic t --partitions 8`";
         let wanted = Wanted { reply_lanes: Some(8), replication: None };
         check(&PURPOSES[..1], &[], (4, 1), wanted, &[]);
         check(&PURPOSES[1..], &[], (4, 1), wanted, &[partitions]);
         check(&PURPOSES, &[], (8, 1), wanted, &[]);
+        let too_many = "the topic `t` already exists with 9 partitions, not 8: partitions cannot be \
+                        removed, so give 9, or leave the number out";
+        check(&PURPOSES[1..], &[], (9, 1), wanted, &[too_many]);
         let replicas = "the topic `t` already exists with replication factor 1, not 3: \
                         `kafka-reassign-partitions.sh` changes it";
         let wanted = Wanted { reply_lanes: None, replication: Some(3) };

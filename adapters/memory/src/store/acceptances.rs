@@ -50,7 +50,8 @@ impl Acceptances for MemoryStore {
         if terms.dry_run {
             return Ok(accepted);
         }
-        let highest = tables.lanes.values().map(|row| row.epoch).max().unwrap_or_default();
+        let readable = tables.lanes.values().filter(|row| row.mismatch().is_none());
+        let highest = readable.map(|row| row.epoch).max().unwrap_or_default();
         for accepted in &terms.requests {
             if let Some(row) = tables.lanes.get_mut(&accepted.lane) {
                 row.accept(accepted, (highest, mark.max(Deadline::at(now))));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{
     Acceptance, AcceptedLane, Batch, Committed, Damage, Deadline, Epoch, ImportNumber,
-    ImportReceipt, Lane, LaneProblem, LaneProgress, LaneRemains, LogIdentity, Mismatch, Position,
-    Receipt, RequestId, StoredItem, StoredLane, Timestamp, check_committed,
+    ImportReceipt, Lane, LaneProblem, LaneProgress, LaneRemains, LogChange, LogIdentity, Mismatch,
+    Position, Receipt, RequestId, StoredItem, StoredLane, Timestamp, check_committed,
 };
 
 use super::campaigns::damage;
@@ -81,31 +81,42 @@ impl LaneRow {
         *self = Self { receipts, import_receipts, spoiled_imports, is_lost, ..Self::new() };
     }
 
-    /// Makes way for a new owner. A log that is not the one remembered begins at its
-    /// beginning, unless the one remembered still exists, or the log was left.
+    /// What is wrong with the row.
+    pub(super) fn mismatch(&self) -> Option<Mismatch> {
+        if self.is_lost {
+            return Some(Mismatch::NoRow);
+        }
+        let what = || format!("the epoch {} is out of range", self.epoch);
+        self.epoch.next().is_none().then(|| Mismatch::UnreadableRow { what: what() })
+    }
+
+    /// Makes way for a new owner, who begins anew in another log than the one remembered, if that
+    /// one is gone and the database has not left the other one.
     pub(super) fn claim(
         &mut self,
         lane: Lane,
         (log, is_left): (LogIdentity, bool),
         committed: Option<Committed>,
     ) -> Result<Claim, StoreError> {
-        let is_new = self.log.is_none_or(|known| known.id != log.id);
-        if is_new {
-            let problem = || LaneProblem::of(lane, Mismatch::OtherLog);
-            self.log.map_or(Ok(()), |log| check_log_may_change(log, problem))?;
-            if is_left {
-                let what = LaneProblem::of(lane, Mismatch::LeftLog).to_string();
-                return Err(StoreError::Refused { what });
-            }
+        let change = LogChange::between(self.log, log);
+        let is_other = match change {
+            LogChange::Other => Some(Mismatch::OtherLog),
+            LogChange::Anew if is_left => Some(Mismatch::LeftLog),
+            LogChange::Anew | LogChange::Same => None,
+        };
+        if let Some(mismatch) = self.mismatch().or(is_other) {
+            let what = LaneProblem::of(lane, mismatch).to_string();
+            return Err(StoreError::Refused { what });
         }
         check_committed(&self.progress(lane), committed)?;
-        if is_new {
+        if change == LogChange::Anew {
             self.log = Some(log);
             self.applied_next = Position::default();
             self.replied_next = Position::default();
             self.last_id = None;
         }
-        self.epoch = Epoch(self.epoch.0 + 1);
+        // INVARIANT: the epoch of a row that can be read has a next one.
+        self.epoch = self.epoch.next().unwrap_or(Epoch::LAST);
         Ok(Claim {
             epoch: self.epoch,
             applied_next: self.applied_next,
@@ -122,38 +133,38 @@ impl LaneRow {
 
     /// The lane as it is told.
     pub(super) fn stored(&self, lane: Lane, left: &[LogIdentity]) -> StoredLane {
-        if !self.is_lost {
-            let left = left.to_vec();
-            return StoredLane::Known {
-                progress: self.progress(lane),
-                last_id: self.last_id,
-                left,
-            };
-        }
-        let newest = self.receipts.back();
+        let unreadable = match self.mismatch() {
+            None => {
+                let (progress, last_id) = (self.progress(lane), self.last_id);
+                return StoredLane::Known { progress, last_id, left: left.to_vec() };
+            }
+            Some(Mismatch::UnreadableRow { what }) => Some(what),
+            Some(_) => None,
+        };
+        let newest = self.receipts.iter().rfind(|row| row.epoch.next().is_some());
         let remains = newest.map_or_else(LaneRemains::default, |row| LaneRemains {
             epoch: row.epoch,
             read: Some((row.log.id, row.receipt.to)),
         });
-        StoredLane::Lost { unreadable: None, remains }
+        StoredLane::Lost { unreadable, remains }
     }
 
     /// Goes on where it is told. Receipts of positions that may come again belong to no log. A lane
-    /// that is lost is made anew: its epoch lies above the highest of any lane, and everything up to
-    /// `mark` is treated as passed.
+    /// without a row that can be read is made anew: its epoch lies above the highest of any lane, and
+    /// everything up to `mark` is treated as passed.
     pub(super) fn accept(&mut self, accepted: &AcceptedLane, (highest, mark): (Epoch, Deadline)) {
         let Acceptance { log, applied_next, replied_next, keeps_receipts, .. } =
             accepted.acceptance;
         if !keeps_receipts {
             self.receipts.iter_mut().for_each(|row| row.log = LogIdentity::NONE);
         }
-        if self.is_lost {
+        if self.mismatch().is_some() {
             self.is_lost = false;
             self.epoch = highest;
             self.expired_up_to = mark;
             // Whoever read the lane's shops before must not take them for unchanged.
             let newest = self.import_receipts.back().map(|receipt| receipt.number);
-            self.imports = ImportNumber(newest.unwrap_or_default().0 + 1);
+            self.imports = ImportNumber(newest.unwrap_or_default().max(self.imports).0 + 1);
         }
         self.log = Some(log);
         self.epoch = accepted.next_epoch(self.epoch);
@@ -224,16 +235,4 @@ impl LaneRow {
             self.receipts.pop_front();
         }
     }
-}
-
-/// Whether a lane may go on with another log than the one remembered: one that outlives its
-/// process may come back, and its place would be lost.
-pub(super) fn check_log_may_change(
-    remembered: LogIdentity,
-    problem: impl FnOnce() -> LaneProblem,
-) -> Result<(), StoreError> {
-    if remembered.lasting {
-        return Err(StoreError::Refused { what: problem().to_string() });
-    }
-    Ok(())
 }

@@ -6,11 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use catchment_domain::ports::{Holder, Lease, ReplyLanes, StoreError};
 use catchment_domain::{
-    CampaignState, Epoch, LaneProblem, LogIdentity, Mismatch, Position, ReplyLane,
-    ReplyLaneRow as Told, Timestamp,
+    CampaignState, Epoch, LaneProblem, LogChange, LogIdentity, Mismatch, Position, ReplyLane,
+    ReplyLaneRow as Told, Timestamp, lease_left,
 };
 
-use super::lanes::check_log_may_change;
 use super::{MemoryStore, Tables};
 
 /// A reply lane.
@@ -33,7 +32,7 @@ impl ReplyLaneRow {
 
     /// How long somebody still has the lane.
     pub(super) fn leased_for(&self, now: Timestamp) -> Option<Duration> {
-        self.holder(now).map(|_| self.until.saturating_since(now))
+        self.holder.and_then(|_| lease_left(self.until, now))
     }
 
     /// Fences the holder.
@@ -55,7 +54,7 @@ impl ReplyLaneRow {
 
     /// Who has the lane now; nobody once the lease ran out.
     fn holder(&self, now: Timestamp) -> Option<Holder> {
-        self.holder.filter(|_| now < self.until)
+        self.holder.filter(|_| lease_left(self.until, now).is_some())
     }
 
     /// Goes on with the log that is there: a new one begins at `end`.
@@ -64,11 +63,13 @@ impl ReplyLaneRow {
         lane: ReplyLane,
         (log, end): (LogIdentity, Position),
     ) -> Result<(), StoreError> {
-        if self.log.id != log.id {
-            let problem = || LaneProblem::of_replies(lane, Mismatch::OtherLog);
-            check_log_may_change(self.log, problem)?;
-            self.log = log;
-            self.position = end;
+        match LogChange::between(Some(self.log), log) {
+            LogChange::Same => {}
+            LogChange::Anew => self.move_to(log, end),
+            LogChange::Other => {
+                let what = LaneProblem::of_replies(lane, Mismatch::OtherLog).to_string();
+                return Err(StoreError::Refused { what });
+            }
         }
         Ok(())
     }

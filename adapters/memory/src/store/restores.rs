@@ -65,14 +65,14 @@ impl Restores for MemoryStore {
             left,
             known,
             newest,
-            lanes: tables.lanes.values().map(|row| u32::from(!row.is_lost)).sum(),
+            lanes: tables.lanes.values().map(|row| u32::from(row.mismatch().is_none())).sum(),
             reply_lanes: u32::try_from(moved.len()).unwrap_or(u32::MAX),
             left_out,
         };
         if terms.dry_run {
             return Ok(restored);
         }
-        for (lane, row) in tables.lanes.iter_mut().filter(|(_, row)| !row.is_lost) {
+        for (lane, row) in tables.lanes.iter_mut().filter(|(_, row)| row.mismatch().is_none()) {
             row.epoch = epoch_after(row.epoch, committed.get(lane).copied());
         }
         for (lane, row) in &mut tables.reply_lanes {
@@ -95,7 +95,7 @@ impl Restores for MemoryStore {
 impl Tables {
     /// Where the request lanes stand, without the lost ones.
     fn progress(&self) -> Vec<LaneProgress> {
-        let lanes = self.lanes.iter().filter(|(_, row)| !row.is_lost);
+        let lanes = self.lanes.iter().filter(|(_, row)| row.mismatch().is_none());
         lanes.map(|(lane, row)| row.progress(*lane)).collect()
     }
 

@@ -87,6 +87,10 @@ impl StoreHarness for StoreInMemory {
         self.store.lose_lane(lane);
     }
 
+    async fn set_epoch(&self, lane: Lane, epoch: Epoch) {
+        self.store.set_epoch(lane, epoch);
+    }
+
     async fn reopened(&self) -> Option<Store> {
         None
     }

@@ -89,6 +89,13 @@ pub(crate) fn is_unfinished() -> Expr {
     Expr::cust("campaign.state <> 'ended'")
 }
 
+/// A filter for campaigns whose state is none that there is.
+pub(crate) fn has_no_state() -> Expr {
+    use CampaignState::{Ended, Ending, Sending, Settled};
+    let states = [Sending { open: 0 }, Settled, Ending { open: 0 }, Ended];
+    Column::State.is_not_in(states.map(CampaignState::as_str))
+}
+
 /// The columns that the requests of a campaign are held against.
 #[derive(Debug, FromQueryResult)]
 #[cfg_attr(feature = "postgres", derive(serde::Deserialize))]

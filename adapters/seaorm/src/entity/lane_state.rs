@@ -44,7 +44,7 @@ impl TryFrom<&Model> for Claim {
             None => None,
         };
         Ok(Self {
-            epoch: Epoch(row.number("epoch", model.epoch)?),
+            epoch: epoch(&row, model.epoch)?,
             applied_next: Position(row.number("applied_next", model.applied_next)?),
             replied_next: Position(row.number("replied_next", model.replied_next)?),
             last_id,
@@ -57,9 +57,14 @@ impl TryFrom<&Model> for LaneProgress {
 
     fn try_from(model: &Model) -> Result<Self, StoreError> {
         let row = Row { table: "lane_state", key: &format_args!("lane {}", model.lane) };
-        let Claim { epoch, applied_next, replied_next, .. } = Claim::try_from(model)?;
+        let Claim { epoch, applied_next, replied_next, last_id } = Claim::try_from(model)?;
+        let has_read = Position(0) < applied_next.max(replied_next) || last_id.is_some();
         let log = match &model.log_id {
             Some(text) => Some(log(&row, text, model.log_lasting)?),
+            // INVARIANT: a claim stores its log, and without a claim nothing is applied.
+            None if has_read || model.log_lasting => {
+                return Err(row.bad("log_id", "there is none, although the lane was read"));
+            }
             None => None,
         };
         let lane = Lane(row.number("lane", model.lane.into())?);
@@ -70,6 +75,18 @@ impl TryFrom<&Model> for LaneProgress {
 /// A log as it was stored.
 pub(crate) fn log(row: &Row<'_>, text: &str, lasting: bool) -> Result<LogIdentity, StoreError> {
     Ok(LogIdentity { id: row.value("log_id", u128::from_str_radix(text, 16))?, lasting })
+}
+
+/// The newest owner of a lane of requests or of replies, as it was stored.
+pub(crate) fn epoch(row: &Row<'_>, number: i64) -> Result<Epoch, StoreError> {
+    let bad = || row.bad("epoch", format_args!("`{number}` is out of range"));
+    counted_epoch(number).ok_or_else(bad)
+}
+
+/// An owner; `None` where the number has no next one, and so was not counted up by owners.
+pub(crate) fn counted_epoch(number: i64) -> Option<Epoch> {
+    let epoch = Epoch(u64::try_from(number).ok()?);
+    epoch.next().map(|_| epoch)
 }
 
 /// A lane that nobody claimed yet.

@@ -1,16 +1,15 @@
 //! Opens databases on a `PostgreSQL` server. Opening a database does not change it. Its schema is
 //! brought up to date by a separate command, once for all processes.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io};
 
 use async_trait::async_trait;
 use catchment_migrations::{Migration, TABLE};
-use sea_orm::sqlx::AssertSqlSafe;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sea_orm::sqlx::{Connection, Executor, PgConnection};
-use sea_orm::{ConnectionTrait, DbErr, SqlxPostgresConnector, sqlx};
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::{Connection, PgConnection};
+use sea_orm::{ConnectionTrait, DbErr, sqlx};
 use tokio::time::{Instant, timeout};
 
 use super::schema::{self, Applied};
@@ -18,12 +17,13 @@ use super::{Migrated, Opened};
 use crate::connection::OwnConnection;
 use crate::database_url::DatabaseUrl;
 use crate::dialect::POSTGRES;
-use crate::error::{Failure, driver_failed};
+use crate::error::{Failure, driver_failed, timed_out};
 use crate::open_error::OpenError;
+use crate::pool::Connect;
 use crate::readers::Readers;
 use crate::settings::StoreSettings;
 use crate::store::statement;
-use crate::writers::{Connect, Writers};
+use crate::writers::Writers;
 use session::Purpose;
 
 mod session;
@@ -47,27 +47,17 @@ pub(crate) async fn open(url: &DatabaseUrl, settings: &StoreSettings) -> Result<
     // The connection of the check goes, and those that last are made when needed.
     server.check().await?;
     let set: Arc<str> = server.set.into();
-    let readers = PgPoolOptions::new()
-        .max_connections(settings.readers.get())
-        .acquire_timeout(settings.connect_timeout)
-        .max_lifetime(None)
-        .after_connect({
-            let set = Arc::clone(&set);
-            move |connection, _| {
-                let set = sqlx::raw_sql(AssertSqlSafe(Arc::clone(&set)));
-                Box::pin(async move { connection.execute(set).await.map(drop) })
-            }
-        })
-        .connect_lazy_with(server.options.clone());
     let patience = patience(settings);
+    let (readers, wait) = (settings.readers.get(), settings.connect_timeout);
+    let connections = Connections { options: server.options, set, patience, wait };
+    // Who wants to write is told at once, and tries again in its own way.
+    let of_writers = Connections { wait: Duration::ZERO, ..connections.clone() };
     Ok(Opened {
-        writers: Writers::of_server(
-            Connections { options: server.options, set, patience },
-            settings.writers.get(),
-        ),
-        readers: Readers::new(SqlxPostgresConnector::from_sqlx_postgres_pool(readers), patience),
+        writers: Writers::of_server(of_writers, settings.writers.get()),
+        readers: Readers::of_server(connections, readers, patience),
         file: None,
         dialect: &POSTGRES,
+        patience,
     })
 }
 
@@ -143,14 +133,17 @@ async fn connect(
         connection.query_unprepared(set).await?;
         Ok(connection)
     });
-    connected.await.unwrap_or_else(|elapsed| Err(driver_failed(io::Error::from(elapsed).into())))
+    connected.await.unwrap_or_else(|elapsed| Err(timed_out(elapsed)))
 }
 
-/// Makes the connections that write.
+/// Makes the connections of a store.
+#[derive(Clone)]
 struct Connections {
     options: PgConnectOptions,
     set: Arc<str>,
     patience: Duration,
+    /// How long to try again if a connection is refused or lost, because the server may be starting.
+    wait: Duration,
 }
 
 /// Hides the password that the `Debug` of the driver would show.
@@ -163,7 +156,19 @@ impl fmt::Debug for Connections {
 #[async_trait]
 impl Connect for Connections {
     async fn connect(&self) -> Result<OwnConnection, DbErr> {
-        connect(&self.options, &self.set, self.patience).await
+        let deadline = Instant::now() + self.wait;
+        loop {
+            match connect(&self.options, &self.set, self.patience).await {
+                Err(error)
+                    if Failure::of(&error) == Failure::Lost
+                        && Instant::now() + PAUSE < deadline =>
+                {
+                    tracing::debug!(%error, "the server gave no connection; trying again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                connected => return connected,
+            }
+        }
     }
 }
 

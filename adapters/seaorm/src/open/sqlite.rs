@@ -44,12 +44,11 @@ pub(crate) async fn open(
     let opening = Opening::new(file, url, settings);
     let (connection, _) = opening.prepare().await?;
     let readers = opening.connect(settings.readers.get(), true).await?;
-    // `SQLite` runs in this process, and readers do not wait for writers.
-    let readers = Readers::new(readers, Duration::MAX);
     let file = file.canonicalize();
     let file = file.map_err(|_| OpenError::cannot_open(opening.name()))?;
     let writers = Writers::of_file(connection);
-    Ok(Opened { writers, readers, file: Some(file), dialect: &SQLITE })
+    let readers = Readers::File(readers);
+    Ok(Opened { writers, readers, file: Some(file), dialect: &SQLITE, patience: Duration::MAX })
 }
 
 /// Brings a database up to date, and returns the steps that this took.

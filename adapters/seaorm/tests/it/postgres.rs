@@ -4,6 +4,7 @@
 mod losing;
 mod opening;
 mod roles;
+mod silence;
 mod storing;
 mod waiting;
 mod words;

@@ -1,10 +1,12 @@
 //! Makes shops, and batches of requests that narrow their radius.
 
+use std::time::Duration;
+
 use catchment_domain::ports::{Claim, ShopRepository};
 use catchment_domain::{
-    Batch, Change, ImportBatch, ImportOrder, ImportTerms, Lane, Lanes, Loaded, Location,
-    LogIdentity, Outcome, Policy, Position, Profile, Radius, Rank, Request, RequestId,
-    RequestRecord, ReturnAddress, ShopId, ShopImport, TriggerRule, judge_batch,
+    Batch, CampaignId, Change, Draft, ImportBatch, ImportOrder, ImportTerms, Lane, Lanes, Loaded,
+    Location, LogIdentity, Nonce, Outcome, Policy, Position, Profile, Radius, Rank, Request,
+    RequestId, RequestRecord, ReturnAddress, Scope, ShopId, ShopImport, TriggerRule, judge_batch,
 };
 use catchment_seaorm::SeaOrmStore;
 use uuid::Uuid;
@@ -23,6 +25,21 @@ pub(crate) fn row(id: &ShopId) -> ShopImport {
     let (category, region) = ("cafe".to_owned(), "Camden".to_owned());
     let profile = Profile { name: format!("Shop {id}"), category, region, location };
     ShopImport { id: id.clone(), profile, base: None }
+}
+
+/// A campaign over all shops.
+pub(crate) fn draft() -> Draft {
+    Draft {
+        kind: "rider_shortage".parse().unwrap(),
+        limit: "3km".parse().unwrap(),
+        scope: Scope::everything(),
+        reason: String::new(),
+        timeout: Duration::from_mins(10),
+        until: None,
+        replaces: None,
+        id: CampaignId(Uuid::nil()),
+        nonce: Nonce::from_random(7),
+    }
 }
 
 pub(crate) async fn terms(store: &SeaOrmStore) -> ImportTerms {

@@ -37,6 +37,7 @@ pub fn adapter(kafka: &Kafka, lanes: Lanes, drain: Duration) -> KafkaSettings {
         session_timeout: kafka.session_timeout,
         drain,
         request_timeout: usual.request_timeout.min(kafka.connect_timeout),
+        coordinator_timeout: kafka.connect_timeout,
         lanes: lanes.count(),
         properties: kafka.properties.0.clone(),
         producer: kafka.producer.0.clone(),
@@ -52,6 +53,19 @@ pub fn adapter(kafka: &Kafka, lanes: Lanes, drain: Duration) -> KafkaSettings {
     }
 }
 
+/// Gives the clients a `client.id` if the settings have none: the program, and the name of a member
+/// of the group or the number of the process. By it an operator tells processes apart.
+#[must_use]
+pub fn named(mut adapter: KafkaSettings, program: &str) -> KafkaSettings {
+    let process = match &adapter.client.membership {
+        Membership::Static { instance_id } => instance_id.clone(),
+        Membership::Cooperative => std::process::id().to_string(),
+    };
+    let name = || format!("catchment-{program}-{process}");
+    adapter.client.properties.entry("client.id".to_owned()).or_insert_with(name);
+    adapter
+}
+
 /// Checks that librdkafka accepts the properties of section `kafka`.
 ///
 /// # Errors
@@ -65,15 +79,15 @@ pub fn check(kafka: &Kafka, lanes: Lanes, drain: Duration) -> Result<(), Setting
     checked.map_err(|error| SettingsError(without(format!("section `kafka`: {error}"), values)))
 }
 
-/// Connects to the cluster, and checks that its topics fit the database.
+/// Connects to the cluster as this program, and checks that its topics fit the database.
 ///
 /// # Errors
 ///
 /// When no broker answers within `kafka.connect_timeout`, or the topics do not fit.
-pub async fn connect(settings: &Settings) -> Result<KafkaCluster, ProcessError> {
+pub async fn connect(settings: &Settings, program: &str) -> Result<KafkaCluster, ProcessError> {
     let deadline = Instant::now() + settings.kafka.connect_timeout;
     loop {
-        match attempt(settings).await {
+        match attempt(settings, program).await {
             Ok(cluster) => return Ok(cluster),
             Err(ClusterError::Unavailable(_) | ClusterError::Unreadable(_))
                 if Instant::now() + PAUSE < deadline =>
@@ -85,9 +99,10 @@ pub async fn connect(settings: &Settings) -> Result<KafkaCluster, ProcessError> 
     }
 }
 
-async fn attempt(settings: &Settings) -> Result<KafkaCluster, ClusterError> {
+async fn attempt(settings: &Settings, program: &str) -> Result<KafkaCluster, ClusterError> {
     let lanes = settings.database.lanes;
-    let cluster = KafkaCluster::connect(adapter(&settings.kafka, lanes, settings.drain)).await?;
+    let adapter = named(adapter(&settings.kafka, lanes, settings.drain), program);
+    let cluster = KafkaCluster::connect(adapter).await?;
     let problems = cluster.check_topics(lanes).await?;
     if problems.is_empty() {
         return Ok(cluster);
@@ -161,6 +176,24 @@ mod tests {
     use catchment_kafka::TopicsError;
 
     use super::*;
+
+    #[test]
+    fn processes_are_told_apart_by_their_client_ids() {
+        let name = |instance_id: Option<&str>, client_id: Option<&str>| {
+            let mut client = ClientSettings::new("localhost:9092", "group");
+            if let Some(name) = instance_id {
+                client.membership = Membership::Static { instance_id: name.to_owned() };
+            }
+            if let Some(client_id) = client_id {
+                client.properties.insert("client.id".to_owned(), client_id.to_owned());
+            }
+            let named = named(KafkaSettings::new(client), "consumer");
+            named.client.properties["client.id"].clone()
+        };
+        assert_eq!(name(None, None), format!("catchment-consumer-{}", std::process::id()));
+        assert_eq!(name(Some("south"), None), "catchment-consumer-south");
+        assert_eq!(name(Some("south"), Some("shops")), "shops");
+    }
 
     #[test]
     fn a_service_is_ready_while_a_broker_answers() {

@@ -184,14 +184,21 @@ impl Said {
         self.said.retain(|lane, _| {
             let is_still = found.contains_key(lane);
             if !is_still {
-                tracing::info!(%lane, "the lane is as it must be again");
+                let (lane, reply_lane) = fields_of(*lane);
+                tracing::info!(lane, reply_lane, "the lane is as it must be again");
             }
             is_still
         });
         for (lane, what) in &found {
             if self.found.contains_key(lane) && !self.said.contains_key(lane) {
-                tracing::warn!(%lane, what, "a human must look at a lane; the others go on");
                 self.said.insert(*lane, what.clone());
+                let ((lane, reply_lane), cause) = (fields_of(*lane), what);
+                tracing::error!(
+                    lane,
+                    reply_lane,
+                    cause,
+                    "a human must look at a lane: the others go on"
+                );
             }
         }
         self.found = found;
@@ -199,6 +206,14 @@ impl Said {
 
     fn reason(&self) -> Option<String> {
         reasons::join(self.said.values().map(|what| format!("a human must look: {what}")))
+    }
+}
+
+/// A lane as log lines name it: a field for its kind.
+const fn fields_of(lane: AnyLane) -> (Option<u16>, Option<u16>) {
+    match lane {
+        AnyLane::Requests(lane) => (Some(lane.0), None),
+        AnyLane::Replies(lane) => (None, Some(lane.0)),
     }
 }
 
@@ -221,7 +236,9 @@ fn unreadable(error: &StoreError) -> ProcessError {
 
 #[cfg(test)]
 mod tests {
-    use catchment_domain::Lane;
+    use std::io::Read as _;
+
+    use catchment_domain::{Lane, ReplyLane};
 
     use super::*;
 
@@ -263,5 +280,35 @@ mod tests {
         said.begin(Alone::from([(lane, "ends at 4".to_owned())]));
         assert_eq!(said.reason().as_deref(), Some("a human must look: ends at 4"));
         check(said, &[(&[(2, "ends at 5")], Some("a human must look: ends at 4")), (&[], None)]);
+    }
+
+    /// What is logged meanwhile.
+    fn logged(act: impl FnOnce()) -> String {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let writer = move || writer.try_clone().unwrap();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time();
+        tracing::subscriber::with_default(subscriber.with_writer(writer).finish(), act);
+        let mut said = String::new();
+        reader.read_to_string(&mut said).unwrap();
+        said
+    }
+
+    #[test]
+    fn a_lane_is_logged_with_the_level_and_the_fields_of_a_consumer() {
+        for (lane, field) in [
+            (AnyLane::Requests(Lane(2)), "lane=2"),
+            (AnyLane::Replies(ReplyLane(2)), "reply_lane=2"),
+        ] {
+            let mut said = Said::default();
+            let found = Alone::from([(lane, "ends at 4".to_owned())]);
+            let line = logged(|| said.begin(found));
+            let expected = format!(
+                "ERROR catchment_bootstrap::service::topics: a human must look at a lane: the \
+                 others go on {field} cause=\"ends at 4\"\n"
+            );
+            assert_eq!(line.trim_start(), expected);
+            let over = logged(|| said.note(Alone::new()));
+            assert!(over.contains(&format!("as it must be again {field}\n")), "{over}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use catchment_domain::Rank;
+use tracing::Level;
 
 use super::*;
 
@@ -89,6 +90,7 @@ fn a_bad_value_is_named_with_its_key() {
         ("TRIGGERS__MANUAL__RANK", "256", "expected a whole number from 0 to 255"),
         ("DATABASE__LANES", "0", "expected a whole number from 1 to 1024"),
         ("DATABASE__CAMPAIGNS_KEPT", "long", "expected `forever`, or a duration such as `90d`"),
+        ("ENGINE__LEASE", "301s", "a lease is at most 5 m"),
         ("LOG__FORMAT", "xml", "expected `text` or `json`"),
         ("PROBES__ADDRESS", "8080", "expected an address such as `0.0.0.0:8080`, or `none`"),
         ("KAFKA__GROUP_ID", "", "it must not be empty"),
@@ -235,4 +237,18 @@ fn time_outs_that_contradict_each_other_are_refused() {
 fn a_property_that_the_broker_client_does_not_know_is_refused() {
     let refusal = refusal(&[("CATCHMENT__KAFKA__PRODUCER__LINGR_MS", "5")]);
     assert!(refusal.starts_with("bad settings: section `kafka`: `lingr.ms`"), "{refusal}");
+}
+
+#[test]
+fn a_command_warns_in_our_words_and_not_in_those_of_the_driver() {
+    let filter = Settings::load(&Layers::default()).unwrap().log.filter;
+    for (target, warns) in [
+        ("catchment", true),
+        ("catchment_seaorm::writers", true),
+        ("sqlx::query", false),
+        ("sqlx_core::pool::connection", false),
+    ] {
+        assert_eq!(filter.would_enable(target, &Level::WARN), warns, "{target}");
+        assert!(filter.would_enable(target, &Level::ERROR), "{target}");
+    }
 }

@@ -4,8 +4,10 @@ mod restored;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use catchment_bootstrap::chain;
 use catchment_bootstrap::settings::{Settings, SettingsError};
+use catchment_domain::{LaneProblem, Mismatch};
 use catchment_seaorm::{BackupError, Migrated, Restored as PutBack, Summary};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -29,7 +31,8 @@ pub(crate) enum Command {
     /// Says whether the database can be used as it is, and changes nothing.
     ///
     /// The database of a server is compared with Kafka, as services compare it. If Kafka does not
-    /// answer, the command says so, and checks the database alone.
+    /// answer, the command says so, and checks the database alone: a lane whose row is missing or
+    /// cannot be read fails the check all the same.
     Check,
     /// Copies an embedded database into a file, beside whatever runs on it.
     ///
@@ -119,9 +122,9 @@ pub(super) async fn run(
             let database = stores::check(&settings.database).await?;
             if settings.database.url.file().is_none() {
                 let stores = Stores::open_existing(&settings.database).await?;
-                let checked = servers::check_lanes(settings, &stores).await;
+                let checked = check_lanes(settings, &stores).await;
                 stores.close().await;
-                pass_without_kafka(checked)?;
+                checked?;
             }
             let lanes = settings.database.lanes.count();
             if output.json {
@@ -251,16 +254,33 @@ fn tell(migrated: &Migrated, output: Output) -> std::io::Result<()> {
 }
 
 /// Fails if the database could not be compared with Kafka, or if they differ. If only Kafka does not
-/// answer, the database can be used all the same.
-fn pass_without_kafka(checked: anyhow::Result<()>) -> anyhow::Result<()> {
-    match checked {
+/// answer, the database can be used all the same, unless it alone shows that a lane cannot go on.
+async fn check_lanes(settings: &Settings, stores: &Stores) -> anyhow::Result<()> {
+    match servers::check_lanes(settings, stores).await {
         Err(error) if servers::is_kafka_away(&error) => {
+            check_rows_of_lanes(stores).await?;
             complain(&format!(
                 "cannot compare the database with Kafka, so a restored backup would not be noticed: \
-                 {error:#}"
+                 {}",
+                chain(&*error)
             ));
             Ok(())
         }
         checked => checked,
     }
+}
+
+/// Fails if the row of a lane is missing, or cannot be read.
+async fn check_rows_of_lanes(stores: &Stores) -> anyhow::Result<()> {
+    let requests = stores.acceptances.request_lanes().await?;
+    let requests = requests
+        .iter()
+        .filter_map(|(lane, stored)| Some(LaneProblem::of(*lane, stored.mismatch()?)));
+    let replies = stores.acceptances.reply_lanes().await?;
+    let replies = replies.into_iter().filter_map(|stored| {
+        let what = stored.row?.err()?;
+        Some(LaneProblem::of_replies(stored.lane, Mismatch::UnreadableRow { what }))
+    });
+    let said: Vec<String> = requests.chain(replies).map(|problem| problem.to_string()).collect();
+    if said.is_empty() { Ok(()) } else { bail!("{}", said.join("; ")) }
 }

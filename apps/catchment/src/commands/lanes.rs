@@ -9,12 +9,12 @@ use catchment_domain::{
     AcceptTerms, AnyLane, Lane, LaneProblem, Mismatch, Position, ReplyLane, StoredLane, Unclear,
     UnclearLane,
 };
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::ending::{Ending, complain};
 use crate::number::grouped;
-use crate::output::{Output, table};
+use crate::output::{Output, one_line, table};
 use crate::servers;
 use crate::stores::Stores;
 
@@ -43,19 +43,27 @@ pub(crate) enum Command {
 
 /// What `lanes accept` takes.
 #[derive(Clone, Copy, Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["lane", "all"])))]
 pub(crate) struct Arguments {
-    /// The lane's number, as services and `lanes list` name it.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    /// The number of a lane of requests, as services and `lanes list` name it; with `--reply` that of
+    /// a reply lane.
+    #[arg(value_name = "LANE", value_parser = parse_lane)]
     lane: Option<u16>,
     /// Every lane that has a problem, of requests and of replies.
     #[arg(long)]
     all: bool,
-    /// Reply lanes only.
+    /// Takes reply lanes: `LANE --reply` is the reply lane of this number, `--all --reply` every
+    /// reply lane that has a problem.
     #[arg(long)]
     reply: bool,
     /// Changes nothing, and says what would be changed.
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Reads a lane's number.
+fn parse_lane(text: &str) -> Result<u16, &'static str> {
+    text.parse().map_err(|_| "expected a lane's number, such as 3")
 }
 
 /// The lanes that are to be taken.
@@ -293,7 +301,7 @@ fn cells(row: &Row, answered: Option<String>) -> Vec<String> {
         AnyLane::Requests(lane) => lane.to_string(),
         AnyLane::Replies(lane) => lane.to_string(),
     };
-    let owner = row.owner.clone().unwrap_or_else(|| "-".to_owned());
+    let owner = row.owner.as_deref().map_or_else(|| "-".to_owned(), one_line);
     let problem = if row.complaint().is_some() { "see below" } else { "" };
     let mut cells = vec![lane, owner, number(row.epoch), number(row.next.map(|next| next.0))];
     cells.extend(answered);
@@ -335,5 +343,7 @@ mod tests {
         let problem = shown[1]["problem"].as_str().unwrap();
         assert!(problem.starts_with("lane 1: Kafka does not say now"), "{problem}");
         assert_eq!(cells(&rows[1], None).last().unwrap(), "see below");
+        rows[1].owner = Some("a\nb".to_owned());
+        assert_eq!(cells(&rows[1], None)[1], r"a\nb");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use catchment_domain::Campaign;
+use catchment_domain::ReplyLane;
 
 /// How long there may be no progress before the user is told.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,20 +30,22 @@ impl Stall {
     }
 }
 
-/// Returns the possible reason, as far as the database shows it.
-pub(super) const fn why(campaign: &Campaign, is_embedded: bool) -> &'static str {
+/// Returns the possible reason, as far as the database shows it: `reply_lane` is that of the
+/// campaign.
+pub(super) const fn why(reply_lane: Option<ReplyLane>, is_embedded: bool) -> &'static str {
     if is_embedded {
         return "no answer for 10 s: a full disk or a process that holds the database may be \
                 why; going on as soon as that is over";
     }
-    match campaign.reply_lane {
+    match reply_lane {
         None => {
             "no answer for 10 s: no requester has taken the campaign; does one run on this \
              database? It goes on as soon as one does"
         }
         Some(_) => {
             "no answer for 10 s: a requester has taken the campaign; do that and a consumer \
-             still run, and do they reach Kafka? It goes on as soon as they do"
+             still run, do they reach Kafka, and does `catchment lanes list` show a problem? It \
+             goes on as soon as that is over"
         }
     }
 }
@@ -60,5 +62,16 @@ mod tests {
         let told = [(0, 9), (1, 7), (9, 7), (11, 7), (12, 7), (13, 6), (22, 6), (23, 6), (40, 0)]
             .map(|(seconds, open)| stall.is_noticed(open, at(seconds)));
         assert_eq!(told, [false, false, false, true, false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_campaign_that_waits_for_a_lane_points_to_the_lanes() {
+        let lane = Some(ReplyLane(0));
+        for (reply_lane, is_embedded, expected) in
+            [(lane, false, true), (None, false, false), (lane, true, false)]
+        {
+            let said = why(reply_lane, is_embedded);
+            assert_eq!(said.contains("`catchment lanes list`"), expected, "{said}");
+        }
     }
 }

@@ -109,7 +109,7 @@ async fn with_lookout(
 
 /// What two looks in a row found, and where each request lane ended before the second one. Looks
 /// again where they found different things.
-async fn look_twice(
+pub(super) async fn look_twice(
     (cluster, lookout): (&KafkaCluster, &KafkaLookout),
     stores: &Stores,
 ) -> anyhow::Result<(SeenLanes, BTreeMap<Lane, Position>)> {

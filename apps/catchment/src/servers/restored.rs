@@ -2,9 +2,13 @@
 
 use anyhow::{Context as _, bail};
 use catchment_bootstrap::service::kafka::close_lookout;
+use catchment_bootstrap::service::lanes::SeenLane;
 use catchment_bootstrap::service::topics;
 use catchment_domain::ports::{CommitLog as _, StoreError};
-use catchment_domain::{AnyLane, LaneProblem, Position, RestoreTerms, SinceBackup};
+use catchment_domain::{
+    AnyLane, LaneProblem, NoPlace, Position, RestoreTerms, SinceBackup, UnclearLane,
+    requests_since_backup,
+};
 use catchment_kafka::{KafkaCluster, KafkaLookout};
 
 use crate::commands::database::AfterRestore;
@@ -38,8 +42,8 @@ pub(super) async fn check_age(cluster: &KafkaCluster, stores: &Stores) -> anyhow
 ///
 /// # Errors
 ///
-/// When services are at work, the topics belong to another database, or the brokers or the database
-/// do not answer.
+/// When services are at work, the topics belong to another database, the brokers or the database do
+/// not answer, or it is not known now whether a lane fits its log.
 pub(super) async fn restored(
     cluster: &KafkaCluster,
     stores: &Stores,
@@ -67,16 +71,20 @@ async fn with_lookout(
     }
     let committed = lookout.committed().await;
     let committed = committed.context("could not ask Kafka what the consumers have committed")?;
-    let lanes = stores.acceptances.request_lanes().await?;
+    // A broker that is behind can show a problem that is none.
+    let (seen, _) = super::lanes::look_twice((cluster, lookout), stores).await?;
     let (mut since_backup, mut gone) =
         (SinceBackup::new(stores.restores.known().await?), Vec::new());
     let mut left_out = Vec::new();
-    for (lane, stored) in &lanes {
-        let next = match stored.place_in(lookout.identity()) {
-            Ok((_, next)) => next,
-            Err(mismatch) => {
+    for SeenLane { lane, stored, comparison, .. } in &seen.requests {
+        let next = match requests_since_backup(stored, comparison, lookout.identity()) {
+            Ok(next) => next,
+            Err(NoPlace::Differs(mismatch)) => {
                 left_out.push(LaneProblem::of(*lane, mismatch));
                 continue;
+            }
+            Err(NoPlace::Unclear(why)) => {
+                bail!("{}", UnclearLane { lane: AnyLane::Requests(*lane), why })
             }
         };
         let add = |record: &_| since_backup.add(record);

@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use catchment_bootstrap::chain;
 use catchment_bootstrap::settings::{Database, Settings};
 use catchment_domain::Lanes;
 use catchment_kafka::KafkaCluster;
@@ -100,7 +101,7 @@ impl Scratch {
             self.raw.delete_topics(),
         );
         if let Err(error) = schema {
-            complain(&format!("{error:#}"));
+            complain(&chain(&*error));
         }
         if let Err(error) = topics.and(raw) {
             complain(&format!("could not delete the topics {}.*: {error}", self.schema));

@@ -65,6 +65,6 @@ async fn inspect(cluster: &KafkaCluster, lanes: Lanes, wanted: Wanted) -> anyhow
 /// When a setting is wrong, or no broker answers.
 pub(crate) async fn connect(settings: &Settings) -> anyhow::Result<KafkaCluster> {
     let adapter = kafka::adapter(&settings.kafka, settings.database.lanes, settings.drain);
-    let cluster = KafkaCluster::connect(adapter).await;
+    let cluster = KafkaCluster::connect(kafka::named(adapter, "command")).await;
     cluster.context("could not reach Kafka")
 }

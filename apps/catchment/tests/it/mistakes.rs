@@ -102,6 +102,21 @@ fn limits_and_kinds_that_make_no_sense() {
 }
 
 #[test]
+fn lanes_that_are_none() {
+    let app = TestApp::with_shops();
+    let line = "the following required arguments were not provided: <LANE|--all>";
+    check(&app, &["lanes", "accept"], 2, line);
+    check(&app, &["lanes", "accept", "--reply"], 2, line);
+    let line = "the argument '[LANE]' cannot be used with '--all'";
+    check(&app, &["lanes", "accept", "1", "--all"], 2, line);
+    for number in ["x", "65536"] {
+        let line =
+            format!("invalid value '{number}' for '[LANE]': expected a lane's number, such as 3");
+        check(&app, &["lanes", "accept", number], 2, &line);
+    }
+}
+
+#[test]
 fn scopes_that_hold_nothing() {
     let app = TestApp::with_shops();
     let line = "the following required arguments were not provided: \

@@ -162,6 +162,11 @@ impl World {
         })
     }
 
+    /// Deletes both topics.
+    pub(crate) fn delete_topics(&self) {
+        self.runtime.block_on(async { self.cluster().await.delete_topics().await.unwrap() });
+    }
+
     /// Returns how many requests there are in all lanes.
     pub(crate) fn requests(&self) -> u64 {
         let lanes = Lanes(NonZeroU16::new(LANES).unwrap());

@@ -126,7 +126,9 @@ fn records_receipts_and_rows_that_are_gone_stop_their_lanes_until_they_are_accep
     assert_eq!(dry, format!("this would be done:\n{accepted}"));
     let last = hole.0 - 1;
     for expected in [
-        format!("lane 0 goes on from {hole}; services at work take it within a minute\n"),
+        format!(
+            "lane 0 goes on from {hole}; services at work on this topic take it within a minute\n"
+        ),
         format!(" to {last}, at most "),
         "lane 1: given up: the replies to positions 0 to ".to_owned(),
         "lane 3 goes on from ".to_owned(),

@@ -7,6 +7,7 @@
 )]
 
 mod accepting;
+mod at_work;
 #[path = "../../../bootstrap/tests/service/built.rs"]
 mod built;
 mod campaign;

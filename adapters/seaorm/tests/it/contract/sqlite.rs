@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use catchment_contract::{Store, StoreHarness};
 use catchment_domain::ports::Clock;
-use catchment_domain::{Lane, Lanes, ShopId, StoredItem, Timestamp};
+use catchment_domain::{Epoch, Lane, Lanes, ShopId, StoredItem, Timestamp};
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 
 use crate::contract::{damaging, in_steps, losing, millis, ports};
@@ -55,6 +55,11 @@ impl StoreHarness for Harness {
 
     async fn lose_lane(&self, lane: Lane) {
         self.world.execute(&format!("DELETE FROM lane_state WHERE lane = {lane}")).await;
+    }
+
+    async fn set_epoch(&self, lane: Lane, epoch: Epoch) {
+        let sql = format!("UPDATE lane_state SET epoch = {epoch} WHERE lane = {lane}");
+        self.world.execute(&sql).await;
     }
 
     async fn reopened(&self) -> Option<Store> {

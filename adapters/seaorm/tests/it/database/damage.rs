@@ -1,9 +1,16 @@
 //! Rows that another program damaged in a `SQLite` file.
 
-use catchment_domain::ports::{ShopLedger, ShopRepository, StoreError};
-use catchment_domain::{Damage, Lane, Position, Scope, ShopCursor, ShopFingerprint, StoredItem};
+use std::time::Duration;
 
-use crate::scene::{LOG, batch, decide, ids_in, import, row, terms, together};
+use catchment_domain::ports::{self, Acceptances, ShopLedger, ShopRepository, StoreError};
+use catchment_domain::service::{Unwanted, delete_campaigns};
+use catchment_domain::{
+    CampaignId, Damage, Draft, Epoch, Lane, LaneRemains, Position, RestoreTerms, Revision, Scope,
+    ShopCursor, ShopFingerprint, SinceBackup, StoredItem, StoredLane,
+};
+use uuid::Uuid;
+
+use crate::scene::{LOG, batch, decide, draft, ids_in, import, row, terms, together};
 use crate::world::World;
 
 #[tokio::test]
@@ -86,4 +93,94 @@ async fn a_receipt_that_cannot_be_read_hides_no_other() {
     let shops = seen.iter().flat_map(|(_, receipt)| &receipt.entries).map(|entry| entry.shop);
     let expected: Vec<_> = ids.iter().map(|id| Some(ShopFingerprint::of(id))).collect();
     assert!(shops.eq([&expected[..], &expected[..]].concat()));
+}
+
+/// What the row of a lane holds that cannot come about by itself is said by everything in the same
+/// way.
+#[tokio::test]
+async fn a_lane_row_that_no_claim_can_have_left_cannot_be_read() {
+    let world = World::new();
+    let store = world.open().await;
+    let ids = ids_in(store.lanes(), Lane(0), 2);
+    import(&store, &ids).await;
+    let claim = store.claim(Lane(0), LOG, None).await.unwrap();
+    store.apply(&batch(&claim, &ids), &decide(store.lanes())).await.unwrap();
+    world.execute("CREATE TABLE kept AS SELECT * FROM lane_state").await;
+    for (set, column) in [
+        ("log_id = NULL", "lane_state.log_id"),
+        ("log_id = NULL, log_lasting = FALSE", "lane_state.log_id"),
+        ("log_id = NULL, applied_next = 0, replied_next = 0, last_id = NULL", "lane_state.log_id"),
+        ("epoch = 9223372036854775807", "lane_state.epoch"),
+        ("epoch = -1", "lane_state.epoch"),
+    ] {
+        world.execute(&format!("UPDATE lane_state SET {set} WHERE lane = 0")).await;
+        let (_, stored) = store.request_lanes().await.unwrap().remove(0);
+        let told = stored.mismatch().map(|mismatch| mismatch.to_string()).unwrap_or_default();
+        assert!(told.contains(column), "{set}: {told}");
+        let claim = store.claim(Lane(0), LOG, None).await;
+        let Err(StoreError::Refused { what }) = claim else { panic!("{set}: {claim:?}") };
+        assert!(what.contains(&told) && what.contains("`catchment lanes accept 0`"), "{what}");
+        world.execute("DELETE FROM lane_state").await;
+        world.execute("INSERT INTO lane_state SELECT * FROM kept").await;
+    }
+    // A lane that was never claimed has an epoch after its database was restored.
+    world.execute("UPDATE lane_state SET epoch = 7 WHERE lane = 1").await;
+    assert_eq!(store.claim(Lane(1), LOG, None).await.unwrap().epoch, Epoch(8));
+}
+
+/// The receipts of a lane without a row say where it goes on, but for those of an epoch that no owner
+/// had.
+#[tokio::test]
+async fn the_epoch_of_a_receipt_is_believed_only_if_an_owner_can_have_had_it() {
+    let world = World::new();
+    let store = world.open().await;
+    let ids = ids_in(store.lanes(), Lane(0), 2);
+    import(&store, &ids).await;
+    for _ in 0..2 {
+        let claim = store.claim(Lane(0), LOG, None).await.unwrap();
+        store.apply(&batch(&claim, &ids), &decide(store.lanes())).await.unwrap();
+    }
+    world.execute("UPDATE receipt SET epoch = 9223372036854775807 WHERE epoch = 2").await;
+    world.execute("DELETE FROM lane_state WHERE lane = 0").await;
+    let (_, stored) = store.request_lanes().await.unwrap().remove(0);
+    let remains = LaneRemains { epoch: Epoch(1), read: Some((LOG.id, Position(2))) };
+    assert_eq!(stored, StoredLane::Lost { unreadable: None, remains });
+}
+
+/// A campaign whose number is negative or whose state does not exist is named by the commands that
+/// pass over it.
+#[tokio::test]
+async fn a_campaign_of_no_number_or_no_state_is_named() {
+    let world = World::new();
+    let store = world.open().await;
+    import(&store, &ids_in(store.lanes(), Lane(0), 2)).await;
+    let other = Draft { id: CampaignId(Uuid::from_u128(1)), ..draft() };
+    let [negative, stateless] = [
+        ports::CampaignRepository::add(&store, &draft()).await.unwrap().name.revision,
+        ports::CampaignRepository::add(&store, &other).await.unwrap().name.revision,
+    ];
+    for statement in [
+        format!("UPDATE campaign SET state = 'wrong' WHERE revision = {stateless}"),
+        format!(
+            "UPDATE campaign SET state = 'ended', deadline = 0, revision = -revision \
+             WHERE revision = {negative}"
+        ),
+    ] {
+        world.execute(&statement).await;
+    }
+    let number = Revision((-negative.0.cast_signed()).cast_unsigned());
+    let expected = [number, stateless].map(StoredItem::Campaign);
+    let items = |damaged: Vec<Damage>| damaged.into_iter().map(|damage| damage.item);
+    let long_ago = Unwanted::EndedFor(Duration::from_hours(1));
+    let deletion = delete_campaigns(&store, long_ago, false).await.unwrap();
+    assert_eq!(deletion.deleted, []);
+    assert!(items(deletion.damaged).eq(expected.clone()), "{expected:?}");
+    let terms = RestoreTerms {
+        requests: (LOG, [].into()),
+        replies: (LOG, [].into()),
+        since_backup: SinceBackup::new(ports::Restores::known(&store).await.unwrap()),
+        dry_run: false,
+    };
+    let restored = ports::Restores::restored(&store, &terms).await.unwrap();
+    assert!(items(restored.campaigns.damaged).eq(expected), "{:?}", restored.campaigns.found);
 }

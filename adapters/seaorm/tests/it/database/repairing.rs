@@ -7,13 +7,13 @@ use catchment_domain::ports::{
 };
 use catchment_domain::service::repair;
 use catchment_domain::{
-    CampaignId, CampaignState, Draft, ImportNumber, Lane, Mended, Nonce, Policy, Position, Radius,
-    Rank, Repair, RepairTerms, ReplyLane, Scope, ShopId, StoredItem, TriggerRule, Unmendable,
+    CampaignState, ImportNumber, Lane, Mended, Policy, Position, Radius, Rank, Repair, RepairTerms,
+    ReplyLane, ShopId, StoredItem, TriggerRule, Unmendable,
 };
 use catchment_seaorm::SeaOrmStore;
 use uuid::Uuid;
 
-use crate::scene::{LOG, batch, decide, ids_in, import};
+use crate::scene::{LOG, batch, decide, draft, ids_in, import};
 use crate::world::World;
 
 fn terms() -> RepairTerms {
@@ -22,20 +22,6 @@ fn terms() -> RepairTerms {
     let policy = Policy { floor: Radius::CLOSED, triggers };
     let default_base = Radius::try_from(5_000_u32).unwrap();
     RepairTerms { policy, default_base, dry_run: false }
-}
-
-fn draft() -> Draft {
-    Draft {
-        kind: "rider_shortage".parse().unwrap(),
-        limit: "3km".parse().unwrap(),
-        scope: Scope::everything(),
-        reason: String::new(),
-        timeout: Duration::from_mins(10),
-        until: None,
-        replaces: None,
-        id: CampaignId(Uuid::nil()),
-        nonce: Nonce::from_random(7),
-    }
 }
 
 /// Each table that a repair reads has a value out of range. The repair mends the rest.

@@ -1,6 +1,6 @@
 //! `catchment database restored`: says what was changed.
 
-use catchment_domain::{AskedAgain, Found, Lane, LaneProblem, Restored, Revision};
+use catchment_domain::{AnyLane, AskedAgain, Found, Lane, LaneProblem, Restored, Revision};
 use serde_json::{Value, json};
 
 use crate::ending::{Ending, complain};
@@ -31,6 +31,20 @@ impl AfterRestore {
     fn left_out(&self) -> impl Iterator<Item = &LaneProblem> {
         self.left_out.iter().chain(&self.restored.left_out)
     }
+
+    /// How many lanes do not go on by themselves.
+    fn stopped(&self) -> usize {
+        self.gone.len() + self.left_out().count()
+    }
+
+    /// The command that takes a lane as it is, and with it every other one that is named.
+    fn command(&self, lane: AnyLane) -> String {
+        match lane {
+            _ if 1 < self.stopped() => "`catchment lanes accept --all`".to_owned(),
+            AnyLane::Requests(lane) => format!("`catchment lanes accept {lane}`"),
+            AnyLane::Replies(lane) => format!("`catchment lanes accept {lane} --reply`"),
+        }
+    }
 }
 
 /// Says what was changed, and names damaged campaigns and lanes that were left out.
@@ -42,16 +56,16 @@ pub(super) fn tell(after: AfterRestore, dry_run: bool, output: Output) -> anyhow
             output.line(format_args!("{line}"))?;
         }
     }
-    let lacks_lanes = after.left_out().next().is_some();
+    let command = after.left_out().next().map(|problem| after.command(problem.lane));
     let ending = LeftOut::from(after.restored.campaigns.damaged).conclude();
     if ending == Ending::Incomplete {
         complain("repeat this command after the repair");
     }
-    if lacks_lanes {
-        complain(
+    if let Some(command) = command {
+        complain(&format!(
             "lanes were left out: bring back what they lack and repeat this command, or take them \
-             as they are by `catchment lanes accept --all`",
-        );
+             as they are by {command}"
+        ));
         return Ok(Ending::Incomplete);
     }
     Ok(ending)
@@ -82,12 +96,20 @@ fn lines(after: &AfterRestore, dry_run: bool) -> Vec<String> {
     }
     lines.extend(gone.iter().map(|(lane, records)| {
         let records = counted(*records, "record");
+        let command = after.command(AnyLane::Requests(*lane));
         format!(
             "lane {lane}: {records} since the backup were removed, so the lane will be set aside: \
-             `catchment lanes accept {lane}` lets it go on"
+             {command} lets it go on"
         )
     }));
-    lines.extend(after.left_out().map(|problem| format!("left out: {problem}")));
+    lines.extend(after.left_out().map(|problem| {
+        let LaneProblem { lane, mismatch } = problem;
+        if 1 < after.stopped() {
+            format!("left out: {lane}: {mismatch}")
+        } else {
+            format!("left out: {problem}")
+        }
+    }));
     if known != newest {
         let first = Revision(known.0 + 1);
         lines.push(if first == *newest {
@@ -189,12 +211,9 @@ mod tests {
             "campaign 27 was started since the backup and is gone: start it again",
             "2 more campaigns are gone; --json names them",
             "lane 2: 1,000 records since the backup were removed, so the lane will be set aside: \
-             `catchment lanes accept 2` lets it go on",
-            "left out: lane 3: its row in the database is gone; restore the row from a backup, or \
-             take the lane as it is by `catchment lanes accept 3`",
-            "left out: reply lane 1: the database has read it in another topic or cluster; use the \
-             topic and the cluster that belong to this database, or take the lane as it is by \
-             `catchment lanes accept 1 --reply`",
+             `catchment lanes accept --all` lets it go on",
+            "left out: lane 3: its row in the database is gone",
+            "left out: reply lane 1: the database has read it in another topic or cluster",
             "revisions 8 to 30 may be in use and are not given out",
             "12 lanes and 1 reply lane get new epochs; consumers will apply 48,210 requests since \
              the backup again",
@@ -206,9 +225,9 @@ mod tests {
         assert_eq!(value["campaigns"][1]["was_ended"], true);
     }
 
-    #[test]
-    fn a_campaign_that_may_have_been_deleted_is_named_as_that() {
-        let after = AfterRestore {
+    /// A restored database without campaigns.
+    fn without_campaigns() -> AfterRestore {
+        AfterRestore {
             restored: Restored {
                 campaigns: Found::default(),
                 left: Vec::new(),
@@ -219,10 +238,29 @@ mod tests {
                 left_out: Vec::new(),
             },
             requests: 2,
-            lost: vec![Revision(7), Revision(8)],
+            lost: Vec::new(),
             gone: Vec::new(),
             left_out: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_lane_that_stops_alone_is_named_with_the_command_for_it_alone() {
+        let gone = AfterRestore { gone: vec![(Lane(2), 3)], ..without_campaigns() };
+        let expected = "lane 2: 3 records since the backup were removed, so the lane will be set \
+                        aside: `catchment lanes accept 2` lets it go on";
+        assert_eq!(lines(&gone, false)[0], expected);
+        let problem = LaneProblem::of_replies(ReplyLane(1), Mismatch::OtherLog);
+        let expected = format!("left out: {problem}");
+        let left_out = AfterRestore { left_out: vec![problem.clone()], ..without_campaigns() };
+        assert_eq!(lines(&left_out, false)[0], expected);
+        assert_eq!(left_out.command(problem.lane), "`catchment lanes accept 1 --reply`");
+    }
+
+    #[test]
+    fn a_campaign_that_may_have_been_deleted_is_named_as_that() {
+        let lost = vec![Revision(7), Revision(8)];
+        let after = AfterRestore { lost, ..without_campaigns() };
         let expected = [
             "campaign 7 has requests and is not in the database: start it again if you did not \
              delete it",

@@ -128,7 +128,8 @@ fn lines_of_terms(terms: &AcceptTerms, is_embedded: bool) -> Vec<String> {
     let AcceptTerms { requests, replies, dry_run } = terms;
     let mut lines: Vec<String> = Vec::new();
     lines.extend(dry_run.then(|| "this would be done:".to_owned()));
-    let soon = if is_embedded { "" } else { "; services at work take it within a minute" };
+    let soon =
+        if is_embedded { "" } else { "; services at work on this topic take it within a minute" };
     for AcceptedLane { lane, acceptance, .. } in requests {
         lines
             .push(format!("lane {lane} goes on from {}{soon}", grouped(acceptance.applied_next.0)));
@@ -298,7 +299,7 @@ mod tests {
         let replies = vec![AcceptedReplyLane { stored, log: LogIdentity::NONE, end: None }];
         let terms = AcceptTerms { requests, replies, dry_run: true };
         for (is_embedded, soon) in
-            [(true, ""), (false, "; services at work take it within a minute")]
+            [(true, ""), (false, "; services at work on this topic take it within a minute")]
         {
             let lane = format!("lane 2 goes on from 1,200{soon}");
             let expected = ["this would be done:", &lane, "reply lane 7 is given up"];
