@@ -120,7 +120,10 @@ class Run:
         campaigns = self.deployment.campaigns()
         if campaigns:
             # A moment later than in the backup.
-            self.figures["answered in the backup"] = self.answered(str(campaigns[-1]["campaign"]))
+            answered = self.answered(str(campaigns[-1]["campaign"]))
+            self.figures["answered in the backup"] = answered
+            if self.shops * 0.8 < answered:
+                raise Failed("the campaign was nearly over before its backup: use more --shops")
 
     def restore(self):
         begun = time.monotonic()
@@ -272,5 +275,5 @@ def play_moment(run, moment):
 
 
 if __name__ == "__main__":
-    options = command_line.parser(__doc__, shops=40_000, consumers=2)
+    options = command_line.parser(__doc__, shops=150_000, consumers=2)
     command_line.run(options.parse_args(), play)

@@ -197,7 +197,8 @@ impl SeaOrmStore {
     }
 }
 
-/// The campaigns of the lane, and those of nobody, that may still change, the oldest first.
+/// Returns the campaigns that may still change and belong to the lane or to no lane, the oldest
+/// first.
 async fn campaigns_of(
     connection: &impl ConnectionTrait,
     lane: ReplyLane,

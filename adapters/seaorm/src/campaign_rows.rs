@@ -130,7 +130,8 @@ pub(crate) async fn update(
     campaign::active(campaign).update(connection).await.map(drop).map_err(classify)
 }
 
-/// Notes when a campaign ended, if it has, and that is not known yet. `clock` is the database's.
+/// Stores when a campaign ended, unless it has not ended or that is stored already. `clock` is the
+/// database's.
 pub(crate) async fn note_end(
     connection: &impl ConnectionTrait,
     campaign: &Campaign,
@@ -146,7 +147,8 @@ pub(crate) async fn note_end(
     noted.exec(connection).await.map(drop).map_err(classify)
 }
 
-/// How many shops a campaign has; `None` where it is not there or cannot be read.
+/// Reads the number of a campaign's shops, or returns `None` if it does not exist or cannot be
+/// read.
 ///
 /// Call this before reading the campaign's chunks. A campaign that is stored between both reads
 /// then has no number of shops yet, so none of its chunks counts as lost.
@@ -256,7 +258,7 @@ pub(crate) async fn summaries(
     unless_deleted(connection, revision, shops.is_some(), summaries).await
 }
 
-/// The chunks with these numbers of a campaign that was there, in order. A chunk without a row is
+/// Reads the chunks of a campaign with these numbers, in order. A chunk without a row counts as
 /// damaged, unless the campaign was deleted meanwhile.
 pub(crate) async fn some_chunks(
     connection: &impl ConnectionTrait,
@@ -267,7 +269,7 @@ pub(crate) async fn some_chunks(
     unless_deleted(connection, revision, true, chunks).await
 }
 
-/// The chunks with these numbers of a campaign that is locked, as [`some_chunks`]. Locks them.
+/// Does the same as [`some_chunks`] for a locked campaign, and locks the chunks.
 pub(crate) async fn lock_chunks(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -402,8 +404,8 @@ pub(crate) async fn update_chunk(
     check_written("campaign_chunk", updated.map_err(classify)?.rows_affected, 1)
 }
 
-/// The shops of the chunks with these numbers of a campaign that was there. A list without a row is
-/// damaged, unless the campaign was deleted meanwhile.
+/// Reads the lists of a campaign's chunks with these numbers. A list without a row counts as damaged,
+/// unless the campaign was deleted meanwhile.
 pub(crate) async fn lists(
     connection: &impl ConnectionTrait,
     revision: Revision,

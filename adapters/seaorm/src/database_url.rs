@@ -132,7 +132,7 @@ impl DatabaseUrl {
         &self.text
     }
 
-    /// The whole URL but for the settings of sessions in its options.
+    /// Returns the whole URL without the settings of sessions in its options.
     #[cfg(feature = "postgres")]
     pub(crate) fn without_settings(&self) -> String {
         let Ok(mut url) = Url::parse(&self.text) else { return self.text.clone() };
@@ -142,7 +142,7 @@ impl DatabaseUrl {
         url.into()
     }
 
-    /// What may be shown of a text that is, or should be, the URL of a database.
+    /// Returns what may be shown of a text that is, or should be, the URL of a database.
     #[must_use]
     pub fn redact(text: &str) -> String {
         text.parse().map_or_else(|_| scheme_of(text), |url: Self| url.shown)
@@ -262,13 +262,13 @@ fn option(key: &str, value: &str) -> String {
     }
 }
 
-/// Whether an option has settings of sessions.
+/// Returns whether an option holds settings of sessions.
 #[cfg(feature = "postgres")]
 fn is_setting(option: &str) -> bool {
     option == "options" || option.starts_with("options[")
 }
 
-/// Whether the value of an option may be shown; `None` for an option that nobody knows.
+/// Returns whether the value of an option may be shown, or `None` if the option is unknown.
 fn option_of(key: &str) -> Option<bool> {
     if key == "options" {
         return Some(true);

@@ -12,8 +12,8 @@ mod sqlite;
 /// The parts that are not portable.
 #[derive(Debug)]
 pub(crate) struct Dialect {
-    /// The database's clock, in milliseconds since 1970, as a part of a statement; `None` where it
-    /// is the clock of this process.
+    /// The expression for the database's clock, in milliseconds since 1970, or `None` if the database
+    /// uses the clock of this process.
     pub(crate) clock: Option<&'static str>,
     /// Reads the next page of a lane's shops behind a shop: their ids in order, one per line, or
     /// NULL if there are no more. (Ids hold no line breaks.)

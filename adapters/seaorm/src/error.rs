@@ -169,7 +169,7 @@ pub(crate) fn classify(error: DbErr) -> StoreError {
     }
 }
 
-/// The problem of a lane whose row cannot be read.
+/// Names the lane in the error of a row that cannot be read.
 pub(crate) fn unreadable(
     error: StoreError,
     problem: impl FnOnce(String) -> LaneProblem,
@@ -180,7 +180,7 @@ pub(crate) fn unreadable(
     }
 }
 
-/// The driver's error as `SeaORM`'s.
+/// Converts an error of the driver into an error of `SeaORM`.
 pub(crate) fn driver_failed(error: sqlx::Error) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
 }

@@ -1,12 +1,12 @@
 //! The domain's storage ports on a relational database, through `SeaORM`: a `SQLite` file, or a
 //! `PostgreSQL` server.
 //!
-//! [`SeaOrmStore`] is all of them. Read in this order: `open` (what makes a database ours),
-//! `writers` (write transactions), `entity` (the tables), `codec` (what stands in their blobs),
-//! then one file per port. What a batch of requests does to the database is constant SQL, in
-//! `hot_path`; everything else goes by entities. What databases do each in its own way stands
-//! in the folders of `open`, `connection`, `error`, `dialect` and `hot_path`: another one needs
-//! its own file in each of these, and the rest stays.
+//! [`SeaOrmStore`] implements all of them. Read in this order: `open` (checks and opens a
+//! database), `writers` (write transactions), `entity` (the tables), `codec` (the contents of their
+//! blobs), then one file per port. Batches of requests are applied with constant SQL, in
+//! `hot_path`; everything else uses entities. The folders of `open`, `connection`, `error`,
+//! `dialect` and `hot_path` have a file for each database. Another database needs its own file in
+//! each of these folders, and the rest stays.
 //!
 //! # Locks
 //!

@@ -107,7 +107,7 @@ pub enum OpenError {
     /// The database's encoding cannot store every text.
     #[error("`{database}` stores texts in {encoding}; make a database with the encoding UTF8")]
     Encoding { database: String, encoding: String },
-    /// The server only reads what another one writes.
+    /// The server is a standby.
     #[error("`{database}` is on a standby, which only reads; name the primary")]
     Standby { database: String },
     /// Sessions are set to read only.
@@ -117,22 +117,22 @@ pub enum OpenError {
         /// Where it is set, and what to do.
         place: &'static str,
     },
-    /// A pooler stands before the server, and gives its sessions to several connections in turn.
+    /// A pooler gives a session of the server to several connections in turn.
     #[error(
         "`{database}` is behind a pooler that shares sessions between connections; set its pool \
          mode for this database to `session`, or connect to the server itself"
     )]
     SharedSessions { database: String },
-    /// Something between us and the server does not keep what a session was set to.
+    /// A pooler does not keep the settings of a session.
     #[error(
         "`{database}` does not keep what its sessions were set to: {settings}; let the pooler \
          before it keep what a connection sets, or connect to the server itself"
     )]
     NotKept { database: String, settings: String },
-    /// The URL names a setting of sessions that would be overruled.
+    /// The URL names a setting that Catchment sets for every session.
     #[error("`{database}` names `{setting}`, which is set for every session; {advice}")]
     Overruled { database: String, setting: &'static str, advice: String },
-    /// It cannot be written.
+    /// The database cannot be written.
     #[error("`{database}` cannot be written; check the rights of it")]
     ReadOnly { database: String },
     /// The disk is full.

@@ -150,7 +150,7 @@ pub(crate) fn held(lease: &Lease) -> UpdateMany<reply_lane::Entity> {
     reply_lane::Entity::update_many().filter(is_held(lease))
 }
 
-/// That the lease is the lane's.
+/// Returns the condition that this lease is in force for its lane.
 pub(crate) fn is_held(lease: &Lease) -> Condition {
     Condition::all()
         .add(reply_lane::Column::Lane.eq(i32::from(lease.lane.0)))

@@ -18,9 +18,9 @@ pub struct StoreSettings {
     pub create: bool,
     /// How long to keep receipts that are no longer needed for answers.
     pub receipts_kept: Duration,
-    /// How many chunks of a deleted campaign are cleared away in one transaction, with their lists.
+    /// The number of chunks of a deleted campaign that one transaction deletes, with their lists.
     pub chunks_cleared: NonZeroU32,
-    /// How many connections read beside those that write.
+    /// The number of connections for reading.
     pub readers: NonZeroU32,
     /// The number of connections to a server for writing, and so the number of lanes that are
     /// applied side by side. A file has one.

@@ -126,8 +126,8 @@ impl SeaOrmStore {
         self.file.as_deref()
     }
 
-    /// Closes the connections that write to a server and that nobody uses: for a process that only
-    /// watches from now on. The next one that writes makes them again.
+    /// Closes the idle connections for writing to a server. A process that only watches calls this.
+    /// The next write connects again.
     pub async fn rest(&self) {
         self.writers.rest().await;
     }
@@ -172,7 +172,7 @@ impl SeaOrmStore {
         millis.map(Timestamp::from_millis).map_err(classify)
     }
 
-    /// Now, by the database's clock, as a part of a statement.
+    /// Returns the expression for the present time by the database's clock.
     pub(crate) fn clock(&self) -> Expr {
         match self.dialect.clock {
             Some(clock) => Expr::cust(clock),
@@ -180,7 +180,7 @@ impl SeaOrmStore {
         }
     }
 
-    /// The instant before which receipts were stored that are old enough to go.
+    /// Returns the instant before which stored receipts are old enough to be deleted.
     pub(crate) fn kept_from(&self, now: Timestamp) -> Timestamp {
         let kept = i64::try_from(self.settings.receipts_kept.as_millis());
         Timestamp::from_millis(now.millis().saturating_sub(kept.unwrap_or(i64::MAX)))

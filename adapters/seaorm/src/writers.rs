@@ -59,12 +59,12 @@ impl Writers {
         }
     }
 
-    /// Closes the connections to a server that nobody uses. The next writers make them again.
+    /// Closes the idle connections to a server. The next write connects again.
     pub(crate) async fn rest(&self) {
         self.pool.rest().await;
     }
 
-    /// Closes the connections once nobody writes.
+    /// Closes the connections when all writes are done.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         self.pool.close().await.map_err(classify)
     }

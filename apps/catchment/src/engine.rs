@@ -318,7 +318,7 @@ async fn request(
     Ok(())
 }
 
-/// Deletes the campaigns that are kept no longer, unless the engine stops before.
+/// Deletes the campaigns whose retention has passed, until the engine stops.
 async fn delete_old(
     deletions: Arc<dyn Deletions>,
     mut retention: Retention,
@@ -331,7 +331,7 @@ async fn delete_old(
     Ok(())
 }
 
-/// What comes between two steps.
+/// Waits between two steps.
 async fn rest(step: Step, log: impl Future<Output = ()>, phase: &mut watch::Receiver<Phase>) {
     match step {
         Step::Worked => tokio::task::yield_now().await,

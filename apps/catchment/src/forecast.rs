@@ -17,12 +17,12 @@ pub(crate) struct Plan {
     pub(crate) replaces: Option<Replaced>,
 }
 
-/// What it would do.
+/// The effect that a campaign would have.
 #[derive(Clone, Debug)]
 pub(crate) struct Forecast {
-    /// Its activation. To which shop it goes makes no difference.
+    /// The campaign's activation. The effect does not depend on the shop's id.
     request: Request,
-    /// How many shops it would reach.
+    /// How many shops the campaign would reach.
     pub(crate) shops: u64,
     /// At how many shops the radius would change.
     pub(crate) changed: u64,
@@ -57,9 +57,9 @@ impl Forecast {
         Ok(Self { request, shops: 0, changed: 0, rejected: 0, range: None, regions })
     }
 
-    /// Adds shops where the same is in force.
+    /// Adds the effect on shops where the same is in force.
     pub(crate) fn add(&mut self, group: &ShopGroup, policy: &Policy) {
-        // Before every deadline: nothing is too late, and nothing is dropped.
+        // The time is before every deadline, so nothing expires and nothing is dropped.
         let mut time = LaneTime { now: Timestamp::MIN, expired_up_to: Deadline::MIN };
         let mut state = group.state.clone();
         let status = judge(&mut state, &self.request, Ok(()), policy, &mut time).status;

@@ -19,25 +19,25 @@ use crate::engine::{Engine, EngineLock};
 use crate::report::{Finished, Wait};
 use crate::watch::{Bar, Goal, Standing, is_over};
 
-/// How long what is under way may take after an interrupt. What has no answer then, on a full
-/// disk for example, is sent again by whoever goes on.
+/// How long requests under way may take after an interrupt. The next process that runs the campaign
+/// sends unanswered requests again, for example after a full disk.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How often a campaign is looked at.
+/// How often a campaign's state is read.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
-    /// The time between two looks at its state.
+    /// The time between two reads of its state.
     look: Duration,
-    /// With which looks the bar is drawn.
+    /// After how many reads the bar is drawn.
     looks_a_draw: u32,
-    /// With which looks its outcomes are counted anew, which reads all of them.
+    /// After how many reads its outcomes are counted, which reads all of them.
     looks_a_count: u32,
 }
 
 impl Pace {
-    /// A look into a file costs next to nothing.
+    /// Reading a file costs next to nothing.
     const EMBEDDED: Self =
         Self { look: Duration::from_millis(10), looks_a_draw: 20, looks_a_count: 20 };
-    /// Many may watch on one server.
+    /// Many processes may watch one server.
     const SERVER: Self =
         Self { look: Duration::from_millis(500), looks_a_draw: 1, looks_a_count: 10 };
 }

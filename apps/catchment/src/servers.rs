@@ -92,7 +92,7 @@ pub(crate) async fn check_lanes(settings: &Settings, stores: &Stores) -> anyhow:
     lanes::check(&topics::connect(settings).await?, stores).await
 }
 
-/// What Kafka says of the lanes.
+/// Compares the lanes with their topics.
 ///
 /// # Errors
 ///

@@ -16,8 +16,8 @@ use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettin
 
 use crate::servers;
 
-/// How many connections to a file read beside the one that writes: the engine runs on it. On a
-/// server a command asks one question after the other.
+/// The number of connections for reading a file, on which the engine works. On a server, a command
+/// reads with one connection.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 /// The number of connections for writing to a server.
 const WRITERS: u32 = 4;
@@ -181,7 +181,7 @@ impl Stores {
         self.store.bare_batches(size).await
     }
 
-    /// From now on this process only watches: see [`SeaOrmStore::rest`].
+    /// Closes the idle connections for writing: see [`SeaOrmStore::rest`].
     pub(crate) async fn rest(&self) {
         self.store.rest().await;
     }

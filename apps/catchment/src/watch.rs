@@ -13,7 +13,7 @@ pub(crate) use bar::Bar;
 
 use crate::left_out::LeftOut;
 
-/// Where a campaign is wanted.
+/// The state that a campaign has to reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goal {
     /// Every shop has an outcome. A campaign that was ended or replaced before cannot reach this
@@ -68,7 +68,7 @@ impl Standing {
         Ok(Self { campaign, tallies: tallies.found, left_out: tallies.damaged.into() })
     }
 
-    /// Whether every shop that missed the goal is unknown, so that a retry would not help.
+    /// Returns whether all shops that missed the goal are unknown, so that a retry would not help.
     ///
     /// # Errors
     ///

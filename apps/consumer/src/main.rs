@@ -68,8 +68,8 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
     worked
 }
 
-/// Opens what must be there: as many connections as there are lanes, for any number of them
-/// may come here.
+/// Opens database and Kafka. There are as many connections as lanes, because this process may get
+/// any number of lanes.
 async fn open(
     settings: &Settings,
 ) -> Result<(SeaOrmStore, KafkaCluster, KafkaLookout), ProcessError> {

@@ -46,8 +46,8 @@ impl Member {
         Self { log, events, roster, lanes, progress, set_aside, readiness }
     }
 
-    /// Works until the process is to stop, no lane can be worked on, or `fatal` returns. In each
-    /// case it finishes the steps in hand, within `drain`, and leaves the group.
+    /// Works until the process has to stop, no lane can be worked on, or `fatal` returns. In each
+    /// case the current steps are finished within `drain`, and the member leaves the group.
     pub(crate) async fn run(
         mut self,
         (mut shutdown, drain): (Shutdown, Duration),

@@ -93,13 +93,13 @@ impl StoredCampaign {
         }
     }
 
-    /// What cannot be read of the campaign and of the outcomes of its chunks.
+    /// Returns the damage of the campaign and of the outcomes of its chunks.
     pub(super) fn damaged(&self) -> impl Iterator<Item = Damage> {
         let chunks = self.chunks.iter().filter_map(|chunk| self.outcomes(chunk).err());
         self.read().err().into_iter().chain(chunks)
     }
 
-    /// Ends it for what is left, except at the shops that `took_over` names.
+    /// Ends the campaign, and releases its shops except those in `took_over`.
     pub(super) fn end(&mut self, took_over: &BTreeSet<String>) {
         let Self { campaign, lists, chunks, .. } = self;
         let is_replaced = |chunk: &Chunk, place: usize| {

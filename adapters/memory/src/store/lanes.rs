@@ -125,13 +125,13 @@ impl LaneRow {
         })
     }
 
-    /// Where the lane stands.
+    /// Returns how far the lane was applied and answered.
     pub(super) const fn progress(&self, lane: Lane) -> LaneProgress {
         let Self { log, epoch, applied_next, replied_next, .. } = *self;
         LaneProgress { lane, log, epoch, applied_next, replied_next }
     }
 
-    /// The lane as it is told.
+    /// Returns the lane as the port shows it.
     pub(super) fn stored(&self, lane: Lane, left: &[LogIdentity]) -> StoredLane {
         let unreadable = match self.mismatch() {
             None => {
@@ -173,7 +173,7 @@ impl LaneRow {
         self.last_id = accepted.last_id;
     }
 
-    /// Moves behind a batch that was applied.
+    /// Moves the lane behind an applied batch.
     pub(super) fn advance(&mut self, batch: &Batch, expired_up_to: Deadline) {
         self.applied_next = batch.to();
         self.last_id = batch.last_id().or(self.last_id);

@@ -24,13 +24,13 @@ pub(super) struct ReplyLaneRow {
 }
 
 impl ReplyLaneRow {
-    /// A lane that nobody has leased yet.
+    /// Makes a lane that was never leased.
     const fn new(log: LogIdentity, end: Position) -> Self {
         let (epoch, until) = (Epoch(0), Timestamp::MIN);
         Self { log, epoch, holder: None, until, position: end }
     }
 
-    /// How long somebody still has the lane.
+    /// Returns how long the lease still lasts, or `None` if there is none.
     pub(super) fn leased_for(&self, now: Timestamp) -> Option<Duration> {
         self.holder.and_then(|_| lease_left(self.until, now))
     }
@@ -46,18 +46,18 @@ impl ReplyLaneRow {
         (self.log, self.position) = (log, end);
     }
 
-    /// The lane as it is told.
+    /// Returns the lane as the port shows it.
     pub(super) fn stored(&self, now: Timestamp) -> Told {
         let holder = self.holder(now).map(|holder| holder.0.to_string());
         Told { log: self.log, epoch: self.epoch, position: self.position, holder }
     }
 
-    /// Who has the lane now; nobody once the lease ran out.
+    /// Returns the current holder, or `None` if the lease has run out.
     fn holder(&self, now: Timestamp) -> Option<Holder> {
         self.holder.filter(|_| lease_left(self.until, now).is_some())
     }
 
-    /// Goes on with the log that is there: a new one begins at `end`.
+    /// Switches to this log. If the log has changed, the lane begins at `end`.
     fn follow(
         &mut self,
         lane: ReplyLane,

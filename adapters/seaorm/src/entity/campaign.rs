@@ -83,8 +83,8 @@ impl TryFrom<Model> for Campaign {
     }
 }
 
-/// That a campaign may still change. The constant is that of the index `campaign_unfinished`: a
-/// value would keep the index from being used.
+/// Returns the condition that a campaign may still change. It is a constant, as in the index
+/// `campaign_unfinished`: `PostgreSQL` would not use the index for a bound value.
 pub(crate) fn is_unfinished() -> Expr {
     Expr::cust("campaign.state <> 'ended'")
 }
@@ -96,7 +96,7 @@ pub(crate) fn has_no_state() -> Expr {
     Column::State.is_not_in(states.map(CampaignState::as_str))
 }
 
-/// The columns that the requests of a campaign are held against.
+/// The columns that are needed to check the requests of a campaign.
 #[derive(Debug, FromQueryResult)]
 #[cfg_attr(feature = "postgres", derive(serde::Deserialize))]
 pub(crate) struct Terms {
@@ -196,7 +196,7 @@ fn deadline(millis: i64) -> Deadline {
     Deadline::at(Timestamp::from_millis(millis))
 }
 
-/// A new row, or the values of one that is there. When it ended is not a value of a campaign: see
+/// Returns the values of a new row or of an update. They do not say when the campaign ended: see
 /// [`campaign_rows::note_end`](crate::campaign_rows::note_end).
 pub(crate) fn active(campaign: &Campaign) -> ActiveModel {
     let replaces = campaign.replaces;

@@ -72,7 +72,7 @@ impl TryFrom<&Model> for LaneProgress {
     }
 }
 
-/// A log as it was stored.
+/// Reads the stored identity of a log.
 pub(crate) fn log(row: &Row<'_>, text: &str, lasting: bool) -> Result<LogIdentity, StoreError> {
     Ok(LogIdentity { id: row.value("log_id", u128::from_str_radix(text, 16))?, lasting })
 }
@@ -89,7 +89,7 @@ pub(crate) fn counted_epoch(number: i64) -> Option<Epoch> {
     epoch.next().map(|_| epoch)
 }
 
-/// A lane that nobody claimed yet.
+/// Returns the row of a lane that was never claimed.
 pub(crate) fn unclaimed(lane: Lane) -> ActiveModel {
     ActiveModel {
         lane: ActiveValue::Set(lane.0.into()),

@@ -15,11 +15,10 @@ pub(super) fn failure(code: &str) -> Failure {
         // Too many connections; shutting down, crashed, starting up; idle for too long.
         "53300" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Failure::Lost,
         "53100" => Failure::Full,
-        // A prepared statement that is not there, or there already; a message that is not taken,
-        // which a pooler says of settings that it does not know.
+        // A prepared statement that does not exist, or exists already.
         "26000" | "42P05" => Failure::SharedSession,
         "08P01" => Failure::Other,
-        // This server was made a standby, or never was the primary.
+        // This server was made a standby, or was never the primary.
         "25006" => Failure::Standby,
         "42501" => Failure::ReadOnly,
         "42P01" | "42703" | "42883" | "3F000" => Failure::Schema,

@@ -44,7 +44,7 @@ const MIGRATING: i64 = 0x4361_4d74;
 /// Opens a database that is up to date.
 pub(crate) async fn open(url: &DatabaseUrl, settings: &StoreSettings) -> Result<Opened, OpenError> {
     let server = Server::new(url, settings)?;
-    // The connection of the check goes, and those that last are made when needed.
+    // The check closes its connection. The pools connect when they need to.
     server.check().await?;
     let set: Arc<str> = server.set.into();
     let patience = patience(settings);
@@ -121,7 +121,7 @@ pub(crate) async fn execute(
     Server::parse(url, settings)?.execute(sql).await
 }
 
-/// Connects once, and sets the session by these statements.
+/// Makes one connection, and sets its session by these statements.
 async fn connect(
     options: &PgConnectOptions,
     set: &str,
@@ -406,7 +406,7 @@ impl<'a> Server<'a> {
     }
 }
 
-/// A name as it may stand in a statement.
+/// Returns a name quoted for a statement.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

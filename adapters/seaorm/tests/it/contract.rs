@@ -28,12 +28,13 @@ fn ports(store: SeaOrmStore) -> Store {
     }
 }
 
-/// A store with these settings clears a deleted campaign away in as many steps as it has chunks.
+/// Returns settings with which each chunk of a deleted campaign is deleted by a transaction of its
+/// own.
 fn in_steps(settings: StoreSettings) -> StoreSettings {
     StoreSettings { chunks_cleared: NonZeroU32::MIN, ..settings }
 }
 
-/// A duration as a clock's step.
+/// Returns a duration in milliseconds, to move a clock by it.
 fn millis(duration: Duration) -> i64 {
     duration.as_millis().try_into().unwrap()
 }

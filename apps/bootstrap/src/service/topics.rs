@@ -55,8 +55,8 @@ impl TopicCheck {
     ///
     /// # Errors
     ///
-    /// When the database is older than the request log, a whole topic is another one, or broker or
-    /// database do not answer.
+    /// When the database is older than the request log, a whole topic does not fit, or a broker or the
+    /// database does not answer.
     pub async fn check(&mut self) -> Result<(), ProcessError> {
         let age = check_age(&self.lookout, &self.store).await;
         age.map_err(|error| error.process_error())?;
@@ -65,9 +65,9 @@ impl TopicCheck {
         Ok(())
     }
 
-    /// Checks again and again. Returns when the database is older than the request log, or when two
-    /// checks in a row found a problem of a whole topic. A broker that is behind can cause a problem
-    /// that is found once.
+    /// Checks the topics again and again. Returns when the database is older than the request log, or
+    /// when two checks in a row find a problem of a whole topic. A problem that only one check finds
+    /// may come from a broker that lags behind.
     pub async fn watch(mut self, readiness: Readiness) -> ProcessError {
         let mut is_suspect = false;
         loop {
@@ -109,7 +109,7 @@ impl TopicCheck {
     }
 }
 
-/// Why the check whether a database is older than the request log did not pass.
+/// Why the check that the database is not older than the request log failed.
 #[derive(Debug, Error)]
 pub enum AgeError {
     /// A human must look: the database was restored.
@@ -124,7 +124,7 @@ pub enum AgeError {
 }
 
 impl AgeError {
-    /// How a service ends because of it.
+    /// Returns how a service ends because of this error.
     fn process_error(&self) -> ProcessError {
         match self {
             Self::Older(older) => ProcessError::Misfit(older.to_string()),
@@ -217,7 +217,7 @@ const fn fields_of(lane: AnyLane) -> (Option<u16>, Option<u16>) {
     }
 }
 
-/// Ends the process for what is wrong with whole topics.
+/// Fails if whole topics have problems.
 fn fail_for(problems: &[String]) -> Result<(), ProcessError> {
     if problems.is_empty() {
         return Ok(());

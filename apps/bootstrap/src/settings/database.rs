@@ -19,9 +19,9 @@ pub struct Database {
     pub lanes: Lanes,
     /// How long receipts are kept after their replies were sent.
     pub receipts_kept: Duration,
-    /// How long campaigns are kept after their end; `None` for ever.
+    /// How long campaigns are kept after their end, or `None` if they are kept for ever.
     pub campaigns_kept: Option<Duration>,
-    /// How long one that does not answer is tried at the start.
+    /// How long to try to connect at the start.
     pub connect_timeout: Duration,
     /// The most connections of a process.
     pub max_connections: NonZeroU32,
@@ -60,7 +60,7 @@ fn campaigns_kept(keys: &Keys) -> Result<Option<Duration>, SettingsError> {
     }
 }
 
-/// Reads where the database is.
+/// Reads the database's URL.
 fn url(keys: &Keys) -> Result<DatabaseUrl, SettingsError> {
     const KEY: &str = "database.url";
     keys.parsed(KEY, |error| error)

@@ -58,7 +58,7 @@ async fn inspect(cluster: &KafkaCluster, lanes: Lanes, wanted: Wanted) -> anyhow
     if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("; ")) }
 }
 
-/// A cluster that answered.
+/// Connects to a cluster, and waits for its answer.
 ///
 /// # Errors
 ///

@@ -34,8 +34,8 @@ impl Bar {
         !self.bar.is_hidden()
     }
 
-    /// Draws how a campaign stands, whose outcomes were counted now or a moment ago; `in_flight`
-    /// requests of this process have no answer.
+    /// Draws the state of a campaign, whose outcomes were counted a moment ago. `in_flight` requests
+    /// of this process have no answer.
     pub(crate) fn show(
         &mut self,
         campaign: &Campaign,

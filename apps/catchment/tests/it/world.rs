@@ -20,7 +20,7 @@ use crate::app::{HEADER, Ran, TestApp};
 /// The number of lanes.
 pub(crate) const LANES: u16 = 4;
 
-/// Every table but that of the steps of the schema.
+/// All tables except the table of the schema's steps.
 const TABLES: [&str; 12] = [
     "installation",
     "shop",
@@ -36,7 +36,8 @@ const TABLES: [&str; 12] = [
     "reply_lane",
 ];
 
-/// A schema and topics of their own, until it is dropped, and a folder to run the command in.
+/// A schema and topics, which are removed when this is dropped, and a folder in which the command
+/// runs.
 pub(crate) struct World {
     app: TestApp,
     name: String,
@@ -177,7 +178,7 @@ impl World {
         })
     }
 
-    /// Commits for a lane to the consumers' group, as every member of the group can.
+    /// Commits an offset of a lane to the consumers' group, as every member of the group can.
     pub(crate) fn commit(&self, lane: Lane, committed: Committed) {
         let lanes = Lanes(NonZeroU16::new(LANES).unwrap());
         self.runtime.block_on(async {
@@ -199,7 +200,7 @@ impl World {
         });
     }
 
-    /// Sends a reply to a reply lane, as anybody can who may write to that topic.
+    /// Sends a reply to a reply lane, as any client can that may write to the topic.
     pub(crate) fn forge_reply(&self, lane: ReplyLane, reply: Reply) {
         self.runtime.block_on(async {
             let cluster = self.cluster_of(&format!("{}_forger", self.name)).await;

@@ -34,7 +34,7 @@ fn consumer(world: &World) -> Process {
     consumer
 }
 
-/// The built requester, which Cargo does not build with the tests of this crate.
+/// The built requester. Cargo does not build it with the tests of this crate.
 pub(crate) static REQUESTER: LazyLock<PathBuf> =
     LazyLock::new(|| built(program().with_file_name("requester")));
 
@@ -42,12 +42,12 @@ pub(crate) static REQUESTER: LazyLock<PathBuf> =
 pub(crate) static COMMAND: LazyLock<PathBuf> =
     LazyLock::new(|| built(program().with_file_name("catchment")));
 
-/// A requester and a consumer, which need not get ready.
+/// Starts a requester and a consumer, which need not become ready.
 pub(crate) fn services(world: &World) -> [Process; 2] {
     [&**REQUESTER, program()].map(|program| Process::start(world.command(program)))
 }
 
-/// Services on imported shops, once a first campaign is settled in every lane.
+/// Starts services on imported shops, and waits until a first campaign is settled in every lane.
 pub(crate) fn settled_services(world: &World, store: &SeaOrmStore) -> [Process; 2] {
     world.import(store, SHOPS);
     let mut running = services(world);
@@ -57,7 +57,8 @@ pub(crate) fn settled_services(world: &World, store: &SeaOrmStore) -> [Process; 
     running
 }
 
-/// Ends services, and expects that each still ran. What waits for an answer need not get one.
+/// Ends services, and expects that each was still running. A service that waits for an answer need
+/// not get one.
 pub(crate) fn end(services: [Process; 2]) {
     for service in services {
         service.signal("TERM");
@@ -168,7 +169,7 @@ fn a_partition_that_lost_its_end_stops_its_lane_alone_also_for_services_that_sta
         end(std::mem::replace(&mut running, services(&world)));
         campaigns.push(campaign);
     }
-    // The operator lets the lane go on. A consumer that starts tries it at once.
+    // The operator accepts the lane. A consumer that starts tries the lane at once.
     let accepted = world.say(&["lanes", "accept", "2"]);
     assert!(
         accepted.contains("lane 2: given up: what stood in the topic as it was before from 5,001")

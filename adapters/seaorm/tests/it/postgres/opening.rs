@@ -109,7 +109,7 @@ async fn a_url_that_leads_to_no_server_is_told() {
 
 #[tokio::test]
 async fn a_setting_of_a_url_that_would_be_overruled_is_told() {
-    // Nobody listens there any more.
+    // Nothing listens on this port any more.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let url = |option| format!("postgres://user:secret@{free}/catchment?{option}");
     let without = "take it out of the URL";
@@ -130,7 +130,7 @@ async fn a_setting_of_a_url_that_would_be_overruled_is_told() {
     }
 }
 
-/// Settings that soon give up.
+/// Returns settings that give up soon.
 fn hasty() -> StoreSettings {
     StoreSettings { connect_timeout: Duration::from_millis(300), ..Server::settings() }
 }
