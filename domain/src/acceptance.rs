@@ -8,8 +8,8 @@ use crate::correlation::Attempt;
 use crate::damage::Damage;
 use crate::lane::{Committed, Epoch, Lane, LogIdentity, Position};
 use crate::mismatch::{
-    LaneRemains, Place, ReplyLaneRow, RequestLaneLog, StoredLane, StoredReplyLane, Unclear,
-    compare_requests,
+    LaneRemains, Mismatch, Place, ReplyLaneRow, RequestLaneLog, StoredLane, StoredReplyLane,
+    Unclear, compare_requests,
 };
 use crate::request::RequestId;
 use crate::restore::epoch_after;
