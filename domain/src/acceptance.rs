@@ -8,8 +8,8 @@ use crate::correlation::Attempt;
 use crate::damage::Damage;
 use crate::lane::{Committed, Epoch, Lane, LogIdentity, Position};
 use crate::mismatch::{
-    LaneRemains, Place, ReplyLaneRow, RequestLaneLog, StoredLane, StoredReplyLane, Unclear,
-    compare_requests,
+    LaneRemains, Mismatch, Place, ReplyLaneRow, RequestLaneLog, StoredLane, StoredReplyLane,
+    Unclear, compare_requests,
 };
 use crate::request::RequestId;
 use crate::restore::epoch_after;
@@ -92,8 +92,9 @@ impl Acceptance {
 /// How a request lane is taken as it is; `None` where it works. `committed` is what the log remembers
 /// of the lane.
 ///
-/// 1. In another log, and in one that was made again or lost its end, nobody knows which records
-///    were applied. So the lane goes on at the end, and nothing is applied twice.
+/// 1. In another log, in one that the database has left, and in one that was made again or lost its
+///    end, nobody knows which records were applied. So the lane goes on at the end, and nothing is
+///    applied twice.
 /// 2. Behind records that are gone, the lane goes on at the first that is there. What was applied
 ///    from there on is answered.
 /// 3. Where a receipt is gone, everything that was applied counts as answered.
@@ -109,13 +110,15 @@ pub fn acceptance_of(
     let mismatch = compare_requests(stored, log).mismatch()?.clone();
     Some(match stored {
         StoredLane::Lost { remains, .. } => without_row(*remains, log, committed),
-        StoredLane::Known { progress, last_id } => match Place::of(progress, *last_id, log.log) {
-            None => {
+        StoredLane::Known { progress, .. } => match Place::of(stored, log.log) {
+            // Everything that stood there was applied and answered when the database left it.
+            Err(Mismatch::LeftLog) => at_end(log, None, None),
+            Err(_) => {
                 let (replied, applied) = (progress.replied_next, progress.applied_next);
                 at_end(log, Some(applied), PositionRange::of(replied, applied))
             }
-            Some(place) if mismatch.leaves_a_place() => go_on(&place, log),
-            Some(place) => {
+            Ok(place) if mismatch.leaves_a_place() => go_on(&place, log),
+            Ok(place) => {
                 let unanswered = PositionRange::of(place.replied, place.applied);
                 at_end(log, Some(place.applied), unanswered)
             }
@@ -270,8 +273,8 @@ impl AcceptedLane {
     pub fn is_still(&self, now: &StoredLane) -> bool {
         match (&self.stored, now) {
             (
-                StoredLane::Known { progress: before, last_id: last_before },
-                StoredLane::Known { progress: now, last_id },
+                StoredLane::Known { progress: before, last_id: last_before, .. },
+                StoredLane::Known { progress: now, last_id, .. },
             ) => {
                 (before.log, before.applied_next, before.replied_next, last_before)
                     == (now.log, now.applied_next, now.replied_next, last_id)

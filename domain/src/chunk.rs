@@ -62,7 +62,12 @@ impl ShopList {
 
     /// Adds a shop at the end.
     pub fn push(&mut self, shop: &ShopId) {
-        self.text.push_str(shop.as_str());
+        self.push_id(shop.as_str());
+    }
+
+    /// Adds a shop at the end, whose id is known to be one.
+    pub(crate) fn push_id(&mut self, shop: &str) {
+        self.text.push_str(shop);
         // INVARIANT: a chunk's ids are at most 2,000 x 128 bytes.
         self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
     }

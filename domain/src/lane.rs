@@ -15,7 +15,7 @@ impl fmt::Display for Lane {
     }
 }
 
-/// How many lanes there are; fixed for the life of a database.
+/// How many lanes there are. Only a [move](crate::ports::Moves) of the database changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lanes(pub NonZeroU16);
 

@@ -48,6 +48,8 @@ mod repair;
 mod restore;
 mod mismatch;
 mod acceptance;
+mod relaning;
+mod moving;
 pub mod ports;
 pub mod service;
 
@@ -77,10 +79,15 @@ pub use mismatch::{
     StoredLane, StoredReplyLane, Unclear, UnclearLane, compare_replies, compare_requests,
     is_whole_topic, outcomes_of,
 };
+pub use moving::{
+    BeforeMove, Behind, LaneBeforeMove, MoveTerms, Moved, ReplyLaneBeforeMove, Unrest,
+    lease_in_force, unrest_of_campaigns,
+};
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};
 pub use proof::{CauseEnds, Proof, Verdict};
 pub use radius::{Limit, LimitError, OpenRadius, Percent, Radius, RadiusError};
+pub use relaning::relane;
 pub use release::{
     CauseCampaign, Prospect, ReleaseResult, ReleaseTerms, StrayCause, find_stray, is_cause_missing,
     release_cause,

@@ -43,6 +43,9 @@ pub enum Mismatch {
     /// The database's positions mean nothing in this log.
     #[error("the database has read it in another topic or cluster")]
     OtherLog,
+    /// The database was moved away from this log, and never reads it from its beginning again.
+    #[error("the database has left this topic by `catchment topics move`")]
+    LeftLog,
     /// The log has no such lane.
     #[error("its topic has no partition of this number any more, only {partitions} in all")]
     NoPartition {
@@ -96,6 +99,7 @@ impl Mismatch {
         match self {
             Self::NoRow | Self::UnreadableRow { .. } | Self::NoPartition { .. } => false,
             Self::OtherLog
+            | Self::LeftLog
             | Self::EndsEarly { .. }
             | Self::OtherRecord { .. }
             | Self::RecordsGone { .. }
@@ -112,6 +116,7 @@ impl Mismatch {
             Self::NoRow
             | Self::UnreadableRow { .. }
             | Self::OtherLog
+            | Self::LeftLog
             | Self::NoPartition { .. }
             | Self::EndsEarly { .. }
             | Self::OtherRecord { .. } => false,
@@ -156,6 +161,7 @@ impl LaneProblem {
         let first = match &self.mismatch {
             Mismatch::NoRow | Mismatch::UnreadableRow { .. } => "restore the row from a backup",
             Mismatch::OtherLog => "use the topic and the cluster that belong to this database",
+            Mismatch::LeftLog => "name another topic in `kafka.requests_topic`",
             Mismatch::NoPartition { .. } => "give the topic its partitions back",
             Mismatch::EndsEarly { .. }
             | Mismatch::OtherRecord { .. }
@@ -294,6 +300,8 @@ pub enum StoredLane {
         progress: LaneProgress,
         /// The record that was applied last.
         last_id: Option<RequestId>,
+        /// The logs that the database has left.
+        left: Vec<LogIdentity>,
     },
     /// It has no row that can be read.
     Lost {
@@ -317,16 +325,13 @@ impl StoredLane {
         }
     }
 
-    /// The next position to answer and the next one to apply, where they mean something in this
-    /// log.
-    #[must_use]
-    pub fn place_in(&self, log: LogIdentity) -> Option<(Position, Position)> {
-        match self {
-            Self::Known { progress, last_id } => {
-                Place::of(progress, *last_id, log).map(|place| (place.replied, place.applied))
-            }
-            Self::Lost { .. } => None,
-        }
+    /// The next position to answer and the next one to apply.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with its row, or why its positions mean nothing in this log.
+    pub fn place_in(&self, log: LogIdentity) -> Result<(Position, Position), Mismatch> {
+        Place::of(self, log).map(|place| (place.replied, place.applied))
     }
 }
 
@@ -343,7 +348,8 @@ pub struct LaneRemains {
 ///
 /// 1. A lane without a row that can be read differs.
 /// 2. A lane that was read in another log differs, if that log outlives its process.
-/// 3. A lane that nobody has claimed yet begins at position 0.
+/// 3. A lane that nobody has claimed yet begins at position 0. It differs in a log that the database
+///    has left.
 /// 4. A log that ends before the next position to apply was made again, or lost its end.
 /// 5. So was a log in which another record stands before that position than was applied.
 /// 6. If records are gone from the next position to answer on, requests are lost, or replies that
@@ -352,12 +358,9 @@ pub struct LaneRemains {
 /// 8. Otherwise the lane fits, or nothing was read yet.
 #[must_use]
 pub fn compare_requests(stored: &StoredLane, log: &RequestLaneLog) -> Comparison {
-    let place = match stored {
-        StoredLane::Lost { .. } => None,
-        StoredLane::Known { progress, last_id } => Place::of(progress, *last_id, log.log),
-    };
-    let Some(place) = place else {
-        return Comparison::Differs(stored.mismatch().unwrap_or(Mismatch::OtherLog));
+    let place = match Place::of(stored, log.log) {
+        Ok(place) => place,
+        Err(mismatch) => return Comparison::Differs(mismatch),
     };
     match place.compare(log) {
         Some(mismatch) => Comparison::Differs(mismatch),
@@ -374,19 +377,19 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// `None` where its positions mean nothing in this log.
-    pub(crate) fn of(
-        progress: &LaneProgress,
-        last_id: Option<RequestId>,
-        log: LogIdentity,
-    ) -> Option<Self> {
+    /// Fails where the lane has no positions that mean something in this log.
+    pub(crate) fn of(stored: &StoredLane, log: LogIdentity) -> Result<Self, Mismatch> {
+        let StoredLane::Known { progress, last_id, left } = stored else {
+            return Err(stored.mismatch().unwrap_or(Mismatch::NoRow));
+        };
         let (applied, replied) = (progress.applied_next, progress.replied_next);
         match LogChange::between(progress.log, log) {
-            LogChange::Same => Some(Self { applied, replied, last_id }),
+            LogChange::Same => Ok(Self { applied, replied, last_id: *last_id }),
+            LogChange::Anew if left.iter().any(|left| left.id == log.id) => Err(Mismatch::LeftLog),
             LogChange::Anew => {
-                Some(Self { applied: Position(0), replied: Position(0), last_id: None })
+                Ok(Self { applied: Position(0), replied: Position(0), last_id: None })
             }
-            LogChange::Other => None,
+            LogChange::Other => Err(Mismatch::OtherLog),
         }
     }
 

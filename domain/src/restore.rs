@@ -189,9 +189,7 @@ pub fn requests_since_backup(
         }
         Comparison::Differs(_) | Comparison::Unread | Comparison::Fits => {}
     }
-    let place = stored.place_in(log).map(|(_, next)| next);
-    let mismatch = || stored.mismatch().unwrap_or(Mismatch::OtherLog);
-    place.ok_or_else(|| NoPlace::Differs(mismatch()))
+    stored.place_in(log).map(|(_, next)| next).map_err(NoPlace::Differs)
 }
 
 /// Why nothing says where the requests since a backup begin in a lane.

@@ -1,7 +1,6 @@
 -- What applying requests needs.
 --
--- installation: one row. It has the number of lanes that the database was made for, and the
---   newest revision that was given out.
+-- installation: one row. It has the number of lanes, and the newest revision that was given out.
 -- shop: what shops are.
 -- shop_state: what is in force at them. It is a table of its own because a batch writes whole
 --   rows of neighbours, and the bytes written are its cost. "causes" is one value: a row per
@@ -9,6 +8,8 @@
 -- lane_state: one row per lane of requests, from the beginning, with its owner, how far it was
 --   applied, and how many imports wrote its shops. Every writer of a lane's shops takes this row
 --   first, so that the shops need no locks. "log_id" is empty until the lane is claimed.
+-- left_log: the logs of requests that the database has left: none of them is ever read from its
+--   beginning again.
 -- receipt: one row per batch, because a row per shop would take a quarter of the speed. Its key
 --   has the epoch: a log that is new with its process begins again at position 0, but its
 --   epochs go on.
@@ -58,6 +59,10 @@ CREATE TABLE lane_state (
     last_id text,
     expired_up_to integer,
     imports integer NOT NULL
+) STRICT;
+
+CREATE TABLE left_log (
+    log_id text NOT NULL PRIMARY KEY
 ) STRICT;
 
 CREATE TABLE receipt (

@@ -11,11 +11,12 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{AssertSqlSafe, Database, Pool, query_scalar, raw_sql};
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "installation",
     "shop",
     "shop_state",
     "lane_state",
+    "left_log",
     "receipt",
     "import_receipt",
     "campaign",
@@ -34,11 +35,11 @@ where
     for _ in 0..2 {
         check_tables(&names().await, &[]);
         steps.run_to(1, pool).await.unwrap();
-        check_tables(&names().await, &TABLES[..6]);
+        check_tables(&names().await, &TABLES[..7]);
         steps.run(pool).await.unwrap();
         check_tables(&names().await, &TABLES);
         steps.undo(pool, 1).await.unwrap();
-        check_tables(&names().await, &TABLES[..6]);
+        check_tables(&names().await, &TABLES[..7]);
         steps.undo(pool, 0).await.unwrap();
     }
 }

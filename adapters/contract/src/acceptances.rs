@@ -25,12 +25,12 @@ pub async fn lanes_are_told_as_they_stand(harness: &dyn StoreHarness) {
     let lanes = store.acceptances.request_lanes().await.unwrap();
     let there: Vec<Lane> = lanes.iter().map(|(lane, _)| *lane).collect();
     assert_eq!(there, store.shops.lanes().iter().collect::<Vec<_>>());
-    let StoredLane::Known { progress, last_id } = &lanes[0].1 else { panic!("{lanes:?}") };
+    let StoredLane::Known { progress, last_id, .. } = &lanes[0].1 else { panic!("{lanes:?}") };
     assert_eq!((progress.log, progress.epoch), (Some(lasting_log(1)), owner.claim.epoch));
     assert_eq!((progress.applied_next, progress.replied_next), (Position(2), Position(1)));
     owner.claim = store.ledger.claim(LANE, lasting_log(1), None).await.unwrap();
     assert_eq!(*last_id, owner.claim.last_id);
-    let StoredLane::Known { progress, last_id } = &lanes[1].1 else { panic!("{lanes:?}") };
+    let StoredLane::Known { progress, last_id, .. } = &lanes[1].1 else { panic!("{lanes:?}") };
     assert_eq!((progress.log, progress.epoch, *last_id), (None, Epoch(0), None));
     harness.lose_lane(LANE).await;
     let remains = LaneRemains { epoch: Epoch(1), read: Some((lasting_log(1).id, Position(2))) };

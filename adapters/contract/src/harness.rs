@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{
-    Acceptances, CampaignLedger, CampaignRepository, CommitLog, Deletions, Repairs, ReplyChannel,
-    ReplyLanes, ReplyLog, RequestChannel, RequestLog, Restores, ShopLedger, ShopRepository,
+    Acceptances, CampaignLedger, CampaignRepository, CommitLog, Deletions, Moves, Repairs,
+    ReplyChannel, ReplyLanes, ReplyLog, RequestChannel, RequestLog, Restores, ShopLedger,
+    ShopRepository,
 };
 use catchment_domain::{
     Epoch, Lane, Lanes, Position, ReplyLane, RequestId, ShopId, StoredItem, Timestamp,
@@ -34,6 +35,8 @@ pub struct Store {
     pub restores: Arc<dyn Restores>,
     /// How the lanes stand, and taking them as they are.
     pub acceptances: Arc<dyn Acceptances>,
+    /// Moving the database away from its logs, and to another number of lanes.
+    pub moves: Arc<dyn Moves>,
 }
 
 /// An empty database of its own for each test.
@@ -70,6 +73,9 @@ pub trait StoreHarness: Send + Sync {
     /// The same database, opened anew as by another process; `None` where nothing outlives
     /// the process.
     async fn reopened(&self) -> Option<Store>;
+
+    /// The same database once it has so many lanes, opened anew where that must be.
+    async fn with_lanes(&self, lanes: Lanes) -> Store;
 
     /// Lets the database learn how many rows it has, as it does by itself after a while: it may
     /// go about a statement in another way then.

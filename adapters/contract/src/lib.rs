@@ -49,6 +49,7 @@ pub mod acceptances;
 pub mod campaign_ledger;
 pub mod campaign_repository;
 pub mod deletions;
+pub mod moves;
 pub mod recovery;
 pub mod repairs;
 pub mod reply_channel;
@@ -241,6 +242,20 @@ macro_rules! store_suite {
                 accept_of_a_reply_lane_that_moved_is_refused,
                 campaigns_of_a_gone_reply_lane_go_to_others,
                 accept_dry_run_changes_nothing,
+            }
+            moves {
+                moved_shops_are_in_their_lanes,
+                moved_campaigns_keep_their_outcomes,
+                moved_campaign_goes_on,
+                moved_lanes_begin_anew,
+                left_log_is_refused,
+                moved_reply_lanes_are_forgotten,
+                move_within_the_number_keeps_receipts,
+                move_needs_rest,
+                move_of_damage_is_refused,
+                move_may_be_repeated,
+                what_was_opened_before_a_move_does_no_harm,
+                move_dry_run_changes_nothing,
             }
             recovery {
                 crash_before_a_commit_applies_once,

@@ -10,6 +10,7 @@ mod campaign_repository;
 mod campaigns;
 mod deletions;
 mod lanes;
+mod moves;
 mod repairs;
 mod reply_lanes;
 mod restores;
@@ -23,8 +24,9 @@ use std::time::Duration;
 
 use catchment_domain::ports::{Clock, StoreError};
 use catchment_domain::{
-    Campaign, CampaignRef, Damage, Lane, LaneProblem, Lanes, LoadedCampaign, LoadedShop, Mismatch,
-    Profile, ReplyLane, Revision, Shop, ShopCursor, ShopId, ShopState, StoredItem,
+    Campaign, CampaignRef, Damage, Lane, LaneProblem, Lanes, LoadedCampaign, LoadedShop,
+    LogIdentity, Mismatch, Profile, ReplyLane, Revision, Shop, ShopCursor, ShopId, ShopState,
+    StoredItem,
 };
 
 pub use audit::LaneState;
@@ -38,7 +40,6 @@ use reply_lanes::ReplyLaneRow;
 /// The data are lost when the process ends. Callers in one process may share the store like a
 /// database: each call is one transaction, and they run one after another.
 pub struct MemoryStore {
-    lanes: Lanes,
     clock: Arc<dyn Clock>,
     receipts_kept: Duration,
     tables: Mutex<Tables>,
@@ -51,34 +52,32 @@ impl MemoryStore {
     pub fn new(lanes: Lanes, clock: Arc<dyn Clock>, receipts_kept: Duration) -> Self {
         let tables = Mutex::new(Tables {
             shops: BTreeMap::new(),
+            count: lanes,
             lanes: lanes.iter().map(|lane| (lane, LaneRow::new())).collect(),
+            left: Vec::new(),
             reply_lanes: BTreeMap::new(),
             campaigns: BTreeMap::new(),
             revision: Revision::NONE,
         });
-        Self { lanes, clock, receipts_kept, tables }
+        Self { clock, receipts_kept, tables }
     }
 
     /// A copy of everything at this moment, as a backup is. It has the same clock.
     #[must_use]
     pub fn copied(&self) -> Self {
-        let Self { lanes, receipts_kept, .. } = *self;
         let tables = Mutex::new(self.tables().clone());
-        Self { lanes, clock: Arc::clone(&self.clock), receipts_kept, tables }
+        let (clock, receipts_kept) = (Arc::clone(&self.clock), self.receipts_kept);
+        Self { clock, receipts_kept, tables }
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
         crate::lock(&self.tables)
     }
-
-    fn key(&self, id: &ShopId) -> ShopCursor {
-        ShopCursor::behind(id, self.lanes)
-    }
 }
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore").field("lanes", &self.lanes).finish_non_exhaustive()
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
     }
 }
 
@@ -87,8 +86,12 @@ impl fmt::Debug for MemoryStore {
 struct Tables {
     /// Shops in the order of lane and id.
     shops: BTreeMap<ShopCursor, ShopRow>,
+    /// How many lanes there are.
+    count: Lanes,
     /// All lanes.
     lanes: BTreeMap<Lane, LaneRow>,
+    /// The lasting logs that the store has left.
+    left: Vec<LogIdentity>,
     reply_lanes: BTreeMap<ReplyLane, ReplyLaneRow>,
     campaigns: BTreeMap<Revision, StoredCampaign>,
     /// The newest revision that was given out.
@@ -96,6 +99,10 @@ struct Tables {
 }
 
 impl Tables {
+    fn key(&self, id: &ShopId) -> ShopCursor {
+        ShopCursor::behind(id, self.count)
+    }
+
     fn take_revision(&mut self) -> Revision {
         self.revision = Revision(self.revision.0 + 1);
         self.revision

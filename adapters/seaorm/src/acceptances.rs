@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Acceptances, Claim, StoreError};
 use catchment_domain::{
     AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes,
-    Deadline, Epoch, Found, Lane, LaneProgress, LaneRemains, LogIdentity, Position, ReplyLane,
-    ReplyLaneRow, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
+    Deadline, Epoch, Found, Lane, LaneProgress, LaneRemains, Lanes, LogIdentity, Position,
+    ReplyLane, ReplyLaneRow, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
 };
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
@@ -17,7 +17,9 @@ use sea_orm::{
 
 use crate::campaign_rows;
 use crate::connection::OwnConnection;
-use crate::entity::{campaign, campaign_chunk, import_receipt, lane_state, receipt, reply_lane};
+use crate::entity::{
+    campaign, campaign_chunk, import_receipt, lane_state, left_log, receipt, reply_lane,
+};
 use crate::error::{Row, classify, stored};
 use crate::reply_lanes::left_of_lease;
 use crate::retry::while_busy_or_locked;
@@ -26,29 +28,12 @@ use crate::store::{SeaOrmStore, highest_mark};
 #[async_trait]
 impl Acceptances for SeaOrmStore {
     async fn request_lanes(&self) -> Result<Vec<(Lane, StoredLane)>, StoreError> {
-        let mut lanes = Vec::new();
-        let rows = lane_state::Entity::find().all(&self.readers).await.map_err(classify)?;
-        for lane in self.lanes().iter() {
-            let row = rows.iter().find(|row| row.lane == i32::from(lane.0));
-            lanes.push((lane, stored_lane(&self.readers, lane, row).await?));
-        }
-        Ok(lanes)
+        stored_lanes(&self.readers, self.lanes()).await
     }
 
     async fn reply_lanes(&self) -> Result<Vec<StoredReplyLane>, StoreError> {
         let now = self.now(&self.readers).await?;
-        let (campaigns, of_damaged) = campaign_rows::unfinished(&self.readers).await?;
-        let named = campaigns.values().filter_map(|campaign| campaign.reply_lane);
-        let mut lanes: BTreeSet<ReplyLane> = of_damaged.into_iter().chain(named).collect();
-        let rows = reply_lane::Entity::find().all(&self.readers).await.map_err(classify)?;
-        let numbers = rows.iter().filter_map(|row| u16::try_from(row.lane).ok());
-        lanes.extend(numbers.map(ReplyLane));
-        let stored = |lane: ReplyLane| {
-            let row = rows.iter().find(|row| row.lane == i32::from(lane.0));
-            let row = row.map(|row| reply_lane_row(row, now).map_err(what_is_wrong));
-            StoredReplyLane { lane, row }
-        };
-        Ok(lanes.into_iter().map(stored).collect())
+        stored_reply_lanes(&self.readers, now).await
     }
 
     async fn accept(&self, terms: &AcceptTerms) -> Result<Accepted, StoreError> {
@@ -81,13 +66,60 @@ impl SeaOrmStore {
     }
 }
 
+/// How each request lane stands.
+pub(crate) async fn stored_lanes(
+    connection: &impl ConnectionTrait,
+    lanes: Lanes,
+) -> Result<Vec<(Lane, StoredLane)>, StoreError> {
+    let mut stored = Vec::new();
+    let rows = lane_state::Entity::find().all(connection).await.map_err(classify)?;
+    let left = left_logs(connection).await?;
+    for lane in lanes.iter() {
+        let row = rows.iter().find(|row| row.lane == i32::from(lane.0));
+        stored.push((lane, stored_lane(connection, lane, (row, &left)).await?));
+    }
+    Ok(stored)
+}
+
+/// How each reply lane stands that has a row, or that an unfinished campaign names.
+pub(crate) async fn stored_reply_lanes(
+    connection: &impl ConnectionTrait,
+    now: Timestamp,
+) -> Result<Vec<StoredReplyLane>, StoreError> {
+    let (campaigns, of_damaged) = campaign_rows::unfinished(connection).await?;
+    let named = campaigns.values().filter_map(|campaign| campaign.reply_lane);
+    let mut lanes: BTreeSet<ReplyLane> = of_damaged.into_iter().chain(named).collect();
+    let rows = reply_lane::Entity::find().all(connection).await.map_err(classify)?;
+    let numbers = rows.iter().filter_map(|row| u16::try_from(row.lane).ok());
+    lanes.extend(numbers.map(ReplyLane));
+    let stored = |lane: ReplyLane| {
+        let row = rows.iter().find(|row| row.lane == i32::from(lane.0));
+        let row = row.map(|row| reply_lane_row(row, now).map_err(what_is_wrong));
+        StoredReplyLane { lane, row }
+    };
+    Ok(lanes.into_iter().map(stored).collect())
+}
+
+/// The logs that the database has left.
+pub(crate) async fn left_logs(
+    connection: &impl ConnectionTrait,
+) -> Result<Vec<LogIdentity>, StoreError> {
+    let rows = left_log::Entity::find().order_by_asc(left_log::Column::LogId);
+    let rows = rows.all(connection).await.map_err(classify)?;
+    let log = |left_log::Model { log_id }: &left_log::Model| {
+        let row = Row { table: "left_log", key: &format_args!("log {log_id}") };
+        lane_state::log(&row, log_id, true)
+    };
+    rows.iter().map(log).collect()
+}
+
 /// A request lane as its row says, or as its receipts do.
 async fn stored_lane(
     connection: &impl ConnectionTrait,
     lane: Lane,
-    row: Option<&lane_state::Model>,
+    (row, left): (Option<&lane_state::Model>, &[LogIdentity]),
 ) -> Result<StoredLane, StoreError> {
-    let unreadable = match row.map(known_lane) {
+    let unreadable = match row.map(|row| known_lane(row, left)) {
         Some(Ok(known)) => return Ok(known),
         Some(Err(StoreError::BadData { what })) => Some(what),
         Some(Err(error)) => return Err(error),
@@ -114,10 +146,10 @@ async fn stored_lane(
     Ok(StoredLane::Lost { unreadable, remains })
 }
 
-fn known_lane(row: &lane_state::Model) -> Result<StoredLane, StoreError> {
+fn known_lane(row: &lane_state::Model, left: &[LogIdentity]) -> Result<StoredLane, StoreError> {
     let progress = LaneProgress::try_from(row)?;
     let last_id = Claim::try_from(row)?.last_id;
-    Ok(StoredLane::Known { progress, last_id })
+    Ok(StoredLane::Known { progress, last_id, left: left.to_vec() })
 }
 
 pub(crate) fn reply_lane_row(
@@ -271,7 +303,8 @@ async fn accept_requests(
     let (lane, number) = (accepted.lane, i32::from(accepted.lane.0));
     let row = lane_state::Entity::find_by_id(number).lock_exclusive();
     let row = row.one(connection).await.map_err(classify)?;
-    if !accepted.is_still(&stored_lane(connection, lane, row.as_ref()).await?) {
+    let left = left_logs(connection).await?;
+    if !accepted.is_still(&stored_lane(connection, lane, (row.as_ref(), &left)).await?) {
         return Err(moved_meanwhile(AnyLane::Requests(lane)));
     }
     if !accepted.acceptance.keeps_receipts {
@@ -351,7 +384,7 @@ async fn make_anew(
 
 /// The highest number that an owner of any lane has. A row whose epoch has no next one cannot be
 /// read, and does not count.
-async fn highest_epoch(connection: &impl ConnectionTrait) -> Result<Epoch, StoreError> {
+pub(crate) async fn highest_epoch(connection: &impl ConnectionTrait) -> Result<Epoch, StoreError> {
     let highest: Option<Option<i64>> = lane_state::Entity::find()
         .select_only()
         .column_as(lane_state::Column::Epoch.max(), "epoch")

@@ -12,11 +12,11 @@ use catchment_domain::{
     Revision, Scope, ShopCursor, ShopId, ShopList, Slot,
 };
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveModelTrait, ActiveValue, Condition, ConnectionTrait, EntityTrait};
+use sea_orm::{ActiveModelTrait, Condition, ConnectionTrait};
 
 use crate::campaign_rows::{self, undamaged};
-use crate::entity::{campaign, campaign_chunk, campaign_list};
-use crate::error::{classify, stored};
+use crate::entity::campaign;
+use crate::error::classify;
 use crate::retry::while_busy_or_locked;
 use crate::store::{SeaOrmStore, highest_mark};
 
@@ -104,9 +104,6 @@ async fn replaceable(
     Ok(old)
 }
 
-/// How many chunks a statement stores at most.
-const CHUNKS_A_STATEMENT: usize = 64;
-
 /// The frozen list of a campaign, chunk by chunk.
 #[derive(Default)]
 struct Plan {
@@ -139,22 +136,15 @@ impl Plan {
         revision: Revision,
     ) -> Result<(), StoreError> {
         let (mut number, mut first) = (0, 0);
-        for part in self.chunks.chunks(CHUNKS_A_STATEMENT) {
-            let (mut lists, mut chunks) = (Vec::new(), Vec::new());
+        for part in self.chunks.chunks(campaign_rows::ADDED_AT_ONCE) {
+            let mut chunks = Vec::with_capacity(part.len());
             for (lane, list) in part {
                 let chunk = Chunk::new(number, *lane, first, list.len());
-                lists.push(campaign_list::ActiveModel {
-                    revision: ActiveValue::Set(stored(revision.0)),
-                    number: ActiveValue::Set(number.into()),
-                    ids: ActiveValue::Set(campaign_list::lines(list)),
-                });
-                chunks.push(campaign_chunk::active(revision, &chunk));
                 (number, first) = (number + 1, chunk.end());
+                chunks.push(chunk);
             }
-            let lists = campaign_list::Entity::insert_many(lists);
-            lists.exec_without_returning(connection).await.map_err(classify)?;
-            let chunks = campaign_chunk::Entity::insert_many(chunks);
-            chunks.exec_without_returning(connection).await.map_err(classify)?;
+            let lists = part.iter().map(|(_, list)| list);
+            campaign_rows::add_chunks(connection, revision, chunks.iter().zip(lists)).await?;
         }
         Ok(())
     }
@@ -173,6 +163,8 @@ impl SeaOrmStore {
             Some(revision) => Some(replaceable(connection, revision).await?),
             None => None,
         };
+        // The list was divided among so many lanes.
+        self.check_lanes(connection, Some(LockType::KeyShare)).await?;
         let now = self.now(connection).await?;
         let mark = highest_mark(connection).await?;
         let campaign = draft.begin(revision, shops, replaced.as_ref(), (now, mark));

@@ -7,8 +7,8 @@ use catchment_domain::{
 };
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -355,6 +355,30 @@ fn name_missing<T>(
 /// Reports an item that has no row as damaged.
 pub(crate) fn missing(item: StoredItem) -> Damage {
     Damage { what: format!("{item}: there is no row"), item }
+}
+
+/// How many chunks a statement adds at most.
+pub(crate) const ADDED_AT_ONCE: usize = 64;
+
+/// Adds chunks with their lists: many with each statement.
+pub(crate) async fn add_chunks<'a>(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+    added: impl Iterator<Item = (&'a Chunk, &'a ShopList)>,
+) -> Result<(), StoreError> {
+    let (mut chunks, mut lists) = (Vec::new(), Vec::new());
+    for (chunk, list) in added {
+        chunks.push(campaign_chunk::active(revision, chunk));
+        lists.push(campaign_list::ActiveModel {
+            revision: ActiveValue::Set(stored(revision.0)),
+            number: ActiveValue::Set(chunk.number.into()),
+            ids: ActiveValue::Set(campaign_list::lines(list)),
+        });
+    }
+    let lists = campaign_list::Entity::insert_many(lists);
+    lists.exec_without_returning(connection).await.map_err(classify)?;
+    let chunks = campaign_chunk::Entity::insert_many(chunks);
+    chunks.exec_without_returning(connection).await.map(drop).map_err(classify)
 }
 
 /// Writes the chunks that have changed.

@@ -26,6 +26,21 @@ pub(crate) struct Dialect {
     /// Binds lane and id of the last shop, JSON arrays of regions and categories or NULL,
     /// and south, north, west and east.
     pub(crate) scan_shops: &'static str,
+    /// The tables with what is stored of shops.
+    pub(crate) moved_tables: [MovedTable; 2],
     /// Applies batches and imports shops.
     pub(crate) hot_path: &'static dyn HotPath,
+}
+
+/// A table whose rows stand in the lanes of their shops.
+#[derive(Debug)]
+pub(crate) struct MovedTable {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Reads the next page of a lane behind a shop, as [`Dialect::scan_ids`] does.
+    pub(crate) scan: &'static str,
+    /// Moves shops of a lane to other lanes.
+    ///
+    /// Binds the lane and a JSON array of `[id, lane]`.
+    pub(crate) update: &'static str,
 }

@@ -8,6 +8,7 @@ pub(crate) mod campaign_list;
 pub(crate) mod import_receipt;
 pub(crate) mod installation;
 pub(crate) mod lane_state;
+pub(crate) mod left_log;
 pub(crate) mod receipt;
 pub(crate) mod reply_lane;
 pub(crate) mod shop;

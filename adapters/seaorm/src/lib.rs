@@ -21,7 +21,8 @@
 //!    answers, lightly to mark what is sent;
 //! 3. chunks of a campaign by their numbers;
 //! 4. the lane of requests, and with it its shops;
-//! 5. the installation, whose revision is taken.
+//! 5. the installation: wholly to move the database, less to take a revision, lightly to divide a
+//!    list among the lanes.
 //!
 //! A transaction is rolled back and tried again a few times (`retry`) if a foreign program takes
 //! locks in another order, if another transaction adds the same row, or if a foreign program
@@ -58,6 +59,7 @@ mod entity;
 mod error;
 mod groups;
 mod hot_path;
+mod moves;
 mod open;
 mod open_error;
 mod output_file;

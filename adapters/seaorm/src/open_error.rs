@@ -138,8 +138,11 @@ pub enum OpenError {
     /// The disk is full.
     #[error("the disk of `{database}` is full; make room on it")]
     Full { database: String },
-    /// The database was made for another number of lanes.
-    #[error("`{database}` was made for {found} lanes, not {wanted}; set {found}, or name another")]
+    /// The database has another number of lanes.
+    #[error(
+        "`{database}` has {found} lanes, not {wanted}; set `database.lanes` to {found}, or name \
+         another database"
+    )]
     LanesDiffer { database: String, found: u16, wanted: u16 },
     /// The file cannot be opened.
     #[error("`{database}` cannot be opened: {advice}")]

@@ -19,6 +19,8 @@ use sea_orm::{
     QuerySelect, QueryTrait,
 };
 
+pub(crate) use self::finding::revisions_of_chunks;
+
 use self::evidence::{Evidence, LaneEvidence, outline_of};
 use crate::applying::check_orphans;
 use crate::campaign_rows;
@@ -109,6 +111,7 @@ impl SeaOrmStore {
             let why = Unmendable::OfCampaign(revision);
             return Ok(vec![Repair::Impossible(why); numbers.len()]);
         };
+        self.check_lanes(connection, None).await?;
         let mut repairs = Vec::with_capacity(numbers.len());
         for number in numbers {
             let repair = ledger.mend(*number);
@@ -168,7 +171,7 @@ impl SeaOrmStore {
         terms: &RepairTerms,
     ) -> Result<Vec<Repair>, StoreError> {
         let path = self.dialect.hot_path;
-        let (transaction, counted) = path.begin_import(self, lane).await?;
+        let (transaction, counted) = self.begin_import(lane).await?;
         let connection = transaction.connection()?;
         let mark = mark(connection, lane).await?;
         let (mut repairs, mut mended) = (Vec::with_capacity(shops.len()), Vec::new());
@@ -215,7 +218,7 @@ impl SeaOrmStore {
         terms: ReleaseTerms,
     ) -> Result<ReleaseResult, StoreError> {
         let (path, lane) = (self.dialect.hot_path, self.lanes().lane_of(shop));
-        let (transaction, counted) = path.begin_import(self, lane).await?;
+        let (transaction, counted) = self.begin_import(lane).await?;
         let connection = transaction.connection()?;
         let states = path.load_states(connection, lane, std::slice::from_ref(shop)).await?;
         let Some(mut state) = states.into_iter().next().flatten() else {

@@ -12,6 +12,7 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 
+use crate::acceptances::left_logs;
 use crate::entity::{lane_state, receipt};
 use crate::error::{classify, stored, unreadable};
 use crate::hot_path::no_lane;
@@ -85,6 +86,12 @@ impl SeaOrmStore {
         let before = LaneProgress::try_from(&known).map_err(|e| unreadable(e, problem))?;
         let claim = Claim::try_from(&known).map_err(|e| unreadable(e, problem))?;
         let claim = next_claim(claim, &before, log)?;
+        if LogChange::between(before.log, log) == LogChange::Anew
+            && left_logs(connection).await?.iter().any(|left| left.id == log.id)
+        {
+            let what = LaneProblem::of(lane, Mismatch::LeftLog).to_string();
+            return Err(StoreError::Refused { what });
+        }
         check_committed(&before, committed)?;
         claimed(known, &claim, log).update(connection).await.map_err(classify)?;
         transaction.commit().await?;

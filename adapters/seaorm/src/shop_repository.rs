@@ -15,10 +15,11 @@ use sea_orm::{
 use crate::damaged::{import_receipt_of, read_row};
 use crate::entity::{import_receipt, installation, shop};
 use crate::error::{classify, stored};
-use crate::hot_path::newest_revision;
+use crate::hot_path::{CountedImport, newest_revision};
 use crate::pages::Pages;
 use crate::retry::{check_written, while_busy_or_locked};
 use crate::store::{SeaOrmStore, next_revision};
+use crate::writers::Transaction;
 
 /// How many old receipts may be deleted when a receipt of an import is added, from the oldest.
 const PRUNED: u64 = 8;
@@ -182,7 +183,7 @@ impl SeaOrmStore {
         terms: ImportTerms,
     ) -> Result<ImportReceipt, StoreError> {
         let (path, lane) = (self.dialect.hot_path, batch.lane());
-        let (transaction, counted) = path.begin_import(self, lane).await?;
+        let (transaction, counted) = self.begin_import(lane).await?;
         let connection = transaction.connection()?;
         let ids: Vec<ShopId> = batch.rows().iter().map(|row| row.id.clone()).collect();
         let states = path.load_states(connection, lane, &ids).await?;
@@ -199,6 +200,27 @@ impl SeaOrmStore {
         self.keep_import(connection, &receipt).await?;
         transaction.commit().await?;
         Ok(receipt)
+    }
+
+    /// Begins the transaction of an import, or of a repair: see [`HotPath::begin_import`]. Fails if
+    /// the lane may not be that of its shops any more.
+    ///
+    /// [`HotPath::begin_import`]: crate::hot_path::HotPath::begin_import
+    pub(crate) async fn begin_import(
+        &self,
+        lane: Lane,
+    ) -> Result<(Transaction, CountedImport), StoreError> {
+        match self.dialect.hot_path.begin_import(self, lane).await {
+            Ok((transaction, counted)) => {
+                self.check_lanes(transaction.connection()?, None).await?;
+                Ok((transaction, counted))
+            }
+            Err(error) => {
+                // With fewer lanes, it has no row any more.
+                self.check_lanes(&self.readers, None).await?;
+                Err(error)
+            }
+        }
     }
 
     /// Adds the receipt of an import, and deletes a few old receipts of its lane.

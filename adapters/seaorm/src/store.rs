@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Deadline, Lanes, Revision, Timestamp};
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect, Statement,
     Value,
@@ -184,6 +184,29 @@ impl SeaOrmStore {
     pub(crate) fn kept_from(&self, now: Timestamp) -> Timestamp {
         let kept = i64::try_from(self.settings.receipts_kept.as_millis());
         Timestamp::from_millis(now.millis().saturating_sub(kept.unwrap_or(i64::MAX)))
+    }
+
+    /// Fails if the database was moved to another number of lanes since it was opened. `lock` says
+    /// how to keep the number from changing until the transaction ends.
+    pub(crate) async fn check_lanes(
+        &self,
+        connection: &impl ConnectionTrait,
+        lock: Option<LockType>,
+    ) -> Result<(), StoreError> {
+        let row = installation::Entity::find_by_id(installation::ONLY);
+        let row = if let Some(lock) = lock { row.lock(lock) } else { row };
+        let row = row.one(connection).await.map_err(classify)?;
+        let known = self.lanes().count();
+        match row.map(|row| row.lanes) {
+            Some(lanes) if lanes != i32::from(known) => {
+                let what = format!(
+                    "the database has {lanes} lanes now, not {known}: set `database.lanes` to \
+                     {lanes}, and run this again"
+                );
+                Err(StoreError::Refused { what })
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn lanes(&self) -> Lanes {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{Change, Lanes, Reply, ShopId};
+use catchment_domain::{BeforeMove, Change, Lanes, Reply, ShopId};
 
 use crate::commands::database::AfterRestore;
 use crate::commands::lanes::{AcceptOrder, LanesInKafka, LanesToAccept};
@@ -55,6 +55,10 @@ pub(crate) async fn lanes_to_accept(
     _: &Stores,
     _: AcceptOrder,
 ) -> anyhow::Result<LanesToAccept> {
+    Err(MISSING.into())
+}
+
+pub(crate) async fn look_before_move(_: &Settings, _: &Stores) -> anyhow::Result<BeforeMove> {
     Err(MISSING.into())
 }
 

@@ -10,6 +10,7 @@ mod cluster;
 pub(crate) mod demo;
 mod kafka_away;
 mod lanes;
+mod moving;
 mod percentile;
 mod resources;
 mod restored;
@@ -19,7 +20,7 @@ mod topics;
 use std::time::Duration;
 
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{Change, Lanes, Reply, ShopId};
+use catchment_domain::{BeforeMove, Change, Lanes, Reply, ShopId};
 use catchment_kafka::Created;
 
 use self::calling::Calling;
@@ -114,6 +115,19 @@ pub(crate) async fn lanes_to_accept(
     order: AcceptOrder,
 ) -> anyhow::Result<LanesToAccept> {
     lanes::to_accept(&topics::connect(settings).await?, stores, order).await
+}
+
+/// What is at rest, and what is not, before the database is moved.
+///
+/// # Errors
+///
+/// When the database is older than the request log, a topic is missing, or the brokers or the
+/// database do not answer.
+pub(crate) async fn look_before_move(
+    settings: &Settings,
+    stores: &Stores,
+) -> anyhow::Result<BeforeMove> {
+    moving::look(&topics::connect(settings).await?, stores).await
 }
 
 /// Makes the ledger of a restored database true again.

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use catchment_bootstrap::database::store_settings;
 use catchment_bootstrap::settings::Database;
 use catchment_domain::ports::{
-    Acceptances, CampaignLedger, CampaignRepository, Clock, Deletions, Repairs, ReplyLanes,
+    Acceptances, CampaignLedger, CampaignRepository, Clock, Deletions, Moves, Repairs, ReplyLanes,
     Restores, ShopLedger, ShopRepository, StoreError,
 };
 use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettings, Summary};
@@ -116,6 +116,7 @@ pub(crate) struct Stores {
     pub(crate) repairs: Arc<dyn Repairs>,
     pub(crate) restores: Arc<dyn Restores>,
     pub(crate) acceptances: Arc<dyn Acceptances>,
+    pub(crate) moves: Arc<dyn Moves>,
     pub(crate) clock: Arc<dyn Clock>,
     store: Arc<SeaOrmStore>,
 }
@@ -155,6 +156,7 @@ impl Stores {
             repairs: Arc::<SeaOrmStore>::clone(&store),
             restores: Arc::<SeaOrmStore>::clone(&store),
             acceptances: Arc::<SeaOrmStore>::clone(&store),
+            moves: Arc::<SeaOrmStore>::clone(&store),
             clock,
             store,
         })

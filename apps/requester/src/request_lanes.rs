@@ -69,7 +69,7 @@ impl RequestLanes {
         let now = Instant::now();
         for (lane, end) in ends {
             let place = stored.iter().find(|(stored, _)| *stored == lane);
-            let place = place.and_then(|(_, row)| row.place_in(self.lookout.identity()));
+            let place = place.and_then(|(_, row)| row.place_in(self.lookout.identity()).ok());
             // The check of the topics names a lane that was not read in this log.
             if let Some((_, next)) = place {
                 self.watched.observe(lane, next, end, now);

@@ -59,7 +59,7 @@ pub struct ShopGroup {
 /// - `regions_and_categories_are_listed`: each once, in order.
 #[async_trait]
 pub trait ShopRepository: Send + Sync + 'static {
-    /// How many lanes the database was made for.
+    /// How many lanes the database had when it was opened.
     fn lanes(&self) -> Lanes;
 
     /// One shop.

@@ -8,6 +8,7 @@ mod campaign;
 mod import;
 mod judge;
 mod mismatch;
+mod moving;
 mod precedence;
 mod proof;
 mod release;

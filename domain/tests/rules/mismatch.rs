@@ -27,7 +27,15 @@ fn id(number: u64) -> RequestId {
 fn known(log: Option<LogIdentity>, applied: u64, replied: u64, last: Option<u64>) -> StoredLane {
     let (applied_next, replied_next) = (Position(applied), Position(replied));
     let progress = LaneProgress { lane: Lane(2), log, epoch: Epoch(4), applied_next, replied_next };
-    StoredLane::Known { progress, last_id: last.map(id) }
+    StoredLane::Known { progress, last_id: last.map(id), left: Vec::new() }
+}
+
+/// A lane that nobody has claimed since the database left these logs.
+fn moved(left: &[LogIdentity]) -> StoredLane {
+    let (applied_next, replied_next) = (Position(0), Position(0));
+    let progress =
+        LaneProgress { lane: Lane(2), log: None, epoch: Epoch(5), applied_next, replied_next };
+    StoredLane::Known { progress, last_id: None, left: left.to_vec() }
 }
 
 fn lost(read: Option<(LogIdentity, u64)>) -> StoredLane {
@@ -75,6 +83,9 @@ fn a_lane_fits_its_log_or_differs_for_one_reason() {
         (known(Some(LOG), 9, 6, Some(8)), log(7, 12, Some(8), None), gone(6, 7)),
         (known(Some(LOG), 9, 6, Some(8)), log(0, 12, Some(8), Some(7)), receipt),
         (lost(None), log(0, 12, None, None), Differs(Mismatch::NoRow)),
+        (moved(&[OTHER]), log(0, 12, None, None), Unread),
+        (moved(&[LOG]), log(0, 12, None, None), Differs(Mismatch::LeftLog)),
+        (moved(&[OTHER, LOG]), log(0, 0, None, None), Differs(Mismatch::LeftLog)),
     ] {
         assert_eq!(compare_requests(&lane, &log), expected, "{lane:?} {log:?}");
     }
@@ -129,6 +140,13 @@ fn a_lane_of_another_log_or_of_a_shorter_one_goes_on_at_the_end() {
         let skipped = Skipped { of_log_before, unapplied, unanswered };
         assert_accepted(&lane, &log, None, goes_on, skipped);
     }
+}
+
+#[test]
+fn a_log_that_was_left_goes_on_at_the_end() {
+    let skipped = Skipped { unapplied: range(2, 12), ..NOTHING };
+    let goes_on = (12, 12, false);
+    assert_accepted(&moved(&[LOG]), &log(2, 12, None, None), None, goes_on, skipped);
 }
 
 #[test]
@@ -517,6 +535,7 @@ fn a_problem_is_one_line_that_names_the_command() {
         Mismatch::NoRow,
         Mismatch::UnreadableRow { what: "lane_state.last_id of lane 2: `x`".to_owned() },
         Mismatch::OtherLog,
+        Mismatch::LeftLog,
         Mismatch::NoPartition { partitions: 3 },
         Mismatch::EndsEarly { end: Position(4), next: Position(9) },
         Mismatch::OtherRecord { next: Position(9) },

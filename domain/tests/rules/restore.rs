@@ -138,7 +138,7 @@ fn the_requests_since_a_backup_begin_behind_what_was_applied_if_the_log_is_the_o
     let (this, other, ended) = (log(1, true), log(2, true), log(3, false));
     let known = |log| {
         let progress = LaneProgress { log, ..database(5, 100) };
-        StoredLane::Known { progress, last_id: None }
+        StoredLane::Known { progress, last_id: None, left: Vec::new() }
     };
     let lost = |unreadable: Option<&str>| {
         let unreadable = unreadable.map(str::to_owned);

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use catchment_domain::{Lane, LogIdentity, Position, PositionRange, RequestId, RequestLaneLog};
-use catchment_request_reply::{Incoming, ReadError, Reader};
+use catchment_domain::{
+    Lane, LogIdentity, Position, PositionRange, ReplyLane, RequestId, RequestLaneLog,
+};
+use catchment_request_reply::{Incoming, Lookout, ReadError, Reader, Unread};
 use tokio::task::JoinSet;
 
 use super::lane_reader::{self, LaneReader};
 use super::{ClusterError, KafkaCluster, check};
 use crate::error::{offset, position};
 use crate::identity::identity;
+use crate::lookout::Waiting;
 use crate::wire::{self, Refusal};
 
 impl KafkaCluster {
@@ -89,6 +92,38 @@ impl KafkaCluster {
         reader.close().await;
         read
     }
+
+    /// What waits in each of these reply lanes, from a position on.
+    ///
+    /// # Errors
+    ///
+    /// When the brokers do not answer.
+    pub async fn waiting_replies(
+        &self,
+        lanes: &[(ReplyLane, Position)],
+    ) -> Result<BTreeMap<ReplyLane, Waiting>, ClusterError> {
+        let lookout = Lookout::new(&self.settings.client, &self.settings.replies_topic)?;
+        let waiting = waiting_in(&lookout, lanes).await;
+        lookout.close(lane_reader::TO_CLOSE).await;
+        Ok(waiting?)
+    }
+}
+
+async fn waiting_in(
+    lookout: &Lookout,
+    lanes: &[(ReplyLane, Position)],
+) -> Result<BTreeMap<ReplyLane, Waiting>, ReadError> {
+    let mut waiting = BTreeMap::new();
+    for (lane, from) in lanes {
+        let unread = lookout.unread(lane.0.into(), offset(*from)).await?;
+        let unread = match unread {
+            Unread::Nothing => Waiting::Nothing,
+            Unread::Records => Waiting::Records { holder: None },
+            Unread::OpenTransaction { from } => Waiting::OpenTransaction { from: position(from) },
+        };
+        waiting.insert(*lane, unread);
+    }
+    Ok(waiting)
 }
 
 async fn look(

@@ -14,28 +14,19 @@ use super::{MemoryStore, Tables, no_lane};
 impl Acceptances for MemoryStore {
     async fn request_lanes(&self) -> Result<Vec<(Lane, StoredLane)>, StoreError> {
         let tables = self.tables();
-        Ok(tables.lanes.iter().map(|(lane, row)| (*lane, row.stored(*lane))).collect())
+        Ok(tables.stored_lanes())
     }
 
     async fn reply_lanes(&self) -> Result<Vec<StoredReplyLane>, StoreError> {
         let (tables, now) = (self.tables(), self.clock.now());
-        let unfinished = tables.campaigns.values().filter(|stored| is_unfinished(stored));
-        let named = unfinished.filter_map(|stored| stored.campaign.reply_lane);
-        let mut lanes: Vec<ReplyLane> = named.chain(tables.reply_lanes.keys().copied()).collect();
-        lanes.sort_unstable();
-        lanes.dedup();
-        let stored = |lane| StoredReplyLane {
-            lane,
-            row: tables.reply_lanes.get(&lane).map(|row| Ok(row.stored(now))),
-        };
-        Ok(lanes.into_iter().map(stored).collect())
+        Ok(tables.stored_reply_lanes(now))
     }
 
     async fn accept(&self, terms: &AcceptTerms) -> Result<Accepted, StoreError> {
         let (mut tables, now) = (self.tables(), self.clock.now());
         for accepted in &terms.requests {
             let row = tables.lanes.get(&accepted.lane).ok_or_else(|| no_lane(accepted.lane))?;
-            if !accepted.is_still(&row.stored(accepted.lane)) {
+            if !accepted.is_still(&row.stored(accepted.lane, &[])) {
                 return Err(moved_meanwhile(AnyLane::Requests(accepted.lane)));
             }
         }
@@ -87,6 +78,25 @@ impl Acceptances for MemoryStore {
 }
 
 impl Tables {
+    /// How each request lane stands.
+    pub(super) fn stored_lanes(&self) -> Vec<(Lane, StoredLane)> {
+        self.lanes.iter().map(|(lane, row)| (*lane, row.stored(*lane, &self.left))).collect()
+    }
+
+    /// How each reply lane stands that has a row, or that an unfinished campaign names.
+    pub(super) fn stored_reply_lanes(&self, now: Timestamp) -> Vec<StoredReplyLane> {
+        let unfinished = self.campaigns.values().filter(|stored| is_unfinished(stored));
+        let named = unfinished.filter_map(|stored| stored.campaign.reply_lane);
+        let mut lanes: Vec<ReplyLane> = named.chain(self.reply_lanes.keys().copied()).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        let stored = |lane| StoredReplyLane {
+            lane,
+            row: self.reply_lanes.get(&lane).map(|row| Ok(row.stored(now))),
+        };
+        lanes.into_iter().map(stored).collect()
+    }
+
     /// The campaigns that ask shops of these lanes again, and those that change for it.
     fn ask_in(
         &self,

@@ -159,7 +159,9 @@ impl MemoryStore {
 
     /// Makes the profile of a shop unreadable until it is imported again.
     pub fn spoil_profile(&self, id: &ShopId) {
-        if let Some(row) = self.tables().shops.get_mut(&self.key(id)) {
+        let mut tables = self.tables();
+        let key = tables.key(id);
+        if let Some(row) = tables.shops.get_mut(&key) {
             row.is_profile_spoiled = true;
         }
     }
@@ -167,7 +169,9 @@ impl MemoryStore {
     /// Makes the state of a shop unreadable, as a damaged disk would. Every call that needs the
     /// state then returns [`StoreError::BadData`](catchment_domain::ports::StoreError).
     pub fn spoil(&self, id: &ShopId) {
-        if let Some(row) = self.tables().shops.get_mut(&self.key(id)) {
+        let mut tables = self.tables();
+        let key = tables.key(id);
+        if let Some(row) = tables.shops.get_mut(&key) {
             row.spoiled = true;
         }
     }

@@ -17,7 +17,7 @@ impl CampaignRepository for MemoryStore {
     async fn add(&self, draft: &Draft) -> Result<Campaign, CommandError> {
         let mut tables = self.tables();
         let now = self.clock.now();
-        let list = self.freeze(&tables, draft);
+        let list = tables.freeze(draft);
         let shops = check_size(list.len())?;
         let replaced = draft.replaces.map(|old| tables.replaceable(old)).transpose()?;
         let revision = tables.take_revision();
@@ -110,15 +110,15 @@ impl CampaignRepository for MemoryStore {
     }
 }
 
-impl MemoryStore {
+impl Tables {
     /// Returns the shops of a new campaign, in the order of lane and id.
-    fn freeze(&self, tables: &Tables, draft: &Draft) -> Vec<ShopCursor> {
+    fn freeze(&self, draft: &Draft) -> Vec<ShopCursor> {
         if let Some(ids) = draft.scope.named_only() {
             let mut list: Vec<ShopCursor> = ids.iter().map(|id| self.key(id)).collect();
             list.sort_unstable();
             return list;
         }
-        tables.scope(&draft.scope).cloned().collect()
+        self.scope(&draft.scope).cloned().collect()
     }
 }
 

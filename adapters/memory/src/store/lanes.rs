@@ -91,15 +91,19 @@ impl LaneRow {
     }
 
     /// Makes way for a new owner, who begins anew in another log than the one remembered, if that
-    /// one is gone.
+    /// one is gone and the database has not left the other one.
     pub(super) fn claim(
         &mut self,
         lane: Lane,
-        log: LogIdentity,
+        (log, is_left): (LogIdentity, bool),
         committed: Option<Committed>,
     ) -> Result<Claim, StoreError> {
         let change = LogChange::between(self.log, log);
-        let is_other = (change == LogChange::Other).then_some(Mismatch::OtherLog);
+        let is_other = match change {
+            LogChange::Other => Some(Mismatch::OtherLog),
+            LogChange::Anew if is_left => Some(Mismatch::LeftLog),
+            LogChange::Anew | LogChange::Same => None,
+        };
         if let Some(mismatch) = self.mismatch().or(is_other) {
             let what = LaneProblem::of(lane, mismatch).to_string();
             return Err(StoreError::Refused { what });
@@ -128,11 +132,11 @@ impl LaneRow {
     }
 
     /// Returns the lane as the port shows it.
-    pub(super) fn stored(&self, lane: Lane) -> StoredLane {
+    pub(super) fn stored(&self, lane: Lane, left: &[LogIdentity]) -> StoredLane {
         let unreadable = match self.mismatch() {
             None => {
                 let (progress, last_id) = (self.progress(lane), self.last_id);
-                return StoredLane::Known { progress, last_id };
+                return StoredLane::Known { progress, last_id, left: left.to_vec() };
             }
             Some(Mismatch::UnreadableRow { what }) => Some(what),
             Some(_) => None,
@@ -209,6 +213,16 @@ impl LaneRow {
     /// Returns whether a receipt belongs to an earlier log.
     pub(super) fn is_of_another_log(&self, row: &ReceiptRow) -> bool {
         self.log.is_none_or(|log| log.id != row.log.id)
+    }
+
+    /// Begins anew in whatever log comes next, as an owner with this epoch.
+    pub(super) fn begin_anew(&mut self, epoch: Epoch, mark: Deadline) {
+        self.log = None;
+        self.epoch = epoch;
+        self.applied_next = Position::default();
+        self.replied_next = Position::default();
+        self.last_id = None;
+        self.expired_up_to = mark;
     }
 
     /// Drops the receipts that are answered and old enough. Receipts of earlier logs no longer need

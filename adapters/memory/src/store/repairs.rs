@@ -92,7 +92,7 @@ impl Repairs for MemoryStore {
         let mut entries: BTreeMap<Lane, Vec<ImportEntry>> = BTreeMap::new();
         let mut repairs = Vec::with_capacity(shops.len());
         for id in shops {
-            let key = self.key(id);
+            let key = tables.key(id);
             let mark = tables.lane(key.lane)?.expired_up_to;
             let Some(row) = tables.shops.get(&key).filter(|row| row.spoiled) else {
                 repairs.push(Repair::NotNeeded);
@@ -130,7 +130,8 @@ impl Repairs for MemoryStore {
         shop: &ShopId,
         terms: ReleaseTerms,
     ) -> Result<ReleaseResult, StoreError> {
-        let (mut tables, at, key) = (self.tables(), self.clock.now(), self.key(shop));
+        let (mut tables, at) = (self.tables(), self.clock.now());
+        let key = tables.key(shop);
         let Some(mut state) = tables.load(&key)?.state else {
             return Ok(ReleaseResult::UnknownShop);
         };
@@ -158,7 +159,7 @@ impl Repairs for MemoryStore {
 
 impl StoredCampaign {
     /// Returns everything that is damaged in the campaign.
-    fn damages(&self) -> Vec<Damage> {
+    pub(super) fn damages(&self) -> Vec<Damage> {
         let revision = self.campaign.name.revision;
         let lists = (0..).zip(&self.lists);
         let lists = lists.filter(|(number, _)| !self.spoiled_lists.contains(number));

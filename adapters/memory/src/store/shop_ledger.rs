@@ -16,7 +16,9 @@ impl ShopLedger for MemoryStore {
         log: LogIdentity,
         committed: Option<Committed>,
     ) -> Result<Claim, StoreError> {
-        self.tables().lane(lane)?.claim(lane, log, committed)
+        let mut tables = self.tables();
+        let is_left = tables.left.iter().any(|left| left.id == log.id);
+        tables.lane(lane)?.claim(lane, (log, is_left), committed)
     }
 
     async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {
@@ -27,10 +29,10 @@ impl ShopLedger for MemoryStore {
             return Err(StoreError::Fenced);
         }
         let time = LaneTime { now, expired_up_to: lane.expired_up_to };
-        let mut loaded = self.load(&tables, batch, time)?;
+        let mut loaded = tables.load_batch(batch, time)?;
         let receipt = Receipt::new(batch, decide(batch, &mut loaded));
         let expired_up_to = loaded.time.expired_up_to;
-        self.write(&mut tables, batch, loaded);
+        tables.write(batch, loaded);
         if let Some(lane) = tables.lanes.get_mut(&batch.lane) {
             lane.advance(batch, expired_up_to);
             lane.keep(receipt.clone(), now);
@@ -76,21 +78,22 @@ impl ShopLedger for MemoryStore {
     }
 }
 
-impl MemoryStore {
+impl Tables {
     /// Copies the stored data by which a batch is judged.
-    fn load(&self, tables: &Tables, batch: &Batch, time: LaneTime) -> Result<Loaded, StoreError> {
+    fn load_batch(&self, batch: &Batch, time: LaneTime) -> Result<Loaded, StoreError> {
         let campaigns = batch.campaigns().into_iter();
-        let campaigns = campaigns.filter_map(|name| tables.load_campaign(name)).collect();
-        let shops = batch.shops().iter().map(|id| tables.load(&self.key(id)));
+        let campaigns = campaigns.filter_map(|name| self.load_campaign(name)).collect();
+        let shops = batch.shops().iter().map(|id| self.load(&self.key(id)));
         let shops = shops.collect::<Result<_, _>>()?;
-        Ok(Loaded { time, campaigns, newest: tables.revision, shops })
+        Ok(Loaded { time, campaigns, newest: self.revision, shops })
     }
 
     /// Writes the shops that were changed.
-    fn write(&self, tables: &mut Tables, batch: &Batch, loaded: Loaded) {
+    fn write(&mut self, batch: &Batch, loaded: Loaded) {
         for (id, shop) in batch.shops().iter().zip(loaded.shops) {
+            let key = self.key(id);
             if let Some(state) = shop.state.filter(|_| shop.changed)
-                && let Some(row) = tables.shops.get_mut(&self.key(id))
+                && let Some(row) = self.shops.get_mut(&key)
             {
                 row.state = state;
             }

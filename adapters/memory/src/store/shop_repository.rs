@@ -16,11 +16,12 @@ use super::{MemoryStore, ShopRow, Tables};
 #[async_trait]
 impl ShopRepository for MemoryStore {
     fn lanes(&self) -> Lanes {
-        self.lanes
+        self.tables().count
     }
 
     async fn get(&self, id: &ShopId) -> Result<Option<Shop>, StoreError> {
-        let shop = self.tables().shops.get(&self.key(id)).map(|row| row.shop(id)).transpose();
+        let tables = self.tables();
+        let shop = tables.shops.get(&tables.key(id)).map(|row| row.shop(id)).transpose();
         shop.map_err(|Damage { what, .. }| StoreError::BadData { what })
     }
 
@@ -82,7 +83,11 @@ impl ShopRepository for MemoryStore {
     ) -> Result<ImportReceipt, StoreError> {
         let mut tables = self.tables();
         let (lane, at) = (batch.lane(), self.clock.now());
-        let known = batch.rows().iter().map(|row| tables.load(&self.key(&row.id)));
+        if batch.rows().iter().any(|row| tables.key(&row.id).lane != lane) {
+            let what = format!("the store has {} lanes now", tables.count.count());
+            return Err(StoreError::Refused { what });
+        }
+        let known = batch.rows().iter().map(|row| tables.load(&tables.key(&row.id)));
         let known = known.map(|loaded| loaded.map(|shop| shop.state)).collect::<Result<_, _>>()?;
         let number = tables.lane(lane)?.count_import();
         let revision = match terms.order {
@@ -93,7 +98,8 @@ impl ShopRepository for MemoryStore {
         for (row, (state, entry)) in batch.rows().iter().zip(batch.apply(known, terms, revision)) {
             let profile = row.profile.clone();
             let stored = ShopRow { profile, state, spoiled: false, is_profile_spoiled: false };
-            tables.shops.insert(self.key(&row.id), stored);
+            let key = tables.key(&row.id);
+            tables.shops.insert(key, stored);
             entries.push(entry);
         }
         let receipt = ImportReceipt { lane, number, revision, at, entries };

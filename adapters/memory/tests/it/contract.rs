@@ -41,6 +41,7 @@ impl StoreHarness for StoreInMemory {
             repairs: Arc::<MemoryStore>::clone(&self.store),
             restores: Arc::<MemoryStore>::clone(&self.store),
             acceptances: Arc::<MemoryStore>::clone(&self.store),
+            moves: Arc::<MemoryStore>::clone(&self.store),
         }
     }
 
@@ -92,6 +93,10 @@ impl StoreHarness for StoreInMemory {
 
     async fn reopened(&self) -> Option<Store> {
         None
+    }
+
+    async fn with_lanes(&self, _: Lanes) -> Store {
+        self.store()
     }
 
     async fn analyze(&self) {}

@@ -1,7 +1,27 @@
 //! The dialect of `PostgreSQL`.
 
-use super::Dialect;
+use super::{Dialect, MovedTable};
 use crate::hot_path::PostgresPath;
+
+/// A table with what is stored of shops.
+macro_rules! moved_table {
+    ($name:literal) => {
+        MovedTable {
+            name: $name,
+            scan: concat!(
+                "SELECT string_agg(id, chr(10) ORDER BY id) FROM (SELECT id FROM ",
+                $name,
+                " WHERE lane = $1 AND id > $2 ORDER BY id LIMIT 5000) AS page"
+            ),
+            update: concat!(
+                "UPDATE ",
+                $name,
+                " AS moved SET lane = (pair ->> 1)::int FROM jsonb_array_elements($2::jsonb) AS pair
+                 WHERE moved.lane = $1 AND moved.id = pair ->> 0"
+            ),
+        }
+    };
+}
 
 /// The dialect of `PostgreSQL`.
 pub(crate) const POSTGRES: Dialect = Dialect {
@@ -20,5 +40,6 @@ pub(crate) const POSTGRES: Dialect = Dialect {
                      OR category IN (SELECT jsonb_array_elements_text($4::jsonb)))
                 AND latitude BETWEEN $5 AND $6 AND longitude BETWEEN $7 AND $8
               ORDER BY lane, id LIMIT 5000) AS page",
+    moved_tables: [moved_table!("shop"), moved_table!("shop_state")],
     hot_path: &PostgresPath,
 };

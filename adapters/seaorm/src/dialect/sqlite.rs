@@ -1,7 +1,27 @@
 //! The dialect of `SQLite`.
 
-use super::Dialect;
+use super::{Dialect, MovedTable};
 use crate::hot_path::SqlitePath;
+
+/// A table with what is stored of shops.
+macro_rules! moved_table {
+    ($name:literal) => {
+        MovedTable {
+            name: $name,
+            scan: concat!(
+                "SELECT group_concat(id, char(10)) FROM (SELECT id FROM ",
+                $name,
+                " WHERE lane = ?1 AND id > ?2 ORDER BY id LIMIT 5000)"
+            ),
+            update: concat!(
+                "UPDATE ",
+                $name,
+                " AS moved SET lane = pair.value ->> 1 FROM json_each(?2) AS pair
+                 WHERE moved.lane = ?1 AND moved.id = pair.value ->> 0"
+            ),
+        }
+    };
+}
 
 /// The dialect of `SQLite`.
 pub(crate) const SQLITE: Dialect = Dialect {
@@ -17,5 +37,6 @@ pub(crate) const SQLITE: Dialect = Dialect {
                 AND (?4 IS NULL OR category IN (SELECT value FROM json_each(?4)))
                 AND latitude BETWEEN ?5 AND ?6 AND longitude BETWEEN ?7 AND ?8
               ORDER BY lane, id LIMIT 5000)",
+    moved_tables: [moved_table!("shop"), moved_table!("shop_state")],
     hot_path: &SqlitePath,
 };

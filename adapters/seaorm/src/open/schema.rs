@@ -119,7 +119,7 @@ async fn install(connection: &impl ConnectionTrait, lanes: Lanes) -> Result<(), 
     Ok(())
 }
 
-/// Fails if the database was made for another number of lanes.
+/// Fails if the database has another number of lanes.
 pub(crate) async fn check_lanes(
     connection: &impl ConnectionTrait,
     wanted: Lanes,

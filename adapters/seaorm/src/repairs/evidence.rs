@@ -20,7 +20,7 @@ use sea_orm::{
 use crate::campaign_rows;
 use crate::entity::{campaign_chunk, campaign_list, receipt};
 use crate::error::{classify, stored};
-use crate::repairs::finding::revisions_of_chunks;
+use crate::repairs::revisions_of_chunks;
 use crate::store::SeaOrmStore;
 
 /// How many receipts are read at a time.

@@ -119,7 +119,7 @@ impl SeaOrmStore {
 
 /// The campaigns that have chunks, without those that are deleted. A number that cannot be read
 /// names none.
-pub(super) async fn revisions_of_chunks(
+pub(crate) async fn revisions_of_chunks(
     store: &SeaOrmStore,
 ) -> Result<BTreeSet<Revision>, StoreError> {
     // Read before and after: a number may come or go in between.

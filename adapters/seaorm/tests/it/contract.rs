@@ -23,7 +23,8 @@ fn ports(store: SeaOrmStore) -> Store {
         deletions: Arc::<SeaOrmStore>::clone(&store),
         repairs: Arc::<SeaOrmStore>::clone(&store),
         restores: Arc::<SeaOrmStore>::clone(&store),
-        acceptances: store,
+        acceptances: Arc::<SeaOrmStore>::clone(&store),
+        moves: store,
     }
 }
 

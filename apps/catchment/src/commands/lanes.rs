@@ -241,7 +241,12 @@ impl Row {
     fn lag(&self) -> Option<u64> {
         let is_other = matches!(
             self.problem,
-            Some(Mismatch::OtherLog | Mismatch::EndsEarly { .. } | Mismatch::OtherRecord { .. })
+            Some(
+                Mismatch::OtherLog
+                    | Mismatch::LeftLog
+                    | Mismatch::EndsEarly { .. }
+                    | Mismatch::OtherRecord { .. }
+            )
         );
         if is_other { None } else { Some(self.end?.0.saturating_sub(self.next?.0)) }
     }

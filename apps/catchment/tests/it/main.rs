@@ -24,6 +24,7 @@ mod forged;
 mod forged_replies;
 mod lanes;
 mod mistakes;
+mod moved;
 #[cfg(not(feature = "servers"))]
 mod no_servers;
 mod processes;

@@ -33,10 +33,10 @@ static PROGRAMS: LazyLock<[PathBuf; 2]> =
     LazyLock::new(|| ["requester", "consumer"].map(|name| built(program().with_file_name(name))));
 
 /// The services at work. Dropped, they are killed.
-struct Services(Vec<Child>);
+pub(crate) struct Services(Vec<Child>);
 
 impl Services {
-    fn start(world: &World) -> Self {
+    pub(crate) fn start(world: &World) -> Self {
         let start = |program: &PathBuf| {
             let mut command = Command::new(program);
             command.env_clear().envs(world.variables());
@@ -47,8 +47,22 @@ impl Services {
         Self(PROGRAMS.iter().map(start).collect())
     }
 
-    /// Waits until each service has noticed by itself, and has ended.
-    fn check_they_notice(mut self) {
+    /// Tells each service to stop, and waits until it has ended.
+    pub(crate) fn stop(mut self) {
+        for mut child in self.0.drain(..) {
+            let pid = child.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+            assert!(child.wait().unwrap().success());
+        }
+    }
+
+    /// Waits until each service has noticed by itself that the database is older, and has ended.
+    fn check_they_notice(self) {
+        self.check_they_end(&[OLDER, TO_DO]);
+    }
+
+    /// Waits until each service has ended by itself, with a line that has these words.
+    pub(crate) fn check_they_end(mut self, words: &[&str]) {
         for mut child in self.0.drain(..) {
             let until = Instant::now() + PATIENCE;
             while child.try_wait().unwrap().is_none() && Instant::now() < until {
@@ -58,7 +72,7 @@ impl Services {
             let ran = Ran::from(child.wait_with_output().unwrap());
             assert_eq!(ran.code, Some(78), "{ran:?}");
             let last = ran.stderr.lines().last().unwrap_or_default();
-            assert!(last.contains(OLDER) && last.contains(TO_DO), "{ran:?}");
+            assert!(words.iter().all(|words| last.contains(words)), "{ran:?}");
         }
     }
 }
@@ -74,7 +88,7 @@ impl Drop for Services {
 }
 
 /// Stores a campaign over all shops, and goes.
-fn begin(world: &World, timeout: &str) -> Value {
+pub(crate) fn begin(world: &World, timeout: &str) -> Value {
     let arguments = ["campaign", "start", "--kind", "rider_shortage", "--all", "--yes"];
     let mut command = world.command(&arguments);
     command.args(["--timeout", timeout]).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -88,11 +102,11 @@ fn begin(world: &World, timeout: &str) -> Value {
     json!(number)
 }
 
-fn show(world: &World, campaign: &Value) -> Value {
+pub(crate) fn show(world: &World, campaign: &Value) -> Value {
     world.ask(&["campaign", "show", &campaign.to_string()])
 }
 
-fn wait_until_settled(world: &World, campaign: &Value) -> Value {
+pub(crate) fn wait_until_settled(world: &World, campaign: &Value) -> Value {
     let until = Instant::now() + PATIENCE;
     loop {
         let shown = show(world, campaign);
@@ -104,7 +118,7 @@ fn wait_until_settled(world: &World, campaign: &Value) -> Value {
 }
 
 /// Checks that the outcomes are those that the shops really have.
-fn check_audit(world: &World) {
+pub(crate) fn check_audit(world: &World) {
     let audited = world.ask(&["audit"]);
     assert_eq!(audited["wrong"], 0, "{audited}");
 }

@@ -1,5 +1,6 @@
 //! A schema and topics for one test, on the services that the tests are given.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::process::Command;
 use std::sync::Arc;
@@ -20,11 +21,12 @@ use crate::app::{HEADER, Ran, TestApp};
 pub(crate) const LANES: u16 = 4;
 
 /// All tables except the table of the schema's steps.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "installation",
     "shop",
     "shop_state",
     "lane_state",
+    "left_log",
     "receipt",
     "import_receipt",
     "campaign",
@@ -39,6 +41,9 @@ const TABLES: [&str; 11] = [
 pub(crate) struct World {
     app: TestApp,
     name: String,
+    /// With what the names of its topics begin.
+    topics: String,
+    lanes: u16,
     runtime: Runtime,
 }
 
@@ -48,7 +53,8 @@ impl World {
         // If a server is missing, this fails before there is anything to clean up.
         let (url, _) = (database(), brokers());
         let name = format!("it_{}", Uuid::now_v7().simple());
-        let world = Self { app: TestApp::empty(), name, runtime: Runtime::new().unwrap() };
+        let (app, runtime) = (TestApp::empty(), Runtime::new().unwrap());
+        let world = Self { app, topics: name.clone(), name, lanes: LANES, runtime };
         let settings = store_settings();
         let made = SeaOrmStore::create_schema(&url, &world.name, &settings);
         world.runtime.block_on(made).unwrap();
@@ -81,12 +87,12 @@ impl World {
     pub(crate) fn variables(&self) -> [(&'static str, String); 7] {
         [
             ("CATCHMENT__DATABASE__URL", self.url()),
-            ("CATCHMENT__DATABASE__LANES", LANES.to_string()),
+            ("CATCHMENT__DATABASE__LANES", self.lanes.to_string()),
             ("CATCHMENT__DATABASE__CONNECT_TIMEOUT", "2s".to_owned()),
             ("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", brokers()),
             ("CATCHMENT__KAFKA__GROUP_ID", self.name.clone()),
-            ("CATCHMENT__KAFKA__REQUESTS_TOPIC", format!("{}.requests", self.name)),
-            ("CATCHMENT__KAFKA__REPLIES_TOPIC", format!("{}.replies", self.name)),
+            ("CATCHMENT__KAFKA__REQUESTS_TOPIC", format!("{}.requests", self.topics)),
+            ("CATCHMENT__KAFKA__REPLIES_TOPIC", format!("{}.replies", self.topics)),
         ]
     }
 
@@ -115,6 +121,17 @@ impl World {
         let lanes = Lanes(NonZeroU16::new(lanes).unwrap());
         let plan = TopicPlan { lanes, reply_lanes: 1, replication: None };
         self.runtime.block_on(async { self.cluster().await.create_topics(&plan).await }).unwrap();
+    }
+
+    /// From now on the settings name other topics, and so many lanes.
+    pub(crate) fn name_other_topics(&mut self, lanes: u16) {
+        self.topics = format!("{}_moved", self.name);
+        self.lanes = lanes;
+    }
+
+    /// From now on the settings name so many lanes.
+    pub(crate) const fn set_lanes(&mut self, lanes: u16) {
+        self.lanes = lanes;
     }
 
     /// Returns whether the database has a schema of this name.
@@ -242,8 +259,8 @@ impl World {
 
     async fn cluster_of(&self, group: &str) -> KafkaCluster {
         let settings = KafkaSettings {
-            requests_topic: format!("{}.requests", self.name),
-            replies_topic: format!("{}.replies", self.name),
+            requests_topic: format!("{}.requests", self.topics),
+            replies_topic: format!("{}.replies", self.topics),
             ..KafkaSettings::new(ClientSettings::new(brokers(), group))
         };
         KafkaCluster::connect(settings).await.unwrap()
@@ -256,7 +273,11 @@ impl Drop for World {
         // If something cannot be removed, the test's own failure must stay the only message.
         self.runtime.block_on(async {
             SeaOrmStore::drop_schema(&url, &self.name, &settings).await.ok();
-            self.cluster().await.delete_topics().await.ok();
+            for topics in BTreeSet::from([&self.name, &self.topics]) {
+                let topics = [format!("{topics}.requests"), format!("{topics}.replies")];
+                let cluster = self.cluster().await.with_topics(&topics[0], &topics[1]);
+                cluster.delete_topics().await.ok();
+            }
         });
     }
 }

@@ -103,7 +103,7 @@ fn a_database_for_another_number_of_lanes() {
     let mut command = world.command(program());
     command.env("CATCHMENT__DATABASE__LANES", "5");
     let line = check(command, 78);
-    assert!(line.contains("was made for 4 lanes, not 5"), "{line}");
+    assert!(line.contains("has 4 lanes, not 5"), "{line}");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use catchment_contract::{Store, StoreHarness};
 use catchment_domain::ports::Clock;
-use catchment_domain::{Epoch, Lane, ShopId, StoredItem, Timestamp};
-use catchment_seaorm::SeaOrmStore;
+use catchment_domain::{Epoch, Lane, Lanes, ShopId, StoredItem, Timestamp};
+use catchment_seaorm::{SeaOrmStore, StoreSettings};
 
 use crate::contract::{damaging, in_steps, losing, millis, ports};
 use crate::world::World;
@@ -65,6 +65,11 @@ impl StoreHarness for Harness {
     async fn reopened(&self) -> Option<Store> {
         let store = self.world.try_open(&in_steps(self.world.settings())).await;
         Some(ports(store.unwrap()))
+    }
+
+    async fn with_lanes(&self, lanes: Lanes) -> Store {
+        let settings = StoreSettings { lanes, ..in_steps(self.world.settings()) };
+        ports(self.world.try_open(&settings).await.unwrap())
     }
 
     async fn analyze(&self) {

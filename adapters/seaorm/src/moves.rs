@@ -1,0 +1,363 @@
+//! Moving the database away from its logs, and to another number of lanes.
+//!
+//! Everything happens in one transaction, which holds the row of every lane and that of the
+//! installation. A process that opened the database before looks at the latter before it writes
+//! shops or lists, so it never writes them by the old number of lanes.
+//!
+//! Rows of shops are moved a page at a time, and campaigns one after the other. So no statement
+//! takes long, and one page or one campaign is in memory.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use catchment_domain::ports::{Moves, StoreError};
+use catchment_domain::{
+    AnyLane, Chunk, Deadline, Found, Lane, Lanes, MoveTerms, Moved, Revision, ShopId, ShopList,
+    StoredItem, Timestamp, Unrest, check_campaign, epoch_after, lease_in_force, relane,
+    unrest_of_campaigns,
+};
+use sea_orm::sea_query::{Expr, LockType, OnConflict};
+use sea_orm::{
+    ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+
+use crate::acceptances::{highest_epoch, stored_lanes, stored_reply_lanes};
+use crate::campaign_rows::{self, missing};
+use crate::connection::OwnConnection;
+use crate::dialect::MovedTable;
+use crate::entity::{
+    campaign, campaign_chunk, campaign_list, import_receipt, installation, lane_state, left_log,
+    receipt, reply_lane,
+};
+use crate::error::{Row, classify, stored};
+use crate::repairs::revisions_of_chunks;
+use crate::retry::{check_written, while_busy_or_locked};
+use crate::store::{SeaOrmStore, highest_mark, statement};
+
+#[async_trait]
+impl Moves for SeaOrmStore {
+    async fn move_away(&self, terms: &MoveTerms) -> Result<Moved, StoreError> {
+        while_busy_or_locked(|| self.try_move(terms)).await
+    }
+}
+
+impl SeaOrmStore {
+    async fn try_move(&self, terms: &MoveTerms) -> Result<Moved, StoreError> {
+        let transaction = self.begin().await?;
+        let connection = transaction.connection()?;
+        lock_everything(connection).await?;
+        self.check_lanes(connection, Some(LockType::Update)).await?;
+        let now = self.now(connection).await?;
+        let campaigns = self.check_rest(connection, terms, now).await?;
+        let before = self.lanes();
+        let is_divided_anew = before != terms.lanes;
+        let lanes = is_divided_anew.then_some(terms.lanes);
+        let [shops, _] = self.move_shops(connection, lanes, terms.dry_run).await?;
+        if let Some(lanes) = lanes {
+            self.check_for_lost_campaigns(&campaigns).await?;
+            for revision in &campaigns {
+                move_campaign(connection, *revision, lanes, terms.dry_run).await?;
+            }
+        }
+        // What is not committed is rolled back.
+        if !terms.dry_run {
+            leave_logs(connection).await?;
+            let mark = highest_mark(connection).await?.max(Deadline::at(now));
+            begin_lanes_anew(connection, lanes, mark).await?;
+            forget_reply_lanes(connection).await?;
+            transaction.commit().await?;
+        }
+        let campaigns = campaigns.len() as u64;
+        Ok(Moved { before, lanes: terms.lanes, shops, campaigns })
+    }
+
+    /// Fails if anything is not at rest, or not as it was found at rest. Returns the campaigns.
+    async fn check_rest(
+        &self,
+        connection: &OwnConnection,
+        terms: &MoveTerms,
+        now: Timestamp,
+    ) -> Result<Vec<Revision>, StoreError> {
+        let replies = stored_reply_lanes(connection, now).await?;
+        let campaigns = campaign_rows::all(connection, Condition::all()).await?;
+        let leases = replies.iter().filter_map(lease_in_force);
+        if let Some(unrest) = leases.chain(unrest_of_campaigns(&campaigns)).next() {
+            return Err(refused(&unrest));
+        }
+        let requests = stored_lanes(connection, self.lanes()).await?;
+        if let Some(lane) = terms.moved_since(&requests, &replies) {
+            return Err(moved_meanwhile(lane));
+        }
+        let Found { found: campaigns, .. } = campaigns;
+        Ok(campaigns.into_iter().map(|campaign| campaign.name.revision).collect())
+    }
+
+    /// Moves what is stored of shops to their lanes. Returns how many rows of each table stand in
+    /// the lanes of their shops. Any other row stays where it is.
+    async fn move_shops(
+        &self,
+        connection: &OwnConnection,
+        lanes: Option<Lanes>,
+        dry_run: bool,
+    ) -> Result<[u64; 2], StoreError> {
+        let mut counts = [0; 2];
+        for (count, table) in counts.iter_mut().zip(&self.dialect.moved_tables) {
+            for lane in self.lanes().iter() {
+                let (mut last, to) = (String::new(), lanes.filter(|_| !dry_run));
+                while let Some(page) = read_page(connection, table, (lane, &last)).await? {
+                    page.lines().next_back().unwrap_or_default().clone_into(&mut last);
+                    // Shops of lanes before this one are here already, and are not moved again.
+                    let ids = page.lines().filter_map(|id| id.parse::<ShopId>().ok());
+                    let own = ids.filter(|id| self.lanes().lane_of(id) == lane);
+                    let own: Vec<ShopId> = own.collect();
+                    *count += own.len() as u64;
+                    if let Some(to) = to {
+                        move_rows(connection, table, lane, (&own, to)).await?;
+                    }
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Fails if there are lists or outcomes of a campaign whose row is gone: their lanes would be
+    /// wrong once the row is restored.
+    async fn check_for_lost_campaigns(&self, campaigns: &[Revision]) -> Result<(), StoreError> {
+        let known: BTreeSet<Revision> = campaigns.iter().copied().collect();
+        let of_chunks = revisions_of_chunks(self).await?;
+        match of_chunks.difference(&known).next() {
+            None => Ok(()),
+            Some(lost) => Err(refused(&Unrest::Damaged(missing(StoredItem::Campaign(*lost))))),
+        }
+    }
+}
+
+/// Locks every row that is looked at or changed, in the order of all transactions. The last one, of
+/// the installation, is left to the caller.
+async fn lock_everything(connection: &OwnConnection) -> Result<(), StoreError> {
+    let replies: Vec<i32> = reply_lane::Entity::find()
+        .select_only()
+        .column(reply_lane::Column::Lane)
+        .order_by_asc(reply_lane::Column::Lane)
+        .lock_exclusive()
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let campaigns: Vec<i64> = campaign::Entity::find()
+        .select_only()
+        .column(campaign::Column::Revision)
+        .order_by_asc(campaign::Column::Revision)
+        .lock_exclusive()
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let lanes: Vec<i32> = lane_state::Entity::find()
+        .select_only()
+        .column(lane_state::Column::Lane)
+        .order_by_asc(lane_state::Column::Lane)
+        .lock_exclusive()
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    tracing::debug!(
+        replies = replies.len(),
+        campaigns = campaigns.len(),
+        lanes = lanes.len(),
+        "everything is locked for a move"
+    );
+    Ok(())
+}
+
+fn refused(unrest: &Unrest) -> StoreError {
+    StoreError::Refused { what: unrest.to_string() }
+}
+
+fn moved_meanwhile(lane: AnyLane) -> StoreError {
+    let what = format!(
+        "{lane} changed since it was looked at: stop all services, and repeat \
+         `catchment topics move`"
+    );
+    StoreError::Refused { what }
+}
+
+/// Reads the next ids of a lane behind a shop, one per line, or `None` if there are no more.
+async fn read_page(
+    connection: &OwnConnection,
+    table: &MovedTable,
+    (lane, last): (Lane, &str),
+) -> Result<Option<String>, StoreError> {
+    let values = [i32::from(lane.0).into(), last.into()];
+    let query = statement(connection, table.scan, values);
+    let row = connection.query_one_raw(query).await.map_err(classify)?;
+    let page: Option<Option<String>> =
+        row.map(|row| row.try_get_by_index(0)).transpose().map_err(classify)?;
+    Ok(page.flatten())
+}
+
+/// Moves rows of these shops from a lane to their lanes, as far as these are others.
+async fn move_rows(
+    connection: &OwnConnection,
+    table: &MovedTable,
+    from: Lane,
+    (shops, lanes): (&[ShopId], Lanes),
+) -> Result<(), StoreError> {
+    let pairs = shops.iter().map(|id| (id.as_str(), lanes.lane_of(id).0));
+    let pairs: Vec<(&str, u16)> = pairs.filter(|(_, to)| *to != from.0).collect();
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let json = json_of(&pairs, (table.name, from))?;
+    let moved = statement(connection, table.update, [i32::from(from.0).into(), json.into()]);
+    let moved = connection.execute_raw(moved).await.map_err(classify)?;
+    check_written(table.name, moved.rows_affected(), pairs.len())
+}
+
+fn json_of(
+    pairs: &[(&str, u16)],
+    (table, lane): (&'static str, Lane),
+) -> Result<String, StoreError> {
+    let row = Row { table, key: &format_args!("lane {lane}") };
+    row.value("id", serde_json::to_string(pairs))
+}
+
+/// The chunks and lists of a campaign, divided among so many lanes.
+fn relaned(
+    revision: Revision,
+    (chunks, lists): (&[Chunk], &[ShopList]),
+    lanes: Lanes,
+) -> Result<(Vec<Chunk>, Vec<ShopList>), StoreError> {
+    let row = Row { table: "campaign_list", key: &format_args!("campaign {revision}") };
+    row.value("ids", relane(chunks, lists, lanes))
+}
+
+/// Divides the list of a campaign and its ledger anew.
+async fn move_campaign(
+    connection: &OwnConnection,
+    revision: Revision,
+    lanes: Lanes,
+    dry_run: bool,
+) -> Result<(), StoreError> {
+    let campaign = campaign_rows::find(connection, revision).await?;
+    let chunks = campaign_rows::chunks(connection, revision).await?;
+    let of_campaign = campaign_list::Column::Revision.eq(stored(revision.0));
+    let lists = campaign_list::Entity::find()
+        .filter(of_campaign)
+        .order_by_asc(campaign_list::Column::Number);
+    let lists = campaign_rows::read_lists(connection, lists).await?;
+    let damages = check_campaign(revision, campaign.as_ref(), chunks.clone(), lists.clone());
+    if let Some(damage) = damages.into_iter().next() {
+        return Err(refused(&Unrest::Damaged(damage)));
+    }
+    let (_, lists): (Vec<_>, Vec<_>) = lists.found.into_iter().unzip();
+    let (chunks, lists) = relaned(revision, (&chunks.found, &lists), lanes)?;
+    if dry_run {
+        return Ok(());
+    }
+    campaign_list::Entity::delete_many()
+        .filter(campaign_list::Column::Revision.eq(stored(revision.0)))
+        .exec(connection)
+        .await
+        .map_err(classify)?;
+    campaign_chunk::Entity::delete_many()
+        .filter(campaign_chunk::Column::Revision.eq(stored(revision.0)))
+        .exec(connection)
+        .await
+        .map_err(classify)?;
+    let parts = chunks.chunks(campaign_rows::ADDED_AT_ONCE);
+    for (chunks, lists) in parts.zip(lists.chunks(campaign_rows::ADDED_AT_ONCE)) {
+        campaign_rows::add_chunks(connection, revision, chunks.iter().zip(lists)).await?;
+    }
+    Ok(())
+}
+
+/// Remembers the lasting logs that lanes were read in.
+async fn leave_logs(connection: &OwnConnection) -> Result<(), StoreError> {
+    let logs: Vec<Option<String>> = lane_state::Entity::find()
+        .select_only()
+        .column(lane_state::Column::LogId)
+        .distinct()
+        .filter(lane_state::Column::LogLasting.eq(true))
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    let logs = logs.into_iter().flatten();
+    for log_id in logs {
+        let left = left_log::ActiveModel { log_id: ActiveValue::Set(log_id) };
+        let known = OnConflict::column(left_log::Column::LogId).do_nothing().to_owned();
+        left_log::Entity::insert(left)
+            .on_conflict(known)
+            .exec_without_returning(connection)
+            .await
+            .map_err(classify)?;
+    }
+    Ok(())
+}
+
+/// Lets every lane begin anew in whatever log comes next. With another number of lanes, the keys of
+/// receipts mean nothing any more.
+async fn begin_lanes_anew(
+    connection: &OwnConnection,
+    lanes: Option<Lanes>,
+    mark: Deadline,
+) -> Result<(), StoreError> {
+    let epoch = stored(epoch_after(highest_epoch(connection).await?, None).0);
+    let mark = mark.instant().millis();
+    let Some(lanes) = lanes else {
+        lane_state::Entity::update_many()
+            .col_expr(lane_state::Column::LogId, Expr::value(None::<String>))
+            .col_expr(lane_state::Column::LogLasting, Expr::value(false))
+            .col_expr(lane_state::Column::Epoch, Expr::value(epoch))
+            .col_expr(lane_state::Column::AppliedNext, Expr::value(0_i64))
+            .col_expr(lane_state::Column::RepliedNext, Expr::value(0_i64))
+            .col_expr(lane_state::Column::LastId, Expr::value(None::<String>))
+            .col_expr(lane_state::Column::ExpiredUpTo, Expr::value(mark))
+            .exec(connection)
+            .await
+            .map_err(classify)?;
+        return Ok(());
+    };
+    let imports: Option<Option<i64>> = lane_state::Entity::find()
+        .select_only()
+        .column_as(lane_state::Column::Imports.max(), "imports")
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(classify)?;
+    // Whoever read a lane's shops before must not take them for unchanged.
+    let imports = imports.flatten().unwrap_or_default().saturating_add(1);
+    receipt::Entity::delete_many().exec(connection).await.map_err(classify)?;
+    import_receipt::Entity::delete_many().exec(connection).await.map_err(classify)?;
+    lane_state::Entity::delete_many().exec(connection).await.map_err(classify)?;
+    let rows = lanes.iter().map(|lane| lane_state::ActiveModel {
+        epoch: ActiveValue::Set(epoch),
+        expired_up_to: ActiveValue::Set(Some(mark)),
+        imports: ActiveValue::Set(imports),
+        ..lane_state::unclaimed(lane)
+    });
+    let rows = lane_state::Entity::insert_many(rows).exec_without_returning(connection);
+    rows.await.map_err(classify)?;
+    installation::Entity::update_many()
+        .col_expr(installation::Column::Lanes, Expr::value(i32::from(lanes.count())))
+        .filter(installation::Column::Id.eq(installation::ONLY))
+        .exec(connection)
+        .await
+        .map_err(classify)?;
+    Ok(())
+}
+
+/// Lets every campaign be answered by whatever reply lane comes next.
+async fn forget_reply_lanes(connection: &OwnConnection) -> Result<(), StoreError> {
+    reply_lane::Entity::delete_many().exec(connection).await.map_err(classify)?;
+    campaign::Entity::update_many()
+        .col_expr(campaign::Column::ReplyLane, Expr::value(None::<i32>))
+        .filter(campaign::Column::ReplyLane.is_not_null())
+        .exec(connection)
+        .await
+        .map_err(classify)?;
+    Ok(())
+}

@@ -1,0 +1,363 @@
+//! What must be at rest before a move, and that the lists of campaigns keep their outcomes in it.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use catchment_domain::{
+    AnyLane, Attempt, BeforeMove, Behind, CHUNK_SHOPS, Campaign, CampaignId, CampaignRef,
+    CampaignState, Chunk, Code, Damage, Deadline, Detail, Epoch, Found, Lane, LaneBeforeMove,
+    LaneProblem, LaneProgress, LaneRemains, Lanes, LogIdentity, Mismatch, MoveTerms, Nonce, Phase,
+    Position, ReplyLane, ReplyLaneBeforeMove, ReplyLaneRow, Revision, ShopId, ShopList, Slot,
+    Status, StoredItem, StoredLane, StoredReplyLane, Timestamp, Unrest, relane,
+};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+const LASTING: LogIdentity = LogIdentity { id: 1, lasting: true };
+const PASSING: LogIdentity = LogIdentity { id: 3, lasting: false };
+const LANE: Lane = Lane(2);
+const REPLIES: ReplyLane = ReplyLane(1);
+
+fn lanes(count: u16) -> Lanes {
+    Lanes(NonZeroU16::new(count).unwrap())
+}
+
+fn campaign(revision: u64, state: CampaignState, reply_lane: Option<ReplyLane>) -> Campaign {
+    Campaign {
+        name: CampaignRef { revision: Revision(revision), id: CampaignId(Uuid::nil()) },
+        nonce: Nonce::from_random(1),
+        kind: "rider_shortage".parse().unwrap(),
+        limit: "3km".parse().unwrap(),
+        reason: String::new(),
+        shops: 3,
+        created_at: Timestamp::from_millis(0),
+        timeout: Duration::from_secs(5),
+        until: None,
+        replaces: None,
+        replaced_by: None,
+        reply_lane,
+        attempt: Attempt::FIRST,
+        deadline: Deadline::MIN,
+        state,
+        unreleased: 0,
+    }
+}
+
+/// A request lane that was read in a log: applied and answered up to there.
+fn requests(
+    log: Option<LogIdentity>,
+    (applied, replied): (u64, u64),
+    behind: Behind,
+) -> LaneBeforeMove {
+    let (applied_next, replied_next) = (Position(applied), Position(replied));
+    let progress = LaneProgress { lane: LANE, log, epoch: Epoch(4), applied_next, replied_next };
+    let stored = StoredLane::Known { progress, last_id: None, left: Vec::new() };
+    LaneBeforeMove { lane: LANE, stored, mismatch: None, behind }
+}
+
+fn reply_row(holder: Option<&str>) -> StoredReplyLane {
+    let (epoch, position) = (Epoch(1), Position(7));
+    let holder = holder.map(ToOwned::to_owned);
+    let row = Some(Ok(ReplyLaneRow { log: LASTING, epoch, position, holder }));
+    StoredReplyLane { lane: REPLIES, row }
+}
+
+fn replies(behind: Behind) -> ReplyLaneBeforeMove {
+    ReplyLaneBeforeMove { stored: reply_row(None), mismatch: None, behind }
+}
+
+const OPEN: Behind = Behind::OpenTransaction { from: Position(5) };
+
+fn problem(mismatch: Mismatch) -> Vec<Unrest> {
+    vec![Unrest::Problem(LaneProblem::of(LANE, mismatch))]
+}
+
+#[test]
+fn requests_are_at_rest_once_they_are_applied_and_answered() {
+    let log = Some(LASTING);
+    let unapplied = |from| vec![Unrest::Unapplied { lane: LANE, from: Position(from) }];
+    let from = Position(6);
+    let unanswered = vec![Unrest::Unanswered { lane: LANE, from }];
+    let open = vec![Unrest::OpenTransaction { lane: AnyLane::Requests(LANE), from: Position(5) }];
+    let differs = |mismatch: Mismatch| LaneBeforeMove {
+        mismatch: Some(mismatch),
+        ..requests(log, (9, 6), Behind::Records)
+    };
+    let remains = LaneRemains::default();
+    let lost = LaneBeforeMove {
+        stored: StoredLane::Lost { unreadable: None, remains },
+        mismatch: Some(Mismatch::NoRow),
+        ..requests(log, (9, 9), Behind::Nothing)
+    };
+    for (lane, expected) in [
+        (requests(log, (9, 9), Behind::Nothing), vec![]),
+        (requests(log, (9, 9), Behind::Records), unapplied(9)),
+        (requests(log, (9, 6), Behind::Records), unapplied(9)),
+        (requests(log, (9, 6), Behind::Nothing), unanswered),
+        (requests(log, (9, 9), OPEN), open),
+        (requests(None, (0, 0), Behind::Nothing), vec![]),
+        (requests(None, (0, 0), Behind::Records), unapplied(0)),
+        // Its records are gone with its process.
+        (requests(Some(PASSING), (9, 6), Behind::Nothing), vec![]),
+        (requests(Some(PASSING), (9, 9), Behind::Records), unapplied(0)),
+        (differs(Mismatch::OtherLog), problem(Mismatch::OtherLog)),
+        (differs(Mismatch::LeftLog), vec![]),
+        (lost, problem(Mismatch::NoRow)),
+    ] {
+        let before = BeforeMove { requests: vec![lane], ..BeforeMove::default() };
+        assert_eq!(before.unrest(), expected, "{before:?}");
+    }
+}
+
+#[test]
+fn replies_are_at_rest_once_those_that_count_are_recorded() {
+    let from = Position(7);
+    let unrecorded = vec![Unrest::Unrecorded { lane: REPLIES, from }];
+    let open = vec![Unrest::OpenTransaction { lane: AnyLane::Replies(REPLIES), from: Position(5) }];
+    let mismatch = Mismatch::NoPartition { partitions: 1 };
+    let gone = ReplyLaneBeforeMove { mismatch: Some(mismatch), ..replies(Behind::Nothing) };
+    let lost = Unrest::Problem(LaneProblem::of_replies(REPLIES, gone.mismatch.clone().unwrap()));
+    let held = ReplyLaneBeforeMove { stored: reply_row(Some("r-1")), ..replies(Behind::Nothing) };
+    let leased = Unrest::Leased { lane: REPLIES, holder: "r-1".to_owned() };
+    let other = Some(ReplyLane(3));
+    for (lane, of_campaign, expected) in [
+        (replies(Behind::Nothing), Some(REPLIES), vec![]),
+        (replies(Behind::Records), Some(REPLIES), unrecorded),
+        (replies(Behind::Records), other, vec![]),
+        (replies(Behind::Records), None, vec![]),
+        (replies(OPEN), Some(REPLIES), open),
+        (replies(OPEN), other, vec![]),
+        (gone, other, vec![lost]),
+        (held, other, vec![leased]),
+    ] {
+        let campaigns = vec![campaign(4, CampaignState::Settled, of_campaign)];
+        let before = BeforeMove {
+            replies: vec![lane],
+            campaigns: Found::whole(campaigns),
+            ..BeforeMove::default()
+        };
+        assert_eq!(before.unrest(), expected, "{before:?}");
+    }
+}
+
+#[test]
+fn campaigns_are_at_rest_without_open_shops() {
+    let (sending, ending) = (CampaignState::Sending { open: 2 }, CampaignState::Ending { open: 1 });
+    let states = [CampaignState::Settled, sending, ending, CampaignState::Ended];
+    let campaigns = (4..).zip(states).map(|(revision, state)| campaign(revision, state, None));
+    let item = StoredItem::Campaign(Revision(9));
+    let damaged = vec![Damage { item, what: "campaign 9 cannot be read".to_owned() }];
+    let member = "`consumer` at /10.0.0.1".to_owned();
+    let before = BeforeMove {
+        members: vec![member.clone()],
+        campaigns: Found { found: campaigns.collect(), damaged: damaged.clone() },
+        ..BeforeMove::default()
+    };
+    let open = |campaign, state| Unrest::Open { campaign: Revision(campaign), state };
+    let expected = [
+        Unrest::Member { member },
+        Unrest::Damaged(damaged[0].clone()),
+        open(5, sending),
+        open(6, ending),
+    ];
+    assert_eq!(before.unrest(), expected);
+    for unrest in expected {
+        assert!(!unrest.to_string().contains('\n'), "{unrest}");
+    }
+}
+
+#[test]
+fn a_lane_that_differs_from_what_was_at_rest_is_named() {
+    let (one, other) =
+        (requests(None, (0, 0), Behind::Nothing), requests(Some(LASTING), (9, 9), Behind::Nothing));
+    let (free, held) = (reply_row(None), reply_row(Some("r-1")));
+    let of_requests = Some(AnyLane::Requests(LANE));
+    let of_replies = Some(AnyLane::Replies(REPLIES));
+    let stored = |lanes: &[&LaneBeforeMove]| -> Vec<_> {
+        lanes.iter().map(|lane| (lane.lane, lane.stored.clone())).collect()
+    };
+    for (requests, replies, expected) in [
+        (stored(&[&one]), vec![free.clone()], None),
+        (stored(&[&other]), vec![free.clone()], of_requests),
+        (stored(&[]), vec![free.clone()], of_requests),
+        (stored(&[&one, &other]), vec![free.clone()], of_requests),
+        (stored(&[&one]), vec![held.clone()], of_replies),
+        (stored(&[&one]), vec![], of_replies),
+        (stored(&[&one]), vec![free.clone(), held], of_replies),
+    ] {
+        let before = BeforeMove {
+            requests: vec![one.clone()],
+            replies: vec![ReplyLaneBeforeMove { stored: free.clone(), ..replies_at_rest() }],
+            ..BeforeMove::default()
+        };
+        let terms = MoveTerms::new(lanes(4), before, false);
+        assert_eq!(terms.moved_since(&requests, &replies), expected, "{requests:?} {replies:?}");
+    }
+}
+
+fn replies_at_rest() -> ReplyLaneBeforeMove {
+    replies(Behind::Nothing)
+}
+
+/// What the ledger says of a shop: the attempt in which it may have been sent, its outcomes, and why
+/// they are what they are.
+type Told = (Option<Attempt>, Slot, Slot, Vec<(Phase, Code, Option<Box<str>>)>);
+
+/// The ledger, one shop at a time.
+fn told(chunks: &[Chunk], lists: &[ShopList]) -> BTreeMap<String, Told> {
+    let mut told = BTreeMap::new();
+    for (chunk, list) in chunks.iter().zip(lists) {
+        assert_eq!(chunk.len(), list.len());
+        for (place, id) in list.iter().enumerate() {
+            let details = [Phase::Activation, Phase::Release].map(|phase| {
+                let detail = chunk.detail(phase, place)?;
+                Some((phase, detail.code, detail.message.clone()))
+            });
+            let details = details.into_iter().flatten().collect();
+            let shop = (chunk.sent, chunk.activations()[place], chunk.releases()[place], details);
+            assert_eq!(told.insert(id.to_owned(), shop), None, "{id} stands there twice");
+        }
+    }
+    told
+}
+
+/// A chunk of these shops, of which nothing is known but how they were sent and answered.
+fn chunk(
+    (number, first): (u32, u32),
+    sent: Option<u16>,
+    shops: &[(&str, Slot, Slot)],
+) -> (Chunk, ShopList) {
+    let slots = |slot: fn(&(&str, Slot, Slot)) -> Slot| shops.iter().map(slot).collect();
+    let mut details = Vec::new();
+    for (place, (id, activation, release)) in (0_u16..).zip(shops) {
+        for (phase, slot) in [(Phase::Release, release), (Phase::Activation, activation)] {
+            let has_detail = matches!(slot, Slot::Closed(status) if *status != Status::Applied);
+            let message = Some(format!("{id} {}", phase.as_str()).into());
+            let detail = Detail { phase, place, code: Code::GivenUp, message };
+            details.extend(has_detail.then_some(detail));
+        }
+    }
+    let (activations, releases) = (slots(|shop| shop.1), slots(|shop| shop.2));
+    let name = (number, Lane(0), first);
+    let chunk = Chunk::restore(name, sent.map(Attempt), activations, releases, details);
+    let id = |(id, ..): &(&str, Slot, Slot)| -> ShopId { id.parse().unwrap() };
+    (chunk, shops.iter().map(id).collect())
+}
+
+#[test]
+fn a_list_goes_by_lane_then_by_how_it_was_sent_then_by_id() {
+    let (applied, failed) = (Slot::Closed(Status::Applied), Slot::Closed(Status::Failed));
+    let first = [("a", applied, Slot::Idle), ("b", failed, Slot::Idle), ("c", applied, Slot::Open)];
+    let second = [("d", applied, failed), ("e", applied, Slot::Idle)];
+    let third = [("f", failed, Slot::Idle), ("g", failed, Slot::Idle)];
+    let (chunks, lists): (Vec<_>, Vec<_>) = [
+        chunk((0, 0), Some(1), &first),
+        chunk((1, 3), Some(2), &second),
+        chunk((2, 5), None, &third),
+    ]
+    .into_iter()
+    .unzip();
+    let (after, after_lists) = relane(&chunks, &lists, lanes(2)).unwrap();
+    let lane = |id: &str| lanes(2).lane_of(&id.parse().unwrap()).0;
+    let found: Vec<_> = after
+        .iter()
+        .zip(&after_lists)
+        .map(|(chunk, list)| {
+            let ids: String = list.iter().collect();
+            (chunk.number, chunk.first, chunk.lane.0, chunk.sent.map(|sent| sent.0), ids)
+        })
+        .collect();
+    let in_lane = |wanted, ids: &str| -> String {
+        ids.chars().filter(|id| lane(&id.to_string()) == wanted).collect()
+    };
+    let (mut expected, mut number, mut first) = (Vec::new(), 0, 0);
+    for wanted in [0, 1] {
+        for (sent, ids) in [(None, "fg"), (Some(1), "abc"), (Some(2), "de")] {
+            let ids = in_lane(wanted, ids);
+            let shops = u32::try_from(ids.len()).unwrap();
+            if 0 < shops {
+                expected.push((number, first, wanted, sent, ids));
+                (number, first) = (number + 1, first + shops);
+            }
+        }
+    }
+    assert_eq!(found, expected);
+    assert!(3 < found.len(), "both lanes have shops: {found:?}");
+    assert_eq!(told(&after, &after_lists), told(&chunks, &lists));
+}
+
+#[test]
+fn a_lane_with_many_shops_has_several_chunks() {
+    let ids: Vec<String> = (0..CHUNK_SHOPS + 500).map(|number| format!("s-{number}")).collect();
+    let shops: Vec<_> = ids.iter().map(|id| (id.as_str(), Slot::Open, Slot::Idle)).collect();
+    let (front, back) = shops.split_at(CHUNK_SHOPS);
+    let front_shops = u32::try_from(front.len()).unwrap();
+    let (chunks, lists): (Vec<_>, Vec<_>) =
+        [chunk((0, 0), None, front), chunk((1, front_shops), None, back)].into_iter().unzip();
+    let (after, after_lists) = relane(&chunks, &lists, lanes(1)).unwrap();
+    let sizes: Vec<usize> = after.iter().map(Chunk::len).collect();
+    assert_eq!(sizes, [CHUNK_SHOPS, 500]);
+    assert_eq!((after[1].number, after[1].first), (1, front_shops));
+    assert!(after_lists.iter().flat_map(ShopList::iter).is_sorted());
+    assert_eq!(relane(&after, &after_lists, lanes(1)).unwrap(), (after, after_lists));
+}
+
+fn any_slot() -> impl Strategy<Value = Slot> {
+    let closed = prop::sample::select(Status::ALL.to_vec()).prop_map(Slot::Closed);
+    prop_oneof![Just(Slot::Idle), Just(Slot::Open), closed]
+}
+
+/// The shops of a chunk, and the attempt in which they may have been sent.
+type Shops = (Option<u16>, Vec<(Slot, Slot)>);
+
+fn chunks() -> impl Strategy<Value = Vec<Shops>> {
+    let sent = prop::option::of(1_u16..4);
+    let shops = prop::collection::vec((any_slot(), any_slot()), 1..20);
+    prop::collection::vec((sent, shops), 0..8)
+}
+
+proptest! {
+    #[test]
+    fn prop_relaned_is_same_as_naive(drawn in chunks(), count in 1_u16..6, then in 1_u16..6) {
+        let (mut before, mut before_lists, mut number) = (Vec::new(), Vec::new(), 0_u32);
+        for (sent, slots) in drawn {
+            let first = number;
+            let ids: Vec<String> = slots
+                .iter()
+                .map(|_| { number += 1; format!("shop-{}", number * 7_919 % 10_007) })
+                .collect();
+            let shops: Vec<_> = ids
+                .iter()
+                .zip(slots)
+                .map(|(id, (activation, release))| (id.as_str(), activation, release))
+                .collect();
+            let name = (u32::try_from(before.len()).unwrap(), first);
+            let (chunk, list) = chunk(name, sent, &shops);
+            before.push(chunk);
+            before_lists.push(list);
+        }
+        let (after, lists) = relane(&before, &before_lists, lanes(count)).unwrap();
+        prop_assert_eq!(told(&after, &lists), told(&before, &before_lists));
+        let mut first = 0;
+        for (number, (chunk, list)) in (0..).zip(after.iter().zip(&lists)) {
+            prop_assert_eq!((chunk.number, chunk.first), (number, first));
+            prop_assert!(!chunk.is_empty() && chunk.len() <= CHUNK_SHOPS);
+            first = chunk.end();
+            let mut ids = list.iter().map(|id| id.parse::<ShopId>().unwrap());
+            prop_assert!(ids.all(|id| lanes(count).lane_of(&id) == chunk.lane));
+            prop_assert!(list.iter().is_sorted());
+        }
+        prop_assert!(after.is_sorted_by_key(|chunk| (chunk.lane, chunk.sent)));
+        let lacking = |chunks: &[Chunk]| -> (u32, u32) {
+            let lacking = chunks.iter().map(Chunk::lacking);
+            lacking.fold((0, 0), |sum, one| (sum.0 + one.open, sum.1 + one.unreleased))
+        };
+        prop_assert_eq!(lacking(&after), lacking(&before));
+        // What came of it does not depend on the way.
+        let (again, again_lists) = relane(&after, &lists, lanes(then)).unwrap();
+        let (direct, direct_lists) = relane(&before, &before_lists, lanes(then)).unwrap();
+        prop_assert_eq!(&again_lists, &direct_lists);
+        prop_assert_eq!(told(&again, &again_lists), told(&direct, &direct_lists));
+    }
+}
