@@ -68,16 +68,16 @@ pub struct Acceptance {
 }
 
 impl Acceptance {
-    /// Checks that the lane passes over no record that could not be named. `end` is one past the last
-    /// record of its log, be it one that may be read yet or not.
+    /// Checks that the lane skips no record that was not named. `end` is one past the last record
+    /// of its log, including records of open transactions.
     ///
     /// 1. A lane that keeps its receipts goes on within its log, and reads what is held back later.
-    /// 2. A lane that goes on at the end of what may be read must go on at the end of the log, too.
-    ///    Otherwise it would apply records that nobody was told of.
+    /// 2. A lane that goes on at the end of the readable records must be at the end of the log.
+    ///    Otherwise it would later apply records that were not named.
     ///
     /// # Errors
     ///
-    /// When the log ends later, or where it ends is not known.
+    /// When the log ends later, or its end is not known.
     pub fn check_end(&self, end: Option<Position>) -> Result<(), Unclear> {
         if self.keeps_receipts {
             return Ok(());
@@ -194,9 +194,9 @@ fn without_row(
 /// then would pass before the shops are asked.
 pub(crate) const UNTIL_AT_WORK: Duration = Duration::from_mins(1);
 
-/// Lets a campaign's open shops be asked in time, when its reply lane goes on, or request lanes in
-/// which they are. Returns `None` where the present attempt will do: its requests are sent again by
-/// themselves.
+/// Gives a campaign a later deadline if its open shops would otherwise expire before they are
+/// asked. This is called when its reply lane, or a request lane of its open shops, is accepted.
+/// Returns `None` if the present attempt has time enough: its requests are sent again anyway.
 ///
 /// 1. Only activations have a deadline that matters, while they may be sent.
 /// 2. If it has passed or passes within a minute, or lies below `mark`, which some lane treated as
@@ -254,7 +254,8 @@ pub struct AcceptedLane {
 }
 
 impl AcceptedLane {
-    /// With the record before the position where the lane goes on, as its log shows it from there.
+    /// Adds the id of the record before the position where the lane goes on. `log` was read from
+    /// that position.
     ///
     /// # Errors
     ///
@@ -267,7 +268,7 @@ impl AcceptedLane {
         Ok(Self { last_id: log.before, ..self })
     }
 
-    /// Whether the lane stands where it stood when it was compared. A claim since then makes no
+    /// Returns whether the lane still has the compared position. A claim since then makes no
     /// difference.
     #[must_use]
     pub fn is_still(&self, now: &StoredLane) -> bool {
@@ -310,8 +311,8 @@ pub struct AcceptedReplyLane {
 }
 
 impl AcceptedReplyLane {
-    /// Whether the lane stands where it stood when it was compared, with the same lease. If not, a
-    /// requester may work with it.
+    /// Returns whether the lane still has the compared position and lease. If not, a requester may
+    /// work with it.
     #[must_use]
     pub fn is_still(&self, row: Option<&Result<ReplyLaneRow, String>>) -> bool {
         match (self.stored.row.as_ref(), row) {

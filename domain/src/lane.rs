@@ -90,14 +90,15 @@ impl fmt::Display for Position {
 pub struct Epoch(pub u64);
 
 impl Epoch {
-    /// The last one that is given out. No lane ever has so many owners. From here on, a number was
-    /// not counted up by owners, and a database may be unable to store the next one.
+    /// The greatest epoch that an owner gets. No lane ever has so many owners, so a greater number
+    /// in a database is damage.
     pub const LAST: Self = Self(1 << 62);
 
-    /// The highest one that a log is believed to remember. A forged one leaves a lane enough others.
+    /// The greatest epoch that is believed if a log remembers it. After a forged epoch, enough
+    /// epochs are left.
     pub const BELIEVED: Self = Self(Self::LAST.0 / 2);
 
-    /// That of the next owner; `None` where no other one is given out.
+    /// Returns the epoch of the next owner, or `None` after the last.
     #[must_use]
     pub const fn next(self) -> Option<Self> {
         if self.0 < Self::LAST.0 { Some(Self(self.0 + 1)) } else { None }
@@ -157,7 +158,7 @@ pub struct LogIdentity {
 }
 
 impl LogIdentity {
-    /// No log has this number. It stands where positions belong to no log any more.
+    /// The identity for positions that no longer belong to any log. No log has this number.
     pub const NONE: Self = Self { id: 0, lasting: false };
 }
 
@@ -173,7 +174,7 @@ pub enum LogChange {
 }
 
 impl LogChange {
-    /// From the log that the positions belong to, if any, to the one that is read now.
+    /// Compares the log that the positions belong to, if any, with the log that is read now.
     ///
     /// 1. A log with the same number is the same.
     /// 2. If nothing was read before, the lane begins anew. So does a lane that was read in a log that

@@ -107,8 +107,8 @@ impl Mismatch {
         }
     }
 
-    /// Whether the log is the one that was read, so that the lane has a place in it. Something of
-    /// what was read is gone then, and no other record stands in its place.
+    /// Returns whether the lane's positions still mean something in the log. That is so if records
+    /// or receipts are gone, and no other records stand in their place.
     #[must_use]
     pub const fn leaves_a_place(&self) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! Moving a database away from its topics: what must be at rest before.
 //!
-//! The database leaves its logs for good, and the next log is read from its beginning. So nothing
-//! may be under way: whatever stands in the old logs by then is never read.
+//! The database leaves its logs for good, and the next log is read from its beginning. Records that
+//! are left in the old logs are never read, so nothing may be under way.
 
 use thiserror::Error;
 
@@ -11,10 +11,10 @@ use crate::lane::{Lane, Lanes, Position, ReplyLane};
 use crate::mismatch::{AnyLane, LaneProblem, Mismatch, StoredLane, StoredReplyLane};
 use crate::revision::Revision;
 
-/// What stands in a lane behind the last record that was applied or recorded.
+/// The records in a lane behind the last one that was applied or recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behind {
-    /// Nothing that anybody waits for.
+    /// Nothing that counts.
     Nothing,
     /// Records.
     Records,
@@ -113,7 +113,7 @@ pub enum Unrest {
         /// The first of them.
         from: Position,
     },
-    /// Requests were applied, and nobody was told.
+    /// Requests were applied and not answered.
     #[error(
         "lane {lane}: its requests from {from} on were applied and not answered: let the consumers \
          work until they are"

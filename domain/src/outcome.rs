@@ -209,6 +209,6 @@ pub struct Reply {
     pub shop: Option<ShopId>,
     /// What became of the request.
     pub outcome: Outcome,
-    /// Where the request stands in its lane; `None` where the replier does not say that.
+    /// The position of the request in its lane, or `None` if the replier did not name it.
     pub request_position: Option<Position>,
 }

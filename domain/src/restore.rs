@@ -90,11 +90,11 @@ fn check_epoch(
 /// Whether a database that applied a lane up to a position can have applied a request of it, so that
 /// the reply to the request tells of this database.
 ///
-/// 1. A reply that does not say where its request stands is of a replier that has no such database.
-///    Nothing can be compared, so the answer is yes.
+/// 1. If the reply does not name the position of its request, it comes from a replier of another
+///    system. There is nothing to compare, so the answer is yes.
 /// 2. If the database applied the lane beyond the request, yes.
-/// 3. Otherwise no, also where the lane cannot be read. The reply tells of a database that is gone,
-///    and the request is sent again.
+/// 3. Otherwise the answer is no, also if the lane cannot be read: the reply comes from a database
+///    that is gone. The request is sent again.
 #[must_use]
 pub fn can_have_applied(applied_next: Option<Position>, request: Option<Position>) -> bool {
     request.is_none_or(|request| applied_next.is_some_and(|next| request < next))
@@ -134,14 +134,14 @@ pub fn check_lanes(
 )]
 pub struct ForeignLog;
 
-/// Checks that a log of requests belongs to the database that is made true again. Another log does
-/// not say what was requested since the backup.
+/// Checks that a log of requests belongs to the restored database. Another log does not have the
+/// requests since the backup.
 ///
 /// 1. If a lane was read in this log, the log is the right one.
 /// 2. If a lane was read in another log, but this log remembers a higher epoch, the lane came to
 ///    this log after the backup: the log is the right one.
-/// 3. A lane that nobody has claimed says nothing. Neither does a lane that was read in a log that
-///    ended with its process.
+/// 3. A lane that was never claimed, or was read in a log that ended with its process, says
+///    nothing.
 /// 4. Otherwise, if a lane was read in another log, this log is the wrong one.
 ///
 /// # Errors
@@ -171,8 +171,8 @@ pub fn check_log(
 /// 1. If the lane fits its log, or nothing of it was read, its place is known.
 /// 2. If only records or receipts are gone, the log is still the one that was read, and the place is
 ///    known, too.
-/// 3. In any other case the lane has no place in the log. Nothing says which of the requests there are
-///    older than the backup.
+/// 3. In any other case the lane has no place in the log: it is not known which of the requests
+///    there are older than the backup.
 ///
 /// # Errors
 ///
@@ -192,7 +192,7 @@ pub fn requests_since_backup(
     stored.place_in(log).map(|(_, next)| next).map_err(NoPlace::Differs)
 }
 
-/// Why nothing says where the requests since a backup begin in a lane.
+/// Why it is not known where the requests since a backup begin in a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoPlace {
     /// The lane does not fit its log.

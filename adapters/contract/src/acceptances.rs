@@ -55,8 +55,8 @@ pub async fn reply_lanes_are_told_as_they_stand(harness: &dyn StoreHarness) {
     assert_eq!(lane.row.clone().unwrap().unwrap().holder, None, "the lease ran out");
 }
 
-/// The next owner begins where the lane goes on, whatever its log remembers, and knows the record
-/// before. The owner before writes nothing more.
+/// The next owner begins where the lane goes on, whatever the log remembers, and knows the id of
+/// the record before that position. The previous owner can write nothing more.
 pub async fn accepted_lane_goes_on_where_it_is_told(harness: &dyn StoreHarness) {
     let store = harness.store();
     let owner = worked(&store).await;
@@ -331,7 +331,7 @@ async fn taken(
     AcceptedLane { lane, stored, committed, acceptance, last_id: None }
 }
 
-/// These lanes, which nobody has claimed, behind records that are gone.
+/// Accepts these unclaimed lanes in a log whose first records are gone.
 async fn cut(store: &Store, lanes: impl IntoIterator<Item = Lane>) -> AcceptTerms {
     let mut requests = Vec::new();
     for lane in lanes {

@@ -195,8 +195,8 @@ pub async fn record_from_elsewhere_is_fenced(harness: &dyn StoreHarness) {
     assert_eq!(Requester::of(&store, 0, 2).await.lease.position, Position(7));
 }
 
-/// The answers to requests that were applied in a database that is gone do not count, also where the
-/// reply lane stands where the requester thinks. Once the requests were applied here, they count.
+/// An answer does not count if its request was applied in a database that is gone. The position of
+/// the reply lane does not matter. Once this database has applied the request, the answer counts.
 pub async fn record_counts_only_what_was_applied(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = two_chunks(&store).await;

@@ -142,8 +142,8 @@ pub async fn deleted_campaign_is_gone(harness: &dyn StoreHarness) {
     assert_eq!((lists.found.len(), lists.damaged), (0, vec![]));
 }
 
-/// What is being deleted is not taken for damage by those who read it meanwhile, and is not taken
-/// for a campaign whose row was lost. Several stores clear away at once, in many steps.
+/// While several stores delete campaigns in many steps, no reader reports damage or a lost
+/// campaign.
 pub async fn deletion_leaves_no_damage(harness: &dyn StoreHarness) {
     const ROUNDS: u32 = 5;
     let store = harness.store();

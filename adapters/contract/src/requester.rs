@@ -77,8 +77,7 @@ pub(crate) fn holder(number: u128) -> Holder {
     Holder(Uuid::from_u128(number))
 }
 
-/// The answer to a request of the present attempt, by a replier that does not say where the request
-/// stands.
+/// Returns the answer to a request of the present attempt. It does not name the request's position.
 pub(crate) fn answer(
     campaign: &Campaign,
     phase: Phase,

@@ -208,8 +208,8 @@ pub async fn restored_replies_are_not_read_again(harness: &dyn StoreHarness) {
     assert!(old.lease.epoch < next.lease.epoch);
 }
 
-/// A reply lane of another topic keeps its place, and so does one that the topic does not have. Their
-/// holders are fenced, and the other lanes are moved.
+/// A reply lane that belongs to another topic, or has no partition, keeps its position, and its
+/// holder is fenced. All other reply lanes move to their ends.
 pub async fn restored_leaves_foreign_reply_lanes_out(harness: &dyn StoreHarness) {
     let store = harness.store();
     let [before, present] = [1, 2].map(lasting_log);

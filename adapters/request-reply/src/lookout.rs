@@ -98,8 +98,8 @@ impl Lookout {
         self.ask(move |shared| shared.unread(partition, from)).await
     }
 
-    /// What the group has committed for each of these partitions, where it has. While the group has
-    /// no coordinator, asks again.
+    /// Returns what the group has committed for these partitions. A partition without a commit is
+    /// left out. While the group has no coordinator, this asks again.
     ///
     /// # Errors
     ///

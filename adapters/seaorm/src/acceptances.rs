@@ -370,7 +370,7 @@ async fn make_anew(
         .await
         .map_err(classify)?;
     let counted = unreadable.as_ref().map_or(0, |row| row.imports);
-    // Whoever read the lane's shops before must not take them for unchanged.
+    // A writer that read the lane's shops before must notice that they may have changed.
     let imports = newest.flatten().unwrap_or_default().max(counted).saturating_add(1);
     if unreadable.is_some() {
         let deleted = lane_state::Entity::delete_by_id(number).exec(connection).await;

@@ -107,9 +107,9 @@ impl SeaOrmStore {
         Ok(open_ones(Found { found: of_lane.collect(), damaged }))
     }
 
-    /// Whether the lane or nobody has campaigns that may be open or over. That is every unfinished
-    /// campaign except settled ones that nothing ends: they may be many, and stay for long. Fails
-    /// where the lease is not the lane's any more.
+    /// Returns whether the lane, or no lane, has a campaign with work to do. Settled campaigns that
+    /// nothing ends have none: there may be many of them, and they stay for long. Fails if the
+    /// lease is no longer valid.
     async fn has_work(&self, lease: &Lease) -> Result<bool, StoreError> {
         let settled = CampaignState::Settled.as_str();
         let interesting = Condition::any()
@@ -300,8 +300,8 @@ fn by_campaign(answers: &[(Revision, Answer)]) -> Answers<'_> {
     grouped
 }
 
-/// The next position to apply in each request lane, where an answer is to be compared with it. A
-/// lane that cannot be read is left out.
+/// Reads the next position to apply in the request lanes of these answers. A lane that cannot be
+/// read is left out.
 async fn applied(
     connection: &impl ConnectionTrait,
     answers: &Answers<'_>,

@@ -181,8 +181,8 @@ pub(crate) async fn all_chunks(
     unless_deleted(connection, revision, shops.is_some(), chunks).await
 }
 
-/// What was read of a campaign, unless the campaign was deleted meanwhile. If its row was not there
-/// before, what was read stays: the row was lost.
+/// Returns what was read of a campaign, or nothing if the campaign was deleted meanwhile. If the
+/// campaign had no row before the read, its row was lost, and what was read is returned.
 async fn unless_deleted<T: Default>(
     connection: &impl ConnectionTrait,
     revision: Revision,
@@ -195,7 +195,7 @@ async fn unless_deleted<T: Default>(
     Ok(read)
 }
 
-/// Whether a campaign has a row, also one that cannot be read.
+/// Returns whether a campaign has a row, readable or not.
 pub(crate) async fn is_there(
     connection: &impl ConnectionTrait,
     revision: Revision,

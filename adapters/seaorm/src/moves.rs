@@ -298,8 +298,8 @@ async fn leave_logs(connection: &OwnConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Lets every lane begin anew in whatever log comes next. With another number of lanes, the keys of
-/// receipts mean nothing any more.
+/// Lets every lane begin at the start of the next log. With another number of lanes, the keys of
+/// receipts mean nothing any more, so receipts are deleted.
 async fn begin_lanes_anew(
     connection: &OwnConnection,
     lanes: Option<Lanes>,
@@ -328,7 +328,7 @@ async fn begin_lanes_anew(
         .one(connection)
         .await
         .map_err(classify)?;
-    // Whoever read a lane's shops before must not take them for unchanged.
+    // A writer that read a lane's shops before the move must notice that they have changed.
     let imports = imports.flatten().unwrap_or_default().saturating_add(1);
     receipt::Entity::delete_many().exec(connection).await.map_err(classify)?;
     import_receipt::Entity::delete_many().exec(connection).await.map_err(classify)?;
@@ -350,7 +350,7 @@ async fn begin_lanes_anew(
     Ok(())
 }
 
-/// Lets every campaign be answered by whatever reply lane comes next.
+/// Forgets the reply lanes, so that the next requesters take the campaigns.
 async fn forget_reply_lanes(connection: &OwnConnection) -> Result<(), StoreError> {
     reply_lane::Entity::delete_many().exec(connection).await.map_err(classify)?;
     campaign::Entity::update_many()

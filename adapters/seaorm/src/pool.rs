@@ -14,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::connection::OwnConnection;
 use crate::error::Failure;
 
-/// Connections to a database: one to a file, a few to a server. Those who wait get a connection in
-/// the order in which they came.
+/// Connections to a database: one to a file, a few to a server. Callers get a connection in the
+/// order in which they asked.
 #[derive(Debug)]
 pub(crate) struct Pool {
     idle: Mutex<Vec<OwnConnection>>,
@@ -68,7 +68,7 @@ impl Pool {
         Ok(Lent { connection, was_idle, turn, pool: Arc::clone(pool) })
     }
 
-    /// Closes the connections to a server that nobody uses. The next users make them again.
+    /// Closes the idle connections to a server. The next call connects again.
     pub(crate) async fn rest(&self) {
         if self.is_of_file() {
             return;
@@ -80,7 +80,7 @@ impl Pool {
         }
     }
 
-    /// Closes the connections once nobody uses them.
+    /// Waits until no connection is in use, and closes all.
     pub(crate) async fn close(&self) -> Result<(), DbErr> {
         // If the turns are already closed, so are the connections.
         let Ok(_turns) = self.turns.acquire_many(self.count).await else { return Ok(()) };

@@ -26,8 +26,8 @@ pub(crate) enum Readers {
 }
 
 /// Connections to a server. Each read has a time limit, after which the server counts as gone. A
-/// connection is used again only after an answer: one that gave no answer, or an error, is dropped,
-/// and so is that of a read that its caller gave up.
+/// connection is used again only after an answer. If it gave no answer or an error, or if the
+/// caller gave up the read, the connection is dropped.
 #[cfg(feature = "postgres")]
 #[derive(Clone, Debug)]
 pub(crate) struct ServerReaders {

@@ -10,8 +10,9 @@ use tokio::time::sleep;
 /// How often old campaigns are looked for.
 const LOOK: Duration = Duration::from_mins(10);
 
-/// Keeps deleting the campaigns that ended so long ago; none where they are kept for ever. Also goes
-/// on with a deletion whose process was killed. Other requesters may do the same.
+/// Deletes, again and again, the campaigns that ended longer ago than `kept`. If `kept` is `None`,
+/// campaigns are kept for ever. This also finishes deletions whose process was killed. Several
+/// requesters may do this at once.
 pub(crate) async fn keep_deleting(store: SeaOrmStore, kept: Option<Duration>) {
     let mut retention = Retention::new(kept);
     loop {

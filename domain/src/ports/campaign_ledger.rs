@@ -41,8 +41,8 @@ pub struct Answer {
     pub ticket: Ticket,
     /// What became of the request.
     pub outcome: Outcome,
-    /// Where the request stands in the lane of its chunk; `None` where the replier does not say
-    /// that.
+    /// The position of the request in the lane of its chunk, or `None` if the replier did not name
+    /// it.
     pub request_position: Option<Position>,
 }
 
@@ -105,8 +105,8 @@ pub trait CampaignLedger: Send + Sync + 'static {
     /// that have open slots, the oldest first.
     async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError>;
 
-    /// The campaigns of the lane, and those of nobody, that have not ended and cannot be read. This
-    /// reads all of them, so it is not for every look.
+    /// Returns the damage of the unfinished campaigns that belong to this lane or to no lane. This
+    /// reads all of them, so do not call it on every look.
     async fn damaged(&self, lane: ReplyLane) -> Result<Vec<Damage>, StoreError>;
 
     /// The chunks of a campaign in the order of their numbers; none for one that is not there.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what is written in a test is known to be right")]
 #![expect(clippy::indexing_slicing, reason = "places are drawn from what is there")]
 
+mod acceptance;
 mod allocations;
 mod batch;
 mod campaign;

@@ -467,7 +467,8 @@ fn requests_since_the_backup_name_what_was_given_out() {
     assert_eq!(since.newest(), Revision(15), "a time is no revision");
     // Revision 6 was taken before the backup, and its campaign was not stored by then.
     since.add(&activation(6, 1, 0));
-    // A damaged campaign is there, and so is one whose request was forged with another number.
+    // A damaged campaign is not lost. Neither is a campaign for which a request with another nonce
+    // was forged.
     since.add(&activation(4, 1, 0));
     let other = Ticket { nonce: Nonce::from_random(1), ..ticket(7, 1, Phase::Activation) };
     since.add(&record(other, activation(7, 1, 0).request.unwrap().change));

@@ -137,7 +137,7 @@ impl CampaignLedger for MemoryStore {
 }
 
 impl Tables {
-    /// The campaigns of a lane, and those of nobody, that have not ended and cannot be read.
+    /// Returns the damage of the unfinished campaigns that belong to this lane or to no lane.
     fn damaged(&self, lane: ReplyLane) -> impl Iterator<Item = Damage> {
         let of_lane = self.campaigns.values().filter(move |stored| {
             stored.campaign.reply_lane.is_none_or(|of| of == lane)

@@ -90,8 +90,8 @@ impl LaneRow {
         self.epoch.next().is_none().then(|| Mismatch::UnreadableRow { what: what() })
     }
 
-    /// Makes way for a new owner, who begins anew in another log than the one remembered, if that
-    /// one is gone and the database has not left the other one.
+    /// Gives the lane to a new owner. If the log has changed, the lane begins at the start of the
+    /// new log. This fails if the old log is lasting, or if the database has left the new log.
     pub(super) fn claim(
         &mut self,
         lane: Lane,
@@ -149,9 +149,9 @@ impl LaneRow {
         StoredLane::Lost { unreadable, remains }
     }
 
-    /// Goes on where it is told. Receipts of positions that may come again belong to no log. A lane
-    /// without a row that can be read is made anew: its epoch lies above the highest of any lane, and
-    /// everything up to `mark` is treated as passed.
+    /// Lets the lane go on where the acceptance says. Receipts of positions that may come again
+    /// then belong to no log. A lane without a readable row gets a new one, with an epoch above
+    /// that of every lane and with `mark` as the highest passed deadline.
     pub(super) fn accept(&mut self, accepted: &AcceptedLane, (highest, mark): (Epoch, Deadline)) {
         let Acceptance { log, applied_next, replied_next, keeps_receipts, .. } =
             accepted.acceptance;
@@ -162,7 +162,7 @@ impl LaneRow {
             self.is_lost = false;
             self.epoch = highest;
             self.expired_up_to = mark;
-            // Whoever read the lane's shops before must not take them for unchanged.
+            // A writer that read the lane's shops before must notice that they may have changed.
             let newest = self.import_receipts.back().map(|receipt| receipt.number);
             self.imports = ImportNumber(newest.unwrap_or_default().max(self.imports).0 + 1);
         }

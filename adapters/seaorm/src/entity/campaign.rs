@@ -89,7 +89,7 @@ pub(crate) fn is_unfinished() -> Expr {
     Expr::cust("campaign.state <> 'ended'")
 }
 
-/// A filter for campaigns whose state is none that there is.
+/// Returns a filter for campaigns with an unknown state.
 pub(crate) fn has_no_state() -> Expr {
     use CampaignState::{Ended, Ending, Sending, Settled};
     let states = [Sending { open: 0 }, Settled, Ending { open: 0 }, Ended];

@@ -83,7 +83,7 @@ pub(crate) fn epoch(row: &Row<'_>, number: i64) -> Result<Epoch, StoreError> {
     counted_epoch(number).ok_or_else(bad)
 }
 
-/// An owner; `None` where the number has no next one, and so was not counted up by owners.
+/// Reads an epoch. Returns `None` for a number that no owner can have: one without a next epoch.
 pub(crate) fn counted_epoch(number: i64) -> Option<Epoch> {
     let epoch = Epoch(u64::try_from(number).ok()?);
     epoch.next().map(|_| epoch)

@@ -50,7 +50,7 @@ pub(crate) async fn open(url: &DatabaseUrl, settings: &StoreSettings) -> Result<
     let patience = patience(settings);
     let (readers, wait) = (settings.readers.get(), settings.connect_timeout);
     let connections = Connections { options: server.options, set, patience, wait };
-    // Who wants to write is told at once, and tries again in its own way.
+    // A writer does not wait here: it gets an error at once, and tries again by its own rules.
     let of_writers = Connections { wait: Duration::ZERO, ..connections.clone() };
     Ok(Opened {
         writers: Writers::of_server(of_writers, settings.writers.get()),

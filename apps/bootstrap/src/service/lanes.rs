@@ -25,8 +25,9 @@ pub struct SeenLane {
 }
 
 impl SeenLane {
-    /// The lane as it is taken as it is; `None` where it works. `committed` is what the consumers have
-    /// committed. `end` is one past the last record, be it one that may be read yet or not.
+    /// Returns how to accept the lane, or `None` if the lane works. `committed` is what the
+    /// consumers have committed. `end` is one past the last record, including records of open
+    /// transactions.
     ///
     /// # Errors
     ///
@@ -121,7 +122,8 @@ impl SeenLanes {
         Ok(Self { requests, replies: replies.into_iter().map(seen).collect(), reply_log })
     }
 
-    /// What this look and the one before found, by [`Comparison::confirmed_by`].
+    /// Keeps only the problems that this look and the one before both found, by
+    /// [`Comparison::confirmed_by`].
     #[must_use]
     pub fn confirmed_by(mut self, before: &Self) -> Self {
         for seen in &mut self.requests {

@@ -101,10 +101,10 @@ pub(crate) struct LanesInKafka {
     pub(crate) unclear: BTreeMap<AnyLane, Unclear>,
 }
 
-/// The lanes that are to be taken as they are.
+/// The lanes to accept.
 #[derive(Debug)]
 pub(crate) struct LanesToAccept {
-    /// How each is taken.
+    /// How each lane is accepted.
     pub(crate) terms: AcceptTerms,
     /// The chosen ones of which it is not known now whether, or where, they can go on.
     pub(crate) left_out: Vec<UnclearLane>,

@@ -20,8 +20,8 @@ use crate::stores::Stores;
 /// How long an idle client may take to end.
 const TO_CLOSE: Duration = Duration::from_millis(500);
 
-/// How long to wait between two looks at lanes that are to be taken as they are. By then a broker
-/// that was behind has caught up.
+/// How long to wait between two looks at lanes to accept. A broker that lagged behind has caught up
+/// by then.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
 /// How often to look until two looks in a row found the same. By then a requester that was sending
@@ -107,8 +107,8 @@ async fn with_lookout(
     Ok(LanesToAccept { terms: AcceptTerms { requests, replies, dry_run }, left_out })
 }
 
-/// What two looks in a row found, and where each request lane ended before the second one. Looks
-/// again where they found different things.
+/// Returns what two looks in a row found, and where each request lane ended before the second look.
+/// Looks again if the two looks found different problems.
 pub(super) async fn look_twice(
     (cluster, lookout): (&KafkaCluster, &KafkaLookout),
     stores: &Stores,

@@ -1,7 +1,7 @@
 //! Each cause for which a lane stops until a human has looked: what is said, and the command that
 //! lets the lane go on.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use catchment_domain::ports::Acceptances as _;
 use catchment_domain::{Lane, Lanes, Position, Revision, StoredLane};
@@ -9,11 +9,8 @@ use catchment_seaorm::SeaOrmStore;
 
 use crate::process::Process;
 use crate::program;
-use crate::standstill::{COMMAND, REQUESTER, end, execute, services, settled_services};
+use crate::standstill::{COMMAND, REQUESTER, SOON, end, execute, services, settled_services};
 use crate::world::{World, lanes};
-
-/// How soon everything is at work again.
-const SOON: Duration = Duration::from_mins(1);
 
 impl World {
     /// Runs the command, and returns its result.

@@ -1,16 +1,13 @@
 //! A reply lane stops while requesters are at work, and they stay at work until it goes on.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use catchment_kafka::{KafkaCluster, TopicPlan};
 
 use crate::process::Process;
 use crate::program;
-use crate::standstill::{REQUESTER, end, execute, settled_services};
+use crate::standstill::{REQUESTER, SOON, end, execute, settled_services};
 use crate::world::{World, lanes};
-
-/// How soon everything is at work again.
-const SOON: Duration = Duration::from_mins(1);
 
 impl World {
     /// Makes the reply topic again with another number of partitions.

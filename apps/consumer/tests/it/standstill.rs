@@ -19,6 +19,8 @@ use crate::world::{World, lanes};
 const SHOPS: u32 = 400;
 /// How long a campaign may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How soon services at work take what was accepted.
+pub(crate) const SOON: Duration = Duration::from_mins(1);
 /// The pause between two checks, which leaves the processors to the services.
 const LOOK: Duration = Duration::from_millis(20);
 /// The lane that stands still.
@@ -169,19 +171,22 @@ fn a_partition_that_lost_its_end_stops_its_lane_alone_also_for_services_that_sta
         end(std::mem::replace(&mut running, services(&world)));
         campaigns.push(campaign);
     }
-    // The operator accepts the lane. A consumer that starts tries the lane at once.
-    let accepted = world.say(&["lanes", "accept", "2"]);
+    // The operator accepts the lane while both services are at work.
+    let [requester, consumer] = &mut running;
+    requester.wait_until_it_says(&of_requester);
+    consumer.wait_until_it_says(&of_consumer);
+    let (since, accepted) = (Instant::now(), world.say(&["lanes", "accept", "2"]));
     assert!(
         accepted.contains("lane 2: given up: what stood in the topic as it was before from 5,001")
     );
     for campaign in &campaigns {
         assert!(accepted.contains(&format!("campaign {campaign} (sending): ")), "{accepted}");
     }
-    end(std::mem::replace(&mut running, services(&world)));
     for campaign in campaigns {
         world.wait_until_settled(&store, campaign);
     }
     running.iter_mut().for_each(Process::wait_until_ready);
+    assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
     end(running);
 }
 

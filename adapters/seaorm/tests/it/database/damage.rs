@@ -128,8 +128,8 @@ async fn a_lane_row_that_no_claim_can_have_left_cannot_be_read() {
     assert_eq!(store.claim(Lane(1), LOG, None).await.unwrap().epoch, Epoch(8));
 }
 
-/// The receipts of a lane without a row say where it goes on, but for those of an epoch that no owner
-/// had.
+/// The receipts of a lane without a row say where the lane goes on. Receipts with an epoch that no
+/// owner can have are left out.
 #[tokio::test]
 async fn the_epoch_of_a_receipt_is_believed_only_if_an_owner_can_have_had_it() {
     let world = World::new();

@@ -6,21 +6,24 @@ use std::time::Duration;
 use catchment_domain::Revision;
 use catchment_domain::ports::{CampaignRepository, ShopRepository, StoreError};
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::server::Server;
 
-/// What a silent server is waited for at most, beside a statement: the time for it to report that
-/// a statement takes too long, and a moment.
+/// How long a read or a close may take at a silent server: the time for the server to report that a
+/// statement takes too long, and a moment.
 const AT_MOST: Duration = Duration::from_secs(7);
 
-/// A way to the server that can be cut off. Nobody is told: every connection stays open.
+/// A proxy before the server. When it is cut off, it forwards nothing, and every connection stays
+/// open.
 struct Line {
     url: String,
     is_cut: watch::Sender<bool>,
+    /// How many connections have sent something since the line was cut.
+    unanswered: watch::Receiver<u32>,
 }
 
 impl Line {
@@ -31,23 +34,28 @@ impl Line {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("{user}@{}/{rest}", listener.local_addr().unwrap());
         let (is_cut, seen) = watch::channel(false);
+        let (counted, unanswered) = watch::channel(0);
         let address = address.to_owned();
         tokio::spawn(async move {
             loop {
                 let (mut client, _) = listener.accept().await.unwrap();
-                let (address, mut seen) = (address.clone(), seen.clone());
+                let (address, mut seen, counted) = (address.clone(), seen.clone(), counted.clone());
                 tokio::spawn(async move {
                     let mut server = TcpStream::connect(&address).await.unwrap();
                     let cut = async { seen.wait_for(|is_cut| *is_cut).await.is_ok() };
                     tokio::select! {
                         biased;
-                        _ = cut => pending::<()>().await,
-                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        _ = cut => {}
+                        _ = copy_bidirectional(&mut client, &mut server) => return,
                     }
+                    if client.read_u8().await.is_ok() {
+                        counted.send_modify(|count| *count += 1);
+                    }
+                    pending::<()>().await;
                 });
             }
         });
-        Self { url, is_cut }
+        Self { url, is_cut, unanswered }
     }
 
     /// Opens a store that has read, and so has a connection for the next read.
@@ -99,7 +107,9 @@ async fn a_close_waits_for_a_silent_server_no_longer_than_a_statement() {
     line.cut();
     let writing = tokio::spawn(async move { writing.take_revision().await });
     let reading = tokio::spawn(async move { read(&reading).await });
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut unanswered = line.unanswered.clone();
+    let both = unanswered.wait_for(|count| *count == 2);
+    timeout(AT_MOST, both).await.expect("both wait for an answer").unwrap();
     timeout(AT_MOST, store.close()).await.expect("the close ends").ok();
     assert!(writing.await.unwrap().is_err() && reading.await.unwrap().is_err());
 }

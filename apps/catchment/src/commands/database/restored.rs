@@ -37,7 +37,7 @@ impl AfterRestore {
         self.gone.len() + self.left_out().count()
     }
 
-    /// The command that takes a lane as it is, and with it every other one that is named.
+    /// Returns the command that accepts this lane, and all other lanes that were named.
     fn command(&self, lane: AnyLane) -> String {
         match lane {
             _ if 1 < self.stopped() => "`catchment lanes accept --all`".to_owned(),
