@@ -80,8 +80,8 @@ pub use mismatch::{
     is_whole_topic, outcomes_of,
 };
 pub use moving::{
-    BeforeMove, Behind, LaneBeforeMove, MoveTerms, Moved, ReplyLaneBeforeMove, Unrest,
-    lease_in_force, unrest_of_campaigns,
+    BeforeMove, Behind, LaneBeforeMove, MoveTerms, Moved, NotDrained, ReplyLaneBeforeMove,
+    lease_in_force, undrained_campaigns,
 };
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};

@@ -1,4 +1,4 @@
-//! Moving a database away from its topics: what must be at rest before.
+//! Moving a database away from its topics: it must be drained before.
 //!
 //! The database leaves its logs for good, and the next log is read from its beginning. Records that
 //! are left in the old logs are never read, so nothing may be under way.
@@ -14,7 +14,7 @@ use crate::revision::Revision;
 /// The records in a lane behind the last one that was applied or recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behind {
-    /// Nothing that counts.
+    /// No record, or only the marks of transactions.
     Nothing,
     /// Records.
     Records,
@@ -49,7 +49,7 @@ pub struct ReplyLaneBeforeMove {
     pub behind: Behind,
 }
 
-/// Everything that must be at rest before a move.
+/// Everything that is looked at before a move.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BeforeMove {
     /// The members of the consumers' group.
@@ -62,9 +62,9 @@ pub struct BeforeMove {
     pub campaigns: Found<Vec<Campaign>>,
 }
 
-/// What is not at rest. Displayed as one line that says what to wait for, or what to do.
+/// What is not drained. Displayed as one line that says what to wait for, or what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Unrest {
+pub enum NotDrained {
     /// A consumer is in the group.
     #[error(
         "stop all consumers: {member} is in the consumers' group; a consumer that was killed leaves \
@@ -146,7 +146,7 @@ pub enum Unrest {
 }
 
 impl BeforeMove {
-    /// Everything that is not at rest. Where there is nothing, the database can be moved.
+    /// Everything that is not drained. If there is nothing, the database can be moved.
     ///
     /// 1. No consumer is in the group, and no lease of a reply lane is in force.
     /// 2. Every campaign can be read and has an outcome for each of its shops. One that is in force
@@ -157,19 +157,19 @@ impl BeforeMove {
     /// 5. Every reply in a lane that a campaign names is recorded. To any other lane, no reply comes
     ///    that counts.
     #[must_use]
-    pub fn unrest(&self) -> Vec<Unrest> {
-        let members = self.members.iter().cloned().map(|member| Unrest::Member { member });
+    pub fn not_drained(&self) -> Vec<NotDrained> {
+        let members = self.members.iter().cloned().map(|member| NotDrained::Member { member });
         let leases = self.replies.iter().filter_map(|replies| lease_in_force(&replies.stored));
-        let requests = self.requests.iter().filter_map(unrest_of_requests);
-        let replies = self.replies.iter().filter_map(|lane| self.unrest_of_replies(lane));
-        let campaigns = unrest_of_campaigns(&self.campaigns);
+        let requests = self.requests.iter().filter_map(undrained_requests);
+        let replies = self.replies.iter().filter_map(|lane| self.undrained_replies(lane));
+        let campaigns = undrained_campaigns(&self.campaigns);
         members.chain(leases).chain(campaigns).chain(requests).chain(replies).collect()
     }
 
-    fn unrest_of_replies(&self, replies: &ReplyLaneBeforeMove) -> Option<Unrest> {
+    fn undrained_replies(&self, replies: &ReplyLaneBeforeMove) -> Option<NotDrained> {
         let lane = replies.stored.lane;
         if let Some(mismatch) = replies.mismatch.clone() {
-            return Some(Unrest::Problem(LaneProblem::of_replies(lane, mismatch)));
+            return Some(NotDrained::Problem(LaneProblem::of_replies(lane, mismatch)));
         }
         let mut campaigns = self.campaigns.found.iter();
         campaigns.find(|campaign| campaign.reply_lane == Some(lane))?;
@@ -178,10 +178,10 @@ impl BeforeMove {
             Behind::Records => {
                 let row = replies.stored.row.as_ref().and_then(|row| row.as_ref().ok());
                 let from = row.map_or(Position(0), |row| row.position);
-                Some(Unrest::Unrecorded { lane, from })
+                Some(NotDrained::Unrecorded { lane, from })
             }
             Behind::OpenTransaction { from } => {
-                Some(Unrest::OpenTransaction { lane: AnyLane::Replies(lane), from })
+                Some(NotDrained::OpenTransaction { lane: AnyLane::Replies(lane), from })
             }
         }
     }
@@ -189,41 +189,45 @@ impl BeforeMove {
 
 /// The lease of a reply lane, where it is in force.
 #[must_use]
-pub fn lease_in_force(stored: &StoredReplyLane) -> Option<Unrest> {
+pub fn lease_in_force(stored: &StoredReplyLane) -> Option<NotDrained> {
     let row = stored.row.as_ref()?.as_ref().ok()?;
     let holder = row.holder.clone()?;
-    Some(Unrest::Leased { lane: stored.lane, holder })
+    Some(NotDrained::Leased { lane: stored.lane, holder })
 }
 
-/// The campaigns that are not at rest.
-pub fn unrest_of_campaigns(campaigns: &Found<Vec<Campaign>>) -> impl Iterator<Item = Unrest> {
-    let damaged = campaigns.damaged.iter().cloned().map(Unrest::Damaged);
+/// The campaigns that are not drained.
+pub fn undrained_campaigns(campaigns: &Found<Vec<Campaign>>) -> impl Iterator<Item = NotDrained> {
+    let damaged = campaigns.damaged.iter().cloned().map(NotDrained::Damaged);
     let open = campaigns.found.iter().filter(|campaign| 0 < campaign.state.open());
-    let open = open
-        .map(|campaign| Unrest::Open { campaign: campaign.name.revision, state: campaign.state });
+    let open = open.map(|campaign| NotDrained::Open {
+        campaign: campaign.name.revision,
+        state: campaign.state,
+    });
     damaged.chain(open)
 }
 
-fn unrest_of_requests(requests: &LaneBeforeMove) -> Option<Unrest> {
+fn undrained_requests(requests: &LaneBeforeMove) -> Option<NotDrained> {
     let lane = requests.lane;
     match &requests.mismatch {
         None => {}
         // Nothing that stands there is ever read.
         Some(Mismatch::LeftLog) => return None,
-        Some(mismatch) => return Some(Unrest::Problem(LaneProblem::of(lane, mismatch.clone()))),
+        Some(mismatch) => {
+            return Some(NotDrained::Problem(LaneProblem::of(lane, mismatch.clone())));
+        }
     }
     let StoredLane::Known { progress, .. } = &requests.stored else { return None };
     let is_lasting = progress.log.is_some_and(|log| log.lasting);
     match requests.behind {
         Behind::OpenTransaction { from } => {
-            Some(Unrest::OpenTransaction { lane: AnyLane::Requests(lane), from })
+            Some(NotDrained::OpenTransaction { lane: AnyLane::Requests(lane), from })
         }
         Behind::Records => {
             let from = if is_lasting { progress.applied_next } else { Position(0) };
-            Some(Unrest::Unapplied { lane, from })
+            Some(NotDrained::Unapplied { lane, from })
         }
         Behind::Nothing if is_lasting && progress.replied_next < progress.applied_next => {
-            Some(Unrest::Unanswered { lane, from: progress.replied_next })
+            Some(NotDrained::Unanswered { lane, from: progress.replied_next })
         }
         Behind::Nothing => None,
     }
@@ -234,16 +238,16 @@ fn unrest_of_requests(requests: &LaneBeforeMove) -> Option<Unrest> {
 pub struct MoveTerms {
     /// How many lanes there are from now on.
     pub lanes: Lanes,
-    /// Every request lane, as it stood at rest.
+    /// Every request lane, as it stood when the database was drained.
     pub requests: Vec<(Lane, StoredLane)>,
-    /// Every reply lane, as it stood at rest.
+    /// Every reply lane, as it stood when the database was drained.
     pub replies: Vec<StoredReplyLane>,
     /// Changes nothing, and says what would be changed.
     pub dry_run: bool,
 }
 
 impl MoveTerms {
-    /// To so many lanes, of what was found at rest.
+    /// To so many lanes, of what was found drained.
     #[must_use]
     pub fn new(lanes: Lanes, before: BeforeMove, dry_run: bool) -> Self {
         let requests = before.requests.into_iter().map(|before| (before.lane, before.stored));
@@ -251,7 +255,7 @@ impl MoveTerms {
         Self { lanes, requests: requests.collect(), replies: replies.collect(), dry_run }
     }
 
-    /// The first lane that moved, was leased or was claimed since it was found at rest.
+    /// The first lane that moved, was leased or was claimed since it was found drained.
     #[must_use]
     pub fn moved_since(
         &self,

@@ -251,7 +251,7 @@ macro_rules! store_suite {
                 left_log_is_refused,
                 moved_reply_lanes_are_forgotten,
                 move_within_the_number_keeps_receipts,
-                move_needs_rest,
+                move_needs_a_drained_database,
                 move_of_damage_is_refused,
                 move_may_be_repeated,
                 what_was_opened_before_a_move_does_no_harm,

@@ -256,7 +256,7 @@ pub async fn move_within_the_number_keeps_receipts(harness: &dyn StoreHarness) {
 }
 
 /// What is under way would be lost with the log, so nothing is changed then.
-pub async fn move_needs_rest(harness: &dyn StoreHarness) {
+pub async fn move_needs_a_drained_database(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = everywhere(&store, 9).await;
     let open = campaign(&store, &ids).await;
@@ -379,7 +379,7 @@ async fn everywhere(store: &Store, count: u32) -> Vec<ShopId> {
     ids
 }
 
-/// To so many lanes, from a database that is at rest as it stands.
+/// To so many lanes, from a database that is drained as it stands.
 async fn terms(store: &Store, count: u16, dry_run: bool) -> MoveTerms {
     let requests = store.acceptances.request_lanes().await.unwrap().into_iter();
     let requests = requests.map(|(lane, stored)| LaneBeforeMove {

@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use catchment_domain::ports::{Moves, StoreError};
 use catchment_domain::{
-    AnyLane, Chunk, Deadline, Found, Lane, Lanes, MoveTerms, Moved, Revision, ShopId, ShopList,
-    StoredItem, Timestamp, Unrest, check_campaign, epoch_after, lease_in_force, relane,
-    unrest_of_campaigns,
+    AnyLane, Chunk, Deadline, Found, Lane, Lanes, MoveTerms, Moved, NotDrained, Revision, ShopId,
+    ShopList, StoredItem, Timestamp, check_campaign, epoch_after, lease_in_force, relane,
+    undrained_campaigns,
 };
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{
@@ -49,7 +49,7 @@ impl SeaOrmStore {
         lock_everything(connection).await?;
         self.check_lanes(connection, Some(LockType::Update)).await?;
         let now = self.now(connection).await?;
-        let campaigns = self.check_rest(connection, terms, now).await?;
+        let campaigns = self.check_drained(connection, terms, now).await?;
         let before = self.lanes();
         let is_divided_anew = before != terms.lanes;
         let lanes = is_divided_anew.then_some(terms.lanes);
@@ -72,8 +72,8 @@ impl SeaOrmStore {
         Ok(Moved { before, lanes: terms.lanes, shops, campaigns })
     }
 
-    /// Fails if anything is not at rest, or not as it was found at rest. Returns the campaigns.
-    async fn check_rest(
+    /// Fails if anything is not drained, or not as it was found. Returns the campaigns.
+    async fn check_drained(
         &self,
         connection: &OwnConnection,
         terms: &MoveTerms,
@@ -82,8 +82,8 @@ impl SeaOrmStore {
         let replies = stored_reply_lanes(connection, now).await?;
         let campaigns = campaign_rows::all(connection, Condition::all()).await?;
         let leases = replies.iter().filter_map(lease_in_force);
-        if let Some(unrest) = leases.chain(unrest_of_campaigns(&campaigns)).next() {
-            return Err(refused(&unrest));
+        if let Some(not_drained) = leases.chain(undrained_campaigns(&campaigns)).next() {
+            return Err(refused(&not_drained));
         }
         let requests = stored_lanes(connection, self.lanes()).await?;
         if let Some(lane) = terms.moved_since(&requests, &replies) {
@@ -128,7 +128,7 @@ impl SeaOrmStore {
         let of_chunks = revisions_of_chunks(self).await?;
         match of_chunks.difference(&known).next() {
             None => Ok(()),
-            Some(lost) => Err(refused(&Unrest::Damaged(missing(StoredItem::Campaign(*lost))))),
+            Some(lost) => Err(refused(&NotDrained::Damaged(missing(StoredItem::Campaign(*lost))))),
         }
     }
 }
@@ -172,8 +172,8 @@ async fn lock_everything(connection: &OwnConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn refused(unrest: &Unrest) -> StoreError {
-    StoreError::Refused { what: unrest.to_string() }
+fn refused(not_drained: &NotDrained) -> StoreError {
+    StoreError::Refused { what: not_drained.to_string() }
 }
 
 fn moved_meanwhile(lane: AnyLane) -> StoreError {
@@ -250,7 +250,7 @@ async fn move_campaign(
     let lists = campaign_rows::read_lists(connection, lists).await?;
     let damages = check_campaign(revision, campaign.as_ref(), chunks.clone(), lists.clone());
     if let Some(damage) = damages.into_iter().next() {
-        return Err(refused(&Unrest::Damaged(damage)));
+        return Err(refused(&NotDrained::Damaged(damage)));
     }
     let (_, lists): (Vec<_>, Vec<_>) = lists.found.into_iter().unzip();
     let (chunks, lists) = relaned(revision, (&chunks.found, &lists), lanes)?;

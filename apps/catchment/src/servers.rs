@@ -117,7 +117,7 @@ pub(crate) async fn lanes_to_accept(
     lanes::to_accept(&topics::connect(settings).await?, stores, order).await
 }
 
-/// What is at rest, and what is not, before the database is moved.
+/// What is drained, and what is not, before the database is moved.
 ///
 /// # Errors
 ///

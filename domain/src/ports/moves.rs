@@ -19,15 +19,15 @@ use crate::ports::StoreError;
 ///   accepted.
 /// - `moved_reply_lanes_are_forgotten`: the next holder begins at the end that it names.
 /// - `move_within_the_number_keeps_receipts`: with as many lanes as before, audits still read them.
-/// - `move_needs_rest`: while a campaign has open shops, a lease is in force, or a lane differs from
-///   what was found at rest, it is [`StoreError::Refused`].
+/// - `move_needs_a_drained_database`: while a campaign has open shops, a lease is in force, or a lane differs from
+///   what was found drained, it is [`StoreError::Refused`].
 /// - `move_of_damage_is_refused`: of a campaign that cannot be divided.
 /// - `move_may_be_repeated`: once more does no harm.
 /// - `what_was_opened_before_a_move_does_no_harm`: it writes into no lane by the old number.
 /// - `move_dry_run_changes_nothing`: and says the same.
 #[async_trait]
 pub trait Moves: Send + Sync + 'static {
-    /// Moves the database, in one transaction. Whoever opened it before must open it anew if the
-    /// number of lanes has changed.
+    /// Moves the database, in one transaction. If the number of lanes has changed, every process
+    /// must open the database anew.
     async fn move_away(&self, terms: &MoveTerms) -> Result<Moved, StoreError>;
 }

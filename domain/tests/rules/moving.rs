@@ -1,4 +1,4 @@
-//! What must be at rest before a move, and that the lists of campaigns keep their outcomes in it.
+//! What must be drained before a move, and that the lists of campaigns keep their outcomes in it.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use catchment_domain::{
     AnyLane, Attempt, BeforeMove, Behind, CHUNK_SHOPS, Campaign, CampaignId, CampaignRef,
     CampaignState, Chunk, Code, Damage, Deadline, Detail, Epoch, Found, Lane, LaneBeforeMove,
-    LaneProblem, LaneProgress, LaneRemains, Lanes, LogIdentity, Mismatch, MoveTerms, Nonce, Phase,
-    Position, ReplyLane, ReplyLaneBeforeMove, ReplyLaneRow, Revision, ShopId, ShopList, Slot,
-    Status, StoredItem, StoredLane, StoredReplyLane, Timestamp, Unrest, relane,
+    LaneProblem, LaneProgress, LaneRemains, Lanes, LogIdentity, Mismatch, MoveTerms, Nonce,
+    NotDrained, Phase, Position, ReplyLane, ReplyLaneBeforeMove, ReplyLaneRow, Revision, ShopId,
+    ShopList, Slot, Status, StoredItem, StoredLane, StoredReplyLane, Timestamp, relane,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -69,17 +69,18 @@ fn replies(behind: Behind) -> ReplyLaneBeforeMove {
 
 const OPEN: Behind = Behind::OpenTransaction { from: Position(5) };
 
-fn problem(mismatch: Mismatch) -> Vec<Unrest> {
-    vec![Unrest::Problem(LaneProblem::of(LANE, mismatch))]
+fn problem(mismatch: Mismatch) -> Vec<NotDrained> {
+    vec![NotDrained::Problem(LaneProblem::of(LANE, mismatch))]
 }
 
 #[test]
 fn requests_are_at_rest_once_they_are_applied_and_answered() {
     let log = Some(LASTING);
-    let unapplied = |from| vec![Unrest::Unapplied { lane: LANE, from: Position(from) }];
+    let unapplied = |from| vec![NotDrained::Unapplied { lane: LANE, from: Position(from) }];
     let from = Position(6);
-    let unanswered = vec![Unrest::Unanswered { lane: LANE, from }];
-    let open = vec![Unrest::OpenTransaction { lane: AnyLane::Requests(LANE), from: Position(5) }];
+    let unanswered = vec![NotDrained::Unanswered { lane: LANE, from }];
+    let open =
+        vec![NotDrained::OpenTransaction { lane: AnyLane::Requests(LANE), from: Position(5) }];
     let differs = |mismatch: Mismatch| LaneBeforeMove {
         mismatch: Some(mismatch),
         ..requests(log, (9, 6), Behind::Records)
@@ -106,20 +107,22 @@ fn requests_are_at_rest_once_they_are_applied_and_answered() {
         (lost, problem(Mismatch::NoRow)),
     ] {
         let before = BeforeMove { requests: vec![lane], ..BeforeMove::default() };
-        assert_eq!(before.unrest(), expected, "{before:?}");
+        assert_eq!(before.not_drained(), expected, "{before:?}");
     }
 }
 
 #[test]
 fn replies_are_at_rest_once_those_that_count_are_recorded() {
     let from = Position(7);
-    let unrecorded = vec![Unrest::Unrecorded { lane: REPLIES, from }];
-    let open = vec![Unrest::OpenTransaction { lane: AnyLane::Replies(REPLIES), from: Position(5) }];
+    let unrecorded = vec![NotDrained::Unrecorded { lane: REPLIES, from }];
+    let open =
+        vec![NotDrained::OpenTransaction { lane: AnyLane::Replies(REPLIES), from: Position(5) }];
     let mismatch = Mismatch::NoPartition { partitions: 1 };
     let gone = ReplyLaneBeforeMove { mismatch: Some(mismatch), ..replies(Behind::Nothing) };
-    let lost = Unrest::Problem(LaneProblem::of_replies(REPLIES, gone.mismatch.clone().unwrap()));
+    let lost =
+        NotDrained::Problem(LaneProblem::of_replies(REPLIES, gone.mismatch.clone().unwrap()));
     let held = ReplyLaneBeforeMove { stored: reply_row(Some("r-1")), ..replies(Behind::Nothing) };
-    let leased = Unrest::Leased { lane: REPLIES, holder: "r-1".to_owned() };
+    let leased = NotDrained::Leased { lane: REPLIES, holder: "r-1".to_owned() };
     let other = Some(ReplyLane(3));
     for (lane, of_campaign, expected) in [
         (replies(Behind::Nothing), Some(REPLIES), vec![]),
@@ -137,7 +140,7 @@ fn replies_are_at_rest_once_those_that_count_are_recorded() {
             campaigns: Found::whole(campaigns),
             ..BeforeMove::default()
         };
-        assert_eq!(before.unrest(), expected, "{before:?}");
+        assert_eq!(before.not_drained(), expected, "{before:?}");
     }
 }
 
@@ -154,16 +157,16 @@ fn campaigns_are_at_rest_without_open_shops() {
         campaigns: Found { found: campaigns.collect(), damaged: damaged.clone() },
         ..BeforeMove::default()
     };
-    let open = |campaign, state| Unrest::Open { campaign: Revision(campaign), state };
+    let open = |campaign, state| NotDrained::Open { campaign: Revision(campaign), state };
     let expected = [
-        Unrest::Member { member },
-        Unrest::Damaged(damaged[0].clone()),
+        NotDrained::Member { member },
+        NotDrained::Damaged(damaged[0].clone()),
         open(5, sending),
         open(6, ending),
     ];
-    assert_eq!(before.unrest(), expected);
-    for unrest in expected {
-        assert!(!unrest.to_string().contains('\n'), "{unrest}");
+    assert_eq!(before.not_drained(), expected);
+    for not_drained in expected {
+        assert!(!not_drained.to_string().contains('\n'), "{not_drained}");
     }
 }
 

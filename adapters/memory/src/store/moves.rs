@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{Moves, StoreError};
 use catchment_domain::{
-    Campaign, Chunk, Deadline, Epoch, Found, Lanes, MoveTerms, Moved, Revision, ShopList,
-    StoredItem, Unrest, epoch_after, lease_in_force, relane, unrest_of_campaigns,
+    Campaign, Chunk, Deadline, Epoch, Found, Lanes, MoveTerms, Moved, NotDrained, Revision,
+    ShopList, StoredItem, epoch_after, lease_in_force, relane, undrained_campaigns,
 };
 
 use super::campaigns::damage;
@@ -24,8 +24,8 @@ impl Moves for MemoryStore {
             }
         }
         let leases = replies.iter().filter_map(lease_in_force);
-        if let Some(unrest) = leases.chain(unrest_of_campaigns(&campaigns)).next() {
-            return Err(refused(&unrest));
+        if let Some(not_drained) = leases.chain(undrained_campaigns(&campaigns)).next() {
+            return Err(refused(&not_drained));
         }
         if let Some(lane) = terms.moved_since(&tables.stored_lanes(), &replies) {
             let what = format!("{lane} changed since it was looked at: repeat the move");
@@ -59,10 +59,11 @@ impl Tables {
         let mut relaned = Vec::with_capacity(self.campaigns.len());
         for (revision, stored) in &self.campaigns {
             if let Some(damage) = stored.damages().into_iter().next() {
-                return Err(refused(&Unrest::Damaged(damage)));
+                return Err(refused(&NotDrained::Damaged(damage)));
             }
             let divided = relane(&stored.chunks, &stored.lists, lanes);
-            let unreadable = |_| refused(&Unrest::Damaged(damage(StoredItem::List(*revision, 0))));
+            let unreadable =
+                |_| refused(&NotDrained::Damaged(damage(StoredItem::List(*revision, 0))));
             relaned.push((*revision, divided.map_err(unreadable)?));
         }
         Ok(relaned)
@@ -107,6 +108,6 @@ impl Tables {
     }
 }
 
-fn refused(unrest: &Unrest) -> StoreError {
-    StoreError::Refused { what: unrest.to_string() }
+fn refused(not_drained: &NotDrained) -> StoreError {
+    StoreError::Refused { what: not_drained.to_string() }
 }

@@ -129,7 +129,7 @@ async fn check(stores: &Stores, settings: &Settings, output: Output) -> anyhow::
     Ok(())
 }
 
-/// Leaves the topics if everything is at rest; otherwise says what is not, line by line.
+/// Leaves the topics if everything is drained; otherwise says what is not, line by line.
 async fn move_away(
     MoveArguments { lanes, dry_run }: MoveArguments,
     stores: &Stores,
@@ -145,10 +145,10 @@ async fn move_away(
     } else {
         servers::look_before_move(settings, stores).await?
     };
-    let unrest = before.unrest();
-    if !unrest.is_empty() {
-        for unrest in &unrest {
-            complain(&unrest.to_string());
+    let not_drained = before.not_drained();
+    if !not_drained.is_empty() {
+        for not_drained in &not_drained {
+            complain(&not_drained.to_string());
         }
         return Ok(Ending::Incomplete);
     }
@@ -173,7 +173,7 @@ async fn move_away(
 const NO_TOPICS: WrongUsage =
     WrongUsage("a database file has no topics; name the new number of its lanes by `--lanes`");
 
-/// What must be at rest in a database file. Its logs end with their process.
+/// What must be drained in a database file. Its logs end with their process.
 async fn look_embedded(stores: &Stores) -> anyhow::Result<BeforeMove> {
     let request = |(lane, stored): (Lane, StoredLane)| {
         let mismatch = stored.mismatch();

@@ -1,4 +1,4 @@
-//! What must be at rest before the database is moved away from its topics.
+//! What must be drained before the database is moved away from its topics.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::stores::Stores;
 /// How long an idle client may take to end.
 const TO_CLOSE: Duration = Duration::from_millis(500);
 
-/// Looks at everything that must be at rest.
+/// Looks at everything that must be drained.
 ///
 /// # Errors
 ///
