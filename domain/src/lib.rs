@@ -81,7 +81,6 @@ pub use mismatch::{
 };
 pub use moving::{
     BeforeMove, Behind, LaneBeforeMove, MoveTerms, Moved, NotDrained, ReplyLaneBeforeMove,
-    lease_in_force, undrained_campaigns,
 };
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};

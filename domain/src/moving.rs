@@ -56,6 +56,9 @@ pub struct BeforeMove {
     pub members: Vec<String>,
     /// Every request lane, in order.
     pub requests: Vec<LaneBeforeMove>,
+    /// The partitions of the request topic beyond the lanes that hold records, and the first record
+    /// of each.
+    pub beyond: Vec<(Lane, Position)>,
     /// Every reply lane that the database knows, in order.
     pub replies: Vec<ReplyLaneBeforeMove>,
     /// Every campaign, oldest first.
@@ -74,10 +77,10 @@ pub enum NotDrained {
         /// It.
         member: String,
     },
-    /// A requester, or a process on a database file, holds a reply lane.
+    /// A requester, or a command on a database file, holds a reply lane.
     #[error(
-        "stop all requesters: reply lane {lane} is leased by {holder}; the lease of a requester that \
-         was killed ends after `engine.lease`"
+        "stop all requesters, or the command that works on the database file: reply lane {lane} is \
+         leased by {holder}; the lease of a process that was killed ends after `engine.lease`"
     )]
     Leased {
         /// The lane.
@@ -86,12 +89,13 @@ pub enum NotDrained {
         holder: String,
     },
     /// Stored data cannot be read, so they cannot be divided anew.
-    #[error("{0}: `catchment repair` first")]
+    #[error("{0}: run `catchment repair` first, which mends it or says what else to do")]
     Damaged(Damage),
     /// A campaign has shops without an outcome.
     #[error(
-        "campaign {campaign} is {state}: let requester and consumers work until it has no open shop, \
-         or give its open shops up by `catchment campaign give-up {campaign}`"
+        "campaign {campaign} is {state}: wait until it has no open shop \
+         (`catchment campaign watch {campaign}`), or give its open shops up \
+         (`catchment campaign give-up {campaign}`)"
     )]
     Open {
         /// The campaign.
@@ -124,6 +128,18 @@ pub enum NotDrained {
         /// The first of them.
         from: Position,
     },
+    /// Requests stand in a partition for which the database has no lane.
+    #[error(
+        "partition {partition} of the request topic has requests from {from} on, and the database \
+         has no lane for it, so they are never applied: send them again after the move, and remove \
+         them here by `kafka-delete-records.sh`"
+    )]
+    NoLane {
+        /// The partition.
+        partition: Lane,
+        /// The first of them.
+        from: Position,
+    },
     /// Replies wait in a lane.
     #[error(
         "reply lane {lane}: its replies from {from} on are not recorded: let as many requesters work \
@@ -136,13 +152,19 @@ pub enum NotDrained {
         from: Position,
     },
     /// A transaction is open in a lane.
-    #[error("{lane}: an open transaction holds back its records from {from} on: end it first")]
+    #[error(
+        "{lane}: an open transaction holds back its records from {from} on: wait until Kafka ends \
+         it, or end it by `kafka-transactions.sh`"
+    )]
     OpenTransaction {
         /// The lane.
         lane: AnyLane,
         /// The first of them.
         from: Position,
     },
+    /// A lane was used after it had been found drained.
+    #[error("{0} changed since it was looked at: stop all services, and repeat the move")]
+    Changed(AnyLane),
 }
 
 impl BeforeMove {
@@ -154,16 +176,20 @@ impl BeforeMove {
     /// 3. Every lane fits its log, or the database has left that log before.
     /// 4. Every request is applied and answered. What was applied from a log that ended with its
     ///    process needs no answer.
-    /// 5. Every reply in a lane that a campaign names is recorded. To any other lane, no reply comes
+    /// 5. No request stands in a partition for which there is no lane.
+    /// 6. Every reply in a lane that a campaign names is recorded. To any other lane, no reply comes
     ///    that counts.
     #[must_use]
     pub fn not_drained(&self) -> Vec<NotDrained> {
         let members = self.members.iter().cloned().map(|member| NotDrained::Member { member });
         let leases = self.replies.iter().filter_map(|replies| lease_in_force(&replies.stored));
         let requests = self.requests.iter().filter_map(undrained_requests);
+        let beyond = self.beyond.iter();
+        let beyond = beyond.map(|&(partition, from)| NotDrained::NoLane { partition, from });
         let replies = self.replies.iter().filter_map(|lane| self.undrained_replies(lane));
         let campaigns = undrained_campaigns(&self.campaigns);
-        members.chain(leases).chain(campaigns).chain(requests).chain(replies).collect()
+        let of_database = members.chain(leases).chain(campaigns);
+        of_database.chain(requests).chain(beyond).chain(replies).collect()
     }
 
     fn undrained_replies(&self, replies: &ReplyLaneBeforeMove) -> Option<NotDrained> {
@@ -188,15 +214,14 @@ impl BeforeMove {
 }
 
 /// The lease of a reply lane, where it is in force.
-#[must_use]
-pub fn lease_in_force(stored: &StoredReplyLane) -> Option<NotDrained> {
+fn lease_in_force(stored: &StoredReplyLane) -> Option<NotDrained> {
     let row = stored.row.as_ref()?.as_ref().ok()?;
     let holder = row.holder.clone()?;
     Some(NotDrained::Leased { lane: stored.lane, holder })
 }
 
 /// The campaigns that are not drained.
-pub fn undrained_campaigns(campaigns: &Found<Vec<Campaign>>) -> impl Iterator<Item = NotDrained> {
+fn undrained_campaigns(campaigns: &Found<Vec<Campaign>>) -> impl Iterator<Item = NotDrained> {
     let damaged = campaigns.damaged.iter().cloned().map(NotDrained::Damaged);
     let open = campaigns.found.iter().filter(|campaign| 0 < campaign.state.open());
     let open = open.map(|campaign| NotDrained::Open {
@@ -255,16 +280,25 @@ impl MoveTerms {
         Self { lanes, requests: requests.collect(), replies: replies.collect(), dry_run }
     }
 
-    /// The first lane that moved, was leased or was claimed since it was found drained.
-    #[must_use]
-    pub fn moved_since(
+    /// Checks what the database has, once nobody else can change it.
+    ///
+    /// # Errors
+    ///
+    /// The first lease that is in force, campaign that is not drained, or lane that was used after it
+    /// had been found drained.
+    pub fn check(
         &self,
         requests: &[(Lane, StoredLane)],
         replies: &[StoredReplyLane],
-    ) -> Option<AnyLane> {
-        let moved = differing(&self.requests, requests).map(|(lane, _)| AnyLane::Requests(*lane));
+        campaigns: &Found<Vec<Campaign>>,
+    ) -> Result<(), NotDrained> {
+        let leases = replies.iter().filter_map(lease_in_force);
+        let changed = differing(&self.requests, requests).map(|(lane, _)| AnyLane::Requests(*lane));
         let of_replies = || differing(&self.replies, replies);
-        moved.or_else(|| of_replies().map(|stored| AnyLane::Replies(stored.lane)))
+        let changed = changed.or_else(|| of_replies().map(|stored| AnyLane::Replies(stored.lane)));
+        let changed = changed.map(NotDrained::Changed);
+        let mut found = leases.chain(undrained_campaigns(campaigns)).chain(changed);
+        found.next().map_or(Ok(()), Err)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use catchment_domain::Phase::{Activation, Release};
 use catchment_domain::Status::{Applied, Rejected, Superseded, Unchanged};
-use catchment_domain::ports::{OutcomeFilter, ShopOutcome, StoreError};
+use catchment_domain::ports::{CommandError, OutcomeFilter, ShopOutcome, StoreError};
 use catchment_domain::{
     AcceptTerms, AcceptedLane, BeforeMove, Behind, Campaign, CampaignState, Code, Command,
     Comparison, Deadline, ImportBatch, ImportNumber, Lane, LaneBeforeMove, Lanes, LogIdentity,
@@ -340,8 +340,17 @@ pub async fn what_was_opened_before_a_move_does_no_harm(harness: &dyn StoreHarne
         let late = before.shops.import(&batch, import_terms(revision)).await;
         assert!(matches!(late, Err(StoreError::Refused { .. })), "{late:?}");
     }
-    if let Ok(late) = before.campaigns.add(&crate::scene::draft(named(&ids))).await {
-        check_lanes(&after, late.name.revision).await;
+    match before.campaigns.add(&crate::scene::draft(named(&ids))).await {
+        Ok(late) => check_lanes(&after, late.name.revision).await,
+        Err(CommandError::Store(StoreError::Refused { .. })) => {}
+        Err(error) => panic!("{error:?}"),
+    }
+    // The memory store has one number of lanes for everybody.
+    if before.shops.lanes() == of_before {
+        for lane in of_before.iter() {
+            let late = before.ledger.claim(lane, passing_log(1), None).await;
+            assert!(matches!(late, Err(StoreError::Refused { .. })), "{lane}: {late:?}");
+        }
     }
     assert_eq!(after.shops.count(&Scope::everything()).await.unwrap(), ids.len() as u64);
     for id in &ids {

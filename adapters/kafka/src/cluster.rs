@@ -124,17 +124,14 @@ impl KafkaCluster {
     ///
     /// When the brokers do not answer.
     pub async fn check_topics(&self, lanes: Lanes) -> Result<Vec<TopicProblem>, ClusterError> {
-        let KafkaSettings { requests_topic, replies_topic, .. } = &*self.settings;
-        let dead_letters = DeadLetter::topic(requests_topic);
-        let expected = i32::from(lanes.count());
         let mut problems = Vec::new();
-        for (topic, expected) in [
-            (requests_topic, Some(expected)),
-            (&dead_letters, Some(expected)),
-            (replies_topic, None),
-        ] {
-            let found = self.topics.partitions(topic).await?;
-            problems.extend(check::problem(topic, found, expected));
+        for (topic, purpose) in self.names() {
+            // Only other systems' clients read such a topic.
+            if purpose == Purpose::PeerReplies {
+                continue;
+            }
+            let found = self.topics.partitions(&topic).await?;
+            problems.extend(check::problem(&topic, found, purpose.partitions(lanes)));
         }
         Ok(problems)
     }
@@ -151,16 +148,14 @@ impl KafkaCluster {
         lanes: Lanes,
         wanted: Wanted,
     ) -> Result<Vec<TopicProblem>, ClusterError> {
-        let expected = i32::from(lanes.count());
         let batch_size = self.settings.client.batch_size()?;
         let mut problems = Vec::new();
         let names = self.names();
         for (topic, purpose) in &names {
             let (topic, purpose) = (topic.as_str(), *purpose);
             let found = self.topics.describe(topic).await?;
-            let expected = (purpose == Purpose::Requests).then_some(expected);
             let partitions = found.as_ref().map(|found| found.partitions);
-            problems.extend(check::problem(topic, partitions, expected));
+            problems.extend(check::problem(topic, partitions, purpose.partitions(lanes)));
             if let Some(found) = found {
                 problems.extend(qualities::problems(topic, purpose, &found, wanted, batch_size));
             }
@@ -214,7 +209,7 @@ impl KafkaCluster {
         let [nestjs, smallrye] = allowed::of_peers(requests);
         [
             (requests.clone(), Purpose::Requests),
-            (DeadLetter::topic(requests), Purpose::Requests),
+            (DeadLetter::topic(requests), Purpose::DeadLetters),
             (replies.clone(), Purpose::Replies),
             (nestjs, Purpose::PeerReplies),
             (smallrye, Purpose::PeerReplies),
@@ -225,11 +220,10 @@ impl KafkaCluster {
         const DAY: u64 = 24 * 3_600_000;
         /// Far above the longest outage: requests that were not read yet must not go.
         const WEEK: u64 = 7 * DAY;
-        let dead_letters = DeadLetter::topic(&self.settings.requests_topic);
         self.names().map(|(name, purpose)| {
             let (partitions, retention) = match purpose {
-                Purpose::Requests if name == dead_letters => (plan.lanes.count(), 4 * WEEK),
                 Purpose::Requests => (plan.lanes.count(), WEEK),
+                Purpose::DeadLetters => (plan.lanes.count(), 4 * WEEK),
                 Purpose::Replies => (plan.reply_lanes, WEEK),
                 // A client waits for its reply only for seconds.
                 Purpose::PeerReplies => (plan.reply_lanes, DAY),

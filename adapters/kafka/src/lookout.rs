@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{CommitLog, LogError};
-use catchment_domain::{Committed, Lane, Lanes, LogIdentity, Position};
+use catchment_domain::{Behind, Committed, Lane, Lanes, LogIdentity, Position};
 use catchment_request_reply::{Commit, Lookout, Member, Unread};
 
 use crate::cluster::ClusterError;
@@ -82,22 +82,30 @@ impl KafkaLookout {
         Ok(holders.into_iter().filter_map(lane).collect())
     }
 
-    /// What waits in a lane from a position on.
+    /// What stands in a lane from a position on.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers.
+    pub async fn behind(&self, lane: Lane, from: Position) -> Result<Behind, ClusterError> {
+        Ok(behind(self.lookout.unread(lane.0.into(), offset(from)).await?))
+    }
+
+    /// What waits in a lane from a position on, and for whom.
     ///
     /// # Errors
     ///
     /// When no broker answers.
     pub async fn waiting(&self, lane: Lane, from: Position) -> Result<Waiting, ClusterError> {
-        let partition = lane.0.into();
-        Ok(match self.lookout.unread(partition, offset(from)).await? {
-            Unread::Records => {
+        Ok(match self.behind(lane, from).await? {
+            Behind::Records => {
                 // That they do not say it is no reason to say nothing.
-                let holder = self.lookout.holder(partition).await.ok().flatten();
+                let holder = self.lookout.holder(lane.0.into()).await.ok().flatten();
                 let holder = holder.as_ref().map(named);
                 Waiting::Records { holder }
             }
-            Unread::OpenTransaction { from } => Waiting::OpenTransaction { from: position(from) },
-            Unread::Nothing => Waiting::Nothing,
+            Behind::OpenTransaction { from } => Waiting::OpenTransaction { from },
+            Behind::Nothing => Waiting::Nothing,
         })
     }
 
@@ -120,6 +128,15 @@ impl CommitLog for KafkaLookout {
             Some((Lane(u16::try_from(partition).ok()?), commits::read(&commit)?))
         };
         Ok(committed.filter_map(lane).collect())
+    }
+}
+
+/// What was found in a partition, in the words of the domain.
+pub(crate) fn behind(unread: Unread) -> Behind {
+    match unread {
+        Unread::Nothing => Behind::Nothing,
+        Unread::Records => Behind::Records,
+        Unread::OpenTransaction { from } => Behind::OpenTransaction { from: position(from) },
     }
 }
 

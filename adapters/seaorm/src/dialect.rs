@@ -15,29 +15,27 @@ pub(crate) struct Dialect {
     /// The expression for the database's clock, in milliseconds since 1970, or `None` if the database
     /// uses the clock of this process.
     pub(crate) clock: Option<&'static str>,
-    /// Reads the next page of a lane's shops behind a shop: their ids in order, one per line, or
-    /// NULL if there are no more. (Ids hold no line breaks.)
-    ///
-    /// Binds the lane and the id of the last shop.
-    pub(crate) scan_ids: &'static str,
     /// Reads the next page of shops behind a shop, as one JSON array of
     /// `[lane, id, category, region, latitude, longitude]` in the order of lane and id.
     ///
     /// Binds lane and id of the last shop, JSON arrays of regions and categories or NULL,
     /// and south, north, west and east.
     pub(crate) scan_shops: &'static str,
-    /// The tables with what is stored of shops.
-    pub(crate) moved_tables: [MovedTable; 2],
+    /// The tables with what is stored of shops: their profiles, and what is in force at them.
+    pub(crate) shop_tables: [ShopTable; 2],
     /// Applies batches and imports shops.
     pub(crate) hot_path: &'static dyn HotPath,
 }
 
 /// A table whose rows stand in the lanes of their shops.
 #[derive(Debug)]
-pub(crate) struct MovedTable {
+pub(crate) struct ShopTable {
     /// Its name.
     pub(crate) name: &'static str,
-    /// Reads the next page of a lane behind a shop, as [`Dialect::scan_ids`] does.
+    /// Reads the next page of a lane's shops behind a shop: their ids in order, one per line, or
+    /// NULL if there are no more. (Ids hold no line breaks.)
+    ///
+    /// Binds the lane and the id of the last shop.
     pub(crate) scan: &'static str,
     /// Moves shops of a lane to other lanes.
     ///

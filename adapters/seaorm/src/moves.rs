@@ -4,35 +4,35 @@
 //! installation. A process that opened the database before looks at the latter before it writes
 //! shops or lists, so it never writes them by the old number of lanes.
 //!
-//! Rows of shops are moved a page at a time, and campaigns one after the other. So no statement
-//! takes long, and one page or one campaign is in memory.
+//! Rows of shops are moved a page at a time, campaigns one after the other, and receipts are deleted
+//! lane by lane. So no statement takes long, and one page or one campaign is in memory.
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{Moves, StoreError};
 use catchment_domain::{
-    AnyLane, Chunk, Deadline, Found, Lane, Lanes, MoveTerms, Moved, NotDrained, Revision, ShopId,
-    ShopList, StoredItem, Timestamp, check_campaign, epoch_after, lease_in_force, relane,
-    undrained_campaigns,
+    Chunk, Deadline, Lane, Lanes, MoveTerms, Moved, NotDrained, Revision, ShopId, ShopList,
+    StoredItem, Timestamp, check_campaign, epoch_after, relane,
 };
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{
-    ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 
 use crate::acceptances::{highest_epoch, stored_lanes, stored_reply_lanes};
 use crate::campaign_rows::{self, missing};
 use crate::connection::OwnConnection;
-use crate::dialect::MovedTable;
+use crate::dialect::ShopTable;
 use crate::entity::{
     campaign, campaign_chunk, campaign_list, import_receipt, installation, lane_state, left_log,
-    receipt, reply_lane,
+    receipt, reply_lane, shop,
 };
 use crate::error::{Row, classify, stored};
 use crate::repairs::revisions_of_chunks;
-use crate::retry::{check_written, while_busy_or_locked};
+use crate::retry::{ChangedMeanwhile, check_written, while_busy_or_locked};
+use crate::scan::read_page;
 use crate::store::{SeaOrmStore, highest_mark, statement};
 
 #[async_trait]
@@ -46,15 +46,20 @@ impl SeaOrmStore {
     async fn try_move(&self, terms: &MoveTerms) -> Result<Moved, StoreError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
-        lock_everything(connection).await?;
+        let locked = lock_everything(connection).await?;
         self.check_lanes(connection, Some(LockType::Update)).await?;
         let now = self.now(connection).await?;
         let campaigns = self.check_drained(connection, terms, now).await?;
+        if !campaigns.iter().map(|revision| stored(revision.0)).eq(locked) {
+            // One was added before the last lock was there.
+            return Err(StoreError::Unavailable(ChangedMeanwhile("campaign").into()));
+        }
         let before = self.lanes();
         let is_divided_anew = before != terms.lanes;
         let lanes = is_divided_anew.then_some(terms.lanes);
-        let [shops, _] = self.move_shops(connection, lanes, terms.dry_run).await?;
+        let mut shops = shop::Entity::find().count(connection).await.map_err(classify)?;
         if let Some(lanes) = lanes {
+            shops = self.move_shops(connection, lanes, terms.dry_run).await?;
             self.check_for_lost_campaigns(&campaigns).await?;
             for revision in &campaigns {
                 move_campaign(connection, *revision, lanes, terms.dry_run).await?;
@@ -72,39 +77,33 @@ impl SeaOrmStore {
         Ok(Moved { before, lanes: terms.lanes, shops, campaigns })
     }
 
-    /// Fails if anything is not drained, or not as it was found. Returns the campaigns.
+    /// Fails if anything is not drained, or not as it was found. Returns the campaigns in order.
     async fn check_drained(
         &self,
         connection: &OwnConnection,
         terms: &MoveTerms,
         now: Timestamp,
-    ) -> Result<Vec<Revision>, StoreError> {
+    ) -> Result<BTreeSet<Revision>, StoreError> {
         let replies = stored_reply_lanes(connection, now).await?;
         let campaigns = campaign_rows::all(connection, Condition::all()).await?;
-        let leases = replies.iter().filter_map(lease_in_force);
-        if let Some(not_drained) = leases.chain(undrained_campaigns(&campaigns)).next() {
-            return Err(refused(&not_drained));
-        }
         let requests = stored_lanes(connection, self.lanes()).await?;
-        if let Some(lane) = terms.moved_since(&requests, &replies) {
-            return Err(moved_meanwhile(lane));
-        }
-        let Found { found: campaigns, .. } = campaigns;
-        Ok(campaigns.into_iter().map(|campaign| campaign.name.revision).collect())
+        terms.check(&requests, &replies, &campaigns).map_err(|it| refused(&it))?;
+        Ok(campaigns.found.into_iter().map(|campaign| campaign.name.revision).collect())
     }
 
-    /// Moves what is stored of shops to their lanes. Returns how many rows of each table stand in
-    /// the lanes of their shops. Any other row stays where it is.
+    /// Moves what is stored of shops to their lanes. Returns how many shops there are. A row that
+    /// stands in another lane than its shop's stays where it is, and does not count.
     async fn move_shops(
         &self,
         connection: &OwnConnection,
-        lanes: Option<Lanes>,
+        lanes: Lanes,
         dry_run: bool,
-    ) -> Result<[u64; 2], StoreError> {
-        let mut counts = [0; 2];
-        for (count, table) in counts.iter_mut().zip(&self.dialect.moved_tables) {
+    ) -> Result<u64, StoreError> {
+        let [mut shops, mut states] = [0; 2];
+        let [shop, state] = &self.dialect.shop_tables;
+        for (count, table) in [(&mut shops, shop), (&mut states, state)] {
             for lane in self.lanes().iter() {
-                let (mut last, to) = (String::new(), lanes.filter(|_| !dry_run));
+                let mut last = String::new();
                 while let Some(page) = read_page(connection, table, (lane, &last)).await? {
                     page.lines().next_back().unwrap_or_default().clone_into(&mut last);
                     // Shops of lanes before this one are here already, and are not moved again.
@@ -112,21 +111,23 @@ impl SeaOrmStore {
                     let own = ids.filter(|id| self.lanes().lane_of(id) == lane);
                     let own: Vec<ShopId> = own.collect();
                     *count += own.len() as u64;
-                    if let Some(to) = to {
-                        move_rows(connection, table, lane, (&own, to)).await?;
+                    if !dry_run {
+                        move_rows(connection, table, lane, (&own, lanes)).await?;
                     }
                 }
             }
         }
-        Ok(counts)
+        Ok(shops)
     }
 
     /// Fails if there are lists or outcomes of a campaign whose row is gone: their lanes would be
     /// wrong once the row is restored.
-    async fn check_for_lost_campaigns(&self, campaigns: &[Revision]) -> Result<(), StoreError> {
-        let known: BTreeSet<Revision> = campaigns.iter().copied().collect();
+    async fn check_for_lost_campaigns(
+        &self,
+        campaigns: &BTreeSet<Revision>,
+    ) -> Result<(), StoreError> {
         let of_chunks = revisions_of_chunks(self).await?;
-        match of_chunks.difference(&known).next() {
+        match of_chunks.difference(campaigns).next() {
             None => Ok(()),
             Some(lost) => Err(refused(&NotDrained::Damaged(missing(StoredItem::Campaign(*lost))))),
         }
@@ -134,8 +135,8 @@ impl SeaOrmStore {
 }
 
 /// Locks every row that is looked at or changed, in the order of all transactions. The last one, of
-/// the installation, is left to the caller.
-async fn lock_everything(connection: &OwnConnection) -> Result<(), StoreError> {
+/// the installation, is left to the caller. Returns the revisions of the campaigns, in order.
+async fn lock_everything(connection: &OwnConnection) -> Result<Vec<i64>, StoreError> {
     let replies: Vec<i32> = reply_lane::Entity::find()
         .select_only()
         .column(reply_lane::Column::Lane)
@@ -169,39 +170,17 @@ async fn lock_everything(connection: &OwnConnection) -> Result<(), StoreError> {
         lanes = lanes.len(),
         "everything is locked for a move"
     );
-    Ok(())
+    Ok(campaigns)
 }
 
 fn refused(not_drained: &NotDrained) -> StoreError {
     StoreError::Refused { what: not_drained.to_string() }
 }
 
-fn moved_meanwhile(lane: AnyLane) -> StoreError {
-    let what = format!(
-        "{lane} changed since it was looked at: stop all services, and repeat \
-         `catchment topics move`"
-    );
-    StoreError::Refused { what }
-}
-
-/// Reads the next ids of a lane behind a shop, one per line, or `None` if there are no more.
-async fn read_page(
-    connection: &OwnConnection,
-    table: &MovedTable,
-    (lane, last): (Lane, &str),
-) -> Result<Option<String>, StoreError> {
-    let values = [i32::from(lane.0).into(), last.into()];
-    let query = statement(connection, table.scan, values);
-    let row = connection.query_one_raw(query).await.map_err(classify)?;
-    let page: Option<Option<String>> =
-        row.map(|row| row.try_get_by_index(0)).transpose().map_err(classify)?;
-    Ok(page.flatten())
-}
-
 /// Moves rows of these shops from a lane to their lanes, as far as these are others.
 async fn move_rows(
     connection: &OwnConnection,
-    table: &MovedTable,
+    table: &ShopTable,
     from: Lane,
     (shops, lanes): (&[ShopId], Lanes),
 ) -> Result<(), StoreError> {
@@ -330,7 +309,18 @@ async fn begin_lanes_anew(
         .map_err(classify)?;
     // A writer that read a lane's shops before the move must notice that they have changed.
     let imports = imports.flatten().unwrap_or_default().saturating_add(1);
-    receipt::Entity::delete_many().exec(connection).await.map_err(classify)?;
+    let lanes_of_receipts: Vec<i32> = receipt::Entity::find()
+        .select_only()
+        .column(receipt::Column::Lane)
+        .distinct()
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(classify)?;
+    for lane in lanes_of_receipts {
+        let of_lane = receipt::Entity::delete_many().filter(receipt::Column::Lane.eq(lane));
+        of_lane.exec(connection).await.map_err(classify)?;
+    }
     import_receipt::Entity::delete_many().exec(connection).await.map_err(classify)?;
     lane_state::Entity::delete_many().exec(connection).await.map_err(classify)?;
     let rows = lanes.iter().map(|lane| lane_state::ActiveModel {

@@ -9,6 +9,7 @@ use sea_orm::ConnectionTrait;
 use serde::Deserialize;
 
 use crate::codec::json;
+use crate::dialect::ShopTable;
 use crate::error::{Row, classify};
 use crate::store::{SeaOrmStore, statement};
 
@@ -67,16 +68,10 @@ impl SeaOrmStore {
         &self,
         mut show: impl FnMut(Lane, ShopId) + Send,
     ) -> Result<(), StoreError> {
+        let [profiles, _] = &self.dialect.shop_tables;
         for lane in self.settings.lanes.iter() {
             let mut last = String::new();
-            loop {
-                let values = [i32::from(lane.0).into(), last.as_str().into()];
-                let query = statement(&self.readers, self.dialect.scan_ids, values);
-                let row = self.readers.query_one_raw(query).await.map_err(classify)?;
-                let lines: Option<Option<String>> =
-                    row.map(|row| row.try_get_by_index(0)).transpose().map_err(classify)?;
-                // Without shops, the text is NULL.
-                let Some(lines) = lines.flatten() else { break };
+            while let Some(lines) = read_page(&self.readers, profiles, (lane, &last)).await? {
                 let table = Row { table: "shop", key: &format_args!("the shops behind `{last}`") };
                 for id in lines.lines() {
                     if let Some(id) = shop_id(&table, id)? {
@@ -88,6 +83,19 @@ impl SeaOrmStore {
         }
         Ok(())
     }
+}
+
+/// Reads the next ids of a lane behind a shop, one per line, or `None` if there are no more.
+pub(crate) async fn read_page(
+    connection: &impl ConnectionTrait,
+    table: &ShopTable,
+    (lane, last): (Lane, &str),
+) -> Result<Option<String>, StoreError> {
+    let query = statement(connection, table.scan, [i32::from(lane.0).into(), last.into()]);
+    let row = connection.query_one_raw(query).await.map_err(classify)?;
+    let page: Option<Option<String>> =
+        row.map(|row| row.try_get_by_index(0)).transpose().map_err(classify)?;
+    Ok(page.flatten())
 }
 
 fn show_if_in_scope(

@@ -81,6 +81,8 @@ impl SeaOrmStore {
         let connection = transaction.connection()?;
         let known = lane_state::Entity::find_by_id(i32::from(lane.0)).lock_exclusive();
         let known = known.one(connection).await.map_err(classify)?;
+        // With another number of lanes, the lane is not that of its shops any more.
+        self.check_lanes(connection, None).await?;
         let known = known.ok_or_else(|| no_lane(lane))?;
         let problem = |what| LaneProblem::of(lane, Mismatch::UnreadableRow { what });
         let before = LaneProgress::try_from(&known).map_err(|e| unreadable(e, problem))?;

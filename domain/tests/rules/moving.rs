@@ -74,7 +74,7 @@ fn problem(mismatch: Mismatch) -> Vec<NotDrained> {
 }
 
 #[test]
-fn requests_are_at_rest_once_they_are_applied_and_answered() {
+fn requests_are_drained_once_they_are_applied_and_answered() {
     let log = Some(LASTING);
     let unapplied = |from| vec![NotDrained::Unapplied { lane: LANE, from: Position(from) }];
     let from = Position(6);
@@ -112,7 +112,7 @@ fn requests_are_at_rest_once_they_are_applied_and_answered() {
 }
 
 #[test]
-fn replies_are_at_rest_once_those_that_count_are_recorded() {
+fn replies_are_drained_once_those_that_count_are_recorded() {
     let from = Position(7);
     let unrecorded = vec![NotDrained::Unrecorded { lane: REPLIES, from }];
     let open =
@@ -145,7 +145,7 @@ fn replies_are_at_rest_once_those_that_count_are_recorded() {
 }
 
 #[test]
-fn campaigns_are_at_rest_without_open_shops() {
+fn campaigns_are_drained_without_open_shops() {
     let (sending, ending) = (CampaignState::Sending { open: 2 }, CampaignState::Ending { open: 1 });
     let states = [CampaignState::Settled, sending, ending, CampaignState::Ended];
     let campaigns = (4..).zip(states).map(|(revision, state)| campaign(revision, state, None));
@@ -165,41 +165,116 @@ fn campaigns_are_at_rest_without_open_shops() {
         open(6, ending),
     ];
     assert_eq!(before.not_drained(), expected);
-    for not_drained in expected {
-        assert!(!not_drained.to_string().contains('\n'), "{not_drained}");
+}
+
+#[test]
+fn a_partition_without_a_lane_is_drained_without_requests() {
+    let beyond = vec![(Lane(4), Position(0)), (Lane(6), Position(3))];
+    let expected: Vec<NotDrained> =
+        beyond.iter().map(|&(partition, from)| NotDrained::NoLane { partition, from }).collect();
+    let before = BeforeMove { beyond, ..BeforeMove::default() };
+    assert_eq!(before.not_drained(), expected);
+}
+
+#[test]
+fn each_line_says_what_to_do() {
+    let from = Position(7);
+    let what = "campaign 9 cannot be read".to_owned();
+    let holder = "r-1".to_owned();
+    for (not_drained, line) in [
+        (
+            NotDrained::Member { member: "`consumer` at /10.0.0.1".to_owned() },
+            "stop all consumers: `consumer` at /10.0.0.1 is in the consumers' group; a consumer \
+             that was killed leaves it after `kafka.session_timeout`",
+        ),
+        (
+            NotDrained::Leased { lane: REPLIES, holder },
+            "stop all requesters, or the command that works on the database file: reply lane 1 is \
+             leased by r-1; the lease of a process that was killed ends after `engine.lease`",
+        ),
+        (
+            NotDrained::Damaged(Damage { item: StoredItem::Campaign(Revision(9)), what }),
+            "campaign 9 cannot be read: run `catchment repair` first, which mends it or says what \
+             else to do",
+        ),
+        (
+            NotDrained::Open { campaign: Revision(3), state: CampaignState::Sending { open: 2 } },
+            "campaign 3 is sending: wait until it has no open shop (`catchment campaign watch 3`), \
+             or give its open shops up (`catchment campaign give-up 3`)",
+        ),
+        (
+            NotDrained::Unapplied { lane: LANE, from },
+            "lane 2: its requests from 7 on are not applied: let the consumers work until they are",
+        ),
+        (
+            NotDrained::Unanswered { lane: LANE, from },
+            "lane 2: its requests from 7 on were applied and not answered: let the consumers work \
+             until they are",
+        ),
+        (
+            NotDrained::NoLane { partition: Lane(12), from },
+            "partition 12 of the request topic has requests from 7 on, and the database has no \
+             lane for it, so they are never applied: send them again after the move, and remove \
+             them here by `kafka-delete-records.sh`",
+        ),
+        (
+            NotDrained::Unrecorded { lane: REPLIES, from },
+            "reply lane 1: its replies from 7 on are not recorded: let as many requesters work as \
+             the reply topic has partitions, until they are",
+        ),
+        (
+            NotDrained::OpenTransaction { lane: AnyLane::Replies(REPLIES), from },
+            "reply lane 1: an open transaction holds back its records from 7 on: wait until Kafka \
+             ends it, or end it by `kafka-transactions.sh`",
+        ),
+        (
+            NotDrained::Changed(AnyLane::Requests(LANE)),
+            "lane 2 changed since it was looked at: stop all services, and repeat the move",
+        ),
+    ] {
+        assert_eq!(not_drained.to_string(), line);
     }
 }
 
 #[test]
-fn a_lane_that_differs_from_what_was_at_rest_is_named() {
+fn a_lane_that_changed_since_it_was_drained_is_named() {
     let (one, other) =
         (requests(None, (0, 0), Behind::Nothing), requests(Some(LASTING), (9, 9), Behind::Nothing));
-    let (free, held) = (reply_row(None), reply_row(Some("r-1")));
-    let of_requests = Some(AnyLane::Requests(LANE));
-    let of_replies = Some(AnyLane::Replies(REPLIES));
+    let leased = reply_row(Some("r-1"));
+    let (free, other_reply_lane) =
+        (reply_row(None), StoredReplyLane { row: None, ..leased.clone() });
+    let of_requests = Err(NotDrained::Changed(AnyLane::Requests(LANE)));
+    let of_replies = Err(NotDrained::Changed(AnyLane::Replies(REPLIES)));
+    let in_force = Err(NotDrained::Leased { lane: REPLIES, holder: "r-1".to_owned() });
     let stored = |lanes: &[&LaneBeforeMove]| -> Vec<_> {
         lanes.iter().map(|lane| (lane.lane, lane.stored.clone())).collect()
     };
     for (requests, replies, expected) in [
-        (stored(&[&one]), vec![free.clone()], None),
-        (stored(&[&other]), vec![free.clone()], of_requests),
-        (stored(&[]), vec![free.clone()], of_requests),
+        (stored(&[&one]), vec![free.clone()], Ok(())),
+        (stored(&[&other]), vec![free.clone()], of_requests.clone()),
+        (stored(&[]), vec![free.clone()], of_requests.clone()),
         (stored(&[&one, &other]), vec![free.clone()], of_requests),
-        (stored(&[&one]), vec![held.clone()], of_replies),
-        (stored(&[&one]), vec![], of_replies),
-        (stored(&[&one]), vec![free.clone(), held], of_replies),
+        (stored(&[&one]), vec![leased], in_force),
+        (stored(&[&one]), vec![other_reply_lane.clone()], of_replies.clone()),
+        (stored(&[&one]), vec![], of_replies.clone()),
+        (stored(&[&one]), vec![free.clone(), other_reply_lane], of_replies),
     ] {
         let before = BeforeMove {
             requests: vec![one.clone()],
-            replies: vec![ReplyLaneBeforeMove { stored: free.clone(), ..replies_at_rest() }],
+            replies: vec![ReplyLaneBeforeMove { stored: free.clone(), ..replies_drained() }],
             ..BeforeMove::default()
         };
         let terms = MoveTerms::new(lanes(4), before, false);
-        assert_eq!(terms.moved_since(&requests, &replies), expected, "{requests:?} {replies:?}");
+        let checked = terms.check(&requests, &replies, &Found::default());
+        assert_eq!(checked, expected, "{requests:?} {replies:?}");
     }
+    let sending = campaign(3, CampaignState::Sending { open: 2 }, None);
+    let open = NotDrained::Open { campaign: Revision(3), state: sending.state };
+    let terms = MoveTerms::new(lanes(4), BeforeMove::default(), false);
+    assert_eq!(terms.check(&[], &[], &Found::whole(vec![sending])), Err(open));
 }
 
-fn replies_at_rest() -> ReplyLaneBeforeMove {
+fn replies_drained() -> ReplyLaneBeforeMove {
     replies(Behind::Nothing)
 }
 

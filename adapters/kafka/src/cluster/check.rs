@@ -15,7 +15,8 @@ pub enum TopicProblem {
     #[error(
         "the topic `{topic}` has {found} partitions, and the database has {expected} lanes: name \
          a new topic in `kafka.requests_topic`, make it by `catchment topics create`, and take it \
-         by `catchment lanes accept --all`"
+         by `catchment lanes accept --all`{}",
+        or_move(*.found, *.expected)
     )]
     OtherPartitions {
         /// Its name.
@@ -24,6 +25,20 @@ pub enum TopicProblem {
         found: i32,
         /// How many lanes there are.
         expected: i32,
+    },
+    /// Dead letters of some lanes would be lost.
+    #[error(
+        "the topic `{topic}` has {found} partitions, and the database has {lanes} lanes: a dead \
+         letter goes into the partition of its request, so add partitions with \
+         `kafka-topics.sh --alter --topic {topic} --partitions {lanes}`"
+    )]
+    FewerThanLanes {
+        /// Its name.
+        topic: String,
+        /// How many partitions it has.
+        found: i32,
+        /// How many lanes there are.
+        lanes: i32,
     },
     /// Records are removed before they are read.
     #[error(
@@ -127,17 +142,42 @@ pub enum TopicProblem {
     },
 }
 
+/// What else helps if a request topic has more partitions than the database has lanes.
+fn or_move(found: i32, lanes: i32) -> String {
+    if found <= lanes {
+        return String::new();
+    }
+    format!(
+        "; if nothing is under way, `catchment topics move --lanes {found}` changes the number of \
+         lanes"
+    )
+}
+
+/// How many partitions a topic must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Partitions {
+    /// Any number.
+    Any,
+    /// One for each of so many lanes, and no other.
+    OneForEach(i32),
+    /// One for each of so many lanes, and any number of others.
+    AtLeastOneForEach(i32),
+}
+
 /// What is wrong with a topic that has so many partitions, where something is.
 pub(super) fn problem(
     topic: &str,
     found: Option<i32>,
-    expected: Option<i32>,
+    expected: Partitions,
 ) -> Option<TopicProblem> {
     let topic = topic.to_owned();
     match (found, expected) {
         (None, _) => Some(TopicProblem::Missing { topic }),
-        (Some(found), Some(expected)) if found != expected => {
+        (Some(found), Partitions::OneForEach(expected)) if found != expected => {
             Some(TopicProblem::OtherPartitions { topic, found, expected })
+        }
+        (Some(found), Partitions::AtLeastOneForEach(lanes)) if found < lanes => {
+            Some(TopicProblem::FewerThanLanes { topic, found, lanes })
         }
         (Some(_), _) => None,
     }
@@ -149,18 +189,38 @@ mod tests {
 
     #[test]
     fn each_problem_is_one_line_that_says_what_to_do() {
+        let (any, lanes) = (Partitions::Any, Partitions::OneForEach(12));
+        let dead_letters = Partitions::AtLeastOneForEach(12);
         for (found, expected, line) in [
-            (None, None, "there is no topic `t`: `catchment topics create` makes it"),
-            (None, Some(12), "there is no topic `t`: `catchment topics create` makes it"),
+            (None, any, "there is no topic `t`: `catchment topics create` makes it"),
+            (None, lanes, "there is no topic `t`: `catchment topics create` makes it"),
+            (None, dead_letters, "there is no topic `t`: `catchment topics create` makes it"),
             (
                 Some(11),
-                Some(12),
+                lanes,
                 "the topic `t` has 11 partitions, and the database has 12 lanes: name a new topic \
                  in `kafka.requests_topic`, make it by `catchment topics create`, and take it by \
                  `catchment lanes accept --all`",
             ),
-            (Some(12), Some(12), ""),
-            (Some(1), None, ""),
+            (
+                Some(13),
+                lanes,
+                "the topic `t` has 13 partitions, and the database has 12 lanes: name a new topic \
+                 in `kafka.requests_topic`, make it by `catchment topics create`, and take it by \
+                 `catchment lanes accept --all`; if nothing is under way, \
+                 `catchment topics move --lanes 13` changes the number of lanes",
+            ),
+            (
+                Some(11),
+                dead_letters,
+                "the topic `t` has 11 partitions, and the database has 12 lanes: a dead letter goes \
+                 into the partition of its request, so add partitions with \
+                 `kafka-topics.sh --alter --topic t --partitions 12`",
+            ),
+            (Some(12), lanes, ""),
+            (Some(12), dead_letters, ""),
+            (Some(13), dead_letters, ""),
+            (Some(1), any, ""),
         ] {
             let said = problem("t", found, expected).map(|problem| problem.to_string());
             assert_eq!(said.unwrap_or_default(), line, "{found:?} {expected:?}");

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use catchment_domain::{
-    Lane, LogIdentity, Position, PositionRange, ReplyLane, RequestId, RequestLaneLog,
+    Behind, Lane, LogIdentity, Position, PositionRange, ReplyLane, RequestId, RequestLaneLog,
 };
-use catchment_request_reply::{Incoming, Lookout, ReadError, Reader, Unread};
+use catchment_request_reply::{Incoming, Lookout, ReadError, Reader};
 use tokio::task::JoinSet;
 
+use super::check::Partitions;
 use super::lane_reader::{self, LaneReader};
 use super::{ClusterError, KafkaCluster, check};
 use crate::error::{offset, position};
 use crate::identity::identity;
-use crate::lookout::Waiting;
+use crate::lookout::behind;
 use crate::wire::{self, Refusal};
 
 impl KafkaCluster {
@@ -36,7 +37,7 @@ impl KafkaCluster {
     pub async fn reply_partitions(&self) -> Result<u16, ClusterError> {
         let topic = &self.settings.replies_topic;
         let found = self.topics.partitions(topic).await?;
-        if let Some(problem) = check::problem(topic, found, None) {
+        if let Some(problem) = check::problem(topic, found, Partitions::Any) {
             return Err(ClusterError::Topics(problem.to_string()));
         }
         Ok(u16::try_from(found.unwrap_or_default()).unwrap_or(u16::MAX))
@@ -93,37 +94,32 @@ impl KafkaCluster {
         read
     }
 
-    /// What waits in each of these reply lanes, from a position on.
+    /// What stands in each of these reply lanes from a position on.
     ///
     /// # Errors
     ///
     /// When the brokers do not answer.
-    pub async fn waiting_replies(
+    pub async fn replies_behind(
         &self,
         lanes: &[(ReplyLane, Position)],
-    ) -> Result<BTreeMap<ReplyLane, Waiting>, ClusterError> {
+    ) -> Result<BTreeMap<ReplyLane, Behind>, ClusterError> {
         let lookout = Lookout::new(&self.settings.client, &self.settings.replies_topic)?;
-        let waiting = waiting_in(&lookout, lanes).await;
+        let found = behind_each(&lookout, lanes).await;
         lookout.close(lane_reader::TO_CLOSE).await;
-        Ok(waiting?)
+        Ok(found?)
     }
 }
 
-async fn waiting_in(
+async fn behind_each(
     lookout: &Lookout,
     lanes: &[(ReplyLane, Position)],
-) -> Result<BTreeMap<ReplyLane, Waiting>, ReadError> {
-    let mut waiting = BTreeMap::new();
+) -> Result<BTreeMap<ReplyLane, Behind>, ReadError> {
+    let mut found = BTreeMap::new();
     for (lane, from) in lanes {
         let unread = lookout.unread(lane.0.into(), offset(*from)).await?;
-        let unread = match unread {
-            Unread::Nothing => Waiting::Nothing,
-            Unread::Records => Waiting::Records { holder: None },
-            Unread::OpenTransaction { from } => Waiting::OpenTransaction { from: position(from) },
-        };
-        waiting.insert(*lane, unread);
+        found.insert(*lane, behind(unread));
     }
-    Ok(waiting)
+    Ok(found)
 }
 
 async fn look(

@@ -1,9 +1,10 @@
 //! Checks that an existing topic keeps its records long enough, in a compression that its readers
 //! understand.
 
+use catchment_domain::Lanes;
 use catchment_request_reply::TopicDescription;
 
-use super::check::TopicProblem;
+use super::check::{Partitions, TopicProblem};
 
 const DAY: i64 = 24 * 3_600_000;
 const MEBIBYTE: i64 = 1 << 20;
@@ -11,8 +12,10 @@ const MEBIBYTE: i64 = 1 << 20;
 /// What a topic is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Requests, and dead letters.
+    /// Requests.
     Requests,
+    /// Dead letters: each goes into the partition of its request.
+    DeadLetters,
     /// Replies to our own requesters.
     Replies,
     /// Replies to clients of other systems: NestJS reads `<requests>.reply`, `SmallRye`
@@ -30,11 +33,21 @@ pub struct Wanted {
 }
 
 impl Purpose {
+    /// How many partitions the topic must have, if the database has so many lanes.
+    pub(super) fn partitions(self, lanes: Lanes) -> Partitions {
+        let lanes = lanes.count().into();
+        match self {
+            Self::Requests => Partitions::OneForEach(lanes),
+            Self::DeadLetters => Partitions::AtLeastOneForEach(lanes),
+            Self::Replies | Self::PeerReplies => Partitions::Any,
+        }
+    }
+
     /// The shortest retention in milliseconds. A working reader needs far less, but a reader that
     /// stands still for hours must lose nothing.
     const fn retention(self) -> i64 {
         match self {
-            Self::Requests | Self::Replies => DAY,
+            Self::Requests | Self::DeadLetters | Self::Replies => DAY,
             Self::PeerReplies => DAY / 24,
         }
     }
@@ -43,7 +56,7 @@ impl Purpose {
     /// the sender decides.
     const fn compressions(self) -> &'static [&'static str] {
         match self {
-            Self::Requests | Self::Replies => {
+            Self::Requests | Self::DeadLetters | Self::Replies => {
                 &["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]
             }
             Self::PeerReplies => &["producer", "uncompressed", "gzip"],
@@ -93,7 +106,8 @@ pub(super) fn problems(
     if let Some(wanted) = wanted.replication.filter(|wanted| *wanted != replicas) {
         problems.push(TopicProblem::OtherReplicas { topic: name(), found: replicas, wanted });
     }
-    let lanes = wanted.reply_lanes.map(i32::from).filter(|_| purpose != Purpose::Requests);
+    let is_of_replies = matches!(purpose, Purpose::Replies | Purpose::PeerReplies);
+    let lanes = wanted.reply_lanes.map(i32::from).filter(|_| is_of_replies);
     if let Some(wanted) = lanes.filter(|wanted| *wanted != found.partitions) {
         let (topic, found) = (name(), found.partitions);
         problems.push(if found < wanted {
@@ -109,7 +123,8 @@ pub(super) fn problems(
 mod tests {
     use super::*;
 
-    const PURPOSES: [Purpose; 3] = [Purpose::Requests, Purpose::Replies, Purpose::PeerReplies];
+    const PURPOSES: [Purpose; 4] =
+        [Purpose::Requests, Purpose::DeadLetters, Purpose::Replies, Purpose::PeerReplies];
 
     fn check(
         purposes: &[Purpose],
@@ -162,8 +177,8 @@ mod tests {
             )
         };
         let properties = [("retention.ms", "3599999")];
-        check_properties(&PURPOSES[..2], &properties, &[&short("retention.ms", 86_400_000)]);
-        check_properties(&PURPOSES[2..], &properties, &[&short("retention.ms", 3_600_000)]);
+        check_properties(&PURPOSES[..3], &properties, &[&short("retention.ms", 86_400_000)]);
+        check_properties(&PURPOSES[3..], &properties, &[&short("retention.ms", 3_600_000)]);
         let properties = [("retention.bytes", "3599999")];
         check_properties(&PURPOSES, &properties, &[&short("retention.bytes", 67_108_864)]);
     }
@@ -176,8 +191,8 @@ mod tests {
                  cannot read: set `producer`, `gzip` or `uncompressed`"
             );
             let properties = [("compression.type", compression)];
-            check_properties(&PURPOSES[..2], &properties, &[]);
-            check_properties(&PURPOSES[2..], &properties, &[&line]);
+            check_properties(&PURPOSES[..3], &properties, &[]);
+            check_properties(&PURPOSES[3..], &properties, &[&line]);
         }
     }
 
@@ -203,12 +218,12 @@ mod tests {
         let partitions = "the topic `t` already exists with 4 partitions, not 8: add partitions \
                           with `kafka-topics.sh --alter --topic t --partitions 8`";
         let wanted = Wanted { reply_lanes: Some(8), replication: None };
-        check(&PURPOSES[..1], &[], (4, 1), wanted, &[]);
-        check(&PURPOSES[1..], &[], (4, 1), wanted, &[partitions]);
+        check(&PURPOSES[..2], &[], (4, 1), wanted, &[]);
+        check(&PURPOSES[2..], &[], (4, 1), wanted, &[partitions]);
         check(&PURPOSES, &[], (8, 1), wanted, &[]);
         let too_many = "the topic `t` already exists with 9 partitions, not 8: partitions cannot be \
                         removed, so give 9, or leave the number out";
-        check(&PURPOSES[1..], &[], (9, 1), wanted, &[too_many]);
+        check(&PURPOSES[2..], &[], (9, 1), wanted, &[too_many]);
         let replicas = "the topic `t` already exists with replication factor 1, not 3: \
                         `kafka-reassign-partitions.sh` changes it";
         let wanted = Wanted { reply_lanes: None, replication: Some(3) };

@@ -42,15 +42,29 @@ async fn each_topic_that_is_wrong_has_its_line() {
     let again = cluster.create_topics(&plan).await.unwrap();
     assert_eq!(again, names.map(|name| (name.clone(), Created::AlreadyThere)));
 
-    let more = Lanes(NonZeroU16::new(LANES.count() + 1).unwrap());
-    let other = |topic: &str| {
+    let other = |lanes: u16, or_move: &str| {
         format!(
-            "the topic `{topic}` has 3 partitions, and the database has 4 lanes: name a new topic in \
-             `kafka.requests_topic`, make it by `catchment topics create`, and take it by \
-             `catchment lanes accept --all`"
+            "the topic `{requests}` has 3 partitions, and the database has {lanes} lanes: name a \
+             new topic in `kafka.requests_topic`, make it by `catchment topics create`, and take \
+             it by `catchment lanes accept --all`{or_move}"
         )
     };
-    assert_eq!(lines(&cluster, more).await, [other(requests), other(&dead_letters)]);
+    let few_for_dead_letters = format!(
+        "the topic `{dead_letters}` has 3 partitions, and the database has 4 lanes: a dead letter \
+         goes into the partition of its request, so add partitions with \
+         `kafka-topics.sh --alter --topic {dead_letters} --partitions 4`"
+    );
+    let or_move = "; if nothing is under way, `catchment topics move --lanes 3` changes the number of \
+                   lanes";
+    for (count, expected) in
+        [(4, vec![other(4, ""), few_for_dead_letters]), (2, vec![other(2, or_move)])]
+    {
+        let lanes = Lanes(NonZeroU16::new(count).unwrap());
+        assert_eq!(lines(&cluster, lanes).await, expected);
+        let problems = cluster.check_topics(lanes).await.unwrap();
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(problems, expected);
+    }
 
     let topics = Topics::new(&settings.client).unwrap();
     topics.delete(&dead_letters).await.unwrap();

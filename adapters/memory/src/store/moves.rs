@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Moves, StoreError};
 use catchment_domain::{
     Campaign, Chunk, Deadline, Epoch, Found, Lanes, MoveTerms, Moved, NotDrained, Revision,
-    ShopList, StoredItem, epoch_after, lease_in_force, relane, undrained_campaigns,
+    ShopList, StoredItem, epoch_after, relane,
 };
 
 use super::campaigns::damage;
@@ -23,14 +23,8 @@ impl Moves for MemoryStore {
                 Err(damage) => campaigns.damaged.push(damage),
             }
         }
-        let leases = replies.iter().filter_map(lease_in_force);
-        if let Some(not_drained) = leases.chain(undrained_campaigns(&campaigns)).next() {
-            return Err(refused(&not_drained));
-        }
-        if let Some(lane) = terms.moved_since(&tables.stored_lanes(), &replies) {
-            let what = format!("{lane} changed since it was looked at: repeat the move");
-            return Err(StoreError::Refused { what });
-        }
+        let checked = terms.check(&tables.stored_lanes(), &replies, &campaigns);
+        checked.map_err(|not_drained| refused(&not_drained))?;
         let moved = Moved {
             before: tables.count,
             lanes: terms.lanes,

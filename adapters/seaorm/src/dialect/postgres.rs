@@ -1,12 +1,12 @@
 //! The dialect of `PostgreSQL`.
 
-use super::{Dialect, MovedTable};
+use super::{Dialect, ShopTable};
 use crate::hot_path::PostgresPath;
 
 /// A table with what is stored of shops.
-macro_rules! moved_table {
+macro_rules! shop_table {
     ($name:literal) => {
-        MovedTable {
+        ShopTable {
             name: $name,
             scan: concat!(
                 "SELECT string_agg(id, chr(10) ORDER BY id) FROM (SELECT id FROM ",
@@ -26,9 +26,6 @@ macro_rules! moved_table {
 /// The dialect of `PostgreSQL`.
 pub(crate) const POSTGRES: Dialect = Dialect {
     clock: Some("floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"),
-    scan_ids: "
-        SELECT string_agg(id, chr(10) ORDER BY id)
-        FROM (SELECT id FROM shop WHERE lane = $1 AND id > $2 ORDER BY id LIMIT 5000) AS page",
     scan_shops: "
         SELECT coalesce(json_agg(json_build_array(lane, id, category, region, latitude, longitude)
                                  ORDER BY lane, id), '[]')::text
@@ -40,6 +37,6 @@ pub(crate) const POSTGRES: Dialect = Dialect {
                      OR category IN (SELECT jsonb_array_elements_text($4::jsonb)))
                 AND latitude BETWEEN $5 AND $6 AND longitude BETWEEN $7 AND $8
               ORDER BY lane, id LIMIT 5000) AS page",
-    moved_tables: [moved_table!("shop"), moved_table!("shop_state")],
+    shop_tables: [shop_table!("shop"), shop_table!("shop_state")],
     hot_path: &PostgresPath,
 };

@@ -1,12 +1,12 @@
 //! The dialect of `SQLite`.
 
-use super::{Dialect, MovedTable};
+use super::{Dialect, ShopTable};
 use crate::hot_path::SqlitePath;
 
 /// A table with what is stored of shops.
-macro_rules! moved_table {
+macro_rules! shop_table {
     ($name:literal) => {
-        MovedTable {
+        ShopTable {
             name: $name,
             scan: concat!(
                 "SELECT group_concat(id, char(10)) FROM (SELECT id FROM ",
@@ -26,9 +26,6 @@ macro_rules! moved_table {
 /// The dialect of `SQLite`.
 pub(crate) const SQLITE: Dialect = Dialect {
     clock: None,
-    scan_ids: "
-        SELECT group_concat(id, char(10))
-        FROM (SELECT id FROM shop WHERE lane = ?1 AND id > ?2 ORDER BY id LIMIT 5000)",
     scan_shops: "
         SELECT json_group_array(json_array(lane, id, category, region, latitude, longitude))
         FROM (SELECT lane, id, category, region, latitude, longitude FROM shop
@@ -37,6 +34,6 @@ pub(crate) const SQLITE: Dialect = Dialect {
                 AND (?4 IS NULL OR category IN (SELECT value FROM json_each(?4)))
                 AND latitude BETWEEN ?5 AND ?6 AND longitude BETWEEN ?7 AND ?8
               ORDER BY lane, id LIMIT 5000)",
-    moved_tables: [moved_table!("shop"), moved_table!("shop_state")],
+    shop_tables: [shop_table!("shop"), shop_table!("shop_state")],
     hot_path: &SqlitePath,
 };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use catchment_domain::ports::{Acceptances, ShopLedger, StoreError};
 use catchment_domain::{
-    AcceptedLane, AnyLane, Committed, Comparison, Lane, LaneProblem, LogIdentity, Position,
-    PositionRange, RequestLaneLog, StoredLane, StoredReplyLane, Unclear, UnclearLane,
+    AcceptedLane, AnyLane, Committed, Comparison, Lane, LaneProblem, LogIdentity, Mismatch,
+    Position, PositionRange, RequestLaneLog, StoredLane, StoredReplyLane, Unclear, UnclearLane,
     acceptance_of, compare_replies, compare_requests, is_whole_topic, outcomes_of,
 };
 use catchment_kafka::{ClusterError, KafkaCluster};
@@ -177,10 +177,14 @@ impl SeenLanes {
         ];
         let words = |(kind, problem): (&str, Option<LaneProblem>)| {
             let LaneProblem { lane, mismatch } = problem?;
+            let advice = if mismatch == Mismatch::LeftLog {
+                "name another topic in `kafka.requests_topic`"
+            } else {
+                "use the topics and the cluster that belong to this database"
+            };
             Some(format!(
-                "no {kind} lane can go on: {lane}: {mismatch}; use the topics and the cluster that \
-                 belong to this database, or take the lanes as they are by \
-                 `catchment lanes accept --all`"
+                "no {kind} lane can go on: {lane}: {mismatch}; {advice}, or take the lanes as they \
+                 are by `catchment lanes accept --all`"
             ))
         };
         whole.into_iter().flatten().filter_map(words).collect()
@@ -221,7 +225,7 @@ async fn look_for_receipts(
 
 #[cfg(test)]
 mod tests {
-    use catchment_domain::{Epoch, LaneProgress, Mismatch, ReplyLane};
+    use catchment_domain::{Epoch, LaneProgress, ReplyLane};
 
     use super::*;
 
@@ -280,6 +284,30 @@ mod tests {
             requests: (0..).zip(requests).map(request).collect(),
             replies: (0..).zip(replies).map(reply).collect(),
             reply_log: (LogIdentity { id: 1, lasting: true }, 3),
+        }
+    }
+
+    #[test]
+    fn a_service_that_can_read_no_lane_says_what_to_do() {
+        for (mismatch, advice) in [
+            (
+                Mismatch::OtherLog,
+                "the database has read it in another topic or cluster; use the topics and the \
+                 cluster that belong to this database",
+            ),
+            (
+                Mismatch::LeftLog,
+                "the database has left this topic by `catchment topics move`; name another topic in \
+                 `kafka.requests_topic`",
+            ),
+        ] {
+            let differs = Comparison::Differs(mismatch);
+            let seen = seen(&[differs.clone(), differs], &[Comparison::Fits]);
+            let line = format!(
+                "no request lane can go on: lane 0: {advice}, or take the lanes as they are by \
+                 `catchment lanes accept --all`"
+            );
+            assert_eq!(seen.whole_topics(), [line]);
         }
     }
 

@@ -28,8 +28,8 @@ pub(crate) enum Command {
     /// Checks that the existing topics have the right settings and hold what the database has read,
     /// and changes nothing.
     Check,
-    /// Leaves the topics, for others: on another cluster, of other names, or with another number of
-    /// partitions.
+    /// Detaches the database from its topics, so that it can use others: on another cluster, with
+    /// other names, or with another number of partitions.
     ///
     /// Run it with the settings of before, while all services are stopped and everything is
     /// answered; otherwise it says what to wait for. Afterwards the database belongs to no topic.
@@ -156,7 +156,7 @@ async fn move_away(
     let moved = match stores.moves.move_away(&MoveTerms::new(lanes, before, dry_run)).await {
         Err(StoreError::Fenced) => bail!(
             "the database did not answer, so it is not known whether it was moved: repeat this \
-             command, which does no harm"
+             command, which does no harm; if it then names another number of lanes, the move is done"
         ),
         moved => moved?,
     };
@@ -189,6 +189,7 @@ async fn look_embedded(stores: &Stores) -> anyhow::Result<BeforeMove> {
     Ok(BeforeMove {
         members: Vec::new(),
         requests: requests.into_iter().map(request).collect(),
+        beyond: Vec::new(),
         replies: replies.into_iter().map(reply).collect(),
         campaigns: stores.campaigns.list().await?,
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use catchment_bootstrap::service::kafka::close_lookout;
 use catchment_bootstrap::service::lanes::{SeenLane, SeenLanes, SeenReplyLane};
 use catchment_domain::ports::CommitLog as _;
 use catchment_domain::{
@@ -16,9 +17,6 @@ use tokio::time::sleep;
 use crate::commands::lanes::{AcceptOrder, Chosen, LanesInKafka, LanesToAccept};
 use crate::number::counted;
 use crate::stores::Stores;
-
-/// How long an idle client may take to end.
-const TO_CLOSE: Duration = Duration::from_millis(500);
 
 /// How long to wait between two looks at lanes to accept. A broker that lagged behind has caught up
 /// by then.
@@ -63,7 +61,7 @@ pub(super) async fn look(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Res
     };
     let lookout = cluster.lookout(stores.shops.lanes())?;
     let holders = lookout.holders().await.unwrap_or_default();
-    lookout.close(TO_CLOSE).await;
+    close_lookout(&lookout).await;
     let older = super::restored::check_age(cluster, stores).await.err();
     let request_ends = seen.requests.iter();
     let request_ends =
@@ -90,7 +88,7 @@ pub(super) async fn to_accept(
     super::restored::check_topics(cluster, stores).await?;
     let lookout = cluster.lookout(stores.shops.lanes())?;
     let lanes = with_lookout((cluster, &lookout), stores, order).await;
-    lookout.close(TO_CLOSE).await;
+    close_lookout(&lookout).await;
     lanes
 }
 

@@ -46,7 +46,7 @@ fn a_database_file_gets_another_number_of_lanes() {
 
 /// A campaign that is not sent yet, in a file of one lane.
 #[test]
-fn a_database_file_that_is_not_at_rest_stays_as_it_is() {
+fn a_database_file_that_is_not_drained_stays_as_it_is() {
     let app = strays::app();
     let start = ["campaign", "start", "--kind", "rider_shortage", "--all", "--yes"];
     strays::run(&app, &start).done();
@@ -57,15 +57,21 @@ fn a_database_file_that_is_not_at_rest_stays_as_it_is() {
     });
     let refused = strays::run(&app, &["topics", "move", "--lanes", "5"]);
     assert_eq!((refused.code, refused.stderr.lines().count()), (Some(1), 1), "{refused:?}");
-    let words = "catchment: campaign 2 is ending: let requester and consumers work until";
+    let words = "catchment: campaign 2 is ending: wait until it has no open shop";
     assert!(refused.stderr.starts_with(words), "{refused:?}");
     strays::run(&app, &["lanes", "list"]).done();
 }
 
 #[cfg(feature = "servers")]
 mod servers {
-
-    use serde_json::json;
+    use catchment_domain::ports::CampaignRepository as _;
+    use catchment_domain::{
+        Change, Code, Lane, Lanes, Outcome, Position, Reply, ReplyLane, Request, RequestId,
+        Revision, ShopId,
+    };
+    use catchment_seaorm::SeaOrmStore;
+    use serde_json::{Value, json};
+    use uuid::Uuid;
 
     use crate::app::Ran;
     use crate::restored::{Services, begin, check_audit, show, wait_until_settled};
@@ -88,6 +94,37 @@ mod servers {
         }
     }
 
+    /// The command is refused with these lines, and no others.
+    fn check_said(ran: &Ran, lines: &[String]) {
+        let said: Vec<&str> = ran.stderr.lines().collect();
+        let expected: Vec<String> = lines.iter().map(|line| format!("catchment: {line}")).collect();
+        assert_eq!(said, expected, "{ran:?}");
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+    }
+
+    /// Returns a number of a lane, by its name in `lanes list`.
+    fn number_of(world: &World, (of, lane): (&str, u16), name: &str) -> u64 {
+        let listed = world.run(&["--json", "lanes", "list"]);
+        let mut lanes =
+            listed.done().lines().map(|line| -> Value { serde_json::from_str(line).unwrap() });
+        let found = lanes.find(|listed| listed["of"] == of && listed["lane"] == lane);
+        found.unwrap()[name].as_u64().unwrap()
+    }
+
+    /// A request that belongs to no campaign.
+    fn request_to(shop: &ShopId) -> Request {
+        let (kind, limit) = ("manual".parse().unwrap(), "2km".parse().unwrap());
+        let change = Change::ActivateKind { kind, limit, deadline: None };
+        Request { id: RequestId(Uuid::now_v7()), shop: shop.clone(), change }
+    }
+
+    /// A reply to a request that nobody sent.
+    fn reply_of(shop: &ShopId) -> Reply {
+        let outcome = Outcome::rejected(Code::UnknownShop, None);
+        let (id, shop) = (RequestId(Uuid::now_v7()), Some(shop.clone()));
+        Reply { id, shop, outcome, request_position: None }
+    }
+
     #[test]
     #[ignore = "needs Kafka and PostgreSQL"]
     fn a_drained_system_moves_to_other_topics_with_more_partitions() {
@@ -96,13 +133,13 @@ mod servers {
         world.run(&["topics", "create", "--reply-partitions", "2"]).done();
         world.import(SHOPS);
         let kept = begin(&world, "10m");
-        let open = format!("campaign {kept} is sending: let requester and consumers work until");
+        let open = format!("campaign {kept} is sending: wait until it has no open shop");
         check_refused(&world.run(&["topics", "move"]), &[&open]);
         let services = Services::start(&world);
         wait_until_settled(&world, &kept);
         let at_work = world.run(&["topics", "move", "--dry-run"]);
         assert_eq!(at_work.code, Some(1), "{at_work:?}");
-        for words in ["catchment: stop all consumers: ", "catchment: stop all requesters: "] {
+        for words in ["catchment: stop all consumers: ", "catchment: stop all requesters"] {
             assert!(at_work.stderr.contains(words), "{at_work:?}");
         }
         services.stop();
@@ -117,7 +154,9 @@ mod servers {
         let listed = world.run(&["lanes", "list"]);
         assert_eq!(listed.code, Some(1), "{listed:?}");
         assert!(listed.stdout.contains(LEFT), "{listed:?}");
-        Services::start(&world).check_they_end(&["no request lane can go on: ", LEFT]);
+        let advice =
+            "; name another topic in `kafka.requests_topic`, or take the lanes as they are";
+        Services::start(&world).check_they_end(&["no request lane can go on: ", LEFT, advice]);
 
         // Moved again before anybody read another topic, it still knows that it has left this one.
         let moved = world.ask(&["topics", "move", "--lanes", &MORE.to_string()]);
@@ -151,5 +190,104 @@ mod servers {
         let normal = shops.done().matches("\"radius\":5000").count();
         assert_eq!(u64::try_from(normal).unwrap(), SHOPS, "{shops:?}");
         check_audit(&world);
+    }
+
+    #[test]
+    #[ignore = "needs Kafka and PostgreSQL"]
+    fn what_is_left_in_the_lanes_is_named() {
+        let world = World::empty();
+        world.run(&["database", "migrate"]).done();
+        world.run(&["topics", "create", "--reply-partitions", "2"]).done();
+        world.import(SHOPS);
+        let services = Services::start(&world);
+        let kept = begin(&world, "10m");
+        wait_until_settled(&world, &kept);
+        services.stop();
+        world.run(&["topics", "move", "--dry-run"]).done();
+
+        let shop: ShopId = "s-0".parse().unwrap();
+        let lanes = Lanes(LANES.try_into().unwrap());
+        let unapplied = lanes.lane_of(&shop);
+        let unanswered = Lane((unapplied.0 + 1) % LANES);
+        let campaign = Revision(kept.as_u64().unwrap());
+        let campaign = world.with_store(async |store: &SeaOrmStore| store.get(campaign).await);
+        let unrecorded = campaign.unwrap().unwrap().reply_lane.unwrap();
+        let applied = number_of(&world, ("requests", unapplied.0), "next");
+        let answered = number_of(&world, ("requests", unanswered.0), "answered") - 1;
+        let recorded = number_of(&world, ("replies", unrecorded.0), "next");
+
+        world.send_request(request_to(&shop));
+        world.execute(&format!(
+            "UPDATE lane_state SET replied_next = {answered} WHERE lane = {unanswered}"
+        ));
+        world.forge_reply(unrecorded, reply_of(&shop));
+        // No campaign names the other reply lane.
+        world.forge_reply(ReplyLane(1 - unrecorded.0), reply_of(&shop));
+        let mut requests = [
+            (
+                unapplied,
+                format!(
+                    "lane {unapplied}: its requests from {applied} on are not applied: let the \
+                     consumers work until they are"
+                ),
+            ),
+            (
+                unanswered,
+                format!(
+                    "lane {unanswered}: its requests from {answered} on were applied and not \
+                     answered: let the consumers work until they are"
+                ),
+            ),
+        ];
+        requests.sort();
+        let [(_, first), (_, second)] = requests;
+        let reply = format!(
+            "reply lane {unrecorded}: its replies from {recorded} on are not recorded: let as many \
+             requesters work as the reply topic has partitions, until they are"
+        );
+        for command in [&["topics", "move"][..], &["topics", "move", "--lanes", "7", "--dry-run"]] {
+            let expected = [first.clone(), second.clone(), reply.clone()];
+            check_said(&world.run(command), &expected);
+        }
+    }
+
+    /// The topic is kept after partitions were added to it.
+    #[test]
+    #[ignore = "needs Kafka and PostgreSQL"]
+    fn requests_in_a_partition_without_a_lane_are_named() {
+        let mut world = World::empty();
+        world.run(&["database", "migrate"]).done();
+        world.create_topics_for(LANES - 1);
+        let words = format!("has {} partitions, and the database has {LANES} lanes", LANES - 1);
+        check_refused(&world.run(&["topics", "move"]), &[&words]);
+
+        world.name_other_topics(LANES);
+        world.create_topics_for(LANES + 1);
+        let more = (LANES + 1).to_string();
+        let words = format!(
+            "; if nothing is under way, `catchment topics move --lanes {more}` changes the number \
+             of lanes"
+        );
+        check_refused(&world.run(&["topics", "check"]), &[&words]);
+        let command = ["topics", "move", "--lanes", more.as_str()];
+        world.run(&[&command[..], &["--dry-run"]].concat()).done();
+
+        let partition = Lane(LANES);
+        let lanes = Lanes((LANES + 1).try_into().unwrap());
+        let mut shops = (0..).map(|number| format!("s-{number}").parse::<ShopId>().unwrap());
+        let shop = shops.find(|shop| lanes.lane_of(shop) == partition).unwrap();
+        world.send_request(request_to(&shop));
+        let line = format!(
+            "partition {partition} of the request topic has requests from 0 on, and the database \
+             has no lane for it, so they are never applied: send them again after the move, and \
+             remove them here by `kafka-delete-records.sh`"
+        );
+        check_said(&world.run(&command), &[line]);
+        world.delete_requests(partition, Position(1));
+        world.run(&command).done();
+
+        world.set_lanes(LANES + 1);
+        world.run(&["lanes", "accept", "--all"]).done();
+        world.run(&["topics", "check"]).done();
     }
 }

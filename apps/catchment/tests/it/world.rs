@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_bootstrap::SystemClock;
-use catchment_domain::ports::{CommitLog as _, ReplyChannel as _, ReplyLog as _, RequestLog as _};
-use catchment_domain::{Committed, Lane, Lanes, Reply, ReplyLane};
+use catchment_domain::ports::{
+    CommitLog as _, ReplyChannel as _, ReplyLog as _, RequestChannel as _, RequestLog as _,
+};
+use catchment_domain::{Committed, Lane, Lanes, Position, Reply, ReplyLane, Request};
 use catchment_kafka::{ClientSettings, GroupEvent, KafkaCluster, KafkaSettings, TopicPlan};
 use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
 use serde_json::Value;
@@ -176,6 +178,25 @@ impl World {
             let ends = lookout.ends(lanes).await.unwrap();
             ends.into_iter().map(|(_, end)| end.0).sum()
         })
+    }
+
+    /// Sends a request, as any client can that may write to the topic. Its partition is chosen among
+    /// all that the topic has.
+    pub(crate) fn send_request(&self, request: Request) {
+        self.runtime.block_on(async {
+            let cluster = self.cluster().await;
+            let sender = cluster.sender().unwrap();
+            let address = cluster.reply_log(&sender).await.unwrap().address(ReplyLane(0));
+            let requests = cluster.request_channel(&sender, Arc::new(SystemClock));
+            requests.send(vec![request], &address).await.unwrap();
+        });
+    }
+
+    /// Deletes the requests of a partition before a position, as an operator can.
+    pub(crate) fn delete_requests(&self, partition: Lane, before: Position) {
+        self.runtime.block_on(async {
+            self.cluster().await.delete_requests(partition, before).await.unwrap();
+        });
     }
 
     /// Commits an offset of a lane to the consumers' group, as every member of the group can.
