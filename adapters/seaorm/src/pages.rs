@@ -5,7 +5,6 @@ use std::vec;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Damage, Lanes, Profile, Scope, Shop, ShopCursor, ShopId};
-use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
@@ -55,19 +54,19 @@ impl<'a> Pages<'a> {
         store: &SeaOrmStore,
         wanted: usize,
     ) -> Result<Option<Vec<Result<Shop, Damage>>>, StoreError> {
-        let (rest, page) = match &mut self.rest {
+        let (query, page) = match &mut self.rest {
             Rest::Nothing => return Ok(None),
             Rest::Behind(after) => {
                 let page = page_size(self.scope, wanted);
-                (after.as_ref().map_or_else(Condition::all, behind), page)
+                (shop::with_states_behind(after.as_ref()), page)
             }
             Rest::Named(named) => match next_names(named) {
-                Some(condition) => (condition, PAGE),
+                Some(condition) => (shop::with_states().filter(condition), PAGE),
                 None => return Ok(None),
             },
         };
-        let query = shop::with_states()
-            .filter(coarse(self.scope).add(rest))
+        let query = query
+            .filter(coarse(self.scope))
             .order_by_asc(shop::Column::Lane)
             .order_by_asc(shop::Column::Id)
             .limit(page)
@@ -93,15 +92,6 @@ fn page_size(scope: &Scope, wanted: usize) -> u64 {
         Ok(wanted) if wanted < PAGE && scope.within.is_none() => wanted,
         _ => PAGE,
     }
-}
-
-/// Returns the condition for shops behind a shop. It compares both columns at once, which the key
-/// finds directly. Two comparisons joined by OR would scan the lane from its start for each page.
-fn behind((lane, id): &(i32, String)) -> Condition {
-    let last = [Expr::val(*lane), Expr::val(id.as_str())];
-    let key =
-        [shop::Column::Lane, shop::Column::Id].map(|column| Expr::col((shop::Entity, column)));
-    Condition::all().add(Expr::tuple(key).gt(Expr::tuple(last)))
 }
 
 /// Returns the condition for the next page of named shops, all of one lane.

@@ -3,7 +3,8 @@
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Damage, Lane, Location, Profile, Shop, ShopId, ShopImport, StoredItem};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, QueryResult, SelectTwo};
+use sea_orm::sea_query::{ExprTrait as _, IntoColumnRef};
+use sea_orm::{ActiveValue, Condition, JoinType, QueryResult, QuerySelect as _, SelectTwo};
 
 use super::shop_state;
 use crate::damaged::{ItemOf, read_part};
@@ -53,6 +54,32 @@ const STATE: &str = "B_";
 /// Selects shops, each with its state: rows for [`read`].
 pub(crate) fn with_states() -> SelectTwo<Entity, shop_state::Entity> {
     Entity::find().find_also_related(shop_state::Entity)
+}
+
+/// Selects the shops behind a shop, or all shops, each with its state.
+///
+/// The keys of states are compared with the last shop, too. Otherwise `PostgreSQL` merges both
+/// tables, and reads the states of all shops up to the last one again for each page.
+pub(crate) fn with_states_behind(
+    last: Option<&(i32, String)>,
+) -> SelectTwo<Entity, shop_state::Entity> {
+    let Some(last) = last.cloned() else { return with_states() };
+    let shops = behind([(Entity, Column::Lane), (Entity, Column::Id)], &last);
+    let states = move |_, _| {
+        let (lane, id) = (shop_state::Column::Lane, shop_state::Column::Id);
+        behind([(shop_state::Entity, lane), (shop_state::Entity, id)], &last)
+    };
+    Entity::find()
+        .join(JoinType::LeftJoin, Relation::State.def().on_condition(states))
+        .select_also(shop_state::Entity)
+        .filter(shops)
+}
+
+/// Returns the condition for rows behind a shop. It compares both columns at once, which the key
+/// finds directly. Two comparisons joined by OR would scan the lane from its start for each page.
+fn behind<T: IntoColumnRef>(key: [T; 2], (lane, id): &(i32, String)) -> Condition {
+    let last = [Expr::val(*lane), Expr::val(id.as_str())];
+    Condition::all().add(Expr::tuple(key.map(Expr::col)).gt(Expr::tuple(last)))
 }
 
 /// Returns lane and id of the shop in a joined row.
