@@ -80,7 +80,8 @@ pub use mismatch::{
     is_whole_topic, outcomes_of,
 };
 pub use moving::{
-    BeforeMove, Behind, LaneBeforeMove, MoveTerms, Moved, NotDrained, ReplyLaneBeforeMove,
+    BeforeMove, Behind, LaneBeforeMove, MoveTerms, Moved, NotDrained, OtherLanes,
+    ReplyLaneBeforeMove,
 };
 pub use outcome::{Code, Outcome, Reply, Standing, Status};
 pub use precedence::{DecidedBy, Resolution, resolve};

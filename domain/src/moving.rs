@@ -309,6 +309,19 @@ fn differing<'a, T: PartialEq>(before: &'a [T], now: &'a [T]) -> Option<&'a T> {
     pair.or_else(|| before.get(now.len())).or_else(|| now.get(before.len()))
 }
 
+/// The database was opened by a number of lanes that it does not have any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "the database has {now} lanes now, and this process was started with {before}: set \
+     `database.lanes` to {now}, and start it again"
+)]
+pub struct OtherLanes {
+    /// How many lanes it had.
+    pub before: u16,
+    /// How many lanes it has now, as stored.
+    pub now: i32,
+}
+
 /// What a move did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moved {

@@ -28,6 +28,7 @@ use thiserror::Error;
 
 use crate::lane::{Lane, ReplyLane};
 use crate::mismatch::LaneProblem;
+use crate::moving::OtherLanes;
 use crate::ports::{BoxError, ChannelError, LogError, StoreError};
 use crate::restore::OlderDatabase;
 
@@ -123,6 +124,9 @@ pub enum ServiceError {
     /// The database was restored from a backup.
     #[error(transparent)]
     Older(OlderDatabase),
+    /// The database was given another number of lanes.
+    #[error(transparent)]
+    OtherLanes(OtherLanes),
     /// The log or the channel was closed under a running service.
     #[error("the log or the channel is closed for good")]
     Closed,

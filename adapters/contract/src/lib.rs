@@ -213,6 +213,7 @@ macro_rules! store_suite {
             }
             restores {
                 lanes_are_told_as_they_stand,
+                left_logs_are_known,
                 known_holds_revision_and_campaigns,
                 restored_asks_open_shops_again,
                 restored_leaves_damage_out,

@@ -9,6 +9,7 @@ use catchment_domain::{
     Revision, SinceBackup, Slot, Status, StoredItem,
 };
 
+use crate::moves::moved;
 use crate::owner::{Owner, id_at, record, request_of};
 use crate::requester::{LEASE, Requester, answer, holder};
 use crate::scene::{campaign, lasting_log, metres, narrow, passing_log, shops_in};
@@ -33,6 +34,19 @@ pub async fn lanes_are_told_as_they_stand(harness: &dyn StoreHarness) {
     assert_eq!((applied_next, replied_next), (Position(2), Position(1)));
     let new = (lanes[1].log, lanes[1].epoch, lanes[1].applied_next);
     assert_eq!(new, (None, Epoch(0), Position(0)));
+}
+
+/// A log is left once the database was moved away from it. No other log is.
+pub async fn left_logs_are_known(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    Owner::of(&store, LANE).await;
+    assert!(!store.restores.has_left(lasting_log(1)).await.unwrap());
+    let count = store.shops.lanes().count();
+    let (_, store) = moved(harness, &store, count).await;
+    assert!(store.restores.has_left(lasting_log(1)).await.unwrap());
+    for other in [lasting_log(2), passing_log(3)] {
+        assert!(!store.restores.has_left(other).await.unwrap(), "{other:?}");
+    }
 }
 
 /// The newest revision and all campaigns, each by its revision alone if it cannot be read.

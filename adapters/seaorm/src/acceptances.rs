@@ -58,6 +58,8 @@ impl SeaOrmStore {
         for lane in &terms.requests {
             accept_requests(connection, lane, mark.max(Deadline::at(now))).await?;
         }
+        // The lanes were looked at by this number.
+        self.check_lanes(connection, Some(LockType::KeyShare)).await?;
         // What is not committed is rolled back.
         if !terms.dry_run {
             transaction.commit().await?;
@@ -100,7 +102,7 @@ pub(crate) async fn stored_reply_lanes(
     Ok(lanes.into_iter().map(stored).collect())
 }
 
-/// The logs that the database has left.
+/// The logs that the database has left. A row that cannot be read names no log.
 pub(crate) async fn left_logs(
     connection: &impl ConnectionTrait,
 ) -> Result<Vec<LogIdentity>, StoreError> {
@@ -110,7 +112,7 @@ pub(crate) async fn left_logs(
         let row = Row { table: "left_log", key: &format_args!("log {log_id}") };
         lane_state::log(&row, log_id, true)
     };
-    rows.iter().map(log).collect()
+    Ok(rows.iter().filter_map(|row| log(row).ok()).collect())
 }
 
 /// A request lane as its row says, or as its receipts do.

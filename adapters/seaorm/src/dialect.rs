@@ -32,8 +32,8 @@ pub(crate) struct Dialect {
 pub(crate) struct ShopTable {
     /// Its name.
     pub(crate) name: &'static str,
-    /// Reads the next page of a lane's shops behind a shop: their ids in order, one per line, or
-    /// NULL if there are no more. (Ids hold no line breaks.)
+    /// Reads the next page of a lane's shops behind a shop: their ids in order as a JSON array, which
+    /// is empty or NULL if there are no more.
     ///
     /// Binds the lane and the id of the last shop.
     pub(crate) scan: &'static str,

@@ -25,6 +25,7 @@ use crate::acceptances::{highest_epoch, stored_lanes, stored_reply_lanes};
 use crate::campaign_rows::{self, missing};
 use crate::connection::OwnConnection;
 use crate::dialect::ShopTable;
+use crate::entity::shop::misplaced;
 use crate::entity::{
     campaign, campaign_chunk, campaign_list, import_receipt, installation, lane_state, left_log,
     receipt, reply_lane, shop,
@@ -59,7 +60,10 @@ impl SeaOrmStore {
         let lanes = is_divided_anew.then_some(terms.lanes);
         let mut shops = shop::Entity::find().count(connection).await.map_err(classify)?;
         if let Some(lanes) = lanes {
-            shops = self.move_shops(connection, lanes, terms.dry_run).await?;
+            shops = self.check_shops(connection).await?;
+            if !terms.dry_run {
+                self.move_shops(connection, lanes).await?;
+            }
             self.check_for_lost_campaigns(&campaigns).await?;
             for revision in &campaigns {
                 move_campaign(connection, *revision, lanes, terms.dry_run).await?;
@@ -91,33 +95,47 @@ impl SeaOrmStore {
         Ok(campaigns.found.into_iter().map(|campaign| campaign.name.revision).collect())
     }
 
-    /// Moves what is stored of shops to their lanes. Returns how many shops there are. A row that
-    /// stands in another lane than its shop's stays where it is, and does not count.
-    async fn move_shops(
-        &self,
-        connection: &OwnConnection,
-        lanes: Lanes,
-        dry_run: bool,
-    ) -> Result<u64, StoreError> {
+    /// Returns how many shops there are. Fails if a row stands in another lane than its shop: it
+    /// would be in the way of the shop's own row. A row whose id cannot be read stays where it is.
+    async fn check_shops(&self, connection: &OwnConnection) -> Result<u64, StoreError> {
         let [mut shops, mut states] = [0; 2];
-        let [shop, state] = &self.dialect.shop_tables;
-        for (count, table) in [(&mut shops, shop), (&mut states, state)] {
+        let [profile, state] = &self.dialect.shop_tables;
+        for (count, table) in [(&mut shops, profile), (&mut states, state)] {
             for lane in self.lanes().iter() {
                 let mut last = String::new();
-                while let Some(page) = read_page(connection, table, (lane, &last)).await? {
-                    page.lines().next_back().unwrap_or_default().clone_into(&mut last);
-                    // Shops of lanes before this one are here already, and are not moved again.
-                    let ids = page.lines().filter_map(|id| id.parse::<ShopId>().ok());
-                    let own = ids.filter(|id| self.lanes().lane_of(id) == lane);
-                    let own: Vec<ShopId> = own.collect();
-                    *count += own.len() as u64;
-                    if !dry_run {
-                        move_rows(connection, table, lane, (&own, lanes)).await?;
+                loop {
+                    let page = read_page(connection, table, (lane, &last)).await?;
+                    let Some(end) = page.last() else { break };
+                    for id in page.iter().filter_map(|id| id.parse::<ShopId>().ok()) {
+                        if let Some(damage) = misplaced(&id, (lane, self.lanes().lane_of(&id))) {
+                            return Err(refused(&NotDrained::Damaged(damage)));
+                        }
+                        *count += 1;
                     }
+                    end.clone_into(&mut last);
                 }
             }
         }
         Ok(shops)
+    }
+
+    /// Moves what is stored of shops to their lanes.
+    async fn move_shops(&self, connection: &OwnConnection, lanes: Lanes) -> Result<(), StoreError> {
+        for table in &self.dialect.shop_tables {
+            for lane in self.lanes().iter() {
+                let mut last = String::new();
+                loop {
+                    let page = read_page(connection, table, (lane, &last)).await?;
+                    let Some(end) = page.last() else { break };
+                    // Shops of lanes before this one are here already, and are not moved again.
+                    let ids = page.iter().filter_map(|id| id.parse::<ShopId>().ok());
+                    let own = ids.filter(|id| self.lanes().lane_of(id) == lane);
+                    move_rows(connection, table, lane, (&own.collect::<Vec<_>>(), lanes)).await?;
+                    end.clone_into(&mut last);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Fails if there are lists or outcomes of a campaign whose row is gone: their lanes would be

@@ -72,6 +72,8 @@ impl<'a> Pages<'a> {
             .limit(page)
             .build(store.readers.get_database_backend());
         let rows = store.readers.query_all_raw(query).await.map_err(classify)?;
+        // In another number of lanes, the next page would begin elsewhere.
+        store.check_lanes(&store.readers, None).await?;
         if let Rest::Behind(_) = &self.rest {
             let is_full = rows.len() as u64 == page;
             self.rest = match rows.last().filter(|_| is_full) {
@@ -80,7 +82,7 @@ impl<'a> Pages<'a> {
             };
         }
         let is_wanted = |id: &ShopId, profile: &Profile| self.scope.contains(id, profile);
-        let shops = rows.iter().map(|row| shop::read(row, is_wanted));
+        let shops = rows.iter().map(|row| shop::read(row, store.lanes(), is_wanted));
         shops.filter_map(Result::transpose).collect::<Result<_, _>>().map(Some)
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
 use catchment_domain::{
-    AskedAgain, CampaignState, Epoch, Found, Known, LaneProblem, LaneProgress, ReplyLane,
-    RestoreTerms, Restored, Revision, StoredItem, StoredReplyLane, Timestamp, ask_again, check_log,
-    epoch_after, reply_lane_after,
+    AskedAgain, CampaignState, Epoch, Found, Known, LaneProblem, LaneProgress, LogIdentity,
+    ReplyLane, RestoreTerms, Restored, Revision, StoredItem, StoredReplyLane, Timestamp, ask_again,
+    check_log, epoch_after, reply_lane_after,
 };
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
@@ -15,7 +15,7 @@ use sea_orm::{
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
-use crate::acceptances::{reply_lane_row, what_is_wrong};
+use crate::acceptances::{left_logs, reply_lane_row, what_is_wrong};
 use crate::campaign_rows;
 use crate::connection::OwnConnection;
 use crate::entity::{campaign, installation, lane_state, reply_lane};
@@ -38,6 +38,15 @@ impl Restores for SeaOrmStore {
             }
         }
         Ok(found)
+    }
+
+    async fn has_left(&self, log: LogIdentity) -> Result<bool, StoreError> {
+        // Read before the lanes: if a lane is accepted in the log meanwhile, the log is not left.
+        if !left_logs(&self.readers).await?.contains(&log) {
+            return Ok(false);
+        }
+        let lanes = Restores::lanes(self).await?;
+        Ok(lanes.iter().all(|lane| lane.log != Some(log)))
     }
 
     async fn known(&self) -> Result<Known, StoreError> {
@@ -67,6 +76,7 @@ impl SeaOrmStore {
         let lanes = raise_epochs(connection, terms).await?;
         // Locked, so that no revision that is given out meanwhile is given out again.
         let known = newest(connection, QuerySelect::lock_exclusive).await?;
+        self.check_lanes(connection, None).await?;
         let newest = known.max(terms.since_backup.newest());
         installation::Entity::update_many()
             .col_expr(installation::Column::Revision, Expr::value(stored(newest.0)))

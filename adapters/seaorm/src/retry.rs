@@ -81,7 +81,11 @@ impl MayBeBusy for StoreError {
             Self::Unavailable(source) => {
                 source.downcast_ref().and_then(|it: &InTheWay| it.source.in_the_way())
             }
-            Self::Fenced | Self::BadData { .. } | Self::Refused { .. } | Self::Older(_) => None,
+            Self::Fenced
+            | Self::BadData { .. }
+            | Self::Refused { .. }
+            | Self::Older(_)
+            | Self::OtherLanes(_) => None,
         }
     }
 }

@@ -71,31 +71,35 @@ impl SeaOrmStore {
         let [profiles, _] = &self.dialect.shop_tables;
         for lane in self.settings.lanes.iter() {
             let mut last = String::new();
-            while let Some(lines) = read_page(&self.readers, profiles, (lane, &last)).await? {
-                let table = Row { table: "shop", key: &format_args!("the shops behind `{last}`") };
-                for id in lines.lines() {
-                    if let Some(id) = shop_id(&table, id)? {
+            loop {
+                let ids = read_page(&self.readers, profiles, (lane, &last)).await?;
+                let Some(end) = ids.last() else { break };
+                for id in &ids {
+                    let row = Row { table: "shop", key: &format_args!("shop `{id}`") };
+                    if let Some(id) = shop_id(&row, id)? {
                         show(lane, id);
                     }
                 }
-                lines.lines().next_back().unwrap_or_default().clone_into(&mut last);
+                end.clone_into(&mut last);
             }
         }
         Ok(())
     }
 }
 
-/// Reads the next ids of a lane behind a shop, one per line, or `None` if there are no more.
+/// Reads the next ids of a lane behind a shop, in order.
 pub(crate) async fn read_page(
     connection: &impl ConnectionTrait,
     table: &ShopTable,
     (lane, last): (Lane, &str),
-) -> Result<Option<String>, StoreError> {
+) -> Result<Vec<String>, StoreError> {
     let query = statement(connection, table.scan, [i32::from(lane.0).into(), last.into()]);
     let row = connection.query_one_raw(query).await.map_err(classify)?;
     let page: Option<Option<String>> =
         row.map(|row| row.try_get_by_index(0)).transpose().map_err(classify)?;
-    Ok(page.flatten())
+    let Some(ids) = page.flatten() else { return Ok(Vec::new()) };
+    let row = Row { table: table.name, key: &format_args!("the shops behind `{last}`") };
+    row.value("id", serde_json::from_str(&ids))
 }
 
 fn show_if_in_scope(

@@ -36,7 +36,8 @@ impl ShopRepository for SeaOrmStore {
             .filter(shop::Column::Id.eq(id.as_str()))
             .build(self.readers.get_database_backend());
         let row = self.readers.query_one_raw(query).await.map_err(classify)?;
-        let shop = row.map(|row| shop::read(&row, |_, _| true)).transpose()?.flatten();
+        let shop = row.map(|row| shop::read(&row, self.lanes(), |_, _| true));
+        let shop = shop.transpose()?.flatten();
         shop.transpose().map_err(|Damage { what, .. }| StoreError::BadData { what })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catchment_domain::ports::StoreError;
-use catchment_domain::{Deadline, Lanes, Revision, Timestamp};
+use catchment_domain::{Deadline, Lanes, OtherLanes, Revision, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect, Statement,
@@ -196,14 +196,10 @@ impl SeaOrmStore {
         let row = installation::Entity::find_by_id(installation::ONLY);
         let row = if let Some(lock) = lock { row.lock(lock) } else { row };
         let row = row.one(connection).await.map_err(classify)?;
-        let known = self.lanes().count();
+        let before = self.lanes().count();
         match row.map(|row| row.lanes) {
-            Some(lanes) if lanes != i32::from(known) => {
-                let what = format!(
-                    "the database has {lanes} lanes now, not {known}: set `database.lanes` to \
-                     {lanes}, and run this again"
-                );
-                Err(StoreError::Refused { what })
+            Some(now) if now != i32::from(before) => {
+                Err(StoreError::OtherLanes(OtherLanes { before, now }))
             }
             _ => Ok(()),
         }

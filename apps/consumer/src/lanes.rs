@@ -44,14 +44,16 @@ pub(crate) enum End {
     Stopped,
     /// A human must look at the lane, or its task has panicked.
     Broken(ProcessError),
-    /// Nothing can be read or sent any more in any lane, or the database was restored.
+    /// Nothing can be read or sent any more in any lane, or the database was restored or moved.
     Closed(ProcessError),
 }
 
 impl From<ServiceError> for End {
     fn from(error: ServiceError) -> Self {
         match error {
-            ServiceError::Closed | ServiceError::Older(_) => Self::Closed(error.into()),
+            ServiceError::Closed | ServiceError::Older(_) | ServiceError::OtherLanes(_) => {
+                Self::Closed(error.into())
+            }
             error => Self::Broken(error.into()),
         }
     }

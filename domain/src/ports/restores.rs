@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use crate::lane::LaneProgress;
+use crate::lane::{LaneProgress, LogIdentity};
 use crate::ports::StoreError;
 use crate::restore::{Known, RestoreTerms, Restored};
 
@@ -10,6 +10,7 @@ use crate::restore::{Known, RestoreTerms, Restored};
 /// # Promises
 ///
 /// - `lanes_are_told_as_they_stand`: every lane that can be read, in order.
+/// - `left_logs_are_known`: a log that the database has left, until a lane is accepted in it.
 /// - `known_holds_revision_and_campaigns`: the newest revision, every campaign that can be read, and
 ///   the revision of every other one.
 /// - `restored_asks_open_shops_again`: each campaign is changed as [`ask_again`](crate::ask_again)
@@ -35,6 +36,10 @@ use crate::restore::{Known, RestoreTerms, Restored};
 pub trait Restores: Send + Sync + 'static {
     /// Where each request lane stands. A lane that cannot be read is left out.
     async fn lanes(&self) -> Result<Vec<LaneProgress>, StoreError>;
+
+    /// Returns whether the database has left this log of requests by a move. A log that was accepted
+    /// again in any lane is not left any more.
+    async fn has_left(&self, log: LogIdentity) -> Result<bool, StoreError>;
 
     /// The newest revision and the campaigns.
     async fn known(&self) -> Result<Known, StoreError>;

@@ -1,5 +1,6 @@
 use thiserror::Error;
 
+use crate::moving::OtherLanes;
 use crate::restore::OlderDatabase;
 
 /// The technology's own error, for the log.
@@ -32,4 +33,7 @@ pub enum StoreError {
     /// A human must look: the database was restored. Nothing was changed.
     #[error(transparent)]
     Older(#[from] OlderDatabase),
+    /// Open the database anew: it was given another number of lanes. Nothing was changed.
+    #[error(transparent)]
+    OtherLanes(#[from] OtherLanes),
 }

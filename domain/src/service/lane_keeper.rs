@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::damage::Damage;
 use crate::lane::ReplyLane;
+use crate::mismatch::{LaneProblem, Mismatch};
 use crate::ports::{Holder, StoreError};
 use crate::service::pacing::{Failures, Pause, Trouble};
 use crate::service::{
@@ -193,22 +194,31 @@ impl LaneKeeper {
                 }
             }
         }
+        if let Err(error) = self.orphans().await {
+            return self.failures.next_step(Trouble::from(error));
+        }
         self.failures.forget();
         Ok(Step::Pause { after: self.terms.lease / 3, obstacle: Obstacle::LeasedByAnother })
     }
 
-    /// Tries to get every lane that lacks a requester. Forgets each lane that the log does not have
-    /// and that needs no requester any more: its campaigns went to other lanes.
-    async fn find_orphans(&mut self) -> Result<Step, ServiceError> {
-        let orphans = match self.ports.reply_lanes.orphans().await {
-            Ok(orphans) => orphans,
-            Err(error) => return self.failures.next_step(Trouble::from(error)),
-        };
-        self.failures.forget();
+    /// Returns every lane that lacks a requester. Forgets each lane that the log does not have and
+    /// that needs no requester any more: its campaigns went to other lanes.
+    async fn orphans(&mut self) -> Result<Vec<ReplyLane>, StoreError> {
+        let orphans = self.ports.reply_lanes.orphans().await?;
         let lanes = self.ports.replies.lanes();
         self.lanes.retain(|lane, kept| {
             lane.0 < lanes || orphans.contains(lane) || kept.requester.has_lease()
         });
+        Ok(orphans)
+    }
+
+    /// Tries to get every lane that lacks a requester.
+    async fn find_orphans(&mut self) -> Result<Step, ServiceError> {
+        let orphans = match self.orphans().await {
+            Ok(orphans) => orphans,
+            Err(error) => return self.failures.next_step(Trouble::from(error)),
+        };
+        self.failures.forget();
         for lane in orphans {
             if !self.lanes.contains_key(&lane) {
                 self.lanes.insert(lane, self.keep(lane));
@@ -236,7 +246,15 @@ impl LaneKeeper {
     ) -> Result<Step, ServiceError> {
         let mut others = (0..self.ports.replies.lanes()).map(ReplyLane).filter(|l| *l != lane);
         let is_last = others.all(|other| self.is_set_aside(other));
-        if is_last || matches!(why, ServiceError::Closed | ServiceError::Older(_)) {
+        // These problems concern every reply lane.
+        let is_of_all = matches!(
+            why,
+            ServiceError::Closed
+                | ServiceError::Older(_)
+                | ServiceError::OtherLanes(_)
+                | ServiceError::Lane(LaneProblem { mismatch: Mismatch::LeftLog, .. })
+        );
+        if is_last || is_of_all {
             return Err(why);
         }
         let source = Arc::new(why);

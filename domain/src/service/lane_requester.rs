@@ -228,6 +228,7 @@ impl Desk {
         let log = self.ports.replies.identity();
         let end = self.ports.replies.end(self.lane).await;
         let end = end.map_err(|error| self.unread(error))?;
+        self.check_log().await?;
         let reply_lanes = &self.ports.reply_lanes;
         let lease = reply_lanes.lease(self.lane, self.holder, (log, end), self.terms.lease).await?;
         let Some(lease) = lease else { return Ok(None) };
@@ -251,8 +252,9 @@ impl Desk {
         Trouble::of_log(AnyLane::Replies(self.lane), error)
     }
 
-    /// Checks that the database is not older than the request log. In a restored database the
-    /// requester would record old replies, which tell of shops in a database that is gone.
+    /// Checks that the database is not older than the request log, and has not left it. In a restored
+    /// database the requester would record old replies, which tell of shops in a database that is
+    /// gone.
     ///
     /// The check comes after the lease. If the database is restored later, or was restored and its
     /// consumers have not told the log enough, [`CampaignLedger::record`] leaves out what the
@@ -262,10 +264,27 @@ impl Desk {
         let committed = commits.committed().await;
         let committed = committed.map_err(|error| self.unread(error))?;
         let older = check_lanes(&lanes.lanes().await?, (commits.identity(), &committed));
-        if let Err(older) = older {
+        let checked = match older {
+            Err(older) => Err(Trouble::Fatal(ServiceError::Older(older))),
+            // The database may have been moved between the first check and the lease.
+            Ok(()) => self.check_log().await,
+        };
+        if checked.is_err() {
             // If the lease cannot be given back, it runs out.
             let _ = reply_lanes.surrender(lease).await;
-            return Err(Trouble::Fatal(ServiceError::Older(older)));
+        }
+        checked
+    }
+
+    /// Checks that the database was not moved away from the request log. A requester that was frozen
+    /// over the move would lease a lane in the reply topic of before, and no requester could take
+    /// this lane afterwards.
+    async fn check_log(&self) -> Result<(), Trouble> {
+        let RequesterPorts { lanes, commits, .. } = &self.ports;
+        if lanes.has_left(commits.identity()).await? {
+            // A move leaves the log in every lane.
+            let problem = LaneProblem::of(Lane(0), Mismatch::LeftLog);
+            return Err(Trouble::Fatal(ServiceError::Lane(problem)));
         }
         Ok(())
     }

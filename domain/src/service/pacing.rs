@@ -43,6 +43,7 @@ impl From<StoreError> for Trouble {
             StoreError::BadData { what } => Self::BadData(what),
             StoreError::Refused { what } => Self::Fatal(ServiceError::Refused { what }),
             StoreError::Older(older) => Self::Fatal(ServiceError::Older(older)),
+            StoreError::OtherLanes(other) => Self::Fatal(ServiceError::OtherLanes(other)),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use catchment_domain::ports::{Restores, StoreError};
 use catchment_domain::{
-    AskedAgain, CampaignState, Damage, Found, Known, LaneProblem, LaneProgress, Position,
-    ReplyLane, RestoreTerms, Restored, StoredReplyLane, Timestamp, ask_again, check_log,
+    AskedAgain, CampaignState, Damage, Found, Known, LaneProblem, LaneProgress, LogIdentity,
+    Position, ReplyLane, RestoreTerms, Restored, StoredReplyLane, Timestamp, ask_again, check_log,
     epoch_after, reply_lane_after,
 };
 
@@ -16,6 +16,12 @@ use super::{MemoryStore, Tables};
 impl Restores for MemoryStore {
     async fn lanes(&self) -> Result<Vec<LaneProgress>, StoreError> {
         Ok(self.tables().progress())
+    }
+
+    async fn has_left(&self, log: LogIdentity) -> Result<bool, StoreError> {
+        let tables = self.tables();
+        let is_read = tables.lanes.values().any(|row| row.log == Some(log));
+        Ok(tables.left.contains(&log) && !is_read)
     }
 
     async fn known(&self) -> Result<Known, StoreError> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use catchment_domain::ports::{
     Acceptances, Answer, CampaignLedger, CampaignRepository, ChunkSummary, Holder, Lease, LogError,
-    Recorded, Repairs, ReplyChannel, ReplyLanes, ReplyLog, ReplyRecord, RequestLog, ShopRepository,
-    StoreError,
+    Moves, Recorded, Repairs, ReplyChannel, ReplyLanes, ReplyLog, ReplyRecord, RequestLog,
+    ShopRepository, StoreError,
 };
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneKeeper, LaneRequester, Obstacle, RequesterPorts,
@@ -18,9 +18,9 @@ use catchment_domain::service::{
 use catchment_domain::{
     AcceptTerms, AcceptedReplyLane, Attempt, Campaign, CampaignId, CampaignState, Chunk, Damage,
     Draft, Found, ImportBatch, ImportOrder, ImportTerms, Lane, LaneProblem, Lanes, Location,
-    LogIdentity, Mismatch, Nonce, Phase, Policy, Position, Profile, Radius, Rank, Repair,
-    RepairTerms, ReplyLane, ReturnAddress, Revision, Scope, ShopImport, ShopList, StoredItem,
-    Timestamp, TriggerRule, WindowLimits,
+    LogIdentity, Mismatch, MoveTerms, Nonce, Phase, Policy, Position, Profile, Radius, Rank,
+    Repair, RepairTerms, ReplyLane, ReturnAddress, Revision, Scope, ShopImport, ShopList,
+    StoredItem, Timestamp, TriggerRule, WindowLimits,
 };
 use catchment_memory::{ManualClock, MemoryLog, MemoryStore};
 use uuid::Uuid;
@@ -398,6 +398,33 @@ async fn a_requester_ends_where_every_reply_lane_is_refused() {
     keeper.step().await.unwrap();
     let ended = keeper.step().await;
     assert!(matches!(ended, Err(ServiceError::Refused { .. })), "{ended:?}");
+}
+
+/// A requester that was frozen while its lease ran out and the database was moved.
+#[tokio::test]
+async fn a_requester_ends_without_a_reply_lane_once_the_database_has_left_its_log() {
+    let town = Town::new().await;
+    town.consumer().step().await.unwrap();
+    let mut requester = town.requester(ReplyLane(1));
+    rest(&mut requester).await;
+    town.clock.advance(TERMS.lease * 2);
+    let terms = MoveTerms {
+        lanes: LANES,
+        requests: Acceptances::request_lanes(&*town.store).await.unwrap(),
+        replies: Acceptances::reply_lanes(&*town.store).await.unwrap(),
+        dry_run: false,
+    };
+    town.store.move_away(&terms).await.unwrap();
+
+    let fenced = requester.step().await.unwrap();
+    assert!(matches!(fenced, Step::Pause { obstacle: Obstacle::Fenced, .. }), "{fenced:?}");
+    let mut keeper = LaneKeeper::new(Holder(Uuid::max()), town.ports(), TERMS);
+    let problem = LaneProblem::of(LANE, Mismatch::LeftLog);
+    for ended in [requester.step().await, keeper.step().await] {
+        let is_left = matches!(&ended, Err(ServiceError::Lane(found)) if *found == problem);
+        assert!(is_left, "{ended:?}");
+    }
+    assert_eq!(Acceptances::reply_lanes(&*town.store).await.unwrap(), []);
 }
 
 #[tokio::test]

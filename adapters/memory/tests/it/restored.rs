@@ -113,6 +113,10 @@ impl Restores for Database {
         Restores::lanes(&*self.store()).await
     }
 
+    async fn has_left(&self, log: LogIdentity) -> Result<bool, StoreError> {
+        self.store().has_left(log).await
+    }
+
     async fn known(&self) -> Result<Known, StoreError> {
         self.store().known().await
     }

@@ -9,7 +9,7 @@ macro_rules! shop_table {
         ShopTable {
             name: $name,
             scan: concat!(
-                "SELECT string_agg(id, chr(10) ORDER BY id) FROM (SELECT id FROM ",
+                "SELECT json_agg(id ORDER BY id)::text FROM (SELECT id FROM ",
                 $name,
                 " WHERE lane = $1 AND id > $2 ORDER BY id LIMIT 5000) AS page"
             ),

@@ -9,15 +9,18 @@ macro_rules! shop_table {
         ShopTable {
             name: $name,
             scan: concat!(
-                "SELECT group_concat(id, char(10)) FROM (SELECT id FROM ",
+                "SELECT json_group_array(id) FROM (SELECT id FROM ",
                 $name,
                 " WHERE lane = ?1 AND id > ?2 ORDER BY id LIMIT 5000)"
             ),
+            // Without the table of pairs, each row of the lane would be compared with each pair.
             update: concat!(
-                "UPDATE ",
+                "WITH pairs(id, lane) AS MATERIALIZED
+                      (SELECT value ->> 0, value ->> 1 FROM json_each(?2))
+                 UPDATE ",
                 $name,
-                " AS moved SET lane = pair.value ->> 1 FROM json_each(?2) AS pair
-                 WHERE moved.lane = ?1 AND moved.id = pair.value ->> 0"
+                " AS moved SET lane = pairs.lane FROM pairs
+                 WHERE moved.lane = ?1 AND moved.id = pairs.id"
             ),
         }
     };

@@ -1,7 +1,11 @@
 //! The profiles of shops. Their states are in [`super::shop_state`].
 
+use std::fmt::Display;
+
 use catchment_domain::ports::StoreError;
-use catchment_domain::{Damage, Lane, Location, Profile, Shop, ShopId, ShopImport, StoredItem};
+use catchment_domain::{
+    Damage, Lane, Lanes, Location, Profile, Shop, ShopId, ShopImport, StoredItem,
+};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, IntoColumnRef};
 use sea_orm::{ActiveValue, Condition, JoinType, QueryResult, QuerySelect as _, SelectTwo};
@@ -92,6 +96,7 @@ pub(crate) fn key(row: &QueryResult) -> Result<(i32, String), StoreError> {
 /// cannot be read is always returned as damage.
 pub(crate) fn read(
     row: &QueryResult,
+    lanes: Lanes,
     is_wanted: impl Fn(&ShopId, &Profile) -> bool,
 ) -> Result<Option<Result<Shop, Damage>>, StoreError> {
     let profile_of: ItemOf = |row| key(row).map(|(_, id)| StoredItem::Profile(id));
@@ -102,6 +107,10 @@ pub(crate) fn read(
     };
     if !is_wanted(&id, &profile) {
         return Ok(None);
+    }
+    let (lane, _) = key(row)?;
+    if let Some(damage) = misplaced(&id, (lane, lanes.lane_of(&id).0.into())) {
+        return Ok(Some(Err(damage)));
     }
     let state_lane: Option<i32> = row.try_get(STATE, "lane").map_err(classify)?;
     let state = match state_lane {
@@ -114,6 +123,20 @@ pub(crate) fn read(
         Err(StoreError::BadData { what }) => Ok(Some(Err(Damage { item: state_of(row)?, what }))),
         state => Ok(Some(state?.map(|state| Shop { id, profile, state }))),
     }
+}
+
+/// The damage of a row that stands in another lane than its shop, where it does.
+pub(crate) fn misplaced<L: Display + PartialEq>(
+    id: &ShopId,
+    (found, own): (L, L),
+) -> Option<Damage> {
+    (found != own).then(|| {
+        let what = format!(
+            "shop `{id}`: a row stands in lane {found}, and the shop belongs to lane {own}: delete \
+             that row"
+        );
+        Damage { item: StoredItem::Profile(id.as_str().to_owned()), what }
+    })
 }
 
 /// Reads the profile of a shop.

@@ -74,9 +74,10 @@ impl ProcessError {
 impl From<ServiceError> for ProcessError {
     fn from(error: ServiceError) -> Self {
         match error {
-            ServiceError::Refused { .. } | ServiceError::Lane(_) | ServiceError::Older(_) => {
-                Self::Misfit(error.to_string())
-            }
+            ServiceError::Refused { .. }
+            | ServiceError::Lane(_)
+            | ServiceError::Older(_)
+            | ServiceError::OtherLanes(_) => Self::Misfit(error.to_string()),
             ServiceError::Closed => Self::Internal(error.to_string()),
         }
     }

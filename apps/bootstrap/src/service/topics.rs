@@ -229,7 +229,9 @@ fn fail_for(problems: &[String]) -> Result<(), ProcessError> {
 fn unreadable(error: &StoreError) -> ProcessError {
     let what = format!("could not read the database: {}", chain(error));
     match error {
-        StoreError::Refused { .. } | StoreError::BadData { .. } => ProcessError::Misfit(what),
+        StoreError::Refused { .. } | StoreError::BadData { .. } | StoreError::OtherLanes(_) => {
+            ProcessError::Misfit(what)
+        }
         _ => ProcessError::Unavailable(what),
     }
 }

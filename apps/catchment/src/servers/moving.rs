@@ -7,72 +7,120 @@ use catchment_bootstrap::service::kafka::close_lookout;
 use catchment_bootstrap::service::lanes::{SeenLane, SeenLanes, SeenReplyLane};
 use catchment_domain::{
     AnyLane, BeforeMove, Behind, Lane, LaneBeforeMove, Lanes, Mismatch, Position, ReplyLane,
-    ReplyLaneBeforeMove, Unclear, UnclearLane,
+    ReplyLaneBeforeMove, StoredLane, Unclear, UnclearLane, compare_replies,
 };
 use catchment_kafka::{KafkaCluster, KafkaLookout, TopicProblem};
 
 use crate::stores::Stores;
 
+/// What matters of the request topic.
+enum RequestTopic {
+    /// Nothing: the database has left it, in these lanes.
+    Left(Vec<(Lane, StoredLane)>),
+    /// Every partition: one for each lane, and these beyond the lanes.
+    Read {
+        /// The partitions that have no lane.
+        beyond: Range<u16>,
+    },
+}
+
 /// Looks at everything that must be drained.
 ///
 /// # Errors
 ///
-/// When a topic is missing, the request topic has fewer partitions than there are lanes, the
-/// database is older than the request log, it is not known now whether a lane fits its log, or the
-/// brokers or the database do not answer.
+/// When a topic is missing, the request topic has fewer partitions than there are lanes and was not
+/// left, the database is older than the request log, it is not known now whether a lane fits its log,
+/// or the brokers or the database do not answer.
 pub(super) async fn look(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Result<BeforeMove> {
     let lanes = stores.shops.lanes();
-    let beyond = partitions_beyond(cluster, lanes).await?;
+    let topic = request_topic(cluster, stores).await?;
     // What was read since the backup would be lost with the log.
     super::restored::check_age(cluster, stores).await?;
     let lookout = cluster.lookout(lanes)?;
-    let looked = look_with((cluster, &lookout), stores, beyond).await;
+    let looked = look_with((cluster, &lookout), stores, topic).await;
     close_lookout(&lookout).await;
     looked
 }
 
-/// Checks that the topics are there, and that the request topic has a partition for each lane.
-/// Returns the partitions that it has beyond the lanes.
-async fn partitions_beyond(cluster: &KafkaCluster, lanes: Lanes) -> anyhow::Result<Range<u16>> {
+/// Checks that the topics are there. Checks that the request topic has a partition for each lane,
+/// unless the database has left it in every lane: then nothing in it is ever read.
+async fn request_topic(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Result<RequestTopic> {
+    let lanes = stores.shops.lanes();
     let problems = cluster.check_topics(lanes).await.context("could not look at the topics")?;
-    let mut partitions = lanes.count();
+    let (mut partitions, mut too_few) = (lanes.count(), None);
     for problem in problems {
         match problem {
             TopicProblem::OtherPartitions { found, expected, .. } if expected < found => {
                 partitions = u16::try_from(found).unwrap_or(u16::MAX);
             }
+            problem @ TopicProblem::OtherPartitions { .. } => too_few = Some(problem),
             // The database leaves the topic of dead letters, too.
             TopicProblem::FewerThanLanes { .. } => {}
             problem => bail!("{problem}"),
         }
     }
-    Ok(lanes.count()..partitions)
+    let log = cluster.requests_identity();
+    let known = stores.acceptances.request_lanes().await?;
+    if known.iter().all(|(_, lane)| matches!(lane.place_in(log), Err(Mismatch::LeftLog))) {
+        return Ok(RequestTopic::Left(known));
+    }
+    match too_few {
+        Some(problem) => bail!("{problem}"),
+        None => Ok(RequestTopic::Read { beyond: lanes.count()..partitions }),
+    }
 }
 
 async fn look_with(
     (cluster, lookout): (&KafkaCluster, &KafkaLookout),
     stores: &Stores,
-    beyond: Range<u16>,
+    topic: RequestTopic,
 ) -> anyhow::Result<BeforeMove> {
     // Asked first: once nobody is there, nothing moves any more.
     let members = lookout.members().await.context("could not look at the consumers' group")?;
     let campaigns = stores.campaigns.list().await?;
+    let (requests, beyond, seen_replies) = match topic {
+        // Kafka is not asked: it may not even have a partition for each lane.
+        RequestTopic::Left(known) => {
+            let left = |(lane, stored)| {
+                let (mismatch, behind) = (Some(Mismatch::LeftLog), Behind::Nothing);
+                LaneBeforeMove { lane, stored, mismatch, behind }
+            };
+            let requests: Vec<_> = known.into_iter().map(left).collect();
+            (requests, Vec::new(), see_replies(cluster, stores).await?)
+        }
+        RequestTopic::Read { beyond } => {
+            let seen = see_lanes(cluster, stores).await?;
+            let beyond = records_beyond((cluster, lookout), beyond).await?;
+            let requests = requests(lookout, stores.shops.lanes(), seen.requests).await?;
+            (requests, beyond, seen.replies)
+        }
+    };
+    let replies = replies(cluster, seen_replies).await?;
+    Ok(BeforeMove { members, requests, beyond, replies, campaigns })
+}
+
+/// Looks at all lanes, and fails if it is not known of each whether it fits its log.
+async fn see_lanes(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Result<SeenLanes> {
     let seen = SeenLanes::look(cluster, &*stores.acceptances, Some(&*stores.ledger)).await;
     let seen = seen.context("could not look at the lanes")?;
     let unclear: Vec<String> = seen.unclear().map(|unclear| unclear.to_string()).collect();
     if !unclear.is_empty() {
         bail!("{}", unclear.join("; "));
     }
-    // Nothing in a log that was left is ever read.
-    let is_left = |lane: &SeenLane| lane.comparison.mismatch() == Some(&Mismatch::LeftLog);
-    let beyond = if seen.requests.iter().all(is_left) {
-        Vec::new()
-    } else {
-        records_beyond((cluster, lookout), beyond).await?
-    };
-    let requests = requests(lookout, stores.shops.lanes(), seen.requests).await?;
-    let replies = replies(cluster, seen.replies).await?;
-    Ok(BeforeMove { members, requests, beyond, replies, campaigns })
+    Ok(seen)
+}
+
+/// Looks at the reply lanes alone.
+async fn see_replies(
+    cluster: &KafkaCluster,
+    stores: &Stores,
+) -> anyhow::Result<Vec<SeenReplyLane>> {
+    let replies = stores.acceptances.reply_lanes().await?;
+    let partitions =
+        cluster.reply_partitions().await.context("could not look at the reply topic")?;
+    let log = (cluster.replies_identity(), partitions);
+    let seen = |stored| SeenReplyLane { comparison: compare_replies(&stored, log), stored };
+    Ok(replies.into_iter().map(seen).collect())
 }
 
 /// The partitions among these that hold records, and the first record of each.

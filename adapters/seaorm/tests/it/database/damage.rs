@@ -5,8 +5,9 @@ use std::time::Duration;
 use catchment_domain::ports::{self, Acceptances, ShopLedger, ShopRepository, StoreError};
 use catchment_domain::service::{Unwanted, delete_campaigns};
 use catchment_domain::{
-    CampaignId, Damage, Draft, Epoch, Lane, LaneRemains, Position, RestoreTerms, Revision, Scope,
-    ShopCursor, ShopFingerprint, SinceBackup, StoredItem, StoredLane,
+    BeforeMove, Behind, CampaignId, Damage, Draft, Epoch, Lane, LaneBeforeMove, LaneRemains, Lanes,
+    MoveTerms, Position, RestoreTerms, Revision, Scope, ShopCursor, ShopFingerprint, SinceBackup,
+    StoredItem, StoredLane,
 };
 use uuid::Uuid;
 
@@ -52,6 +53,38 @@ async fn a_value_out_of_range_is_damage_of_its_shop_alone() {
         let got = store.get(&ids[place]).await;
         assert!(matches!(got, Err(StoreError::BadData { .. })), "{got:?}");
     }
+}
+
+/// A move would put the shop's own row there, too.
+#[tokio::test]
+async fn a_row_in_the_lane_of_other_shops_is_named_and_holds_back_a_move() {
+    let world = World::new();
+    let store = world.open().await;
+    let ids = ids_in(store.lanes(), Lane(0), 2);
+    import(&store, &ids).await;
+    let columns = "name, category, region, latitude, longitude FROM shop";
+    let copied = &ids[0];
+    world.execute(&format!("INSERT INTO shop SELECT 1, id, {columns} WHERE id = '{copied}'")).await;
+    let page = store.list(&Scope::everything(), None, 9).await.unwrap();
+    let what = format!(
+        "shop `{copied}`: a row stands in lane 1, and the shop belongs to lane 0: delete that row"
+    );
+    let damage = Damage { item: StoredItem::Profile(copied.to_string()), what: what.clone() };
+    assert_eq!((page.found.len(), page.damaged), (2, vec![damage]));
+
+    let request =
+        |(lane, stored)| LaneBeforeMove { lane, stored, mismatch: None, behind: Behind::Nothing };
+    let requests = store.request_lanes().await.unwrap().into_iter().map(request).collect();
+    let before = BeforeMove { requests, ..BeforeMove::default() };
+    let terms = MoveTerms::new(Lanes(11.try_into().unwrap()), before, false);
+    let refused = ports::Moves::move_away(&store, &terms).await.unwrap_err();
+    assert!(refused.to_string().starts_with(&what), "{refused}");
+    world.execute("DELETE FROM shop WHERE lane = 1").await;
+    // Neither the id of no shop nor the name of no log holds it back.
+    let id = "'zzzz' || char(10) || 'a'";
+    world.execute(&format!("INSERT INTO shop SELECT 0, {id}, {columns} LIMIT 1")).await;
+    world.execute("INSERT INTO left_log VALUES ('nobody')").await;
+    assert_eq!(ports::Moves::move_away(&store, &terms).await.unwrap().shops, 2);
 }
 
 /// The import reports the lane once, and does not report its rows as damaged.
