@@ -143,11 +143,10 @@ impl CampaignCheck<'_> {
         let holds = match outcome.slot {
             Slot::Idle | Slot::Closed(Status::Rejected) => true,
             Slot::Open => self.campaign.state.is_ending_or_ended(),
-            Slot::Closed(Status::Applied) => cause.released == Some(true),
-            Slot::Closed(Status::Unchanged) => match cause.released {
-                Some(changed) => !changed || cause.dropped,
-                None => cause.activated.is_none(),
-            },
+            // The present released cause need not have this effect. If the first one was dropped,
+            // another release makes a new one, and the answer to the first may be read after that.
+            Slot::Closed(Status::Applied) => cause.release_was_answered(true),
+            Slot::Closed(Status::Unchanged) => cause.release_was_answered(false),
             Slot::Closed(Status::Superseded | Status::Expired) => false,
             Slot::Closed(Status::Failed) => outcome.code == Some(Code::GivenUp),
         };

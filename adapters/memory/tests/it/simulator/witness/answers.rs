@@ -126,6 +126,9 @@ impl Witness {
         self.check(holds, "I5", || {
             format!("{}: release of {campaign:?} {}: {cause:?}", request.shop, outcome.status)
         });
+        if holds && self.has_id_of_shop(request) {
+            self.cause(request, campaign).answer_release(outcome.status == Status::Applied);
+        }
     }
 
     fn check_base(

@@ -1,6 +1,6 @@
 //! What the witness knows of the shops: which causes are in force, and what the radius must be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catchment_domain::{
     Change, Deadline, DecidedBy, ImportEntry, ImportOrder, ImportReceipt, ImportRemark, Limit,
@@ -43,6 +43,9 @@ pub(crate) struct Cause {
     pub(crate) by_copy: bool,
     /// The effects of earlier activations of a cause that came back after a release by command.
     earlier: Vec<bool>,
+    /// What the campaign's releases were answered since the cause came: whether that changed the
+    /// radius. There are both answers if the release was forgotten between two of them.
+    release_answers: BTreeSet<bool>,
 }
 
 impl Cause {
@@ -53,6 +56,18 @@ impl Cause {
     /// Whether an activation took effect and changed the radius, or did not change it.
     pub(crate) fn took_effect(&self, changed: bool) -> bool {
         self.activated == Some(changed) || self.earlier.contains(&changed)
+    }
+
+    /// A release was answered that it changed the radius, or did not change it. The ledger may
+    /// record this answer.
+    pub(super) fn answer_release(&mut self, changed: bool) {
+        self.release_answers.insert(changed);
+    }
+
+    /// Whether the ledger may say that the release changed the radius, or did not change it: a
+    /// release of the campaign was answered so.
+    pub(crate) fn release_was_answered(&self, changed: bool) -> bool {
+        self.release_answers.contains(&changed)
     }
 
     /// Whether an activation with this deadline may bring the cause back: a command released it,
@@ -68,6 +83,8 @@ impl Cause {
         self.wish = Some(wish);
         self.by_copy = by_copy;
         (self.released, self.dropped, self.kept_out) = (None, false, None);
+        // An answer to an earlier release does not say that this cause is over.
+        self.release_answers.clear();
     }
 }
 

@@ -152,6 +152,16 @@ impl Witness {
         wanted.map_or(Listed::Nowhere, |wanted| wanted.listed(request))
     }
 
+    /// Whether the id of a request is one that its campaign makes for its shop, in any attempt. The
+    /// ledger records no answer to another id at the shop's place.
+    pub(super) fn has_id_of_shop(&self, request: &Request) -> bool {
+        let wanted = request.change.campaign().and_then(|name| self.campaigns.get(&name));
+        let ticket = Ticket::read(request.id);
+        wanted.zip(ticket).is_some_and(|(wanted, ticket)| {
+            wanted.nonce == ticket.nonce && wanted.listed(request) == Listed::There
+        })
+    }
+
     /// Checks that a request that differs from its campaign changes nothing, and that no other
     /// request is refused as differing.
     pub(super) fn check_terms(&mut self, judged: &Judged, request: &Request) {
