@@ -272,7 +272,7 @@ pub struct MoveTerms {
 }
 
 impl MoveTerms {
-    /// To so many lanes, of what was found drained.
+    /// Returns the terms of a move to so many lanes, of a database that was found drained.
     #[must_use]
     pub fn new(lanes: Lanes, before: BeforeMove, dry_run: bool) -> Self {
         let requests = before.requests.into_iter().map(|before| (before.lane, before.stored));
@@ -309,7 +309,7 @@ fn differing<'a, T: PartialEq>(before: &'a [T], now: &'a [T]) -> Option<&'a T> {
     pair.or_else(|| before.get(now.len())).or_else(|| now.get(before.len()))
 }
 
-/// The database was opened by a number of lanes that it does not have any more.
+/// The number of lanes has changed since this process opened the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
     "the database has {now} lanes now, and this process was started with {before}: set \

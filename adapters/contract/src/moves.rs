@@ -214,7 +214,7 @@ pub async fn left_log_is_refused(harness: &dyn StoreHarness) {
     let accepted = AcceptedLane { lane: LANE, stored: known, committed, acceptance, last_id };
     let terms = AcceptTerms { requests: vec![accepted], replies: Vec::new(), dry_run: false };
     store.acceptances.accept(&terms).await.unwrap();
-    // Whoever works in the accepted log may go on, whatever else was left.
+    // Services go on in the accepted log. Other logs that were left do not matter.
     let has_left = async |log| store.restores.has_left(log).await.unwrap();
     assert_eq!((has_left(left[0]).await, has_left(left[1]).await), (false, true));
     let claim = store.ledger.claim(LANE, left[0], None).await.unwrap();
@@ -350,7 +350,7 @@ pub async fn what_was_opened_before_a_move_does_no_harm(harness: &dyn StoreHarne
         Err(CommandError::Store(StoreError::OtherLanes(_))) => {}
         Err(error) => panic!("{error:?}"),
     }
-    // The memory store has one number of lanes for everybody.
+    // All users of the memory store share one number of lanes.
     if before.shops.lanes() == of_before {
         for lane in of_before.iter() {
             let late = before.ledger.claim(lane, passing_log(1), None).await;
@@ -405,7 +405,7 @@ async fn everywhere(store: &Store, count: u32) -> Vec<ShopId> {
     ids
 }
 
-/// To so many lanes, from a database that is drained as it stands.
+/// Returns the terms of a move to so many lanes, from the database as it stands.
 async fn terms(store: &Store, count: u16, dry_run: bool) -> MoveTerms {
     let requests = store.acceptances.request_lanes().await.unwrap().into_iter();
     let requests = requests.map(|(lane, stored)| LaneBeforeMove {

@@ -58,7 +58,7 @@ impl SeaOrmStore {
         for lane in &terms.requests {
             accept_requests(connection, lane, mark.max(Deadline::at(now))).await?;
         }
-        // The lanes were looked at by this number.
+        // The command looked at the lanes by the number of lanes that it knew.
         self.check_lanes(connection, Some(LockType::KeyShare)).await?;
         // What is not committed is rolled back.
         if !terms.dry_run {

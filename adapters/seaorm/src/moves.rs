@@ -52,7 +52,7 @@ impl SeaOrmStore {
         let now = self.now(connection).await?;
         let campaigns = self.check_drained(connection, terms, now).await?;
         if !campaigns.iter().map(|revision| stored(revision.0)).eq(locked) {
-            // One was added before the last lock was there.
+            // A campaign was added before this transaction had its last lock.
             return Err(StoreError::Unavailable(ChangedMeanwhile("campaign").into()));
         }
         let before = self.lanes();
@@ -60,7 +60,9 @@ impl SeaOrmStore {
         let lanes = is_divided_anew.then_some(terms.lanes);
         let mut shops = shop::Entity::find().count(connection).await.map_err(classify)?;
         if let Some(lanes) = lanes {
-            shops = self.check_shops(connection).await?;
+            let [profiles, states] = &self.dialect.shop_tables;
+            shops = self.check_rows(connection, profiles).await?;
+            self.check_rows(connection, states).await?;
             if !terms.dry_run {
                 self.move_shops(connection, lanes).await?;
             }
@@ -81,7 +83,8 @@ impl SeaOrmStore {
         Ok(Moved { before, lanes: terms.lanes, shops, campaigns })
     }
 
-    /// Fails if anything is not drained, or not as it was found. Returns the campaigns in order.
+    /// Fails if the database is not drained, or changed since it was looked at. Returns the campaigns
+    /// in order.
     async fn check_drained(
         &self,
         connection: &OwnConnection,
@@ -95,31 +98,33 @@ impl SeaOrmStore {
         Ok(campaigns.found.into_iter().map(|campaign| campaign.name.revision).collect())
     }
 
-    /// Returns how many shops there are. Fails if a row stands in another lane than its shop: it
-    /// would be in the way of the shop's own row. A row whose id cannot be read stays where it is.
-    async fn check_shops(&self, connection: &OwnConnection) -> Result<u64, StoreError> {
-        let [mut shops, mut states] = [0; 2];
-        let [profile, state] = &self.dialect.shop_tables;
-        for (count, table) in [(&mut shops, profile), (&mut states, state)] {
-            for lane in self.lanes().iter() {
-                let mut last = String::new();
-                loop {
-                    let page = read_page(connection, table, (lane, &last)).await?;
-                    let Some(end) = page.last() else { break };
-                    for id in page.iter().filter_map(|id| id.parse::<ShopId>().ok()) {
-                        if let Some(damage) = misplaced(&id, (lane, self.lanes().lane_of(&id))) {
-                            return Err(refused(&NotDrained::Damaged(damage)));
-                        }
-                        *count += 1;
+    /// Returns how many shops have a row in the table. Fails if a row stands in another lane than
+    /// its shop: the move would put the shop's own row there, too. A row whose id cannot be read stays
+    /// where it is.
+    async fn check_rows(
+        &self,
+        connection: &OwnConnection,
+        table: &ShopTable,
+    ) -> Result<u64, StoreError> {
+        let mut shops = 0;
+        for lane in self.lanes().iter() {
+            let mut last = String::new();
+            loop {
+                let page = read_page(connection, table, (lane, &last)).await?;
+                let Some(end) = page.last() else { break };
+                for id in page.iter().filter_map(|id| id.parse::<ShopId>().ok()) {
+                    if let Some(damage) = misplaced(&id, (lane, self.lanes().lane_of(&id))) {
+                        return Err(refused(&NotDrained::Damaged(damage)));
                     }
-                    end.clone_into(&mut last);
+                    shops += 1;
                 }
+                end.clone_into(&mut last);
             }
         }
         Ok(shops)
     }
 
-    /// Moves what is stored of shops to their lanes.
+    /// Moves the profile and the state of each shop to its new lane.
     async fn move_shops(&self, connection: &OwnConnection, lanes: Lanes) -> Result<(), StoreError> {
         for table in &self.dialect.shop_tables {
             for lane in self.lanes().iter() {

@@ -72,7 +72,7 @@ impl<'a> Pages<'a> {
             .limit(page)
             .build(store.readers.get_database_backend());
         let rows = store.readers.query_all_raw(query).await.map_err(classify)?;
-        // In another number of lanes, the next page would begin elsewhere.
+        // With another number of lanes, the shops behind the last one are others.
         store.check_lanes(&store.readers, None).await?;
         if let Rest::Behind(_) = &self.rest {
             let is_full = rows.len() as u64 == page;

@@ -19,8 +19,8 @@ use crate::ports::StoreError;
 ///   accepted.
 /// - `moved_reply_lanes_are_forgotten`: the next holder begins at the end that it names.
 /// - `move_within_the_number_keeps_receipts`: with as many lanes as before, audits still read them.
-/// - `move_needs_a_drained_database`: while a campaign has open shops, a lease is in force, or a lane differs from
-///   what was found drained, it is [`StoreError::Refused`].
+/// - `move_needs_a_drained_database`: while a campaign has open shops, a lease is in force, or a lane
+///   differs from what was found drained, it is [`StoreError::Refused`].
 /// - `move_of_damage_is_refused`: of a campaign that cannot be divided.
 /// - `move_may_be_repeated`: once more does no harm.
 /// - `what_was_opened_before_a_move_does_no_harm`: it writes into no lane by the old number.

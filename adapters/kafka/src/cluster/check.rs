@@ -142,7 +142,7 @@ pub enum TopicProblem {
     },
 }
 
-/// What else helps if a request topic has more partitions than the database has lanes.
+/// Names the move, which also helps if a request topic has more partitions than lanes.
 fn or_move(found: i32, lanes: i32) -> String {
     if found <= lanes {
         return String::new();

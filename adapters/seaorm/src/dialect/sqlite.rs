@@ -13,7 +13,7 @@ macro_rules! shop_table {
                 $name,
                 " WHERE lane = ?1 AND id > ?2 ORDER BY id LIMIT 5000)"
             ),
-            // Without the table of pairs, each row of the lane would be compared with each pair.
+            // Without the table of pairs, SQLite compares each row of the lane with each pair.
             update: concat!(
                 "WITH pairs(id, lane) AS MATERIALIZED
                       (SELECT value ->> 0, value ->> 1 FROM json_each(?2))

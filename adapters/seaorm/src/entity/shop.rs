@@ -125,7 +125,7 @@ pub(crate) fn read(
     }
 }
 
-/// The damage of a row that stands in another lane than its shop, where it does.
+/// Returns the damage if a row of a shop stands in another lane than the shop.
 pub(crate) fn misplaced<L: Display + PartialEq>(
     id: &ShopId,
     (found, own): (L, L),

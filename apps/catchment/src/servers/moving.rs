@@ -13,7 +13,7 @@ use catchment_kafka::{KafkaCluster, KafkaLookout, TopicProblem};
 
 use crate::stores::Stores;
 
-/// What matters of the request topic.
+/// How far the request topic matters.
 enum RequestTopic {
     /// Nothing: the database has left it, in these lanes.
     Left(Vec<(Lane, StoredLane)>),
@@ -29,8 +29,8 @@ enum RequestTopic {
 /// # Errors
 ///
 /// When a topic is missing, the request topic has fewer partitions than there are lanes and was not
-/// left, the database is older than the request log, it is not known now whether a lane fits its log,
-/// or the brokers or the database do not answer.
+/// left, the database is older than the request log, Kafka does not say whether a lane fits its log, or
+/// the brokers or the database do not answer.
 pub(super) async fn look(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Result<BeforeMove> {
     let lanes = stores.shops.lanes();
     let topic = request_topic(cluster, stores).await?;
@@ -99,7 +99,7 @@ async fn look_with(
     Ok(BeforeMove { members, requests, beyond, replies, campaigns })
 }
 
-/// Looks at all lanes, and fails if it is not known of each whether it fits its log.
+/// Looks at all lanes. Fails if Kafka does not say of each lane whether it fits its log.
 async fn see_lanes(cluster: &KafkaCluster, stores: &Stores) -> anyhow::Result<SeenLanes> {
     let seen = SeenLanes::look(cluster, &*stores.acceptances, Some(&*stores.ledger)).await;
     let seen = seen.context("could not look at the lanes")?;

@@ -143,8 +143,8 @@ impl CampaignCheck<'_> {
         let holds = match outcome.slot {
             Slot::Idle | Slot::Closed(Status::Rejected) => true,
             Slot::Open => self.campaign.state.is_ending_or_ended(),
-            // The present released cause need not have this effect. If the first one was dropped,
-            // another release makes a new one, and the answer to the first may be read after that.
+            // The shop may forget the first release, and a second one makes a new released cause with
+            // another answer. The requester may read the first answer after that.
             Slot::Closed(Status::Applied) => cause.release_was_answered(true),
             Slot::Closed(Status::Unchanged) => cause.release_was_answered(false),
             Slot::Closed(Status::Superseded | Status::Expired) => false,

@@ -80,7 +80,7 @@ async fn a_row_in_the_lane_of_other_shops_is_named_and_holds_back_a_move() {
     let refused = ports::Moves::move_away(&store, &terms).await.unwrap_err();
     assert!(refused.to_string().starts_with(&what), "{refused}");
     world.execute("DELETE FROM shop WHERE lane = 1").await;
-    // Neither the id of no shop nor the name of no log holds it back.
+    // An invalid id of a shop and an invalid name of a log do not hold the move back.
     let id = "'zzzz' || char(10) || 'a'";
     world.execute(&format!("INSERT INTO shop SELECT 0, {id}, {columns} LIMIT 1")).await;
     world.execute("INSERT INTO left_log VALUES ('nobody')").await;

@@ -43,8 +43,8 @@ pub(crate) struct Cause {
     pub(crate) by_copy: bool,
     /// The effects of earlier activations of a cause that came back after a release by command.
     earlier: Vec<bool>,
-    /// What the campaign's releases were answered since the cause came: whether that changed the
-    /// radius. There are both answers if the release was forgotten between two of them.
+    /// The answers to the campaign's releases since the cause came: `true` if a release changed the
+    /// radius. Both answers are here if the shop forgot the first release before the second.
     release_answers: BTreeSet<bool>,
 }
 
@@ -58,14 +58,12 @@ impl Cause {
         self.activated == Some(changed) || self.earlier.contains(&changed)
     }
 
-    /// A release was answered that it changed the radius, or did not change it. The ledger may
-    /// record this answer.
+    /// Notes the answer to a release: whether it changed the radius. The ledger may record it.
     pub(super) fn answer_release(&mut self, changed: bool) {
         self.release_answers.insert(changed);
     }
 
-    /// Whether the ledger may say that the release changed the radius, or did not change it: a
-    /// release of the campaign was answered so.
+    /// Returns whether a release of the campaign got this answer, so that the ledger may record it.
     pub(crate) fn release_was_answered(&self, changed: bool) -> bool {
         self.release_answers.contains(&changed)
     }
@@ -83,7 +81,7 @@ impl Cause {
         self.wish = Some(wish);
         self.by_copy = by_copy;
         (self.released, self.dropped, self.kept_out) = (None, false, None);
-        // An answer to an earlier release does not say that this cause is over.
+        // The answer to an earlier release does not end this cause.
         self.release_answers.clear();
     }
 }

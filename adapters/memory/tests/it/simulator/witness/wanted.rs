@@ -152,8 +152,8 @@ impl Witness {
         wanted.map_or(Listed::Nowhere, |wanted| wanted.listed(request))
     }
 
-    /// Whether the id of a request is one that its campaign makes for its shop, in any attempt. The
-    /// ledger records no answer to another id at the shop's place.
+    /// Returns whether a campaign gives this id to requests for this shop, in any attempt. The ledger
+    /// records answers to such ids alone.
     pub(super) fn has_id_of_shop(&self, request: &Request) -> bool {
         let wanted = request.change.campaign().and_then(|name| self.campaigns.get(&name));
         let ticket = Ticket::read(request.id);
