@@ -13,7 +13,6 @@ mod held_up;
 mod said_damage;
 mod one_line;
 pub mod duration;
-pub mod nearest;
 mod allocator;
 
 pub use clock::SystemClock;

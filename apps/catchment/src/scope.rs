@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, bail};
-use catchment_bootstrap::nearest::suggest;
+use catchment_application::nearest::suggest;
 use catchment_domain::{Circle, Location, Radius, Scope, ShopId};
 use clap::Args;
 

@@ -8,7 +8,7 @@ use config::{Config, Environment, File, FileFormat, ValueKind};
 
 use super::SettingsError;
 use super::kafka::PASSED_THROUGH;
-use crate::nearest::nearest;
+use catchment_application::nearest::nearest;
 
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 /// The origin of a value that nothing has set.

@@ -1,7 +1,7 @@
 //! `catchment triggers`: lists the trigger kinds.
 
 use anyhow::bail;
-use catchment_bootstrap::nearest::suggest;
+use catchment_application::nearest::suggest;
 use catchment_bootstrap::settings::Settings;
 use catchment_domain::{Policy, TriggerKind, TriggerRule};
 use serde_json::json;

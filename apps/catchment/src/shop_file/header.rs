@@ -1,6 +1,6 @@
 //! Reads the header of a file of shops: which column holds which value.
 
-use catchment_bootstrap::nearest::nearest;
+use catchment_application::nearest::nearest;
 use catchment_bootstrap::settings::DatabaseUrl;
 use csv::ByteRecord;
 
