@@ -12,6 +12,10 @@ use serde_json::Value;
 /// The crates that the domain may use: none of them does I/O or chooses a technology.
 const DOMAIN_MAY_USE: [&str; 3] = ["async-trait", "thiserror", "uuid"];
 
+/// The crates that the application layer may use. Of tokio, the manifest takes `sync` alone.
+const APPLICATION_MAY_USE: [&str; 6] =
+    ["async-trait", "catchment-domain", "strsim", "thiserror", "tokio", "uuid"];
+
 /// The servers that a test may need and that not every machine has.
 const SERVERS: [&str; 3] = ["Kafka", "PostgreSQL", "Kafka and PostgreSQL"];
 
@@ -26,13 +30,20 @@ fn edges_between_our_crates_are_those_of_the_architecture() {
 }
 
 #[test]
-fn the_domain_depends_on_nothing_technical() {
+fn domain_and_application_depend_on_nothing_technical() {
     let packages = packages();
-    let domain = packages.iter().find(|package| text(package, "name") == "catchment-domain");
-    let used = dependencies(domain.expect("the domain is a crate"), &["normal", "build"]);
-    let foreign: Vec<_> =
-        used.iter().filter(|name| !DOMAIN_MAY_USE.contains(&name.as_str())).collect();
-    assert!(foreign.is_empty(), "{foreign:?}");
+    for (name, may_use) in
+        [("catchment-domain", &DOMAIN_MAY_USE[..]), ("catchment-application", &APPLICATION_MAY_USE)]
+    {
+        let package = packages.iter().find(|package| text(package, "name") == name);
+        let package = package.expect("a crate of this name");
+        let used = dependencies(package, &["normal", "build"]);
+        let foreign: Vec<_> =
+            used.iter().filter(|name| !may_use.contains(&name.as_str())).collect();
+        assert!(foreign.is_empty(), "{name} uses {foreign:?}");
+        let features = features_of(package, "tokio");
+        assert!(features.iter().all(|feature| feature == "sync"), "{name}: tokio {features:?}");
+    }
 }
 
 #[test]
@@ -199,6 +210,19 @@ fn dependencies(package: &Value, kinds: &[&str]) -> BTreeSet<String> {
             kinds.contains(&kind)
         })
         .map(|dependency| text(dependency, "name").to_owned())
+        .collect()
+}
+
+/// Returns the features of a package's normal dependency of this name.
+fn features_of(package: &Value, name: &str) -> Vec<String> {
+    let all = package.get("dependencies").and_then(Value::as_array).expect("dependencies");
+    let of_name = all.iter().filter(|dependency| {
+        text(dependency, "name") == name && dependency.get("kind").is_some_and(Value::is_null)
+    });
+    of_name
+        .filter_map(|dependency| dependency.get("features").and_then(Value::as_array))
+        .flatten()
+        .map(|feature| feature.as_str().expect("a feature is a text").to_owned())
         .collect()
 }
 
