@@ -5,9 +5,12 @@
 //!
 //! | peer | correlation id | reply topic | reply partition | a failure |
 //! |---|---|---|---|---|
-//! | [`Spring`](Profile::Spring) | `kafka_correlationId` | `kafka_replyTopic` | `kafka_replyPartition`, 4 bytes | no standard |
+//! | [`Spring`](Profile::Spring) | `kafka_correlationId` | `kafka_replyTopic` | `kafka_replyPartition`, 4 bytes | `catchment-failure` |
 //! | [`Nest`](Profile::Nest) | `kafka_correlationId` | `kafka_replyTopic` | `kafka_replyPartition`, **decimal** | `kafka_nest-err` |
-//! | [`SmallRye`](Profile::SmallRye) | `REPLY_CORRELATION_ID` | `REPLY_TOPIC` | `REPLY_PARTITION`, 4 bytes | none |
+//! | [`SmallRye`](Profile::SmallRye) | `REPLY_CORRELATION_ID` | `REPLY_TOPIC` | `REPLY_PARTITION`, 4 bytes | `catchment-failure` |
+//!
+//! `catchment-failure` is this crate's own header. Spring and SmallRye ignore it, and find the
+//! failure in the value.
 //!
 //! Names are case-sensitive, and of a repeated name the last counts.
 //! Our own requester sends the first and the third row at once, so that a replier of any kind
@@ -17,6 +20,7 @@ mod compact;
 mod dead_letter;
 mod failure;
 mod oddity;
+mod own;
 mod partition;
 mod reply;
 mod reply_to;

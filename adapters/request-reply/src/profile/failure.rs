@@ -2,8 +2,8 @@ use std::fmt::Write as _;
 
 /// A failure in words that a client can act on.
 ///
-/// Only NestJS has a header for it, and shows its client nothing else; the others find it in
-/// the reply's value.
+/// NestJS has a header for it, and shows its client nothing else. This crate's requester reads it
+/// in a header, too. Spring and SmallRye find it in the reply's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure<'a> {
     /// What became of the request.

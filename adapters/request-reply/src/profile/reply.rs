@@ -1,4 +1,4 @@
-use super::{Header, kafka, nest, smallrye};
+use super::{Header, kafka, nest, own, smallrye};
 
 /// A reply as a requester reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +23,19 @@ pub enum Answer<'a> {
 impl<'a> ReadReply<'a> {
     /// Reads a reply of any kind of replier, be it asked in one family of headers or in both.
     pub fn read(headers: impl IntoIterator<Item = Header<'a>>, value: Option<&'a [u8]>) -> Self {
-        let (mut kafka_id, mut smallrye_id, mut failure) = (None, None, None);
+        let (mut kafka_id, mut smallrye_id) = (None, None);
+        let (mut nest_failure, mut own_failure) = (None, None);
         for (name, value) in headers {
             match name {
                 kafka::CORRELATION_ID => kafka_id = value,
                 smallrye::CORRELATION_ID => smallrye_id = value,
-                nest::FAILURE => failure = value.filter(|failure| !failure.is_empty()),
+                nest::FAILURE => nest_failure = value,
+                own::FAILURE => own_failure = value,
                 _ => {}
             }
         }
-        let answer = match (failure, value) {
+        let failures = [own_failure, nest_failure].into_iter().flatten();
+        let answer = match (failures.into_iter().find(|failure| !failure.is_empty()), value) {
             (Some(failure), _) => Answer::Failure(failure),
             (None, Some(value)) => Answer::Value(value),
             (None, None) => Answer::Malformed,

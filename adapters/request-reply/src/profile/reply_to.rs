@@ -1,8 +1,8 @@
 use thiserror::Error;
 
 use super::{
-    Header, OwnHeader, Profile, ReplyPartition, TYPE_ID, Trace, kafka, nest, partition::is_decimal,
-    smallrye,
+    Header, OwnHeader, Profile, ReplyPartition, TYPE_ID, Trace, kafka, nest, own,
+    partition::is_decimal, smallrye,
 };
 
 /// Where a reply goes and how its peer wants it, as the request's headers say.
@@ -46,7 +46,8 @@ pub struct IllegalTopic;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReplyDetails<'a> {
     /// What failed, as a JSON object: see [`Failure`](super::Failure).
-    /// Needed only where [`ReplyTo::reports_failures`].
+    /// A peer's own header for failures has it ([`ReplyTo::reports_failures`]), and else
+    /// `catchment-failure`, which only this crate's requester reads.
     pub failure: Option<&'a str>,
     /// The Java class that Spring's `JsonDeserializer` reads the value as, where it has no default.
     pub type_id: Option<&'a str>,
@@ -129,16 +130,18 @@ impl<'a> ReplyTo<'a> {
     {
         let correlation_id =
             self.correlation_id.map(|id| (self.profile.correlation_id(), Some(id)));
+        let failure = |name| details.failure.map(|failure| (name, Some(not_empty(failure))));
         let shape: [Option<OwnHeader<'h>>; 2] = match self.profile {
-            Profile::Spring => {
-                [details.type_id.map(|class| (TYPE_ID, Some(class.as_bytes()))), None]
-            }
+            Profile::Spring => [
+                details.type_id.map(|class| (TYPE_ID, Some(class.as_bytes()))),
+                failure(own::FAILURE),
+            ],
             Profile::Nest => [
-                details.failure.map(|failure| (nest::FAILURE, Some(not_empty(failure)))),
+                failure(nest::FAILURE),
                 // Without it a client that waits for the last reply waits for ever.
                 Some((nest::IS_DISPOSED, Some(&[0]))),
             ],
-            Profile::SmallRye => [None, None],
+            Profile::SmallRye => [failure(own::FAILURE), None],
         };
         correlation_id.into_iter().chain(shape.into_iter().flatten()).chain(self.trace.headers())
     }

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_the_value_where_there_is_no_header_for_it() {
+    fn a_failure_is_the_value_and_a_header() {
         let arrived = arrived(asking_for("shop.reply"));
         let Destination::There(reply_to) = arrived.destination(&AllowedTopics::usual("shop"))
         else {
@@ -171,7 +171,8 @@ mod tests {
         let message = reply(&reply_to, None, arrived.key.as_ref(), &failed);
         let json = r#"{"status":"rejected","code":"bad","message":"no","retryable":false}"#;
         assert_eq!(message.value, Some(json.as_bytes().to_vec()));
-        assert_eq!(message.headers, [Header::new("kafka_correlationId", "id")]);
+        let id = Header::new("kafka_correlationId", "id");
+        assert_eq!(message.headers, [id, Header::new("catchment-failure", json)]);
         assert_eq!(message.key, Some(b"key".to_vec()));
     }
 }

@@ -99,32 +99,59 @@ fn trace_context_is_carried_and_the_reply_topic_is_not() {
     );
 }
 
+/// The headers of a request, and the names of the headers of its failed reply.
+type Failed = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
+/// A failed request of each kind of peer.
+const FAILED: [Failed; 3] = [
+    (&[("kafka_replyTopic", "t")], &["__TypeId__", "catchment-failure"]),
+    (&[("REPLY_TOPIC", "t")], &["catchment-failure"]),
+    (
+        &[("kafka_replyTopic", "t"), ("kafka_replyPartition", "0")],
+        &["kafka_nest-err", "kafka_nest-is-disposed"],
+    ),
+];
+
 #[test]
-fn only_nest_has_a_header_for_failures() {
-    let details = ReplyDetails { failure: Some("{}"), type_id: Some("Shop") };
-    let spring = reply_to(&[("kafka_replyTopic", "t")]);
-    let headers: Vec<Header<'_>> = spring.headers(&details).collect();
-    assert_eq!(headers, [("__TypeId__", Some(&b"Shop"[..]))]);
-    let smallrye = reply_to(&[("REPLY_TOPIC", "t")]);
-    assert_eq!(smallrye.headers(&details).count(), 0);
-    let nest = reply_to(&[("kafka_replyTopic", "t"), ("kafka_replyPartition", "0")]);
-    let names: Vec<_> = nest.headers(&details).map(|(name, _)| name).collect();
-    assert_eq!(names, ["kafka_nest-err", "kafka_nest-is-disposed"]);
+fn every_peer_gets_a_failure_in_one_header() {
+    let details = ReplyDetails { failure: Some("{\"code\":1}"), type_id: Some("Shop") };
+    let empty = ReplyDetails { failure: Some(""), ..details };
+    for (request, names) in FAILED {
+        let found = reply_to(request);
+        let headers: Vec<Header<'_>> = found.headers(&details).collect();
+        assert_eq!(headers.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
+        let read = ReadReply::read(headers, Some(b"v"));
+        assert_eq!(read.answer, Answer::Failure(b"{\"code\":1}"));
+        let read = ReadReply::read(found.headers(&empty), Some(b"v"));
+        assert_eq!(read.answer, Answer::Failure(b"{}"), "an empty failure is still a failure");
+        let plain = ReplyDetails { failure: None, ..details };
+        let read = ReadReply::read(found.headers(&plain), Some(b"v"));
+        assert_eq!(read.answer, Answer::Value(b"v"));
+    }
 }
 
 #[test]
-fn an_empty_failure_is_still_a_failure() {
-    let nest = reply_to(&[("kafka_replyTopic", "t"), ("kafka_replyPartition", "0")]);
-    let details = ReplyDetails { failure: Some(""), ..ReplyDetails::default() };
-    let read = ReadReply::read(nest.headers(&details), Some(b"v"));
-    assert_eq!(read.answer, Answer::Failure(b"{}"));
+fn only_nest_reports_failures_in_a_header_of_its_own() {
+    for (request, names) in FAILED {
+        assert_eq!(reply_to(request).reports_failures(), names.contains(&"kafka_nest-err"));
+    }
 }
 
 #[test]
-fn an_empty_header_for_failures_is_none() {
-    let headers = [("kafka_nest-err", Some(&b""[..]))];
-    assert_eq!(ReadReply::read(headers, Some(b"v")).answer, Answer::Value(b"v"));
-    assert_eq!(ReadReply::read(headers, None).answer, Answer::Malformed);
+fn a_failure_is_read_in_either_header() {
+    for (headers, value, expected) in [
+        (&[("kafka_nest-err", "n")][..], None, Answer::Failure(b"n")),
+        (&[("catchment-failure", "c")], Some(&b"v"[..]), Answer::Failure(b"c")),
+        (&[("catchment-failure", ""), ("kafka_nest-err", "n")], None, Answer::Failure(b"n")),
+        (&[("catchment-failure", "c"), ("kafka_nest-err", "")], None, Answer::Failure(b"c")),
+        (&[("kafka_nest-err", "")], Some(b"v"), Answer::Value(b"v")),
+        (&[("catchment-failure", "")], Some(b"v"), Answer::Value(b"v")),
+        (&[("catchment-failure", ""), ("kafka_nest-err", "")], None, Answer::Malformed),
+        (&[("catchment-failure", "c"), ("catchment-failure", "")], None, Answer::Malformed),
+    ] {
+        let read = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes())));
+        assert_eq!(ReadReply::read(read, value).answer, expected, "{headers:?}");
+    }
 }
 
 #[test]
