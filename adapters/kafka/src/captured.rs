@@ -1,7 +1,6 @@
 //! Records that Spring Kafka, NestJS and SmallRye wrote, against the code.
 
 use catchment_domain::{CampaignId, CampaignRef, Change, Code, Revision, ShopId, Status};
-use catchment_request_reply::profile::Profile;
 use catchment_request_reply::{Incoming, Timestamp};
 use serde_json::Value;
 
@@ -13,7 +12,7 @@ use crate::wire;
 struct Captured {
     role: String,
     case: String,
-    profile: Profile,
+    peer: &'static str,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
     headers: Vec<(String, Vec<u8>)>,
@@ -23,12 +22,12 @@ struct Captured {
 
 fn captured() -> Vec<Captured> {
     let files = [
-        (Profile::Spring, include_str!("../../request-reply/tests/captured/spring.jsonl")),
-        (Profile::Nest, include_str!("../../request-reply/tests/captured/nestjs.jsonl")),
-        (Profile::SmallRye, include_str!("../../request-reply/tests/captured/smallrye.jsonl")),
+        ("Spring", include_str!("../../request-reply/tests/captured/spring.jsonl")),
+        ("NestJS", include_str!("../../request-reply/tests/captured/nestjs.jsonl")),
+        ("SmallRye", include_str!("../../request-reply/tests/captured/smallrye.jsonl")),
     ];
-    let records = files.into_iter().flat_map(|(profile, file)| {
-        file.lines().map(move |line| Captured::read(profile, &serde_json::from_str(line).unwrap()))
+    let records = files.into_iter().flat_map(|(peer, file)| {
+        file.lines().map(move |line| Captured::read(peer, &serde_json::from_str(line).unwrap()))
     });
     records.collect()
 }
@@ -40,7 +39,7 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
 }
 
 impl Captured {
-    fn read(profile: Profile, json: &Value) -> Self {
+    fn read(peer: &'static str, json: &Value) -> Self {
         let text = |name: &str| json[name].as_str();
         let header = |header: &Value| {
             let name = header[0].as_str().unwrap().to_owned();
@@ -49,7 +48,7 @@ impl Captured {
         Self {
             role: text("role").unwrap().to_owned(),
             case: text("case").unwrap().to_owned(),
-            profile,
+            peer,
             key: text("key_hex").map(hex),
             value: text("value_utf8_or_hex").map(|value| value.as_bytes().to_vec()),
             headers: json["headers"].as_array().unwrap().iter().map(header).collect(),
@@ -87,7 +86,7 @@ fn check_address(record: &Captured, bytes: &[u8]) {
     let Captured { partition, offset, .. } = *record;
     assert_eq!(address.origin, Some(Origin { partition, offset }));
     let Destination::To(reply_to) = address.destination else { panic!("nobody waits") };
-    assert_eq!(reply_to.profile(), record.profile, "{}", record.case);
+    assert_eq!(reply_to.peer().name(), record.peer, "{}", record.case);
     let id = record.header(["kafka_correlationId", "REPLY_CORRELATION_ID"]);
     assert_eq!(reply_to.correlation_id(), id);
     let topic = record.header(["kafka_replyTopic", "REPLY_TOPIC"]);

@@ -1,13 +1,13 @@
 //! Who asks, where the answer goes, and which headers say so.
 //!
-//! The only place that knows names and bytes of headers; it is pure, and a table for each kind
-//! of peer. Peers are told apart by what they send, never by a setting:
+//! The only place that knows names and bytes of headers; it is pure, with a file for each kind of
+//! peer. Peers are told apart by what they send, never by a setting:
 //!
 //! | peer | correlation id | reply topic | reply partition | a failure |
 //! |---|---|---|---|---|
-//! | [`Spring`](Profile::Spring) | `kafka_correlationId` | `kafka_replyTopic` | `kafka_replyPartition`, 4 bytes | `catchment-failure` |
-//! | [`Nest`](Profile::Nest) | `kafka_correlationId` | `kafka_replyTopic` | `kafka_replyPartition`, **decimal** | `kafka_nest-err` |
-//! | [`SmallRye`](Profile::SmallRye) | `REPLY_CORRELATION_ID` | `REPLY_TOPIC` | `REPLY_PARTITION`, 4 bytes | `catchment-failure` |
+//! | Spring | `kafka_correlationId` | `kafka_replyTopic` | `kafka_replyPartition`, 4 bytes | `catchment-failure` |
+//! | NestJS | `kafka_correlationId` | `kafka_replyTopic` | `kafka_replyPartition`, **decimal** | `kafka_nest-err` |
+//! | SmallRye | `REPLY_CORRELATION_ID` | `REPLY_TOPIC` | `REPLY_PARTITION`, 4 bytes | `catchment-failure` |
 //!
 //! `catchment-failure` is this crate's own header. Spring and SmallRye ignore it, and find the
 //! failure in the value.
@@ -22,17 +22,33 @@ mod failure;
 mod oddity;
 mod own;
 mod partition;
+mod peer;
 mod reply;
 mod reply_to;
-mod request;
 
 pub use dead_letter::{DeadLetter, Origin, TimestampKind};
 pub use failure::Failure;
 pub use oddity::Oddity;
-pub use partition::ReplyPartition;
+pub use own::{CorrelationForm, RequestHeaders, RequestStyle};
+pub use partition::{PartitionForm, ReplyPartition};
+pub use peer::Peer;
 pub use reply::{Answer, ReadReply};
 pub use reply_to::{IllegalTopic, ReplyDetails, ReplyTo};
-pub use request::{CorrelationForm, PartitionForm, RequestHeaders, RequestStyle};
+
+/// A file for each kind of peer, and the list of them all.
+macro_rules! peers {
+    ($($file:ident,)*) => {
+        $(mod $file;)*
+        static PEERS: [&Peer; [$(stringify!($file)),*].len()] = [$(&$file::PEER),*];
+    };
+}
+
+// A request belongs to the first that it can be from.
+peers! {
+    nest,
+    spring,
+    smallrye,
+}
 
 /// A header: its name, and its value where it has one.
 pub type Header<'a> = (&'a str, Option<&'a [u8]>);
@@ -40,51 +56,8 @@ pub type Header<'a> = (&'a str, Option<&'a [u8]>);
 /// A header under one of our names.
 pub type OwnHeader<'a> = (&'static str, Option<&'a [u8]>);
 
-/// Names of Spring and, but for the encoding of the partition, of NestJS.
-mod kafka {
-    pub(super) const CORRELATION_ID: &str = "kafka_correlationId";
-    pub(super) const REPLY_TOPIC: &str = "kafka_replyTopic";
-    pub(super) const REPLY_PARTITION: &str = "kafka_replyPartition";
-}
-
-/// Names that only NestJS has.
-mod nest {
-    pub(super) const FAILURE: &str = "kafka_nest-err";
-    pub(super) const IS_DISPOSED: &str = "kafka_nest-is-disposed";
-}
-
-/// Names of SmallRye.
-mod smallrye {
-    pub(super) const CORRELATION_ID: &str = "REPLY_CORRELATION_ID";
-    pub(super) const REPLY_TOPIC: &str = "REPLY_TOPIC";
-    pub(super) const REPLY_PARTITION: &str = "REPLY_PARTITION";
-}
-
-/// The Java class of a value, for Spring's `JsonDeserializer`.
-const TYPE_ID: &str = "__TypeId__";
 const TRACE_PARENT: &str = "traceparent";
 const TRACE_STATE: &str = "tracestate";
-
-/// The kind of peer that a request comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Profile {
-    /// Spring's `ReplyingKafkaTemplate`, and whoever sends what it sends: our own requester, too.
-    Spring,
-    /// A NestJS microservice client: as Spring, but its partition is decimal text.
-    Nest,
-    /// SmallRye Reactive Messaging, for example in Quarkus.
-    SmallRye,
-}
-
-impl Profile {
-    /// The name under which such a peer looks for the correlation id.
-    const fn correlation_id(self) -> &'static str {
-        match self {
-            Self::Spring | Self::Nest => kafka::CORRELATION_ID,
-            Self::SmallRye => smallrye::CORRELATION_ID,
-        }
-    }
-}
 
 /// W3C trace context, carried from a request into its reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

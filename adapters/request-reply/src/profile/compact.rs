@@ -1,9 +1,10 @@
-use super::{Profile, ReplyPartition, ReplyTo, Trace, reply_to::legal_topic};
+use super::reply_to::legal_topic;
+use super::{PEERS, ReplyPartition, ReplyTo, Trace};
 
-/// Length of what stands before the four texts: tag, partition, their lengths.
-const HEAD: usize = 14;
+/// Length of what stands before the four texts: peer, tag, partition, their lengths.
+const HEAD: usize = 15;
 
-// Bits of the tag above the two of the profile and the two of the partition.
+// Bits of the tag above the two of the partition.
 const HAS_CORRELATION_ID: u8 = 1 << 4;
 const HAS_PARENT: u8 = 1 << 5;
 const HAS_STATE: u8 = 1 << 6;
@@ -41,23 +42,18 @@ impl<'a> ReplyTo<'a> {
         let topic = u8::try_from(self.topic.len()).unwrap_or(u8::MAX);
         let [t0, t1] = u16::try_from(parent.len()).unwrap_or(u16::MAX).to_be_bytes();
         let [s0, s1] = u16::try_from(state.len()).unwrap_or(u16::MAX).to_be_bytes();
-        [self.tag(), p0, p1, p2, p3, c0, c1, c2, c3, topic, t0, t1, s0, s1]
+        let peer = u8::try_from(self.peer.index()).unwrap_or(u8::MAX);
+        [peer, self.tag(), p0, p1, p2, p3, c0, c1, c2, c3, topic, t0, t1, s0, s1]
     }
 
     fn tag(&self) -> u8 {
-        let profile = match self.profile {
-            Profile::Spring => 0,
-            Profile::Nest => 1,
-            Profile::SmallRye => 2,
-        };
         let partition = match self.partition {
             ReplyPartition::Any => 0,
-            ReplyPartition::Number(_) => 1 << 2,
-            ReplyPartition::Unusable => 2 << 2,
+            ReplyPartition::Number(_) => 1,
+            ReplyPartition::Unusable => 2,
         };
         let flag = |is_there: bool, bit: u8| if is_there { bit } else { 0 };
-        profile
-            | partition
+        partition
             | flag(self.correlation_id.is_some(), HAS_CORRELATION_ID)
             | flag(self.trace.parent.is_some(), HAS_PARENT)
             | flag(self.trace.state.is_some(), HAS_STATE)
@@ -67,7 +63,7 @@ impl<'a> ReplyTo<'a> {
     #[must_use]
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
         let (head, texts) = bytes.split_first_chunk::<HEAD>()?;
-        let [tag, p0, p1, p2, p3, c0, c1, c2, c3, topic, t0, t1, s0, s1] = *head;
+        let [peer, tag, p0, p1, p2, p3, c0, c1, c2, c3, topic, t0, t1, s0, s1] = *head;
         let correlation_id = usize::try_from(u32::from_be_bytes([c0, c1, c2, c3])).ok()?;
         let (correlation_id, texts) = texts.split_at_checked(correlation_id)?;
         let (topic, texts) = texts.split_at_checked(usize::from(topic))?;
@@ -75,7 +71,7 @@ impl<'a> ReplyTo<'a> {
         let (state, rest) = texts.split_at_checked(u16::from_be_bytes([s0, s1]).into())?;
         let there = |bit: u8, text: &'a [u8]| (tag & bit != 0).then_some(text);
         let reply_to = Self {
-            profile: decode_profile(tag)?,
+            peer: PEERS.get(usize::from(peer))?,
             correlation_id: there(HAS_CORRELATION_ID, correlation_id),
             topic: legal_topic(topic)?,
             partition: decode_partition(tag, i32::from_be_bytes([p0, p1, p2, p3]))?,
@@ -85,17 +81,8 @@ impl<'a> ReplyTo<'a> {
     }
 }
 
-const fn decode_profile(tag: u8) -> Option<Profile> {
-    match tag & 0b11 {
-        0 => Some(Profile::Spring),
-        1 => Some(Profile::Nest),
-        2 => Some(Profile::SmallRye),
-        _ => None,
-    }
-}
-
 const fn decode_partition(tag: u8, number: i32) -> Option<ReplyPartition> {
-    match tag >> 2 & 0b11 {
+    match tag & 0b11 {
         0 => Some(ReplyPartition::Any),
         1 => Some(ReplyPartition::Number(number)),
         2 => Some(ReplyPartition::Unusable),

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Header, kafka, smallrye};
+use super::{Header, PEERS, Peer};
 
 /// Something odd about the reply headers of a request.
 ///
@@ -41,42 +41,33 @@ impl<'a> Oddity<'a> {
     /// ```
     #[must_use]
     pub fn of(headers: &[Header<'a>]) -> Option<Self> {
-        let (mut met, mut has_topic) = ([false; NAMES.len()], false);
+        let (mut met, mut has_topic) = ([[false; 3]; PEERS.len()], false);
         for (name, value) in headers {
-            let Some(place) = place(name) else { continue };
-            if std::mem::replace(met.get_mut(place)?, true) {
-                return Some(Self::Repeated(NAMES.get(place)?));
+            let Some((peer, place)) = known(name) else { continue };
+            let met = met.get_mut(peer.index()).and_then(|met| met.get_mut(place))?;
+            if std::mem::replace(met, true) {
+                return peer.names().get(place).copied().map(Self::Repeated);
             }
-            has_topic |= value.is_some() && TOPICS.contains(name);
+            has_topic |= value.is_some() && peer.reply_topic == *name;
         }
         if has_topic {
             return None;
         }
         let mut names = headers.iter().map(|(name, _)| *name);
-        let telling = names.find(|name| place(name).is_some() || is_telling(name));
+        let telling = names.find(|name| known(name).is_some() || is_telling(name));
         telling.map(Self::Unanswerable)
     }
 }
 
-/// The place of a name in [`NAMES`].
-fn place(name: &str) -> Option<usize> {
-    NAMES.iter().position(|known| *known == name)
+/// The first peer that asks for a reply under a name, and the place of the name among its names.
+fn known(name: &str) -> Option<(&'static Peer, usize)> {
+    PEERS.iter().find_map(|peer| {
+        let place = peer.names().iter().position(|known| *known == name)?;
+        Some((*peer, place))
+    })
 }
 
-/// The names of all headers that ask for a reply.
-const NAMES: [&str; 6] = [
-    kafka::CORRELATION_ID,
-    kafka::REPLY_TOPIC,
-    kafka::REPLY_PARTITION,
-    smallrye::CORRELATION_ID,
-    smallrye::REPLY_TOPIC,
-    smallrye::REPLY_PARTITION,
-];
-
-/// The headers that name the reply topic.
-const TOPICS: [&str; 2] = [kafka::REPLY_TOPIC, smallrye::REPLY_TOPIC];
-
-/// Whether a name that is not in [`NAMES`] suggests that the sender waits for a reply.
+/// Whether a name that no peer has suggests that the sender waits for a reply.
 fn is_telling(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     if LONGEST < name.len() || !name.bytes().all(is_plain) {
@@ -93,13 +84,14 @@ impl fmt::Display for Oddity<'_> {
             Self::Repeated(name) => {
                 write!(f, "the header `{name}` stands more than once: its last value counts")
             }
-            Self::Unanswerable(name) => write!(
-                f,
-                "the header `{name}` suggests that the sender waits for a reply, but neither `{}` \
-                 nor `{}` names the reply topic",
-                kafka::REPLY_TOPIC,
-                smallrye::REPLY_TOPIC
-            ),
+            Self::Unanswerable(name) => {
+                write!(f, "the header `{name}` suggests that the sender waits for a reply, but ")?;
+                for (number, peer) in Peer::asked().enumerate() {
+                    let word = if number == 0 { "neither" } else { " nor" };
+                    write!(f, "{word} `{}`", peer.reply_topic)?;
+                }
+                f.write_str(" names the reply topic")
+            }
         }
     }
 }
@@ -116,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_same_reply_header_twice_is_odd_whatever_it_says() {
-        for name in NAMES {
+        for name in Peer::asked().flat_map(Peer::names) {
             check(&[name, "kafka_replyTopic", "x", name], Some(Oddity::Repeated(name)));
         }
         check(&["x", "kafka_replyTopic", "x"], None);

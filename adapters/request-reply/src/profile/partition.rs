@@ -52,6 +52,59 @@ fn decimal(digits: &[u8]) -> Option<i32> {
     })
 }
 
+/// How a requester writes the partition in which it waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PartitionForm {
+    /// Not at all: no encoding suits every kind of replier. The reply's key chooses then.
+    #[default]
+    Absent,
+    /// Four bytes, big endian: for our own replier, Spring and SmallRye.
+    Binary,
+    /// Decimal text: for NestJS.
+    Decimal,
+}
+
+/// A partition in the bytes of its form, kept inline: the longest decimal has ten digits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WrittenPartition {
+    first: usize,
+    end: usize,
+    bytes: [u8; 10],
+}
+
+impl WrittenPartition {
+    pub(super) fn new(form: PartitionForm, partition: i32) -> Self {
+        match form {
+            PartitionForm::Absent => Self { first: 0, end: 0, bytes: [0; 10] },
+            PartitionForm::Binary => Self::binary(partition),
+            PartitionForm::Decimal => Self::decimal(partition.unsigned_abs()),
+        }
+    }
+
+    fn binary(partition: i32) -> Self {
+        let [p0, p1, p2, p3] = partition.to_be_bytes();
+        Self { first: 0, end: 4, bytes: [p0, p1, p2, p3, 0, 0, 0, 0, 0, 0] }
+    }
+
+    fn decimal(partition: u32) -> Self {
+        let mut bytes = [0; 10];
+        let (mut first, mut rest) = (bytes.len(), partition);
+        for digit in bytes.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            first -= 1;
+            if rest == 0 {
+                break;
+            }
+        }
+        Self { first, end: bytes.len(), bytes }
+    }
+
+    pub(super) fn bytes(&self) -> Option<&[u8]> {
+        self.bytes.get(self.first..self.end).filter(|bytes| !bytes.is_empty())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-use super::{Header, kafka, nest, own, smallrye};
+use super::{Header, PEERS, own};
 
 /// A reply as a requester reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,23 +23,27 @@ pub enum Answer<'a> {
 impl<'a> ReadReply<'a> {
     /// Reads a reply of any kind of replier, be it asked in one family of headers or in both.
     pub fn read(headers: impl IntoIterator<Item = Header<'a>>, value: Option<&'a [u8]>) -> Self {
-        let (mut kafka_id, mut smallrye_id) = (None, None);
-        let (mut nest_failure, mut own_failure) = (None, None);
+        let mut ids = [None; PEERS.len()];
+        let (mut failures, mut own_failure) = ([None; PEERS.len()], None);
         for (name, value) in headers {
-            match name {
-                kafka::CORRELATION_ID => kafka_id = value,
-                smallrye::CORRELATION_ID => smallrye_id = value,
-                nest::FAILURE => nest_failure = value,
-                own::FAILURE => own_failure = value,
-                _ => {}
+            for ((peer, id), failure) in PEERS.iter().zip(&mut ids).zip(&mut failures) {
+                if peer.correlation_id == name {
+                    *id = value;
+                } else if peer.failure == Some(name) {
+                    *failure = value;
+                }
+            }
+            if name == own::FAILURE {
+                own_failure = value;
             }
         }
-        let failures = [own_failure, nest_failure].into_iter().flatten();
-        let answer = match (failures.into_iter().find(|failure| !failure.is_empty()), value) {
+        let failures = failures.into_iter().chain([own_failure]).flatten();
+        let failure = failures.into_iter().find(|failure| !failure.is_empty());
+        let answer = match (failure, value) {
             (Some(failure), _) => Answer::Failure(failure),
             (None, Some(value)) => Answer::Value(value),
             (None, None) => Answer::Malformed,
         };
-        Self { correlation_id: kafka_id.or(smallrye_id), answer }
+        Self { correlation_id: ids.into_iter().flatten().next(), answer }
     }
 }

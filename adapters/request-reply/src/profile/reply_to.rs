@@ -1,9 +1,6 @@
 use thiserror::Error;
 
-use super::{
-    Header, OwnHeader, Profile, ReplyPartition, TYPE_ID, Trace, kafka, nest, own,
-    partition::is_decimal, smallrye,
-};
+use super::{Header, OwnHeader, PEERS, Peer, ReplyPartition, Trace, own, spring};
 
 /// Where a reply goes and how its peer wants it, as the request's headers say.
 ///
@@ -11,7 +8,7 @@ use super::{
 /// into bytes with [`encoded`](ReplyTo::encoded).
 ///
 /// ```
-/// use catchment_request_reply::profile::{Profile, ReplyTo};
+/// use catchment_request_reply::profile::ReplyTo;
 ///
 /// let request = [
 ///     ("kafka_correlationId", Some(&b"0b813"[..])),
@@ -19,14 +16,14 @@ use super::{
 ///     ("kafka_replyPartition", Some(b"7")),
 /// ];
 /// let reply_to = ReplyTo::read(request)?.expect("the request names a reply topic");
-/// assert_eq!(reply_to.profile(), Profile::Nest);
+/// assert_eq!(reply_to.peer().name(), "NestJS");
 /// assert_eq!(reply_to.topic(), "shop.reply");
 /// assert_eq!(reply_to.partition().number(), Some(7));
 /// # Ok::<(), catchment_request_reply::profile::IllegalTopic>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyTo<'a> {
-    pub(super) profile: Profile,
+    pub(super) peer: &'static Peer,
     pub(super) correlation_id: Option<&'a [u8]>,
     // INVARIANT: a name that a topic can have.
     pub(super) topic: &'a str,
@@ -39,7 +36,7 @@ pub struct ReplyTo<'a> {
 #[error("the reply topic is no name that a topic can have")]
 pub struct IllegalTopic;
 
-/// What a reply says besides its value. The profile of its peer makes headers of it.
+/// What a reply says besides its value. The kind of peer makes headers of it.
 ///
 /// Every reply has a value, even a failure: a client of another kind may send its partition as
 /// NestJS does, and may not know the header for failures.
@@ -62,11 +59,23 @@ impl<'a> ReplyTo<'a> {
     pub fn read(
         headers: impl IntoIterator<Item = Header<'a>>,
     ) -> Result<Option<Self>, IllegalTopic> {
-        let mut address = Address::default();
+        let (mut found, mut trace) = ([Found::default(); PEERS.len()], Trace::default());
         for header in headers {
-            address.read(header);
+            let mut is_known = false;
+            for (peer, found) in PEERS.iter().zip(&mut found) {
+                is_known |= found.read(peer, header);
+            }
+            if !is_known {
+                trace.read(header);
+            }
         }
-        address.choose()
+        // The first with topic and correlation id, else the first with a topic.
+        let mut asking = PEERS.iter().zip(&found).filter(|(peer, found)| found.is_from(peer));
+        let first = asking.clone().next();
+        match asking.find(|(_, found)| found.correlation_id.is_some()).or(first) {
+            Some((peer, found)) => found.reply_to(peer, trace).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The address of a requester that takes its replies in one partition of its own.
@@ -76,7 +85,7 @@ impl<'a> ReplyTo<'a> {
     /// Where `topic` is no name that a topic can have.
     pub fn of(topic: &'a str, partition: i32) -> Result<Self, IllegalTopic> {
         Ok(Self {
-            profile: Profile::Spring,
+            peer: &spring::PEER,
             correlation_id: None,
             topic: legal_topic(topic.as_bytes()).ok_or(IllegalTopic)?,
             partition: ReplyPartition::Number(partition),
@@ -86,8 +95,8 @@ impl<'a> ReplyTo<'a> {
 
     /// The kind of peer that asks.
     #[must_use]
-    pub const fn profile(&self) -> Profile {
-        self.profile
+    pub const fn peer(&self) -> &'static Peer {
+        self.peer
     }
 
     /// The correlation id, byte for byte, where there is one.
@@ -117,7 +126,7 @@ impl<'a> ReplyTo<'a> {
     /// Whether the peer has a header for failures, and ignores the value where it is there.
     #[must_use]
     pub const fn reports_failures(&self) -> bool {
-        matches!(self.profile, Profile::Nest)
+        self.peer.failure.is_some()
     }
 
     /// The headers of a reply, each name once. The request's reply topic is never among them.
@@ -128,22 +137,17 @@ impl<'a> ReplyTo<'a> {
     where
         'a: 'h,
     {
-        let correlation_id =
-            self.correlation_id.map(|id| (self.profile.correlation_id(), Some(id)));
-        let failure = |name| details.failure.map(|failure| (name, Some(not_empty(failure))));
-        let shape: [Option<OwnHeader<'h>>; 2] = match self.profile {
-            Profile::Spring => [
-                details.type_id.map(|class| (TYPE_ID, Some(class.as_bytes()))),
-                failure(own::FAILURE),
-            ],
-            Profile::Nest => [
-                failure(nest::FAILURE),
-                // Without it a client that waits for the last reply waits for ever.
-                Some((nest::IS_DISPOSED, Some(&[0]))),
-            ],
-            Profile::SmallRye => [failure(own::FAILURE), None],
-        };
-        correlation_id.into_iter().chain(shape.into_iter().flatten()).chain(self.trace.headers())
+        let Peer { correlation_id, type_id, failure, every_reply, .. } = *self.peer;
+        let id = self.correlation_id.map(|id| (correlation_id, Some(id)));
+        let class = type_id.zip(details.type_id);
+        let failed = details.failure.map(|json| (failure.unwrap_or(own::FAILURE), json));
+        let own = [
+            id,
+            class.map(|(name, class)| (name, Some(class.as_bytes()))),
+            failed.map(|(name, json)| (name, Some(not_empty(json)))),
+            every_reply,
+        ];
+        own.into_iter().flatten().chain(self.trace.headers())
     }
 }
 
@@ -165,71 +169,38 @@ pub(super) fn legal_topic(name: &[u8]) -> Option<&str> {
     if legal { str::from_utf8(name).ok() } else { None }
 }
 
-/// What was found under the names of one family.
+/// What was found under the names of one kind of peer.
 #[derive(Clone, Copy, Default)]
-struct Family<'a> {
+struct Found<'a> {
     correlation_id: Option<&'a [u8]>,
     topic: Option<&'a [u8]>,
-    partition: ReplyPartition,
-    is_decimal: bool,
+    /// Empty where the header has no value.
+    partition: Option<&'a [u8]>,
 }
 
-impl<'a> Family<'a> {
-    fn read_partition(&mut self, value: Option<&[u8]>) {
-        self.partition = value.map_or(ReplyPartition::Unusable, ReplyPartition::read);
-        self.is_decimal = value.is_some_and(is_decimal);
-    }
-
-    const fn has_both(&self) -> bool {
-        self.topic.is_some() && self.correlation_id.is_some()
-    }
-
-    fn reply_to(
-        self,
-        profile: Profile,
-        trace: Trace<'a>,
-    ) -> Result<Option<ReplyTo<'a>>, IllegalTopic> {
-        let Some(topic) = self.topic else { return Ok(None) };
-        let topic = legal_topic(topic).ok_or(IllegalTopic)?;
-        let Self { correlation_id, partition, .. } = self;
-        Ok(Some(ReplyTo { profile, correlation_id, topic, partition, trace }))
-    }
-}
-
-/// What was found under all names.
-#[derive(Default)]
-struct Address<'a> {
-    kafka: Family<'a>,
-    smallrye: Family<'a>,
-    trace: Trace<'a>,
-}
-
-impl<'a> Address<'a> {
-    /// Remembers a header; of a repeated name the last stays.
-    fn read(&mut self, header: Header<'a>) {
-        let (name, value) = header;
-        match name {
-            kafka::CORRELATION_ID => self.kafka.correlation_id = value,
-            kafka::REPLY_TOPIC => self.kafka.topic = value,
-            kafka::REPLY_PARTITION => self.kafka.read_partition(value),
-            smallrye::CORRELATION_ID => self.smallrye.correlation_id = value,
-            smallrye::REPLY_TOPIC => self.smallrye.topic = value,
-            smallrye::REPLY_PARTITION => self.smallrye.read_partition(value),
-            _ => self.trace.read(header),
-        }
-    }
-
-    /// Answers in one family: the first with topic and correlation id, else the first with a topic.
-    fn choose(self) -> Result<Option<ReplyTo<'a>>, IllegalTopic> {
-        let is_smallrye = if self.kafka.has_both() || self.smallrye.has_both() {
-            !self.kafka.has_both()
+impl<'a> Found<'a> {
+    /// Remembers a header; of a repeated name the last stays. Returns whether it is one of the
+    /// peer's.
+    fn read(&mut self, peer: &Peer, (name, value): Header<'a>) -> bool {
+        if name == peer.correlation_id {
+            self.correlation_id = value;
+        } else if name == peer.reply_topic {
+            self.topic = value;
+        } else if name == peer.reply_partition {
+            self.partition = Some(value.unwrap_or_default());
         } else {
-            self.kafka.topic.is_none()
-        };
-        match (is_smallrye, self.kafka.is_decimal) {
-            (true, _) => self.smallrye.reply_to(Profile::SmallRye, self.trace),
-            (false, true) => self.kafka.reply_to(Profile::Nest, self.trace),
-            (false, false) => self.kafka.reply_to(Profile::Spring, self.trace),
+            return false;
         }
+        true
+    }
+
+    fn is_from(&self, peer: &Peer) -> bool {
+        self.topic.is_some() && (peer.is_sender)(self.partition)
+    }
+
+    fn reply_to(self, peer: &'static Peer, trace: Trace<'a>) -> Result<ReplyTo<'a>, IllegalTopic> {
+        let topic = self.topic.and_then(legal_topic).ok_or(IllegalTopic)?;
+        let partition = self.partition.map_or(ReplyPartition::Any, peer.read_partition);
+        Ok(ReplyTo { peer, correlation_id: self.correlation_id, topic, partition, trace })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use catchment_request_reply::profile::{
-    Answer, DeadLetter, Header, Origin, Profile, ReadReply, ReplyDetails, ReplyPartition, ReplyTo,
+    Answer, DeadLetter, Header, Origin, ReadReply, ReplyDetails, ReplyPartition, ReplyTo,
     TimestampKind,
 };
 use serde_json::Value;
@@ -94,17 +94,17 @@ fn every_request_is_recognised() {
     let records = captured();
     for request in of_role(&records, "request") {
         let reply_to = request.reply_to();
-        let (profile, family) = match &*request.system {
-            "spring-kafka" => (Profile::Spring, "kafka_correlationId"),
-            "nestjs" => (Profile::Nest, "kafka_correlationId"),
-            _ => (Profile::SmallRye, "REPLY_CORRELATION_ID"),
+        let (peer, family) = match &*request.system {
+            "spring-kafka" => ("Spring", "kafka_correlationId"),
+            "nestjs" => ("NestJS", "kafka_correlationId"),
+            _ => ("SmallRye", "REPLY_CORRELATION_ID"),
         };
         let name = request.name();
-        assert_eq!(reply_to.profile(), profile, "{name}");
+        assert_eq!(reply_to.peer().name(), peer, "{name}");
         assert_eq!(reply_to.correlation_id(), request.header(family), "{name}");
-        let partition = match (&*request.case, profile) {
+        let partition = match (&*request.case, peer) {
             ("reply-partition", _) => ReplyPartition::Number(1),
-            (_, Profile::Nest) => ReplyPartition::Number(0),
+            (_, "NestJS") => ReplyPartition::Number(0),
             _ => ReplyPartition::Any,
         };
         assert_eq!(reply_to.partition(), partition, "{name}");

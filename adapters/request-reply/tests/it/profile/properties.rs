@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use catchment_request_reply::profile::{
-    Answer, CorrelationForm, Header, OwnHeader, PartitionForm, Profile, ReadReply, ReplyDetails,
+    Answer, CorrelationForm, Header, OwnHeader, PartitionForm, ReadReply, ReplyDetails,
     ReplyPartition, ReplyTo, RequestHeaders, RequestStyle, Trace,
 };
 use proptest::prelude::*;
@@ -135,12 +135,12 @@ proptest! {
         let id = request.correlation_id();
         prop_assert_eq!(reply_to.correlation_id(), Some(id.as_bytes()));
         prop_assert_eq!(reply_to.topic(), &*topic);
-        let (profile, expected) = match style.partition {
-            PartitionForm::Absent => (Profile::Spring, ReplyPartition::Any),
-            PartitionForm::Binary => (Profile::Spring, ReplyPartition::Number(partition)),
-            PartitionForm::Decimal => (Profile::Nest, ReplyPartition::Number(partition)),
+        let (peer, expected) = match style.partition {
+            PartitionForm::Absent => ("Spring", ReplyPartition::Any),
+            PartitionForm::Binary => ("Spring", ReplyPartition::Number(partition)),
+            PartitionForm::Decimal => ("NestJS", ReplyPartition::Number(partition)),
         };
-        prop_assert_eq!((reply_to.profile(), reply_to.partition()), (profile, expected));
+        prop_assert_eq!((reply_to.peer().name(), reply_to.partition()), (peer, expected));
     }
 
     #[test]

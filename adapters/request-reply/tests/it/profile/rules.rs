@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use catchment_request_reply::profile::{
-    Answer, DeadLetter, Header, IllegalTopic, Origin, Profile, ReadReply, ReplyDetails,
-    ReplyPartition, ReplyTo, TimestampKind,
+    Answer, DeadLetter, Header, IllegalTopic, Origin, ReadReply, ReplyDetails, ReplyPartition,
+    ReplyTo, TimestampKind,
 };
 
 fn read<'a>(headers: &[(&'a str, &'a str)]) -> Result<Option<ReplyTo<'a>>, IllegalTopic> {
@@ -45,11 +45,11 @@ fn a_request_in_both_families_is_answered_in_one() {
     let kafka = [("kafka_replyTopic", "k"), ("kafka_correlationId", "1")];
     let smallrye = [("REPLY_TOPIC", "s"), ("REPLY_CORRELATION_ID", "2")];
     let both = reply_to(&[smallrye, kafka].concat());
-    assert_eq!((both.profile(), both.topic()), (Profile::Spring, "k"));
+    assert_eq!((both.peer().name(), both.topic()), ("Spring", "k"));
     let complete = reply_to(&[&smallrye[..], &kafka[..1]].concat());
-    assert_eq!((complete.profile(), complete.topic()), (Profile::SmallRye, "s"));
+    assert_eq!((complete.peer().name(), complete.topic()), ("SmallRye", "s"));
     let neither = reply_to(&[smallrye[0], kafka[0]]);
-    assert_eq!((neither.profile(), neither.topic()), (Profile::Spring, "k"));
+    assert_eq!((neither.peer().name(), neither.topic()), ("Spring", "k"));
     let details = ReplyDetails::default();
     let names: Vec<_> = both.headers(&details).map(|(name, _)| name).collect();
     assert_eq!(names, ["kafka_correlationId"]);
