@@ -37,7 +37,7 @@ pub use deletion::{Deletion, Unwanted, delete_campaigns};
 pub use lane_consumer::{ConsumerPorts, LaneConsumer, Rules};
 pub use lane_keeper::LaneKeeper;
 pub use lane_requester::{LaneRequester, RequesterPorts, RequesterTerms};
-pub use pages::{OutcomePages, ShopPages};
+pub use pages::{CampaignPages, OutcomePages, ShopPages};
 pub use release::{CommandedRelease, release_by_command};
 pub use repair::{Finding, repair};
 pub use retention::Retention;

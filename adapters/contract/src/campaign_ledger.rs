@@ -548,7 +548,7 @@ pub async fn record_is_seen_by_all(harness: &dyn StoreHarness) {
     assert_eq!(recorded.campaigns.iter().map(|c| c.state).collect::<Vec<_>>(), [state]);
     for store in [Some(store), harness.reopened().await].into_iter().flatten() {
         assert_eq!(get(&store, &sent).await.state, state);
-        assert_eq!(store.campaigns.list().await.unwrap().found, [get(&store, &sent).await]);
+        assert_eq!(store.campaigns.list(None, 99).await.unwrap().found, [get(&store, &sent).await]);
         let tally = store.campaigns.tallies(revision).await.unwrap().found.activation;
         assert_eq!((tally.open, tally.of(Applied), tally.of(Rejected)), (1, 1, 1));
         let chunks = store.campaign_ledger.chunks(revision).await.unwrap().found;

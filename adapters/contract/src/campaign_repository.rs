@@ -5,6 +5,7 @@ use std::slice;
 use std::time::Duration;
 
 use catchment_domain::ports::{CommandError, OutcomeFilter, ShopOutcome, StoreError};
+use catchment_domain::service::CampaignPages;
 use catchment_domain::{
     Attempt, CHUNK_SHOPS, Campaign, CampaignError, CampaignState, Code, Command, Deadline, Draft,
     Lane, Phase, Replaced, Revision, Scope, ShopId, Slot, Status, StoredItem,
@@ -76,7 +77,7 @@ pub async fn add_empty_scope_is_refused(harness: &dyn StoreHarness) {
         let refused = store.campaigns.add(&draft).await;
         assert!(matches!(refused, Err(CommandError::Campaign(CampaignError::EmptyScope))));
     }
-    assert_eq!(store.campaigns.list().await.unwrap().found, [old]);
+    assert_eq!(store.campaigns.list(None, 99).await.unwrap().found, [old]);
 }
 
 /// A clock that stepped back does not make a campaign, or a retry, late from the start.
@@ -172,7 +173,43 @@ pub async fn command_goes_by_the_rules(harness: &dyn StoreHarness) {
     assert!(matches!(unknown, Err(CommandError::Campaign(error)) if error == nobody));
 }
 
-/// Pages of any size, put together, are the list with its outcomes, filtered or not.
+/// Pages of any size, put together, are all campaigns, and name all damage.
+pub async fn list_pages_are_complete(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let ids = shops_in(&store, LANE, 1).await;
+    let (mut expected, mut items) = (Vec::new(), Vec::new());
+    for place in 0..9 {
+        let added = campaign(&store, &ids).await;
+        if [0, 3, 4, 6, 8].contains(&place) {
+            items.push(StoredItem::Campaign(added.name.revision));
+        } else {
+            expected.push(added);
+        }
+    }
+    for item in &items {
+        harness.damage(item).await;
+    }
+    for limit in [1, 2, 3, 4, 5, 100, usize::MAX] {
+        let (mut listed, mut named, mut behind) = (Vec::new(), Vec::new(), None);
+        loop {
+            let page = store.campaigns.list(behind, limit).await.unwrap();
+            named.extend(page.damaged.into_iter().map(|damage| damage.item));
+            let is_last = page.found.len() < limit;
+            assert!(page.found.len() <= limit);
+            listed.extend(page.found);
+            behind = listed.last().map(|campaign: &Campaign| campaign.name.revision);
+            if is_last {
+                break;
+            }
+        }
+        assert_eq!((&listed, &named), (&expected, &items), "pages of {limit}");
+    }
+    let all = CampaignPages::new(&*store.campaigns).all().await.unwrap();
+    assert_eq!(all.found, expected);
+    assert!(all.damaged.iter().map(|damage| &damage.item).eq(&items));
+}
+
+/// Pages of any size, put together, are the list with its outcomes.
 pub async fn outcomes_are_complete(harness: &dyn StoreHarness) {
     let store = harness.store();
     let mut ids = shops_in(&store, LANE, 4).await;
@@ -201,12 +238,48 @@ pub async fn outcomes_are_complete(harness: &dyn StoreHarness) {
     for limit in [1, 2, 3, 7, 100] {
         assert_eq!(pages(&store, &added, ACTIVATIONS, limit).await, all, "pages of {limit}");
     }
-    let rejected = OutcomeFilter { status: Some(Status::Rejected), ..ACTIVATIONS };
-    assert_eq!(pages(&store, &added, rejected, 1).await, [expected(2)]);
     let releases = OutcomeFilter { phase: Phase::Release, status: None };
     let releases = pages(&store, &added, releases, 2).await;
     assert!(releases.iter().all(|outcome| outcome.slot == Slot::Idle));
     assert_eq!(releases.len(), 7);
+}
+
+/// With a filter, pages of any size are what a caller would keep of all outcomes.
+pub async fn outcomes_are_filtered(harness: &dyn StoreHarness) {
+    let store = harness.store();
+    let mut ids = Vec::new();
+    for lane in store.shops.lanes().iter().take(4) {
+        ids.extend(shops_in(&store, lane, 3).await);
+    }
+    let added = campaign(&store, &ids).await;
+    let mut requester = Requester::of(&store, 0, 1).await;
+    requester.open().await;
+    requester.mark(&added, Phase::Activation, &[0, 1, 2, 3]).await;
+    // Of the chunks, one has no open shop, one has nothing else, and two have both.
+    let answers = [(0, 0), (0, 1), (0, 2), (1, 4), (3, 9), (3, 11)].map(|place| {
+        let status = if place.1 % 2 == 0 { Status::Applied } else { Status::Rejected };
+        answer(&added, Phase::Activation, place, status)
+    });
+    requester.record(&added, &answers).await;
+    for ending in [false, true] {
+        if ending {
+            store.campaigns.command(added.name.revision, Command::End).await.unwrap();
+        }
+        for phase in [Phase::Activation, Phase::Release] {
+            let any = OutcomeFilter { phase, status: None };
+            let all = pages(&store, &added, any, 100).await;
+            let closed = Status::ALL.iter().map(|status| Slot::Closed(*status));
+            for slot in closed.chain([Slot::Idle, Slot::Open]) {
+                let wanted = all.iter().filter(|outcome| outcome.slot == slot);
+                let wanted: Vec<ShopOutcome> = wanted.cloned().collect();
+                let filter = OutcomeFilter { status: Some(slot), ..any };
+                for limit in [1, 2, 3, 100] {
+                    let found = pages(&store, &added, filter, limit).await;
+                    assert_eq!(found, wanted, "{filter:?}, pages of {limit}");
+                }
+            }
+        }
+    }
 }
 
 /// What is damaged is named by every way to ask, and the rest is told.
@@ -235,7 +308,7 @@ pub async fn damage_is_named_and_left_out(harness: &dyn StoreHarness) {
 
     let item = StoredItem::Campaign(other.name.revision);
     harness.damage(&item).await;
-    let listed = store.campaigns.list().await.unwrap();
+    let listed = store.campaigns.list(None, 99).await.unwrap();
     assert_eq!(listed.found, [one]);
     assert_eq!(listed.damaged.into_iter().map(|d| d.item).collect::<Vec<_>>(), [item]);
     let got = store.campaigns.get(other.name.revision).await;
@@ -252,19 +325,21 @@ async fn check_damaged(store: &Store, revision: Revision) {
     }
 }
 
-/// All pages of a campaign's outcomes.
+/// All pages of a campaign's outcomes. Behind a page that is not full there is nothing.
 async fn pages(
     store: &Store,
     campaign: &Campaign,
     filter: OutcomeFilter,
     limit: usize,
 ) -> Vec<ShopOutcome> {
-    let (mut outcomes, mut from) = (Vec::new(), 0);
+    let (mut outcomes, mut from, mut is_over) = (Vec::new(), 0, false);
     loop {
         let revision = campaign.name.revision;
         let page = store.campaigns.outcomes(revision, filter, from, limit).await.unwrap().found;
         assert!(page.len() <= limit && page.iter().all(|outcome| from <= outcome.index));
         let Some(last) = page.last() else { return outcomes };
+        assert!(!is_over, "more behind a page that is not full");
+        is_over = page.len() < limit;
         from = last.index + 1;
         outcomes.extend(page);
     }

@@ -130,7 +130,7 @@ pub async fn deleted_campaign_is_gone(harness: &dyn StoreHarness) {
     store.deletions.delete(gone, false).await.unwrap();
     for _ in 0..2 {
         assert_eq!(look(&store, gone).await, (None, Tallies::default(), 0));
-        let listed = store.campaigns.list().await.unwrap();
+        let listed = store.campaigns.list(None, 99).await.unwrap();
         assert_eq!(listed.damaged, []);
         let listed: Vec<_> = listed.found.iter().map(|found| found.name.revision).collect();
         assert_eq!(listed, [open, stays]);

@@ -142,7 +142,9 @@ macro_rules! store_suite {
                 add_counts_whole_milliseconds,
                 add_replaces_once,
                 command_goes_by_the_rules,
+                list_pages_are_complete,
                 outcomes_are_complete,
+                outcomes_are_filtered,
                 damage_is_named_and_left_out,
             }
             campaign_ledger {

@@ -9,10 +9,10 @@ use catchment_domain::ports::{
 };
 use catchment_domain::{
     CHUNK_SHOPS, Campaign, CampaignError, Chunk, Command, Deadline, Draft, Found, Lane, MAX_SHOPS,
-    Revision, Scope, ShopCursor, ShopId, ShopList, Slot,
+    Revision, Scope, ShopCursor, ShopId, ShopList,
 };
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveModelTrait, Condition, ConnectionTrait};
+use sea_orm::{ActiveModelTrait, ConnectionTrait};
 
 use crate::campaign_rows::{self, undamaged};
 use crate::entity::campaign;
@@ -42,8 +42,12 @@ impl CampaignRepository for SeaOrmStore {
         campaign_rows::find(&self.readers, revision).await
     }
 
-    async fn list(&self) -> Result<Found<Vec<Campaign>>, StoreError> {
-        campaign_rows::all(&self.readers, Condition::all()).await
+    async fn list(
+        &self,
+        behind: Option<Revision>,
+        limit: usize,
+    ) -> Result<Found<Vec<Campaign>>, StoreError> {
+        campaign_rows::page(&self.readers, behind, limit).await
     }
 
     async fn command(
@@ -240,7 +244,7 @@ fn push_outcomes(
     let slots = chunk.slots(filter.phase);
     for (place, (slot, id)) in slots.iter().zip(list.iter()).enumerate() {
         let index = chunk.first.saturating_add(u32::try_from(place).unwrap_or(u32::MAX));
-        let wanted = filter.status.is_none_or(|status| *slot == Slot::Closed(status));
+        let wanted = filter.status.is_none_or(|wanted| *slot == wanted);
         if index < from || !wanted {
             continue;
         }

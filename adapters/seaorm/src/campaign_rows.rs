@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::damaged::{campaign_of, list_of, outcomes_of, read_each, read_row};
+use crate::damaged::{campaign_of, list_of, outcomes_of, read_each, read_page, read_row};
 use crate::entity::{campaign, campaign_chunk, campaign_deleted, campaign_list};
 use crate::error::{classify, stored};
 use crate::retry::check_written;
@@ -77,6 +77,17 @@ pub(crate) async fn all(
     let query = query.order_by_asc(campaign::Column::Revision);
     let Found { found, damaged } = read_campaigns(connection, query).await?;
     Ok(Found { found: found.into_values().collect(), damaged })
+}
+
+/// Reads up to `limit` campaigns that are younger than `behind`, the oldest first.
+pub(crate) async fn page(
+    connection: &impl ConnectionTrait,
+    behind: Option<Revision>,
+    limit: usize,
+) -> Result<Found<Vec<Campaign>>, StoreError> {
+    let (all, key) = (campaign::Entity::find(), campaign::Column::Revision);
+    let behind = behind.map(|behind| stored(behind.0));
+    read_page(connection, (&all, key), (behind, limit), campaign_of, read_campaign).await
 }
 
 /// Returns whether a campaign has to end. `campaigns` may hold its successor.

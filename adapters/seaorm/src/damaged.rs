@@ -2,9 +2,12 @@
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Damage, Found, ImportNumber, Lane, Position, Revision, StoredItem};
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, Statement,
+};
 
-use crate::error::classify;
+use crate::error::{classify, stored};
 
 /// Returns the item that a row holds, by its key.
 pub(crate) type ItemOf = fn(&QueryResult) -> Result<StoredItem, StoreError>;
@@ -25,6 +28,40 @@ pub(crate) async fn read_each<M: FromQueryResult, T>(
         }
     }
     Ok(found)
+}
+
+/// Reads rows in the order of a key, from the key behind `behind` on, until `limit` rows could be
+/// read. Damage behind the last of them belongs to the next page.
+pub(crate) async fn read_page<E: EntityTrait, T>(
+    connection: &impl ConnectionTrait,
+    (rows, key): (&Select<E>, E::Column),
+    (mut behind, limit): (Option<i64>, usize),
+    item_of: ItemOf,
+    read: impl Fn(E::Model) -> Result<T, StoreError> + Send + Sync,
+) -> Result<Found<Vec<T>>, StoreError> {
+    let mut page: Found<Vec<T>> = Found::default();
+    while page.found.len() < limit {
+        let wanted = stored((limit - page.found.len()) as u64).cast_unsigned();
+        let query = rows
+            .clone()
+            .apply_if(behind, |query, behind| query.filter(key.gt(behind)))
+            .order_by_asc(key)
+            .limit(wanted)
+            .build(connection.get_database_backend());
+        let rows = connection.query_all_raw(query).await.map_err(classify)?;
+        let Some(last) = rows.last() else { break };
+        behind = Some(last.try_get("", key.as_str()).map_err(classify)?);
+        for row in &rows {
+            match read_row(row, item_of, &read)? {
+                Ok(value) => page.found.push(value),
+                Err(damage) => page.damaged.push(damage),
+            }
+        }
+        if (rows.len() as u64) < wanted {
+            break;
+        }
+    }
+    Ok(page)
 }
 
 /// Reads a row, or says what is wrong with it.

@@ -12,7 +12,7 @@ use sea_orm::{
     QuerySelect, QueryTrait,
 };
 
-use crate::damaged::{import_receipt_of, read_row};
+use crate::damaged::{import_receipt_of, read_page};
 use crate::entity::{import_receipt, installation, shop};
 use crate::error::{classify, stored};
 use crate::hot_path::{CountedImport, newest_revision};
@@ -120,31 +120,11 @@ impl ShopRepository for SeaOrmStore {
         behind: ImportNumber,
         limit: usize,
     ) -> Result<Found<Vec<ImportReceipt>>, StoreError> {
-        let mut receipts: Found<Vec<ImportReceipt>> = Found::default();
-        let mut behind = stored(behind.0);
-        while receipts.found.len() < limit {
-            let wanted = (limit - receipts.found.len()) as u64;
-            let page = import_receipt::Entity::find()
-                .filter(import_receipt::Column::Lane.eq(i32::from(lane.0)))
-                .filter(import_receipt::Column::Number.gt(behind))
-                .order_by_asc(import_receipt::Column::Number)
-                .limit(stored(wanted).cast_unsigned())
-                .build(self.readers.get_database_backend());
-            let rows = self.readers.query_all_raw(page).await.map_err(classify)?;
-            let Some(last) = rows.last() else { break };
-            behind = last.try_get("", "number").map_err(classify)?;
-            for row in &rows {
-                match read_row::<import_receipt::Model, _>(
-                    row,
-                    import_receipt_of,
-                    TryInto::try_into,
-                )? {
-                    Ok(receipt) => receipts.found.push(receipt),
-                    Err(damage) => receipts.damaged.push(damage),
-                }
-            }
-        }
-        Ok(receipts)
+        let of_lane = import_receipt::Column::Lane.eq(i32::from(lane.0));
+        let (rows, key) = (import_receipt::Entity::find(), import_receipt::Column::Number);
+        let (rows, behind) = (rows.filter(of_lane), Some(stored(behind.0)));
+        let (read, page) = (TryInto::try_into, (behind, limit));
+        read_page(&self.readers, (&rows, key), page, import_receipt_of, read).await
     }
 }
 

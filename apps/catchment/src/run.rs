@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use catchment_domain::ports::{OutcomeFilter, Tallies};
-use catchment_domain::{Campaign, CampaignError, Phase, Revision, Status};
+use catchment_domain::{Campaign, CampaignError, Phase, Revision, Slot, Status};
 
 pub(crate) use self::interrupts::Interrupts;
 use self::stall::Stall;
@@ -160,7 +160,8 @@ impl Drive<'_> {
     /// Fails if a part of the campaign cannot be read, because such a campaign cannot finish.
     async fn check_damage(&self) -> anyhow::Result<()> {
         // The filter makes this read every chunk, but hardly any shop has this outcome.
-        let filter = OutcomeFilter { phase: Phase::Activation, status: Some(Status::Failed) };
+        let filter =
+            OutcomeFilter { phase: Phase::Activation, status: Some(Slot::Closed(Status::Failed)) };
         let campaigns = &self.context.stores.campaigns;
         let outcomes = campaigns.outcomes(self.revision, filter, 0, usize::MAX).await?;
         match outcomes.damaged.first() {

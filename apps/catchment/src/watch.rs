@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use catchment_domain::ports::{CampaignRepository, OutcomeFilter, Tallies};
 use catchment_domain::service::OutcomePages;
 use catchment_domain::{
-    Campaign, CampaignError, CampaignState, Code, Phase, Revision, Status, Tally,
+    Campaign, CampaignError, CampaignState, Code, Phase, Revision, Slot, Status, Tally,
 };
 
 pub(crate) use bar::Bar;
@@ -87,7 +87,7 @@ impl Standing {
             Goal::Settled => Phase::Activation,
             Goal::Ended => Phase::Release,
         };
-        let filter = OutcomeFilter { phase, status: Some(Status::Rejected) };
+        let filter = OutcomeFilter { phase, status: Some(Slot::Closed(Status::Rejected)) };
         let mut pages = OutcomePages::new(campaigns, self.campaign.name.revision, filter);
         while let Some(page) = pages.next().await? {
             if page.iter().any(|outcome| outcome.code != Some(Code::UnknownShop)) {

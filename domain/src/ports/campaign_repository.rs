@@ -5,7 +5,7 @@ use crate::campaign::{Campaign, CampaignError, Command, Draft};
 use crate::chunk::{Slot, Tally};
 use crate::correlation::Phase;
 use crate::damage::Found;
-use crate::outcome::{Code, Status};
+use crate::outcome::Code;
 use crate::ports::StoreError;
 use crate::revision::Revision;
 use crate::shop::ShopId;
@@ -35,8 +35,8 @@ pub struct Tallies {
 pub struct OutcomeFilter {
     /// Of this phase.
     pub phase: Phase,
-    /// With this status; `None` = with any, and without one.
-    pub status: Option<Status>,
+    /// Of the shops whose slot is this one; `None` = of all shops.
+    pub status: Option<Slot>,
 }
 
 /// What became of one shop of a campaign.
@@ -71,7 +71,11 @@ pub struct ShopOutcome {
 /// - `add_replaces_once`: a campaign is replaced by one other, and only while it is not ending.
 /// - `command_goes_by_the_rules`: commands do what [`Campaign::command`] says, and nothing
 ///   where it refuses.
+/// - `list_pages_are_complete`: pages hold each campaign once, the oldest first, and name each
+///   damaged campaign once. A page with fewer campaigns than the limit is the last page.
 /// - `outcomes_are_complete`: pages hold each shop of the list once, in its order.
+/// - `outcomes_are_filtered`: with a filter, pages hold the shops that it wants. A page with fewer
+///   shops than the limit is the last page.
 /// - `damage_is_named_and_left_out`: `list`, `tallies` and `outcomes` hold everything else. A
 ///   damaged campaign, or one with damaged outcomes, is not commanded.
 #[async_trait]
@@ -82,8 +86,12 @@ pub trait CampaignRepository: Send + Sync + 'static {
     /// One campaign.
     async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError>;
 
-    /// All campaigns, the oldest first.
-    async fn list(&self) -> Result<Found<Vec<Campaign>>, StoreError>;
+    /// Up to `limit` campaigns that are younger than `behind`, the oldest first.
+    async fn list(
+        &self,
+        behind: Option<Revision>,
+        limit: usize,
+    ) -> Result<Found<Vec<Campaign>>, StoreError>;
 
     /// Does what an operator wants.
     async fn command(&self, revision: Revision, command: Command)

@@ -18,7 +18,7 @@ use crate::ports::{
 };
 use crate::proof::Verdict;
 use crate::revision::Revision;
-use crate::service::OutcomePages;
+use crate::service::{CampaignPages, OutcomePages};
 
 use self::differences::OutcomeKey;
 use self::evidence::Evidence;
@@ -78,7 +78,7 @@ impl Audit {
 ///
 /// When a wanted campaign is not there, or the store cannot be read.
 pub async fn audit(ports: AuditPorts<'_>, wanted: &[Revision]) -> Result<Audit, CommandError> {
-    let Found { found: mut campaigns, damaged } = ports.campaigns.list().await?;
+    let Found { found: mut campaigns, damaged } = CampaignPages::new(ports.campaigns).all().await?;
     let is_there = |wanted| campaigns.iter().any(|campaign| campaign.name.revision == wanted);
     if let Some(unknown) = wanted.iter().find(|wanted| !is_there(**wanted)) {
         return Err(CampaignError::Unknown(*unknown).into());

@@ -1,6 +1,7 @@
 //! What a repository lists, a page at a time.
 
-use crate::damage::Damage;
+use crate::campaign::Campaign;
+use crate::damage::{Damage, Found};
 use crate::ports::{CampaignRepository, OutcomeFilter, ShopOutcome, ShopRepository, StoreError};
 use crate::revision::Revision;
 use crate::scope::Scope;
@@ -8,6 +9,9 @@ use crate::shop::{Shop, ShopCursor};
 
 /// How many shops are read at a time.
 const SHOPS: usize = 5_000;
+
+/// How many campaigns are read at a time.
+const CAMPAIGNS: usize = 1_000;
 
 /// How many outcomes are read at a time.
 pub(crate) const OUTCOMES: usize = 10_000;
@@ -47,6 +51,54 @@ impl<'a> ShopPages<'a> {
         self.after = Some(ShopCursor::behind(&last.id, self.shops.lanes()));
         self.left -= page.len();
         Ok(Some(page))
+    }
+}
+
+/// The campaigns, a page at a time, the oldest first.
+#[expect(missing_debug_implementations, reason = "ports have nothing to show")]
+pub struct CampaignPages<'a> {
+    campaigns: &'a dyn CampaignRepository,
+    behind: Option<Revision>,
+    is_over: bool,
+    /// What the pages until now left out because it is damaged.
+    pub damaged: Vec<Damage>,
+}
+
+impl<'a> CampaignPages<'a> {
+    /// All campaigns.
+    #[must_use]
+    pub const fn new(campaigns: &'a dyn CampaignRepository) -> Self {
+        Self { campaigns, behind: None, is_over: false, damaged: Vec::new() }
+    }
+
+    /// The next page; `None` if there are no more campaigns.
+    ///
+    /// # Errors
+    ///
+    /// When the repository says so.
+    pub async fn next(&mut self) -> Result<Option<Vec<Campaign>>, StoreError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let Found { found: page, damaged } = self.campaigns.list(self.behind, CAMPAIGNS).await?;
+        self.damaged.extend(damaged);
+        self.is_over = page.len() < CAMPAIGNS;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.behind = Some(last.name.revision);
+        Ok(Some(page))
+    }
+
+    /// The campaigns of all pages that are left.
+    ///
+    /// # Errors
+    ///
+    /// When the repository says so.
+    pub async fn all(mut self) -> Result<Found<Vec<Campaign>>, StoreError> {
+        let mut campaigns = Vec::new();
+        while let Some(page) = self.next().await? {
+            campaigns.extend(page);
+        }
+        Ok(Found { found: campaigns, damaged: self.damaged })
     }
 }
 

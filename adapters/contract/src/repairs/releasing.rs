@@ -296,8 +296,12 @@ impl CampaignRepository for Overtaken {
         Ok(found)
     }
 
-    async fn list(&self) -> Result<Found<Vec<Campaign>>, StoreError> {
-        self.campaigns.list().await
+    async fn list(
+        &self,
+        behind: Option<Revision>,
+        limit: usize,
+    ) -> Result<Found<Vec<Campaign>>, StoreError> {
+        self.campaigns.list(behind, limit).await
     }
 
     async fn command(

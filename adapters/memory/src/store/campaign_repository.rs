@@ -1,12 +1,14 @@
 //! Starts campaigns, and reports on them.
 
+use std::ops::Bound;
+
 use async_trait::async_trait;
 use catchment_domain::ports::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
 };
 use catchment_domain::{
     Campaign, CampaignError, Chunk, Command, Damage, Deadline, Draft, Found, MAX_SHOPS, Phase,
-    Revision, ShopCursor, ShopList, Slot, Status,
+    Revision, ShopCursor, ShopList,
 };
 
 use super::campaigns::StoredCampaign;
@@ -35,9 +37,17 @@ impl CampaignRepository for MemoryStore {
         campaign.transpose().map_err(|Damage { what, .. }| StoreError::BadData { what })
     }
 
-    async fn list(&self) -> Result<Found<Vec<Campaign>>, StoreError> {
+    async fn list(
+        &self,
+        behind: Option<Revision>,
+        limit: usize,
+    ) -> Result<Found<Vec<Campaign>>, StoreError> {
         let mut campaigns: Found<Vec<Campaign>> = Found::default();
-        for stored in self.tables().campaigns.values() {
+        let behind = behind.map_or(Bound::Unbounded, Bound::Excluded);
+        for (_, stored) in self.tables().campaigns.range((behind, Bound::Unbounded)) {
+            if campaigns.found.len() == limit {
+                break;
+            }
             match stored.read() {
                 Ok(campaign) => campaigns.found.push(campaign.clone()),
                 Err(damage) => campaigns.damaged.push(damage),
@@ -97,7 +107,8 @@ impl CampaignRepository for MemoryStore {
             match (stored.list(chunk.number), stored.outcomes(chunk)) {
                 (Some(Ok(list)), Ok(chunk)) => {
                     let outcomes = outcomes(list, chunk, filter.phase).filter(|outcome| {
-                        from <= outcome.index && holds(filter.status, outcome.slot)
+                        from <= outcome.index
+                            && filter.status.is_none_or(|slot| outcome.slot == slot)
                     });
                     page.found.extend(outcomes);
                 }
@@ -137,10 +148,6 @@ impl Tables {
         campaign.check_replaceable()?;
         Ok(campaign.clone())
     }
-}
-
-fn holds(status: Option<Status>, slot: Slot) -> bool {
-    status.is_none_or(|status| slot == Slot::Closed(status))
 }
 
 /// Returns the outcomes of the shops of one chunk.

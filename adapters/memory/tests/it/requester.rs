@@ -450,7 +450,7 @@ fn named(requester: &LaneRequester) -> Vec<StoredItem> {
 
 /// The revision of the newest campaign.
 async fn newest(town: &Town) -> Revision {
-    let campaigns = CampaignRepository::list(&*town.store).await.unwrap().found;
+    let campaigns = CampaignRepository::list(&*town.store, None, usize::MAX).await.unwrap().found;
     campaigns.last().unwrap().name.revision
 }
 

@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use anyhow::bail;
 use catchment_bootstrap::settings::Settings;
 use catchment_domain::ports::StoreError;
+use catchment_domain::service::CampaignPages;
 use catchment_domain::{
     BeforeMove, Behind, Lane, LaneBeforeMove, Lanes, MoveTerms, Moved, ReplyLaneBeforeMove,
     StoredLane, StoredReplyLane,
@@ -191,7 +192,7 @@ async fn look_embedded(stores: &Stores) -> anyhow::Result<BeforeMove> {
         requests: requests.into_iter().map(request).collect(),
         beyond: Vec::new(),
         replies: replies.into_iter().map(reply).collect(),
-        campaigns: stores.campaigns.list().await?,
+        campaigns: CampaignPages::new(&*stores.campaigns).all().await?,
     })
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use anyhow::{Context as _, bail};
 use catchment_bootstrap::service::kafka::close_lookout;
 use catchment_bootstrap::service::lanes::{SeenLane, SeenLanes, SeenReplyLane};
+use catchment_domain::service::CampaignPages;
 use catchment_domain::{
     AnyLane, BeforeMove, Behind, Lane, LaneBeforeMove, Lanes, Mismatch, Position, ReplyLane,
     ReplyLaneBeforeMove, StoredLane, Unclear, UnclearLane, compare_replies,
@@ -77,7 +78,7 @@ async fn look_with(
 ) -> anyhow::Result<BeforeMove> {
     // Asked first: once nobody is there, nothing moves any more.
     let members = lookout.members().await.context("could not look at the consumers' group")?;
-    let campaigns = stores.campaigns.list().await?;
+    let campaigns = CampaignPages::new(&*stores.campaigns).all().await?;
     let (requests, beyond, seen_replies) = match topic {
         // Kafka is not asked: it may not even have a partition for each lane.
         RequestTopic::Left(known) => {

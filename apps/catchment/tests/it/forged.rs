@@ -122,7 +122,8 @@ fn check_full_effect(app: &TestApp, id: &str, left: u32) {
     let start = ["campaign", "start", "--kind", "bad_weather", "--limit", "1km", "--yes"];
     run(app, &[&start[..], &["--ids", "one.txt"]].concat()).done();
     assert_eq!(shop(app, id)["radius"], 1_000);
-    let list = async |store: &SeaOrmStore| CampaignRepository::list(store).await.unwrap().found;
+    let list =
+        async |store: &SeaOrmStore| CampaignRepository::list(store, None, 99).await.unwrap().found;
     let newest = with_store(app, list).pop().unwrap().name.revision.to_string();
     run(app, &["campaign", "end", &newest]).done();
     assert_eq!(shop(app, id)["radius"], left);

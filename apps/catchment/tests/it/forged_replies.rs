@@ -88,7 +88,7 @@ fn a_forged_reply_is_found_by_an_audit_and_hinders_nobody() {
     let start = ["campaign", "start", "--kind", "bad_weather", "--limit", "1km", "--yes"];
     world.run(&[&start[..], &["--ids", "one.txt"]].concat()).done();
     assert_eq!(radius(&world), 1_000);
-    let list = async |store: &SeaOrmStore| store.list().await.unwrap().found;
+    let list = async |store: &SeaOrmStore| store.list(None, 99).await.unwrap().found;
     let newest = world.with_store(list).pop().unwrap().name.revision.to_string();
     world.run(&["campaign", "end", &newest]).done();
     assert_eq!(radius(&world), 6_000);

@@ -230,7 +230,7 @@ impl Story {
     }
 
     async fn campaigns(&mut self) -> Vec<Campaign> {
-        CampaignRepository::list(&*self.store()).await.unwrap().found
+        CampaignRepository::list(&*self.store(), None, usize::MAX).await.unwrap().found
     }
 
     /// Lets all services work until each campaign has every outcome.

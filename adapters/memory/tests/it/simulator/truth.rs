@@ -224,7 +224,7 @@ pub(crate) fn check_end(world: &World) {
 }
 
 fn campaigns(world: &World) -> Vec<Campaign> {
-    ready(CampaignRepository::list(&*world.store)).unwrap().found
+    ready(CampaignRepository::list(&*world.store, None, usize::MAX)).unwrap().found
 }
 
 /// The shops are as the witness saw them last, and at the radius that they must have.

@@ -1,6 +1,7 @@
 //! `catchment campaign list`: lists all campaigns.
 
 use anyhow::Context as _;
+use catchment_domain::service::CampaignPages;
 
 use crate::commands::Context;
 use crate::ending::Ending;
@@ -10,7 +11,8 @@ use crate::output::table;
 use crate::report::{campaign_view, instant, state_words};
 
 pub(super) async fn run(context: &Context) -> anyhow::Result<Ending> {
-    let campaigns = context.stores.campaigns.list().await.context("could not list campaigns")?;
+    let campaigns = CampaignPages::new(&*context.stores.campaigns).all().await;
+    let campaigns = campaigns.context("could not list campaigns")?;
     let (campaigns, left_out) = (campaigns.found, LeftOut::from(campaigns.damaged));
     if context.output.json {
         campaigns.iter().try_for_each(|campaign| context.output.value(&campaign_view(campaign)))?;

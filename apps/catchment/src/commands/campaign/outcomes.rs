@@ -101,8 +101,6 @@ struct Pages<'a> {
     context: &'a Context,
     revision: Revision,
     filter: OutcomeFilter,
-    /// The wanted slot. Pages may hold others, which the filter cannot exclude.
-    wanted: Option<Slot>,
     from: u32,
     left: usize,
     left_out: LeftOut,
@@ -114,16 +112,11 @@ impl<'a> Pages<'a> {
             PhaseName::Activation => Phase::Activation,
             PhaseName::Release => Phase::Release,
         };
-        let status = match arguments.status {
-            Some(Slot::Closed(status)) => Some(status),
-            Some(Slot::Open | Slot::Idle) | None => None,
-        };
         let most = if format == Format::Table { TABLE_ROWS } else { usize::MAX };
         Self {
             context,
             revision: arguments.revision,
-            filter: OutcomeFilter { phase, status },
-            wanted: arguments.status,
+            filter: OutcomeFilter { phase, status: arguments.status },
             from: 0,
             left: arguments.limit.unwrap_or(most),
             left_out: LeftOut::default(),
@@ -132,24 +125,17 @@ impl<'a> Pages<'a> {
 
     /// Reads the next page. It is empty when there are no more outcomes.
     async fn next(&mut self) -> anyhow::Result<Vec<ShopOutcome>> {
-        let campaigns = &self.context.stores.campaigns;
-        while 0 < self.left {
-            let page = campaigns.outcomes(self.revision, self.filter, self.from, PAGE).await?;
-            self.left_out.add(page.damaged);
-            let mut page = page.found;
-            let Some(last) = page.last() else { break };
-            self.from = last.index + 1;
-            page.retain(|outcome| self.wanted.is_none_or(|slot| outcome.slot == slot));
-            if let Some(beyond) = page.get(self.left) {
-                self.from = beyond.index;
-                page.truncate(self.left);
-            }
-            self.left -= page.len();
-            if !page.is_empty() {
-                return Ok(page);
-            }
+        let (campaigns, limit) = (&self.context.stores.campaigns, self.left.min(PAGE));
+        if limit == 0 {
+            return Ok(Vec::new());
         }
-        Ok(Vec::new())
+        let page = campaigns.outcomes(self.revision, self.filter, self.from, limit).await?;
+        self.left_out.add(page.damaged);
+        if let Some(last) = page.found.last() {
+            self.from = last.index + 1;
+        }
+        self.left -= page.found.len();
+        Ok(page.found)
     }
 
     /// Returns whether there are outcomes behind the last wanted one.

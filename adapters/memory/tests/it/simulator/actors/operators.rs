@@ -25,7 +25,8 @@ const LIMITS: [&str; 7] = ["closed", "300m", "1km", "2km", "3km", "50%", "90%"];
 pub(crate) async fn operate(world: Arc<World>, gate: Arc<Gate>) -> Exit {
     for _ in 0..world.params.actions {
         gate.sleep(Duration::from_millis(world.dice.below(400))).await;
-        let campaigns = CampaignRepository::list(&*world.store).await.unwrap().found;
+        let campaigns =
+            CampaignRepository::list(&*world.store, None, usize::MAX).await.unwrap().found;
         gate.after("list").await;
         if campaigns.is_empty() || world.dice.chance(3_500) {
             start(&world, &campaigns).await;
@@ -57,7 +58,7 @@ fn any_command(world: &World, campaign: &Campaign) -> Command {
 
 /// Ends everything that can be ended.
 pub(crate) async fn end_everything(world: &World) {
-    for campaign in CampaignRepository::list(&*world.store).await.unwrap().found {
+    for campaign in CampaignRepository::list(&*world.store, None, usize::MAX).await.unwrap().found {
         if !campaign.state.is_ending_or_ended() {
             command(world, campaign.name.revision, Command::End).await;
         }
@@ -66,7 +67,7 @@ pub(crate) async fn end_everything(world: &World) {
 
 /// Releases again what was not released.
 pub(crate) async fn release_again(world: &World) {
-    for campaign in CampaignRepository::list(&*world.store).await.unwrap().found {
+    for campaign in CampaignRepository::list(&*world.store, None, usize::MAX).await.unwrap().found {
         command(world, campaign.name.revision, Command::Retry).await;
     }
 }
@@ -204,7 +205,7 @@ pub(crate) async fn import(world: Arc<World>, gate: Arc<Gate>) -> Exit {
 
 /// Notes whether rows were brought in that a campaign was at work on.
 async fn note_campaigns(world: &World, rows: &[ShopImport]) {
-    for campaign in CampaignRepository::list(&*world.store).await.unwrap().found {
+    for campaign in CampaignRepository::list(&*world.store, None, usize::MAX).await.unwrap().found {
         let (phase, met) = match campaign.state {
             CampaignState::Sending { .. } => (Phase::Activation, Met::ImportWhileSending),
             CampaignState::Ending { .. } => (Phase::Release, Met::ImportWhileEnding),

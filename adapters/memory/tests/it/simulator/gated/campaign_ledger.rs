@@ -18,10 +18,10 @@ use crate::simulator::truth;
 impl CampaignLedger for Gated<MemoryStore> {
     async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError> {
         self.gate.before("open").await.unavailable()?;
-        let before = CampaignRepository::list(&*self.inner).await?.found;
+        let before = CampaignRepository::list(&*self.inner, None, usize::MAX).await?.found;
         let campaigns = self.inner.open(lease).await;
         if campaigns.is_ok() {
-            let after = CampaignRepository::list(&*self.inner).await?.found;
+            let after = CampaignRepository::list(&*self.inner, None, usize::MAX).await?.found;
             let ended = before.iter().zip(&after).filter(|(before, after)| {
                 let ended = !before.state.is_ending_or_ended() && after.state.is_ending_or_ended();
                 ended && after.replaced_by.is_none()
