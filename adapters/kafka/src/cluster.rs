@@ -4,7 +4,6 @@ mod check;
 mod lane_reader;
 mod lanes;
 mod qualities;
-mod raw;
 mod since_backup;
 
 use std::sync::Arc;

@@ -37,9 +37,8 @@ pub use caller::{Caller, CallerError};
 pub use catchment_request_reply::pending::Counters as CallCounters;
 pub use catchment_request_reply::requester::CallError;
 pub use catchment_request_reply::{
-    Created, GroupEvent, GroupEvents, Membership, NotClosed, ReadError, Reader, RoundTrip,
-    RoundTripError, Sender, Settings as ClientSettings, SettingsError, TopicsError, Trouble,
-    is_secret,
+    Created, GroupEvent, GroupEvents, Membership, NotClosed, ReadError, Reader, Sender,
+    Settings as ClientSettings, SettingsError, TopicsError, Trouble, is_secret,
 };
 pub use cluster::{ClusterError, KafkaCluster, TopicPlan, TopicProblem, Wanted};
 pub use counts::KafkaCounts;

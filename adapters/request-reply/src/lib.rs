@@ -46,7 +46,6 @@ mod lookout;
 mod reader;
 mod record;
 mod rights;
-mod round_trip;
 mod sender;
 mod settings;
 mod side;
@@ -56,7 +55,6 @@ pub use error::{NotClosed, ReadError, Refusal, SendError, SettingsError, TopicsE
 pub use lookout::{Lookout, Member, Unread};
 pub use reader::{Commit, GroupEvent, GroupEvents, Reader, Record, Trouble, Watermarks};
 pub use record::{Header, Incoming, Message, OwnedRecord, Timestamp};
-pub use round_trip::{RoundTrip, RoundTripError, Route, raw_round_trip};
 pub use sender::Sender;
 pub use settings::{Membership, Settings, is_secret};
 pub use topics::{Created, NewTopic, TopicDescription, Topics};

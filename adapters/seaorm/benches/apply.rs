@@ -1,9 +1,9 @@
-//! How many shops a second one database takes, beside the bare transaction.
+//! How many shops a second one database takes. `tools/bench` measures the database without our
+//! code.
 //!
 //! `cargo bench -p catchment-seaorm --bench apply [-- SHOPS ...]` prints, for each number of
 //! shops and each size of a batch: batches applied by the store, with one cause more at each
-//! shop in each round; then the same rows read and written by the same kind of statements
-//! without any of our code: constant values, nothing decoded, nothing decided.
+//! shop in each round.
 //!
 //! It does so on a `SQLite` file of eight lanes or, where `CATCHMENT_BENCH_POSTGRES` names a
 //! database of a server, in schemas of one, four and eight lanes there.
@@ -159,7 +159,6 @@ impl World {
                 round + 1
             );
         }
-        self.bare_all(shops, batch).await;
         if batch == 2_000 {
             self.record_all(campaigns.first().unwrap()).await;
         }
@@ -200,12 +199,6 @@ impl World {
         for lane in lanes.collect::<Vec<_>>() {
             lane.await.unwrap();
         }
-    }
-
-    async fn bare_all(&self, shops: u32, batch: usize) {
-        let took = self.store.bare_batches(batch).await.unwrap();
-        let rate = f64::from(shops) / took.as_secs_f64();
-        println!("{shops:>9} shops, batch {batch:>5}, bare   : {rate:>9.0} shops/s");
     }
 
     /// Records an answer for every shop of a campaign, as replies come: all lanes mixed.

@@ -103,17 +103,6 @@ impl DatabaseUrl {
         Self { shown: text.clone(), text, file: Some(path.to_owned()) }
     }
 
-    /// Returns the same URL with the option that puts tables and all other objects into this
-    /// schema.
-    #[must_use]
-    pub fn with_schema(&self, schema: &str) -> Self {
-        let extended = |text: &str| {
-            let sign = if text.contains('?') { '&' } else { '?' };
-            format!("{text}{sign}options[search_path]={schema}")
-        };
-        Self { text: extended(&self.text), shown: extended(&self.shown), file: None }
-    }
-
     /// Returns whether the URL leads to a `PostgreSQL` server.
     #[must_use]
     pub const fn is_postgres(&self) -> bool {

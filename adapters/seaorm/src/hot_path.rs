@@ -2,7 +2,6 @@
 //! its own. The SQL text of a statement does not depend on the number of shops.
 
 use std::fmt::Debug;
-use std::pin::Pin;
 
 use async_trait::async_trait;
 use catchment_domain::ports::StoreError;
@@ -75,20 +74,7 @@ pub(crate) trait HotPath: Debug + Send + Sync {
         lane: Lane,
         shops: &[(&ShopId, &ShopState)],
     ) -> Result<(), StoreError>;
-
-    /// Makes the transaction of a batch with constant values. It shows the speed of the database
-    /// alone.
-    fn bare_batch(
-        &self,
-        store: SeaOrmStore,
-        lane: Lane,
-        shops: &[(&ShopId, &ShopState)],
-        number: i64,
-    ) -> Result<BareBatch, StoreError>;
 }
-
-/// A transaction that has not begun.
-pub(crate) type BareBatch = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 
 /// The error for a lane without a row. Every database has these rows from the beginning. The row
 /// does not belong to a single shop, so nothing of the lane can go on.
@@ -108,12 +94,6 @@ pub(crate) fn newest_revision(revision: Option<i64>) -> Result<Revision, StoreEr
     let revision = revision.ok_or_else(|| row.bad("revision", "there is no row"))?;
     Ok(Revision(row.number("revision", revision)?))
 }
-
-/// An epoch that no owner has, for the receipts of bare batches.
-pub(crate) const NO_EPOCH: i64 = -1;
-
-/// The approximate number of bytes that a request takes in a receipt.
-const BARE_RECEIPT_BYTES: usize = 7;
 
 /// An import that was counted in its lane's row.
 #[derive(Clone, Copy, Debug)]

@@ -45,7 +45,6 @@ mod acceptances;
 mod applying;
 mod audit;
 mod backup;
-mod baseline;
 mod campaign_ledger;
 mod campaign_repository;
 mod campaign_rows;

@@ -5,10 +5,10 @@ use std::num::NonZeroU16;
 use catchment_bootstrap::without_usage;
 use catchment_domain::{Limit, LimitError};
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 use crate::commands::{audit, call, campaign, config, database, lanes, repair, shops, topics};
-use crate::{bench, demo};
+use crate::demo;
 
 const AFTER_HELP: &str = "\
 Settings come from built-in defaults, config/<CATCHMENT_ENV>.toml, variables such as
@@ -65,9 +65,6 @@ pub(crate) enum Command {
     Audit(audit::Arguments),
     /// Mends what is damaged in the database, and names what cannot be mended.
     Repair(repair::Arguments),
-    /// Measures how fast this machine is.
-    #[command(subcommand)]
-    Bench(bench::Command),
     /// Shows the trigger kinds, their ranks and default limits.
     Triggers,
     /// Brings the schema of the database up to date, and checks it.
@@ -82,15 +79,6 @@ pub(crate) enum Command {
     /// Shows the settings.
     #[command(subcommand)]
     Config(config::Command),
-}
-
-/// What requests and replies travel over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Over {
-    /// A log in the memory of this process.
-    Memory,
-    /// Kafka.
-    Kafka,
 }
 
 /// Reads a number of partitions: at most as many as a database may have lanes.

@@ -14,10 +14,10 @@ mod triggers;
 use catchment_bootstrap::settings::Settings;
 
 use crate::cli::Command;
+use crate::demo;
 use crate::ending::Ending;
 use crate::output::Output;
 use crate::stores::Stores;
-use crate::{bench, demo};
 
 /// The context of a command that needs the database.
 pub(crate) struct Context {
@@ -56,7 +56,6 @@ pub(crate) async fn run(
             result
         }
         Command::Demo(arguments) => Box::pin(demo::run(&arguments, settings, output)).await,
-        Command::Bench(command) => Box::pin(bench::run(&command, settings, output)).await,
         Command::Audit(arguments) => {
             let stores = Stores::open_existing(database).await?;
             let context = Context { settings, stores, output };

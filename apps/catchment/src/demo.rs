@@ -1,19 +1,17 @@
-//! `catchment demo`: plays the story of the origin, from nothing, in one process or over Kafka.
+//! `catchment demo`: plays the story of the origin, from nothing, in one process or with the
+//! services of a server.
 
 mod oracle;
 mod story;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU16;
 
 use anyhow::{Context as _, bail};
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
 use catchment_domain::{Scope, Status, Tally};
-use clap::Args;
-use clap::value_parser;
+use clap::{Args, value_parser};
 use serde::Serialize;
 
-use crate::cli::{Over, parse_partitions};
 use crate::commands::Context;
 use crate::commands::shops::generate;
 use crate::ending::Ending;
@@ -21,118 +19,87 @@ use crate::engine::{Engine, EngineLock};
 use crate::number::{counted, grouped, rate};
 use crate::output::{Output, table};
 use crate::run::Interrupts;
-use crate::servers;
 use crate::stores::Stores;
-use crate::workers::Workers;
 
 use self::story::{Act, Stage};
 
 /// What `demo` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// How many shops the city has: 100,000, or 300,000 over Kafka.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(4..=10_000_000))]
-    shops: Option<u32>,
+    /// How many shops the city has.
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+          value_parser = value_parser!(u32).range(4..=10_000_000))]
+    shops: u32,
     /// Another seed gives another city.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// What requests and replies travel over: a log in this process's memory, or Kafka, with
-    /// one requester and two consumers as processes of their own.
-    #[arg(long, value_name = "LOG", value_enum, default_value_t = Over::Memory)]
-    over: Over,
-    /// How many partitions the requests have over Kafka.
-    #[arg(long, value_name = "P", default_value = "12", value_parser = parse_partitions)]
-    pub(crate) partitions: NonZeroU16,
 }
 
-impl Arguments {
-    fn shops(&self) -> u32 {
-        self.shops.unwrap_or(match self.over {
-            Over::Memory => 100_000,
-            Over::Kafka => 300_000,
-        })
-    }
-}
-
-/// Plays the story.
+/// Plays the story, in its own database unless one was named.
 ///
 /// # Errors
 ///
-/// When a step fails, with the step and the reason.
+/// When the database holds shops or campaigns, or a step fails, with the step and the reason.
 pub(crate) async fn run(
     arguments: &Arguments,
-    settings: Settings,
+    mut settings: Settings,
     output: Output,
 ) -> anyhow::Result<Ending> {
     let mut interrupts = Interrupts::listen().context("could not listen to interrupts")?;
-    let wrong = match arguments.over {
-        Over::Memory => in_memory(arguments, settings, output, &mut interrupts).await?,
-        Over::Kafka => servers::demo::run(arguments, settings, output, &mut interrupts).await?,
+    let folder = tempfile::tempdir().context("could not make a folder for the database")?;
+    if settings.is_default("database.url") {
+        settings.database.url = DatabaseUrl::of_file(&folder.path().join("demo.db"));
+    }
+    let stores = if settings.database.url.is_postgres() {
+        Stores::open_existing(&settings.database).await?
+    } else {
+        Stores::open(&settings.database).await?
     };
-    Ok(match wrong {
+    let context = Context { settings, stores, output };
+    let wrong = tokio::select! {
+        wrong = play(arguments, &context) => wrong.map(Some),
+        () = interrupts.asked() => Ok(None),
+    };
+    context.stores.close().await;
+    Ok(match wrong? {
         Some(0) => Ending::Done,
         Some(_) => Ending::Incomplete,
         None => Ending::Interrupted,
     })
 }
 
-/// Plays the story in this process, in its own database unless one was named. Returns how often a
-/// shop was wrong, or `None` if the demo was interrupted.
-async fn in_memory(
-    arguments: &Arguments,
-    mut settings: Settings,
-    output: Output,
-    interrupts: &mut Interrupts,
-) -> anyhow::Result<Option<u64>> {
-    let folder = tempfile::tempdir().context("could not make a folder for the database")?;
-    if settings.is_default("database.url") {
-        let path = folder.path().join("demo.db");
-        settings.database.url = DatabaseUrl::of_file(&path);
+/// Opens the city, and plays the story with the engine of this process, or with the services of a
+/// server. Returns how often a shop was wrong.
+async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {
+    let Context { settings, stores, output } = context;
+    let url = &settings.database.url;
+    let has_shops = 0 < stores.shops.count(&Scope::everything()).await?;
+    if has_shops || !stores.campaigns.list(None, 1).await?.found.is_empty() {
+        bail!("the demo needs a database without shops and campaigns, and {url} has some");
     }
-    let stores = Stores::open(&settings.database).await?;
-    let context = Context { settings, stores, output };
-    let url = &context.settings.database.url;
-    if 0 < context.stores.shops.count(&Scope::everything()).await? {
-        bail!("the demo needs a database without shops, and {url} has some");
-    }
-    let Some(lock) = EngineLock::try_take(&context.stores)? else {
+    let lock = EngineLock::try_take(stores)?;
+    if stores.is_embedded() && lock.is_none() {
         bail!("another process runs the engine on {url}");
-    };
-    let engine = async { Ok(Engine::start(&context.settings, &context.stores, lock)) };
-    let wrong = tokio::select! {
-        wrong = play(arguments, &context, engine) => wrong.map(Some),
-        () = interrupts.asked() => Ok(None),
-    };
-    context.stores.close().await;
-    wrong
-}
-
-/// Opens the city, starts the workers, and plays the story with them.
-pub(crate) async fn play<W: Workers>(
-    arguments: &Arguments,
-    context: &Context,
-    workers: impl Future<Output = anyhow::Result<W>> + Send,
-) -> anyhow::Result<u64> {
-    let opening = opening(arguments, context).await?;
-    let mut workers = workers.await?;
-    let mut stage =
-        Stage { stores: &context.stores, policy: &context.settings.policy, workers: &mut workers };
-    let human = !context.output.json;
-    let mut acts = vec![opening];
+    }
+    let mut acts = vec![opening(arguments, context).await?];
+    let engine = lock.map(|lock| Engine::start(settings, stores, lock));
+    let mut stage = Stage { stores, policy: &settings.policy, engine };
     let wrong = story::play(&mut stage, |act| {
-        if human {
-            print(context.output, act)?;
+        if !output.json {
+            print(*output, act)?;
         }
         acts.push(ActView::of(act));
         Ok(())
     })
     .await?;
-    workers.stop().await?;
-    if human {
-        let shops = counted(u64::from(arguments.shops()), "shop");
-        context.output.line(format_args!("{shops}, {} acts: wrong {wrong}", acts.len()))?;
+    if let Some(engine) = stage.engine {
+        engine.stop().await;
+    }
+    if output.json {
+        output.value(&DemoView { acts, wrong })?;
     } else {
-        context.output.value(&DemoView { acts, wrong })?;
+        let shops = counted(arguments.shops.into(), "shop");
+        output.line(format_args!("{shops}, {} acts: wrong {wrong}", acts.len()))?;
     }
     Ok(wrong)
 }
@@ -140,7 +107,7 @@ pub(crate) async fn play<W: Workers>(
 /// Plays the act before the first: the city opens.
 async fn opening(arguments: &Arguments, context: &Context) -> anyhow::Result<ActView> {
     let start = std::time::Instant::now();
-    let imported = generate(context, arguments.shops(), arguments.seed).await?.imported;
+    let imported = generate(context, arguments.shops, arguments.seed).await?.imported;
     let seconds = start.elapsed().as_secs_f64();
     if !context.output.json {
         let shops = counted(imported.added, "shop");

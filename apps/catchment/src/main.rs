@@ -5,11 +5,9 @@ mod commands;
 mod ending;
 mod stores;
 mod engine;
-mod workers;
 mod run;
 mod watch;
 mod demo;
-mod bench;
 mod report;
 mod left_out;
 mod scope;
@@ -22,7 +20,6 @@ mod city;
 mod number;
 mod output;
 mod random;
-mod peak_memory;
 #[cfg_attr(not(feature = "servers"), path = "no_servers.rs")]
 mod servers;
 

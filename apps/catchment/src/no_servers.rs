@@ -65,32 +65,3 @@ pub(crate) async fn look_before_move(_: &Settings, _: &Stores) -> anyhow::Result
 pub(crate) async fn restored(_: &Settings, _: &Stores, _: bool) -> anyhow::Result<AfterRestore> {
     Err(MISSING.into())
 }
-
-pub(crate) mod demo {
-    use super::MISSING;
-    use crate::Output;
-    use crate::demo::Arguments;
-    use crate::run::Interrupts;
-    use catchment_bootstrap::settings::Settings;
-
-    pub(crate) async fn run(
-        _: &Arguments,
-        _: Settings,
-        _: Output,
-        _: &mut Interrupts,
-    ) -> anyhow::Result<Option<u64>> {
-        Err(MISSING.into())
-    }
-}
-
-pub(crate) mod bench {
-    use super::MISSING;
-    use crate::Output;
-    use crate::bench::Arguments;
-    use crate::ending::Ending;
-    use catchment_bootstrap::settings::Settings;
-
-    pub(crate) async fn run(_: &Arguments, _: Settings, _: Output) -> anyhow::Result<Ending> {
-        Err(MISSING.into())
-    }
-}

@@ -4,7 +4,7 @@
 //! and a command only watches.
 
 mod interrupts;
-mod stall;
+pub(crate) mod stall;
 
 use std::time::{Duration, Instant};
 
@@ -211,7 +211,7 @@ impl Drive<'_> {
 }
 
 /// Waits for the failure of the engine, or for ever if there is no engine.
-async fn failure(engine: &mut Option<Engine>) -> anyhow::Error {
+pub(crate) async fn failure(engine: &mut Option<Engine>) -> anyhow::Error {
     match engine {
         Some(engine) => engine.failure().await,
         None => std::future::pending().await,

@@ -1,20 +1,13 @@
-//! The parts that use Kafka and its services: single calls, topics, and the demo and the benchmark
-//! with requester and consumers as separate processes.
+//! The parts that use Kafka: single calls, topics and lanes.
 //!
 //! This module is built only with the feature `servers`; otherwise, `no_servers.rs` takes its
 //! place.
 
-pub(crate) mod bench;
 mod calling;
-mod cluster;
-pub(crate) mod demo;
 mod kafka_away;
 mod lanes;
 mod moving;
-mod percentile;
-mod resources;
 mod restored;
-mod scratch;
 mod topics;
 
 use std::time::Duration;

@@ -3,14 +3,13 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use catchment_bootstrap::database::store_settings;
 use catchment_bootstrap::settings::Database;
 use catchment_domain::ports::{
     Acceptances, CampaignLedger, CampaignRepository, Clock, Deletions, Moves, Repairs, ReplyLanes,
-    Restores, ShopLedger, ShopRepository, StoreError,
+    Restores, ShopLedger, ShopRepository,
 };
 use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettings, Summary};
 
@@ -37,30 +36,6 @@ pub(crate) async fn migrate(database: &Database, create: bool) -> anyhow::Result
     servers::check_database(&database.url)?;
     let migrated = SeaOrmStore::migrate(database.url.expose(), &settings(database, create)).await;
     migrated.context("could not bring the database up to date")
-}
-
-/// Makes an empty schema in a server's database.
-///
-/// # Errors
-///
-/// When the schema already exists, or the server refuses.
-#[cfg(feature = "servers")]
-pub(crate) async fn create_schema(database: &Database, name: &str) -> anyhow::Result<()> {
-    let settings = settings(database, false);
-    let made = SeaOrmStore::create_schema(database.url.expose(), name, &settings).await;
-    made.with_context(|| format!("could not make the schema {name}"))
-}
-
-/// Drops a schema with all its contents.
-///
-/// # Errors
-///
-/// When the server refuses.
-#[cfg(feature = "servers")]
-pub(crate) async fn drop_schema(database: &Database, name: &str) -> anyhow::Result<()> {
-    let settings = settings(database, false);
-    let dropped = SeaOrmStore::drop_schema(database.url.expose(), name, &settings).await;
-    dropped.with_context(|| format!("could not drop the schema {name}"))
 }
 
 /// Checks that the database can be used as it is. Returns its name.
@@ -170,15 +145,6 @@ impl Stores {
     /// Returns whether commands run the engine themselves.
     pub(crate) fn is_embedded(&self) -> bool {
         self.file().is_some()
-    }
-
-    /// Runs the bare transactions of all shops: see [`SeaOrmStore::bare_batches`].
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
-    pub(crate) async fn bare_batches(&self, size: usize) -> Result<Duration, StoreError> {
-        self.store.bare_batches(size).await
     }
 
     /// Closes the idle connections for writing: see [`SeaOrmStore::rest`].

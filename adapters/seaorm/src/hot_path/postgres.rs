@@ -23,10 +23,7 @@ use sea_orm::sqlx::{self, Row as _};
 use sea_orm::{DbErr, QueryResult};
 
 use super::campaigns::loaded;
-use super::{
-    BARE_RECEIPT_BYTES, BareBatch, CountedImport, HotPath, Judged, NO_EPOCH, import_number,
-    newest_revision, no_lane,
-};
+use super::{CountedImport, HotPath, Judged, import_number, newest_revision, no_lane};
 use crate::codec;
 use crate::connection::OwnConnection;
 use crate::entity::campaign::Terms;
@@ -189,38 +186,6 @@ impl HotPath for PostgresPath {
         bind_states(&mut arguments, lane, shops).map_err(classify)?;
         let written = connection.written(STORE_STATES, arguments).await.map_err(classify)?;
         check_written("shop_state", written, shops.len())
-    }
-
-    fn bare_batch(
-        &self,
-        store: SeaOrmStore,
-        lane: Lane,
-        shops: &[(&ShopId, &ShopState)],
-        number: i64,
-    ) -> Result<BareBatch, StoreError> {
-        let ids: Vec<ShopId> = shops.iter().map(|(id, _)| (*id).clone()).collect();
-        let read = read_arguments(lane, &ids, &[]).map_err(classify)?;
-        let versions: Vec<i64> = shops.iter().map(|(_, state)| stored(state.version) - 1).collect();
-        let entries = vec![0_u8; shops.len() * BARE_RECEIPT_BYTES];
-        let mut write = PgArguments::default();
-        bind_states(&mut write, lane, shops)
-            .and_then(|()| bind(&mut write, versions))
-            .and_then(|()| bind(&mut write, NO_EPOCH))
-            .and_then(|()| bind(&mut write, number))
-            .and_then(|()| bind(&mut write, number + 1))
-            .and_then(|()| bind(&mut write, 0_i64))
-            .and_then(|()| bind(&mut write, entries))
-            .and_then(|()| bind(&mut write, None::<i64>))
-            .and_then(|()| bind(&mut write, 0_i64))
-            .map_err(classify)?;
-        Ok(Box::pin(async move {
-            let fence = format!("UPDATE lane_state SET imports = imports WHERE lane = {lane}");
-            let (transaction, _) = store.begin_with(&fence).await?;
-            let connection = transaction.connection()?;
-            connection.rows(READ, read).await.map_err(classify)?;
-            connection.rows(STORE_BATCH, write).await.map_err(classify)?;
-            transaction.commit().await
-        }))
     }
 }
 

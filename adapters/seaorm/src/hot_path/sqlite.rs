@@ -10,13 +10,10 @@ use catchment_domain::{
     Batch, Deadline, Found, Lane, LaneTime, Loaded, LoadedCampaign, LoadedShop, ShopId, ShopState,
 };
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
 
 use super::campaigns::loaded;
-use super::{
-    BARE_RECEIPT_BYTES, BareBatch, CountedImport, HotPath, Judged, NO_EPOCH, import_number,
-    newest_revision, no_lane,
-};
+use super::{CountedImport, HotPath, Judged, import_number, newest_revision, no_lane};
 use crate::codec;
 use crate::connection::OwnConnection;
 use crate::damaged::{campaign_of, read_each};
@@ -149,34 +146,6 @@ impl HotPath for SqlitePath {
         shops: &[(&ShopId, &ShopState)],
     ) -> Result<(), StoreError> {
         rows::run_all(connection, rows::store_statements(connection, lane, shops)).await
-    }
-
-    fn bare_batch(
-        &self,
-        store: SeaOrmStore,
-        lane: Lane,
-        shops: &[(&ShopId, &ShopState)],
-        number: i64,
-    ) -> Result<BareBatch, StoreError> {
-        let read = rows::load_statement(&store.readers, lane, shops.iter().map(|(id, _)| *id));
-        let write: Vec<_> = rows::store_statements(&store.readers, lane, shops).collect();
-        let lane: Value = i32::from(lane.0).into();
-        let fence = "UPDATE lane_state SET applied_next = applied_next WHERE lane = $1";
-        let fence = statement(&store.readers, fence, [lane.clone()]);
-        let (from, to) = (number.into(), (number + 1).into());
-        let entries = vec![0_u8; shops.len() * BARE_RECEIPT_BYTES];
-        let receipt = [lane, NO_EPOCH.into(), from, to, 0_i64.into(), entries.into()];
-        let receipt = statement(&store.readers, INSERT_RECEIPT, receipt);
-        Ok(Box::pin(async move {
-            let transaction = store.begin().await?;
-            let connection = transaction.connection()?;
-            connection.execute_raw(fence).await.map_err(classify)?;
-            connection.query_one_raw(read).await.map_err(classify)?;
-            for statement in write.into_iter().chain([receipt]) {
-                connection.execute_raw(statement).await.map_err(classify)?;
-            }
-            transaction.commit().await
-        }))
     }
 }
 

@@ -10,20 +10,23 @@ use catchment_domain::{
 };
 
 use super::oracle::{Cap, Wish, expected};
+use crate::engine::Engine;
+use crate::output::note;
 use crate::random;
+use crate::run::failure;
+use crate::run::stall::{self, Stall};
 use crate::stores::Stores;
-use crate::workers::Workers;
 
 /// How often the demo checks whether its campaigns are through.
 const LOOK: Duration = Duration::from_millis(10);
 /// How many shops are compared at a time.
 const PAGE: usize = 5_000;
 
-/// The stage: the stores, the rules, and the workers.
+/// The stores, the rules, and the engine, unless services do the work.
 pub(crate) struct Stage<'a> {
     pub(crate) stores: &'a Stores,
     pub(crate) policy: &'a Policy,
-    pub(crate) workers: &'a mut dyn Workers,
+    pub(crate) engine: Option<Engine>,
 }
 
 /// The result of an act.
@@ -249,14 +252,18 @@ async fn finish(
 
 /// Waits until a campaign has no open shop.
 async fn through(stage: &mut Stage<'_>, revision: Revision) -> anyhow::Result<Campaign> {
+    let mut stall = Stall::new(Instant::now());
     loop {
         let campaign = stage.stores.campaigns.get(revision).await?.context("a campaign is gone")?;
         if campaign.state.open() == 0 {
             return Ok(campaign);
         }
+        if stall.is_noticed(campaign.state.open(), Instant::now()) {
+            note(stall::why(campaign.reply_lane, stage.stores.is_embedded()));
+        }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            error = stage.workers.failure() => return Err(error),
+            error = failure(&mut stage.engine) => return Err(error),
         }
     }
 }

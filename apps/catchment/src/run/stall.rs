@@ -8,7 +8,7 @@ use catchment_domain::ReplyLane;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The number of open shops at the last change, and the time of that change.
-pub(super) struct Stall {
+pub(crate) struct Stall {
     open: u32,
     since: Instant,
     is_told: bool,
@@ -16,12 +16,12 @@ pub(super) struct Stall {
 
 impl Stall {
     /// Starts without a number of open shops.
-    pub(super) const fn new(now: Instant) -> Self {
+    pub(crate) const fn new(now: Instant) -> Self {
         Self { open: 0, since: now, is_told: false }
     }
 
     /// Returns whether to tell the user now that there is no progress: once for each stall.
-    pub(super) fn is_noticed(&mut self, open: u32, now: Instant) -> bool {
+    pub(crate) fn is_noticed(&mut self, open: u32, now: Instant) -> bool {
         if self.open != open {
             *self = Self { open, since: now, is_told: false };
         }
@@ -32,7 +32,7 @@ impl Stall {
 
 /// Returns the possible reason, as far as the database shows it: `reply_lane` is that of the
 /// campaign.
-pub(super) const fn why(reply_lane: Option<ReplyLane>, is_embedded: bool) -> &'static str {
+pub(crate) const fn why(reply_lane: Option<ReplyLane>, is_embedded: bool) -> &'static str {
     if is_embedded {
         return "no answer for 10 s: a full disk or a process that holds the database may be \
                 why; going on as soon as that is over";

@@ -1,7 +1,5 @@
-//! Demo, benchmark and calls with requester and consumers as separate processes, and the ends of
-//! those processes.
+//! Demo and calls with requester and consumers as separate processes.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
@@ -11,7 +9,7 @@ use std::time::{Duration, Instant};
 use catchment_bootstrap::health;
 use serde_json::{Value, json};
 
-use crate::app::{Ran, TestApp, program};
+use crate::app::{TestApp, program};
 use crate::built::built;
 use crate::world::World;
 
@@ -23,12 +21,6 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The programs that the command starts. Cargo does not build them with the tests of this crate.
 static PROGRAMS: LazyLock<[PathBuf; 2]> =
     LazyLock::new(|| ["requester", "consumer"].map(|name| built(program().with_file_name(name))));
-
-/// Makes a world for the programs.
-fn world() -> World {
-    LazyLock::force(&PROGRAMS);
-    World::empty()
-}
 
 /// Calls `look` until it returns a value.
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -44,10 +36,10 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
 
 #[test]
 #[ignore = "needs Kafka and PostgreSQL"]
-fn the_demo_is_right_at_every_shop() {
-    let world = world();
-    let arguments = ["demo", "--over", "kafka", "--shops", "600", "--partitions", "3"];
-    let told = world.ask(&arguments);
+fn the_demo_is_right_at_every_shop_and_is_played_once() {
+    let world = World::without_shops();
+    let services = [requester(&world), consumer(&world), consumer(&world)];
+    let told = world.ask(&["demo", "--shops", "600"]);
     assert_eq!(told["wrong"], 0, "{told}");
     let acts = told["acts"].as_array().unwrap();
     assert_eq!(acts.len(), 5);
@@ -57,106 +49,13 @@ fn the_demo_is_right_at_every_shop() {
         let total: u64 = outcomes.values().filter_map(Value::as_u64).sum();
         assert_eq!(act["shops"], total, "an outcome for every shop");
     }
-}
-
-#[test]
-#[ignore = "needs Kafka and PostgreSQL"]
-fn a_benchmark_prints_what_it_measured() {
-    let world = world();
-    let arguments = ["bench", "campaign", "--over", "kafka", "--shops", "500"];
-    let options = ["--partitions", "3", "--calls", "20", "--consumers", "2"];
-    let measured = world.ask(&[&arguments[..], &options].concat());
-    for speed in ["campaign", "raw_round_trip", "bare_transactions"] {
-        assert!(measured[speed]["shops_per_second"].as_u64().unwrap() > 0, "{measured}");
+    let again = world.run(&["demo", "--shops", "600"]);
+    assert_eq!((again.code, again.stderr.lines().count()), (Some(1), 1), "{again:?}");
+    assert!(again.stderr.contains("needs a database without shops and campaigns"), "{again:?}");
+    for mut service in services {
+        drop(service.stdin.take());
+        assert!(service.wait().unwrap().success());
     }
-    assert_eq!(measured["calls_idle"]["calls"], 20);
-    let processes = measured["processes"].as_array().unwrap();
-    let ours = processes.iter().filter(|process| !process["peak_memory_bytes"].is_null());
-    assert_eq!(ours.count(), 4, "a requester, two consumers, the command itself: {measured}");
-}
-
-/// Starts a demo that takes a while, and waits for its processes.
-fn long_demo(world: &World) -> (Child, Vec<u32>) {
-    let demo = Command::new(program())
-        .args(["demo", "--over", "kafka", "--shops", "20000", "--partitions", "2"])
-        .env_clear()
-        .envs(world.variables())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let processes = wait_for("the processes of the demo", || {
-        let processes = children_of(demo.id());
-        (processes.len() == 3).then_some(processes)
-    });
-    (demo, processes)
-}
-
-/// Returns the children of a process.
-fn children_of(parent: u32) -> Vec<u32> {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| field_of(*pid, 1) == Some(parent.to_string())).collect()
-}
-
-fn wait_until_ended(processes: &[u32]) {
-    for pid in processes {
-        wait_for("the end of a process", || {
-            // A process that was not waited for stays in the table of processes.
-            field_of(*pid, 0).is_none_or(|state| state == "Z").then_some(())
-        });
-    }
-}
-
-/// Returns a field of `/proc/PID/stat` behind the name of the program.
-fn field_of(pid: u32, place: usize) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(place).map(ToOwned::to_owned)
-}
-
-/// Returns the schema that a demo names in its first line.
-fn schema_of(ran: &Ran) -> String {
-    let line = ran.stderr.lines().next().unwrap_or_default();
-    line.rsplit(' ').next().unwrap_or_default().to_owned()
-}
-
-#[test]
-#[ignore = "needs Kafka and PostgreSQL"]
-fn an_interrupted_demo_leaves_nothing_behind() {
-    let world = world();
-    let (demo, processes) = long_demo(&world);
-    let pid = demo.id().to_string();
-    assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
-    let ran = Ran::from(demo.wait_with_output().unwrap());
-    assert_eq!(ran.code, Some(130), "{ran:?}");
-    wait_until_ended(&processes);
-    assert!(!world.has_schema(&schema_of(&ran)), "{ran:?}");
-}
-
-#[test]
-#[ignore = "needs Kafka and PostgreSQL"]
-fn processes_do_not_outlive_a_demo_that_is_killed() {
-    let world = world();
-    let (mut demo, processes) = long_demo(&world);
-    demo.kill().unwrap();
-    let ran = Ran::from(demo.wait_with_output().unwrap());
-    wait_until_ended(&processes);
-    world.remove(&schema_of(&ran));
-}
-
-#[test]
-#[ignore = "needs Kafka and PostgreSQL"]
-fn a_process_that_dies_is_an_error_with_its_name() {
-    let world = world();
-    let (demo, processes) = long_demo(&world);
-    let pid = processes[0].to_string();
-    assert!(Command::new("kill").args(["-s", "KILL", &pid]).status().unwrap().success());
-    let ran = Ran::from(demo.wait_with_output().unwrap());
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    let line = ran.stderr.lines().last().unwrap();
-    assert!(line.contains(" ended with signal: 9 (SIGKILL)"), "{ran:?}");
-    assert!(!world.has_schema(&schema_of(&ran)), "{ran:?}");
 }
 
 /// Starts a requester that ends with this process, and waits until it is ready.

@@ -12,8 +12,6 @@ fn whatever_needs_kafka_names_the_feature() {
         &["topics", "check"][..],
         &["topics", "create"],
         &["call", "a", "--kind", "manual", "--limit", "2km"],
-        &["demo", "--over", "kafka"],
-        &["bench", "campaign", "--over", "kafka"],
     ] {
         let ran = app.run(arguments);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(2), MISSING), "{arguments:?}");
@@ -25,7 +23,9 @@ fn whatever_needs_kafka_names_the_feature() {
 fn a_database_on_a_server_names_the_feature() {
     let app = TestApp::empty();
     let url = "postgres://me:hunter2@localhost/shops";
-    for arguments in [&["shops", "list"][..], &["database", "check"], &["database", "migrate"]] {
+    for arguments in
+        [&["shops", "list"][..], &["database", "check"], &["database", "migrate"], &["demo"]]
+    {
         let ran = app.run(&[&["--database", url], arguments].concat());
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(2), MISSING), "{arguments:?}");
     }

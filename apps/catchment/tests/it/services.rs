@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 
 use crate::app::{Ran, TestApp, program};
-use crate::world::{LANES, World, brokers};
+use crate::world::{LANES, World};
 
 /// Starts the command, so that a test can stop it.
 fn start(world: &World, arguments: &[&str]) -> Child {
@@ -176,39 +176,4 @@ fn a_password_is_never_shown() {
         assert_eq!((ran.code, ran.stderr.lines().count()), (Some(code), 1), "{ran:?}");
         assert!(!ran.stderr.contains("hush"), "{ran:?}");
     }
-}
-
-#[test]
-fn over_kafka_a_server_must_be_named() {
-    let app = TestApp::empty();
-    for command in [&["demo"][..], &["bench", "campaign"]] {
-        let ran = app.run(&[command, &["--over", "kafka"]].concat());
-        assert_eq!((ran.code, ran.stderr.lines().count()), (Some(2), 1), "{ran:?}");
-        assert!(ran.stderr.contains("such as `--database postgres://"), "{ran:?}");
-    }
-}
-
-#[test]
-#[ignore = "needs Kafka and PostgreSQL"]
-fn programs_that_are_not_built_are_named() {
-    let world = World::empty();
-    let alone = tempfile::tempdir().unwrap();
-    let copy = alone.path().join("catchment");
-    // If this process wrote the copy, a program that another test starts at that moment would
-    // inherit the open file. The system does not run a file that is open for writing.
-    let copied = Command::new("cp").args([program(), &copy]).status().unwrap();
-    assert!(copied.success());
-    let ran = Command::new(&copy)
-        .args(["--json", "demo", "--over", "kafka", "--shops", "10", "--partitions", "2"])
-        .env_clear()
-        .envs(world.variables())
-        .env("CATCHMENT__KAFKA__BOOTSTRAP_SERVERS", brokers())
-        .output();
-    let ran = Ran::from(ran.unwrap());
-    let line = format!(
-        "catchment: there is no {}; build it with \
-         `cargo build --release -p catchment-requester -p catchment-consumer`\n",
-        alone.path().join("requester").display()
-    );
-    check(&ran, 1, &line);
 }

@@ -63,11 +63,17 @@ impl World {
         world
     }
 
-    /// Makes tables, topics and three shops.
-    pub(crate) fn with_shops() -> Self {
+    /// Makes tables and topics.
+    pub(crate) fn without_shops() -> Self {
         let world = Self::empty();
         world.run(&["database", "migrate"]).done();
         world.run(&["topics", "create", "--reply-partitions", "2"]).done();
+        world
+    }
+
+    /// Makes tables, topics and three shops.
+    pub(crate) fn with_shops() -> Self {
+        let world = Self::without_shops();
         let rows = ["a,Acorn,cafe,Hackney,51.5,-0.1", "b,Birch,pub,Hackney,51.5,-0.1"];
         let content = format!("{HEADER}\n{}\nc,Cedar,cafe,Haringey,51.6,-0.1\n", rows.join("\n"));
         world.app.file("shops.csv", content);
@@ -134,25 +140,6 @@ impl World {
     /// From now on the settings name so many lanes.
     pub(crate) const fn set_lanes(&mut self, lanes: u16) {
         self.lanes = lanes;
-    }
-
-    /// Returns whether the database has a schema of this name.
-    pub(crate) fn has_schema(&self, name: &str) -> bool {
-        assert!(name.starts_with("catchment_"), "`{name}` is no schema");
-        let url = self.url().replace(&self.name, name);
-        let checked = self.runtime.block_on(SeaOrmStore::check(&url, &store_settings()));
-        !matches!(checked, Err(OpenError::NoSchema { .. }))
-    }
-
-    /// Removes the schema and the topics that a killed command left behind.
-    pub(crate) fn remove(&self, name: &str) {
-        let (url, settings) = (database(), store_settings());
-        self.runtime.block_on(async {
-            SeaOrmStore::drop_schema(&url, name, &settings).await.unwrap();
-            let topics = [format!("{name}.requests"), format!("{name}.replies")];
-            let cluster = self.cluster().await.with_topics(&topics[0], &topics[1]);
-            cluster.delete_topics().await.unwrap();
-        });
     }
 
     /// Uses the database as another program would.
@@ -279,13 +266,18 @@ impl World {
     }
 
     async fn cluster_of(&self, group: &str) -> KafkaCluster {
-        let settings = KafkaSettings {
-            requests_topic: format!("{}.requests", self.topics),
-            replies_topic: format!("{}.replies", self.topics),
-            ..KafkaSettings::new(ClientSettings::new(brokers(), group))
-        };
-        KafkaCluster::connect(settings).await.unwrap()
+        cluster(&self.topics, group).await
     }
+}
+
+/// Connects to the topics whose names begin like this.
+async fn cluster(topics: &str, group: &str) -> KafkaCluster {
+    let settings = KafkaSettings {
+        requests_topic: format!("{topics}.requests"),
+        replies_topic: format!("{topics}.replies"),
+        ..KafkaSettings::new(ClientSettings::new(brokers(), group))
+    };
+    KafkaCluster::connect(settings).await.unwrap()
 }
 
 impl Drop for World {
@@ -295,9 +287,7 @@ impl Drop for World {
         self.runtime.block_on(async {
             SeaOrmStore::drop_schema(&url, &self.name, &settings).await.ok();
             for topics in BTreeSet::from([&self.name, &self.topics]) {
-                let topics = [format!("{topics}.requests"), format!("{topics}.replies")];
-                let cluster = self.cluster().await.with_topics(&topics[0], &topics[1]);
-                cluster.delete_topics().await.ok();
+                cluster(topics, &self.name).await.delete_topics().await.ok();
             }
         });
     }
