@@ -4,6 +4,22 @@
 //! and limits as objects such as `{"metres":3000}`, instants in RFC 3339 with a zone, durations in
 //! seconds. The crate knows no command line and no HTTP.
 
+mod audit;
+mod damage;
+mod decided_by;
+mod import;
+mod release;
+mod repair;
+mod setting;
+mod shop;
 mod units;
 
+pub use audit::{Audit, Difference, Stray, StrayCause, UnknownBase};
+pub use damage::{Damage, StoredItem};
+pub use decided_by::DecidedBy;
+pub use import::{BadRow, ImportResult, KeptBase};
+pub use release::{Prospect, ReleaseResult, Standing};
+pub use repair::{Mended, RepairFinding, RepairSummary};
+pub use setting::Setting;
+pub use shop::{Cause, Shop, ShopPage, ShopWithCauses};
 pub use units::{Limit, instant, seconds};
