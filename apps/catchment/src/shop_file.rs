@@ -12,7 +12,7 @@ use self::header::{Header, REQUIRED};
 use self::row::Reader;
 
 pub(crate) use self::header::EXPORTED;
-pub(crate) use self::rows::{BadRows, CheckedRows};
+pub(crate) use self::rows::{BadRow, BadRows, CheckedRows};
 
 /// Reads all rows. The good rows come in the order of lane and id.
 ///

@@ -3,17 +3,18 @@
 
 mod wording;
 
+use catchment_api as api;
+use catchment_application::{AuditFindings, audit};
 use catchment_domain::Revision;
-use catchment_domain::service::{Audit, AuditPorts, Difference, DifferenceKind, audit};
+use catchment_domain::service::AuditPorts;
 use clap::Args;
-use serde_json::{Value, json};
 
 use crate::commands::Context;
 use crate::ending::Ending;
 use crate::left_out::LeftOut;
 use crate::number::{counted, grouped};
 
-use self::wording::{base_radii, describe, describe_base, describe_stray, view_base, view_stray};
+use self::wording::{base_radii, describe, describe_base, describe_stray};
 
 /// How many findings of each kind are shown.
 const TOLD: usize = 20;
@@ -56,7 +57,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     };
     let found = audit(ports, &arguments.campaigns).await?;
     if context.output.json {
-        context.output.value(&view(&found))?;
+        context.output.value(&api::Audit::new(&found, TOLD))?;
     } else {
         report(&found, context)?;
     }
@@ -65,31 +66,10 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(if is_fine { ending } else { Ending::Incomplete })
 }
 
-/// The outcomes that do not agree, by kind.
-struct Differences<'a> {
-    wrong: Vec<&'a Difference>,
-    foreign: Vec<&'a Difference>,
-    missing: Vec<&'a Difference>,
-}
-
-impl<'a> Differences<'a> {
-    fn of(audit: &'a Audit) -> Self {
-        let of_kind = |is_meant: fn(&DifferenceKind) -> bool| {
-            audit.differences.iter().filter(|difference| is_meant(&difference.kind)).collect()
-        };
-        Self {
-            wrong: of_kind(|kind| matches!(kind, DifferenceKind::Wrong(_))),
-            foreign: of_kind(|kind| matches!(kind, DifferenceKind::Foreign { .. })),
-            missing: of_kind(|kind| matches!(kind, DifferenceKind::Missing)),
-        }
-    }
-}
-
 /// Prints the findings for people.
-fn report(audit: &Audit, context: &Context) -> std::io::Result<()> {
+fn report(audit: &AuditFindings, context: &Context) -> std::io::Result<()> {
     let output = context.output;
-    let Differences { wrong, foreign, missing } = Differences::of(audit);
-    for differences in [&wrong, &foreign, &missing] {
+    for differences in [&audit.wrong, &audit.foreign, &audit.missing] {
         for difference in differences.iter().take(TOLD) {
             output.line(describe(difference))?;
         }
@@ -109,8 +89,8 @@ fn report(audit: &Audit, context: &Context) -> std::io::Result<()> {
         output.line(format_args!("{radii} of revisions that were never given out"))?;
     }
     let more = [
-        (foreign.len() as u64, "answered to foreign records"),
-        (missing.len() as u64, "whose limits are not in force"),
+        (audit.foreign.len() as u64, "answered to foreign records"),
+        (audit.missing.len() as u64, "whose limits are not in force"),
         (audit.moved, "changed meanwhile"),
     ];
     let more = more.into_iter().filter(|(count, _)| 0 < *count);
@@ -119,28 +99,9 @@ fn report(audit: &Audit, context: &Context) -> std::io::Result<()> {
     output.line(format_args!(
         "{}: {} outcomes agree with the receipts, {} could not be checked (receipts pruned),\
          {more} {} wrong",
-        counted(audit.campaigns as u64, "campaign"),
+        counted(audit.campaigns, "campaign"),
         grouped(audit.agree),
         grouped(audit.unproved),
-        grouped(wrong.len() as u64)
+        grouped(audit.wrong.len() as u64)
     ))
-}
-
-/// Returns the findings for machines.
-fn view(audit: &Audit) -> Value {
-    let Differences { wrong, foreign, missing } = Differences::of(audit);
-    let told = |differences: &[&Difference]| -> Vec<String> {
-        differences.iter().take(TOLD).map(|difference| describe(difference)).collect()
-    };
-    let Audit { campaigns, agree, unproved, moved, strays, unknown_bases, .. } = audit;
-    json!({
-        "campaigns": campaigns, "agree": agree, "unproved": unproved, "moved": moved,
-        "wrong": wrong.len(), "examples": told(&wrong),
-        "foreign": foreign.len(), "foreign_examples": told(&foreign),
-        "missing": missing.len(), "missing_examples": told(&missing),
-        "stray": strays.len(),
-        "strays": strays.iter().take(TOLD).map(view_stray).collect::<Vec<_>>(),
-        "unknown_bases": unknown_bases.len(),
-        "bases": unknown_bases.iter().take(TOLD).map(view_base).collect::<Vec<_>>(),
-    })
 }

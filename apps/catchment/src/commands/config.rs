@@ -1,8 +1,8 @@
 //! `catchment config`: shows the settings, and where each comes from.
 
+use catchment_api::Setting;
 use catchment_bootstrap::settings::{Settings, Shown};
 use clap::Subcommand;
-use serde_json::json;
 
 use crate::ending::Ending;
 use crate::output::{Output, table};
@@ -23,7 +23,7 @@ pub(crate) fn run(
     let mut rows = table(&["setting", "value", "from"]);
     for Shown { key, text, origin, .. } in settings.shown() {
         if output.json {
-            output.value(&json!({ "setting": key, "value": text, "from": origin }))?;
+            output.value(&Setting { setting: key, value: text, from: origin })?;
         } else {
             rows.add_row([key, text, origin]);
         }

@@ -1,12 +1,11 @@
 //! `catchment repair`: mends what is damaged, and names what cannot be mended.
 
-use std::collections::BTreeSet;
-
 use anyhow::Context as _;
-use catchment_domain::service::{Finding, repair};
-use catchment_domain::{Mended, RepairTerms, Revision};
+use catchment_api::{RepairFinding, RepairSummary};
+use catchment_application::repair;
+use catchment_domain::service::Finding;
+use catchment_domain::{Mended, RepairTerms};
 use clap::Args;
-use serde_json::json;
 
 use crate::commands::Context;
 use crate::ending::Ending;
@@ -42,57 +41,32 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     let dry_run = arguments.dry_run;
     let (policy, default_base) = (settings.policy.clone(), settings.default_base);
     let terms = RepairTerms { policy, default_base, dry_run };
-    let findings = repair(&*stores.repairs, &terms).await;
-    let findings = findings.context("could not repair")?;
-    let left = findings.iter().filter(|finding| finding.result.is_err()).count() as u64;
-    let mended = findings.len() as u64 - left;
-    for finding in &findings {
+    let found = repair(&*stores.repairs, &terms).await.context("could not repair")?;
+    for finding in &found.findings {
         if output.json {
-            let (repair, advice) = match &finding.result {
-                Ok(how) => (Some(say(how)), None),
-                Err(why) => (None, Some(why.to_string())),
-            };
-            output.value(&json!({
-                "item": finding.damage.item.to_string(),
-                "damage": finding.damage.what,
-                "repair": repair,
-                "not_mended": advice,
-            }))?;
+            output.value(&RepairFinding::from(finding))?;
         } else {
             output.line(line(finding, dry_run))?;
         }
     }
     if output.json {
-        let done = if dry_run { "could_be_mended" } else { "mended" };
-        output.value(&json!({ "dry_run": dry_run, done: mended, "not_mended": left }))?;
-    } else if findings.is_empty() {
+        output.value(&RepairSummary::from(&found))?;
+    } else if found.findings.is_empty() {
         output.line("nothing is damaged")?;
     } else {
+        let (mended, left) = found.counts();
         let items = counted(mended, "item");
         let done = if dry_run { "could be mended" } else { "mended" };
         output.line(format_args!("{items} {done}, {} not mended", grouped(left)))?;
         // No requester runs on a file, so the user must make the campaigns go on.
         if stores.is_embedded() && !dry_run {
-            for revision in asked_again(&findings) {
+            for revision in found.open_campaigns() {
                 let goes_on = format!("`catchment campaign watch {revision}` goes on with it");
                 output.line(format_args!("campaign {revision} is open: {goes_on}"))?;
             }
         }
     }
-    let is_whole = left == 0 && (mended == 0 || !dry_run);
-    Ok(if is_whole { Ending::Done } else { Ending::Incomplete })
-}
-
-/// Returns the campaigns that have something to send after they were mended.
-fn asked_again(findings: &[Finding]) -> BTreeSet<Revision> {
-    let is_open = |finding: &&Finding| {
-        matches!(
-            finding.result,
-            Ok(Mended::Outcomes { open } | Mended::Counts { open, .. }) if 0 < open
-        )
-    };
-    let open = findings.iter().filter(is_open);
-    open.filter_map(|finding| finding.damage.item.campaign()).collect()
+    Ok(if found.is_whole() { Ending::Done } else { Ending::Incomplete })
 }
 
 fn line(finding: &Finding, dry_run: bool) -> String {

@@ -113,8 +113,8 @@ impl CheckedRows {
         self.rows.len()
     }
 
-    /// Returns the rows that can be stored, in chunks of `size`.
-    pub(crate) fn chunks(&self, size: usize) -> impl Iterator<Item = Vec<ShopImport>> + '_ {
-        self.rows.chunks(size).map(|rows| rows.iter().map(Row::to_import).collect())
+    /// Returns the rows that can be stored.
+    pub(crate) fn good(&self) -> impl Iterator<Item = ShopImport> + '_ {
+        self.rows.iter().map(Row::to_import)
     }
 }

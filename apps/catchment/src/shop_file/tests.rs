@@ -33,7 +33,7 @@ fn columns_stand_in_any_order_and_case() {
     for content in [text.as_bytes().to_vec(), compressed(text.as_bytes())] {
         let rows = read_bytes(&content).unwrap();
         assert_eq!((rows.len(), rows.bad.count), (2, 0));
-        let mut imports: Vec<_> = rows.chunks(1).flatten().collect();
+        let mut imports: Vec<_> = rows.good().collect();
         imports.sort_by(|a, b| a.id.cmp(&b.id));
         assert_eq!(imports[0].profile.name, "한강, 치킨");
         assert_eq!(imports[0].base, Some(Radius::try_from(3_000_u32).unwrap()));
@@ -121,7 +121,7 @@ fn numbers_are_read_as_programs_write_them() {
         ("a;n;c;r; 1 ; 2 ;1500.00", (1.0, 2.0), 1_500),
     ] {
         let rows = read_bytes(format!("{header}\n{row}\n").as_bytes()).unwrap();
-        let imports: Vec<_> = rows.chunks(9).flatten().collect();
+        let imports: Vec<_> = rows.good().collect();
         let [import] = imports.as_slice() else { panic!("{row}: {:?}", rows.bad) };
         let location = import.profile.location;
         assert_eq!((location.latitude(), location.longitude()), place, "{row}");
@@ -169,7 +169,7 @@ fn of_rows_with_one_id_the_first_is_good() {
         ]
     );
     let rows = read_bytes(text.as_bytes()).unwrap();
-    assert!(rows.chunks(9).flatten().any(|row| row.profile.name == "1"));
+    assert!(rows.good().any(|row| row.profile.name == "1"));
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn shops_base_float_csv_is_a_whole_number() {
     let content =
         lines(&["id,name,category,region,lat,lon,base_radius", "r-1,R,cafe,North,1,2,3000.0"]);
     let app = check_imported("shops/base-float.csv", content, 1, "");
-    assert_eq!(app.ask(&["shops", "show", "r-1"])["base_radius"], 3000);
+    assert_eq!(app.ask(&["shops", "show", "r-1"])["baseRadius"], 3000);
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn check_audit_is_fine(app: &TestApp) {
 fn check_full_effect(app: &TestApp, id: &str, left: u32) {
     let imported = import(app, "6km", &[]);
     assert_eq!((imported.code, imported.stderr.as_str()), (Some(0), ""), "{imported:?}");
-    assert_eq!(shop(app, id)["base_radius"], 6_000);
+    assert_eq!(shop(app, id)["baseRadius"], 6_000);
     app.file("one.txt", format!("{id}\n"));
     let start = ["campaign", "start", "--kind", "bad_weather", "--limit", "1km", "--yes"];
     run(app, &[&start[..], &["--ids", "one.txt"]].concat()).done();
@@ -180,11 +180,11 @@ fn a_base_radius_that_no_import_outranks_is_found() {
     assert!(told.code == Some(1) && told.stdout.starts_with(line), "{told:?}");
     let value = run(&app, &["--json", "audit"]);
     let value: Value = serde_json::from_str(&value.stdout).unwrap();
-    let base = json!({
-        "shop": "b", "revision": 1_796_000_000_000_u64, "newest": 1,
-        "command": "catchment shops import FILE --overrule",
-    });
-    assert_eq!((&value["unknown_bases"], &value["bases"]), (&json!(1), &json!([base])));
+    let base = json!({ "shop": "b", "revision": 1_796_000_000_000_u64, "newest": 1 });
+    assert_eq!(
+        (&value["unknownBases"], &value["unknownBaseExamples"]),
+        (&json!(1), &json!([base]))
+    );
     import(&app, "3km", &["--overrule"]).done();
     check_audit_is_fine(&app);
     check_full_effect(&app, "b", 6_000);

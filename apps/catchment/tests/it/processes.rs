@@ -44,7 +44,10 @@ fn two_processes_at_once_finish_both_campaigns() {
         assert_eq!(ran.value()["status"], "settled");
     }
     let shop = app.ask(&["shops", "show", "gen-000001"]);
-    assert_eq!((&shop["radius"], &shop["decided_by"]), (&json!(1000), &json!("system_failure")));
+    assert_eq!(
+        (&shop["radius"], &shop["decidedBy"]["kind"]),
+        (&json!(1000), &json!("system_failure"))
+    );
 }
 
 #[test]

@@ -69,10 +69,7 @@ fn outcomes_that_are_lost_are_named_and_asked_for_again() {
     let audit = run(&app, &["audit"]);
     assert_eq!(audit.code, Some(0), "{audit:?}");
     let again = run(&app, &["--json", "repair"]);
-    assert_eq!(
-        again.value(),
-        serde_json::json!({ "dry_run": false, "mended": 0, "not_mended": 0 })
-    );
+    assert_eq!(again.value(), serde_json::json!({ "dryRun": false, "mended": 0, "notMended": 0 }));
 }
 
 #[test]

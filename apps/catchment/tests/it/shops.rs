@@ -52,7 +52,7 @@ fn good_rows_are_stored_where_bad_ones_may_be_skipped() {
         (&value["added"], &value["updated"], &value["bad"]),
         (&1.into(), &1.into(), &2.into())
     );
-    assert_eq!(value["bad_rows"][1]["line"], 4);
+    assert_eq!(value["badRows"][1]["line"], 4);
 }
 
 #[test]

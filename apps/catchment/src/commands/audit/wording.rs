@@ -2,7 +2,6 @@
 
 use catchment_domain::service::{Difference, DifferenceKind, Stray, UnknownBase};
 use catchment_domain::{Proof, Slot, StrayCause};
-use serde_json::{Value, json};
 
 use crate::number::grouped;
 use crate::output::shell_word;
@@ -73,20 +72,6 @@ pub(super) fn describe_stray(stray: &Stray) -> String {
     )
 }
 
-/// Returns a stray cause for machines.
-pub(super) fn view_stray(stray: &Stray) -> Value {
-    json!({
-        "shop": stray.shop.as_str(),
-        "campaign": stray.campaign.0,
-        "why": match stray.why {
-            StrayCause::UnknownCampaign => "unknown_campaign",
-            StrayCause::NotListed => "not_listed",
-            StrayCause::Ended => "ended",
-        },
-        "command": release_command(stray),
-    })
-}
-
 /// Returns the command that ends a stray cause.
 fn release_command(stray: &Stray) -> String {
     let campaign = stray.campaign;
@@ -104,16 +89,6 @@ pub(super) fn describe_base(base: &UnknownBase) -> String {
         "shop {shop}: its base radius has revision {revision}, but {newest} is the newest that \
          the database gave out, so no import outranks it; `{OVERRULE}` replaces it"
     )
-}
-
-/// Returns a base radius of an unknown revision for machines.
-pub(super) fn view_base(base: &UnknownBase) -> Value {
-    json!({
-        "shop": base.shop.as_str(),
-        "revision": base.revision.0,
-        "newest": base.newest.0,
-        "command": OVERRULE,
-    })
 }
 
 /// Returns a number of base radii in words.

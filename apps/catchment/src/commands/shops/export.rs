@@ -5,14 +5,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use catchment_domain::service::ShopPages;
-use catchment_domain::{Radius, Shop};
+use catchment_api as api;
+use catchment_application::ListedShop;
+use catchment_domain::{Damage, Scope};
 use catchment_seaorm::{OutputFile, irregular_file};
 use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::list::{decided_by, view};
+use super::list::{decided_by, visit};
 use crate::commands::Context;
 use crate::ending::{Ending, complain};
 use crate::file_name::{self, is_gzip};
@@ -34,13 +35,13 @@ pub(crate) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
     let scope = arguments.filter.resolve(&context.stores).await?;
-    let mut pages = ShopPages::new(&*context.stores.shops, scope, usize::MAX);
     // The standard output, under its name, may be a file to which the shell appends.
     let is_stdout = |path: &Path| ["-", "/dev/stdout"].iter().any(|name| path == Path::new(name));
     let Some(path) = arguments.output.as_deref().filter(|path| !is_stdout(path)) else {
         let stdout = io::BufWriter::new(io::stdout());
-        write(&mut pages, stdout, context).await.context("could not write the shops")?;
-        return Ok(LeftOut::from(pages.damaged).conclude());
+        let written = write(&scope, stdout, context).await;
+        let (_, damaged) = written.context("could not write the shops")?;
+        return Ok(LeftOut::from(damaged).conclude());
     };
     let attempt = || format!("could not write {}", path.display());
     // An interrupted export leaves nothing behind. A pipe or a device needs no clean-up, but may
@@ -56,55 +57,57 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     };
     let file = OutputFile::create(path, context.stores.file()).with_context(attempt)?;
     let written = tokio::select! {
-        written = write_file(&mut pages, (path, file), context) => written,
+        written = write_file(&scope, (path, file), context) => written,
         () = interrupted => {
             complain(&format!("interrupted: {} is as it was", path.display()));
             return Ok(Ending::Interrupted);
         }
     };
-    written.and_then(|file| Ok(file.finish()?)).with_context(attempt)?;
-    Ok(LeftOut::from(pages.damaged).conclude())
+    let (file, damaged) = written.with_context(attempt)?;
+    file.finish().with_context(attempt)?;
+    Ok(LeftOut::from(damaged).conclude())
 }
 
 /// Writes all shops, compressed if the file's name says so, and returns the file.
 async fn write_file(
-    pages: &mut ShopPages<'_>,
+    scope: &Scope,
     (path, file): (&Path, OutputFile),
     context: &Context,
-) -> anyhow::Result<OutputFile> {
+) -> anyhow::Result<(OutputFile, Vec<Damage>)> {
     if !is_gzip(path) {
-        return write(pages, file, context).await;
+        return write(scope, file, context).await;
     }
     let compressed = GzEncoder::new(file, Compression::default());
-    Ok(write(pages, compressed, context).await?.finish()?)
+    let (compressed, damaged) = write(scope, compressed, context).await?;
+    Ok((compressed.finish()?, damaged))
 }
 
-/// Writes all shops, and returns the file.
+/// Writes all shops. Returns the file, and the damage of each shop that was left out.
 async fn write<W: Write + Send>(
-    pages: &mut ShopPages<'_>,
+    scope: &Scope,
     mut file: W,
     context: &Context,
-) -> anyhow::Result<W> {
-    let floor = context.settings.policy.floor;
+) -> anyhow::Result<(W, Vec<Damage>)> {
     if context.output.json {
-        while let Some(page) = pages.next().await? {
-            page.iter().try_for_each(|shop| writeln!(file, "{}", view(shop, floor)))?;
-        }
+        let damaged = visit(context, scope, usize::MAX, |shop| {
+            Ok(writeln!(file, "{}", serde_json::to_string(&api::Shop::from(shop))?)?)
+        });
+        let damaged = damaged.await?;
         file.flush()?;
-        return Ok(file);
+        return Ok((file, damaged));
     }
     let mut rows = csv::Writer::from_writer(file);
     rows.write_record(EXPORTED)?;
-    while let Some(page) = pages.next().await? {
-        page.iter().try_for_each(|shop| rows.write_record(record(shop, floor)))?;
-    }
+    let row = |shop: &ListedShop| Ok(rows.write_record(record(shop))?);
+    let damaged = visit(context, scope, usize::MAX, row).await?;
     rows.flush()?;
-    Ok(rows.into_inner().map_err(csv::IntoInnerError::into_error)?)
+    Ok((rows.into_inner().map_err(csv::IntoInnerError::into_error)?, damaged))
 }
 
 /// Returns a row in the order of [`EXPORTED`].
-fn record(shop: &Shop, floor: Radius) -> [String; EXPORTED.len()] {
-    let (decided_by, campaign) = decided_by(shop, floor);
+fn record(listed: &ListedShop) -> [String; EXPORTED.len()] {
+    let (decided_by, campaign) = decided_by(listed);
+    let shop = &listed.shop;
     let location = shop.profile.location;
     [
         shop.id.to_string(),
@@ -116,7 +119,7 @@ fn record(shop: &Shop, floor: Radius) -> [String; EXPORTED.len()] {
         shop.state.base.radius.metres().to_string(),
         shop.state.radius.metres().to_string(),
         decided_by,
-        campaign.map(|campaign| campaign.to_string()).unwrap_or_default(),
+        campaign,
         shop.state.version.to_string(),
     ]
 }

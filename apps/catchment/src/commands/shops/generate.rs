@@ -1,9 +1,10 @@
 //! `catchment shops generate`: stores a made-up city in the database.
 
 use anyhow::Context as _;
+use catchment_application::ImportedShops;
 use clap::Args;
 
-use super::import::{CHUNK, Stored, report, store};
+use super::import::{conclude, report, store};
 use crate::city::City;
 use crate::commands::Context;
 use crate::ending::Ending;
@@ -21,17 +22,17 @@ pub(crate) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
-    let stored = generate(context, arguments.count, arguments.seed).await?;
-    report(context, &stored, &BadRows::default())?;
-    Ok(stored.conclude())
+    let result = generate(context, arguments.count, arguments.seed).await?;
+    report(context, &result, &BadRows::default())?;
+    Ok(conclude(result))
 }
 
 /// Stores the first `count` shops of the city of a seed.
-pub(crate) async fn generate(context: &Context, count: u32, seed: u64) -> anyhow::Result<Stored> {
-    let mut city = City::new(seed).take(count as usize);
-    let chunks = std::iter::from_fn(|| {
-        let chunk: Vec<_> = city.by_ref().take(CHUNK).collect();
-        (!chunk.is_empty()).then_some(chunk)
-    });
-    store(context, chunks, false).await.context("could not generate shops")
+pub(crate) async fn generate(
+    context: &Context,
+    count: u32,
+    seed: u64,
+) -> anyhow::Result<ImportedShops> {
+    let city = City::new(seed).take(count as usize);
+    store(context, city, false).await.context("could not generate shops")
 }

@@ -1,13 +1,11 @@
 //! `catchment shops import`: stores a file of shops in the database.
 
 use anyhow::{Context as _, anyhow};
-use catchment_domain::ports::StoreError;
-use catchment_domain::{
-    Damage, ImportBatch, ImportOrder, ImportReceipt, ImportRemark, ImportTerms, Imported, Revision,
-    ShopId, ShopImport, StoredItem,
-};
+use catchment_api::{self as api, ImportResult};
+use catchment_application::{ImportRules, ImportedShops, import_shops};
+use catchment_bootstrap::settings::Settings;
+use catchment_domain::{Imported, ShopImport};
 use clap::Args;
-use serde_json::json;
 
 use crate::commands::Context;
 use crate::csv_file::Source;
@@ -15,10 +13,7 @@ use crate::ending::{Ending, complain};
 use crate::left_out::LeftOut;
 use crate::number::{counted, grouped};
 use crate::output::note;
-use crate::shop_file::{self, BadRows};
-
-/// How many rows are prepared at a time.
-pub(super) const CHUNK: usize = 5_000;
+use crate::shop_file::{self, BadRow, BadRows};
 
 /// How many of the shops that keep their base radii are named in lines. JSON names all.
 const NAMED: usize = 10;
@@ -64,93 +59,43 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if rows.len() == 0 {
         return refuse_all(&bad).with_context(attempt);
     }
-    let stored = store(context, rows.chunks(CHUNK), arguments.overrule);
-    let stored = stored.await.with_context(attempt)?;
+    let result = store(context, rows.good(), arguments.overrule).await.with_context(attempt)?;
     for remark in &rows.remarks {
         note(format_args!("{source}: {remark}"));
     }
-    report(context, &stored, &bad)?;
-    Ok(stored.conclude())
+    report(context, &result, &bad)?;
+    Ok(conclude(result))
 }
 
-/// The result of an import.
-#[derive(Debug, Default)]
-pub(crate) struct Stored {
-    pub(crate) imported: Imported,
-    /// The rows that were left out because something of their shops is damaged.
-    left_out: LeftOut,
-    /// The shops that kept a newer base radius, each with its revision.
-    kept: Vec<(ShopId, Revision)>,
-}
-
-impl Stored {
-    fn add(&mut self, receipt: &ImportReceipt) {
-        self.imported += receipt.counts();
-        for entry in &receipt.entries {
-            if let Some(ImportRemark::NewerBase(revision)) = entry.remark {
-                self.kept.push((entry.shop.clone(), revision));
-            }
-        }
-    }
-
-    /// Names the shops that differ from the file, and returns how the command ends.
-    pub(super) fn conclude(&self) -> Ending {
-        let ending = self.left_out.conclude();
-        for (shop, revision) in self.kept.iter().take(NAMED) {
-            complain(&format!(
-                "shop {shop} keeps its base radius: revision {revision} is newer than this import"
-            ));
-        }
-        let more = self.kept.len().saturating_sub(NAMED);
-        if 0 < more {
-            complain(&format!("and {}", counted(more as u64, "more shop")));
-        }
-        if self.kept.is_empty() {
-            return ending;
-        }
-        complain("import again with --overrule where the file is to count");
-        Ending::Incomplete
-    }
-}
-
-/// Stores rows batch by batch. A failure does not undo the batches before it, and a repeated import
-/// stores the rest. A row that meets damage is left out.
-pub(crate) async fn store(
+/// Stores shops, and says of a failure how many were stored before it.
+pub(super) async fn store(
     context: &Context,
-    chunks: impl Iterator<Item = Vec<ShopImport>> + Send,
+    rows: impl IntoIterator<Item = ShopImport, IntoIter: Send>,
     overrules: bool,
-) -> anyhow::Result<Stored> {
-    let shops = &context.stores.shops;
-    let order = if overrules {
-        ImportOrder::Overruling
-    } else {
-        ImportOrder::Taken(shops.take_revision().await.context("nothing was stored")?)
-    };
-    let default_base = context.settings.default_base;
-    let terms = ImportTerms { order, default_base, floor: context.settings.policy.floor };
-    let mut total = Stored::default();
-    for chunk in chunks {
-        let mut batches = ImportBatch::split(chunk, shops.lanes());
-        batches.reverse();
-        while let Some(batch) = batches.pop() {
-            match shops.import(&batch, terms).await {
-                Ok(receipt) => total.add(&receipt),
-                // Halve the batch until only the row that meets the damage is left.
-                Err(StoreError::BadData { what }) => match batch.halves() {
-                    Some(halves) => batches.extend(halves),
-                    None => total.left_out.add(vec![damage(&batch, what)]),
-                },
-                Err(error) => return Err(error).with_context(|| stored(total.imported)),
-            }
-        }
-    }
-    Ok(total)
+) -> anyhow::Result<ImportedShops> {
+    let Settings { default_base, policy, .. } = &context.settings;
+    let rules = ImportRules { overrules, default_base: *default_base, floor: policy.floor };
+    let result = import_shops(&*context.stores.shops, rows, rules).await;
+    result.map_err(|failed| anyhow::Error::from(failed.source).context(stored(failed.stored)))
 }
 
-/// Returns the damage that a batch of one row met.
-fn damage(batch: &ImportBatch, what: String) -> Damage {
-    let shop = batch.rows().first().map(|row| row.id.to_string());
-    Damage { item: StoredItem::State(shop.unwrap_or_default()), what }
+/// Names the shops that differ from the file, and returns how the command ends.
+pub(super) fn conclude(result: ImportedShops) -> Ending {
+    let ending = LeftOut::from(result.damaged).conclude();
+    for (shop, revision) in result.kept.iter().take(NAMED) {
+        complain(&format!(
+            "shop {shop} keeps its base radius: revision {revision} is newer than this import"
+        ));
+    }
+    let more = result.kept.len().saturating_sub(NAMED);
+    if 0 < more {
+        complain(&format!("and {}", counted(more as u64, "more shop")));
+    }
+    if result.kept.is_empty() {
+        return ending;
+    }
+    complain("import again with --overrule where the file is to count");
+    Ending::Incomplete
 }
 
 /// Describes what was stored before an import failed.
@@ -194,24 +139,17 @@ fn tell(bad: &BadRows, what: &str) {
 }
 
 /// Prints what was stored.
-pub(super) fn report(context: &Context, stored: &Stored, bad: &BadRows) -> std::io::Result<()> {
-    let Imported { added, updated } = stored.imported;
+pub(super) fn report(
+    context: &Context,
+    result: &ImportedShops,
+    bad: &BadRows,
+) -> std::io::Result<()> {
     if context.output.json {
-        let rows: Vec<_> = bad
-            .first()
-            .iter()
-            .map(|row| json!({ "line": row.line, "reason": row.reason }))
-            .collect();
-        let kept: Vec<_> = stored
-            .kept
-            .iter()
-            .map(|(shop, revision)| json!({ "shop": shop.as_str(), "revision": revision.0 }))
-            .collect();
-        return context.output.value(&json!({
-            "added": added, "updated": updated, "bad": bad.count, "bad_rows": rows,
-            "kept_base": kept,
-        }));
+        let row = |row: &BadRow| api::BadRow { line: row.line, reason: row.reason.clone() };
+        let rows = bad.first().iter().map(row).collect();
+        return context.output.value(&ImportResult::new(result, bad.count, rows));
     }
+    let Imported { added, updated } = result.imported;
     let (added, updated) = (grouped(added), grouped(updated));
     context
         .output

@@ -1,9 +1,9 @@
 //! `catchment shops list`: lists shops, their radii and what decides them.
 
-use catchment_domain::service::ShopPages;
-use catchment_domain::{DecidedBy, Radius, Shop};
+use catchment_api as api;
+use catchment_application::{ListedShop, list_shops};
+use catchment_domain::{Damage, DecidedBy, Scope};
 use clap::Args;
-use serde_json::{Value, json};
 
 use crate::commands::Context;
 use crate::ending::Ending;
@@ -11,6 +11,9 @@ use crate::left_out::LeftOut;
 use crate::number::counted;
 use crate::output::{note, table};
 use crate::scope::FilterArguments;
+
+/// How many shops are read at a time.
+const PAGE: usize = 5_000;
 
 /// What `shops list` takes.
 #[derive(Debug, Args)]
@@ -24,21 +27,19 @@ pub(crate) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
     let scope = arguments.filter.resolve(&context.stores).await?;
-    let floor = context.settings.policy.floor;
     let mut rows =
         table(&["id", "name", "category", "region", ">radius", ">base", "decided by", ">campaign"]);
-    let mut pages = ShopPages::new(&*context.stores.shops, scope.clone(), arguments.limit);
     let mut listed = 0;
-    while let Some(page) = pages.next().await? {
-        for shop in &page {
-            listed += 1;
-            if context.output.json {
-                context.output.value(&view(shop, floor))?;
-            } else {
-                rows.add_row(row(shop, floor));
-            }
+    let damaged = visit(context, &scope, arguments.limit, |shop| {
+        listed += 1;
+        if context.output.json {
+            context.output.value(&api::Shop::from(shop))?;
+        } else {
+            rows.add_row(row(shop));
         }
-    }
+        Ok(())
+    });
+    let damaged = damaged.await?;
     if !context.output.json {
         context.output.line(rows.trim_fmt())?;
         let more = context.stores.shops.count(&scope).await?.saturating_sub(listed);
@@ -46,11 +47,34 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
             note(format_args!("and {}: --limit shows more", counted(more, "other shop")));
         }
     }
-    Ok(LeftOut::from(pages.damaged).conclude())
+    Ok(LeftOut::from(damaged).conclude())
 }
 
-fn row(shop: &Shop, floor: Radius) -> [String; 8] {
-    let (decided_by, campaign) = decided_by(shop, floor);
+/// Calls `show` with up to `limit` shops of a scope. Returns what is damaged among them.
+pub(super) async fn visit(
+    context: &Context,
+    scope: &Scope,
+    mut limit: usize,
+    mut show: impl FnMut(&ListedShop) -> anyhow::Result<()> + Send,
+) -> anyhow::Result<Vec<Damage>> {
+    let (shops, floor) = (&*context.stores.shops, context.settings.policy.floor);
+    let (mut after, mut damaged) = (None, Vec::new());
+    while 0 < limit {
+        let page = list_shops(shops, scope, (after.as_ref(), limit.min(PAGE)), floor).await?;
+        page.shops.iter().try_for_each(&mut show)?;
+        damaged.extend(page.damaged);
+        limit -= page.shops.len();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(damaged)
+}
+
+fn row(listed: &ListedShop) -> [String; 8] {
+    let (decided_by, campaign) = decided_by(listed);
+    let shop = &listed.shop;
     [
         shop.id.to_string(),
         shop.profile.name.clone(),
@@ -59,34 +83,15 @@ fn row(shop: &Shop, floor: Radius) -> [String; 8] {
         shop.state.radius.to_string(),
         shop.state.base.radius.to_string(),
         decided_by,
-        campaign.map(|campaign| campaign.to_string()).unwrap_or_default(),
+        campaign,
     ]
 }
 
 /// Returns the word for what decides a shop's radius, `base` or a trigger kind, and the campaign.
-pub(super) fn decided_by(shop: &Shop, floor: Radius) -> (String, Option<u64>) {
-    match shop.state.resolution(floor).decided_by {
-        DecidedBy::Base => ("base".to_owned(), None),
-        DecidedBy::Campaign { revision, kind } => (kind.to_string(), Some(revision.0)),
-        DecidedBy::Request { kind } => (kind.to_string(), None),
+pub(super) fn decided_by(listed: &ListedShop) -> (String, String) {
+    match listed.decided_by {
+        DecidedBy::Base => ("base".to_owned(), String::new()),
+        DecidedBy::Campaign { revision, kind } => (kind.to_string(), revision.to_string()),
+        DecidedBy::Request { kind } => (kind.to_string(), String::new()),
     }
-}
-
-/// Returns a shop for machines.
-pub(super) fn view(shop: &Shop, floor: Radius) -> Value {
-    let (decided_by, campaign) = decided_by(shop, floor);
-    let location = shop.profile.location;
-    json!({
-        "id": shop.id.as_str(),
-        "name": shop.profile.name,
-        "category": shop.profile.category,
-        "region": shop.profile.region,
-        "lat": location.latitude(),
-        "lon": location.longitude(),
-        "base_radius": shop.state.base.radius.metres(),
-        "radius": shop.state.radius.metres(),
-        "decided_by": decided_by,
-        "campaign": campaign,
-        "version": shop.state.version,
-    })
 }

@@ -1,16 +1,13 @@
 //! `catchment shops release`: ends a limit at a shop, whatever its campaign says.
 
-use anyhow::{Context as _, anyhow};
-use catchment_domain::service::{CommandedRelease, release_by_command};
-use catchment_domain::{
-    CauseName, Prospect, Radius, ReleaseTerms, Revision, ShopId, Standing, TriggerKind,
-};
+use anyhow::Context as _;
+use catchment_api::ReleaseResult;
+use catchment_application::{ShopRelease, release_shop};
+use catchment_domain::{CauseName, Prospect, Revision, ShopId, Standing, TriggerKind};
 use clap::Args;
-use serde_json::json;
 
 use crate::commands::Context;
 use crate::commands::call::decided_by;
-use crate::commands::triggers::known;
 use crate::ending::Ending;
 
 const AFTER_HELP: &str = "\
@@ -62,84 +59,39 @@ impl Cause {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
-    let Context { settings, stores, .. } = context;
+    let Context { settings, stores, output } = context;
     let (id, cause) = (&arguments.id, arguments.cause.name()?);
-    let attempt = || format!("could not release {cause} at shop `{id}`");
-    let terms = ReleaseTerms { cause, floor: settings.policy.floor };
-    let released = release_by_command(&*stores.repairs, &*stores.campaigns, id, terms).await;
-    match released.with_context(attempt)? {
-        CommandedRelease::Done(standing) => {
-            report(arguments, Ok(standing), context)?;
-            Ok(Ending::Done)
-        }
-        CommandedRelease::UnknownShop => {
-            Err(anyhow!("there is no such shop")).with_context(attempt)
-        }
-        CommandedRelease::Nothing(prospect) => {
-            if let Some(kind) = arguments.cause.kind {
-                // An unknown kind is refused only now: a kind that the settings no longer have may
-                // be in force, and was then released.
-                known(kind.as_str(), &settings.policy).with_context(attempt)?;
-            }
-            report(arguments, Err(prospect), context)?;
-            let is_over = prospect == Prospect::NotAsked;
-            Ok(if is_over { Ending::Done } else { Ending::Incomplete })
-        }
+    let ports = (&*stores.repairs, &*stores.campaigns);
+    let release = release_shop(ports, id, cause, &settings.policy).await;
+    let release = release.with_context(|| format!("could not release {cause} at shop `{id}`"))?;
+    if output.json {
+        output.value(&ReleaseResult::new(id, cause, release))?;
+    } else {
+        output.line(describe(id, cause, release))?;
     }
+    Ok(if release.is_over() { Ending::Done } else { Ending::Incomplete })
 }
 
-/// Prints what was released, or why there was nothing to release.
-fn report(
-    arguments: &Arguments,
-    done: Result<Standing, Prospect>,
-    context: &Context,
-) -> anyhow::Result<()> {
-    let (id, cause, output) = (&arguments.id, arguments.cause.name()?, context.output);
-    if output.json {
-        let (standing, prospect) = (done.ok(), done.err());
-        output.value(&json!({
-            "shop": id.as_str(),
-            "campaign": arguments.cause.campaign.map(|campaign| campaign.0),
-            "kind": arguments.cause.kind.as_ref().map(TriggerKind::as_str),
-            "released": standing.is_some(),
-            "prospect": prospect.map(word),
-            "before": standing.and_then(|standing| standing.before).map(Radius::metres),
-            "after": standing.map(|standing| standing.after.metres()),
-            "decided_by": standing.map(|standing| decided_by(standing.decided_by)),
-            "version": standing.map(|standing| standing.version),
-        }))?;
-        return Ok(());
-    }
-    let line = match done {
-        Ok(Standing { before, after, decided_by: why, .. }) => {
+/// Describes what was released, or why there was nothing to release.
+fn describe(id: &ShopId, cause: CauseName, release: ShopRelease) -> String {
+    match release {
+        ShopRelease::Released(Standing { before, after, decided_by: why, .. }) => {
             let (before, why) = (before.unwrap_or(after), decided_by(why));
             format!("released {cause} at shop {id}: radius {before} before, {after} now ({why})")
         }
-        Err(Prospect::NotAsked) => {
+        ShopRelease::NotInForce(Prospect::NotAsked) => {
             format!("nothing to release: {cause} is not in force at shop {id}")
         }
-        Err(Prospect::UnknownCampaign) => {
+        ShopRelease::NotInForce(Prospect::UnknownCampaign) => {
             format!("nothing to release: there is no {cause}, and it is not in force at shop {id}")
         }
-        Err(Prospect::Asked) => format!(
+        ShopRelease::NotInForce(Prospect::Asked) => format!(
             "nothing to release yet: {cause} is not in force at shop {id}, but asks for it there; \
              release it again once the shop has an outcome, or end the campaign"
         ),
-        Err(Prospect::Unreadable) => format!(
+        ShopRelease::NotInForce(Prospect::Unreadable) => format!(
             "nothing to release: {cause} is not in force at shop {id}; whether it asks for it \
              there cannot be read"
         ),
-    };
-    output.line(line)?;
-    Ok(())
-}
-
-/// Returns for machines why there was nothing to release.
-const fn word(prospect: Prospect) -> &'static str {
-    match prospect {
-        Prospect::UnknownCampaign => "unknown_campaign",
-        Prospect::Asked => "asked",
-        Prospect::NotAsked => "not_asked",
-        Prospect::Unreadable => "unreadable",
     }
 }
