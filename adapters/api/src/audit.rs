@@ -184,8 +184,7 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn an_audit_gives_counts_and_examples() {
+    fn findings() -> AuditFindings {
         let mut proof = Proof::default();
         let (status, code, detail) = (Status::Applied, None, None);
         let outcome = Outcome { status, code, detail, standing: None, repeat: false };
@@ -202,7 +201,7 @@ mod tests {
             revision: Revision(9),
             newest: Revision(8),
         };
-        let findings = AuditFindings {
+        AuditFindings {
             campaigns: 1,
             agree: 2,
             wrong: vec![difference(DifferenceKind::Wrong(proof))],
@@ -215,8 +214,12 @@ mod tests {
             }],
             unknown_bases: vec![base("c"), base("d")],
             ..AuditFindings::default()
-        };
-        insta::assert_json_snapshot!(Audit::new(&findings, 1), @r#"
+        }
+    }
+
+    #[test]
+    fn an_audit_gives_counts_and_examples() {
+        insta::assert_json_snapshot!(Audit::new(&findings(), 1), @r#"
         {
           "campaigns": 1,
           "agree": 2,

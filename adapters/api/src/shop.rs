@@ -152,8 +152,7 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_shop_is_followed_by_its_causes() {
+    fn details() -> ShopDetails {
         let cause = |origin, limit: &str| ActiveCause {
             origin,
             kind: "manual".parse().unwrap(),
@@ -181,12 +180,16 @@ mod tests {
             decides,
             campaign: None,
         });
-        let details = ShopDetails {
+        ShopDetails {
             listed: ListedShop::new(shop, Radius::CLOSED),
             causes: causes.into(),
             bound: None,
-        };
-        insta::assert_json_snapshot!(ShopWithCauses::from(&details), @r#"
+        }
+    }
+
+    #[test]
+    fn a_shop_is_followed_by_its_causes() {
+        insta::assert_json_snapshot!(ShopWithCauses::from(&details()), @r#"
         {
           "id": "a",
           "name": "Acorn",
@@ -222,8 +225,15 @@ mod tests {
           ]
         }
         "#);
-        let page =
-            application::ShopPage { shops: vec![details.listed], next: None, damaged: Vec::new() };
+    }
+
+    #[test]
+    fn the_last_page_names_no_next_shop() {
+        let page = application::ShopPage {
+            shops: vec![details().listed],
+            next: None,
+            damaged: Vec::new(),
+        };
         insta::assert_json_snapshot!(ShopPage::from(&page), @r#"
         {
           "shops": [
