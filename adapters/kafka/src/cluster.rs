@@ -359,6 +359,7 @@ impl KafkaCluster {
         };
         let requester = Requester::start(client, settings).await.map_err(|error| match error {
             StartError::Settings(error) => ClusterError::Settings(error),
+            StartError::ReplyTopic(error) => ClusterError::Topics(error.to_string()),
             StartError::Unreadable(error) => ClusterError::Unreadable(error),
         })?;
         Ok(Caller::new(requester, clock))

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Clock, LogError, ReplyLog, ReplyRecord};
 use catchment_domain::{LogIdentity, Position, ReplyLane, ReturnAddress};
 use catchment_request_reply::profile::{Answer, ReplyTo, RequestStyle};
-use catchment_request_reply::requester::{Reply, ReplyBatches, Requester, RequesterSettings};
+use catchment_request_reply::requester::{
+    Reply, ReplyBatches, Requester, RequesterSettings, StartError,
+};
 use catchment_request_reply::{ReadError, Reader, Record, Sender, Topics};
 use tokio::time::sleep;
 
@@ -107,7 +109,12 @@ impl KafkaReplyLog {
             ..RequesterSettings::new(Arc::clone(requests), Arc::clone(replies))
         };
         let started = Requester::on_clients(sender.clone(), reader.clone(), settings).await;
-        let (requester, batches) = started.map_err(log_error)?;
+        let (requester, batches) = started.map_err(|error| match error {
+            StartError::Unreadable(error) => log_error(error),
+            StartError::Settings(_) | StartError::ReplyTopic(_) => {
+                LogError::Unavailable(error.into())
+            }
+        })?;
         if calls.set((lane, batches)).is_err() {
             return Err(LogError::Unavailable("another lane has the calls already".into()));
         }

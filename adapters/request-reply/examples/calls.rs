@@ -70,7 +70,7 @@ async fn call(requester: &Requester, number: u32) -> String {
             Ok(_) => "another's reply".to_owned(),
             Err(_) => "unreadable".to_owned(),
         },
-        Err(CallError::Failed { message }) if message.contains(&id) => "failed".to_owned(),
+        Err(CallError::Failed { message, .. }) if message.contains(&id) => "failed".to_owned(),
         Err(CallError::Failed { .. }) => "another's failure".to_owned(),
         Err(error) => error.to_string(),
     }

@@ -8,7 +8,7 @@
 //! | answered a while ago | is a *duplicate* | | |
 //! | given up a while ago | is *late* | | |
 //! | anything else | is *foreign* | | |
-//! | missing | is *unmatched* | | |
+//! | missing | is *broken* | | |
 //!
 //! Table and memory are bounded: who wants to call when the table is full is told so, and an id
 //! that was forgotten is foreign.
@@ -61,8 +61,9 @@ pub struct Counters {
     pub duplicate: u64,
     /// Replies to nothing that we know of.
     pub foreign: u64,
-    /// Replies without a correlation id, or with one that is too long to be ours.
-    pub unmatched: u64,
+    /// Replies without a correlation id, or with one that is too long to be ours; and replies to
+    /// calls with neither a value nor a failure, whose calls count as answered, too.
+    pub broken: u64,
 }
 
 /// Why a call cannot wait.
@@ -94,7 +95,7 @@ pub enum Matched<T> {
     /// None of ours, as far as we remember.
     Foreign,
     /// Without a correlation id that could be one of ours.
-    Unmatched,
+    Broken,
 }
 
 impl<T> Pending<T> {
@@ -137,8 +138,8 @@ impl<T> Pending<T> {
     /// Says what a reply is, and ends the call that it answers.
     pub fn answer(&mut self, correlation_id: Option<CorrelationId>) -> Matched<T> {
         let Some(id) = correlation_id else {
-            self.counters.unmatched += 1;
-            return Matched::Unmatched;
+            self.count_broken();
+            return Matched::Broken;
         };
         match self.calls.get(&id) {
             Some(Call::Open { .. }) => {
@@ -157,6 +158,11 @@ impl<T> Pending<T> {
                 Matched::Foreign
             }
         }
+    }
+
+    /// Counts a reply that says nothing, whatever it answers.
+    pub const fn count_broken(&mut self) {
+        self.counters.broken += 1;
     }
 
     /// Ends the calls whose deadline has passed, the oldest deadline first.

@@ -226,6 +226,16 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
         self.lane(partition).release(next);
     }
 
+    /// How many partitions the topic has now, `None` where there is no such topic; the broker is
+    /// asked.
+    ///
+    /// # Errors
+    ///
+    /// When no broker answers.
+    pub async fn partitions(&self) -> Result<Option<i32>, ReadError> {
+        self.blocking(|shared| shared.client.partitions()).await
+    }
+
     /// Where the partition begins and ends now; the broker is asked.
     ///
     /// # Errors

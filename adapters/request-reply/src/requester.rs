@@ -9,9 +9,12 @@
 
 mod batches;
 mod calls;
+mod failure;
 mod lane;
 mod message;
+mod reply_topic;
 mod settings;
+mod stray;
 mod window;
 
 use std::sync::Arc;
@@ -22,9 +25,10 @@ use tokio::task::AbortHandle;
 pub use batches::ReplyBatches;
 pub use calls::CallError;
 pub use message::{Reply, Request};
+pub use reply_topic::ReplyTopicError;
 pub use settings::{RequesterSettings, Start, StartError};
 
-use crate::error::{NotClosed, ReadError, SendError, SettingsError};
+use crate::error::{NotClosed, SendError, SettingsError};
 use crate::pending::Counters;
 use crate::profile::{RequestHeaders, Trace};
 use crate::reader::Reader;
@@ -43,7 +47,6 @@ pub struct Requester {
     sender: Sender,
     lane: Lane,
     calls: Calls,
-    keep: Keep,
     watcher: Arc<Watcher>,
 }
 
@@ -62,7 +65,8 @@ impl Requester {
     ///
     /// # Errors
     ///
-    /// When a setting is wrong, or no broker says where the replies begin.
+    /// When a setting is wrong, replies would not come to the requester's partition
+    /// ([`ReplyTopicError`]), or no broker says where the replies begin.
     pub async fn start(
         clients: &Settings,
         settings: RequesterSettings,
@@ -76,13 +80,13 @@ impl Requester {
     ///
     /// # Errors
     ///
-    /// When a setting is wrong, or no broker says where the replies begin.
+    /// Those of [`start`](Self::start).
     pub async fn start_with_batches(
         clients: &Settings,
         settings: RequesterSettings,
     ) -> Result<(Self, ReplyBatches), StartError> {
         let (sender, reader) = Self::clients(clients, &settings)?;
-        Ok(Self::on_clients(sender, reader, settings).await?)
+        Self::on_clients(sender, reader, settings).await
     }
 
     /// Starts a requester on clients that others use as well; the reader parses with
@@ -90,12 +94,12 @@ impl Requester {
     ///
     /// # Errors
     ///
-    /// When no broker says where the replies begin.
+    /// Those of [`start`](Self::start).
     pub async fn on_clients(
         sender: Sender,
         reader: Reader<Reply>,
         settings: RequesterSettings,
-    ) -> Result<(Self, ReplyBatches), ReadError> {
+    ) -> Result<(Self, ReplyBatches), StartError> {
         Self::on(sender, reader, settings, Keep::All).await
     }
 
@@ -113,19 +117,20 @@ impl Requester {
         reader: Reader<Reply>,
         settings: RequesterSettings,
         keep: Keep,
-    ) -> Result<(Self, ReplyBatches), ReadError> {
+    ) -> Result<(Self, ReplyBatches), StartError> {
+        reply_topic::check(&settings, reader.partitions().await?)?;
         // Asked even where the position is known, so that a requester that started can read.
         let end = reader.watermarks(settings.partition).await?.high;
         let position = match settings.start {
             Start::End => end,
             Start::At(position) => position,
         };
-        let calls = Calls::new(settings.pending);
+        let calls = Calls::new(settings.pending, keep);
         let lane = Lane::new(reader, settings.partition, position, settings.unread);
         let task = tokio::spawn(lane.clone().watch(calls.clone(), keep));
         let watcher = Arc::new(Watcher(task.abort_handle()));
         let batches = ReplyBatches { lane: lane.clone(), position, _watcher: Arc::clone(&watcher) };
-        Ok((Self { settings, sender, lane, calls, keep, watcher }, batches))
+        Ok((Self { settings, sender, lane, calls, watcher }, batches))
     }
 
     /// Sends a request and waits for its reply until the deadline. Dropping the future ends the
@@ -156,14 +161,15 @@ impl Requester {
 
     /// What became of calls and replies since the start.
     ///
-    /// Where replies are read in batches, none counts as foreign: their reader knows better.
+    /// Each reply that answers no call is logged at level `debug`, and one line a minute says how
+    /// many there were since the last line: a warning, or information if all of them are foreign,
+    /// which is normal where requesters share a partition.
+    ///
+    /// Where replies are read in batches, none counts as foreign: most of them answer requests
+    /// that are no calls, and the reader of batches knows which.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let counters = self.calls.counters();
-        match self.keep {
-            Keep::Nothing => counters,
-            Keep::All => Counters { foreign: 0, ..counters },
-        }
+        self.calls.counters()
     }
 
     /// How many calls wait.

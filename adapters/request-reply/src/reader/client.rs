@@ -20,6 +20,7 @@ use super::{Commit, Watermarks};
 use crate::assignment::{Assignment, Effect};
 use crate::error::{NotClosed, ReadError, SettingsError};
 use crate::rights;
+use crate::sender::ask_partitions;
 
 /// How long the thread waits for something to happen before it looks whether it should end.
 const POLL: Duration = Duration::from_millis(100);
@@ -84,6 +85,13 @@ impl Client {
             Err(error) if has_no_leader(&error) => Ok(None),
             Err(error) => Err(self.read_error(&error)),
         }
+    }
+
+    /// How many partitions the topic has, `None` where there is no such topic. Blocks.
+    pub(super) fn partitions(&self) -> Result<Option<i32>, ReadError> {
+        let consumer = self.consumer()?;
+        ask_partitions(consumer.client(), &self.context.topic, self.within)
+            .map_err(|error| self.read_error(&error))
     }
 
     /// What the group has committed for a partition. Blocks.

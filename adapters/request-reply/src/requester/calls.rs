@@ -6,10 +6,14 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::Reply;
+use super::failure::{self, OneLine};
+use super::lane::Keep;
+use super::stray::Stray;
 use crate::correlation::CorrelationId;
 use crate::error::{ReadError, SendError};
 use crate::pending::{Counters, Matched, NotPending, Pending};
 use crate::profile::Answer;
+use crate::reader::Record;
 
 /// Why a call ended without a reply that says yes.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -23,11 +27,18 @@ pub enum CallError {
     /// No reply came in time. A replier that fails may send none.
     #[error("no reply came in time; the request may still take effect")]
     TimedOut,
-    /// The replier says that it failed.
-    #[error("the replier failed: {}", .message.escape_debug())]
+    /// The replier says that it failed. Where it does so in words of its own, status and code are
+    /// `failed`, and the message is all that it says.
+    #[error("the replier failed with `{}`: {}", OneLine(.code), OneLine(.message))]
     Failed {
-        /// In its own words: JSON as a rule.
+        /// What became of the request: `rejected` or `failed`, if the replier is of this crate.
+        status: String,
+        /// What is wrong, for machines.
+        code: String,
+        /// What is wrong, for people.
         message: String,
+        /// Whether the same request may succeed later.
+        retryable: bool,
     },
     /// The reply has neither a value nor a failure.
     #[error("the reply has no value")]
@@ -44,7 +55,10 @@ type Outcome = Result<Reply, CallError>;
 
 /// The calls of a requester, shared by those who wait and the one who reads replies.
 #[derive(Clone, Debug)]
-pub(super) struct Calls(Arc<Mutex<Table>>);
+pub(super) struct Calls {
+    table: Arc<Mutex<Table>>,
+    keep: Keep,
+}
 
 struct Table {
     pending: Pending<oneshot::Sender<Outcome>>,
@@ -53,10 +67,10 @@ struct Table {
 }
 
 impl Calls {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, keep: Keep) -> Self {
         // Twice the table: who was late by one whole table is still known as late.
         let pending = Pending::new(capacity, capacity.saturating_mul(2));
-        Self(Arc::new(Mutex::new(Table { pending, ended: None })))
+        Self { table: Arc::new(Mutex::new(Table { pending, ended: None })), keep }
     }
 
     /// Lets a call wait; dropping what is returned ends it.
@@ -70,21 +84,36 @@ impl Calls {
         Ok(Waiting { calls: self.clone(), id, answer })
     }
 
-    /// Hands each reply to the call that it answers, and returns how many are nobody's.
-    pub(super) fn answer<'a>(&self, replies: impl IntoIterator<Item = &'a Reply>) -> usize {
+    /// Hands each reply to the call that it answers, and returns the strays among them.
+    pub(super) fn answer<'a>(
+        &self,
+        records: impl IntoIterator<Item = &'a Record<Reply>>,
+    ) -> Vec<(&'a Record<Reply>, Stray)> {
         let mut table = self.table();
-        let mut foreign = 0;
-        for reply in replies {
-            match table.pending.answer(reply.correlation_id()) {
+        let mut strays = Vec::new();
+        for record in records {
+            let reply = &record.message;
+            let stray = match table.pending.answer(reply.correlation_id()) {
                 Matched::Call(waiter) => {
+                    let outcome = outcome(reply);
+                    let is_broken = outcome == Err(CallError::Malformed);
                     // Who has stopped waiting meanwhile does not need it.
-                    let _ = waiter.send(outcome(reply));
+                    let _ = waiter.send(outcome);
+                    if !is_broken {
+                        continue;
+                    }
+                    table.pending.count_broken();
+                    Stray::Broken
                 }
-                Matched::Foreign => foreign += 1,
-                Matched::Late | Matched::Duplicate | Matched::Unmatched => {}
-            }
+                Matched::Foreign if self.keep == Keep::All => continue,
+                Matched::Foreign => Stray::Foreign,
+                Matched::Late => Stray::Late,
+                Matched::Duplicate => Stray::Duplicate,
+                Matched::Broken => Stray::Broken,
+            };
+            strays.push((record, stray));
         }
-        foreign
+        strays
     }
 
     /// Ends the calls whose deadline has passed.
@@ -104,8 +133,14 @@ impl Calls {
         }
     }
 
+    /// What became of calls and replies. Where replies are read in batches, none is foreign: most
+    /// answer requests that are no calls, and the reader of batches knows which.
     pub(super) fn counters(&self) -> Counters {
-        self.table().pending.counters()
+        let counters = self.table().pending.counters();
+        match self.keep {
+            Keep::Nothing => counters,
+            Keep::All => Counters { foreign: 0, ..counters },
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -113,7 +148,7 @@ impl Calls {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,9 +161,7 @@ impl fmt::Debug for Table {
 fn outcome(reply: &Reply) -> Outcome {
     match reply.answer() {
         Answer::Value(_) => Ok(reply.clone()),
-        Answer::Failure(failure) => {
-            Err(CallError::Failed { message: String::from_utf8_lossy(failure).into_owned() })
-        }
+        Answer::Failure(words) => Err(failure::read(words)),
         Answer::Malformed => Err(CallError::Malformed),
     }
 }

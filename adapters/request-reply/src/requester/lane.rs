@@ -1,10 +1,11 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 use super::Reply;
 use super::calls::{CallError, Calls};
+use super::stray::Strays;
 use super::window::{Batch, Window};
 use crate::error::ReadError;
 use crate::reader::{Reader, Record};
@@ -58,11 +59,15 @@ impl Lane {
     /// reads batches.
     pub(super) async fn watch(self, calls: Calls, keep: Keep) {
         let mut pause = PAUSES.0;
+        let mut strays = Strays::default();
         loop {
+            let place = (self.reader.topic(), self.partition);
+            let line_due = strays.report(place, calls.counters(), Instant::now());
             let (generation, cursor, room) = self.place_with_room().await;
             tokio::select! {
                 () = self.reader.wait(self.partition, cursor) => {}
                 () = self.jumped(generation) => continue,
+                () = until(line_due) => continue,
             }
             // Not given up half-way when the lane jumps: it may be telling the client where to
             // read, and two who do so at the same time could leave it at the wrong place.
@@ -115,9 +120,15 @@ impl Lane {
         // They are kept here, where they are to be kept.
         self.reader.release(self.partition, last.offset.saturating_add(1));
         let new = records.iter().filter(|record| unseen <= record.offset);
-        let foreign = calls.answer(new.map(|record| &record.message));
-        if foreign > 0 && keep == Keep::Nothing {
-            tracing::debug!(kafka.partition = self.partition, foreign, "replies are not ours");
+        for (record, stray) in calls.answer(new) {
+            tracing::debug!(
+                kafka.topic = self.reader.topic(),
+                kafka.partition = self.partition,
+                kafka.offset = record.offset,
+                correlation_id = record.message.correlation_id().map(tracing::field::debug),
+                ?stray,
+                "a reply answers no call"
+            );
         }
     }
 
@@ -164,6 +175,14 @@ impl Lane {
     /// Tells whoever reads batches that there will be no more.
     pub(super) fn close(&self) {
         self.window.send_modify(Window::close);
+    }
+}
+
+/// Returns at that time, or never.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 

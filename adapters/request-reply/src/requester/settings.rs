@@ -5,6 +5,8 @@ use thiserror::Error;
 use crate::error::{ReadError, SettingsError};
 use crate::profile::RequestStyle;
 
+use super::reply_topic::ReplyTopicError;
+
 /// Where a requester sends and listens.
 #[derive(Clone, Debug)]
 pub struct RequesterSettings {
@@ -27,8 +29,9 @@ pub struct RequesterSettings {
 impl RequesterSettings {
     /// The usual settings, for repliers of any kind: 10,000 calls may wait, and 20,000 replies.
     ///
-    /// Those repliers choose the partition of a reply by its key, so the reply topic is to have
-    /// a single partition, or the repliers are ours and the style is [`RequestStyle::OWN`].
+    /// Those repliers choose the partition of a reply by its key. So the reply topic needs a
+    /// single partition, or the repliers are of this crate and the style is
+    /// [`RequestStyle::OWN`]. A requester that would miss replies does not start.
     #[must_use]
     pub fn new(requests: impl Into<Arc<str>>, replies: impl Into<Arc<str>>) -> Self {
         Self {
@@ -58,6 +61,9 @@ pub enum StartError {
     /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Replies would miss the requester. A human must change the settings or the topic.
+    #[error(transparent)]
+    ReplyTopic(#[from] ReplyTopicError),
     /// The position of the replies cannot be known.
     #[error("where replies begin could not be asked")]
     Unreadable(#[from] ReadError),

@@ -99,8 +99,8 @@ impl Naive {
             Event::Add { id, deadline } => Said::Added(self.add(id, self.now + deadline)),
             Event::Reply { id } => Said::Matched(self.reply(id)),
             Event::ReplyWithoutId => {
-                self.counters.unmatched += 1;
-                Said::Matched(Matched::Unmatched)
+                self.counters.broken += 1;
+                Said::Matched(Matched::Broken)
             }
             Event::GiveUp { id } => Said::Ended(self.give_up(|open| open.id == id)),
             Event::Pass { seconds } => {

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use catchment_request_reply::pending::{Counters, NotPending};
 use catchment_request_reply::profile::{CorrelationForm, PartitionForm, RequestStyle};
 use catchment_request_reply::requester::{
-    CallError, Reply, Requester, RequesterSettings, Start, StartError,
+    CallError, Reply, ReplyTopicError, Requester, RequesterSettings, Start, StartError,
 };
 use catchment_request_reply::{Header, ReadError, Reader, Sender, Settings};
 
@@ -86,14 +86,14 @@ async fn replies_that_answer_nothing_are_counted_by_what_they_are() {
 
     let mut foreign = answered.clone();
     foreign.headers = vec![Header::new("kafka_correlationId", "somebody else's")];
-    let mut unmatched = answered.clone();
-    unmatched.headers.clear();
-    for message in [answered, foreign, unmatched] {
+    let mut without_id = answered.clone();
+    without_id.headers.clear();
+    for message in [answered, foreign, without_id] {
         setup.peer.reply(message).await;
     }
     ask_and_echo(&requester, &mut setup.peer).await;
     let expected =
-        Counters { answered: 2, duplicate: 1, foreign: 1, unmatched: 1, ..Counters::default() };
+        Counters { answered: 2, duplicate: 1, foreign: 1, broken: 1, ..Counters::default() };
     assert_eq!(requester.counters(), expected);
     setup.end().await;
 }
@@ -102,18 +102,22 @@ async fn replies_that_answer_nothing_are_counted_by_what_they_are() {
 #[ignore = "needs Kafka"]
 async fn a_failure_of_the_replier_and_a_reply_without_value_are_no_success() {
     let mut setup = Setup::new("failures").await;
-    let style = RequestStyle { partition: PartitionForm::Decimal, ..RequestStyle::default() };
-    let own = RequesterSettings { style, ..setup.settings() };
-    let requester = soon(Requester::start(&settings(), own)).await.unwrap();
-
-    let answer = call(&requester, request("fail"));
-    let asked = setup.peer.request().await;
-    let mut failed = reply(&asked, Some(r#"{"message":"boom"}"#));
-    // NestJS sends the reply in this form.
-    failed.value = None;
-    setup.peer.reply(failed).await;
-    let error = soon(answer).await.unwrap().unwrap_err();
-    assert_eq!(error, CallError::Failed { message: r#"{"message":"boom"}"#.to_owned() });
+    let requester = setup.requester().await;
+    let own = r#"{"status":"rejected","code":"no","message":"never","retryable":false}"#;
+    let nest = r#"{"status":"error","message":"boom"}"#;
+    for (header, words, (status, code, message)) in [
+        ("catchment-failure", own, ("rejected", "no", "never")),
+        ("kafka_nest-err", nest, ("failed", "failed", nest)),
+    ] {
+        let answer = call(&requester, request("fail"));
+        let asked = setup.peer.request().await;
+        let mut failed = reply(&asked, None);
+        failed.headers.push(Header::new(header, words));
+        setup.peer.reply(failed).await;
+        let error = soon(answer).await.unwrap().unwrap_err();
+        let [status, code, message] = [status, code, message].map(str::to_owned);
+        assert_eq!(error, CallError::Failed { status, code, message, retryable: false });
+    }
 
     let answer = call(&requester, request("null"));
     let asked = setup.peer.request().await;
@@ -121,6 +125,8 @@ async fn a_failure_of_the_replier_and_a_reply_without_value_are_no_success() {
     null.value = None;
     setup.peer.reply(null).await;
     assert_eq!(soon(answer).await.unwrap().unwrap_err(), CallError::Malformed);
+    let expected = Counters { answered: 3, broken: 1, ..Counters::default() };
+    assert_eq!(requester.counters(), expected);
     setup.end().await;
 }
 
@@ -154,6 +160,29 @@ async fn closing_fails_what_waits_at_once_and_every_later_call() {
     assert_eq!(requester.call(request("x"), deadline()).await.unwrap_err(), CallError::Closed);
     soon(batches.wait(batches.position())).await;
     assert_eq!(batches.read(batches.position(), 10), Err(ReadError::Closed));
+    setup.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
+async fn a_requester_does_not_start_where_replies_would_miss_it() {
+    let setup = Setup::with_reply_partitions("missed", 3).await;
+    let topic = || setup.replies.clone();
+    let own =
+        |partition| RequesterSettings { partition, style: RequestStyle::OWN, ..setup.settings() };
+    let nowhere = RequesterSettings::new(&*setup.requests, "test.there-is-no-such-topic");
+    for (of, expected) in [
+        (setup.settings(), ReplyTopicError::Spread { topic: topic(), partitions: 3 }),
+        (own(3), ReplyTopicError::NoPartition { topic: topic(), partition: 3, partitions: 3 }),
+        (nowhere, ReplyTopicError::Missing { topic: "test.there-is-no-such-topic".to_owned() }),
+    ] {
+        let expected = StartError::ReplyTopic(expected);
+        let started = soon(Requester::start(&settings(), of.clone())).await;
+        assert_eq!(started.unwrap_err(), expected);
+        let started = soon(Requester::start_with_batches(&settings(), of)).await;
+        assert_eq!(started.unwrap_err(), expected);
+    }
+    soon(Requester::start(&settings(), own(2))).await.unwrap();
     setup.end().await;
 }
 

@@ -1,0 +1,109 @@
+//! Replies that answer no call, and one log line a minute about them.
+
+use std::time::{Duration, Instant};
+
+use crate::pending::Counters;
+
+/// How long one line stands for all that follow.
+const EVERY: Duration = Duration::from_mins(1);
+
+/// Why a reply answers no call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stray {
+    /// It answers nothing that we know of.
+    Foreign,
+    /// Its call has ended without it.
+    Late,
+    /// Its call was answered before.
+    Duplicate,
+    /// It has no correlation id, or neither a value nor a failure.
+    Broken,
+}
+
+/// The strays that were logged.
+#[derive(Debug, Default)]
+pub(super) struct Strays {
+    logged: Counters,
+    logged_at: Option<Instant>,
+}
+
+impl Strays {
+    /// Logs how many strays there were since the last line, if it is time. Returns when it will
+    /// be, if there is something to log.
+    pub(super) fn report(
+        &mut self,
+        (topic, partition): (&str, i32),
+        counters: Counters,
+        now: Instant,
+    ) -> Option<Instant> {
+        let Counters { foreign, late, duplicate, broken, .. } = match self.due(counters, now) {
+            Ok(new) => new,
+            Err(wait) => return wait,
+        };
+        let message = "replies answered no call";
+        if late + duplicate + broken == 0 {
+            tracing::info!(kafka.topic = topic, kafka.partition = partition, foreign, "{message}");
+        } else {
+            tracing::warn!(
+                kafka.topic = topic,
+                kafka.partition = partition,
+                foreign,
+                late,
+                duplicate,
+                broken,
+                "{message}"
+            );
+        }
+        None
+    }
+
+    /// The strays since the last line, or when they are due, if there are some.
+    fn due(&mut self, counters: Counters, now: Instant) -> Result<Counters, Option<Instant>> {
+        let new = Counters {
+            foreign: counters.foreign - self.logged.foreign,
+            late: counters.late - self.logged.late,
+            duplicate: counters.duplicate - self.logged.duplicate,
+            broken: counters.broken - self.logged.broken,
+            ..Counters::default()
+        };
+        if new == Counters::default() {
+            return Err(None);
+        }
+        match self.logged_at.map(|at| at + EVERY) {
+            Some(due) if now < due => Err(Some(due)),
+            Some(_) | None => {
+                (self.logged, self.logged_at) = (counters, Some(now));
+                Ok(new)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_a_minute_has_the_strays_since_the_last() {
+        let start = Instant::now();
+        let mut strays = Strays::default();
+        let mut due = |counters, seconds| {
+            let said = strays.due(counters, start + Duration::from_secs(seconds));
+            said.map_err(|wait| wait.map(|at| (at - start).as_secs()))
+        };
+        let mut counters =
+            Counters { answered: 9, timed_out: 9, given_up: 9, ..Counters::default() };
+        assert_eq!(due(counters, 0), Err(None), "calls are no strays");
+        counters.foreign = 2;
+        assert_eq!(due(counters, 5), Ok(Counters { foreign: 2, ..Counters::default() }));
+        assert_eq!(due(counters, 6), Err(None));
+        counters.late = 1;
+        assert_eq!(due(counters, 7), Err(Some(65)));
+        (counters.foreign, counters.duplicate, counters.broken) = (5, 4, 3);
+        assert_eq!(due(counters, 64), Err(Some(65)));
+        let three =
+            Counters { foreign: 3, late: 1, duplicate: 4, broken: 3, ..Counters::default() };
+        assert_eq!(due(counters, 65), Ok(three), "none is lost, and none counts twice");
+        assert_eq!(due(counters, 999), Err(None));
+    }
+}
