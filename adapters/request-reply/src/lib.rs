@@ -11,6 +11,11 @@
 //!   somebody else keeps, [`Lookout`] says what others have not read, and [`Topics`] looks at
 //!   topics and makes them.
 //!
+//! A failure of the replier ends a call with [`CallError::Failed`](requester::CallError::Failed),
+//! whatever kind of peer answers. A requester does not start on a reply topic whose replies would
+//! miss it, and counts and logs the replies that answer no call. Requests and replies can be JSON
+//! of your own types: `Request::json`, `Incoming::json`, `Reply::json`.
+//!
 //! What is pure (profiles, the table of calls, windows of records, who owns a partition) stands
 //! apart from what talks to a broker, takes instants as arguments, and is tested against naive
 //! versions of itself.
@@ -42,6 +47,7 @@ mod assignment;
 mod buffer;
 mod client_log;
 mod error;
+mod json;
 mod lookout;
 mod reader;
 mod record;

@@ -12,6 +12,7 @@ mod kept_out;
 mod leaderless;
 mod pending;
 mod profile;
+mod quickstart;
 mod requester;
 
 /// The broker that tests use.
