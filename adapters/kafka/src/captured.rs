@@ -1,10 +1,10 @@
 //! Records that Spring Kafka, NestJS and SmallRye wrote, against the code.
 
 use catchment_domain::{CampaignId, CampaignRef, Change, Code, Revision, ShopId, Status};
+use catchment_request_reply::reply::{Destination, Place, ReturnAddress};
 use catchment_request_reply::{Incoming, Timestamp};
 use serde_json::Value;
 
-use crate::address::{Address, Destination, Origin};
 use crate::request_log::{Entry, Intake};
 use crate::wire;
 
@@ -82,9 +82,9 @@ impl Captured {
 
 /// The address says whence the request came and where its peer waits.
 fn check_address(record: &Captured, bytes: &[u8]) {
-    let address = Address::decode(bytes).unwrap();
+    let address = ReturnAddress::decode(bytes).unwrap();
     let Captured { partition, offset, .. } = *record;
-    assert_eq!(address.origin, Some(Origin { partition, offset }));
+    assert_eq!(address.place, Some(Place { partition, offset }));
     let Destination::To(reply_to) = address.destination else { panic!("nobody waits") };
     assert_eq!(reply_to.peer().name(), record.peer, "{}", record.case);
     let id = record.header(["kafka_correlationId", "REPLY_CORRELATION_ID"]);

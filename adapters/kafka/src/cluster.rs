@@ -11,6 +11,7 @@ use std::sync::Arc;
 use catchment_domain::ports::Clock;
 use catchment_domain::{Lane, Lanes, Position};
 use catchment_request_reply::profile::{DeadLetter, RequestStyle};
+use catchment_request_reply::reply::{AllowedTopics, DeadLetters, LogThrottle, ReplyPath, Senders};
 use catchment_request_reply::requester::{Reply, Requester, RequesterSettings, StartError};
 use catchment_request_reply::{
     Created, GroupEvents, Incoming, Lookout, NewTopic, ReadError, Reader, SendError, Sender,
@@ -18,13 +19,11 @@ use catchment_request_reply::{
 };
 use thiserror::Error;
 
-use crate::allowed::{self, AllowedTopics};
 use crate::caller::Caller;
 use crate::counts::{Counters, KafkaCounts};
 use crate::identity::identity;
 use crate::lookout::KafkaLookout;
-use crate::now_and_then::NowAndThen;
-use crate::reply_channel::{DeadLetters, KafkaReplyChannel, Routes, Senders};
+use crate::reply_channel::KafkaReplyChannel;
 use crate::reply_log::KafkaReplyLog;
 use crate::request_channel::KafkaRequestChannel;
 use crate::request_log::{Intake, KafkaRequestLog};
@@ -159,7 +158,7 @@ impl KafkaCluster {
                 problems.extend(qualities::problems(topic, purpose, &found, wanted, batch_size));
             }
         }
-        for topic in allowed::named(&self.settings.reply_topics_allowed) {
+        for topic in self.allowed().names() {
             if names.iter().any(|(name, _)| name == topic) {
                 continue;
             }
@@ -205,7 +204,7 @@ impl KafkaCluster {
     fn names(&self) -> [(String, Purpose); 5] {
         let KafkaSettings { requests_topic: requests, replies_topic: replies, .. } =
             &*self.settings;
-        let [nestjs, smallrye] = allowed::of_peers(requests);
+        let [nestjs, smallrye] = AllowedTopics::of_peers(requests);
         [
             (requests.clone(), Purpose::Requests),
             (DeadLetter::topic(requests), Purpose::DeadLetters),
@@ -266,16 +265,16 @@ impl KafkaCluster {
     /// When a setting is wrong.
     pub fn join(&self) -> Result<(KafkaRequestLog, GroupEvents), SettingsError> {
         let topic = &self.settings.requests_topic;
-        let originals = Arc::default();
+        let dead_letters = Arc::default();
         let intake = Intake {
             allowed: self.allowed(),
-            originals: Arc::clone(&originals),
+            dead_letters: Arc::clone(&dead_letters),
             counters: Arc::clone(&self.counters),
-            warnings: NowAndThen::default(),
+            warnings: LogThrottle::default(),
         };
         let entry = move |incoming: &Incoming<'_>| intake.entry(incoming);
         let (reader, events) = Reader::group(&self.settings.client, topic, entry)?;
-        Ok((KafkaRequestLog::new(identity(&self.id, topic), reader, originals), events))
+        Ok((KafkaRequestLog::new(identity(&self.id, topic), reader, dead_letters), events))
     }
 
     /// The request lanes, as those see them who do not read them.
@@ -299,20 +298,23 @@ impl KafkaCluster {
         clock: Arc<dyn Clock>,
     ) -> KafkaReplyChannel {
         let settings = &self.settings;
-        let senders = Senders { own: own.clone(), to_peers: to_peers.clone() };
-        let (own, counters) = (&settings.replies_topic, Arc::clone(&self.counters));
-        let routes = Routes::new(senders.clone(), own, self.allowed(), counters);
-        let (topic, group) = (&settings.requests_topic, &settings.client.group_id);
-        let dead_letters = DeadLetters::new(log, topic, group);
-        let type_id = settings.spring_type_id.clone();
+        let own = Some((settings.replies_topic.as_str().into(), own.clone()));
+        let senders = Senders { own, to_peers: to_peers.clone() };
+        let (reader, cache) = (log.reader().clone(), log.dead_letters());
+        let dead_letters = DeadLetters::new(reader, cache, &settings.client.group_id);
         let counters = Arc::clone(&self.counters);
-        KafkaReplyChannel::new(senders, (routes, dead_letters), type_id, clock, counters)
+        let events = Arc::<Counters>::clone(&counters);
+        let path = ReplyPath::new(senders.clone(), self.allowed(), dead_letters, events);
+        KafkaReplyChannel::new(senders, path, settings.spring_type_id.clone(), clock, counters)
     }
 
+    /// The reply topic itself, those of peers, and what the settings add.
     fn allowed(&self) -> AllowedTopics {
         let KafkaSettings { requests_topic, replies_topic, reply_topics_allowed, .. } =
             &*self.settings;
-        AllowedTopics::new(requests_topic, replies_topic, reply_topics_allowed)
+        let usual = [replies_topic.clone()].into_iter();
+        let usual = usual.chain(AllowedTopics::of_peers(requests_topic));
+        AllowedTopics::new(usual.chain(reply_topics_allowed.iter().cloned()))
     }
 
     /// Where requests are sent.

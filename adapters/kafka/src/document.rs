@@ -2,14 +2,14 @@
 
 use catchment_domain::{Code, Outcome, Reply, RequestId, Status};
 use catchment_request_reply::profile::ReplyTo;
+use catchment_request_reply::reply::Route;
 use catchment_request_reply::{Header, Incoming, Timestamp};
 use jsonschema::Validator;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::captured::hex;
-use crate::reply_channel::outbox::Outbox;
-use crate::reply_channel::routes::{Route, usable};
+use crate::reply_channel::message::Messages;
 use crate::request_channel;
 use crate::request_log::{Entry, Intake};
 use crate::wire::{self, NamedType, schema};
@@ -119,9 +119,9 @@ fn replies_are_read_and_written_as_in_the_examples() {
         let named_type = said["type"].as_str().map(NamedType::named).unwrap_or_default();
         let reply_to = ReplyTo::of("replies", 0).unwrap();
         let route = Route { topic: "replies".into(), partition: Some(0) };
-        let mut outbox = Outbox::new(said["repliedAt"].as_str().unwrap(), None, 1);
-        outbox.put_reply(&reply, &named_type, (reply_to, route), None, None);
-        let message = outbox.messages.remove(0);
+        let replied_at = said["repliedAt"].as_str().unwrap().to_owned();
+        let mut messages = Messages { replied_at, type_id: None, json: Vec::new() };
+        let message = messages.message(&reply, &named_type, (reply_to, route), None);
         assert_eq!(str::from_utf8(&message.value.unwrap()), str::from_utf8(value));
         let headers: Vec<_> =
             message.headers.iter().map(|h| (&*h.name, h.value.as_deref().unwrap())).collect();
@@ -185,7 +185,7 @@ fn peers_are_answered_as_in_the_examples() {
         let asked = headers(&lines, "asked");
         let asked = asked.iter().map(|h| (&*h.name, h.value.as_deref()));
         let reply_to = ReplyTo::read(asked).unwrap().unwrap();
-        let partition = usable(reply_to.partition(), 3);
+        let partition = reply_to.partition().number().filter(|number| (0..3).contains(number));
         let said = partition.map_or("chosen by key".to_owned(), |number| number.to_string());
         assert_eq!(value_of(&lines, "partition"), Some(said.as_bytes()));
         let rejected = title == "rejected";
@@ -193,10 +193,10 @@ fn peers_are_answered_as_in_the_examples() {
         let outcome = if rejected { rejection } else { applied.clone() };
         let (id, shop) = (RequestId(Uuid::nil()), "shop-1".parse().ok());
         let reply = Reply { id, shop, outcome, request_position: None };
-        let mut outbox = Outbox::new("2026-11-22T10:00:00Z", None, 1);
+        let replied_at = "2026-11-22T10:00:00Z".to_owned();
+        let mut messages = Messages { replied_at, type_id: None, json: Vec::new() };
         let route = Route { topic: reply_to.topic().into(), partition };
-        outbox.put_reply(&reply, &NamedType::None, (reply_to, route), None, None);
-        let message = outbox.messages.remove(0);
+        let message = messages.message(&reply, &NamedType::None, (reply_to, route), None);
         assert_eq!(message.headers, headers(&lines, "reply"));
         assert!(message.value.is_some(), "a reply has its value beside a failure, too");
     }

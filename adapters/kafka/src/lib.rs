@@ -12,8 +12,6 @@
 //! The order of deeds is the domain's: an outcome is stored, its reply is acknowledged, and
 //! only then is the offset committed, as a hint. What travels is known to `wire` alone.
 
-mod address;
-mod allowed;
 mod caller;
 #[cfg(test)]
 mod captured;
@@ -24,8 +22,6 @@ mod document;
 mod error;
 mod identity;
 mod lookout;
-mod now_and_then;
-mod originals;
 mod reply_channel;
 mod reply_log;
 mod request_channel;

@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Clock, LogError, ReplyLog, ReplyRecord};
 use catchment_domain::{LogIdentity, Position, ReplyLane, ReturnAddress};
 use catchment_request_reply::profile::{Answer, ReplyTo, RequestStyle};
+use catchment_request_reply::reply::{self, Destination};
 use catchment_request_reply::requester::{
     Reply, ReplyBatches, Requester, RequesterSettings, StartError,
 };
 use catchment_request_reply::{ReadError, Reader, Record, Sender, Topics};
 use tokio::time::sleep;
 
-use crate::address;
 use crate::caller::Caller;
 use crate::counts::Counters;
 use crate::error::{log_error, offset, position};
@@ -165,7 +165,7 @@ impl ReplyLog for KafkaReplyLog {
     fn address(&self, lane: ReplyLane) -> ReturnAddress {
         // INVARIANT: a topic that has partitions has a name that a topic can have.
         ReplyTo::of(&self.0.replies, lane.0.into())
-            .map_or_else(|_| ReturnAddress::default(), |reply_to| address::of_lane(&reply_to))
+            .map_or_else(|_| ReturnAddress::default(), of_lane)
     }
 
     /// The broker is asked: what this process has read so far says nothing of it.
@@ -197,4 +197,11 @@ impl ReplyLog for KafkaReplyLog {
             None => self.0.reader.release(lane.0.into(), offset(next)),
         }
     }
+}
+
+/// The address that makes replies arrive in a lane.
+fn of_lane(reply_to: ReplyTo<'_>) -> ReturnAddress {
+    let destination = Destination::To(reply_to);
+    let address = reply::ReturnAddress { place: None, note: "", destination };
+    ReturnAddress(address.encode())
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use catchment_domain::ports::{ChannelError, Clock, RequestChannel};
 use catchment_domain::{Request, RequestId, ReturnAddress};
-use catchment_request_reply::profile::{OwnHeader, ReplyTo, RequestHeaders, RequestStyle, Trace};
+use catchment_request_reply::profile::{ReplyTo, RequestHeaders, RequestStyle, Trace};
+use catchment_request_reply::reply::{self, Destination};
 use catchment_request_reply::{Header, Message, Sender};
 
-use crate::address::{Address, Destination};
 use crate::error::channel_error;
 use crate::wire;
 
@@ -77,7 +77,7 @@ impl RequestChannel for KafkaRequestChannel {
 
 /// Topic and partition of a reply lane's address.
 fn lane_of(address: &ReturnAddress) -> Option<(&str, i32)> {
-    match Address::decode(&address.0)?.destination {
+    match reply::ReturnAddress::decode(&address.0)?.destination {
         Destination::To(reply_to) => named(reply_to),
         Destination::Nowhere | Destination::Illegal | Destination::Oversized => None,
     }
@@ -90,10 +90,5 @@ fn named(reply_to: ReplyTo<'_>) -> Option<(&str, i32)> {
 /// The headers of a request whose reply is to go to this topic and partition.
 pub(crate) fn headers(id: RequestId, lane: (&str, i32)) -> Vec<Header> {
     let headers = RequestHeaders::new(RequestStyle::OWN, lane, id.0, Trace::default());
-    headers.iter().map(owned).collect()
-}
-
-/// A header that outlives what it was made of.
-pub(crate) fn owned((name, value): OwnHeader<'_>) -> Header {
-    Header { name: name.into(), value: value.map(<[u8]>::to_vec) }
+    headers.iter().map(Header::from).collect()
 }

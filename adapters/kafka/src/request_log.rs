@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use catchment_domain::ports::{LogError, RequestLog, Stretch};
-use catchment_domain::{Committed, Lane, LogIdentity, Position, RequestId, RequestRecord};
+use catchment_domain::{
+    Committed, Lane, LogIdentity, Position, RequestId, RequestRecord, ReturnAddress,
+};
 use catchment_request_reply::profile::Oddity;
+use catchment_request_reply::reply::{
+    self, AllowedTopics, DeadLetterCache, Destination, LogThrottle, Place,
+};
 use catchment_request_reply::{Incoming, Reader, Record};
 
-use crate::address::{self, Destination, Origin};
-use crate::allowed::AllowedTopics;
 use crate::counts::Counters;
 use crate::error::{log_error, offset, position};
-use crate::now_and_then::NowAndThen;
-use crate::originals::Originals;
 use crate::wire::{self, Refusal};
 use hints::Hints;
 
@@ -35,20 +36,20 @@ pub struct KafkaRequestLog {
     identity: LogIdentity,
     reader: Reader<Entry>,
     hints: Arc<Hints>,
-    originals: Arc<Originals>,
+    dead_letters: Arc<DeadLetterCache>,
 }
 
 impl KafkaRequestLog {
     pub(crate) fn new(
         identity: LogIdentity,
         reader: Reader<Entry>,
-        originals: Arc<Originals>,
+        dead_letters: Arc<DeadLetterCache>,
     ) -> Self {
-        Self { identity, reader, hints: Arc::default(), originals }
+        Self { identity, reader, hints: Arc::default(), dead_letters }
     }
 
-    pub(crate) fn originals(&self) -> Arc<Originals> {
-        Arc::clone(&self.originals)
+    pub(crate) fn dead_letters(&self) -> Arc<DeadLetterCache> {
+        Arc::clone(&self.dead_letters)
     }
 
     /// The reader, for those who are concerned with the group rather than with requests.
@@ -119,7 +120,7 @@ impl RequestLog for KafkaRequestLog {
     async fn commit(&self, lane: Lane, committed: Committed) {
         let next = offset(committed.next);
         self.reader.release(lane.0.into(), next);
-        self.originals.release(lane.0.into(), next);
+        self.dead_letters.release(lane.0.into(), next);
         self.hints.put(lane, committed);
         self.commit_due(lane);
     }
@@ -161,9 +162,9 @@ fn stretch(records: Vec<Record<Entry>>) -> Stretch {
 #[derive(Debug, Default)]
 pub(crate) struct Intake {
     pub(crate) allowed: AllowedTopics,
-    pub(crate) originals: Arc<Originals>,
+    pub(crate) dead_letters: Arc<DeadLetterCache>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) warnings: NowAndThen,
+    pub(crate) warnings: LogThrottle,
 }
 
 impl Intake {
@@ -181,14 +182,16 @@ impl Intake {
             self.note(oddity, incoming);
         }
         let destination = Destination::read(incoming.headers.iter().copied());
-        if request.is_err() || !self.may_be_answered(&destination) {
-            self.originals.keep(incoming);
+        if request.is_err() || !self.allowed.permit(&destination) {
+            self.dead_letters.keep(incoming);
         }
-        let origin = Origin { partition: incoming.partition, offset: incoming.offset };
+        let place = Place { partition: incoming.partition, offset: incoming.offset };
+        let note = parsed.named_type.as_str().unwrap_or_default();
+        let address = reply::ReturnAddress { place: Some(place), note, destination };
         Entry::Request(RequestRecord {
             position: position(incoming.offset),
             id: parsed.id,
-            return_address: address::of_request(origin, &parsed.named_type, &destination),
+            return_address: ReturnAddress(address.encode()),
             request,
         })
     }
@@ -204,14 +207,6 @@ impl Intake {
             tracing::warn!(partition, offset, "a request has odd reply headers: {oddity}");
         }
     }
-
-    fn may_be_answered(&self, destination: &Destination<'_>) -> bool {
-        match destination {
-            Destination::To(reply_to) => self.allowed.has(reply_to.topic()),
-            Destination::Nowhere => true,
-            Destination::Illegal | Destination::Oversized => false,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -219,13 +214,12 @@ mod tests {
     use catchment_request_reply::Timestamp;
 
     use super::*;
-    use crate::address::Address;
     use crate::counts::KafkaCounts;
 
     /// Reads a request with these headers. Returns the counts, and the reply topic.
     fn read(names: &[(&'static str, &'static str)]) -> (KafkaCounts, Option<String>) {
         let headers = names.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
-        let allowed = AllowedTopics::new("requests", "replies", &[]);
+        let allowed = AllowedTopics::new(["requests.reply", "replies"]);
         let intake = Intake { allowed, ..Intake::default() };
         let entry = intake.entry(&Incoming {
             topic: "requests",
@@ -237,10 +231,11 @@ mod tests {
             headers,
         });
         let Entry::Request(record) = entry else { panic!("the record is a request of ours") };
-        let topic = match Address::decode(&record.return_address.0).unwrap().destination {
-            Destination::To(reply_to) => Some(reply_to.topic().to_owned()),
-            Destination::Nowhere | Destination::Illegal | Destination::Oversized => None,
-        };
+        let topic =
+            match reply::ReturnAddress::decode(&record.return_address.0).unwrap().destination {
+                Destination::To(reply_to) => Some(reply_to.topic().to_owned()),
+                Destination::Nowhere | Destination::Illegal | Destination::Oversized => None,
+            };
         (intake.counters.read(), topic)
     }
 

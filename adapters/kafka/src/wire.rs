@@ -20,9 +20,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 pub(crate) use instant::written as written_instant;
-pub(crate) use reply::{parse as parse_reply, write as write_reply};
+pub(crate) use reply::{parse as parse_reply, shorter as shorter_reply, write as write_reply};
 pub(crate) use request::{Refusal, parse as parse_request, write as write_request};
-pub(crate) use request_type::{NamedType, RequestType};
+pub(crate) use request_type::NamedType;
 
 /// The domain that every message of ours is for.
 const TARGET: &str = "shop";

@@ -5,6 +5,7 @@
 //!   whose replies are read in batches, from a position that a restart goes on from.
 //! - [`replier`] answers: batches of requests go to a handler, and every request gets a reply,
 //!   whatever becomes of it.
+//! - [`reply`] has the parts of a reply path, for programs that keep their positions themselves.
 //! - [`profile`] knows the headers of every kind of peer, and is the only place that does.
 //! - [`pending`] tells replies to calls from late, duplicate and foreign ones.
 //! - [`Sender`] returns when everything is acknowledged, [`Reader`] reads from positions that
@@ -41,6 +42,7 @@ pub mod correlation;
 pub mod pending;
 pub mod profile;
 pub mod replier;
+pub mod reply;
 pub mod requester;
 
 mod assignment;

@@ -12,12 +12,10 @@
 //! message that cannot be read. What cannot be answered, or must not be where it asks, goes to
 //! the dead-letter topic.
 
-mod allowed;
 mod answer;
 mod counters;
 mod lane;
 mod lanes;
-mod outgoing;
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,9 +32,9 @@ use crate::error::{NotClosed, ReadError, SettingsError};
 use crate::profile;
 use crate::reader::Reader;
 use crate::record::Incoming;
+use crate::reply::{AllowedTopics, DeadLetterCache, DeadLetters, ReplyPath, Senders};
 use crate::sender::Sender;
 use crate::settings::Settings;
-pub use allowed::AllowedTopics;
 use answer::Arrived;
 use counters::Counts;
 pub use counters::ReplierCounters;
@@ -52,6 +50,9 @@ pub struct ReplierSettings {
     pub allowed: AllowedTopics,
     /// The most requests that a handler gets at once.
     pub batch: usize,
+    /// The Java class of failures, and of replies that name none, for Spring's `JsonDeserializer`
+    /// without a default type: it reads a value without a class again and again.
+    pub type_id: Option<Cow<'static, str>>,
 }
 
 impl ReplierSettings {
@@ -60,7 +61,8 @@ impl ReplierSettings {
     #[must_use]
     pub fn new(requests: impl Into<String>) -> Self {
         let requests = requests.into();
-        Self { allowed: AllowedTopics::usual(&requests), requests, batch: 500 }
+        let allowed = AllowedTopics::new(AllowedTopics::of_peers(&requests));
+        Self { allowed, requests, batch: 500, type_id: None }
     }
 }
 
@@ -107,7 +109,8 @@ impl Failure {
 pub struct Reply {
     /// The value.
     pub value: Vec<u8>,
-    /// The Java class as which Spring's `JsonDeserializer` reads it, where it has no default.
+    /// The Java class as which Spring's `JsonDeserializer` reads it, where that is not the one of
+    /// [`ReplierSettings::type_id`].
     pub type_id: Option<Cow<'static, str>>,
 }
 
@@ -116,6 +119,9 @@ impl<V: Into<Vec<u8>>> From<V> for Reply {
         Self { value: value.into(), type_id: None }
     }
 }
+
+/// What came of a request.
+type Outcome = Result<Reply, Failure>;
 
 /// What a replier does with requests. The same request may come again.
 #[async_trait]
@@ -131,7 +137,8 @@ pub trait Handler: Send + Sync + 'static {
     fn parse(&self, record: &Incoming<'_>) -> Result<Self::Request, Failure>;
 
     /// Works on requests of one partition, in their order, and says for each, in the same
-    /// order, what came of it.
+    /// order, what came of it. After a panic it is called again with each request alone, so that
+    /// one bad request fails alone.
     async fn handle(&self, requests: Vec<Self::Request>) -> Vec<Result<Reply, Failure>>;
 }
 
@@ -177,22 +184,32 @@ impl Replier {
         settings: ReplierSettings,
         handler: H,
     ) -> Result<Self, SettingsError> {
-        let handler = Arc::new(handler);
+        let (handler, dead_letters) = (Arc::new(handler), Arc::<DeadLetterCache>::default());
         let parse = {
-            let handler = Arc::clone(&handler);
-            move |record: &Incoming<'_>| Arc::new(Arrived::read(record, parsed(&*handler, record)))
+            let (handler, kept) = (Arc::clone(&handler), Arc::clone(&dead_letters));
+            let allowed = settings.allowed.clone();
+            move |record: &Incoming<'_>| {
+                Arc::new(Arrived::read(record, parsed(&*handler, record), &allowed, &kept))
+            }
         };
         let (reader, events) = Reader::group(clients, &settings.requests, parse)?;
         let sender = Sender::new(clients)?;
         let counts = Arc::new(Counts::default());
         let (stopping, stop) = watch::channel(false);
+        let path = ReplyPath::new(
+            Senders { own: None, to_peers: sender.clone() },
+            settings.allowed.clone(),
+            DeadLetters::new(reader.clone(), Arc::clone(&dead_letters), &clients.group_id),
+            Arc::<Counts>::clone(&counts),
+        );
         let lane = Lane {
             reader: reader.clone(),
             sender: sender.clone(),
+            path: Arc::new(path),
+            dead_letters,
             handler,
             counts: Arc::clone(&counts),
             settings: Arc::new(settings),
-            group: clients.group_id.as_str().into(),
             stop,
         };
         let lanes = Some(tokio::spawn(Lanes::new(lane).follow(events)));

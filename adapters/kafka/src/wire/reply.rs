@@ -110,6 +110,20 @@ pub(crate) fn write(reply: &Reply, named_type: &NamedType, replied_at: &str, out
     write_json(&envelope, out);
 }
 
+/// A reply without what can be long: only what became of which request.
+pub(crate) fn shorter(value: &[u8]) -> Option<Vec<u8>> {
+    let text = str::from_utf8(value).ok()?;
+    let Object(mut envelope): Object<Envelope<'_>> = serde_json::from_str(text).ok()?;
+    envelope.r#type = None;
+    envelope.data = Data { repeat: envelope.data.repeat, ..Data::default() };
+    if let Some(error) = &mut envelope.error {
+        error.message = None;
+    }
+    let mut out = Vec::new();
+    write_json(&envelope, &mut out);
+    Some(out)
+}
+
 /// Reads the value of a reply; `None` where it is none of ours.
 ///
 /// What a foreign replier says beyond the outcome is taken where it is understood.

@@ -57,7 +57,7 @@ impl NamedType {
         const MAX: usize = 64;
         match RequestType::ALL.into_iter().find(|known| known.as_str() == text) {
             Some(known) => Self::Known(known),
-            None if text.len() <= MAX => Self::Other(text.into()),
+            None if (1..=MAX).contains(&text.len()) => Self::Other(text.into()),
             None => Self::None,
         }
     }
@@ -88,7 +88,9 @@ mod tests {
             assert!(!is_foreign(known.as_str()));
         }
         assert_eq!(NamedType::named("radius.widen").as_str(), Some("radius.widen"));
-        assert_eq!(NamedType::named(&"x".repeat(65)), NamedType::None);
+        for none in ["", &"x".repeat(65)] {
+            assert_eq!(NamedType::named(none), NamedType::None);
+        }
     }
 
     #[test]

@@ -8,7 +8,6 @@ pub(super) const PEER: Peer = Peer {
     is_sender: |partition| partition.is_some_and(is_decimal),
     read_partition: ReplyPartition::read,
     failure: Some("kafka_nest-err"),
-    type_id: None,
     // Without it a client that waits for the last reply waits for ever.
     every_reply: Some(("kafka_nest-is-disposed", Some(&[0]))),
     // Under the names of Spring.

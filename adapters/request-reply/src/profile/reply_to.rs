@@ -129,6 +129,12 @@ impl<'a> ReplyTo<'a> {
         self.peer.failure.is_some()
     }
 
+    /// The header that says a failure to this peer.
+    #[must_use]
+    pub fn failure_header(&self) -> &'static str {
+        self.peer.failure.unwrap_or(own::FAILURE)
+    }
+
     /// The headers of a reply, each name once. The request's reply topic is never among them.
     pub fn headers<'h>(
         &self,
@@ -137,10 +143,10 @@ impl<'a> ReplyTo<'a> {
     where
         'a: 'h,
     {
-        let Peer { correlation_id, type_id, failure, every_reply, .. } = *self.peer;
+        let Peer { correlation_id, type_id, every_reply, .. } = *self.peer;
         let id = self.correlation_id.map(|id| (correlation_id, Some(id)));
         let class = type_id.zip(details.type_id);
-        let failed = details.failure.map(|json| (failure.unwrap_or(own::FAILURE), json));
+        let failed = details.failure.map(|json| (self.failure_header(), json));
         let own = [
             id,
             class.map(|(name, class)| (name, Some(class.as_bytes()))),

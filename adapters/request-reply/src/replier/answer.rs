@@ -1,178 +1,109 @@
-//! Requests as they arrive, and the messages that answer them.
+//! Requests as they arrive, and the replies to them.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
-use super::{AllowedTopics, Failure, Reply};
-use crate::profile::{DeadLetter, Oddity, Origin, ReplyDetails, ReplyTo, TimestampKind};
-use crate::record::{Header, Incoming, Message, OwnedRecord, Timestamp};
+use super::{Failure, Outcome, Reply};
+use crate::profile::{Oddity, ReplyDetails, ReplyTo};
+use crate::record::{Header, Incoming, Message};
+use crate::reply::{AllowedTopics, DeadLetterCache, Destination, ReturnAddress, Route};
 
 /// A request as it arrived.
 pub(super) struct Arrived<R> {
     pub(super) key: Option<Vec<u8>>,
-    pub(super) address: Address,
+    /// A [`ReturnAddress`].
+    address: Vec<u8>,
     /// The oddity of its reply headers.
     pub(super) oddity: Option<String>,
     pub(super) request: Result<R, Failure>,
 }
 
-/// Where a request wants its reply.
-pub(super) enum Address {
-    /// Nowhere.
-    Nowhere,
-    /// There: a [`ReplyTo`] in its compact bytes.
-    There(Vec<u8>),
-    /// In a topic that cannot be.
-    Illegal,
-}
-
-/// Where a reply may go.
-pub(super) enum Destination<'a> {
-    /// Nowhere: none is asked for.
-    Nowhere,
-    /// There.
-    There(ReplyTo<'a>),
-    /// Nowhere: what is asked for is not allowed.
-    Refused(&'static str),
-}
-
 impl<R> Arrived<R> {
-    pub(super) fn read(record: &Incoming<'_>, request: Result<R, Failure>) -> Self {
-        let address = match ReplyTo::read(record.headers.iter().copied()) {
-            Ok(None) => Address::Nowhere,
-            Ok(Some(reply_to)) => Address::There(reply_to.encoded().collect()),
-            Err(_) => Address::Illegal,
-        };
+    /// Keeps the record, too, if it will be dead-lettered.
+    pub(super) fn read(
+        record: &Incoming<'_>,
+        request: Result<R, Failure>,
+        allowed: &AllowedTopics,
+        dead_letters: &DeadLetterCache,
+    ) -> Self {
+        let destination = Destination::read(record.headers.iter().copied());
+        if request.is_err() || !allowed.permit(&destination) {
+            dead_letters.keep(record);
+        }
+        let address = ReturnAddress { place: None, note: "", destination }.encode();
         let oddity = Oddity::of(&record.headers).map(|oddity| oddity.to_string());
         Self { key: record.key.map(<[u8]>::to_vec), address, oddity, request }
     }
 
-    pub(super) fn destination(&self, allowed: &AllowedTopics) -> Destination<'_> {
-        match &self.address {
-            Address::Nowhere => Destination::Nowhere,
-            Address::Illegal => Destination::Refused("the reply topic is no name of a topic"),
-            Address::There(bytes) => match ReplyTo::decode(bytes) {
-                Some(reply_to) if allowed.allows(reply_to.topic()) => Destination::There(reply_to),
-                _ => Destination::Refused("replies may not go to the topic that was asked for"),
-            },
-        }
+    pub(super) fn destination(&self) -> Destination<'_> {
+        let address = ReturnAddress::decode(&self.address);
+        address.map_or(Destination::Nowhere, |address| address.destination)
     }
 }
 
-/// The reply to a request.
+/// The reply to a request. Each outcome has a value, and the class that Spring reads it as: a
+/// failure, too.
 pub(super) fn reply(
     reply_to: &ReplyTo<'_>,
-    partition: Option<i32>,
+    route: Route,
     key: Option<&Vec<u8>>,
-    outcome: &Result<Reply, Failure>,
+    outcome: Outcome,
+    type_id: Option<&str>,
 ) -> Message {
     let failure = outcome.as_ref().err().map(Failure::to_json);
-    let type_id = outcome.as_ref().ok().and_then(|reply| reply.type_id.as_deref());
-    let details = ReplyDetails { failure: failure.as_deref(), type_id };
-    let headers = reply_to.headers(&details);
+    let named = outcome.as_ref().ok().and_then(|reply| reply.type_id.as_deref());
+    let details = ReplyDetails { failure: failure.as_deref(), type_id: named.or(type_id) };
+    let headers = reply_to.headers(&details).map(Header::from).collect();
     let value = match outcome {
-        Ok(Reply { value, .. }) => value.clone(),
-        Err(_) => failure.clone().unwrap_or_default().into_bytes(),
+        Ok(Reply { value, .. }) => value,
+        Err(_) => failure.unwrap_or_default().into_bytes(),
     };
-    Message {
-        topic: reply_to.topic().into(),
-        partition,
-        key: key.cloned(),
-        value: Some(value),
-        headers: headers
-            .map(|(name, value)| Header {
-                name: Cow::Borrowed(name),
-                value: value.map(<[u8]>::to_vec),
-            })
-            .collect(),
-    }
-}
-
-/// The dead letter of a record.
-pub(super) fn dead_letter(
-    original: &OwnedRecord,
-    topic: &Arc<str>,
-    group: &str,
-    (code, message): (&str, &str),
-) -> Message {
-    let (timestamp, timestamp_kind) = match original.timestamp {
-        Timestamp::Missing => (-1, TimestampKind::Absent),
-        Timestamp::Created(at) => (at, TimestampKind::Create),
-        Timestamp::Appended(at) => (at, TimestampKind::LogAppend),
-    };
-    let origin = Origin {
-        topic: &original.topic,
-        partition: original.partition,
-        offset: original.offset,
-        timestamp,
-        timestamp_kind,
-        group,
-    };
-    let letter = DeadLetter::new(origin, code, message);
-    let incoming = original.as_incoming();
-    let headers = letter
-        .headers(incoming.headers.iter().copied())
-        .map(|(name, value)| Header {
-            name: Cow::Owned(name.to_owned()),
-            value: value.map(<[u8]>::to_vec),
-        })
-        .collect();
-    Message {
-        topic: Arc::clone(topic),
-        partition: Some(original.partition),
-        key: original.key.clone(),
-        value: original.value.clone(),
-        headers,
-    }
+    let Route { topic, partition } = route;
+    Message { topic, partition, key: key.cloned(), value: Some(value), headers }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn arrived(headers: Vec<Header>) -> Arrived<()> {
-        let record = OwnedRecord {
-            topic: "shop".to_owned(),
-            partition: 0,
-            offset: 0,
-            timestamp: Timestamp::Missing,
-            key: Some(b"key".to_vec()),
-            value: None,
-            headers,
-        };
-        Arrived::read(&record.as_incoming(), Ok(()))
-    }
+    const REQUESTS: [(&[(&str, &str)], bool); 4] = [
+        (&[("kafka_replyTopic", "t")], true),
+        (&[("kafka_replyTopic", "t"), ("kafka_replyPartition", "0")], true),
+        (&[("REPLY_TOPIC", "t")], false),
+        (&[("REPLY_TOPIC", "t"), ("kafka_replyTopic", "t")], true),
+    ];
 
-    fn asking_for(topic: &str) -> Vec<Header> {
-        vec![Header::new("kafka_replyTopic", topic), Header::new("kafka_correlationId", "id")]
-    }
-
+    /// A reader of Spring's that is not told the class of a value reads it again and again.
     #[test]
-    fn only_allowed_topics_are_destinations() {
-        let allowed = AllowedTopics::usual("shop");
-        let is_there = |headers| {
-            let arrived = arrived(headers);
-            matches!(arrived.destination(&allowed), Destination::There(_))
-        };
-        assert!(is_there(asking_for("shop.reply")));
-        assert!(!is_there(asking_for("other")) && !is_there(asking_for("a/b")));
-        let nowhere = arrived(Vec::new());
-        assert!(matches!(nowhere.destination(&allowed), Destination::Nowhere));
+    fn every_reply_to_spring_has_a_value_and_its_class() {
+        let plain = || Ok(Reply::from("v"));
+        let named = || Ok(Reply { value: b"v".to_vec(), type_id: Some("Own".into()) });
+        let failed = || Err(Failure::rejected("bad", "no"));
+        let json = r#"{"status":"rejected","code":"bad","message":"no","retryable":false}"#;
+        for (headers, has_class) in REQUESTS {
+            let headers = headers.iter().map(|(name, value)| (*name, Some(value.as_bytes())));
+            let reply_to = ReplyTo::read(headers).unwrap().unwrap();
+            for (outcome, value, class) in
+                [(plain(), "v", "Usual"), (named(), "v", "Own"), (failed(), json, "Usual")]
+            {
+                let route = Route { topic: "t".into(), partition: None };
+                let message = reply(&reply_to, route, None, outcome, Some("Usual"));
+                assert_eq!(message.value.as_deref(), Some(value.as_bytes()));
+                let class = has_class.then(|| Header::new("__TypeId__", class));
+                let found = message.headers.iter().find(|header| header.name == "__TypeId__");
+                assert_eq!(found, class.as_ref());
+            }
+        }
     }
 
     #[test]
     fn a_failure_is_the_value_and_a_header() {
-        let arrived = arrived(asking_for("shop.reply"));
-        let Destination::There(reply_to) = arrived.destination(&AllowedTopics::usual("shop"))
-        else {
-            panic!("allowed");
-        };
-        let failed = Err(Failure::rejected("bad", "no"));
-        let message = reply(&reply_to, None, arrived.key.as_ref(), &failed);
+        let headers = [("kafka_replyTopic", Some(&b"t"[..])), ("kafka_correlationId", Some(b"id"))];
+        let reply_to = ReplyTo::read(headers).unwrap().unwrap();
+        let route = Route { topic: "t".into(), partition: Some(1) };
+        let (key, failed) = (b"key".to_vec(), Err(Failure::rejected("bad", "no")));
+        let message = reply(&reply_to, route, Some(&key), failed, None);
         let json = r#"{"status":"rejected","code":"bad","message":"no","retryable":false}"#;
         assert_eq!(message.value, Some(json.as_bytes().to_vec()));
         let id = Header::new("kafka_correlationId", "id");
         assert_eq!(message.headers, [id, Header::new("catchment-failure", json)]);
-        assert_eq!(message.key, Some(b"key".to_vec()));
+        assert_eq!((message.key, message.partition), (Some(key), Some(1)));
     }
 }

@@ -1,11 +1,9 @@
 //! What became of requests.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-/// How often a complaint of one kind is logged.
-const INTERVAL: Duration = Duration::from_mins(1);
+use super::Failure;
+use crate::reply::{LogThrottle, ReplyEvent, ReplyEvents};
 
 /// What became of requests so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +39,7 @@ pub(super) struct Counts {
     pub(super) odd: AtomicU64,
     pub(super) dead_lettered: AtomicU64,
     pub(super) lost: AtomicU64,
-    complained: Mutex<Option<Instant>>,
+    pub(super) warnings: LogThrottle,
 }
 
 impl Counts {
@@ -59,16 +57,24 @@ impl Counts {
             lost: value(&self.lost),
         }
     }
+}
 
-    /// Whether it is time to log a complaint again: peers must not be able to fill the log.
-    pub(super) fn may_complain(&self) -> bool {
-        let mut complained =
-            self.complained.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let is_time = complained.is_none_or(|last| INTERVAL <= last.elapsed());
-        if is_time {
-            *complained = Some(Instant::now());
-        }
-        is_time
+impl ReplyEvents for Counts {
+    fn count(&self, event: ReplyEvent<'_>, times: usize) {
+        let count = match event {
+            ReplyEvent::Misdirected => &self.misdirected,
+            ReplyEvent::Undeliverable(_) | ReplyEvent::TooLarge => &self.refused,
+            ReplyEvent::DeadLettered => &self.dead_lettered,
+            ReplyEvent::DeadLetterLost => &self.lost,
+            // It was counted as answered, and still is.
+            ReplyEvent::Shortened => return,
+        };
+        some_more(count, times);
+    }
+
+    fn shorter(&self, _: &[u8]) -> Option<Vec<u8>> {
+        let failure = Failure::rejected("too_large", "the reply is larger than the brokers take");
+        Some(failure.to_json().into_bytes())
     }
 }
 
@@ -76,21 +82,6 @@ pub(super) fn one_more(count: &AtomicU64) {
     some_more(count, 1);
 }
 
-pub(super) fn some_more(count: &AtomicU64, more: usize) {
+fn some_more(count: &AtomicU64, more: usize) {
     count.fetch_add(u64::try_from(more).unwrap_or(u64::MAX), Ordering::Relaxed);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn complaints_are_counted_more_often_than_they_are_logged() {
-        let counts = Counts::default();
-        assert!(counts.may_complain());
-        assert!(!counts.may_complain());
-        one_more(&counts.refused);
-        one_more(&counts.refused);
-        assert_eq!(counts.read(), ReplierCounters { refused: 2, ..ReplierCounters::default() });
-    }
 }

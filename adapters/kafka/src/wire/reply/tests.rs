@@ -36,6 +36,19 @@ fn a_foreign_replier_is_understood_as_far_as_it_goes() {
     }
 }
 
+/// A reader of Spring's that gets no value, or another than it knows, may block or loop.
+#[test]
+fn a_shorter_reply_says_what_became_of_which_request() {
+    let long = Outcome::rejected(Code::BadData, Some("x".repeat(9_000).into()));
+    let (id, shop) = (RequestId(uuid::Uuid::from_u128(1)), "shop-1".parse().ok());
+    let reply = Reply { id, shop, outcome: long, request_position: Some(Position(7)) };
+    let shorter = shorter(written(&reply).as_bytes()).unwrap();
+    assert!(shorter.len() < 400, "{}", String::from_utf8_lossy(&shorter));
+    let outcome = Outcome { detail: None, ..reply.outcome.clone() };
+    assert_eq!(parse(&shorter), Some(Reply { outcome, ..reply }));
+    assert_eq!(super::shorter(b"none"), None);
+}
+
 #[test]
 fn what_is_no_reply_is_none() {
     for value in [

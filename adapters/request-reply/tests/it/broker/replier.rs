@@ -218,7 +218,7 @@ async fn a_reply_topic_that_is_gone_stops_nobody() {
     world.send(&requests).await;
     let letters = world.records(&world.letters, 0, 1).await;
     assert_eq!(text(letters[0].value.clone()), "gone");
-    assert_eq!(header(&letters[0], "kafka_dlt-exception-fqcn"), Some(&b"reply_topic_refused"[..]));
+    assert_eq!(header(&letters[0], "kafka_dlt-exception-fqcn"), Some(&b"reply_topic_missing"[..]));
     // A batch that is sent again may repeat an answer.
     let mut answers: Vec<String> = Vec::new();
     while !["too_large", "last!"].iter().all(|part| answers.iter().any(|one| one.contains(part))) {
@@ -228,6 +228,58 @@ async fn a_reply_topic_that_is_gone_stops_nobody() {
     replier.close(PATIENCE).await.unwrap();
     world.fixture.topics.delete(&other).await.unwrap();
     world.fixture.topics.delete(&world.letters).await.unwrap();
+    world.fixture.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
+async fn a_request_at_which_the_handler_panics_fails_alone() {
+    let world = World::new().await;
+    let numbers = (0..77).map(|number| number.to_string());
+    let mut asked: Vec<String> = numbers.collect();
+    asked.insert(40, "panic".to_owned());
+    let requests: Vec<_> = asked.iter().map(|value| world.ask(value)).collect();
+    world.send(&requests).await;
+    let replier = world.replier_of_batches(500);
+    let answers = world.replies(asked.len()).await;
+    for (asked, answer) in asked.iter().zip(&answers) {
+        let failed = answer.contains("handler_failed");
+        assert!(if asked == "panic" { failed } else { *answer == format!("{asked}!") }, "{answer}");
+    }
+    let expected = ReplierCounters { answered: 77, failed: 1, ..ReplierCounters::default() };
+    assert_eq!(replier.counters(), expected);
+    replier.close(PATIENCE).await.unwrap();
+    world.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
+async fn dead_letters_that_cannot_be_written_are_counted_as_lost() {
+    let world = World::new().await;
+    world.fixture.topics.delete(&world.letters).await.unwrap();
+    let mut settings = ReplierSettings::new(&world.fixture.topic);
+    settings.type_id = Some("Shop".into());
+    let replier = Replier::start(&world.fixture.settings, settings, Parrot).unwrap();
+    let unreadable = world.request(b"\xff", &world.replies, 1);
+    let foreign = world.request(b"foreign", "somewhere-else", 0);
+    world.send(&[unreadable, foreign, world.ask("large"), world.ask("last")]).await;
+    let answers = world.records(&world.replies, 1, 3).await;
+    // A Spring client would read a reply without a class again and again.
+    assert!(answers.iter().all(|reply| header(reply, "__TypeId__") == Some(b"Shop")));
+    let failures = answers.iter().filter_map(|reply| header(reply, "catchment-failure"));
+    let values = answers[..2].iter().filter_map(|reply| reply.value.as_deref());
+    assert!(failures.eq(values), "a value that is too large became a failure");
+    let expected = ReplierCounters {
+        answered: 2,
+        failed: 1,
+        unreadable: 1,
+        refused: 1,
+        lost: 2,
+        ..ReplierCounters::default()
+    };
+    assert_eq!(replier.counters(), expected);
+    replier.close(PATIENCE).await.unwrap();
+    world.fixture.topics.delete(&world.replies).await.unwrap();
     world.fixture.clean().await;
 }
 

@@ -85,13 +85,15 @@ fn trace_context_is_carried_and_the_reply_topic_is_not() {
         ("tracestate", "a=b"),
         ("unknown", "x"),
     ]);
-    let details = ReplyDetails { failure: None, type_id: Some("never for NestJS") };
+    let details = ReplyDetails { failure: None, type_id: Some("Shop") };
     let headers: Vec<Header<'_>> = found.headers(&details).collect();
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".as_bytes();
     assert_eq!(
         headers,
         [
             ("kafka_correlationId", Some(&b"1"[..])),
+            // A Spring client may send its partition as NestJS does.
+            ("__TypeId__", Some(b"Shop")),
             ("kafka_nest-is-disposed", Some(&[0])),
             ("traceparent", Some(trace)),
             ("tracestate", Some(b"a=b")),
@@ -108,7 +110,7 @@ const FAILED: [Failed; 3] = [
     (&[("REPLY_TOPIC", "t")], &["catchment-failure"]),
     (
         &[("kafka_replyTopic", "t"), ("kafka_replyPartition", "0")],
-        &["kafka_nest-err", "kafka_nest-is-disposed"],
+        &["__TypeId__", "kafka_nest-err", "kafka_nest-is-disposed"],
     ),
 ];
 

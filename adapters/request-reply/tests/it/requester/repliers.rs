@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use catchment_request_reply::profile::{PartitionForm, RequestStyle};
-use catchment_request_reply::replier::{
-    AllowedTopics, Failure, Handler, Replier, ReplierSettings, Reply,
-};
+use catchment_request_reply::replier::{Failure, Handler, Replier, ReplierSettings, Reply};
+use catchment_request_reply::reply::AllowedTopics;
 use catchment_request_reply::requester::{CallError, Request, Requester, RequesterSettings};
 use catchment_request_reply::{Header, Incoming, Message, OwnedRecord, Reader, Sender};
 
