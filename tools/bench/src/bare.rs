@@ -2,6 +2,7 @@
 //! version, with a receipt of the usual size, in one transaction. Nothing is decoded or decided.
 //! So every other speed can be compared with what the database itself can do.
 
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 /// How many shops a transaction writes: as many as `engine.batch` lets the programs write.

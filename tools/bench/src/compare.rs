@@ -1,9 +1,10 @@
 //! Two builds in turns, so that whatever else the machine does meets both alike.
 
-use crate::Workload;
-use crate::embedded::{Campaign, measure_campaign};
+use crate::campaign::Campaign;
+use crate::interrupts::unless_interrupted;
 use crate::programs::Programs;
 use crate::report::{rate, say};
+use crate::{Over, Workload, embedded, kafka};
 
 /// Runs the same campaign with both builds, pair by pair, and prints how much faster the new build
 /// is, and how much more processor time it takes.
@@ -36,17 +37,26 @@ pub(crate) async fn run(
 
 /// Measures a pair, the old build first or last.
 async fn measure(
-    Workload { shops }: &Workload,
+    workload: &Workload,
     old: &Programs,
     new: &Programs,
     is_old_first: bool,
 ) -> anyhow::Result<(Campaign, Campaign)> {
     if is_old_first {
-        let before = measure_campaign(old, *shops).await?;
-        return Ok((before, measure_campaign(new, *shops).await?));
+        let before = campaign(old, workload).await?;
+        return Ok((before, campaign(new, workload).await?));
     }
-    let now = measure_campaign(new, *shops).await?;
-    Ok((measure_campaign(old, *shops).await?, now))
+    let now = campaign(new, workload).await?;
+    Ok((campaign(old, workload).await?, now))
+}
+
+async fn campaign(programs: &Programs, workload: &Workload) -> anyhow::Result<Campaign> {
+    match workload.over {
+        Over::Memory => {
+            unless_interrupted(embedded::measure_campaign(programs, workload.shops)).await
+        }
+        Over::Kafka => kafka::measure_campaign(programs, workload).await,
+    }
 }
 
 /// Returns the mean with its standard error: `1.003 ± 0.004`.

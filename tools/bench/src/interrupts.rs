@@ -1,0 +1,32 @@
+//! An interrupt ends a measurement, and what it has made is removed.
+
+use thiserror::Error;
+use tokio::signal::ctrl_c;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The user has interrupted this program.
+#[derive(Clone, Copy, Debug, Error)]
+#[error("interrupted")]
+pub(crate) struct Interrupted;
+
+/// Does the work unless this program is interrupted or told to end.
+///
+/// # Errors
+///
+/// When the work fails, or [`Interrupted`].
+pub(crate) async fn unless_interrupted<T>(
+    work: impl Future<Output = anyhow::Result<T>> + Send,
+) -> anyhow::Result<T> {
+    #[cfg(unix)]
+    let mut terminate = signal(SignalKind::terminate())?;
+    #[cfg(unix)]
+    let terminated = terminate.recv();
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        done = work => done,
+        _ = ctrl_c() => Err(Interrupted.into()),
+        _ = terminated => Err(Interrupted.into()),
+    }
+}
