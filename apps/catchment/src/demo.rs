@@ -74,7 +74,8 @@ async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {
     let Context { settings, stores, output } = context;
     let url = &settings.database.url;
     let has_shops = 0 < stores.shops.count(&Scope::everything()).await?;
-    if has_shops || !stores.campaigns.list(None, 1).await?.found.is_empty() {
+    let campaigns = stores.campaigns.list(None, 1).await?;
+    if has_shops || !campaigns.found.is_empty() || !campaigns.damaged.is_empty() {
         bail!("the demo needs a database without shops and campaigns, and {url} has some");
     }
     let lock = EngineLock::try_take(stores)?;

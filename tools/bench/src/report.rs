@@ -61,7 +61,7 @@ pub(crate) fn kafka(workload: &Workload, measured: &kafka::Measured, as_json: bo
         let memory = memory.map(|bytes| format!("{} MB at most", bytes / 1_000_000));
         let time = time.map(|time| format!("{:.2} s of processor time", time.as_secs_f64()));
         let used: Vec<_> = memory.into_iter().chain(time).collect();
-        say(format_args!("{name:<11}{}", used.join(", ")));
+        say(format_args!("{name:<13}{}", used.join(", ")));
     }
 }
 
