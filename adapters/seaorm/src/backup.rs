@@ -14,9 +14,10 @@ use thiserror::Error;
 use self::source::{Source, Stop};
 use crate::database_url::DatabaseUrl;
 use crate::open::Place;
-use crate::open::sqlite::place::{self, FolderLock};
+use crate::open::sqlite::{FolderLock, checks};
 use crate::open_error::OpenError;
 use crate::output_file::{OutputFileError, Partial, PartialFile, Purpose, Target};
+use crate::place;
 use crate::rights::Rights;
 use crate::settings::StoreSettings;
 use crate::store::SeaOrmStore;
@@ -170,10 +171,10 @@ impl SeaOrmStore {
         let stop = Stop::default();
         until(interrupt, &stop, async {
             let (named, _) = file_of(url)?;
-            place::check_regular(&named)?;
+            checks::check_regular(&named)?;
             let database = canonical(&named)?;
             let name = database.display().to_string();
-            place::check_absent(&database, &name)?;
+            checks::check_absent(&database, &name)?;
             if canonical(file)? == database {
                 return Err(BackupError::Itself { file: file.to_owned() });
             }

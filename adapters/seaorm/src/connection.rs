@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
 use crate::error::{Failure, driver_failed, timed_out};
-use crate::open::sqlite::place::OpenedFile;
+use crate::place::OpenedFile;
 
 /// Functions that run statements, the same for every driver. The drivers differ only in their
 /// types, and in how they take a value (`push`).

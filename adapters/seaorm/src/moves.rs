@@ -34,7 +34,8 @@ use crate::error::{Row, classify, stored};
 use crate::repairs::revisions_of_chunks;
 use crate::retry::{ChangedMeanwhile, check_written, while_busy_or_locked};
 use crate::scan::read_page;
-use crate::store::{SeaOrmStore, highest_mark, statement};
+use crate::statement::statement;
+use crate::store::{SeaOrmStore, highest_mark};
 
 #[async_trait]
 impl Moves for SeaOrmStore {

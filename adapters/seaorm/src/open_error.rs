@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::database_url::DatabaseUrlError;
 use crate::error::Failure;
-use crate::open::sqlite::place::advice_to_open;
+use crate::place::advice_to_open;
 
 /// Why a database cannot be used. Each message is one line that says what is wrong and what to do.
 ///

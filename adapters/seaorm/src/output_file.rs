@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 use thiserror::Error;
 
-use crate::open::sqlite::place;
+use crate::place;
 use crate::rights::Rights;
 
 /// Why a file must not or cannot be written. Each message is only the reason: the line around it

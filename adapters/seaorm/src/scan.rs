@@ -11,7 +11,8 @@ use serde::Deserialize;
 use crate::codec::json;
 use crate::dialect::ShopTable;
 use crate::error::{Row, classify};
-use crate::store::{SeaOrmStore, statement};
+use crate::statement::statement;
+use crate::store::SeaOrmStore;
 
 /// A scanned row: lane, id, category, region, latitude, longitude.
 #[derive(Deserialize)]

@@ -7,10 +7,7 @@ use std::time::Duration;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Deadline, Lanes, OtherLanes, Revision, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect, Statement,
-    Value,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect};
 use tokio::time::timeout;
 
 use crate::dialect::Dialect;
@@ -20,6 +17,7 @@ use crate::open::{self, Migrated, Opened};
 use crate::open_error::OpenError;
 use crate::readers::Readers;
 use crate::settings::StoreSettings;
+use crate::statement::value;
 use crate::writers::{Transaction, Writers};
 
 /// The domain's storage ports on a relational database. Clones are cheap.
@@ -166,9 +164,7 @@ impl SeaOrmStore {
         connection: &impl ConnectionTrait,
     ) -> Result<Timestamp, StoreError> {
         let Some(clock) = self.dialect.clock else { return Ok(self.settings.clock.now()) };
-        let clock = statement(connection, format!("SELECT {clock}"), []);
-        let row = connection.query_one_raw(clock).await;
-        let millis = row.and_then(|row| row.map_or(Ok(0), |row| row.try_get_by_index(0)));
+        let millis = value(connection, &format!("SELECT {clock}")).await;
         millis.map(Timestamp::from_millis).map_err(classify)
     }
 
@@ -208,15 +204,6 @@ impl SeaOrmStore {
     pub(crate) fn lanes(&self) -> Lanes {
         self.settings.lanes
     }
-}
-
-/// Makes a statement with its values.
-pub(crate) fn statement(
-    connection: &impl ConnectionTrait,
-    sql: impl Into<String>,
-    values: impl IntoIterator<Item = Value>,
-) -> Statement {
-    Statement::from_sql_and_values(connection.get_database_backend(), sql, values)
 }
 
 /// Takes the next revision, in the transaction that uses it.

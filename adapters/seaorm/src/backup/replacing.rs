@@ -19,11 +19,12 @@ use sea_orm::sqlx::{Connection as _, SqliteConnection};
 use super::BackupError;
 use crate::connection::OwnConnection;
 use crate::error::{Failure, driver_failed};
-use crate::open::sqlite::place::{self, LOGS, beside};
-use crate::open::sqlite::{APPLICATION_ID, value};
+use crate::open::sqlite::checks;
 use crate::open_error::OpenError;
 use crate::output_file::PartialFile;
+use crate::place::{self, APPLICATION_ID, LOGS, beside};
 use crate::settings::StoreSettings;
+use crate::statement::value;
 
 /// Fails if a process has the database open, or if it is not a Catchment database. A database that
 /// does not exist is free, unless the files that `SQLite` keeps beside it exist: then a process may
@@ -34,12 +35,12 @@ pub(super) async fn check_free(
     settings: &StoreSettings,
 ) -> Result<(), BackupError> {
     let name = database.display().to_string();
-    place::check_absent(database, &name)?;
+    checks::check_absent(database, &name)?;
     if !database.exists() {
         return Ok(());
     }
     if !place::is_same(database, &kept_name(database)) {
-        place::check(database, &name)?;
+        checks::check(database, &name)?;
     }
     match let_go(database, settings).await {
         Ok(APPLICATION_ID) => Ok(()),

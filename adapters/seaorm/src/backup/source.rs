@@ -11,10 +11,11 @@ use super::{BackupError, Summary};
 use crate::connection::OwnConnection;
 use crate::database_url::DatabaseUrl;
 use crate::open::schema::Applied;
-use crate::open::sqlite::{APPLICATION_ID, look, objects, open_older, place, value};
+use crate::open::sqlite::{checks, look, objects, open_older};
 use crate::open_error::OpenError;
+use crate::place::{self, APPLICATION_ID};
 use crate::settings::StoreSettings;
-use crate::store::statement;
+use crate::statement::{statement, value};
 
 /// How many steps of its virtual machine `SQLite` runs before it asks whether to stop. The number
 /// is small enough for a user who waits, and large enough to cost nothing.
@@ -83,11 +84,11 @@ impl<'a> Source<'a> {
         stop: &'a Stop,
     ) -> Result<Self, BackupError> {
         let name = file.display().to_string();
-        place::check_absent(file, &name)?;
+        checks::check_absent(file, &name)?;
         if !file.exists() {
             return Err(OpenError::Missing { database: name }.into());
         }
-        place::check(file, &name)?;
+        checks::check(file, &name)?;
         let had_log = place::has_log(file);
         let failed = |error| OpenError::of(&name, error);
         let connection = look(file, settings).await.map_err(failed)?;

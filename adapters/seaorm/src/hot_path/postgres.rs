@@ -19,7 +19,6 @@ use catchment_domain::{
     Batch, CampaignRef, Found, Lane, LaneTime, Loaded, LoadedShop, ShopId, ShopState, Timestamp,
 };
 use sea_orm::sqlx::postgres::{PgArguments, PgRow};
-use sea_orm::sqlx::{self, Row as _};
 use sea_orm::{DbErr, QueryResult};
 
 use super::campaigns::loaded;
@@ -28,11 +27,11 @@ use crate::codec;
 use crate::connection::OwnConnection;
 use crate::entity::campaign::Terms;
 use crate::entity::lane_state;
-use crate::error::{classify, driver_failed, stored};
+use crate::error::{classify, stored};
 use crate::retry::check_written;
 use crate::store::SeaOrmStore;
 use crate::writers::Transaction;
-use rows::{bind, bind_states};
+use rows::{bind, bind_states, get};
 
 mod rows;
 
@@ -247,11 +246,4 @@ fn terms(row: &PgRow) -> Result<Found<Vec<Terms>>, StoreError> {
     let Some(json) = get::<Option<&str>>(row, "campaigns")? else { return Ok(Found::default()) };
     let terms = serde_json::from_str(json).map_err(|error| DbErr::Json(error.to_string()));
     Ok(Found::whole(terms.map_err(classify)?))
-}
-
-fn get<'r, T>(row: &'r PgRow, column: &str) -> Result<T, StoreError>
-where
-    T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
-{
-    row.try_get(column).map_err(|error| classify(driver_failed(error)))
 }

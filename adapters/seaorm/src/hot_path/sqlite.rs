@@ -20,7 +20,8 @@ use crate::damaged::{campaign_of, read_each};
 use crate::entity::campaign::Terms;
 use crate::entity::lane_state;
 use crate::error::{classify, stored};
-use crate::store::{SeaOrmStore, statement};
+use crate::statement::statement;
+use crate::store::SeaOrmStore;
 use crate::writers::Transaction;
 use rows::LoadedStates;
 

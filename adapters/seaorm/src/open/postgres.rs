@@ -22,7 +22,7 @@ use crate::open_error::OpenError;
 use crate::pool::Connect;
 use crate::readers::Readers;
 use crate::settings::StoreSettings;
-use crate::store::statement;
+use crate::statement::{statement, value};
 use crate::writers::Writers;
 use session::Purpose;
 
@@ -396,9 +396,7 @@ impl<'a> Server<'a> {
         connection: &impl ConnectionTrait,
         sql: &str,
     ) -> Result<String, OpenError> {
-        let row = connection.query_one_raw(statement(connection, sql, [])).await;
-        let text = row.and_then(|row| row.map_or(Ok(String::new()), |row| row.try_get_by_index(0)));
-        text.map_err(|error| self.failed(error))
+        value(connection, sql).await.map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: DbErr) -> OpenError {

@@ -9,7 +9,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait
 use crate::connection::OwnConnection;
 use crate::entity::{installation, lane_state};
 use crate::open_error::OpenError;
-use crate::store::statement;
+use crate::statement::statement;
 
 /// The steps of the schema that a database lacks.
 #[derive(Debug)]

@@ -7,11 +7,9 @@ use std::time::Duration;
 use catchment_migrations::{Migration, TABLE};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sea_orm::sqlx::{Connection as _, SqliteConnection};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, SqlxSqliteConnector, TryGetable,
-};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, SqlxSqliteConnector};
 
-use self::place::FolderLock;
+pub(crate) use self::folder_lock::FolderLock;
 use super::schema::{self, Applied};
 use super::{Migrated, Opened};
 use crate::connection::OwnConnection;
@@ -19,17 +17,16 @@ use crate::database_url::DatabaseUrl;
 use crate::dialect::SQLITE;
 use crate::error::{Failure, driver_failed};
 use crate::open_error::OpenError;
+use crate::place::{self, APPLICATION_ID};
 use crate::readers::Readers;
 use crate::retry::while_busy;
 use crate::settings::StoreSettings;
-use crate::store::statement;
+use crate::statement::value;
 use crate::writers::Writers;
 
+pub(crate) mod checks;
+mod folder_lock;
 pub(crate) mod objects;
-pub(crate) mod place;
-
-/// `PRAGMA application_id` of our files: `CaMt` in ASCII.
-pub(crate) const APPLICATION_ID: i32 = 0x4361_4d74;
 
 /// The page size of a new file. Neighbouring rows are written together, and with twice the usual
 /// 4 KiB there are fewer pages to find, to check and to copy.
@@ -83,11 +80,11 @@ pub(crate) async fn check(
 ) -> Result<String, OpenError> {
     let settings = StoreSettings { create: false, ..settings.clone() };
     let opening = Opening::new(file, url, &settings);
-    place::check_absent(file, &opening.name)?;
+    checks::check_absent(file, &opening.name)?;
     if !file.exists() {
         return Err(OpenError::Missing { database: opening.name() });
     }
-    place::check(file, &opening.name)?;
+    checks::check(file, &opening.name)?;
     let had_log = place::has_log(file);
     let connection = look(file, &settings).await.map_err(|error| opening.failed(error))?;
     let checked = async {
@@ -136,14 +133,14 @@ impl<'a> Opening<'a> {
     /// Opens, checks and marks the file, and brings it up to date if `updates` is set. Returns a
     /// connection, and the steps that the file had before.
     async fn prepare(&self) -> Result<(OwnConnection, Applied), OpenError> {
-        place::check_absent(self.file, &self.name)?;
+        checks::check_absent(self.file, &self.name)?;
         if !self.settings.create && !self.file.exists() {
             return Err(OpenError::Missing { database: self.name() });
         }
         // No process replaces the file until this connection has marked it as in use.
         let wait = self.settings.lock_timeout;
         let _opening = FolderLock::Opening.take(self.file, wait, &self.name).await?;
-        place::check(self.file, &self.name)?;
+        checks::check(self.file, &self.name)?;
         let had_log = place::has_log(self.file);
         let connection = self.own(&self.connect(1, false).await?).await?;
         match self.take(&connection, had_log).await {
@@ -335,13 +332,4 @@ async fn open_log(connection: &OwnConnection) -> Result<bool, DbErr> {
     // Turning the log on takes the lock only for a moment. The first read opens the log.
     value::<i32>(connection, "PRAGMA user_version").await?;
     Ok(value::<String>(connection, "PRAGMA journal_mode").await? == "wal")
-}
-
-/// Returns the first value of a statement's first row.
-pub(crate) async fn value<T: TryGetable + Default>(
-    connection: &impl ConnectionTrait,
-    sql: &str,
-) -> Result<T, DbErr> {
-    let row = connection.query_one_raw(statement(connection, sql, [])).await?;
-    row.map_or(Ok(T::default()), |row| row.try_get_by_index(0))
 }

@@ -20,14 +20,11 @@ use sea_orm::{
 use crate::campaign_rows;
 use crate::entity::{campaign_chunk, campaign_list, receipt};
 use crate::error::{classify, stored};
-use crate::repairs::revisions_of_chunks;
+use crate::repairs::finding::{IMPORTS, revisions_of_chunks};
 use crate::store::SeaOrmStore;
 
 /// How many receipts are read at a time.
 const PAGE: u64 = 100;
-
-/// How many receipts of imports are read at a time.
-pub(super) const IMPORTS: usize = 100;
 
 /// What is known of a campaign without its outcomes.
 struct Outline {

@@ -17,8 +17,10 @@ use crate::deletions::deleted;
 use crate::entity::{campaign_chunk, campaign_list, shop, shop_state};
 use crate::error::{classify, stored};
 use crate::pages::Pages;
-use crate::repairs::evidence::IMPORTS;
 use crate::store::SeaOrmStore;
+
+/// How many receipts of imports are read at a time.
+pub(super) const IMPORTS: usize = 100;
 
 impl SeaOrmStore {
     /// Returns each damaged item once, in order.

@@ -4,12 +4,11 @@ use catchment_domain::ports::StoreError;
 use catchment_domain::{Lane, ShopId, ShopState};
 use sea_orm::DbErr;
 use sea_orm::sqlx::postgres::{PgArguments, PgRow};
-use sea_orm::sqlx::{Arguments, Encode, Postgres, Type};
+use sea_orm::sqlx::{Arguments, Decode, Encode, Postgres, Row as _, Type};
 
-use super::get;
 use crate::codec::causes::{self, effect_number};
 use crate::entity::shop_state::Columns;
-use crate::error::{Row, stored};
+use crate::error::{Row, classify, driver_failed, stored};
 
 /// Binds a lane and the states of its shops.
 pub(super) fn bind_states(
@@ -75,4 +74,12 @@ pub(super) fn states(row: &PgRow, ids: &[ShopId]) -> Result<Vec<Option<ShopState
         *state = Some(columns.state(&row, causes.as_deref().unwrap_or_default())?);
     }
     Ok(states)
+}
+
+/// Reads a column of a row.
+pub(super) fn get<'r, T>(row: &'r PgRow, column: &str) -> Result<T, StoreError>
+where
+    T: Decode<'r, Postgres> + Type<Postgres>,
+{
+    row.try_get(column).map_err(|error| classify(driver_failed(error)))
 }

@@ -13,7 +13,7 @@ use crate::codec::{hex, json};
 use crate::entity::shop_state::Columns;
 use crate::error::{Row, classify, stored};
 use crate::hot_path::no_lane;
-use crate::store::statement;
+use crate::statement::statement;
 
 /// How many rows a statement writes, largest first. There are few sizes, so that few statements are
 /// prepared.

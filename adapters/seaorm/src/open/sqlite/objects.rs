@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
 use crate::connection::OwnConnection;
 use crate::error::driver_failed;
-use crate::store::statement;
+use crate::statement::statement;
 
 /// Objects by kind and name, each with the SQL that made it.
 pub(crate) type Objects = BTreeMap<(String, String), String>;

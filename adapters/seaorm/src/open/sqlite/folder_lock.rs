@@ -4,8 +4,8 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{canonical, folder};
 use crate::open_error::OpenError;
+use crate::place::{canonical, folder};
 
 /// How long to wait before trying again to lock a folder.
 const PAUSE: Duration = Duration::from_millis(10);

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::folder;
-use crate::open::sqlite::APPLICATION_ID;
+
+/// `PRAGMA application_id` of our files: `CaMt` in ASCII.
+pub(crate) const APPLICATION_ID: i32 = 0x4361_4d74;
 
 /// The first bytes of every `SQLite` file.
 pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
