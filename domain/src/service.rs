@@ -13,6 +13,7 @@ mod lane_consumer;
 mod lane_keeper;
 mod lane_requester;
 mod leased;
+mod owned;
 mod pacing;
 mod pages;
 mod release;

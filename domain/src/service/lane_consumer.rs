@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use crate::batch::{Batch, Receipt, judge_batch};
-use crate::lane::{Committed, Epoch, Lane, Lanes, Position};
+use crate::lane::{Committed, Lane, Lanes, Position};
 use crate::mismatch::{AnyLane, LaneProblem, Mismatch, is_other, outcomes_of};
 use crate::outcome::{Outcome, Reply};
 use crate::ports::{Claim, LogError, ReplyChannel, RequestLog, ShopLedger, StoreError, Stretch};
 use crate::request::{RequestRecord, ReturnAddress};
+use crate::service::owned::Owned;
 use crate::service::pacing::{Failures, Trouble};
 use crate::service::{ServiceError, Step};
 use crate::trigger::Policy;
@@ -41,35 +42,26 @@ pub struct Rules {
 /// Applies and answers the requests of one lane (Hohpe and Woolf's *Idempotent Receiver*).
 #[expect(missing_debug_implementations, reason = "ports have nothing to show")]
 pub struct LaneConsumer {
-    lane: Lane,
-    ports: ConsumerPorts,
-    rules: Arc<Rules>,
+    setup: Setup,
     owned: Option<Owned>,
-    /// How far the database had stored the lane when this consumer owned it last.
-    known: Option<Committed>,
-    /// The most requests of the next batch: fewer while bad data is looked for.
-    limit: usize,
+    /// Where the lane stood when this consumer owned it last.
+    before: Option<Owned>,
     failures: Failures,
 }
 
-/// Where the lane stands, for its owner.
-struct Owned {
-    epoch: Epoch,
-    applied_next: Position,
-    /// Everything below is answered.
-    replied_next: Position,
-    /// Everything below is stored as answered.
-    stored_replied: Position,
-    /// There was nothing to apply the last time, either.
-    is_resting: bool,
+/// What does not change with the owner of the lane.
+struct Setup {
+    lane: Lane,
+    ports: ConsumerPorts,
+    rules: Arc<Rules>,
 }
 
 impl LaneConsumer {
     /// A consumer that owns nothing yet.
     #[must_use]
     pub fn new(lane: Lane, ports: ConsumerPorts, rules: Arc<Rules>) -> Self {
-        let limit = rules.batch;
-        Self { lane, ports, rules, owned: None, known: None, limit, failures: Failures::default() }
+        let setup = Setup { lane, ports, rules };
+        Self { setup, owned: None, before: None, failures: Failures::default() }
     }
 
     /// Claims the lane, answers what an owner before left unanswered, or applies and answers
@@ -79,11 +71,11 @@ impl LaneConsumer {
     ///
     /// When a human must look; the lane stands still until then.
     pub async fn step(&mut self) -> Result<Step, ServiceError> {
-        let done = match &self.owned {
+        let done = match &mut self.owned {
             // A claim alone is no success: what failed by it before may fail again.
-            None => return self.claim().await.or_else(|trouble| self.failures.next_step(trouble)),
-            Some(owned) if owned.replied_next < owned.applied_next => self.rebuild().await,
-            Some(_) => self.consume().await,
+            None => return self.claim().await,
+            Some(owned) if owned.lacks_answers() => self.setup.rebuild(owned).await,
+            Some(owned) => self.setup.consume(owned).await,
         };
         match done {
             Ok(step) => {
@@ -91,20 +83,28 @@ impl LaneConsumer {
                 Ok(step)
             }
             Err(trouble) => {
-                if matches!(trouble, Trouble::Fenced)
-                    && let Some(Owned { epoch, applied_next: next, .. }) = self.owned.take()
-                {
-                    self.known = Some(Committed { epoch, next });
+                if matches!(trouble, Trouble::Fenced) {
+                    self.before = self.owned.take();
                 }
                 self.failures.next_step(trouble)
             }
         }
     }
 
+    async fn claim(&mut self) -> Result<Step, ServiceError> {
+        match self.setup.claim(self.before.as_ref()).await {
+            Ok(owned) => {
+                self.owned = Some(owned);
+                Ok(Step::Worked)
+            }
+            Err(trouble) => self.failures.next_step(trouble),
+        }
+    }
+
     /// Returns once the log may have something for this consumer.
     pub async fn wait(&self) {
         if let Some(owned) = &self.owned {
-            self.ports.log.wait(self.lane, owned.replied_next).await;
+            self.setup.ports.log.wait(self.setup.lane, owned.answered().next).await;
         }
     }
 
@@ -116,55 +116,38 @@ impl LaneConsumer {
     /// When that could not be stored: then the next owner does answer again.
     pub async fn finish(&mut self) -> Result<(), StoreError> {
         match self.owned.take() {
-            Some(owned) if owned.stored_replied < owned.replied_next => {
-                self.store_replied(&owned).await
+            Some(mut owned) if owned.has_unstored_answers() => {
+                self.setup.store_answered(&mut owned).await
             }
             _ => Ok(()),
         }
     }
+}
 
-    async fn store_replied(&self, owned: &Owned) -> Result<(), StoreError> {
-        self.ports.ledger.replied(self.lane, owned.epoch, owned.replied_next).await?;
-        self.commit(owned.epoch, owned.replied_next).await;
-        Ok(())
-    }
-
-    /// Tells the log how far the lane is answered, and never more than the database has stored. So
-    /// if the log knows more than the database, the database was restored.
-    async fn commit(&self, epoch: Epoch, next: Position) {
-        self.ports.log.commit(self.lane, Committed { epoch, next }).await;
-    }
-
-    async fn claim(&mut self) -> Result<Step, Trouble> {
-        let Self { lane, ports: ConsumerPorts { ledger, log, .. }, .. } = self;
+impl Setup {
+    async fn claim(&self, before: Option<&Owned>) -> Result<Owned, Trouble> {
+        let ConsumerPorts { ledger, log, .. } = &self.ports;
         // Read before the claim: whatever is committed by then, the database has stored.
-        let committed = log.committed(*lane).await;
-        let committed =
-            committed.map_err(|error| Trouble::of_log(AnyLane::Requests(*lane), error))?;
+        let committed = log.committed(self.lane).await.map_err(|error| self.unread(error))?;
+        let known = before.map(Owned::applied);
         // Commits reach the log a moment late, so this consumer may know more than the log.
-        let committed = committed.into_iter().chain(self.known).max_by_key(|c| (c.epoch, c.next));
-        let claim = match ledger.claim(*lane, log.identity(), committed).await {
+        let committed = committed.into_iter().chain(known).max_by_key(|c| (c.epoch, c.next));
+        let claim = match ledger.claim(self.lane, log.identity(), committed).await {
             Err(older @ StoreError::Older(_)) => {
                 // Services that start now know only what the log knows.
-                if let Some(Committed { epoch, next }) = committed {
-                    self.commit(epoch, next).await;
+                if let Some(committed) = committed {
+                    self.commit(committed).await;
                 }
                 return Err(older.into());
             }
             claim => claim?,
         };
         self.check_log(&claim).await?;
+        let owned = Owned::new(&claim, before.map_or(self.rules.batch, |before| before.limit));
         // The owner before may have ended before it told the log. From now on the log also knows
         // the epoch of this owner.
-        self.commit(claim.epoch, claim.replied_next).await;
-        self.owned = Some(Owned {
-            epoch: claim.epoch,
-            applied_next: claim.applied_next,
-            replied_next: claim.replied_next,
-            stored_replied: claim.replied_next,
-            is_resting: false,
-        });
-        Ok(Step::Worked)
+        self.commit(owned.answered()).await;
+        Ok(owned)
     }
 
     /// The record before the lane's position must be the one that was applied last, so that a
@@ -187,17 +170,21 @@ impl LaneConsumer {
         Trouble::of_log(AnyLane::Requests(self.lane), error)
     }
 
-    async fn read(&self, from: Position) -> Result<Stretch, Trouble> {
-        let read = self.ports.log.read(self.lane, from, self.limit).await;
+    async fn read(&self, from: Position, limit: usize) -> Result<Stretch, Trouble> {
+        let read = self.ports.log.read(self.lane, from, limit).await;
         read.map_err(|error| self.unread(error))
     }
 
+    /// Tells the log how far the lane is answered, and never more than the database has stored. So
+    /// if the log knows more than the database, the database was restored.
+    async fn commit(&self, committed: Committed) {
+        self.ports.log.commit(self.lane, committed).await;
+    }
+
     /// Answers requests that were applied, but perhaps not answered, from their receipts.
-    async fn rebuild(&mut self) -> Result<Step, Trouble> {
-        let Some(Owned { applied_next, replied_next: from, .. }) = self.owned else {
-            return Ok(Step::Worked);
-        };
-        let Stretch { mut requests, last } = self.read(from).await?;
+    async fn rebuild(&self, owned: &mut Owned) -> Result<Step, Trouble> {
+        let (from, applied_next) = (owned.answered().next, owned.applied().next);
+        let Stretch { mut requests, last } = self.read(from, owned.limit).await?;
         // What was applied is there, or the log would say that it is gone.
         let Some((last, _)) = last else { return Ok(Step::Idle) };
         let to = last.next().min(applied_next);
@@ -212,40 +199,30 @@ impl LaneConsumer {
         let outcomes = outcomes_of(places, receipts);
         let outcomes =
             outcomes.map_err(|position| self.misfit(Mismatch::ReceiptGone { position }))?;
-        let replies = requests.into_iter().zip(outcomes).map(|(r, o)| reply(r, o)).collect();
-        self.answer(replies, to).await?;
-        Ok(Step::Worked)
+        self.answer(owned, requests.into_iter().zip(outcomes), to).await
     }
 
     /// Applies and answers the next batch.
-    async fn consume(&mut self) -> Result<Step, Trouble> {
-        let Some(owned) = &self.owned else { return Ok(Step::Worked) };
-        let Stretch { requests, last } = self.read(owned.applied_next).await?;
-        let Some(last) = last else { return self.rest().await };
-        let lane = (self.lane, owned.epoch);
-        let batch = Batch::new(lane, owned.applied_next, owned.replied_next, requests);
-        let Some((batch, receipt)) = self.apply(batch.up_to(last)).await? else {
+    async fn consume(&self, owned: &mut Owned) -> Result<Step, Trouble> {
+        let Stretch { requests, last } = self.read(owned.applied().next, owned.limit).await?;
+        let Some(last) = last else { return self.rest(owned).await };
+        let batch = owned.batch(self.lane, requests).up_to(last);
+        let Some((batch, receipt)) = self.apply(owned, batch).await? else {
             return Ok(Step::Worked);
         };
-        self.limit = (self.limit * 2).min(self.rules.batch);
-        let (answered, to) = (batch.replied, batch.to());
-        let epoch = batch.epoch;
-        if let Some(owned) = &mut self.owned {
-            owned.applied_next = to;
-            owned.stored_replied = answered;
-            owned.is_resting = false;
-        }
-        self.commit(epoch, answered).await;
+        self.commit(owned.enter(&batch, self.rules.batch)).await;
+        let to = batch.to();
         let outcomes = receipt.entries.into_iter().map(|entry| entry.outcome);
-        let replies =
-            batch.into_records().into_iter().zip(outcomes).map(|(r, o)| reply(r, o)).collect();
-        self.answer(replies, to).await?;
-        Ok(Step::Worked)
+        self.answer(owned, batch.into_records().into_iter().zip(outcomes), to).await
     }
 
     /// Applies a batch; `None` where bad data must first be looked for in a smaller one. Bad
     /// data in a batch of one request is that request's: it is rejected.
-    async fn apply(&mut self, batch: Batch) -> Result<Option<(Batch, Receipt)>, Trouble> {
+    async fn apply(
+        &self,
+        owned: &mut Owned,
+        batch: Batch,
+    ) -> Result<Option<(Batch, Receipt)>, Trouble> {
         let what = match self.store(&batch).await {
             Ok(receipt) => return Ok(Some((batch, receipt))),
             Err(StoreError::BadData { what }) => what,
@@ -253,7 +230,7 @@ impl LaneConsumer {
         };
         let count = batch.records().len();
         if 1 < count {
-            self.limit = count / 2;
+            owned.limit = count / 2;
             return Ok(None);
         }
         let batch = batch.rejected(&what);
@@ -269,33 +246,36 @@ impl LaneConsumer {
 
     /// With nothing to apply: stores how far the lane is answered. Not at once, for the next
     /// batch stores it too, and a single request that comes just then would wait for it.
-    async fn rest(&mut self) -> Result<Step, Trouble> {
-        let Some(owned) = &mut self.owned else { return Ok(Step::Worked) };
-        let was_resting = std::mem::replace(&mut owned.is_resting, true);
-        if owned.replied_next == owned.stored_replied || !was_resting {
+    async fn rest(&self, owned: &mut Owned) -> Result<Step, Trouble> {
+        let was_resting = owned.begin_rest();
+        if !was_resting || !owned.has_unstored_answers() {
             return Ok(Step::Idle);
         }
-        let Some(owned) = &self.owned else { return Ok(Step::Worked) };
-        self.store_replied(owned).await?;
-        if let Some(owned) = &mut self.owned {
-            owned.stored_replied = owned.replied_next;
-        }
+        self.store_answered(owned).await?;
         Ok(Step::Worked)
+    }
+
+    async fn store_answered(&self, owned: &mut Owned) -> Result<(), StoreError> {
+        let answered = owned.answered();
+        self.ports.ledger.replied(self.lane, answered.epoch, answered.next).await?;
+        owned.enter_stored();
+        self.commit(answered).await;
+        Ok(())
     }
 
     /// Sends replies; once they are where they are read, everything below `to` is answered.
     async fn answer(
-        &mut self,
-        replies: Vec<(ReturnAddress, Reply)>,
+        &self,
+        owned: &mut Owned,
+        outcomes: impl Iterator<Item = (RequestRecord, Outcome)> + Send,
         to: Position,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Step, Trouble> {
+        let replies: Vec<_> = outcomes.map(|(record, outcome)| reply(record, outcome)).collect();
         if !replies.is_empty() {
             self.ports.replies.send(replies).await?;
         }
-        if let Some(owned) = &mut self.owned {
-            owned.replied_next = to;
-        }
-        Ok(())
+        owned.enter_answered(to);
+        Ok(Step::Worked)
     }
 }
 
