@@ -68,7 +68,7 @@ class Move:
         (moved,) = self.deployment.run(*MOVE)
         taken = round(time.monotonic() - begun, 1)
         lanes = {"before": before, "now": MORE_LANES}
-        expected = {"dry_run": False, "lanes": lanes, "shops": self.shops, "campaigns": 1}
+        expected = {"dryRun": False, "lanes": lanes, "shops": self.shops, "campaigns": 1}
         if moved != expected:
             raise Failed(f"the move says {moved}, and not {expected}")
         return taken

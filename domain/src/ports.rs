@@ -6,6 +6,7 @@ mod campaign_ledger;
 mod campaign_repository;
 mod channel;
 mod clock;
+mod cluster;
 mod deletions;
 mod log;
 mod moves;
@@ -23,6 +24,10 @@ pub use campaign_repository::{
 };
 pub use channel::{ChannelError, ReplyChannel, RequestChannel};
 pub use clock::Clock;
+pub use cluster::{
+    Cluster, ConsumerGroup, InspectionError, LogInspection, LogProblem, LogProblemKind, Topics,
+    VisitRequest, Wanted,
+};
 pub use deletions::Deletions;
 pub use log::{CommitLog, LogError, ReplyLog, ReplyRecord, RequestLog, Stretch};
 pub use moves::Moves;

@@ -6,20 +6,32 @@
 
 mod audit;
 mod damage;
+mod databases;
 mod decided_by;
 mod import;
+mod lanes;
 mod release;
 mod repair;
 mod setting;
 mod shop;
+mod topics;
 mod units;
 
 pub use audit::{Audit, Difference, Stray, StrayCause, UnknownBase};
 pub use damage::{Damage, StoredItem};
+pub use databases::{
+    CampaignAskedAgain, DatabaseChecked, DatabaseCopy, DatabaseMigrated, DatabaseReplaced,
+    DatabaseRestored, RecordsGone,
+};
 pub use decided_by::DecidedBy;
 pub use import::{BadRow, ImportResult, KeptBase};
+pub use lanes::{
+    AcceptedCampaigns, AskedCampaign, GivenUp, Lane, LaneKind, LanesAccepted, Positions,
+    ReplyLaneAccepted, RequestLaneAccepted,
+};
 pub use release::{Prospect, ReleaseResult, Standing};
 pub use repair::{Mended, RepairFinding, RepairSummary};
 pub use setting::Setting;
 pub use shop::{Cause, Shop, ShopPage, ShopWithCauses};
+pub use topics::{BeforeAndNow, Moved, Topic, TopicsChecked};
 pub use units::{Limit, instant, seconds};

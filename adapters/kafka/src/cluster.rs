@@ -1,36 +1,36 @@
 //! The cluster that everything here talks to, and the topics it must have.
 
 mod check;
+mod inspection;
 mod lane_reader;
-mod lanes;
+mod lookout;
 mod qualities;
-mod since_backup;
 
 use std::sync::Arc;
 
-use catchment_domain::ports::Clock;
+use catchment_domain::ports::{Clock, Wanted};
 use catchment_domain::{Lane, Lanes, Position};
 use catchment_request_reply::profile::{DeadLetter, RequestStyle};
 use catchment_request_reply::reply::{AllowedTopics, DeadLetters, LogThrottle, ReplyPath, Senders};
 use catchment_request_reply::requester::{Reply, Requester, RequesterSettings, StartError};
 use catchment_request_reply::{
-    Created, GroupEvents, Incoming, Lookout, NewTopic, ReadError, Reader, SendError, Sender,
-    SettingsError, Topics, TopicsError,
+    Created, GroupEvents, Incoming, NewTopic, ReadError, Reader, SendError, Sender, SettingsError,
+    Topics, TopicsError,
 };
 use thiserror::Error;
 
 use crate::caller::Caller;
 use crate::counts::{Counters, KafkaCounts};
 use crate::identity::identity;
-use crate::lookout::KafkaLookout;
 use crate::reply_channel::KafkaReplyChannel;
 use crate::reply_log::KafkaReplyLog;
 use crate::request_channel::KafkaRequestChannel;
 use crate::request_log::{Intake, KafkaRequestLog};
 use crate::settings::KafkaSettings;
+use check::Partitions;
 pub use check::TopicProblem;
+pub use lookout::{KafkaLookout, Waiting};
 use qualities::Purpose;
-pub use qualities::Wanted;
 
 /// A cluster that answered: what makes the ports.
 #[derive(Clone, Debug)]
@@ -277,15 +277,13 @@ impl KafkaCluster {
         Ok((KafkaRequestLog::new(identity(&self.id, topic), reader, dead_letters), events))
     }
 
-    /// The request lanes, as those see them who do not read them.
+    /// The logs of a database with this many lanes, as those see them who neither send nor read.
     ///
     /// # Errors
     ///
     /// When a setting is wrong.
     pub fn lookout(&self, lanes: Lanes) -> Result<KafkaLookout, SettingsError> {
-        let topic = &self.settings.requests_topic;
-        let lookout = Lookout::new(&self.settings.client, topic)?;
-        Ok(KafkaLookout::new(identity(&self.id, topic), lanes, lookout))
+        KafkaLookout::new(self, lanes)
     }
 
     /// The channel for replies to the requests of a log. The first sender sends to our own reply
@@ -337,6 +335,16 @@ impl KafkaCluster {
         let ends = (sender.clone(), reader);
         let (lanes, counters) = ((self.topics.clone(), lanes), Arc::clone(&self.counters));
         Ok(KafkaReplyLog::new(identity(&self.id, topic), topics, lanes, ends, counters))
+    }
+
+    /// How many partitions the topic of replies has.
+    async fn reply_partitions(&self) -> Result<u16, ClusterError> {
+        let topic = &self.settings.replies_topic;
+        let found = self.topics.partitions(topic).await?;
+        if let Some(problem) = check::problem(topic, found, Partitions::Any) {
+            return Err(ClusterError::Topics(problem.to_string()));
+        }
+        Ok(u16::try_from(found.unwrap_or_default()).unwrap_or(u16::MAX))
     }
 
     /// Starts single calls with clients of their own, of which at most `pending` wait at a time.

@@ -7,7 +7,7 @@
 //! - [`KafkaReplyChannel`] and [`KafkaReplyLog`]: replies, sent and read. The channel answers
 //!   any kind of peer in its own headers, and dead-letters what cannot be dealt with.
 //! - [`Caller`]: one request, and what becomes of it.
-//! - [`KafkaLookout`]: the request lanes from outside, for those who do not read them.
+//! - [`KafkaLookout`]: the logs from outside, for those who neither send nor read.
 //!
 //! The order of deeds is the domain's: an outcome is stored, its reply is acknowledged, and
 //! only then is the offset committed, as a hint. What travels is known to `wire` alone.
@@ -21,7 +21,6 @@ mod counts;
 mod document;
 mod error;
 mod identity;
-mod lookout;
 mod reply_channel;
 mod reply_log;
 mod request_channel;
@@ -36,9 +35,8 @@ pub use catchment_request_reply::{
     Created, GroupEvent, GroupEvents, Membership, NotClosed, ReadError, Reader, Sender,
     Settings as ClientSettings, SettingsError, TopicsError, Trouble, is_secret,
 };
-pub use cluster::{ClusterError, KafkaCluster, TopicPlan, TopicProblem, Wanted};
+pub use cluster::{ClusterError, KafkaCluster, KafkaLookout, TopicPlan, TopicProblem, Waiting};
 pub use counts::KafkaCounts;
-pub use lookout::{KafkaLookout, Waiting};
 pub use reply_channel::KafkaReplyChannel;
 pub use reply_log::KafkaReplyLog;
 pub use request_channel::KafkaRequestChannel;

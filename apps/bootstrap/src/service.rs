@@ -21,7 +21,6 @@ pub mod database;
 mod ending;
 pub mod health;
 pub mod kafka;
-pub mod lanes;
 mod probes;
 mod readiness;
 pub mod reasons;

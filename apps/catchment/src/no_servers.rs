@@ -4,14 +4,12 @@
 
 use std::time::Duration;
 
+use catchment_application::LaneError;
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{BeforeMove, Change, Lanes, Reply, ShopId};
+use catchment_domain::ports::Cluster;
+use catchment_domain::{Change, Lanes, Reply, ShopId};
 
-use crate::commands::database::AfterRestore;
-use crate::commands::lanes::{AcceptOrder, LanesInKafka, LanesToAccept};
-use crate::commands::topics::Plan;
 use crate::ending::WrongUsage;
-use crate::stores::Stores;
 
 const MISSING: WrongUsage = WrongUsage(
     "this program was built without Kafka and PostgreSQL; build it with \
@@ -26,42 +24,22 @@ pub(crate) async fn call(_: &Settings, _: ShopId, _: Change, _: Duration) -> any
     Err(MISSING.into())
 }
 
-pub(crate) async fn create_topics(
+/// No cluster: this program cannot connect to one.
+pub(crate) enum Connected {}
+
+impl Connected {
+    pub(crate) fn cluster(&self) -> &dyn Cluster {
+        match *self {}
+    }
+
+    pub(crate) async fn close(self) {
+        match self {}
+    }
+}
+
+pub(crate) async fn connect(
     _: &Settings,
     _: Lanes,
-    _: Plan,
-) -> anyhow::Result<(Vec<(String, bool)>, anyhow::Result<()>)> {
-    Err(MISSING.into())
-}
-
-pub(crate) async fn check_topics(_: &Settings, _: Lanes) -> anyhow::Result<()> {
-    Err(MISSING.into())
-}
-
-pub(crate) async fn check_lanes(_: &Settings, _: &Stores) -> anyhow::Result<()> {
-    Err(MISSING.into())
-}
-
-pub(crate) fn is_kafka_away(_: &anyhow::Error) -> bool {
-    false
-}
-
-pub(crate) async fn look_at_lanes(_: &Settings, _: &Stores) -> anyhow::Result<LanesInKafka> {
-    Err(MISSING.into())
-}
-
-pub(crate) async fn lanes_to_accept(
-    _: &Settings,
-    _: &Stores,
-    _: AcceptOrder,
-) -> anyhow::Result<LanesToAccept> {
-    Err(MISSING.into())
-}
-
-pub(crate) async fn look_before_move(_: &Settings, _: &Stores) -> anyhow::Result<BeforeMove> {
-    Err(MISSING.into())
-}
-
-pub(crate) async fn restored(_: &Settings, _: &Stores, _: bool) -> anyhow::Result<AfterRestore> {
+) -> anyhow::Result<Result<Connected, LaneError>> {
     Err(MISSING.into())
 }

@@ -4,24 +4,17 @@
 //! place.
 
 mod calling;
-mod kafka_away;
-mod lanes;
-mod moving;
-mod restored;
-mod topics;
 
 use std::time::Duration;
 
+use catchment_application::LaneError;
+use catchment_bootstrap::service::kafka;
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
-use catchment_domain::{BeforeMove, Change, Lanes, Reply, ShopId};
-use catchment_kafka::Created;
+use catchment_domain::ports::Cluster;
+use catchment_domain::{Change, Lanes, Reply, ShopId};
+use catchment_kafka::{ClusterError, KafkaCluster, KafkaLookout};
 
 use self::calling::Calling;
-pub(crate) use self::kafka_away::is_kafka_away;
-use crate::commands::database::AfterRestore;
-use crate::commands::lanes::{AcceptOrder, LanesInKafka, LanesToAccept};
-use crate::commands::topics::Plan;
-use crate::stores::Stores;
 
 /// Checks that this program can open the database. A program with servers can open every database.
 ///
@@ -50,88 +43,47 @@ pub(crate) async fn call(
     reply
 }
 
-/// Makes the missing topics, and checks all of them. Returns each topic and whether it is new, and
-/// an error if a topic cannot be used or differs from the wanted plan.
+/// The cluster of the settings, as the use cases look at it.
+pub(crate) struct Connected(KafkaLookout);
+
+impl Connected {
+    pub(crate) fn cluster(&self) -> &dyn Cluster {
+        &self.0
+    }
+
+    pub(crate) async fn close(self) {
+        kafka::close_lookout(&self.0).await;
+    }
+}
+
+/// Connects to the cluster of the settings, and waits for its answer. The inner error says that the
+/// cluster could not be reached.
 ///
 /// # Errors
 ///
-/// When the brokers do not answer, or refuse.
-pub(crate) async fn create_topics(
+/// Never. A program without servers returns an error.
+pub(crate) async fn connect(
     settings: &Settings,
     lanes: Lanes,
-    plan: Plan,
-) -> anyhow::Result<(Vec<(String, bool)>, anyhow::Result<()>)> {
-    let made = topics::create(&topics::connect(settings).await?, lanes, plan).await?;
-    let topics = made.topics.into_iter().map(|(topic, created)| (topic, created == Created::New));
-    Ok((topics.collect(), made.checked))
+) -> anyhow::Result<Result<Connected, LaneError>> {
+    Ok(match reach(settings).await {
+        Ok(cluster) => {
+            cluster.lookout(lanes).map(Connected).map_err(|error| not_reached(error.into()))
+        }
+        Err(error) => Err(error),
+    })
 }
 
-/// Checks that requests and replies can be sent.
+/// Connects to the cluster of the settings, and waits for its answer.
 ///
 /// # Errors
 ///
-/// When the brokers do not answer, or a topic is missing or cannot be used.
-pub(crate) async fn check_topics(settings: &Settings, lanes: Lanes) -> anyhow::Result<()> {
-    topics::check(&topics::connect(settings).await?, lanes).await
+/// When a setting is wrong, or no broker answers.
+async fn reach(settings: &Settings) -> Result<KafkaCluster, LaneError> {
+    let adapter = kafka::adapter(&settings.kafka, settings.database.lanes, settings.drain);
+    KafkaCluster::connect(kafka::named(adapter, "command")).await.map_err(not_reached)
 }
 
-/// Checks that the topics are there, that the database is not older than what the consumers have
-/// committed, and that every lane can go on.
-///
-/// # Errors
-///
-/// When something does not fit, or the brokers or the database do not answer.
-pub(crate) async fn check_lanes(settings: &Settings, stores: &Stores) -> anyhow::Result<()> {
-    lanes::check(&topics::connect(settings).await?, stores).await
-}
-
-/// Compares the lanes with their topics.
-///
-/// # Errors
-///
-/// When the brokers or the database do not answer.
-pub(crate) async fn look_at_lanes(
-    settings: &Settings,
-    stores: &Stores,
-) -> anyhow::Result<LanesInKafka> {
-    lanes::look(&topics::connect(settings).await?, stores).await
-}
-
-/// The lanes that are chosen and cannot go on, and how each is taken.
-///
-/// # Errors
-///
-/// When the chosen lane works, or the brokers or the database do not answer.
-pub(crate) async fn lanes_to_accept(
-    settings: &Settings,
-    stores: &Stores,
-    order: AcceptOrder,
-) -> anyhow::Result<LanesToAccept> {
-    lanes::to_accept(&topics::connect(settings).await?, stores, order).await
-}
-
-/// What is drained, and what is not, before the database is moved.
-///
-/// # Errors
-///
-/// When the database is older than the request log, a topic is missing, or the brokers or the
-/// database do not answer.
-pub(crate) async fn look_before_move(
-    settings: &Settings,
-    stores: &Stores,
-) -> anyhow::Result<BeforeMove> {
-    moving::look(&topics::connect(settings).await?, stores).await
-}
-
-/// Makes the ledger of a restored database true again.
-///
-/// # Errors
-///
-/// When services are at work, or the brokers or the database do not answer.
-pub(crate) async fn restored(
-    settings: &Settings,
-    stores: &Stores,
-    dry_run: bool,
-) -> anyhow::Result<AfterRestore> {
-    restored::restored(&topics::connect(settings).await?, stores, dry_run).await
+fn not_reached(error: ClusterError) -> LaneError {
+    LaneError::logs("could not reach Kafka")(error)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use catchment_application::LaneStores;
 use catchment_bootstrap::database::store_settings;
 use catchment_bootstrap::settings::Database;
 use catchment_domain::ports::{
@@ -135,6 +136,12 @@ impl Stores {
             clock,
             store,
         })
+    }
+
+    /// Returns the lanes, and what is compared with their logs.
+    pub(crate) fn lanes(&self) -> LaneStores<'_> {
+        let Self { acceptances, ledger, restores, .. } = self;
+        LaneStores { acceptances: &**acceptances, ledger: &**ledger, restores: &**restores }
     }
 
     /// Returns the file of an embedded database, without symbolic links, or `None` for a server.

@@ -76,9 +76,8 @@ async fn open(
     let lanes = settings.database.lanes.count();
     let store = database::open(&settings.database, lanes.into()).await?;
     let cluster = kafka::connect(settings, ROLE.name).await?;
-    let lanes = settings.database.lanes;
-    let lookout = cluster.lookout(lanes).map_err(|error| kafka::unusable(&error))?;
-    let topics = (cluster.clone(), lookout.clone());
-    TopicCheck::new(topics, lanes, store.clone()).check().await?;
+    let lookout = cluster.lookout(settings.database.lanes);
+    let lookout = lookout.map_err(|error| kafka::unusable(&error))?;
+    TopicCheck::new(lookout.clone(), store.clone()).check().await?;
     Ok((store, cluster, lookout))
 }

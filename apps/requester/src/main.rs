@@ -45,7 +45,8 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
-    let replies = cluster.reply_log(&sender).await.map_err(|error| kafka::refusal(&error))?;
+    let replies =
+        cluster.reply_log(&sender).await.map_err(|error| kafka::refusal(&error.into()))?;
     tokio::spawn(replies.clone().keep_counting());
     let ports = RequesterPorts {
         reply_lanes: Arc::new(store.clone()),
@@ -56,8 +57,8 @@ async fn request(service: Service) -> Result<(), ProcessError> {
         replies: Arc::new(replies.clone()),
         clock: Arc::new(SystemClock),
     };
-    let (lanes, stalled_after) = (settings.database.lanes, settings.stalled_after);
-    let request_lanes = RequestLanes::new(store.clone(), lookout.clone(), lanes, stalled_after);
+    let stalled_after = settings.stalled_after;
+    let request_lanes = RequestLanes::new(store.clone(), lookout.clone(), stalled_after);
     tokio::spawn(request_lanes.watch(readiness.clone()));
     tokio::spawn(retention::keep_deleting(store.clone(), settings.database.campaigns_kept));
     let topics = topics.watch(readiness.clone());
@@ -89,9 +90,9 @@ async fn open(
 ) -> Result<(SeaOrmStore, KafkaCluster, KafkaLookout, TopicCheck), ProcessError> {
     let store = database::open(&settings.database, WRITERS).await?;
     let cluster = kafka::connect(settings, ROLE.name).await?;
-    let lanes = settings.database.lanes;
-    let lookout = cluster.lookout(lanes).map_err(|error| kafka::unusable(&error))?;
-    let mut topics = TopicCheck::new((cluster.clone(), lookout.clone()), lanes, store.clone());
+    let lookout =
+        cluster.lookout(settings.database.lanes).map_err(|error| kafka::unusable(&error))?;
+    let mut topics = TopicCheck::new(lookout.clone(), store.clone());
     topics.check().await?;
     Ok((store, cluster, lookout, topics))
 }

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_bootstrap::{Readiness, chain, reasons};
-use catchment_domain::ports::Acceptances as _;
-use catchment_domain::{Lane, Lanes, Position};
-use catchment_kafka::{ClusterError, KafkaLookout, Waiting};
+use catchment_domain::ports::{Acceptances as _, InspectionError, LogInspection as _};
+use catchment_domain::{Lane, Position};
+use catchment_kafka::{KafkaLookout, Waiting};
 use catchment_seaorm::SeaOrmStore;
 use tokio::time::{Instant, sleep};
 
@@ -27,19 +27,13 @@ const ASKED: usize = 8;
 pub(crate) struct RequestLanes {
     store: SeaOrmStore,
     lookout: KafkaLookout,
-    lanes: Lanes,
     stalled_after: Duration,
     watched: Watched,
 }
 
 impl RequestLanes {
-    pub(crate) fn new(
-        store: SeaOrmStore,
-        lookout: KafkaLookout,
-        lanes: Lanes,
-        stalled_after: Duration,
-    ) -> Self {
-        Self { store, lookout, lanes, stalled_after, watched: Watched::default() }
+    pub(crate) fn new(store: SeaOrmStore, lookout: KafkaLookout, stalled_after: Duration) -> Self {
+        Self { store, lookout, stalled_after, watched: Watched::default() }
     }
 
     /// Keeps the readiness condition up to date. While the database or the brokers do not answer,
@@ -62,7 +56,7 @@ impl RequestLanes {
             Ok(stored) => stored,
             Err(error) => return unknown(&error),
         };
-        let ends = match self.lookout.ends(self.lanes).await {
+        let ends = match self.lookout.request_ends().await {
             Ok(ends) => ends,
             Err(error) => return unknown(&error),
         };
@@ -100,7 +94,7 @@ fn unknown(error: &dyn std::error::Error) -> bool {
 }
 
 /// Returns the reason why a lane stands still.
-fn why(lane: Lane, next: Position, waiting: Result<Waiting, ClusterError>) -> String {
+fn why(lane: Lane, next: Position, waiting: Result<Waiting, InspectionError>) -> String {
     let why = match waiting {
         Ok(Waiting::Records { holder: Some(member) }) => {
             format!("the consumers' group has given it to {member}, who applies nothing")

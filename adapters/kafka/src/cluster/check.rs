@@ -1,5 +1,6 @@
 //! What can be wrong with a topic.
 
+use catchment_domain::ports::{LogProblem, LogProblemKind};
 use thiserror::Error;
 
 /// A problem of a whole topic: nothing may be read or sent. Displayed as one line.
@@ -140,6 +141,20 @@ pub enum TopicProblem {
         /// How many are wanted.
         wanted: i32,
     },
+}
+
+impl TopicProblem {
+    /// The problem in the words of the domain.
+    pub(super) fn of_log(&self) -> LogProblem {
+        let kind = match *self {
+            Self::OtherPartitions { found, .. } => {
+                LogProblemKind::OtherLanes { found: u16::try_from(found).unwrap_or(u16::MAX) }
+            }
+            Self::FewerThanLanes { .. } => LogProblemKind::FewerDeadLetterLanes,
+            _ => LogProblemKind::Other,
+        };
+        LogProblem { line: self.to_string(), kind }
+    }
 }
 
 /// Names the move, which also helps if a request topic has more partitions than lanes.

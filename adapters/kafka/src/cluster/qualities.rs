@@ -2,6 +2,7 @@
 //! understand.
 
 use catchment_domain::Lanes;
+use catchment_domain::ports::Wanted;
 use catchment_request_reply::TopicDescription;
 
 use super::check::{Partitions, TopicProblem};
@@ -21,15 +22,6 @@ pub(super) enum Purpose {
     /// Replies to clients of other systems: NestJS reads `<requests>.reply`, `SmallRye`
     /// `<requests>-replies`, and other clients choose one of them.
     PeerReplies,
-}
-
-/// What the operator wants of topics, beyond what every topic must have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// How many partitions topics of replies are to have.
-    pub reply_lanes: Option<u16>,
-    /// How many replicas each partition is to have.
-    pub replication: Option<i32>,
 }
 
 impl Purpose {
@@ -103,7 +95,7 @@ pub(super) fn problems(
     if let Some(needed) = needed.filter(|needed| i64::from(replicas) < *needed) {
         problems.push(TopicProblem::TooFewReplicas { topic: name(), needed, replicas });
     }
-    if let Some(wanted) = wanted.replication.filter(|wanted| *wanted != replicas) {
+    if let Some(wanted) = wanted.replication.map(i32::from).filter(|wanted| *wanted != replicas) {
         problems.push(TopicProblem::OtherReplicas { topic: name(), found: replicas, wanted });
     }
     let is_of_replies = matches!(purpose, Purpose::Replies | Purpose::PeerReplies);

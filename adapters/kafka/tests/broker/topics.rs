@@ -4,7 +4,8 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use catchment_domain::Lanes;
-use catchment_kafka::{ClientSettings, ClusterError, Created, KafkaCluster, TopicPlan, Wanted};
+use catchment_domain::ports::Wanted;
+use catchment_kafka::{ClientSettings, ClusterError, Created, KafkaCluster, TopicPlan};
 use catchment_request_reply::{NewTopic, Topics};
 
 use crate::world::{LANES, REPLY_LANES, settings, settings_of};

@@ -1,8 +1,10 @@
 //! The Kafka cluster of a service: connects to it, and checks it before anything is read or sent.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use catchment_domain::Lanes;
+use catchment_domain::ports::InspectionError;
 use catchment_kafka::{
     ClientSettings, ClusterError, KafkaCluster, KafkaLookout, KafkaSettings, Membership, Reader,
     Sender,
@@ -94,7 +96,7 @@ pub async fn connect(settings: &Settings, program: &str) -> Result<KafkaCluster,
             {
                 sleep(PAUSE).await;
             }
-            Err(error) => return Err(refusal(&error)),
+            Err(error) => return Err(refusal(&error.into())),
         }
     }
 }
@@ -133,17 +135,23 @@ fn tell(reached: &Result<(), ClusterError>, readiness: &Readiness, is_away: &mut
 
 /// Returns how the process ends after an error of the cluster.
 #[must_use]
-pub fn refusal(error: &ClusterError) -> ProcessError {
-    let what = format!("could not work with Kafka: {error}");
+pub fn refusal(error: &InspectionError) -> ProcessError {
     match error {
-        ClusterError::Unavailable(_) | ClusterError::Unreadable(_) | ClusterError::Unsent(_) => {
-            ProcessError::Unavailable(what)
+        InspectionError::Unavailable(_) | InspectionError::Unreadable(_) => {
+            ProcessError::Unavailable(could_not_work(error))
         }
-        ClusterError::Settings(error) => SettingsError(error.to_string()).into(),
-        ClusterError::Topics(_) | ClusterError::OpenTransaction { .. } => {
-            ProcessError::Misfit(what)
-        }
+        InspectionError::Settings(error) => SettingsError(error.to_string()).into(),
+        InspectionError::Refused(_) => misfit(error),
     }
+}
+
+/// Returns how the process ends if the topics do not fit.
+pub(crate) fn misfit(what: &impl Display) -> ProcessError {
+    ProcessError::Misfit(could_not_work(what))
+}
+
+fn could_not_work(why: &impl Display) -> String {
+    format!("could not work with Kafka: {why}")
 }
 
 /// Returns how the process ends if a client cannot be made, although its settings were checked.

@@ -6,16 +6,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use catchment_domain::ports::{CommitLog, LogError, Restores, StoreError};
-use catchment_domain::{AnyLane, Lanes, OlderDatabase, check_lanes};
-use catchment_kafka::{ClusterError, KafkaCluster, KafkaLookout};
+use catchment_application::{LaneError, SeenLanes, check_age};
+use catchment_domain::AnyLane;
+use catchment_domain::ports::{StoreError, Topics as _};
+use catchment_kafka::KafkaLookout;
 use catchment_seaorm::SeaOrmStore;
-use thiserror::Error;
 use tokio::time::sleep;
 
 use super::ending::ProcessError;
-use super::kafka::refusal;
-use super::lanes::{LookError, SeenLanes};
+use super::kafka::{misfit, refusal};
 use super::readiness::Readiness;
 use super::reasons;
 use crate::one_line::chain;
@@ -32,9 +31,7 @@ type Alone = BTreeMap<AnyLane, String>;
 /// Checks the topics.
 #[derive(Debug)]
 pub struct TopicCheck {
-    cluster: KafkaCluster,
     lookout: KafkaLookout,
-    lanes: Lanes,
     store: SeaOrmStore,
     said: Said,
 }
@@ -42,12 +39,8 @@ pub struct TopicCheck {
 impl TopicCheck {
     /// Makes a check that has no results yet.
     #[must_use]
-    pub fn new(
-        (cluster, lookout): (KafkaCluster, KafkaLookout),
-        lanes: Lanes,
-        store: SeaOrmStore,
-    ) -> Self {
-        Self { cluster, lookout, lanes, store, said: Said::default() }
+    pub fn new(lookout: KafkaLookout, store: SeaOrmStore) -> Self {
+        Self { lookout, store, said: Said::default() }
     }
 
     /// Checks that the database is not older than the request log, and that the topics fit the
@@ -59,7 +52,10 @@ impl TopicCheck {
     /// database does not answer.
     pub async fn check(&mut self) -> Result<(), ProcessError> {
         let age = check_age(&self.lookout, &self.store).await;
-        age.map_err(|error| error.process_error())?;
+        age.map_err(|error| match error {
+            LaneError::Logs { .. } => ProcessError::Unavailable(chain(&error)),
+            error => process_error(&error),
+        })?;
         let alone = self.look().await?;
         self.said.begin(alone);
         Ok(())
@@ -76,8 +72,8 @@ impl TopicCheck {
                 Some(reason) => readiness.unmet(TOPICS, reason),
             }
             sleep(LOOK).await;
-            if let Err(error @ AgeError::Older(_)) = check_age(&self.lookout, &self.store).await {
-                return error.process_error();
+            if let Err(error @ LaneError::Older(_)) = check_age(&self.lookout, &self.store).await {
+                return process_error(&error);
             }
             match self.look().await {
                 Ok(alone) => {
@@ -96,54 +92,22 @@ impl TopicCheck {
 
     /// Returns the problems of single lanes.
     async fn look(&self) -> Result<Alone, ProcessError> {
-        let problems = self.cluster.check_topics(self.lanes).await;
-        let problems = problems.map_err(|error| refusal(&error))?;
+        let problems = self.lookout.problems().await.map_err(|error| refusal(&error))?;
         fail_for(&problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        let seen = SeenLanes::look(&self.cluster, &self.store, None).await;
-        let seen = seen.map_err(|error| match error {
-            LookError::Store(error) => unreadable(&error),
-            LookError::Kafka(error) => refusal(&error),
-        })?;
+        let seen = SeenLanes::look(&self.lookout, &self.store, None).await;
+        let seen = seen.map_err(|error| process_error(&error))?;
         fail_for(&seen.whole_topics())?;
         Ok(seen.problems().map(|problem| (problem.lane, problem.to_string())).collect())
     }
 }
 
-/// Why the check that the database is not older than the request log failed.
-#[derive(Debug, Error)]
-pub enum AgeError {
-    /// A human must look: the database was restored.
-    #[error(transparent)]
-    Older(#[from] OlderDatabase),
-    /// The brokers do not say what was committed.
-    #[error("could not ask Kafka what the consumers have committed")]
-    Log(#[source] LogError),
-    /// The database does not say where the lanes stand.
-    #[error("could not read the database")]
-    Store(#[source] StoreError),
-}
-
-impl AgeError {
-    /// Returns how a service ends because of this error.
-    fn process_error(&self) -> ProcessError {
-        match self {
-            Self::Older(older) => ProcessError::Misfit(older.to_string()),
-            Self::Log(_) => ProcessError::Unavailable(chain(self)),
-            Self::Store(error) => unreadable(error),
-        }
+/// Returns how the process ends after a check of the lanes that failed.
+fn process_error(error: &LaneError) -> ProcessError {
+    match error {
+        LaneError::Logs { source, .. } => refusal(source),
+        LaneError::Database { source, .. } | LaneError::Store(source) => unreadable(source),
+        error => ProcessError::Misfit(error.to_string()),
     }
-}
-
-/// Checks that the database is not older than what the consumers have committed.
-///
-/// # Errors
-///
-/// When it is older, or Kafka or the database do not answer.
-pub async fn check_age(lookout: &KafkaLookout, store: &dyn Restores) -> Result<(), AgeError> {
-    // Read first: whatever is committed by now, the database has stored.
-    let committed = lookout.committed().await.map_err(AgeError::Log)?;
-    let lanes = store.lanes().await.map_err(AgeError::Store)?;
-    Ok(check_lanes(&lanes, (lookout.identity(), &committed))?)
 }
 
 /// Checks again and again, and returns when the database is older than what the consumers have
@@ -152,7 +116,7 @@ pub async fn watch_age(lookout: KafkaLookout, store: SeaOrmStore) -> ProcessErro
     loop {
         sleep(LOOK).await;
         match check_age(&lookout, &store).await {
-            Err(error @ AgeError::Older(_)) => return error.process_error(),
+            Err(error @ LaneError::Older(_)) => return process_error(&error),
             Err(error) => tracing::debug!(%error, "the age of the database is not known"),
             Ok(()) => {}
         }
@@ -219,10 +183,7 @@ const fn fields_of(lane: AnyLane) -> (Option<u16>, Option<u16>) {
 
 /// Fails if whole topics have problems.
 fn fail_for(problems: &[String]) -> Result<(), ProcessError> {
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(refusal(&ClusterError::Topics(problems.join("; "))))
+    if problems.is_empty() { Ok(()) } else { Err(misfit(&problems.join("; "))) }
 }
 
 /// Returns how the process ends if the database cannot say how far it has read.

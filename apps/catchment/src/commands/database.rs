@@ -4,13 +4,13 @@ mod restored;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
+use catchment_api as api;
+use catchment_application::{AfterRestore, check_database, restored_database};
 use catchment_bootstrap::chain;
 use catchment_bootstrap::settings::{Settings, SettingsError};
-use catchment_domain::{LaneProblem, Mismatch};
 use catchment_seaorm::{BackupError, Migrated, Restored as PutBack, Summary};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use crate::ending::{Ending, complain};
 use crate::engine::EngineLock;
@@ -20,8 +20,6 @@ use crate::output::Output;
 use crate::run::Interrupts;
 use crate::servers;
 use crate::stores::{self, Stores};
-
-pub(crate) use restored::AfterRestore;
 
 /// What to do with the database.
 #[derive(Clone, Debug, Subcommand)]
@@ -116,7 +114,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<Ending> {
     match command {
         Command::Migrate(Arguments { create }) => {
-            tell(&stores::migrate(&settings.database, create).await?, output)?;
+            tell(stores::migrate(&settings.database, create).await?, output)?;
         }
         Command::Check => {
             let database = stores::check(&settings.database).await?;
@@ -128,7 +126,7 @@ pub(super) async fn run(
             }
             let lanes = settings.database.lanes.count();
             if output.json {
-                output.value(&json!({ "database": database, "lanes": lanes, "usable": true }))?;
+                output.value(&api::DatabaseChecked { database, lanes, usable: true })?;
             } else {
                 let lanes = counted(lanes.into(), "lane");
                 output.line(format_args!("{database} is up to date, and made for {lanes}"))?;
@@ -143,7 +141,7 @@ pub(super) async fn run(
                 .into());
             }
             let stores = Stores::open_existing(&settings.database).await?;
-            let done = servers::restored(settings, &stores, dry_run).await;
+            let done = restore_ledger(settings, &stores, dry_run).await;
             stores.close().await;
             return restored::tell(done?, dry_run, output);
         }
@@ -159,7 +157,7 @@ async fn back_up(
     output: Output,
 ) -> anyhow::Result<Ending> {
     let attempt = "could not back up the database";
-    check_embedded(settings, "pg_dump --format=custom --file FILE")?;
+    let database = check_embedded(settings, "pg_dump --format=custom --file FILE")?;
     let mut interrupts = listen()?;
     let backed_up = stores::back_up(&settings.database, file, *force, interrupts.asked()).await;
     if let Err(error @ BackupError::Interrupted) = backed_up {
@@ -167,7 +165,7 @@ async fn back_up(
     }
     let summary = backed_up.context(attempt)?;
     if output.json {
-        output.value(&view(settings, file, &summary))?;
+        output.value(&view(database, file, &summary))?;
     } else {
         output.line(format_args!("wrote {}: {}", file.display(), words(&summary)))?;
     }
@@ -191,11 +189,8 @@ async fn restore(
     let PutBack { summary, kept } = restored.context(attempt)?;
     let kept = kept.map(|kept| kept.display().to_string());
     if output.json {
-        let mut value = view(settings, file, &summary);
-        if let Value::Object(fields) = &mut value {
-            fields.insert("kept".to_owned(), json!(kept));
-        }
-        output.value(&value)?;
+        let copy = view(database, file, &summary);
+        output.value(&api::DatabaseReplaced { copy, kept })?;
         return Ok(Ending::Done);
     }
     let (name, file) = (database.display(), file.display());
@@ -229,22 +224,18 @@ fn words(summary: &Summary) -> String {
     format!("{}, newest revision {revision}, {}", counted(*shops, "shop"), counted(*bytes, "byte"))
 }
 
-fn view(settings: &Settings, file: &Path, summary: &Summary) -> Value {
-    json!({
-        "database": settings.database.url.file().map(|file| file.display().to_string()),
-        "file": file.display().to_string(),
-        "shops": summary.shops,
-        "revision": summary.revision,
-        "bytes": summary.bytes,
-    })
+fn view(database: &Path, file: &Path, summary: &Summary) -> api::DatabaseCopy {
+    let Summary { shops, revision, bytes } = *summary;
+    let (database, file) = (database.display().to_string(), file.display().to_string());
+    api::DatabaseCopy { database, file, shops, revision, bytes }
 }
 
-fn tell(migrated: &Migrated, output: Output) -> std::io::Result<()> {
+fn tell(migrated: Migrated, output: Output) -> std::io::Result<()> {
     let Migrated { database, created, steps } = migrated;
     if output.json {
-        return output.value(&json!({ "database": database, "created": created, "steps": steps }));
+        return output.value(&api::DatabaseMigrated { database, created, steps });
     }
-    if *created {
+    if created {
         output.line(format_args!("created {database}"))?;
     }
     for step in steps {
@@ -253,34 +244,32 @@ fn tell(migrated: &Migrated, output: Output) -> std::io::Result<()> {
     output.line(format_args!("{database} is up to date"))
 }
 
-/// Fails if the database could not be compared with Kafka, or if they differ. If only Kafka does not
-/// answer, the database can be used all the same, unless it alone shows that a lane cannot go on.
-async fn check_lanes(settings: &Settings, stores: &Stores) -> anyhow::Result<()> {
-    match servers::check_lanes(settings, stores).await {
-        Err(error) if servers::is_kafka_away(&error) => {
-            check_rows_of_lanes(stores).await?;
-            complain(&format!(
-                "cannot compare the database with Kafka, so a restored backup would not be noticed: \
-                 {}",
-                chain(&*error)
-            ));
-            Ok(())
-        }
-        checked => checked,
-    }
+async fn restore_ledger(
+    settings: &Settings,
+    stores: &Stores,
+    dry_run: bool,
+) -> anyhow::Result<AfterRestore> {
+    let connected = servers::connect(settings, stores.shops.lanes()).await??;
+    let done = restored_database(stores.lanes(), connected.cluster(), dry_run).await;
+    connected.close().await;
+    Ok(done?)
 }
 
-/// Fails if the row of a lane is missing, or cannot be read.
-async fn check_rows_of_lanes(stores: &Stores) -> anyhow::Result<()> {
-    let requests = stores.acceptances.request_lanes().await?;
-    let requests = requests
-        .iter()
-        .filter_map(|(lane, stored)| Some(LaneProblem::of(*lane, stored.mismatch()?)));
-    let replies = stores.acceptances.reply_lanes().await?;
-    let replies = replies.into_iter().filter_map(|stored| {
-        let what = stored.row?.err()?;
-        Some(LaneProblem::of_replies(stored.lane, Mismatch::UnreadableRow { what }))
-    });
-    let said: Vec<String> = requests.chain(replies).map(|problem| problem.to_string()).collect();
-    if said.is_empty() { Ok(()) } else { bail!("{}", said.join("; ")) }
+/// Compares the database with Kafka, and says if Kafka does not answer.
+async fn check_lanes(settings: &Settings, stores: &Stores) -> anyhow::Result<()> {
+    let away = match servers::connect(settings, stores.shops.lanes()).await? {
+        Err(error) => check_database(stores.lanes(), Err(error)).await?,
+        Ok(connected) => {
+            let checked = check_database(stores.lanes(), Ok(connected.cluster())).await;
+            connected.close().await;
+            checked?
+        }
+    };
+    if let Some(error) = away {
+        complain(&format!(
+            "cannot compare the database with Kafka, so a restored backup would not be noticed: {}",
+            chain(&error)
+        ));
+    }
+    Ok(())
 }

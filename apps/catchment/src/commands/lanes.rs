@@ -2,15 +2,11 @@
 
 mod accepting;
 
-use std::collections::BTreeMap;
-
+use catchment_api as api;
+use catchment_application::list_lanes;
+use catchment_bootstrap::chain;
 use catchment_bootstrap::settings::Settings;
-use catchment_domain::{
-    AcceptTerms, AnyLane, Lane, LaneProblem, Mismatch, Position, ReplyLane, StoredLane, Unclear,
-    UnclearLane,
-};
 use clap::{ArgGroup, Args, Subcommand};
-use serde_json::{Value, json};
 
 use crate::ending::{Ending, complain};
 use crate::number::grouped;
@@ -66,50 +62,6 @@ fn parse_lane(text: &str) -> Result<u16, &'static str> {
     text.parse().map_err(|_| "expected a lane's number, such as 3")
 }
 
-/// The lanes that are to be taken.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Chosen {
-    /// One of requests.
-    Request(Lane),
-    /// One of replies.
-    Reply(ReplyLane),
-    /// Every one that cannot go on.
-    All,
-    /// Every one of replies that cannot go on.
-    AllReplies,
-}
-
-/// What is asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AcceptOrder {
-    pub(crate) chosen: Chosen,
-    pub(crate) dry_run: bool,
-}
-
-/// What Kafka says of the lanes.
-#[derive(Debug, Default)]
-pub(crate) struct LanesInKafka {
-    /// What is wrong beside the lanes.
-    pub(crate) topics: Vec<String>,
-    /// One past the last record of each.
-    pub(crate) ends: BTreeMap<AnyLane, Position>,
-    /// The members of the consumers' group.
-    pub(crate) owners: BTreeMap<AnyLane, String>,
-    /// The lanes that cannot go on.
-    pub(crate) problems: BTreeMap<AnyLane, Mismatch>,
-    /// The lanes of which it is not known whether they can go on.
-    pub(crate) unclear: BTreeMap<AnyLane, Unclear>,
-}
-
-/// The lanes to accept.
-#[derive(Debug)]
-pub(crate) struct LanesToAccept {
-    /// How each lane is accepted.
-    pub(crate) terms: AcceptTerms,
-    /// The chosen ones of which it is not known now whether, or where, they can go on.
-    pub(crate) left_out: Vec<UnclearLane>,
-}
-
 pub(super) async fn run(
     command: Command,
     settings: &Settings,
@@ -124,189 +76,66 @@ pub(super) async fn run(
     done
 }
 
-/// A lane as it is shown.
-struct Row {
-    lane: AnyLane,
-    owner: Option<String>,
-    epoch: Option<u64>,
-    /// The next position to apply, or the next reply to record.
-    next: Option<Position>,
-    /// The next position to answer.
-    answered: Option<Position>,
-    end: Option<Position>,
-    problem: Option<Mismatch>,
-    /// Why it is not known whether there is a problem.
-    unclear: Option<Unclear>,
-}
-
 async fn list(settings: &Settings, stores: &Stores, output: Output) -> anyhow::Result<Ending> {
-    let (requests, replies) = (request_rows(stores).await?, reply_rows(stores).await?);
-    let mut rows: Vec<Row> = requests.into_iter().chain(replies).collect();
-    let mut is_fine = true;
-    if !stores.is_embedded() {
-        match servers::look_at_lanes(settings, stores).await {
-            Ok(kafka) => {
-                is_fine = kafka.topics.is_empty();
-                kafka.topics.iter().for_each(|problem| complain(problem));
-                add(&mut rows, kafka);
-            }
-            Err(error) => {
-                is_fine = false;
-                complain(&format!(
-                    "only what the database has is shown, for Kafka does not say where the lanes \
-                     end: {error:#}"
-                ));
+    let list = if stores.is_embedded() {
+        list_lanes(stores.lanes(), None).await?
+    } else {
+        match servers::connect(settings, stores.shops.lanes()).await? {
+            Err(error) => list_lanes(stores.lanes(), Some(Err(error))).await?,
+            Ok(connected) => {
+                let list = list_lanes(stores.lanes(), Some(Ok(connected.cluster()))).await;
+                connected.close().await;
+                list?
             }
         }
+    };
+    for problem in &list.problems {
+        complain(&chain(problem));
     }
-    is_fine &= rows.iter().all(|row| row.problem.is_none() && row.unclear.is_none());
+    if let Some(error) = &list.without_logs {
+        complain(&format!(
+            "only what the database has is shown, for Kafka does not say where the lanes end: {}",
+            chain(error)
+        ));
+    }
+    let lanes: Vec<api::Lane> = list.lanes.iter().map(Into::into).collect();
     if output.json {
-        rows.iter().try_for_each(|row| output.value(&view(row)))?;
+        lanes.iter().try_for_each(|lane| output.value(lane))?;
     } else {
-        show(&rows, output)?;
+        show(&lanes, output)?;
     }
-    Ok(if is_fine { Ending::Done } else { Ending::Incomplete })
+    Ok(if list.is_fine() { Ending::Done } else { Ending::Incomplete })
 }
 
-async fn request_rows(stores: &Stores) -> anyhow::Result<Vec<Row>> {
-    let lanes = stores.acceptances.request_lanes().await?;
-    let row = |(lane, stored): (Lane, StoredLane)| {
-        let lane = AnyLane::Requests(lane);
-        let problem = stored.mismatch();
-        let (epoch, next, answered) = match stored {
-            StoredLane::Known { progress, .. } => {
-                (Some(progress.epoch.0), Some(progress.applied_next), Some(progress.replied_next))
-            }
-            StoredLane::Lost { .. } => (None, None, None),
-        };
-        Row { lane, owner: None, epoch, next, answered, end: None, problem, unclear: None }
-    };
-    Ok(lanes.into_iter().map(row).collect())
-}
-
-async fn reply_rows(stores: &Stores) -> anyhow::Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for stored in stores.acceptances.reply_lanes().await? {
-        let (lane, known) = (AnyLane::Replies(stored.lane), stored.row.transpose());
-        let (known, problem) = match known {
-            Ok(known) => (known, None),
-            Err(what) => (None, Some(Mismatch::UnreadableRow { what })),
-        };
-        rows.push(Row {
-            lane,
-            owner: known.as_ref().and_then(|row| row.holder.clone()),
-            epoch: known.as_ref().map(|row| row.epoch.0),
-            next: known.as_ref().map(|row| row.position),
-            answered: None,
-            end: None,
-            problem,
-            unclear: None,
-        });
-    }
-    Ok(rows)
-}
-
-/// Adds what Kafka says, also lanes that the database does not know yet.
-fn add(rows: &mut Vec<Row>, mut kafka: LanesInKafka) {
-    for row in &mut *rows {
-        row.end = kafka.ends.remove(&row.lane);
-        row.owner = row.owner.take().or_else(|| kafka.owners.remove(&row.lane));
-        row.problem = kafka.problems.remove(&row.lane).or_else(|| row.problem.take());
-        row.unclear = kafka.unclear.remove(&row.lane);
-    }
-    let new = |(lane, end)| Row {
-        lane,
-        owner: None,
-        epoch: None,
-        next: None,
-        answered: None,
-        end: Some(end),
-        problem: None,
-        unclear: None,
-    };
-    rows.extend(kafka.ends.into_iter().map(new));
-    rows.sort_by_key(|row| row.lane);
-}
-
-impl Row {
-    /// What is wrong with the lane, or why that is not known.
-    fn complaint(&self) -> Option<String> {
-        let lane = self.lane;
-        let problem = self.problem.clone().map(|mismatch| LaneProblem { lane, mismatch });
-        let unclear = self.unclear.map(|why| UnclearLane { lane, why }.to_string());
-        problem.map(|problem| problem.to_string()).or(unclear)
-    }
-
-    /// How many positions lie between where the lane stands and its end, if both are of one log.
-    fn lag(&self) -> Option<u64> {
-        let is_other = matches!(
-            self.problem,
-            Some(
-                Mismatch::OtherLog
-                    | Mismatch::LeftLog
-                    | Mismatch::EndsEarly { .. }
-                    | Mismatch::OtherRecord { .. }
-            )
-        );
-        if is_other { None } else { Some(self.end?.0.saturating_sub(self.next?.0)) }
-    }
-}
-
-fn view(row: &Row) -> Value {
-    let (of, lane) = match row.lane {
-        AnyLane::Requests(lane) => ("requests", lane.0),
-        AnyLane::Replies(lane) => ("replies", lane.0),
-    };
-    let position = |position: Option<Position>| position.map(|position| position.0);
-    json!({
-        "of": of,
-        "lane": lane,
-        "owner": row.owner,
-        "epoch": row.epoch,
-        "next": position(row.next),
-        "answered": position(row.answered),
-        "end": position(row.end),
-        "lag": row.lag(),
-        "problem": row.complaint(),
-    })
-}
-
-fn show(rows: &[Row], output: Output) -> std::io::Result<()> {
-    let is_request = |row: &&Row| matches!(row.lane, AnyLane::Requests(_));
+fn show(lanes: &[api::Lane], output: Output) -> std::io::Result<()> {
+    let is_request = |lane: &&api::Lane| lane.of == api::LaneKind::Requests;
     let mut requests =
         table(&["lane", "owner", ">epoch", ">applied", ">answered", ">end", ">lag", "problem"]);
-    for row in rows.iter().filter(is_request) {
-        requests.add_row(cells(row, Some(number(row.answered.map(|answered| answered.0)))));
+    for lane in lanes.iter().filter(is_request) {
+        requests.add_row(cells(lane, Some(number(lane.answered))));
     }
     output.line(requests.trim_fmt())?;
     let mut replies =
         table(&["reply lane", "owner", ">epoch", ">recorded", ">end", ">lag", "problem"]);
-    for row in rows.iter().filter(|row| !is_request(row)) {
-        replies.add_row(cells(row, None));
+    for lane in lanes.iter().filter(|lane| !is_request(lane)) {
+        replies.add_row(cells(lane, None));
     }
     if !replies.is_empty() {
         output.line(format_args!("\n{}", replies.trim_fmt()))?;
     }
-    for row in rows {
-        if let Some(complaint) = row.complaint() {
-            output.line(format_args!("\n{complaint}"))?;
-        }
+    for problem in lanes.iter().filter_map(|lane| lane.problem.as_ref()) {
+        output.line(format_args!("\n{problem}"))?;
     }
     Ok(())
 }
 
 /// The cells of a lane; its problem is told below the table.
-fn cells(row: &Row, answered: Option<String>) -> Vec<String> {
-    let lane = match row.lane {
-        AnyLane::Requests(lane) => lane.to_string(),
-        AnyLane::Replies(lane) => lane.to_string(),
-    };
-    let owner = row.owner.as_deref().map_or_else(|| "-".to_owned(), one_line);
-    let problem = if row.complaint().is_some() { "see below" } else { "" };
-    let mut cells = vec![lane, owner, number(row.epoch), number(row.next.map(|next| next.0))];
+fn cells(lane: &api::Lane, answered: Option<String>) -> Vec<String> {
+    let owner = lane.owner.as_deref().map_or_else(|| "-".to_owned(), one_line);
+    let problem = if lane.problem.is_some() { "see below" } else { "" };
+    let mut cells = vec![lane.lane.to_string(), owner, number(lane.epoch), number(lane.next)];
     cells.extend(answered);
-    let rest = [number(row.end.map(|end| end.0)), number(row.lag()), problem.to_owned()];
-    cells.extend(rest);
+    cells.extend([number(lane.end), number(lane.lag), problem.to_owned()]);
     cells
 }
 
@@ -319,31 +148,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lane_that_kafka_does_not_show_is_no_lane_without_a_problem() {
-        let lane = |number| AnyLane::Requests(Lane(number));
-        let row = |number| Row {
-            lane: lane(number),
-            owner: None,
+    fn an_owner_and_a_problem_stay_in_their_cells() {
+        let lane = api::Lane {
+            of: api::LaneKind::Replies,
+            lane: 1,
+            owner: Some("a\nb".to_owned()),
             epoch: Some(4),
-            next: Some(Position(9)),
-            answered: Some(Position(9)),
+            next: Some(1_009),
+            answered: None,
             end: None,
-            problem: None,
-            unclear: None,
+            lag: None,
+            problem: Some("reply lane 1: a long line".to_owned()),
         };
-        let mut rows = vec![row(0), row(1)];
-        let kafka = LanesInKafka {
-            ends: [(lane(0), Position(12))].into(),
-            unclear: [(lane(1), Unclear::Unseen)].into(),
-            ..LanesInKafka::default()
-        };
-        add(&mut rows, kafka);
-        let shown: Vec<Value> = rows.iter().map(view).collect();
-        assert_eq!((&shown[0]["lag"], &shown[0]["problem"]), (&json!(3), &json!(null)));
-        let problem = shown[1]["problem"].as_str().unwrap();
-        assert!(problem.starts_with("lane 1: Kafka does not say now"), "{problem}");
-        assert_eq!(cells(&rows[1], None).last().unwrap(), "see below");
-        rows[1].owner = Some("a\nb".to_owned());
-        assert_eq!(cells(&rows[1], None)[1], r"a\nb");
+        assert_eq!(cells(&lane, None), ["1", r"a\nb", "4", "1,009", "-", "-", "see below"]);
     }
 }

@@ -3,16 +3,12 @@
 
 use std::num::NonZeroU16;
 
-use anyhow::bail;
+use catchment_api as api;
+use catchment_application::{MoveError, MoveStores, check_topics, create_topics, move_topics};
 use catchment_bootstrap::settings::Settings;
-use catchment_domain::ports::StoreError;
-use catchment_domain::service::CampaignPages;
-use catchment_domain::{
-    BeforeMove, Behind, Lane, LaneBeforeMove, Lanes, MoveTerms, Moved, ReplyLaneBeforeMove,
-    StoredLane, StoredReplyLane,
-};
+use catchment_domain::ports::Wanted;
+use catchment_domain::{Lanes, Moved};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use crate::cli::parse_partitions;
 use crate::ending::{Ending, WrongUsage, complain};
@@ -70,19 +66,6 @@ pub(crate) struct Arguments {
     replication_factor: Option<NonZeroU16>,
 }
 
-/// The plan for topics. The topic of requests always has a partition for each lane.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(
-    not(feature = "servers"),
-    expect(dead_code, reason = "read only with the feature `servers`")
-)]
-pub(crate) struct Plan {
-    /// How many partitions topics of replies must have.
-    pub(crate) reply_partitions: Option<NonZeroU16>,
-    /// How many replicas each partition must have, or `None` for the brokers' default.
-    pub(crate) replication: Option<NonZeroU16>,
-}
-
 /// Runs the command. It first reads the number of the database's lanes, because requests have as
 /// many partitions.
 pub(super) async fn run(
@@ -108,21 +91,29 @@ async fn create(
     settings: &Settings,
     output: Output,
 ) -> anyhow::Result<()> {
-    let plan = Plan { reply_partitions, replication: replication_factor };
-    let (topics, checked) = servers::create_topics(settings, stores.shops.lanes(), plan).await?;
-    for (topic, is_new) in topics {
-        tell(&topic, is_new, output)?;
+    let wanted = Wanted {
+        reply_lanes: reply_partitions.map(NonZeroU16::get),
+        replication: replication_factor.map(NonZeroU16::get),
+    };
+    let connected = servers::connect(settings, stores.shops.lanes()).await??;
+    let created = create_topics(connected.cluster(), wanted).await;
+    connected.close().await;
+    let created = created?;
+    for (topic, is_new) in created.topics {
+        tell(topic, is_new, output)?;
     }
-    checked
+    Ok(created.checked?)
 }
 
 async fn check(stores: &Stores, settings: &Settings, output: Output) -> anyhow::Result<()> {
     let lanes = stores.shops.lanes();
-    servers::check_topics(settings, lanes).await?;
-    servers::check_lanes(settings, stores).await?;
+    let connected = servers::connect(settings, lanes).await??;
+    let checked = check_topics(stores.lanes(), connected.cluster()).await;
+    connected.close().await;
+    checked?;
     let lanes = lanes.count();
     if output.json {
-        output.value(&json!({ "usable": true, "partitions": lanes }))?;
+        output.value(&api::TopicsChecked { usable: true, partitions: lanes })?;
     } else {
         let partitions = counted(lanes.into(), "partition");
         output.line(format_args!("the topics can be used; requests have {partitions}"))?;
@@ -141,28 +132,29 @@ async fn move_away(
     if is_embedded && lanes.is_none() {
         return Err(NO_TOPICS.into());
     }
-    let before = if is_embedded {
-        look_embedded(stores).await?
+    let wanted = (lanes.map_or(stores.shops.lanes(), Lanes), dry_run);
+    let ports =
+        MoveStores { lanes: stores.lanes(), campaigns: &*stores.campaigns, moves: &*stores.moves };
+    let moved = if is_embedded {
+        move_topics(ports, None, wanted).await
     } else {
-        servers::look_before_move(settings, stores).await?
+        let connected = servers::connect(settings, stores.shops.lanes()).await??;
+        let moved = move_topics(ports, Some(connected.cluster()), wanted).await;
+        connected.close().await;
+        moved
     };
-    let not_drained = before.not_drained();
-    if !not_drained.is_empty() {
-        for not_drained in &not_drained {
-            complain(&not_drained.to_string());
+    let moved = match moved {
+        Err(MoveError::NotDrained(not_drained)) => {
+            for not_drained in &not_drained {
+                complain(&not_drained.to_string());
+            }
+            return Ok(Ending::Incomplete);
         }
-        return Ok(Ending::Incomplete);
-    }
-    let lanes = lanes.map_or(stores.shops.lanes(), Lanes);
-    let moved = match stores.moves.move_away(&MoveTerms::new(lanes, before, dry_run)).await {
-        Err(StoreError::Fenced) => bail!(
-            "the database did not answer, so it is not known whether it was moved: repeat this \
-             command, which does no harm; if it then names another number of lanes, the move is done"
-        ),
-        moved => moved?,
+        Err(MoveError::Lanes(error)) => return Err(error.into()),
+        Ok(moved) => moved,
     };
     if output.json {
-        output.value(&view(&moved, dry_run))?;
+        output.value(&api::Moved::new(moved, dry_run))?;
     } else {
         for line in lines(&moved, is_embedded, dry_run) {
             output.line(line)?;
@@ -173,28 +165,6 @@ async fn move_away(
 
 const NO_TOPICS: WrongUsage =
     WrongUsage("a database file has no topics; name the new number of its lanes by `--lanes`");
-
-/// What must be drained in a database file. Its logs end with their process.
-async fn look_embedded(stores: &Stores) -> anyhow::Result<BeforeMove> {
-    let request = |(lane, stored): (Lane, StoredLane)| {
-        let mismatch = stored.mismatch();
-        LaneBeforeMove { lane, stored, mismatch, behind: Behind::Nothing }
-    };
-    let reply = |stored: StoredReplyLane| ReplyLaneBeforeMove {
-        stored,
-        mismatch: None,
-        behind: Behind::Nothing,
-    };
-    let requests = stores.acceptances.request_lanes().await?;
-    let replies = stores.acceptances.reply_lanes().await?;
-    Ok(BeforeMove {
-        members: Vec::new(),
-        requests: requests.into_iter().map(request).collect(),
-        beyond: Vec::new(),
-        replies: replies.into_iter().map(reply).collect(),
-        campaigns: CampaignPages::new(&*stores.campaigns).all().await?,
-    })
-}
 
 fn lines(moved: &Moved, is_embedded: bool, dry_run: bool) -> Vec<String> {
     let Moved { before, lanes, shops, campaigns } = *moved;
@@ -220,18 +190,9 @@ fn lines(moved: &Moved, is_embedded: bool, dry_run: bool) -> Vec<String> {
     lines
 }
 
-fn view(Moved { before, lanes, shops, campaigns }: &Moved, dry_run: bool) -> Value {
-    json!({
-        "dry_run": dry_run,
-        "lanes": { "before": before.count(), "now": lanes.count() },
-        "shops": shops,
-        "campaigns": campaigns,
-    })
-}
-
-fn tell(topic: &str, is_new: bool, output: Output) -> std::io::Result<()> {
+fn tell(topic: String, is_new: bool, output: Output) -> std::io::Result<()> {
     if output.json {
-        return output.value(&json!({ "topic": topic, "created": is_new }));
+        return output.value(&api::Topic { topic, created: is_new });
     }
     let what = if is_new { "created" } else { "was there" };
     output.line(format_args!("{what}: {topic}"))
@@ -254,6 +215,5 @@ mod tests {
         let same = Moved { before: lanes(24), ..moved };
         let as_before = "24 lanes as before, with 12,000 shops and 1 campaign";
         assert_eq!(lines(&same, false, false), [as_before, next]);
-        assert_eq!(view(&moved, false)["lanes"]["before"], 12);
     }
 }

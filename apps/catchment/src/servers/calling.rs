@@ -9,7 +9,7 @@ use catchment_bootstrap::settings::Settings;
 use catchment_domain::{Change, Reply, ShopId};
 use catchment_kafka::Caller;
 
-use super::topics;
+use super::reach;
 
 /// The most calls at a time: a command waits for one reply.
 const PENDING: usize = 1;
@@ -26,7 +26,7 @@ impl Calling {
     ///
     /// When Kafka cannot be reached, or the topic of replies is missing.
     pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Self> {
-        let cluster = topics::connect(settings).await?;
+        let cluster = reach(settings).await?;
         let caller = cluster.caller(PENDING, Arc::new(SystemClock)).await;
         Ok(Self(caller.context("could not open a reply lane")?))
     }

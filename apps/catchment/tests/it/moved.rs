@@ -134,7 +134,7 @@ mod servers {
         let moved = world.ask(&["topics", "move", "--lanes", &TOO_MANY.to_string()]);
         let expected = |before: u16, now: u16| {
             json!({
-                "dry_run": false,
+                "dryRun": false,
                 "lanes": { "before": before, "now": now },
                 "shops": SHOPS,
                 "campaigns": 1,

@@ -184,7 +184,7 @@ fn a_restored_backup_is_noticed_and_its_open_shops_are_asked_again() {
     let mended = mend(&world);
     assert_eq!(dry["campaigns"], mended["campaigns"], "{dry} {mended}");
     let expected = json!([{
-        "campaign": kept, "state": "sending", "open": SHOPS, "attempt": 2, "was_ended": false,
+        "campaign": kept, "state": "sending", "open": SHOPS, "attempt": 2, "wasEnded": false,
     }]);
     assert_eq!(mended["campaigns"], expected, "{mended}");
     assert_eq!((&mended["lost"], &mended["revision"]["now"]), (&json!([lost]), &lost), "{mended}");
@@ -223,7 +223,7 @@ fn lanes_without_a_place_in_the_log_are_left_out_and_accepted_afterwards() {
     assert_eq!(mended.code, Some(1), "{mended:?}");
     assert!(mended.stderr.contains("`catchment lanes accept --all`"), "{mended:?}");
     let told: Value = serde_json::from_str(&mended.stdout).unwrap();
-    let left_out = told["left_out"].to_string();
+    let left_out = told["leftOut"].to_string();
     let checked = world.run(&["database", "check"]);
     assert_eq!(checked.code, Some(1), "{checked:?}");
     assert!(!checked.stderr.contains(OLDER), "{checked:?}");
@@ -272,7 +272,7 @@ fn lanes_of_a_topic_that_was_made_again_are_named_and_show_what_was_given_out() 
     let told: Value = serde_json::from_str(&mended.stdout).unwrap();
     assert_eq!((&told["lost"], &told["revision"]["now"]), (&json!([lost]), &lost), "{told}");
     assert_eq!(told["requests"], 0, "{told}");
-    let left_out = told["left_out"].to_string();
+    let left_out = told["leftOut"].to_string();
     for lane in 0..LANES {
         let words = format!("\"lane {lane}: its partition was made again, or lost its end");
         assert!(left_out.contains(&words), "{told}");

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use catchment_bootstrap::SystemClock;
 use catchment_domain::ports::{
-    CommitLog as _, ReplyChannel as _, ReplyLog as _, RequestChannel as _, RequestLog as _,
+    CommitLog as _, LogInspection as _, ReplyChannel as _, ReplyLog as _, RequestChannel as _,
+    RequestLog as _,
 };
 use catchment_domain::{Committed, Lane, Lanes, Position, Reply, ReplyLane, Request};
 use catchment_kafka::{ClientSettings, GroupEvent, KafkaCluster, KafkaSettings, TopicPlan};
@@ -162,8 +163,8 @@ impl World {
         let lanes = Lanes(NonZeroU16::new(LANES).unwrap());
         self.runtime.block_on(async {
             let lookout = self.cluster().await.lookout(lanes).unwrap();
-            let ends = lookout.ends(lanes).await.unwrap();
-            ends.into_iter().map(|(_, end)| end.0).sum()
+            let ends = lookout.request_ends().await.unwrap();
+            ends.into_values().map(|end| end.0).sum()
         })
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use catchment_domain::ports::Acceptances as _;
+use catchment_domain::ports::{Acceptances as _, LogInspection as _};
 use catchment_domain::{Lane, Lanes, Position, Revision, StoredLane};
 use catchment_seaorm::SeaOrmStore;
 
@@ -44,8 +44,7 @@ impl World {
     fn end_of(&self, lane: Lane) -> Position {
         self.runtime.block_on(async {
             let lookout = self.cluster().await.lookout(lanes()).unwrap();
-            let ends = lookout.ends(lanes()).await.unwrap();
-            ends.into_iter().find(|(found, _)| *found == lane).unwrap().1
+            lookout.request_ends().await.unwrap()[&lane]
         })
     }
 

@@ -6,7 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use catchment_bootstrap::SystemClock;
-use catchment_domain::ports::{CampaignRepository, Claim, ShopLedger, ShopRepository, StoreError};
+use catchment_domain::ports::{
+    CampaignRepository, Claim, LogInspection as _, ShopLedger, ShopRepository, StoreError,
+};
 use catchment_domain::{Batch, CampaignState, Lane, Loaded, Position, RequestId, Revision, Scope};
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use uuid::Uuid;

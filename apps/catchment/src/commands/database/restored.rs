@@ -1,7 +1,8 @@
 //! `catchment database restored`: says what was changed.
 
-use catchment_domain::{AnyLane, AskedAgain, Found, Lane, LaneProblem, Restored, Revision};
-use serde_json::{Value, json};
+use catchment_api as api;
+use catchment_application::AfterRestore;
+use catchment_domain::{AnyLane, AskedAgain, Found, LaneProblem, Restored, Revision};
 
 use crate::ending::{Ending, complain};
 use crate::left_out::LeftOut;
@@ -11,57 +12,30 @@ use crate::output::Output;
 /// How many campaigns that are gone are named.
 const NAMED: usize = 20;
 
-/// What was changed after a backup was restored.
-#[derive(Debug)]
-pub(crate) struct AfterRestore {
-    /// In the database.
-    pub(crate) restored: Restored,
-    /// How many requests are behind the database's positions.
-    pub(crate) requests: u64,
-    /// The campaigns with requests that the database does not have.
-    pub(crate) lost: Vec<Revision>,
-    /// How many records were removed before they were applied again, for each lane with any.
-    pub(crate) gone: Vec<(Lane, u64)>,
-    /// The request lanes that have no place in the log. Their positions stay as they are.
-    pub(crate) left_out: Vec<LaneProblem>,
-}
-
-impl AfterRestore {
-    /// The lanes of requests and of replies whose positions stay as they are.
-    fn left_out(&self) -> impl Iterator<Item = &LaneProblem> {
-        self.left_out.iter().chain(&self.restored.left_out)
-    }
-
-    /// How many lanes do not go on by themselves.
-    fn stopped(&self) -> usize {
-        self.gone.len() + self.left_out().count()
-    }
-
-    /// Returns the command that accepts this lane, and all other lanes that were named.
-    fn command(&self, lane: AnyLane) -> String {
-        match lane {
-            _ if 1 < self.stopped() => "`catchment lanes accept --all`".to_owned(),
-            AnyLane::Requests(lane) => format!("`catchment lanes accept {lane}`"),
-            AnyLane::Replies(lane) => format!("`catchment lanes accept {lane} --reply`"),
-        }
+/// Returns the command that accepts this lane, and all other lanes that were named.
+fn command(after: &AfterRestore, lane: AnyLane) -> String {
+    match lane {
+        _ if 1 < after.stopped() => "`catchment lanes accept --all`".to_owned(),
+        AnyLane::Requests(lane) => format!("`catchment lanes accept {lane}`"),
+        AnyLane::Replies(lane) => format!("`catchment lanes accept {lane} --reply`"),
     }
 }
 
 /// Says what was changed, and names damaged campaigns and lanes that were left out.
 pub(super) fn tell(after: AfterRestore, dry_run: bool, output: Output) -> anyhow::Result<Ending> {
     if output.json {
-        output.value(&view(&after, dry_run))?;
+        output.value(&api::DatabaseRestored::new(&after, dry_run))?;
     } else {
         for line in lines(&after, dry_run) {
             output.line(format_args!("{line}"))?;
         }
     }
-    let command = after.left_out().next().map(|problem| after.command(problem.lane));
+    let advice = after.left_out().next().map(|problem| command(&after, problem.lane));
     let ending = LeftOut::from(after.restored.campaigns.damaged).conclude();
     if ending == Ending::Incomplete {
         complain("repeat this command after the repair");
     }
-    if let Some(command) = command {
+    if let Some(command) = advice {
         complain(&format!(
             "lanes were left out: bring back what they lack and repeat this command, or take them \
              as they are by {command}"
@@ -96,7 +70,7 @@ fn lines(after: &AfterRestore, dry_run: bool) -> Vec<String> {
     }
     lines.extend(gone.iter().map(|(lane, records)| {
         let records = counted(*records, "record");
-        let command = after.command(AnyLane::Requests(*lane));
+        let command = command(after, AnyLane::Requests(*lane));
         format!(
             "lane {lane}: {records} since the backup were removed, so the lane will be set aside: \
              {command} lets it go on"
@@ -134,39 +108,9 @@ fn words(asked: &AskedAgain) -> String {
     format!("campaign {campaign} ({state}): {open} in attempt {}{ended}", attempt.0)
 }
 
-fn view(after: &AfterRestore, dry_run: bool) -> Value {
-    let AfterRestore { restored, requests, lost, gone, .. } = after;
-    let Restored { campaigns, left, known, newest, lanes, reply_lanes, .. } = restored;
-    let numbers = |revisions: &[Revision]| revisions.iter().map(|r| r.0).collect::<Vec<_>>();
-    let gone = gone.iter().map(|(lane, records)| json!({ "lane": lane.0, "records": records }));
-    json!({
-        "dry_run": dry_run,
-        "campaigns": campaigns.found.iter().map(view_asked).collect::<Vec<_>>(),
-        "left": numbers(left),
-        "lost": numbers(lost),
-        "revision": { "before": known.0, "now": newest.0 },
-        "lanes": lanes,
-        "reply_lanes": reply_lanes,
-        "requests": requests,
-        "gone": gone.collect::<Vec<_>>(),
-        "left_out": after.left_out().map(ToString::to_string).collect::<Vec<_>>(),
-    })
-}
-
-fn view_asked(asked: &AskedAgain) -> Value {
-    let AskedAgain { campaign, state, attempt, was_ended } = asked;
-    json!({
-        "campaign": campaign.0,
-        "state": state.as_str(),
-        "open": state.open(),
-        "attempt": attempt.0,
-        "was_ended": was_ended,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use catchment_domain::{Attempt, CampaignState, Mismatch, ReplyLane};
+    use catchment_domain::{Attempt, CampaignState, Lane, Mismatch, ReplyLane};
 
     use super::*;
 
@@ -219,10 +163,6 @@ mod tests {
              the backup again",
         ];
         assert_eq!(lines[23..], expected);
-        let value = view(&after, false);
-        assert_eq!(value["lost"].as_array().unwrap().len(), 22);
-        assert_eq!(value["left_out"].as_array().unwrap().len(), 2);
-        assert_eq!(value["campaigns"][1]["was_ended"], true);
     }
 
     /// A restored database without campaigns.
@@ -254,7 +194,7 @@ mod tests {
         let expected = format!("left out: {problem}");
         let left_out = AfterRestore { left_out: vec![problem.clone()], ..without_campaigns() };
         assert_eq!(lines(&left_out, false)[0], expected);
-        assert_eq!(left_out.command(problem.lane), "`catchment lanes accept 1 --reply`");
+        assert_eq!(command(&left_out, problem.lane), "`catchment lanes accept 1 --reply`");
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! `catchment lanes accept`: says how lanes go on and what is given up, and lets them go on.
 
-use anyhow::{Context as _, anyhow, bail};
-use catchment_bootstrap::settings::Settings;
-use catchment_domain::ports::StoreError;
-use catchment_domain::{
-    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes,
-    Lane, LogIdentity, Position, PositionRange, ReplyLane, RequestLaneLog, Revision, Skipped,
-    StoredItem, StoredLane, StoredReplyLane, acceptance_of,
+use anyhow::anyhow;
+use catchment_api as api;
+use catchment_application::{
+    ChosenLanes, LanesToAccept, accept_lanes, embedded_lanes_to_accept, lanes_to_accept,
 };
-use serde_json::{Value, json};
+use catchment_bootstrap::settings::Settings;
+use catchment_domain::{
+    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AskedInLanes, Lane,
+    ReplyLane, Revision, Skipped, StoredItem,
+};
 
-use super::{AcceptOrder, Arguments, Chosen, LanesToAccept};
+use super::Arguments;
 use crate::ending::{Ending, complain};
 use crate::left_out::LeftOut;
 use crate::number::{counted, grouped};
@@ -25,17 +26,20 @@ pub(super) async fn accept(
     output: Output,
 ) -> anyhow::Result<Ending> {
     let chosen = match (lane, reply) {
-        (Some(lane), false) => Chosen::Request(Lane(lane)),
-        (Some(lane), true) => Chosen::Reply(ReplyLane(lane)),
-        (None, false) => Chosen::All,
-        (None, true) => Chosen::AllReplies,
+        (Some(lane), false) => ChosenLanes::Request(Lane(lane)),
+        (Some(lane), true) => ChosenLanes::Reply(ReplyLane(lane)),
+        (None, false) => ChosenLanes::All,
+        (None, true) => ChosenLanes::AllReplies,
     };
     debug_assert!(all == lane.is_none(), "clap asks for one of both");
-    let order = AcceptOrder { chosen, dry_run };
+    let wanted = (chosen, dry_run);
     let LanesToAccept { terms, left_out } = if stores.is_embedded() {
-        to_accept_embedded(stores, order).await?
+        embedded_lanes_to_accept(&*stores.acceptances, wanted).await?
     } else {
-        servers::lanes_to_accept(settings, stores, order).await?
+        let connected = servers::connect(settings, stores.shops.lanes()).await??;
+        let lanes = lanes_to_accept(stores.lanes(), connected.cluster(), wanted).await;
+        connected.close().await;
+        lanes?
     };
     for unclear in &left_out {
         complain(&unclear.to_string());
@@ -43,7 +47,7 @@ pub(super) async fn accept(
     let ending = if left_out.is_empty() { Ending::Done } else { Ending::Incomplete };
     if terms.requests.is_empty() && terms.replies.is_empty() {
         if output.json {
-            output.value(&view_terms(&terms))?;
+            output.value(&api::LanesAccepted::from(&terms))?;
         } else if left_out.is_empty() {
             output.line("every lane works: there is nothing to accept")?;
         }
@@ -53,69 +57,15 @@ pub(super) async fn accept(
     tell_terms(&terms, stores.is_embedded(), output).map_err(|error| {
         anyhow!("nothing was changed, for it cannot be printed what is given up: {error}")
     })?;
-    let accepted = match stores.acceptances.accept(&terms).await {
-        Err(StoreError::Fenced) => bail!(
-            "the database did not answer, so it is not known whether the lanes were taken: see \
-             `catchment lanes list`"
-        ),
-        accepted => accepted.context("nothing was changed")?,
-    };
+    let accepted = accept_lanes(&*stores.acceptances, &terms).await?;
     tell_accepted(&accepted, output)?;
     Ok(if complain_of_damage(accepted) { Ending::Incomplete } else { ending })
-}
-
-/// The rows of an embedded database that are gone or cannot be read, to be made anew. Nothing else can
-/// differ: its logs are in memory and begin with each process.
-async fn to_accept_embedded(
-    stores: &Stores,
-    AcceptOrder { chosen, dry_run }: AcceptOrder,
-) -> anyhow::Result<LanesToAccept> {
-    let is_chosen = |lane: AnyLane| match (chosen, lane) {
-        (Chosen::Request(chosen), AnyLane::Requests(lane)) => chosen == lane,
-        (Chosen::Reply(chosen), AnyLane::Replies(lane)) => chosen == lane,
-        (Chosen::All, _) | (Chosen::AllReplies, AnyLane::Replies(_)) => true,
-        (Chosen::Request(_) | Chosen::Reply(_) | Chosen::AllReplies, _) => false,
-    };
-    // The next process that works with a lane begins a log of its own.
-    let log = RequestLaneLog {
-        log: LogIdentity::NONE,
-        first: Position(0),
-        end: Position(0),
-        before: None,
-        without_receipt: None,
-    };
-    let request = |(lane, stored): (Lane, StoredLane)| {
-        let is_lost = stored.mismatch().is_some() && is_chosen(AnyLane::Requests(lane));
-        let acceptance = acceptance_of(&stored, &log, None).filter(|_| is_lost)?;
-        Some(AcceptedLane { lane, stored, committed: None, acceptance, last_id: None })
-    };
-    let reply = |stored: StoredReplyLane| {
-        let is_lost = matches!(stored.row, Some(Err(_)));
-        let is_taken = is_lost && is_chosen(AnyLane::Replies(stored.lane));
-        let (log, end) = (LogIdentity::NONE, Some(Position(0)));
-        is_taken.then_some(AcceptedReplyLane { stored, log, end })
-    };
-    let requests = stores.acceptances.request_lanes().await?;
-    let requests: Vec<AcceptedLane> = requests.into_iter().filter_map(request).collect();
-    let replies = stores.acceptances.reply_lanes().await?;
-    let replies: Vec<AcceptedReplyLane> = replies.into_iter().filter_map(reply).collect();
-    match chosen {
-        Chosen::Request(lane) if requests.is_empty() => {
-            bail!("lane {lane} works, or there is no such lane")
-        }
-        Chosen::Reply(lane) if replies.is_empty() => {
-            bail!("reply lane {lane} works, or there is no such lane")
-        }
-        Chosen::Request(_) | Chosen::Reply(_) | Chosen::All | Chosen::AllReplies => {}
-    }
-    let terms = AcceptTerms { requests, replies, dry_run };
-    Ok(LanesToAccept { terms, left_out: Vec::new() })
 }
 
 /// Says how the lanes go on, and what is given up by that.
 fn tell_terms(terms: &AcceptTerms, is_embedded: bool, output: Output) -> std::io::Result<()> {
     if output.json {
-        output.value(&view_terms(terms))?;
+        output.value(&api::LanesAccepted::from(terms))?;
     } else {
         for line in lines_of_terms(terms, is_embedded) {
             output.line(line)?;
@@ -153,7 +103,7 @@ fn lines_of_terms(terms: &AcceptTerms, is_embedded: bool) -> Vec<String> {
 /// Says what became of the campaigns.
 fn tell_accepted(accepted: &Accepted, output: Output) -> std::io::Result<()> {
     if output.json {
-        return output.value(&view_accepted(accepted));
+        return output.value(&api::AcceptedCampaigns::from(accepted));
     }
     for asked in &accepted.asked {
         output.line(words(asked))?;
@@ -233,53 +183,11 @@ fn words(AskedInLanes { campaign, state, open, new_attempt }: &AskedInLanes) -> 
     }
 }
 
-fn view_terms(AcceptTerms { requests, replies, dry_run }: &AcceptTerms) -> Value {
-    let range = |range: Option<PositionRange>| {
-        range.map(|range| json!({ "from": range.from.0, "to": range.to.0 }))
-    };
-    let lanes = requests.iter().map(|lane| {
-        let Skipped { of_log_before, unapplied, unanswered } = lane.acceptance.skipped;
-        json!({
-            "lane": lane.lane.0,
-            "next": lane.acceptance.applied_next.0,
-            "given_up": {
-                "of_topic_before": of_log_before.map(|from| from.0),
-                "unapplied": range(unapplied),
-                "unanswered": range(unanswered),
-            },
-        })
-    });
-    let replies = replies
-        .iter()
-        .map(|lane| json!({ "lane": lane.stored.lane.0, "next": lane.end.map(|end| end.0) }));
-    json!({
-        "dry_run": dry_run,
-        "lanes": lanes.collect::<Vec<_>>(),
-        "reply_lanes": replies.collect::<Vec<_>>(),
-    })
-}
-
-fn view_accepted(Accepted { asked, left, moved, .. }: &Accepted) -> Value {
-    let campaigns = asked.iter().map(|asked| {
-        json!({
-            "campaign": asked.campaign.0,
-            "state": asked.state.as_str(),
-            "open": asked.open,
-            "new_attempt": asked.new_attempt.map(|attempt| attempt.0),
-        })
-    });
-    let numbers =
-        |revisions: &[Revision]| revisions.iter().map(|revision| revision.0).collect::<Vec<_>>();
-    json!({
-        "campaigns": campaigns.collect::<Vec<_>>(),
-        "left": numbers(left),
-        "moved": numbers(moved),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use catchment_domain::LaneRemains;
+    use catchment_domain::{
+        LaneRemains, LogIdentity, Position, PositionRange, StoredLane, StoredReplyLane,
+    };
 
     use super::*;
 

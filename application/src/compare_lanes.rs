@@ -1,15 +1,15 @@
-//! The lanes as database and Kafka show them: one look for services and commands.
+//! Compares the lanes in the database with their logs: one look for services and commands.
 
 use std::collections::BTreeMap;
 
-use catchment_domain::ports::{Acceptances, ShopLedger, StoreError};
+use catchment_domain::ports::{Acceptances, Cluster, LogInspection, ShopLedger, StoreError};
 use catchment_domain::{
     AcceptedLane, AnyLane, Committed, Comparison, Lane, LaneProblem, LogIdentity, Mismatch,
     Position, PositionRange, RequestLaneLog, StoredLane, StoredReplyLane, Unclear, UnclearLane,
     acceptance_of, compare_replies, compare_requests, is_whole_topic, outcomes_of,
 };
-use catchment_kafka::{ClusterError, KafkaCluster};
-use thiserror::Error;
+
+use crate::lane_error::{LaneError, join};
 
 /// A request lane.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct SeenLane {
     pub lane: Lane,
     /// What the database has.
     pub stored: StoredLane,
-    /// What Kafka has; `None` where it does not say so just now.
+    /// What its log has; `None` where the cluster does not say so now.
     pub log: Option<RequestLaneLog>,
     /// Whether they fit each other.
     pub comparison: Comparison,
@@ -57,8 +57,15 @@ impl SeenLane {
 pub struct SeenReplyLane {
     /// What the database has.
     pub stored: StoredReplyLane,
-    /// Whether it fits the topic.
+    /// Whether it fits its log.
     pub comparison: Comparison,
+}
+
+impl SeenReplyLane {
+    /// Compares a reply lane with a log that has so many lanes.
+    pub(crate) fn new(stored: StoredReplyLane, log: (LogIdentity, u16)) -> Self {
+        Self { comparison: compare_replies(&stored, log), stored }
+    }
 }
 
 /// The lanes as they are seen at one time.
@@ -72,16 +79,12 @@ pub struct SeenLanes {
     pub reply_log: (LogIdentity, u16),
 }
 
-/// Why lanes could not be looked at.
-#[derive(Debug, Error)]
-pub enum LookError {
-    /// The database does not answer.
-    #[error("could not read the database")]
-    Store(#[from] StoreError),
-    /// The brokers do not answer.
-    #[error(transparent)]
-    Kafka(#[from] ClusterError),
-}
+/// How often to look until two looks in a row found the same. By then a requester that was sending
+/// into a lane has sent what it may, and a partition without a leader may have one again.
+const LOOKS: u32 = 5;
+
+const ATTEMPT: &str = "could not look at the lanes";
+const UNREAD: &str = "could not look at the lanes: could not read the database";
 
 impl SeenLanes {
     /// Looks at all lanes. Only with the receipts is it known whether everything that was applied
@@ -89,24 +92,25 @@ impl SeenLanes {
     ///
     /// # Errors
     ///
-    /// When brokers or database do not answer.
+    /// When the logs or the database do not answer.
     pub async fn look(
-        cluster: &KafkaCluster,
+        logs: &dyn LogInspection,
         lanes: &dyn Acceptances,
         receipts: Option<&dyn ShopLedger>,
-    ) -> Result<Self, LookError> {
-        // Before the topics: they only grow, and so no record that was read is missed in them.
-        let stored = lanes.request_lanes().await?;
-        let replies = lanes.reply_lanes().await?;
-        let log = cluster.requests_identity();
+    ) -> Result<Self, LaneError> {
+        // Before the logs: they only grow, and so no record that was read is missed in them.
+        let stored = lanes.request_lanes().await.map_err(unread)?;
+        let replies = lanes.reply_lanes().await.map_err(unread)?;
+        let log = logs.identity();
         let next = |stored: &StoredLane| stored.place_in(log).map_or(Position(0), |(_, next)| next);
         let places: Vec<_> = stored.iter().map(|(lane, row)| (*lane, next(row))).collect();
-        let mut logs = cluster.request_logs(&places).await?;
+        let found = logs.request_logs(&places).await;
+        let mut found = found.map_err(LaneError::logs(ATTEMPT))?;
         if let Some(receipts) = receipts {
-            look_for_receipts((cluster, receipts), &stored, &mut logs).await?;
+            look_for_receipts((logs, receipts), &stored, &mut found).await?;
         }
         let seen = |(lane, stored): (Lane, StoredLane)| {
-            let log = logs.remove(&lane);
+            let log = found.remove(&lane);
             let comparison = if let Some(log) = &log {
                 compare_requests(&stored, log)
             } else {
@@ -116,10 +120,55 @@ impl SeenLanes {
             SeenLane { lane, stored, log, comparison }
         };
         let requests = stored.into_iter().map(seen).collect();
-        let reply_log = (cluster.replies_identity(), cluster.reply_partitions().await?);
-        let seen =
-            |stored| SeenReplyLane { comparison: compare_replies(&stored, reply_log), stored };
-        Ok(Self { requests, replies: replies.into_iter().map(seen).collect(), reply_log })
+        let reply_log = logs.reply_log().await.map_err(LaneError::logs(ATTEMPT))?;
+        let replies = replies.into_iter().map(|stored| SeenReplyLane::new(stored, reply_log));
+        Ok(Self { requests, replies: replies.collect(), reply_log })
+    }
+
+    /// Returns what two looks in a row found, and where each request lane ended before the second
+    /// look. Looks again if the two looks found different problems.
+    ///
+    /// # Errors
+    ///
+    /// When the logs or the database do not answer.
+    pub async fn look_twice(
+        cluster: &dyn Cluster,
+        lanes: &dyn Acceptances,
+        receipts: &dyn ShopLedger,
+    ) -> Result<(Self, BTreeMap<Lane, Position>), LaneError> {
+        let mut before = Self::look(cluster, lanes, Some(receipts)).await?;
+        let mut look = 2;
+        loop {
+            if !before.is_fine() {
+                cluster.catch_up().await;
+            }
+            // Asked for before the look: if what may be read ends earlier even then, a transaction
+            // is open.
+            let ends = cluster.request_ends().await;
+            let ends = ends.map_err(LaneError::logs("could not look at the request topic"))?;
+            let now = Self::look(cluster, lanes, Some(receipts)).await?;
+            let confirmed = now.clone().confirmed_by(&before);
+            if look == LOOKS || confirmed.unclear().next().is_none() {
+                return Ok((confirmed, ends));
+            }
+            (before, look) = (now, look + 1);
+        }
+    }
+
+    /// Whether every lane can go on, by all that is known.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        self.problems().next().is_none() && self.unclear().next().is_none()
+    }
+
+    /// Checks that every lane can go on.
+    ///
+    /// # Errors
+    ///
+    /// When a lane cannot, or it is not known whether it can.
+    pub(crate) fn check(&self) -> Result<(), LaneError> {
+        let problems = self.problems().map(|problem| problem.to_string());
+        join(problems.chain(self.unclear().map(|unclear| unclear.to_string())))
     }
 
     /// Keeps only the problems that this look and the one before both found, by
@@ -198,29 +247,34 @@ fn confirmed(now: &Comparison, before: Option<&Comparison>) -> Comparison {
 
 /// Looks in each lane for the first request that was applied and not answered, and that has no receipt.
 async fn look_for_receipts(
-    (cluster, receipts): (&KafkaCluster, &dyn ShopLedger),
+    (logs, receipts): (&dyn LogInspection, &dyn ShopLedger),
     stored: &[(Lane, StoredLane)],
-    logs: &mut BTreeMap<Lane, RequestLaneLog>,
-) -> Result<(), LookError> {
+    found: &mut BTreeMap<Lane, RequestLaneLog>,
+) -> Result<(), LaneError> {
     let open = stored.iter().filter_map(|(lane, stored)| {
-        let log = logs.get(lane)?;
+        let log = found.get(lane)?;
         let (replied, applied) = stored.place_in(log.log).ok()?;
         Some((*lane, PositionRange::of(replied.max(log.first), applied.min(log.end))?))
     });
     let open: Vec<(Lane, PositionRange)> = open.collect();
-    let mut requests = cluster.requests_between(&open).await?;
+    let requests = logs.requests_between(&open).await;
+    let mut requests = requests.map_err(LaneError::logs(ATTEMPT))?;
     for (lane, range) in open {
         let requests = requests.remove(&lane).unwrap_or_default();
         let without = match receipts.receipts(lane, range.from, range.to).await {
             Ok(receipts) => outcomes_of(requests, receipts).err(),
             Err(StoreError::BadData { .. }) => Some(range.from),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(unread(error)),
         };
-        if let Some(log) = logs.get_mut(&lane) {
+        if let Some(log) = found.get_mut(&lane) {
             log.without_receipt = without;
         }
     }
     Ok(())
+}
+
+fn unread(source: StoreError) -> LaneError {
+    LaneError::Database { attempt: UNREAD, source }
 }
 
 #[cfg(test)]
