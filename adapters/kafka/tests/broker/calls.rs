@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use catchment_domain::ports::{ReplyChannel, ReplyLog, RequestChannel};
+use catchment_domain::ports::{LogError, ReplyChannel, ReplyLog, RequestChannel};
 use catchment_domain::{Change, Lane, Position, ReplyLane, Request, RequestId, Status};
 use catchment_kafka::{CallError, CallerError};
 use uuid::Uuid;
@@ -50,6 +50,31 @@ async fn a_call_is_answered_beside_a_campaigns_replies() {
     assert_eq!(world.reply_log.read(OWN, Position(2), 10).await.unwrap(), []);
     assert_eq!(caller.counters().answered, 1);
     assert_eq!(caller.pending(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
+async fn a_call_that_the_consumer_fails_ends_with_its_code() {
+    let world = World::new().await;
+    let caller = world.reply_log.caller(OWN, 1, Arc::clone(&world.clock) as _).await.unwrap();
+    let failing = async {
+        let record = requests(&world, LANE, 1).await.remove(0);
+        let failure = r#"{"code":"no_service","message":"not now","retryable":true}"#;
+        world.inject_failure(OWN, &record.id.0.to_string(), failure.as_bytes()).await;
+    };
+    let (failed, ()) = tokio::join!(caller.call(shop_in(LANE), release(), LONG), failing);
+    let [status, code, message] = ["failed", "no_service", "not now"].map(str::to_owned);
+    let expected = CallError::Failed { status, code, message, retryable: true };
+    assert_eq!(failed, Err(CallerError::Call(expected)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kafka"]
+async fn a_call_in_a_lane_that_is_not_there_does_not_start() {
+    let world = World::new().await;
+    let lane = ReplyLane(world.reply_log.lanes());
+    let error = world.reply_log.caller(lane, 1, Arc::clone(&world.clock) as _).await.unwrap_err();
+    assert!(matches!(&error, LogError::Unavailable(_)), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -174,12 +174,22 @@ impl World {
 
     /// Sends bytes into a reply lane, as anybody may.
     pub(crate) async fn inject_reply(&self, lane: ReplyLane, correlation_id: &str, value: &[u8]) {
+        self.reply(lane, correlation_id, value, Vec::new()).await;
+    }
+
+    /// Sends a failure into a reply lane, as a replier says it to a requester of ours.
+    pub(crate) async fn inject_failure(&self, lane: ReplyLane, id: &str, failure: &[u8]) {
+        self.reply(lane, id, failure, vec![Header::new("catchment-failure", failure)]).await;
+    }
+
+    async fn reply(&self, lane: ReplyLane, id: &str, value: &[u8], mut headers: Vec<Header>) {
+        headers.push(Header::new("kafka_correlationId", id));
         let message = Message {
             topic: self.settings.replies_topic.as_str().into(),
             partition: Some(lane.0.into()),
             key: None,
             value: Some(value.to_vec()),
-            headers: vec![Header::new("kafka_correlationId", correlation_id)],
+            headers,
         };
         self.sender.send(&[message]).await.unwrap();
     }

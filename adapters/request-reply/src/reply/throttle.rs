@@ -1,4 +1,4 @@
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long one line stands for all that follow.
@@ -15,13 +15,22 @@ impl LogThrottle {
         self.is_time_at(Instant::now())
     }
 
-    fn is_time_at(&self, now: Instant) -> bool {
-        let mut logged_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn is_time_at(&self, now: Instant) -> bool {
+        let mut logged_at = self.logged_at();
         let is_time = logged_at.is_none_or(|at| EVERY <= now.saturating_duration_since(at));
         if is_time {
             *logged_at = Some(now);
         }
         is_time
+    }
+
+    /// When it is time for the next line, if one was logged.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.logged_at().map(|at| at + EVERY)
+    }
+
+    fn logged_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

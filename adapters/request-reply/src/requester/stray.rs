@@ -1,11 +1,9 @@
 //! Replies that answer no call, and one log line a minute about them.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::pending::Counters;
-
-/// How long one line stands for all that follow.
-const EVERY: Duration = Duration::from_mins(1);
+use crate::reply::LogThrottle;
 
 /// Why a reply answers no call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +22,7 @@ pub(super) enum Stray {
 #[derive(Debug, Default)]
 pub(super) struct Strays {
     logged: Counters,
-    logged_at: Option<Instant>,
+    throttle: LogThrottle,
 }
 
 impl Strays {
@@ -69,12 +67,11 @@ impl Strays {
         if new == Counters::default() {
             return Err(None);
         }
-        match self.logged_at.map(|at| at + EVERY) {
-            Some(due) if now < due => Err(Some(due)),
-            Some(_) | None => {
-                (self.logged, self.logged_at) = (counters, Some(now));
-                Ok(new)
-            }
+        if self.throttle.is_time_at(now) {
+            self.logged = counters;
+            Ok(new)
+        } else {
+            Err(self.throttle.next())
         }
     }
 }
@@ -82,6 +79,7 @@ impl Strays {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_line_a_minute_has_the_strays_since_the_last() {
