@@ -1,4 +1,4 @@
-use std::fmt::Write as _;
+use serde_json::Value;
 
 /// A failure in words that a client can act on.
 ///
@@ -31,35 +31,12 @@ impl Failure<'_> {
     /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut json = String::with_capacity(64 + self.code.len() + self.message.len());
-        for (name, text) in
-            [("status", self.status), ("code", self.code), ("message", self.message)]
-        {
-            json.push(if json.is_empty() { '{' } else { ',' });
-            push_text(&mut json, name);
-            json.push(':');
-            push_text(&mut json, text);
-        }
-        json.push_str(",\"retryable\":");
-        json.push_str(if self.retryable { "true}" } else { "false}" });
-        json
+        let [status, code, message] = [self.status, self.code, self.message].map(Value::from);
+        let retryable = self.retryable;
+        format!(
+            r#"{{"status":{status},"code":{code},"message":{message},"retryable":{retryable}}}"#
+        )
     }
-}
-
-/// Appends a JSON string. Four texts are not worth a library in everybody's build.
-fn push_text(json: &mut String, text: &str) {
-    json.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => json.extend(['\\', character]),
-            '\0'..='\x1f' => {
-                // Writing to a string cannot fail.
-                let _ = write!(json, "\\u{:04x}", u32::from(character));
-            }
-            _ => json.push(character),
-        }
-    }
-    json.push('"');
 }
 
 #[cfg(test)]
