@@ -17,7 +17,7 @@ impl SeaOrmStore {
         decide: Decide<'_>,
     ) -> Result<Receipt, StoreError> {
         let path = self.dialect.hot_path;
-        let (transaction, mut loaded) = path.begin_batch(self, batch).await?;
+        let (transaction, mut loaded) = path.begin_batch(self.database(), batch).await?;
         let shops = batch.shops().iter().zip(&loaded.shops);
         let unknown = shops.filter(|(_, shop)| shop.state.is_none()).map(|(id, _)| id);
         check_orphans(transaction.connection()?, batch.lane, unknown).await?;

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use catchment_domain::ports::StoreError;
+use catchment_domain::ports::{Clock, StoreError};
 use catchment_domain::{
     Batch, Deadline, ImportNumber, Lane, LaneProblem, Loaded, Mismatch, Receipt, Revision, ShopId,
     ShopState, Timestamp,
@@ -12,8 +12,8 @@ use catchment_domain::{
 
 use crate::connection::OwnConnection;
 use crate::error::Row;
-use crate::store::SeaOrmStore;
-use crate::writers::Transaction;
+use crate::readers::Readers;
+use crate::writers::{Transaction, Writers};
 #[cfg(feature = "postgres")]
 pub(crate) use postgres::PostgresPath;
 pub(crate) use sqlite::SqlitePath;
@@ -22,6 +22,15 @@ mod campaigns;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
+
+/// The connections of a database.
+#[derive(Clone, Copy)]
+pub(crate) struct Database<'a> {
+    pub(crate) readers: &'a Readers,
+    pub(crate) writers: &'a Writers,
+    /// The clock of this process, for a database without one.
+    pub(crate) clock: &'a dyn Clock,
+}
 
 /// The statements of one database for batches and imports.
 #[async_trait]
@@ -37,7 +46,7 @@ pub(crate) trait HotPath: Debug + Send + Sync {
     /// campaign is ended after that, its releases are sent later and come after this batch.
     async fn begin_batch(
         &self,
-        store: &SeaOrmStore,
+        database: Database<'_>,
         batch: &Batch,
     ) -> Result<(Transaction, Loaded), StoreError>;
 
@@ -54,7 +63,7 @@ pub(crate) trait HotPath: Debug + Send + Sync {
     /// else writes the lane's shops.
     async fn begin_import(
         &self,
-        store: &SeaOrmStore,
+        database: Database<'_>,
         lane: Lane,
     ) -> Result<(Transaction, CountedImport), StoreError>;
 

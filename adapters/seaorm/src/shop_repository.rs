@@ -191,7 +191,7 @@ impl SeaOrmStore {
         &self,
         lane: Lane,
     ) -> Result<(Transaction, CountedImport), StoreError> {
-        match self.dialect.hot_path.begin_import(self, lane).await {
+        match self.dialect.hot_path.begin_import(self.database(), lane).await {
             Ok((transaction, counted)) => {
                 self.check_lanes(transaction.connection()?, None).await?;
                 Ok((transaction, counted))

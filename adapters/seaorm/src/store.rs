@@ -7,12 +7,13 @@ use std::time::Duration;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Deadline, Lanes, OtherLanes, Revision, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use tokio::time::timeout;
 
 use crate::dialect::Dialect;
 use crate::entity::{installation, lane_state};
 use crate::error::{Row, classify, timed_out};
+use crate::hot_path::Database;
 use crate::open::{self, Migrated, Opened};
 use crate::open_error::OpenError;
 use crate::readers::Readers;
@@ -147,15 +148,11 @@ impl SeaOrmStore {
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
-        self.begin_with("").await.map(|(transaction, _)| transaction)
+        self.writers.begin().await
     }
 
-    /// Begins a transaction with a statement, in one message: see [`Writers::begin_with`].
-    pub(crate) async fn begin_with(
-        &self,
-        first: &str,
-    ) -> Result<(Transaction, Vec<QueryResult>), StoreError> {
-        self.writers.begin_with(first).await
+    pub(crate) fn database(&self) -> Database<'_> {
+        Database { readers: &self.readers, writers: &self.writers, clock: &*self.settings.clock }
     }
 
     /// Returns the current time of the database's clock.

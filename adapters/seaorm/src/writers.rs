@@ -34,6 +34,11 @@ impl Writers {
         Self { pool: Arc::new(Pool::of_server(server, count)), begin }
     }
 
+    /// Begins a write transaction.
+    pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
+        self.begin_with("").await.map(|(transaction, _)| transaction)
+    }
+
     /// Begins a write transaction with a statement in the same message to the database, and returns
     /// the rows of that statement. The statement takes no values, so its text must be safe; it may
     /// be empty. A dropped transaction is rolled back.

@@ -258,8 +258,8 @@ impl Setup {
     async fn store_answered(&self, owned: &mut Owned) -> Result<(), StoreError> {
         let answered = owned.answered();
         self.ports.ledger.replied(self.lane, answered.epoch, answered.next).await?;
-        owned.enter_stored();
         self.commit(answered).await;
+        owned.enter_stored();
         Ok(())
     }
 

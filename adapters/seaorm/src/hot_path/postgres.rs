@@ -22,14 +22,13 @@ use sea_orm::sqlx::postgres::{PgArguments, PgRow};
 use sea_orm::{DbErr, QueryResult};
 
 use super::campaigns::loaded;
-use super::{CountedImport, HotPath, Judged, import_number, newest_revision, no_lane};
+use super::{CountedImport, Database, HotPath, Judged, import_number, newest_revision, no_lane};
 use crate::codec;
 use crate::connection::OwnConnection;
 use crate::entity::campaign::Terms;
 use crate::entity::lane_state;
 use crate::error::{classify, stored};
 use crate::retry::check_written;
-use crate::store::SeaOrmStore;
 use crate::writers::Transaction;
 use rows::{bind, bind_states, get};
 
@@ -109,10 +108,10 @@ pub(crate) struct PostgresPath;
 impl HotPath for PostgresPath {
     async fn begin_batch(
         &self,
-        store: &SeaOrmStore,
+        database: Database<'_>,
         batch: &Batch,
     ) -> Result<(Transaction, Loaded), StoreError> {
-        let (transaction, moved) = store.begin_with(&move_lane(batch)).await?;
+        let (transaction, moved) = database.writers.begin_with(&move_lane(batch)).await?;
         let moved = moved.first().ok_or(StoreError::Fenced)?;
         let time = LaneTime {
             expired_up_to: lane_state::mark(moved.try_get_by_index(0).map_err(classify)?),
@@ -154,10 +153,10 @@ impl HotPath for PostgresPath {
 
     async fn begin_import(
         &self,
-        store: &SeaOrmStore,
+        database: Database<'_>,
         lane: Lane,
     ) -> Result<(Transaction, CountedImport), StoreError> {
-        let (transaction, counted) = store.begin_with(&count_import(lane)).await?;
+        let (transaction, counted) = database.writers.begin_with(&count_import(lane)).await?;
         let counted = counted.first().ok_or_else(|| no_lane(lane))?;
         let number: i64 = counted.try_get_by_index(0).map_err(classify)?;
         let counted =

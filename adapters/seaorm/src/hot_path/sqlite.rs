@@ -13,7 +13,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
 
 use super::campaigns::loaded;
-use super::{CountedImport, HotPath, Judged, import_number, newest_revision, no_lane};
+use super::{CountedImport, Database, HotPath, Judged, import_number, newest_revision, no_lane};
 use crate::codec;
 use crate::connection::OwnConnection;
 use crate::damaged::{campaign_of, read_each};
@@ -21,7 +21,6 @@ use crate::entity::campaign::Terms;
 use crate::entity::lane_state;
 use crate::error::{classify, stored};
 use crate::statement::statement;
-use crate::store::SeaOrmStore;
 use crate::writers::Transaction;
 use rows::LoadedStates;
 
@@ -78,15 +77,15 @@ impl HotPath for SqlitePath {
     /// the transaction.
     async fn begin_batch(
         &self,
-        store: &SeaOrmStore,
+        database: Database<'_>,
         batch: &Batch,
     ) -> Result<(Transaction, Loaded), StoreError> {
-        let known = load_campaigns(&store.readers, batch).await.ok();
-        let ahead = rows::load(&store.readers, batch.lane, batch.shops()).await.ok();
-        let transaction = store.begin().await?;
+        let known = load_campaigns(database.readers, batch).await.ok();
+        let ahead = rows::load(database.readers, batch.lane, batch.shops()).await.ok();
+        let transaction = database.writers.begin().await?;
         let connection = transaction.connection()?;
         let (mark, imports) = move_lane(connection, batch).await?;
-        let time = LaneTime { now: store.now(connection).await?, expired_up_to: mark };
+        let time = LaneTime { now: database.clock.now(), expired_up_to: mark };
         let loaded = match ahead.filter(|ahead| ahead.is_still_true(batch, imports)) {
             Some(ahead) => ahead,
             None => rows::load(connection, batch.lane, batch.shops()).await?,
@@ -116,17 +115,17 @@ impl HotPath for SqlitePath {
 
     async fn begin_import(
         &self,
-        store: &SeaOrmStore,
+        database: Database<'_>,
         lane: Lane,
     ) -> Result<(Transaction, CountedImport), StoreError> {
-        let transaction = store.begin().await?;
+        let transaction = database.writers.begin().await?;
         let connection = transaction.connection()?;
         let count = statement(connection, COUNT_IMPORT, [i32::from(lane.0).into()]);
         let counted = connection.query_one_raw(count).await.map_err(classify)?;
         let counted = counted.ok_or_else(|| no_lane(lane))?;
         let number: i64 = counted.try_get_by_index(0).map_err(classify)?;
         let number = import_number(lane, number)?;
-        let counted = CountedImport { number, now: store.now(connection).await? };
+        let counted = CountedImport { number, now: database.clock.now() };
         Ok((transaction, counted))
     }
 
