@@ -1,7 +1,7 @@
 use std::fmt;
 
 use catchment_domain::CampaignError;
-use catchment_domain::ports::{CommandError, StoreError};
+use catchment_domain::ports::{BoxError, CallError, CommandError, StoreError};
 use thiserror::Error;
 
 use crate::nearest::nearest;
@@ -18,15 +18,15 @@ pub enum UseCaseError {
     /// The present state of the campaign does not allow this. Look at the campaign first.
     #[error(transparent)]
     Conflict(CampaignError),
-    /// Try again later. Nothing was changed, unless the answer to a commit was lost.
+    /// Try again later. The source says whether the request may have taken effect.
     #[error("{0}")]
-    Unavailable(#[source] StoreError),
-    /// A human must look: stored data cannot be read, or the database does not fit.
+    Unavailable(#[source] BoxError),
+    /// A human must look: stored data or a reply cannot be read, or the database does not fit.
     #[error("{0}")]
-    HumanMustLook(#[source] StoreError),
+    HumanMustLook(#[source] BoxError),
 }
 
-/// A field of a request with a value that cannot be used.
+/// A field of a request with a value that cannot be used. The problem names fields in backticks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidField {
     /// The name of the field, as callers write it.
@@ -89,11 +89,11 @@ impl NotFound {
 impl From<StoreError> for UseCaseError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Fenced => Self::Unavailable(error),
+            StoreError::Unavailable(_) | StoreError::Fenced => Self::Unavailable(error.into()),
             StoreError::BadData { .. }
             | StoreError::Refused { .. }
             | StoreError::Older(_)
-            | StoreError::OtherLanes(_) => Self::HumanMustLook(error),
+            | StoreError::OtherLanes(_) => Self::HumanMustLook(error.into()),
         }
     }
 }
@@ -127,6 +127,15 @@ impl From<CommandError> for UseCaseError {
         match error {
             CommandError::Campaign(error) => error.into(),
             CommandError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CallError> for UseCaseError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NoReply(_) => Self::Unavailable(error.into()),
+            CallError::Unreadable(_) => Self::HumanMustLook(error.into()),
         }
     }
 }

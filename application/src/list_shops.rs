@@ -1,9 +1,9 @@
 //! Lists shops with what decides the radius of each.
 
 use catchment_domain::ports::ShopRepository;
-use catchment_domain::{Damage, DecidedBy, Radius, Scope, Shop, ShopCursor};
+use catchment_domain::{DecidedBy, Radius, Scope, Shop, ShopCursor};
 
-use crate::UseCaseError;
+use crate::{Page, UseCaseError};
 
 /// A shop, and what decides its radius.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,18 +23,7 @@ impl ListedShop {
     }
 }
 
-/// Some shops of a list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ShopPage {
-    /// The shops, in the order of lane and id.
-    pub shops: Vec<ListedShop>,
-    /// Where the next page begins; `None` on the last page.
-    pub next: Option<ShopCursor>,
-    /// The shops that cannot be read.
-    pub damaged: Vec<Damage>,
-}
-
-/// Returns up to `limit` shops of a scope behind `after`.
+/// Returns up to `limit` shops of a scope behind `after`, in the order of lane and id.
 ///
 /// # Errors
 ///
@@ -44,10 +33,10 @@ pub async fn list_shops(
     scope: &Scope,
     (after, limit): (Option<&ShopCursor>, usize),
     floor: Radius,
-) -> Result<ShopPage, UseCaseError> {
+) -> Result<Page<ListedShop, ShopCursor>, UseCaseError> {
     let page = shops.list(scope, after, limit).await?;
     let last = page.found.last().filter(|_| page.found.len() == limit);
     let next = last.map(|shop| ShopCursor::behind(&shop.id, shops.lanes()));
     let found = page.found.into_iter().map(|shop| ListedShop::new(shop, floor));
-    Ok(ShopPage { shops: found.collect(), next, damaged: page.damaged })
+    Ok(Page { items: found.collect(), next, damaged: page.damaged })
 }

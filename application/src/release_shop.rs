@@ -2,9 +2,10 @@
 
 use catchment_domain::ports::{CampaignRepository, Repairs};
 use catchment_domain::service::{CommandedRelease, release_by_command};
-use catchment_domain::{CauseName, Policy, Prospect, ReleaseTerms, ShopId, Standing, TriggerKind};
+use catchment_domain::{CauseName, Policy, Prospect, ReleaseTerms, ShopId, Standing};
 
-use crate::{InvalidField, NotFound, UseCaseError};
+use crate::triggers::known_kind;
+use crate::{NotFound, UseCaseError};
 
 /// What a release did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +40,11 @@ pub async fn release_shop(
     match (release_by_command(repairs, campaigns, shop, terms).await?, cause) {
         (CommandedRelease::Done(standing), _) => Ok(ShopRelease::Released(standing)),
         (CommandedRelease::UnknownShop, _) => Err(NotFound::new("such shop").into()),
-        (CommandedRelease::Nothing(_), CauseName::Kind(kind))
-            if !policy.triggers.contains_key(&kind) =>
-        {
-            let known = policy.triggers.keys().map(TriggerKind::as_str);
-            Err(InvalidField::unknown("kind", "trigger kind", kind.as_str(), known).into())
+        (CommandedRelease::Nothing(prospect), cause) => {
+            if let CauseName::Kind(kind) = cause {
+                known_kind(kind.as_str(), policy)?;
+            }
+            Ok(ShopRelease::NotInForce(prospect))
         }
-        (CommandedRelease::Nothing(prospect), _) => Ok(ShopRelease::NotInForce(prospect)),
     }
 }

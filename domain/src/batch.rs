@@ -206,7 +206,7 @@ pub fn judge_batch(
         } else if let Some(LoadedShop { state: Some(state), changed }) = shop {
             let version = state.version;
             let checked = check_request(request, campaign, *newest);
-            let outcome = judge(state, request, checked, policy, time);
+            let outcome = judge(state, &request.change, checked, policy, time);
             *changed |= state.version != version;
             outcome
         } else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cause::{ActiveCause, Effect, Origin, ReleasedCause};
 use crate::outcome::{Code, Outcome, Standing, Status};
 use crate::radius::Radius;
-use crate::request::{Change, Replaced, Request};
+use crate::request::{Change, Replaced};
 use crate::revision::Revision;
 use crate::shop::{Base, ShopState};
 use crate::terms::Disagreement;
@@ -66,13 +66,13 @@ impl LaneTime {
 /// A shop's version rises with every request that changes what is stored of it.
 pub fn judge(
     shop: &mut ShopState,
-    request: &Request,
+    change: &Change,
     checked: Result<(), Disagreement>,
     policy: &Policy,
     time: &mut LaneTime,
 ) -> Outcome {
     let mut seat = Seat { shop, floor: policy.floor, time };
-    match request.change {
+    match *change {
         Change::Activate { campaign, kind, limit, deadline, replaces } => {
             if let Some(known) = seat.meets(campaign.revision) {
                 return known;

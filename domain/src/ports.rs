@@ -2,6 +2,7 @@
 //! `catchment-contract`, which every adapter passes.
 
 mod acceptances;
+mod call_channel;
 mod campaign_ledger;
 mod campaign_repository;
 mod channel;
@@ -18,6 +19,7 @@ mod shop_repository;
 mod store_error;
 
 pub use acceptances::Acceptances;
+pub use call_channel::{CallChannel, CallError};
 pub use campaign_ledger::{Answer, CampaignLedger, ChunkSummary, Recorded};
 pub use campaign_repository::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, Tallies,

@@ -1,23 +1,33 @@
 //! What programs read and write: the JSON of `--json`, of the HTTP API and of its clients.
 //!
-//! Each thing has one struct here, in the words and units of the wire: fields in camelCase, radii
-//! and limits as objects such as `{"metres":3000}`, instants in RFC 3339 with a zone, durations in
-//! seconds. The crate knows no command line and no HTTP.
+//! Each thing has one struct here, in the words and units of the wire: fields in camelCase, radii in
+//! whole metres, limits as objects such as `{"metres":3000}`, instants in RFC 3339 with a zone,
+//! durations in seconds. The crate knows no command line and no HTTP.
 
 mod audit;
+mod call;
+mod campaign;
 mod damage;
 mod databases;
 mod decided_by;
 mod import;
 mod lanes;
+mod outcome;
+mod preview;
 mod release;
 mod repair;
 mod setting;
 mod shop;
 mod topics;
+mod trigger;
 mod units;
 
 pub use audit::{Audit, Difference, Stray, StrayCause, UnknownBase};
+pub use call::CallReply;
+pub use campaign::{
+    Campaign, CampaignDeletion, CampaignPage, CampaignSummary, Counts, Progress, StartedCampaign,
+    counts,
+};
 pub use damage::{Damage, StoredItem};
 pub use databases::{
     CampaignAskedAgain, DatabaseChecked, DatabaseCopy, DatabaseMigrated, DatabaseReplaced,
@@ -29,9 +39,12 @@ pub use lanes::{
     AcceptedCampaigns, AskedCampaign, GivenUp, Lane, LaneKind, LanesAccepted, Positions,
     ReplyLaneAccepted, RequestLaneAccepted,
 };
+pub use outcome::{Outcome, OutcomePage};
+pub use preview::{Preview, RegionPreview};
 pub use release::{Prospect, ReleaseResult, Standing};
 pub use repair::{Mended, RepairFinding, RepairSummary};
 pub use setting::Setting;
 pub use shop::{Cause, Shop, ShopPage, ShopWithCauses};
 pub use topics::{BeforeAndNow, Moved, Topic, TopicsChecked};
+pub use trigger::Trigger;
 pub use units::{Limit, instant, seconds};

@@ -1,8 +1,7 @@
 //! Shops, and the causes in force there.
 
-use catchment_application as application;
-use catchment_application::{CauseDetails, ListedShop, ShopDetails};
-use catchment_domain::Origin;
+use catchment_application::{CauseDetails, ListedShop, Page, ShopDetails};
+use catchment_domain::{Origin, ShopCursor};
 use serde::{Deserialize, Serialize};
 
 use crate::{Damage, DecidedBy, Limit, instant};
@@ -104,10 +103,10 @@ impl From<&ListedShop> for Shop {
     }
 }
 
-impl From<&application::ShopPage> for ShopPage {
-    fn from(page: &application::ShopPage) -> Self {
+impl From<&Page<ListedShop, ShopCursor>> for ShopPage {
+    fn from(page: &Page<ListedShop, ShopCursor>) -> Self {
         Self {
-            shops: page.shops.iter().map(Into::into).collect(),
+            shops: page.items.iter().map(Into::into).collect(),
             next: page.next.as_ref().map(|cursor| cursor.id.to_string()),
             damaged: page.damaged.iter().map(Into::into).collect(),
         }
@@ -229,11 +228,7 @@ mod tests {
 
     #[test]
     fn the_last_page_names_no_next_shop() {
-        let page = application::ShopPage {
-            shops: vec![details().listed],
-            next: None,
-            damaged: Vec::new(),
-        };
+        let page = Page { items: vec![details().listed], next: None, damaged: Vec::new() };
         insta::assert_json_snapshot!(ShopPage::from(&page), @r#"
         {
           "shops": [

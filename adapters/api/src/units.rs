@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use catchment_domain::{self as domain, Timestamp};
+use catchment_application::InvalidField;
+use catchment_domain::{self as domain, LimitError, OpenRadius, Percent, Radius, Timestamp};
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,22 @@ impl From<domain::Limit> for Limit {
             domain::Limit::Metres(metres) => Self::Metres { metres: metres.radius().metres() },
             domain::Limit::Percent(percent) => Self::Percent { percent: percent.get() },
         }
+    }
+}
+
+impl TryFrom<Limit> for domain::Limit {
+    type Error = InvalidField;
+
+    fn try_from(limit: Limit) -> Result<Self, InvalidField> {
+        let limit = match limit {
+            Limit::Closed(Closed::Closed) => Ok(Self::Closed),
+            Limit::Metres { metres } => Radius::try_from(metres)
+                .map_err(LimitError::Radius)
+                .and_then(OpenRadius::try_from)
+                .map(Self::Metres),
+            Limit::Percent { percent } => Percent::try_from(u64::from(percent)).map(Self::Percent),
+        };
+        limit.map_err(|error| InvalidField::new("limit", error.to_string()))
     }
 }
 

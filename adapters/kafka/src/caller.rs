@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catchment_domain::ports::Clock;
+use async_trait::async_trait;
+use catchment_domain::ports::{self, CallChannel, Clock};
 use catchment_domain::{Change, Reply, Request, RequestId, ShopId};
 use catchment_request_reply::NotClosed;
 use catchment_request_reply::pending::Counters;
@@ -89,6 +90,21 @@ impl Caller {
     /// Fails every call at once, and takes no more.
     pub fn stop(&self) {
         self.requester.stop();
+    }
+}
+
+#[async_trait]
+impl CallChannel for Caller {
+    async fn call(
+        &self,
+        shop: ShopId,
+        change: Change,
+        within: Duration,
+    ) -> Result<Reply, ports::CallError> {
+        Self::call(self, shop, change, within).await.map_err(|error| match error {
+            CallerError::Call(_) => ports::CallError::NoReply(error.into()),
+            CallerError::Unreadable => ports::CallError::Unreadable(error.into()),
+        })
     }
 }
 

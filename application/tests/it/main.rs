@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a step that a test builds on must work")]
 
 mod accepted;
+mod campaigns;
+mod city;
 mod fake_cluster;
 mod listed;
 mod moved;
+mod progress;
 mod restored;
 mod shops;
 mod world;

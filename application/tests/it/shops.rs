@@ -137,8 +137,8 @@ async fn pages_hold_every_shop_once_and_name_the_damaged_ones() {
         loop {
             let range = (after.as_ref(), limit);
             let page = list_shops(&store, &Scope::everything(), range, metres(500)).await.unwrap();
-            assert!(page.shops.iter().all(|listed| listed.decided_by == DecidedBy::Base));
-            found.extend(page.shops.into_iter().map(|listed| listed.shop.id.to_string()));
+            assert!(page.items.iter().all(|listed| listed.decided_by == DecidedBy::Base));
+            found.extend(page.items.into_iter().map(|listed| listed.shop.id.to_string()));
             damaged.extend(page.damaged);
             after = page.next;
             if after.is_none() {

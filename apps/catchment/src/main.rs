@@ -11,7 +11,6 @@ mod demo;
 mod report;
 mod left_out;
 mod scope;
-mod forecast;
 mod csv_file;
 mod shop_file;
 mod id_file;

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use catchment_application::LaneError;
+use catchment_application::{CallReply, LaneError, ShopChange};
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
 use catchment_domain::ports::Cluster;
-use catchment_domain::{Change, Lanes, Reply, ShopId};
+use catchment_domain::{Lanes, ShopId};
 
 use crate::ending::WrongUsage;
 
@@ -20,7 +20,12 @@ pub(crate) fn check_database(url: &DatabaseUrl) -> anyhow::Result<()> {
     if url.is_postgres() { Err(MISSING.into()) } else { Ok(()) }
 }
 
-pub(crate) async fn call(_: &Settings, _: ShopId, _: Change, _: Duration) -> anyhow::Result<Reply> {
+pub(crate) async fn call(
+    _: &Settings,
+    _: ShopId,
+    _: ShopChange<'_>,
+    _: Duration,
+) -> anyhow::Result<CallReply> {
     Err(MISSING.into())
 }
 

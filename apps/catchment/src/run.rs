@@ -4,42 +4,44 @@
 //! and a command only watches.
 
 mod interrupts;
-pub(crate) mod stall;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use catchment_domain::ports::{OutcomeFilter, Tallies};
-use catchment_domain::{Campaign, CampaignError, Phase, Revision, Slot, Status};
+use catchment_application::{
+    BoxFuture, CampaignProgress, Goal, Pace, ProgressHub, Runtime, Subscription, campaign_progress,
+};
+use catchment_domain::{Revision, Timestamp};
 
 pub(crate) use self::interrupts::Interrupts;
-use self::stall::Stall;
 use crate::commands::Context;
 use crate::engine::{Engine, EngineLock};
-use crate::report::{Finished, Wait};
-use crate::watch::{Bar, Goal, Standing, is_over};
+use crate::report::Finished;
+use crate::stores::Stores;
+use crate::watch::{Bar, why_stalled};
 
 /// How long requests under way may take after an interrupt. The next process that runs the campaign
 /// sends unanswered requests again, for example after a full disk.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How often a campaign's state is read.
-#[derive(Clone, Copy, Debug)]
-struct Pace {
-    /// The time between two reads of its state.
-    look: Duration,
-    /// After how many reads the bar is drawn.
-    looks_a_draw: u32,
-    /// After how many reads its outcomes are counted, which reads all of them.
-    looks_a_count: u32,
-}
+/// How often the bar is drawn.
+const DRAW: Duration = Duration::from_millis(200);
 
-impl Pace {
-    /// Reading a file costs next to nothing.
-    const EMBEDDED: Self =
-        Self { look: Duration::from_millis(10), looks_a_draw: 20, looks_a_count: 20 };
-    /// Many processes may watch one server.
-    const SERVER: Self =
-        Self { look: Duration::from_millis(500), looks_a_draw: 1, looks_a_count: 10 };
+/// Reading a file costs next to nothing.
+pub(crate) const FAST: Pace =
+    Pace { look: Duration::from_millis(10), count: Duration::from_secs(1) };
+/// Many processes may watch one server.
+const SLOW: Pace = Pace { look: Duration::from_millis(500), count: Duration::from_secs(5) };
+
+/// Why the wait for a campaign ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// The campaign has reached its goal.
+    Through,
+    /// The user interrupted the wait, and so stopped the campaign, which this process ran.
+    Stopped,
+    /// The user interrupted the wait. Other processes go on with the campaign.
+    Left,
 }
 
 /// A command that has begun to change something, with its interrupts.
@@ -59,9 +61,9 @@ impl Begun {
         Ok(Self { at: Instant::now(), interrupts })
     }
 
-    /// Returns how many seconds have passed since then.
-    pub(crate) fn seconds(&self) -> f64 {
-        self.at.elapsed().as_secs_f64()
+    /// Returns how long ago that was.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.at.elapsed()
     }
 }
 
@@ -80,10 +82,13 @@ pub(crate) async fn drive(
     goal: Goal,
     begun: Begun,
 ) -> anyhow::Result<Finished> {
-    context.stores.rest().await;
-    let pace = if context.stores.is_embedded() { Pace::EMBEDDED } else { Pace::SERVER };
-    let (engine, tallies, bar) = (None, None, Bar::new());
-    let mut drive = Drive { context, revision, goal, pace, engine, tallies, bar };
+    let stores = &context.stores;
+    stores.rest().await;
+    let pace = if stores.is_embedded() { FAST } else { SLOW };
+    let progress = follow(stores, revision, pace);
+    let (engine, bar) = (None, Bar::new());
+    let mut drive =
+        Drive { context, goal, look: pace.look, progress, engine, bar, drawn: None, told: None };
     let Begun { at, mut interrupts } = begun;
     let wait = drive.go_on(&mut interrupts).await?;
     let Drive { engine, bar, .. } = drive;
@@ -94,102 +99,108 @@ pub(crate) async fn drive(
             () = interrupts.insisted() => {}
         }
     }
-    let standing = Standing::read(&*context.stores.campaigns, revision).await?;
-    let campaigns = &*context.stores.campaigns;
-    let unknown_alone = standing.misses_unknown_shops_alone(campaigns, goal).await?;
-    Ok(Finished { standing, seconds: at.elapsed().as_secs_f64(), wait, unknown_alone })
+    let progress = campaign_progress(&*stores.campaigns, revision).await?;
+    Ok(Finished { progress, waited: at.elapsed(), wait })
+}
+
+/// Follows a campaign.
+pub(crate) fn follow(stores: &Stores, revision: Revision, pace: Pace) -> Subscription {
+    let (campaigns, clock) = (Arc::clone(&stores.campaigns), Arc::clone(&stores.clock));
+    ProgressHub::new(campaigns, clock, Arc::new(Tokio), pace).subscribe(revision)
+}
+
+/// The runtime of this process.
+struct Tokio;
+
+impl Runtime for Tokio {
+    fn spawn(&self, poller: BoxFuture) {
+        tokio::spawn(poller);
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture {
+        Box::pin(tokio::time::sleep(time))
+    }
 }
 
 struct Drive<'a> {
     context: &'a Context,
-    revision: Revision,
     goal: Goal,
-    pace: Pace,
+    look: Duration,
+    progress: Subscription,
     engine: Option<Engine>,
-    /// Its outcomes as they were counted last.
-    tallies: Option<Tallies>,
     bar: Bar,
+    /// When the bar was drawn.
+    drawn: Option<Instant>,
+    /// The stall that the user was told of.
+    told: Option<Timestamp>,
 }
 
 impl Drive<'_> {
     /// Waits, and returns why the wait ended.
     async fn go_on(&mut self, interrupts: &mut Interrupts) -> anyhow::Result<Wait> {
-        let mut stall = Stall::new(Instant::now());
-        for look in 0_u32.. {
-            let campaign = self.look(look).await?;
-            if stall.is_noticed(campaign.state.open(), Instant::now()) {
-                self.check_damage().await?;
-                self.check_lanes()?;
-                self.bar.say(stall::why(campaign.reply_lane, self.context.stores.is_embedded()));
-            }
-            if self.is_done(&campaign).await? {
-                break;
+        self.take_over()?;
+        let mut progress = self.progress.changed().await?;
+        loop {
+            self.take_over()?;
+            self.tell_stall(&progress)?;
+            self.draw(&progress);
+            let has_open = self.engine.as_ref().is_some_and(|engine| engine.status().has_open);
+            if !has_open && progress.has_reached(self.goal) {
+                return Ok(Wait::Through);
             }
             tokio::select! {
-                () = tokio::time::sleep(self.pace.look) => {}
+                changed = self.progress.changed() => progress = changed?,
+                () = tokio::time::sleep(self.look) => {}
                 () = interrupts.asked() => return self.drain(interrupts).await,
                 error = failure(&mut self.engine) => return Err(error),
             }
         }
-        Ok(Wait::Through)
     }
 
-    /// Takes the engine over if no process has it, and reads the state of the campaign.
-    async fn look(&mut self, look: u32) -> anyhow::Result<Campaign> {
+    /// Takes the engine over if no process has it.
+    fn take_over(&mut self) -> anyhow::Result<()> {
         let Context { settings, stores, .. } = self.context;
         if self.engine.is_none()
             && let Some(lock) = EngineLock::try_take(stores)?
         {
             self.engine = Some(Engine::start(settings, stores, lock));
         }
-        let campaign = stores.campaigns.get(self.revision).await?;
-        let campaign = campaign.ok_or(CampaignError::Unknown(self.revision))?;
-        if self.bar.is_seen() && look.is_multiple_of(self.pace.looks_a_draw) {
-            let tallies = match self.tallies {
-                Some(tallies) if !look.is_multiple_of(self.pace.looks_a_count) => tallies,
-                _ => stores.campaigns.tallies(self.revision).await?.found,
-            };
-            self.tallies = Some(tallies);
+        Ok(())
+    }
+
+    /// Tells the user once that the campaign makes no progress.
+    ///
+    /// # Errors
+    ///
+    /// When a part of the campaign cannot be read, or a lane is set aside, because the campaign
+    /// cannot finish then.
+    fn tell_stall(&mut self, progress: &CampaignProgress) -> anyhow::Result<()> {
+        if self.told == progress.stalled_since {
+            return Ok(());
+        }
+        self.told = progress.stalled_since;
+        if self.told.is_none() {
+            return Ok(());
+        }
+        if let Some(damage) = progress.damaged.first() {
+            return Err(anyhow!("{damage}; `catchment repair` mends what can be mended"));
+        }
+        if let Some((lane, cause)) = self.engine.as_ref().and_then(Engine::set_aside) {
+            return Err(anyhow!("lane {lane} is set aside, and a human must look: {cause}"));
+        }
+        let is_embedded = self.context.stores.is_embedded();
+        self.bar.say(why_stalled(progress.campaign.reply_lane, is_embedded));
+        Ok(())
+    }
+
+    fn draw(&mut self, progress: &CampaignProgress) {
+        let is_due = self.drawn.is_none_or(|drawn| DRAW <= drawn.elapsed());
+        if self.bar.is_seen() && is_due {
             let in_flight = self.engine.as_ref().map(|engine| engine.status().in_flight);
-            let tally = self.goal.tally(&tallies);
-            self.bar.show(&campaign, tally, in_flight, stores.clock.now());
+            let now = self.context.stores.clock.now();
+            self.bar.show(&progress.campaign, progress.tally(self.goal), in_flight, now);
+            self.drawn = Some(Instant::now());
         }
-        Ok(campaign)
-    }
-
-    /// Fails if a part of the campaign cannot be read, because such a campaign cannot finish.
-    async fn check_damage(&self) -> anyhow::Result<()> {
-        // The filter makes this read every chunk, but hardly any shop has this outcome.
-        let filter =
-            OutcomeFilter { phase: Phase::Activation, status: Some(Slot::Closed(Status::Failed)) };
-        let campaigns = &self.context.stores.campaigns;
-        let outcomes = campaigns.outcomes(self.revision, filter, 0, usize::MAX).await?;
-        match outcomes.damaged.first() {
-            None => Ok(()),
-            Some(damage) => Err(anyhow!("{damage}; `catchment repair` mends what can be mended")),
-        }
-    }
-
-    /// Fails if a lane is set aside, because its shops cannot finish.
-    fn check_lanes(&self) -> anyhow::Result<()> {
-        match self.engine.as_ref().and_then(Engine::set_aside) {
-            None => Ok(()),
-            Some((lane, cause)) => {
-                Err(anyhow!("lane {lane} is set aside, and a human must look: {cause}"))
-            }
-        }
-    }
-
-    async fn is_done(&self, campaign: &Campaign) -> anyhow::Result<bool> {
-        let has_open = self.engine.as_ref().is_some_and(|engine| engine.status().has_open);
-        if has_open || !is_over(campaign, self.goal) {
-            return Ok(false);
-        }
-        // A replaced campaign ends only after this one, because it may have shops that this one
-        // does not.
-        let Some(replaced) = campaign.replaces else { return Ok(true) };
-        let replaced = self.context.stores.campaigns.get(replaced.campaign.revision).await?;
-        Ok(replaced.is_none_or(|replaced| is_over(&replaced, Goal::Ended)))
     }
 
     /// Stops sending, and waits for the answers to the requests under way.
@@ -200,7 +211,7 @@ impl Drive<'_> {
         self.bar.say("stopping after what is under way; once more stops at once");
         while 0 < engine.status().in_flight {
             tokio::select! {
-                () = tokio::time::sleep(self.pace.look) => {}
+                () = tokio::time::sleep(self.look) => {}
                 () = interrupts.insisted() => break,
                 () = tokio::time::sleep_until(deadline) => break,
                 error = engine.failure() => return Err(error),

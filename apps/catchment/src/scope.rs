@@ -1,9 +1,7 @@
 //! The options that select shops, and their meaning in this database.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context as _, bail};
-use catchment_application::nearest::suggest;
+use catchment_application::{ResolvedScope, UseCaseError, has_shop, resolve_scope};
 use catchment_domain::{Circle, Location, Radius, Scope, ShopId};
 use clap::Args;
 
@@ -12,9 +10,6 @@ use crate::id_file::{self, IdFile};
 use crate::number::counted;
 use crate::output::note;
 use crate::stores::Stores;
-
-/// How many ids are looked up at a time.
-const PROBED: usize = 1_000;
 
 /// Conditions that shops meet, all at once.
 #[derive(Clone, Debug, Default, Args)]
@@ -52,24 +47,22 @@ pub(crate) struct ScopeArguments {
 }
 
 impl FilterArguments {
+    fn scope(&self) -> Scope {
+        Scope {
+            ids: None,
+            regions: self.region.iter().cloned().collect(),
+            categories: self.category.iter().cloned().collect(),
+            within: self.within,
+        }
+    }
+
     /// Returns the scope, and checks that its regions and categories exist.
     ///
     /// # Errors
     ///
     /// When a region or a category does not exist.
     pub(crate) async fn resolve(&self, stores: &Stores) -> anyhow::Result<Scope> {
-        if !self.region.is_empty() {
-            check_known("region", &self.region, &stores.shops.regions().await?)?;
-        }
-        if !self.category.is_empty() {
-            check_known("category", &self.category, &stores.shops.categories().await?)?;
-        }
-        Ok(Scope {
-            ids: None,
-            regions: self.region.iter().cloned().collect(),
-            categories: self.category.iter().cloned().collect(),
-            within: self.within,
-        })
+        Ok(resolve_scope(&*stores.shops, self.scope()).await?.into())
     }
 }
 
@@ -80,29 +73,47 @@ impl ScopeArguments {
     ///
     /// When a region or a category does not exist, or the list of ids cannot be read or names no
     /// shop.
-    pub(crate) async fn resolve(&self, stores: &Stores) -> anyhow::Result<Scope> {
-        let scope = self.filter.resolve(stores).await?;
-        let Some(file) = self.ids.as_deref() else { return Ok(scope) };
+    pub(crate) async fn resolve(&self, stores: &Stores) -> anyhow::Result<ResolvedScope> {
+        let scope = self.filter.scope();
+        let Some(file) = self.ids.as_deref() else {
+            return Ok(resolve_scope(&*stores.shops, scope).await?);
+        };
         let source = Source::from(file);
         let read = id_file::read(&source);
-        let read = read.with_context(|| format!("could not read ids from {source}"))?;
-        if read.ids.is_empty() {
+        let IdFile { ids, first, column } =
+            read.with_context(|| format!("could not read ids from {source}"))?;
+        let Some(example) = ids.first().map(id_file::shown) else {
             bail!("there is no shop id in {source}");
-        }
-        if let Some(column) = read.column {
+        };
+        if let Some(column) = column {
             note(format_args!("{source}: the ids are those of its column `{column}`"));
         }
-        check_any(&read, &source, stores).await?;
-        Ok(Scope { ids: Some(read.ids), ..scope })
+        let count = counted(ids.len() as u64, "id");
+        let advice = first.as_ref().map(id_file::advice);
+        match resolve_scope(&*stores.shops, Scope { ids: Some(ids), ..scope }).await {
+            Ok(scope) => {
+                note_header(first, &source, stores).await?;
+                Ok(scope)
+            }
+            Err(UseCaseError::Invalid(error)) if error.field == "ids" => {
+                let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+                bail!("there is no shop of the {count} in {source}, such as `{example}`{advice}");
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
-fn check_known(what: &str, names: &[String], known: &[String]) -> anyhow::Result<()> {
-    for name in names {
-        if !known.contains(name) {
-            let hint = suggest(name, known.iter().map(String::as_str));
-            bail!("there is no {what} `{name}`{hint}");
-        }
+/// Names a first line that is not a shop, because it may be a header.
+async fn note_header(
+    first: Option<ShopId>,
+    source: &Source,
+    stores: &Stores,
+) -> anyhow::Result<()> {
+    let Some(first) = first else { return Ok(()) };
+    let (shown, advice) = (id_file::shown(&first), id_file::advice(&first));
+    if !has_shop(&*stores.shops, &[first].into()).await? {
+        note(format_args!("{source}: there is no shop `{shown}`; {advice}"));
     }
     Ok(())
 }
@@ -122,35 +133,6 @@ fn parse_circle(text: &str) -> Result<Circle, String> {
         centre: centre.map_err(|error| error.to_string())?,
         metres: f64::from(radius.metres()),
     })
-}
-
-/// Refuses a list without the id of any shop, because it is hardly the intended list. Otherwise
-/// names a first line that is not a shop, because it may be a header.
-async fn check_any(read: &IdFile, source: &Source, stores: &Stores) -> anyhow::Result<()> {
-    let Some(example) = read.ids.first() else { return Ok(()) };
-    let advice = read.first.as_ref().map(id_file::advice);
-    let all: Vec<&ShopId> = read.ids.iter().collect();
-    // Most lists have a shop among their first ids.
-    for some in all.chunks(PROBED) {
-        if has_any(some.iter().copied().cloned().collect(), stores).await? {
-            if let (Some(first), Some(advice)) = (&read.first, advice)
-                && !has_any([first.clone()].into(), stores).await?
-            {
-                let first = id_file::shown(first);
-                note(format_args!("{source}: there is no shop `{first}`; {advice}"));
-            }
-            return Ok(());
-        }
-    }
-    let count = counted(read.ids.len() as u64, "id");
-    let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
-    let example = id_file::shown(example);
-    bail!("there is no shop of the {count} in {source}, such as `{example}`{advice}");
-}
-
-async fn has_any(ids: BTreeSet<ShopId>, stores: &Stores) -> anyhow::Result<bool> {
-    let scope = Scope { ids: Some(ids), ..Scope::everything() };
-    Ok(0 < stores.shops.count(&scope).await?)
 }
 
 #[cfg(test)]

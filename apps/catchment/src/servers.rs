@@ -5,16 +5,14 @@
 
 mod calling;
 
-use std::time::Duration;
-
 use catchment_application::LaneError;
 use catchment_bootstrap::service::kafka;
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
+use catchment_domain::Lanes;
 use catchment_domain::ports::Cluster;
-use catchment_domain::{Change, Lanes, Reply, ShopId};
 use catchment_kafka::{ClusterError, KafkaCluster, KafkaLookout};
 
-use self::calling::Calling;
+pub(crate) use self::calling::call;
 
 /// Checks that this program can open the database. A program with servers can open every database.
 ///
@@ -24,23 +22,6 @@ use self::calling::Calling;
 #[expect(clippy::unnecessary_wraps, reason = "a program without servers returns errors")]
 pub(crate) fn check_database(_: &DatabaseUrl) -> anyhow::Result<()> {
     Ok(())
-}
-
-/// Sends a request to one shop over Kafka, and returns the reply.
-///
-/// # Errors
-///
-/// When Kafka cannot be reached, or there is no reply in time.
-pub(crate) async fn call(
-    settings: &Settings,
-    shop: ShopId,
-    change: Change,
-    timeout: Duration,
-) -> anyhow::Result<Reply> {
-    let calling = Calling::start(settings).await?;
-    let reply = calling.call(shop, change, timeout).await;
-    calling.end().await;
-    reply
 }
 
 /// The cluster of the settings, as the use cases look at it.

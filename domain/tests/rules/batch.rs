@@ -143,7 +143,7 @@ impl Database {
             return Outcome::rejected(Code::UnknownShop, None);
         };
         let checked = check_request(request, campaign, NEWEST);
-        judge(shop, request, checked, &policy(), &mut self.time)
+        judge(shop, &request.change, checked, &policy(), &mut self.time)
     }
 }
 

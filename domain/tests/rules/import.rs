@@ -68,7 +68,7 @@ impl World {
         let policy = Policy { floor: Radius::CLOSED, triggers: [].into() };
         let start = Timestamp::from_millis(0);
         let mut time = LaneTime { now: start, expired_up_to: Deadline::at(start) };
-        let outcome = judge(&mut self.shop, &request, checked, &policy, &mut time);
+        let outcome = judge(&mut self.shop, &request.change, checked, &policy, &mut time);
         (outcome.status, outcome.code)
     }
 

@@ -9,10 +9,9 @@ mod scenarios;
 
 use catchment_domain::{
     ActiveCause, Base, Change, Code, Deadline, Disagreement, Effect, LaneTime, Limit, MAX_CAUSES,
-    Origin, Outcome, Policy, Radius, Rank, ReleasedCause, Replaced, Request, RequestId, Revision,
-    ShopState, Status, Timestamp, TriggerKind, TriggerRule, judge,
+    Origin, Outcome, Policy, Radius, Rank, ReleasedCause, Replaced, Revision, ShopState, Status,
+    Timestamp, TriggerKind, TriggerRule, judge,
 };
-use uuid::Uuid;
 
 use super::requests::campaign;
 
@@ -82,9 +81,8 @@ impl Stand {
     /// Judges a request, and checks what holds of every outcome.
     fn judge(&mut self, change: Change) -> Outcome {
         let (before, mark) = (self.shop.clone(), self.time.expired_up_to);
-        let request = Request { id: RequestId(Uuid::nil()), shop: "shop".parse().unwrap(), change };
         let checked = self.disagreement.take().map_or(Ok(()), Err);
-        let outcome = judge(&mut self.shop, &request, checked, &policy(), &mut self.time);
+        let outcome = judge(&mut self.shop, &change, checked, &policy(), &mut self.time);
         let standing = outcome.standing.unwrap();
         let resolution = self.shop.resolution(policy().floor);
         assert_eq!(standing.before, (!outcome.repeat).then_some(before.radius));

@@ -2,12 +2,12 @@
 
 use catchment_domain::{
     ActiveCause, Campaign, CampaignState, CauseCampaign, CauseName, Change, Deadline, Effect,
-    LaneTime, Origin, Policy, Radius, Rank, ReleaseTerms, ReleasedCause, Request, Revision,
-    ShopState, Slot, Standing, Status, StrayCause, Timestamp, TriggerKind, find_stray,
-    is_cause_missing, judge, release_cause,
+    LaneTime, Origin, Policy, Radius, Rank, ReleaseTerms, ReleasedCause, Revision, ShopState, Slot,
+    Standing, Status, StrayCause, Timestamp, TriggerKind, find_stray, is_cause_missing, judge,
+    release_cause,
 };
 
-use super::requests::{begun, campaign as name, id_of};
+use super::requests::{begun, campaign as name};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 
@@ -101,14 +101,13 @@ fn a_command_leaves_what_the_campaigns_own_release_leaves() {
         shop.radius = shop.resolution(Radius::CLOSED).radius;
         let (mut by_request, mut by_command) = (shop.clone(), shop);
         let change = Change::Release { campaign: name(revision), deadline: at(9_000) };
-        let request = Request { id: id_of(&change, 0), shop: "shop".parse().unwrap(), change };
         let mut time = LaneTime { now: NOW, expired_up_to: Deadline::MIN };
-        let outcome = judge(&mut by_request, &request, Ok(()), &policy, &mut time);
+        let outcome = judge(&mut by_request, &change, Ok(()), &policy, &mut time);
         let cause = CauseName::Campaign(Revision(revision));
         let stored = CauseCampaign::Deadline(at(9_000));
         assert_eq!(release(&mut by_command, cause, stored), outcome.standing);
         assert_eq!(by_command, by_request);
-        let repeat = judge(&mut by_command, &request, Ok(()), &policy, &mut time);
+        let repeat = judge(&mut by_command, &change, Ok(()), &policy, &mut time);
         assert_eq!((repeat.status, repeat.repeat), (outcome.status, true));
         assert_eq!(by_command, by_request);
     }

@@ -125,7 +125,7 @@ fn one_request(c: &mut Criterion) {
                 |(shop, time)| {
                     let request = black_box(&request);
                     let checked = check_request(request, Some(&campaign), Revision(9));
-                    judge(shop, request, checked, &policy, time)
+                    judge(shop, &request.change, checked, &policy, time)
                 },
                 BatchSize::SmallInput,
             );

@@ -3,16 +3,13 @@
 use std::time::Duration;
 
 use anyhow::bail;
+use catchment_application::{CallReply, ShopChange};
 use catchment_bootstrap::duration;
 use catchment_bootstrap::settings::Settings;
-use catchment_domain::{
-    Change, Code, DecidedBy, Limit, Radius, Reply, ShopId, Status, TriggerKind,
-};
+use catchment_domain::{DecidedBy, Limit, Radius, ShopId, TriggerKind};
 use clap::Args;
-use serde_json::json;
 
 use crate::cli::parse_limit;
-use crate::commands::triggers::known;
 use crate::ending::{Ending, complain};
 use crate::output::{Output, facts};
 use crate::servers;
@@ -70,62 +67,40 @@ pub(super) async fn run(
     settings: &Settings,
     output: Output,
 ) -> anyhow::Result<Ending> {
-    let change = change(arguments, settings).await?;
-    let reply = servers::call(settings, arguments.shop.clone(), change, arguments.timeout).await?;
-    let ending = tell(&reply, arguments.deed.set_base, output)?;
-    if let Some(kind) = arguments.kind
-        && reply.outcome.status == Status::Unchanged
-    {
-        // An unknown kind is refused only now: a kind that the settings no longer have may be in
-        // force, and was then released.
-        known(kind.as_str(), &settings.policy)?;
-    }
-    Ok(ending)
-}
-
-async fn change(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Change> {
-    let Arguments { kind, deed, .. } = arguments;
-    Ok(match (*kind, deed) {
+    let Arguments { shop, kind, deed, timeout } = arguments;
+    let call = |wanted| servers::call(settings, shop.clone(), wanted, *timeout);
+    let reply = match (*kind, deed) {
         (Some(kind), Deed { limit: Some(limit), .. }) => {
-            Change::ActivateKind { kind, limit: *limit, deadline: None }
+            call(ShopChange::Limit { kind, limit: *limit }).await
         }
-        (Some(kind), _) => Change::ReleaseKind { kind, deadline: None },
+        (Some(kind), _) => call(ShopChange::Release { kind }).await,
         (None, Deed { set_base: Some(radius), .. }) => {
             // Only the database gives out revisions.
             let stores = Stores::open_existing(&settings.database).await?;
-            let revision = stores.shops.take_revision().await;
+            let (radius, revisions) = (*radius, &*stores.shops);
+            let reply = call(ShopChange::SetBase { radius, revisions }).await;
             stores.close().await;
-            Change::SetBase { revision: revision?, radius: *radius, deadline: None }
+            reply
         }
         (None, _) => bail!("say --kind"),
-    })
+    }?;
+    let ending = tell(&reply, output)?;
+    match reply.unknown_kind {
+        Some(unknown) => Err(unknown.into()),
+        None => Ok(ending),
+    }
 }
 
-/// Prints a reply. `base` is the base radius in the request, and is shown only if the request took
-/// effect.
-fn tell(reply: &Reply, base: Option<Radius>, output: Output) -> anyhow::Result<Ending> {
-    let outcome = &reply.outcome;
-    let base = base.filter(|_| outcome.status.took_effect());
-    let standing = outcome.standing.as_ref();
-    let before = standing.and_then(|standing| standing.before);
+/// Prints a reply.
+fn tell(call: &CallReply, output: Output) -> anyhow::Result<Ending> {
+    let outcome = &call.reply.outcome;
     if output.json {
-        output.value(&json!({
-            "id": reply.id.to_string(),
-            "shop": reply.shop.as_ref().map(ShopId::as_str),
-            "status": outcome.status.as_str(),
-            "base_radius": base.map(Radius::metres),
-            "before": before.map(Radius::metres),
-            "after": standing.map(|standing| standing.after.metres()),
-            "decided_by": standing.map(|standing| decided_by(standing.decided_by)),
-            "version": standing.map(|standing| standing.version),
-            "code": outcome.code.map(Code::as_str),
-            "message": outcome.message(),
-        }))?;
+        output.value(&catchment_api::CallReply::from(call))?;
     } else {
         let mut rows = vec![("status", outcome.status.to_string())];
-        rows.extend(base.map(|radius| ("base", radius.to_string())));
-        rows.extend(before.map(|radius| ("before", radius.to_string())));
-        if let Some(standing) = standing {
+        rows.extend(call.base.map(|radius| ("base", radius.to_string())));
+        if let Some(standing) = &outcome.standing {
+            rows.extend(standing.before.map(|radius| ("before", radius.to_string())));
             rows.push(("after", standing.after.to_string()));
             rows.push(("decided by", decided_by(standing.decided_by)));
             rows.push(("version", standing.version.to_string()));

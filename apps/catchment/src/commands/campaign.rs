@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// left open.
     Watch(Which),
     /// Ends a campaign: what it did is undone, and what others want there is back in force.
-    End(Which),
+    End(End),
     /// Asks the shops again that were rejected, expired or given up; after its end, those whose
     /// release was.
     Retry(Which),
@@ -47,13 +47,26 @@ pub(crate) struct Which {
     revision: Revision,
 }
 
+/// What `campaign end` takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct End {
+    #[command(flatten)]
+    which: Which,
+    /// Says at how many shops it is in force and what would change, and changes nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
 pub(super) async fn run(command: Command, context: &Context) -> anyhow::Result<Ending> {
     match command {
         Command::Start(arguments) => start::run(&arguments, context).await,
         Command::List => list::run(context).await,
         Command::Show(which) => show::run(which.revision, context).await,
         Command::Watch(which) => command::watch(which.revision, context).await,
-        Command::End(which) => command::run(which.revision, Deed::End, context).await,
+        Command::End(End { which, dry_run: true }) => {
+            preview::dry_end(which.revision, context).await
+        }
+        Command::End(End { which, .. }) => command::run(which.revision, Deed::End, context).await,
         Command::Retry(which) => command::run(which.revision, Deed::Retry, context).await,
         Command::GiveUp(which) => command::run(which.revision, Deed::GiveUp, context).await,
         Command::Outcomes(arguments) => outcomes::run(&arguments, context).await,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use catchment_domain::{
     Campaign, Command, DecidedBy, Draft, Phase, Policy, Revision, Scope, ShopCursor, ShopId, Tally,
 };
@@ -13,12 +12,10 @@ use super::oracle::{Cap, Wish, expected};
 use crate::engine::Engine;
 use crate::output::note;
 use crate::random;
-use crate::run::failure;
-use crate::run::stall::{self, Stall};
+use crate::run::{FAST, failure, follow};
 use crate::stores::Stores;
+use crate::watch::why_stalled;
 
-/// How often the demo checks whether its campaigns are through.
-const LOOK: Duration = Duration::from_millis(10);
 /// How many shops are compared at a time.
 const PAGE: usize = 5_000;
 
@@ -252,18 +249,18 @@ async fn finish(
 
 /// Waits until a campaign has no open shop.
 async fn through(stage: &mut Stage<'_>, revision: Revision) -> anyhow::Result<Campaign> {
-    let mut stall = Stall::new(Instant::now());
+    let mut subscription = follow(stage.stores, revision, FAST);
     loop {
-        let campaign = stage.stores.campaigns.get(revision).await?.context("a campaign is gone")?;
-        if campaign.state.open() == 0 {
-            return Ok(campaign);
-        }
-        if stall.is_noticed(campaign.state.open(), Instant::now()) {
-            note(stall::why(campaign.reply_lane, stage.stores.is_embedded()));
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
+        let progress = tokio::select! {
+            progress = subscription.changed() => progress?,
             error = failure(&mut stage.engine) => return Err(error),
+        };
+        let campaign = &progress.campaign;
+        if campaign.state.open() == 0 {
+            return Ok(campaign.clone());
+        }
+        if progress.stalled_since.is_some() {
+            note(why_stalled(campaign.reply_lane, stage.stores.is_embedded()));
         }
     }
 }

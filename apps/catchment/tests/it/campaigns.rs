@@ -64,6 +64,27 @@ fn a_dry_run_says_what_would_change_and_changes_nothing() {
 }
 
 #[test]
+fn a_dry_run_of_an_end_says_what_would_change_and_changes_nothing() {
+    let app = TestApp::with_shops();
+    app.ask(&["campaign", "start", "--kind", "rider_shortage", "--all"]);
+    app.ask(&["campaign", "start", "--kind", "system_failure", "--region", "Hackney"]);
+    let before = app.state();
+    let end = ["campaign", "end", "2", "--dry-run"];
+    let forecast = app.ask(&end);
+    assert_eq!((&forecast["released"], &forecast["changed"]), (&json!(6), &json!(4)));
+    assert_eq!((&forecast["narrowest"], &forecast["widest"]), (&json!(1000), &json!(5000)));
+    let told = app.run(&end);
+    assert!(told.done().starts_with("shops      6\nchanged    4\nunchanged  2\n"), "{told:?}");
+    assert!(told.stdout.ends_with("\nNothing was changed.\n"), "{told:?}");
+    assert_eq!(app.state(), before);
+    let ended = app.ask(&["campaign", "end", "2"]);
+    assert_eq!(ended["releases"], json!({ "applied": 4, "unchanged": 2 }));
+    let again = app.run(&end);
+    let line = "catchment: could not end the campaign: campaign 2 has ended already\n";
+    assert_eq!((again.code, again.stderr.as_str()), (Some(1), line));
+}
+
+#[test]
 fn a_dry_run_says_how_many_regions_it_does_not_name() {
     let app = TestApp::empty();
     let rows: Vec<String> = (0..12).map(|n| format!("s{n},n,c,Region {n},0,0")).collect();
@@ -107,7 +128,7 @@ fn a_replaced_campaign_ends_and_its_shops_follow_the_new_one() {
     assert!(told.contains("\nand 4 shops of campaign 2 are released\n"), "{told}");
     app.ask(&options);
     let watched = app.ask(&["campaign", "watch", "2"]);
-    assert_eq!((&watched["status"], &watched["replaced_by"]), (&json!("ended"), &json!(3)));
+    assert_eq!((&watched["status"], &watched["replacedBy"]), (&json!("ended"), &json!(3)));
     assert_eq!(radius(&app, "a"), (json!(4000), json!(3)));
     assert_eq!(radius(&app, "c"), (json!(5000), Value::Null));
 }

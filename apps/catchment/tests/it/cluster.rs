@@ -92,14 +92,14 @@ fn a_call_prints_its_reply() {
     let limited = world.ask(&["call", "a", "--kind", "manual", "--limit", "2km"]);
     assert_eq!(limited["status"], "applied");
     assert_eq!((&limited["before"], &limited["after"]), (&json!(5_000), &json!(2_000)));
-    assert_eq!(limited["decided_by"], "manual");
+    assert_eq!(limited["decidedBy"], json!({ "kind": "manual" }));
     let again = world.run(&["call", "a", "--kind", "manual", "--limit", "2km"]);
     assert!(again.done().starts_with("status     unchanged\n"), "{again:?}");
     let released = world.ask(&["call", "a", "--kind", "manual", "--release"]);
     assert_eq!((&released["status"], &released["after"]), (&json!("applied"), &json!(5_000)));
     let based = world.ask(&["call", "a", "--set-base", "6km"]);
     assert_eq!((&based["status"], &based["after"]), (&json!("applied"), &json!(6_000)));
-    assert_eq!(based["base_radius"], 6_000);
+    assert_eq!(based["baseRadius"], 6_000);
     world.ask(&["call", "a", "--kind", "manual", "--limit", "2km"]);
     let under_a_limit = world.run(&["call", "a", "--set-base", "4km"]);
     let lines = "\nbase       4 km\nbefore     2 km\n";

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use catchment_domain::{
-    Change, Code, Deadline, Disagreement, LaneTime, Limit, Origin, Policy, Rank, Replaced, Request,
-    RequestId, Revision, ShopState, Status, Timestamp, TriggerKind, TriggerRule, judge,
+    Change, Code, Deadline, Disagreement, LaneTime, Limit, Origin, Policy, Rank, Replaced,
+    Revision, ShopState, Status, Timestamp, TriggerKind, TriggerRule, judge,
 };
 use proptest::prelude::*;
-use uuid::Uuid;
 
 use super::super::requests::campaign;
 use super::{kind, metres, model, policy};
@@ -114,10 +113,6 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((0_i64..30, 0_usize..2, any_draw(), differs), 0..40)
 }
 
-fn request(change: Change) -> Request {
-    Request { id: RequestId(Uuid::nil()), shop: "shop".parse().unwrap(), change }
-}
-
 /// The check's answer about a request that shall differ from its campaign. A request without a
 /// campaign cannot differ.
 fn checked(change: Change, differs: bool) -> Result<(), Disagreement> {
@@ -166,7 +161,7 @@ fn check(plans: &[Plan], steps: &[Step], size: usize) -> Result<(), TestCaseErro
     for (tick, place, change, differs) in crowd.map(|change| (0, 0, change, false)).chain(drawn) {
         time.now = instant(tick);
         let checked = checked(change, differs);
-        let outcome = judge(&mut shops[place], &request(change), checked, &policy, &mut time);
+        let outcome = judge(&mut shops[place], &change, checked, &policy, &mut time);
         let standing = outcome.standing.unwrap();
         let answer = model::Answer {
             status: outcome.status,
@@ -195,7 +190,7 @@ fn campaigns(shop: &ShopState) -> BTreeSet<Revision> {
 fn end_of(changes: &[Change]) -> impl PartialEq + std::fmt::Debug + use<> {
     let (mut shop, mut time) = fresh();
     for change in changes {
-        judge(&mut shop, &request(*change), Ok(()), &policy(), &mut time);
+        judge(&mut shop, change, Ok(()), &policy(), &mut time);
     }
     let causes: Vec<_> =
         shop.active.iter().map(|cause| (cause.key(), cause.rank, cause.limit)).collect();
@@ -260,7 +255,7 @@ proptest! {
             time.now = instant(tick);
             let (before, change) = (time, draw.change(&plans));
             let checked = checked(change, differs);
-            let outcome = judge(&mut shop, &request(change), checked, &policy(), &mut time);
+            let outcome = judge(&mut shop, &change, checked, &policy(), &mut time);
             let took_effect =
                 matches!(outcome.status, Status::Applied | Status::Unchanged) && !outcome.repeat;
             if let Some(deadline) = change.deadline() {
@@ -282,7 +277,7 @@ proptest! {
         for (tick, _, draw, differs) in steps {
             time.now = instant(tick);
             let (before, change) = (campaigns(&shop), draw.change(&plans));
-            judge(&mut shop, &request(change), checked(change, differs), &policy(), &mut time);
+            judge(&mut shop, &change, checked(change, differs), &policy(), &mut time);
             let now = campaigns(&shop);
             over.extend(before.difference(&now));
             over.extend(shop.released.iter().map(|released| released.campaign));

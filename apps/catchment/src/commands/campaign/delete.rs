@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use catchment_api::CampaignDeletion;
 use catchment_bootstrap::duration;
 use catchment_domain::Revision;
 use catchment_domain::service::{Deletion, Unwanted, delete_campaigns};
 use clap::Args;
-use serde_json::json;
 
 use crate::commands::Context;
 use crate::ending::{Ending, complain};
@@ -66,19 +66,14 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
 }
 
 fn tell(deletion: &Deletion, dry_run: bool, context: &Context) -> std::io::Result<()> {
-    let Deletion { deleted, kept, .. } = deletion;
     if context.output.json {
-        let kept: Vec<_> = kept.iter().map(ToString::to_string).collect();
-        let deleted: Vec<_> = deleted.iter().map(|revision| revision.0).collect();
-        return context.output.value(&json!({
-            "dry_run": dry_run,
-            "deleted": deleted,
-            "kept": kept,
-        }));
+        return context.output.value(&CampaignDeletion::new(deletion, dry_run));
     }
     let done = if dry_run { "would be deleted" } else { "deleted" };
-    for revision in deleted {
+    for revision in &deletion.deleted {
         context.output.line(format_args!("campaign {revision} {done}"))?;
     }
-    context.output.line(format_args!("{} {done}", counted(deleted.len() as u64, "campaign")))
+    context
+        .output
+        .line(format_args!("{} {done}", counted(deletion.deleted.len() as u64, "campaign")))
 }

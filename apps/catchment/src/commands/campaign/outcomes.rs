@@ -3,10 +3,11 @@
 use std::io;
 
 use anyhow::Context as _;
-use catchment_domain::ports::{OutcomeFilter, ShopOutcome};
-use catchment_domain::{CampaignError, Code, Phase, Revision, Slot, Status};
+use catchment_api::Outcome;
+use catchment_application::campaign_outcomes;
+use catchment_domain::ports::{CampaignRepository, OutcomeFilter, ShopOutcome};
+use catchment_domain::{Phase, Revision, Slot, Status};
 use clap::{Args, ValueEnum};
-use serde_json::json;
 
 use crate::commands::Context;
 use crate::ending::{Ending, WrongUsage};
@@ -70,19 +71,15 @@ fn parse_status(text: &str) -> Result<Slot, String> {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
-    let revision = arguments.revision;
-    let attempt = || "could not list the outcomes";
     let format = format(arguments.format, context.output.json)?;
-    let campaign = context.stores.campaigns.get(revision).await.with_context(attempt)?;
-    campaign.ok_or(CampaignError::Unknown(revision)).with_context(attempt)?;
-    let mut pages = Pages::new(arguments, format, context);
+    let mut outcomes = Outcomes::new(arguments, format, context);
     match format {
-        Format::Table => print_table(&mut pages, context).await,
-        Format::Csv => print_csv(&mut pages).await,
-        Format::Ndjson => print_ndjson(&mut pages, context).await,
+        Format::Table => print_table(&mut outcomes, context).await,
+        Format::Csv => print_csv(&mut outcomes).await,
+        Format::Ndjson => print_ndjson(&mut outcomes, context).await,
     }
-    .with_context(attempt)?;
-    Ok(pages.left_out.conclude())
+    .context("could not list the outcomes")?;
+    Ok(outcomes.left_out.conclude())
 }
 
 /// Returns the wanted format, if the options agree.
@@ -97,16 +94,19 @@ fn format(format: Option<Format>, json: bool) -> anyhow::Result<Format> {
 }
 
 /// The outcomes, page by page.
-struct Pages<'a> {
-    context: &'a Context,
+struct Outcomes<'a> {
+    campaigns: &'a dyn CampaignRepository,
     revision: Revision,
     filter: OutcomeFilter,
-    from: u32,
+    /// How many outcomes may still be listed.
     left: usize,
+    /// Where the next page begins, if there is one.
+    next: Option<u32>,
+    is_begun: bool,
     left_out: LeftOut,
 }
 
-impl<'a> Pages<'a> {
+impl<'a> Outcomes<'a> {
     fn new(arguments: &Arguments, format: Format, context: &'a Context) -> Self {
         let phase = match arguments.phase {
             PhaseName::Activation => Phase::Activation,
@@ -114,60 +114,50 @@ impl<'a> Pages<'a> {
         };
         let most = if format == Format::Table { TABLE_ROWS } else { usize::MAX };
         Self {
-            context,
+            campaigns: &*context.stores.campaigns,
             revision: arguments.revision,
             filter: OutcomeFilter { phase, status: arguments.status },
-            from: 0,
             left: arguments.limit.unwrap_or(most),
+            next: None,
+            is_begun: false,
             left_out: LeftOut::default(),
         }
     }
 
-    /// Reads the next page. It is empty when there are no more outcomes.
-    async fn next(&mut self) -> anyhow::Result<Vec<ShopOutcome>> {
-        let (campaigns, limit) = (&self.context.stores.campaigns, self.left.min(PAGE));
-        if limit == 0 {
-            return Ok(Vec::new());
+    /// Reads the next page. Returns `None` if there are no more outcomes.
+    async fn next(&mut self) -> anyhow::Result<Option<Vec<ShopOutcome>>> {
+        if self.is_begun && (self.left == 0 || self.next.is_none()) {
+            return Ok(None);
         }
-        let page = campaigns.outcomes(self.revision, self.filter, self.from, limit).await?;
+        self.is_begun = true;
+        let (revision, filter, size) = (self.revision, self.filter, self.left.min(PAGE));
+        let page = campaign_outcomes(self.campaigns, revision, filter, self.next, size).await?;
         self.left_out.add(page.damaged);
-        if let Some(last) = page.found.last() {
-            self.from = last.index + 1;
-        }
-        self.left -= page.found.len();
-        Ok(page.found)
-    }
-
-    /// Returns whether there are outcomes behind the last wanted one.
-    async fn has_more(&mut self) -> anyhow::Result<bool> {
-        self.left = 1;
-        Ok(!self.next().await?.is_empty())
+        self.next = page.next;
+        self.left -= page.items.len();
+        Ok(Some(page.items))
     }
 }
 
-async fn print_table(pages: &mut Pages<'_>, context: &Context) -> anyhow::Result<()> {
+async fn print_table(outcomes: &mut Outcomes<'_>, context: &Context) -> anyhow::Result<()> {
     let mut rows = table(&COLUMNS);
-    loop {
-        let page = pages.next().await?;
-        if page.is_empty() {
-            break;
-        }
+    while let Some(page) = outcomes.next().await? {
         rows.add_rows(page.iter().map(cells));
     }
     context.output.line(rows.trim_fmt())?;
-    if pages.has_more().await? {
+    if outcomes.next.is_some() {
         note("and more: --limit shows them, --format csv and ndjson have all");
     }
     Ok(())
 }
 
-async fn print_csv(pages: &mut Pages<'_>) -> anyhow::Result<()> {
+async fn print_csv(outcomes: &mut Outcomes<'_>) -> anyhow::Result<()> {
     let mut file = csv::Writer::from_writer(io::BufWriter::new(io::stdout()));
-    file.write_record(COLUMNS)?;
-    loop {
-        let page = pages.next().await?;
-        if page.is_empty() {
-            break;
+    let mut is_headed = false;
+    while let Some(page) = outcomes.next().await? {
+        if !is_headed {
+            file.write_record(COLUMNS)?;
+            is_headed = true;
         }
         page.iter().try_for_each(|outcome| file.write_record(cells(outcome)))?;
     }
@@ -175,37 +165,16 @@ async fn print_csv(pages: &mut Pages<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn print_ndjson(pages: &mut Pages<'_>, context: &Context) -> anyhow::Result<()> {
-    loop {
-        let page = pages.next().await?;
-        if page.is_empty() {
-            return Ok(());
-        }
-        for outcome in &page {
-            let [shop, status, code, message] = cells(outcome);
-            let (code, message) = (Some(code), Some(message));
-            context.output.value(&json!({
-                "shop": shop,
-                "status": status,
-                "code": code.filter(|code| !code.is_empty()),
-                "message": message.filter(|message| !message.is_empty()),
-            }))?;
-        }
+async fn print_ndjson(outcomes: &mut Outcomes<'_>, context: &Context) -> anyhow::Result<()> {
+    while let Some(page) = outcomes.next().await? {
+        page.iter().try_for_each(|outcome| context.output.value(&Outcome::from(outcome)))?;
     }
+    Ok(())
 }
 
 /// Returns an outcome in the order of [`COLUMNS`].
 fn cells(outcome: &ShopOutcome) -> [String; COLUMNS.len()] {
-    let word = match outcome.slot {
-        Slot::Idle => "-",
-        Slot::Open => OPEN,
-        Slot::Closed(status) => status.as_str(),
-    };
-    let message = outcome.message.as_deref().or_else(|| outcome.code.map(Code::message));
-    [
-        outcome.shop.to_string(),
-        word.to_owned(),
-        outcome.code.map(|code| code.to_string()).unwrap_or_default(),
-        message.unwrap_or_default().to_owned(),
-    ]
+    let Outcome { shop, status, code, message } = outcome.into();
+    let status = status.unwrap_or_else(|| "-".to_owned());
+    [shop, status, code.unwrap_or_default(), message.unwrap_or_default()]
 }

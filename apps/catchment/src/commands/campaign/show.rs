@@ -1,33 +1,28 @@
 //! `catchment campaign show`: shows one campaign.
 
 use anyhow::Context as _;
+use catchment_api::Progress;
+use catchment_application::campaign_progress;
 use catchment_bootstrap::duration;
 use catchment_domain::{Campaign, Revision};
-use serde_json::{Value, json};
 
 use crate::commands::Context;
 use crate::ending::Ending;
+use crate::left_out::LeftOut;
 use crate::number::grouped;
 use crate::output::facts;
-use crate::report::{campaign_view, counts, instant, outcome_table, state_words};
-use crate::watch::Standing;
+use crate::report::{instant, outcome_table, state_words};
 
 pub(super) async fn run(revision: Revision, context: &Context) -> anyhow::Result<Ending> {
-    let standing = Standing::read(&*context.stores.campaigns, revision).await;
-    let standing = standing.context("could not show the campaign")?;
+    let progress = campaign_progress(&*context.stores.campaigns, revision).await;
+    let progress = progress.context("could not show the campaign")?;
     if context.output.json {
-        let mut value = campaign_view(&standing.campaign);
-        if let Value::Object(fields) = &mut value {
-            let Standing { tallies, .. } = &standing;
-            fields.insert("outcomes".to_owned(), json!(counts(&tallies.activation)));
-            fields.insert("releases".to_owned(), json!(counts(&tallies.release)));
-        }
-        context.output.value(&value)?;
-        return Ok(standing.left_out.conclude());
+        context.output.value(&Progress::from(&progress))?;
+    } else {
+        context.output.line(describe(&progress.campaign))?;
+        context.output.line(format_args!("\n{}", outcome_table(&progress.tallies)))?;
     }
-    context.output.line(describe(&standing.campaign))?;
-    context.output.line(format_args!("\n{}", outcome_table(&standing)))?;
-    Ok(standing.left_out.conclude())
+    Ok(LeftOut::from(progress.damaged).conclude())
 }
 
 fn describe(campaign: &Campaign) -> String {

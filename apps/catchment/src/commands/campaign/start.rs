@@ -3,30 +3,24 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use catchment_bootstrap::{SystemClock, duration};
-use catchment_domain::ports::Clock;
-use catchment_domain::{
-    Campaign, CampaignError, Draft, Limit, Replaced, Revision, Timestamp, TriggerKind,
+use catchment_api::StartedCampaign;
+use catchment_application::{
+    CampaignOrder, Goal, InvalidField, Reason, Until, UseCaseError, plan_campaign, start_campaign,
 };
+use catchment_bootstrap::duration;
+use catchment_domain::{Campaign, Limit, Revision, Timestamp};
 use chrono::DateTime;
 use clap::Args;
-use serde_json::json;
 
 use super::preview;
 use crate::cli::parse_limit;
 use crate::commands::Context;
-use crate::commands::triggers::known;
 use crate::ending::Ending;
-use crate::forecast::Plan;
 use crate::number::counted;
 use crate::random;
 use crate::report::finish;
 use crate::run::{Begun, drive};
 use crate::scope::ScopeArguments;
-use crate::watch::Goal;
-
-/// The most bytes of a reason.
-const REASON_MAX: usize = 1024;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -64,20 +58,13 @@ pub(crate) struct Arguments {
     replace: Option<Revision>,
     /// What happened, for people.
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = parse_reason)]
-    reason: String,
+    reason: Reason,
     /// Says how many shops and what would change, and changes nothing.
     #[arg(long)]
     dry_run: bool,
     /// Does not ask, however many shops.
     #[arg(long, short)]
     yes: bool,
-}
-
-/// When a campaign ends by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Until {
-    After(Duration),
-    At(Timestamp),
 }
 
 fn parse_until(text: &str) -> Result<Until, String> {
@@ -90,14 +77,8 @@ fn parse_until(text: &str) -> Result<Until, String> {
     Ok(Until::At(Timestamp::from_millis(instant.timestamp_millis())))
 }
 
-fn parse_reason(text: &str) -> Result<String, String> {
-    if REASON_MAX < text.len() {
-        return Err(format!("a reason is at most {REASON_MAX} bytes"));
-    }
-    if text.chars().any(char::is_control) {
-        return Err("a reason is one line of text".to_owned());
-    }
-    Ok(text.trim().to_owned())
+fn parse_reason(text: &str) -> Result<Reason, String> {
+    text.parse().map_err(|error: InvalidField| error.to_string())
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Ending> {
@@ -116,29 +97,39 @@ enum Start {
 }
 
 async fn start(arguments: &Arguments, context: &Context) -> anyhow::Result<Start> {
-    let (kind, limit) = what(arguments, context)?;
-    let until = arguments.until.map(instant_of).transpose()?;
-    let scope = arguments.scope.resolve(&context.stores).await?;
-    let plan = Plan { kind, limit, replaces: replaced(arguments.replace, context).await? };
+    let Context { settings, stores, .. } = context;
+    let order = CampaignOrder {
+        kind: arguments.kind.clone(),
+        limit: arguments.limit,
+        scope: arguments.scope.resolve(stores).await?,
+        reason: arguments.reason.clone(),
+        timeout: arguments.timeout.unwrap_or(settings.timeout),
+        until: arguments.until,
+        replaces: arguments.replace,
+    };
+    let plan = plan_campaign(&*stores.campaigns, &*stores.clock, &settings.policy, order).await;
+    let plan = plan.map_err(in_options)?;
     if arguments.dry_run {
-        return preview::dry_run(&plan, &scope, context).await.map(Start::Looked);
+        return preview::dry_run(&plan, context).await.map(Start::Looked);
     }
-    if !arguments.yes && !preview::is_meant(&plan, arguments.replace, &scope, context).await? {
+    if !arguments.yes && !preview::is_meant(&plan, context).await? {
         bail!("the answer was no");
     }
-    let draft = Draft {
-        kind,
-        limit,
-        scope,
-        reason: arguments.reason.clone(),
-        timeout: arguments.timeout.unwrap_or(context.settings.timeout),
-        until,
-        replaces: arguments.replace,
-        id: random::campaign_id(),
-        nonce: random::nonce(),
-    };
     let begun = Begun::now()?;
-    Ok(Start::Stored(Box::new(context.stores.campaigns.add(&draft).await?), begun))
+    let unique = (random::campaign_id(), random::nonce());
+    let campaign = start_campaign(&*stores.campaigns, plan, unique).await?;
+    Ok(Start::Stored(Box::new(campaign), begun))
+}
+
+/// Names the option instead of the field that has to be corrected.
+fn in_options(error: UseCaseError) -> UseCaseError {
+    match error {
+        UseCaseError::Invalid(InvalidField { field, problem, nearest }) => {
+            let problem = problem.replace(&format!("`{field}`"), &format!("--{field}"));
+            InvalidField { field, problem, nearest }.into()
+        }
+        error => error,
+    }
 }
 
 /// Waits until a stored campaign is settled.
@@ -151,48 +142,17 @@ async fn follow(campaign: &Campaign, begun: Begun, context: &Context) -> anyhow:
     let finished = drive(context, revision, Goal::Settled, begun).await.with_context(|| {
         format!("campaign {revision} is stored, `catchment campaign watch {revision}` goes on")
     })?;
-    finish(context.output, &finished, Goal::Settled)
+    finish(context, &finished, Goal::Settled).await
 }
 
 fn announce(campaign: &Campaign, context: &Context) -> std::io::Result<()> {
-    let Campaign { name, kind, limit, shops, state, .. } = campaign;
-    let revision = name.revision;
     if context.output.json {
-        let line = json!({ "campaign": revision.0, "status": state.as_str(), "shops": shops });
-        return context.output.value(&line);
+        return context.output.value(&StartedCampaign::from(campaign));
     }
+    let Campaign { name, kind, limit, shops, .. } = campaign;
+    let revision = name.revision;
     let shops = counted((*shops).into(), "shop");
     context.output.line(format_args!("campaign {revision}: {kind} {limit} for {shops}"))
-}
-
-/// Returns the kind with the wanted limit, or with the kind's default limit.
-fn what(arguments: &Arguments, context: &Context) -> anyhow::Result<(TriggerKind, Limit)> {
-    let (kind, rule) = known(&arguments.kind, &context.settings.policy)?;
-    match arguments.limit.or(rule.default_limit) {
-        Some(limit) => Ok((kind, limit)),
-        None => bail!("`{kind}` has no limit of its own: say --limit"),
-    }
-}
-
-fn instant_of(until: Until) -> anyhow::Result<Timestamp> {
-    let now = SystemClock.now();
-    match until {
-        Until::After(duration) => Ok(now.saturating_add(duration)),
-        Until::At(instant) if instant <= now => bail!("--until lies in the past"),
-        Until::At(instant) => Ok(instant),
-    }
-}
-
-/// Returns the campaign to replace, if it can be replaced.
-async fn replaced(
-    revision: Option<Revision>,
-    context: &Context,
-) -> anyhow::Result<Option<Replaced>> {
-    let Some(revision) = revision else { return Ok(None) };
-    let campaign = context.stores.campaigns.get(revision).await?;
-    let campaign = campaign.ok_or(CampaignError::Unknown(revision))?;
-    campaign.check_replaceable()?;
-    Ok(Some(Replaced { campaign: campaign.name, deadline: campaign.deadline }))
 }
 
 #[cfg(test)]
@@ -207,12 +167,5 @@ mod tests {
         for text in ["tomorrow", "2026-11-22", "2026-11-22T18:00:00", "3 parsecs", ""] {
             assert!(parse_until(text).unwrap_err().starts_with("expected a duration"), "{text}");
         }
-    }
-
-    #[test]
-    fn a_reason_is_one_line() {
-        assert_eq!(parse_reason(" 비가 온다 ").as_deref(), Ok("비가 온다"));
-        assert!(parse_reason("a\nb").is_err());
-        assert!(parse_reason(&"x".repeat(1_025)).is_err());
     }
 }

@@ -61,9 +61,9 @@ pub(super) async fn visit(
     let (mut after, mut damaged) = (None, Vec::new());
     while 0 < limit {
         let page = list_shops(shops, scope, (after.as_ref(), limit.min(PAGE)), floor).await?;
-        page.shops.iter().try_for_each(&mut show)?;
+        page.items.iter().try_for_each(&mut show)?;
         damaged.extend(page.damaged);
-        limit -= page.shops.len();
+        limit -= page.items.len();
         after = page.next;
         if after.is_none() {
             break;

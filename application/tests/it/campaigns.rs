@@ -1,0 +1,85 @@
+//! Starts, previews, lists and commands.
+
+use catchment_application::{
+    Page, PreviewPorts, UseCaseError, campaign_outcomes, command_campaign, list_campaigns,
+    preview_end, preview_start, reach,
+};
+use catchment_domain::ports::OutcomeFilter;
+use catchment_domain::{Command, Phase, Revision, Scope, Slot, Status};
+
+use crate::city::{City, in_region};
+
+#[tokio::test]
+async fn an_error_names_the_field_and_the_nearest_value() {
+    let city = City::with_shops().await;
+    for (kind, scope, field, nearest) in [
+        ("bad_wether", Scope::everything(), "kind", &["bad_weather"][..]),
+        ("manual", Scope::everything(), "limit", &[]),
+        ("bad_weather", in_region("Hackny"), "region", &["Hackney"]),
+        (
+            "bad_weather",
+            Scope { ids: Some(["x".parse().unwrap()].into()), ..Scope::everything() },
+            "ids",
+            &[],
+        ),
+    ] {
+        match city.plan(kind, scope).await.unwrap_err() {
+            UseCaseError::Invalid(error) => assert_eq!(
+                (error.field, &error.nearest[..]),
+                (field, &nearest.iter().map(ToString::to_string).collect::<Vec<_>>()[..])
+            ),
+            error => panic!("{error:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_preview_says_what_a_start_would_change() {
+    let city = City::with_shops().await;
+    let ports = PreviewPorts { campaigns: &*city.store, shops: &*city.store, policy: &city.policy };
+    let plan = city.plan("bad_weather", in_region("Hackney")).await.unwrap();
+    let preview = preview_start(ports, &plan).await.unwrap();
+    assert_eq!((preview.forecast.shops, preview.forecast.changed), (2, 2));
+    assert_eq!((preview.unknown, preview.released), (0, 0));
+    let reach = reach(ports, plan.scope.scope()).await.unwrap();
+    assert_eq!((reach.shops, reach.all, reach.is_broad()), (2, 3, true));
+    assert!(list_campaigns(&*city.store, None, 1).await.unwrap().items.is_empty());
+}
+
+#[tokio::test]
+async fn an_end_that_is_refused_has_no_preview() {
+    let city = City::with_shops().await;
+    let ports = PreviewPorts { campaigns: &*city.store, shops: &*city.store, policy: &city.policy };
+    let revision = city.start().await.name.revision;
+    let preview = preview_end(ports, revision).await.unwrap();
+    assert_eq!((preview.campaign.state.open(), preview.forecast.shops), (3, 0));
+    command_campaign(&*city.store, revision, Command::End).await.unwrap();
+    let error = preview_end(ports, revision).await.unwrap_err();
+    assert!(matches!(error, UseCaseError::Conflict(_)), "{error:?}");
+    let error = preview_end(ports, Revision(99)).await.unwrap_err();
+    assert!(matches!(error, UseCaseError::NotFound(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn lists_go_on_where_a_page_ends() {
+    let city = City::with_shops().await;
+    let campaigns = [city.start().await, city.start().await, city.start().await];
+    let numbers = campaigns.map(|campaign| campaign.name.revision);
+    let page = list_campaigns(&*city.store, None, 2).await.unwrap();
+    let listed: Vec<_> = page.items.iter().map(|campaign| campaign.name.revision).collect();
+    assert_eq!((&listed[..], page.next), (&numbers[..2], Some(numbers[1])));
+    let page = list_campaigns(&*city.store, page.next, 2).await.unwrap();
+    assert_eq!((page.items.len(), page.next), (1, None));
+
+    let outcomes = async |status, from, size| {
+        let filter = OutcomeFilter { phase: Phase::Activation, status };
+        let page = campaign_outcomes(&*city.store, numbers[0], filter, from, size).await;
+        let Page { items, next, .. } = page.unwrap();
+        (items.len(), next)
+    };
+    let open = Some(Slot::Open);
+    assert_eq!(outcomes(open, None, 2).await, (2, Some(2)));
+    assert_eq!(outcomes(open, Some(2), 2).await, (1, None));
+    assert_eq!(outcomes(open, None, 3).await, (3, None));
+    assert_eq!(outcomes(Some(Slot::Closed(Status::Applied)), None, 3).await, (0, None));
+}
