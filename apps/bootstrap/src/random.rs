@@ -1,5 +1,6 @@
 //! Random numbers, only for the composition root.
 
+use catchment_domain::{CampaignId, Nonce};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use uuid::{Builder, Uuid};
@@ -25,4 +26,22 @@ pub fn bytes<const COUNT: usize>() -> [u8; COUNT] {
     let mut bytes = [0; COUNT];
     SysRng.try_fill_bytes(&mut bytes).expect("the system gives random numbers");
     bytes
+}
+
+/// Returns a unique number for a log.
+#[must_use]
+pub fn log_id() -> u128 {
+    u128::from_be_bytes(bytes())
+}
+
+/// Returns the id of a new campaign: a `UUIDv4`.
+#[must_use]
+pub fn campaign_id() -> CampaignId {
+    CampaignId(uuid())
+}
+
+/// Returns the random number of a new campaign.
+#[must_use]
+pub fn nonce() -> Nonce {
+    Nonce::from_random(u64::from_be_bytes(bytes()))
 }

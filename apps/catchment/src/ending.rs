@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use catchment_bootstrap::settings::SettingsError;
+use catchment_bootstrap::stores::WithoutServers;
 use catchment_bootstrap::{chain, without_secrets_of_arguments};
 use catchment_domain::ports::{CommandError, StoreError};
 use thiserror::Error;
@@ -48,7 +49,7 @@ pub(crate) fn conclude(result: anyhow::Result<Ending>) -> ExitCode {
             complain(&format!("{}{advice}", chain(&*error)));
             if error.is::<SettingsError>() {
                 ExitCode::from(BAD_SETTINGS)
-            } else if error.is::<WrongUsage>() {
+            } else if error.is::<WrongUsage>() || error.is::<WithoutServers>() {
                 ExitCode::from(WRONG_USAGE)
             } else {
                 ExitCode::FAILURE

@@ -3,8 +3,6 @@
 mod cli;
 mod commands;
 mod ending;
-mod stores;
-mod engine;
 mod run;
 mod watch;
 mod demo;
@@ -18,14 +16,13 @@ mod file_name;
 mod city;
 mod number;
 mod output;
-mod random;
 #[cfg_attr(not(feature = "servers"), path = "no_servers.rs")]
 mod servers;
 
 use std::process::ExitCode;
 
 use catchment_bootstrap::settings::{Layers, Settings};
-use catchment_bootstrap::telemetry;
+use catchment_bootstrap::{engine, random, stores, telemetry};
 
 use crate::cli::Cli;
 use crate::ending::{Ending, WRONG_USAGE, complain, conclude};

@@ -5,20 +5,10 @@
 use std::time::Duration;
 
 use catchment_application::{CallReply, LaneError, ShopChange};
-use catchment_bootstrap::settings::{DatabaseUrl, Settings};
+use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::stores::WithoutServers;
 use catchment_domain::ports::Cluster;
 use catchment_domain::{Lanes, ShopId};
-
-use crate::ending::WrongUsage;
-
-const MISSING: WrongUsage = WrongUsage(
-    "this program was built without Kafka and PostgreSQL; build it with \
-     `cargo build --release -p catchment --features servers`",
-);
-
-pub(crate) fn check_database(url: &DatabaseUrl) -> anyhow::Result<()> {
-    if url.is_postgres() { Err(MISSING.into()) } else { Ok(()) }
-}
 
 pub(crate) async fn call(
     _: &Settings,
@@ -26,7 +16,7 @@ pub(crate) async fn call(
     _: ShopChange<'_>,
     _: Duration,
 ) -> anyhow::Result<CallReply> {
-    Err(MISSING.into())
+    Err(WithoutServers.into())
 }
 
 /// No cluster: this program cannot connect to one.
@@ -46,5 +36,5 @@ pub(crate) async fn connect(
     _: &Settings,
     _: Lanes,
 ) -> anyhow::Result<Result<Connected, LaneError>> {
-    Err(MISSING.into())
+    Err(WithoutServers.into())
 }

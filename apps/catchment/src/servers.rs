@@ -7,22 +7,12 @@ mod calling;
 
 use catchment_application::LaneError;
 use catchment_bootstrap::service::kafka;
-use catchment_bootstrap::settings::{DatabaseUrl, Settings};
+use catchment_bootstrap::settings::Settings;
 use catchment_domain::Lanes;
 use catchment_domain::ports::Cluster;
 use catchment_kafka::{ClusterError, KafkaCluster, KafkaLookout};
 
 pub(crate) use self::calling::call;
-
-/// Checks that this program can open the database. A program with servers can open every database.
-///
-/// # Errors
-///
-/// Never. A program without servers refuses some databases.
-#[expect(clippy::unnecessary_wraps, reason = "a program without servers returns errors")]
-pub(crate) fn check_database(_: &DatabaseUrl) -> anyhow::Result<()> {
-    Ok(())
-}
 
 /// The cluster of the settings, as the use cases look at it.
 pub(crate) struct Connected(KafkaLookout);

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catchment_bootstrap::{HeldUp, ProcessError, chain};
+use catchment_bootstrap::{HeldUp, ProcessError, Stepper, chain, drive};
 use catchment_domain::Lane;
 use catchment_domain::service::{ConsumerPorts, LaneConsumer, Rules, ServiceError, Step};
 use catchment_kafka::{KafkaRequestLog, Trouble};
 use tokio::sync::watch;
 use tokio::task::{self, JoinSet};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::progress::Progress;
 
@@ -77,8 +77,8 @@ impl Lanes {
         self.progress.begin(lane, Instant::now());
         let (log, progress) = (self.log.clone(), self.progress.clone());
         let (name, held_up) = (format!("lane {lane}"), HeldUp::default());
-        let watched = Watched { lane, name, log, progress, held_up, is_going: false };
-        let task = self.tasks.spawn(work(consumer, watched, stopped));
+        let work = LaneWork { lane, consumer, name, log, progress, held_up, is_going: false };
+        let task = self.tasks.spawn(work.run(stopped));
         self.names.insert(task.id(), lane);
     }
 
@@ -108,30 +108,10 @@ impl Lanes {
     }
 }
 
-/// Steps a consumer until it is stopped.
-async fn work(
-    mut consumer: LaneConsumer,
-    mut watched: Watched,
-    mut stopped: watch::Receiver<bool>,
-) -> Result<(), ServiceError> {
-    while !*stopped.borrow() {
-        let step = consumer.step().await;
-        let step = step.inspect_err(|_| watched.log.commit_rest(watched.lane))?;
-        watched.note(&step);
-        rest(step, &consumer, &mut stopped).await;
-    }
-    // If this fails, the next owner of the lane sends the last answers again.
-    if let Err(error) = consumer.finish().await {
-        let lane = watched.lane.0;
-        tracing::info!(lane, error = chain(&error), "the last replies may come twice");
-    }
-    watched.log.commit_rest(watched.lane);
-    Ok(())
-}
-
-/// A lane, with what is reported about it.
-struct Watched {
+/// The work on a lane, with what is reported about it.
+struct LaneWork {
     lane: Lane,
+    consumer: LaneConsumer,
     /// The lane's name in log lines.
     name: String,
     log: KafkaRequestLog,
@@ -141,7 +121,34 @@ struct Watched {
     is_going: bool,
 }
 
-impl Watched {
+impl Stepper for LaneWork {
+    type Error = ServiceError;
+
+    async fn step(&mut self) -> Result<Step, ServiceError> {
+        let step = self.consumer.step().await;
+        let step = step.inspect_err(|_| self.log.commit_rest(self.lane))?;
+        self.note(&step);
+        Ok(step)
+    }
+
+    async fn wait(&mut self) {
+        self.consumer.wait().await;
+    }
+}
+
+impl LaneWork {
+    /// Steps the consumer until it is stopped.
+    async fn run(mut self, mut stopped: watch::Receiver<bool>) -> Result<(), ServiceError> {
+        drive(&mut self, (NAP, &mut stopped), |_, stopped| !*stopped).await?;
+        // If this fails, the next owner of the lane sends the last answers again.
+        if let Err(error) = self.consumer.finish().await {
+            let lane = self.lane.0;
+            tracing::info!(lane, error = chain(&error), "the last replies may come twice");
+        }
+        self.log.commit_rest(self.lane);
+        Ok(())
+    }
+
     /// Records a step. Only the second successful step in a row counts as a move, because the first
     /// may only have claimed the lane. A lane with nothing to do may have something that cannot be
     /// read.
@@ -161,23 +168,6 @@ impl Watched {
             Some((cause, since)) => self.progress.held_up(self.lane, cause, since),
             None if was_going => self.progress.moved(self.lane, now),
             None => {}
-        }
-    }
-}
-
-/// Waits between two steps.
-async fn rest(step: Step, consumer: &LaneConsumer, stopped: &mut watch::Receiver<bool>) {
-    // A timeout is fine: the caller checks again.
-    match step {
-        Step::Worked => tokio::task::yield_now().await,
-        Step::Idle => {
-            let _ = timeout(NAP, async {
-                tokio::select! { () = consumer.wait() => {}, _ = stopped.changed() => {} }
-            })
-            .await;
-        }
-        Step::Pause { after, .. } => {
-            let _ = timeout(after, stopped.changed()).await;
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use catchment_bootstrap::{HeldUp, ProcessError, Readiness, SaidDamage, Shutdown, chain, reasons};
+use catchment_bootstrap::{
+    HeldUp, ProcessError, Readiness, SaidDamage, Shutdown, Stepper, chain, drive, reasons,
+};
 use catchment_domain::service::{LaneKeeper, Obstacle, Step};
 use catchment_kafka::KafkaReplyLog;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -60,7 +62,7 @@ impl Work {
     pub(crate) async fn run(mut self, shutdown: Shutdown) -> Result<(), ProcessError> {
         let mut late = shutdown.clone();
         let worked = tokio::select! {
-            worked = self.work(shutdown) => Some(worked),
+            worked = self.work(&shutdown) => Some(worked),
             () = async { sleep_until(late.asked().await).await } => None,
         };
         // The next requester of the campaign sends the requests again that have no reply at the
@@ -78,35 +80,16 @@ impl Work {
         worked
     }
 
-    /// Works until the process has to stop and the replies that are under way are recorded. Only a
-    /// rest may be interrupted: after an interrupted step, nobody would know what became of it.
-    async fn work(&mut self, mut shutdown: Shutdown) -> Result<(), ProcessError> {
-        while shutdown.deadline().is_none() {
-            let step = self.step().await?;
-            shutdown.unless_asked(self.rest(step)).await;
-        }
-        self.keeper.stop_sending();
-        while 0 < self.keeper.in_flight() {
-            let step = self.step().await?;
-            self.rest(step).await;
-        }
-        Ok(())
-    }
-
-    async fn step(&mut self) -> Result<Step, ProcessError> {
-        let step = self.keeper.step().await?;
-        self.say(&step);
-        Ok(step)
-    }
-
-    /// Waits between two steps.
-    async fn rest(&mut self, step: Step) {
-        // A timeout is fine: the caller checks again.
-        match step {
-            Step::Worked => tokio::task::yield_now().await,
-            Step::Idle => drop(timeout(self.nap, self.keeper.wait()).await),
-            Step::Pause { after, .. } => drop(timeout(after, self.keeper.wait()).await),
-        }
+    /// Works until the process has to stop and the replies that are under way are recorded.
+    async fn work(&mut self, shutdown: &Shutdown) -> Result<(), ProcessError> {
+        let (nap, mut deadline) = (self.nap, shutdown.signal());
+        drive(self, (nap, &mut deadline), |work, deadline| {
+            if deadline.is_some() {
+                work.keeper.stop_sending();
+            }
+            deadline.is_none() || 0 < work.keeper.in_flight()
+        })
+        .await
     }
 
     /// Updates the readiness conditions.
@@ -161,6 +144,25 @@ impl Work {
             lasts.then(|| format!("reply lane {lane}: {}", trouble.cause))
         });
         troubles.collect()
+    }
+}
+
+impl Stepper for Work {
+    type Error = ProcessError;
+
+    async fn step(&mut self) -> Result<Step, ProcessError> {
+        let step = self.keeper.step().await?;
+        self.say(&step);
+        Ok(step)
+    }
+
+    async fn wait(&mut self) {
+        self.keeper.wait().await;
+    }
+
+    /// What is being sent goes on in a pause, too.
+    async fn wait_in_pause(&mut self) {
+        self.keeper.wait().await;
     }
 }
 

@@ -259,6 +259,7 @@ impl Setup {
         let answered = owned.answered();
         self.ports.ledger.replied(self.lane, answered.epoch, answered.next).await?;
         self.commit(answered).await;
+        // Only now: if the step is dropped before, the next one tells the log.
         owned.enter_stored();
         Ok(())
     }

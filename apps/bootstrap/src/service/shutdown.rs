@@ -32,6 +32,12 @@ impl Shutdown {
         }
     }
 
+    /// Returns the signal, which holds the deadline for work in progress as soon as there is one.
+    #[must_use]
+    pub fn signal(&self) -> watch::Receiver<Option<Instant>> {
+        self.0.clone()
+    }
+
     /// Returns the deadline for work in progress, or `None` until the process is told to stop.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

@@ -12,9 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use catchment_bootstrap::database::delete_old_campaigns;
-use catchment_bootstrap::settings::Settings;
-use catchment_bootstrap::{SaidDamage, chain};
 use catchment_domain::ports::{Deletions, Holder};
 use catchment_domain::service::{
     ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Retention, Rules,
@@ -28,7 +25,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::database::delete_old_campaigns;
+use crate::drive::{Stepper, drive};
+use crate::one_line::chain;
 use crate::random;
+use crate::said_damage::SaidDamage;
+use crate::settings::Settings;
 use crate::stores::Stores;
 
 /// The embedded engine's only reply lane.
@@ -47,7 +49,7 @@ const WORKERS: usize = 2;
 
 /// The right to run the engine on a database.
 #[derive(Debug)]
-pub(crate) struct EngineLock(#[expect(dead_code, reason = "held, never read")] File);
+pub struct EngineLock(#[expect(dead_code, reason = "held, never read")] File);
 
 impl EngineLock {
     /// Takes the lock, if no other process has it and the database is an embedded one.
@@ -55,7 +57,7 @@ impl EngineLock {
     /// # Errors
     ///
     /// When the file beside the database cannot be made or locked.
-    pub(crate) fn try_take(stores: &Stores) -> anyhow::Result<Option<Self>> {
+    pub fn try_take(stores: &Stores) -> anyhow::Result<Option<Self>> {
         let Some(database) = stores.file() else { return Ok(None) };
         let path = engine_lock_of(database)?;
         let attempt = || format!("could not lock {}", path.display());
@@ -70,7 +72,7 @@ impl EngineLock {
     /// # Errors
     ///
     /// When an engine runs on the database, or the file beside it cannot be opened or locked.
-    pub(crate) fn take_to_replace(database: &Path) -> anyhow::Result<Option<Self>> {
+    pub fn take_to_replace(database: &Path) -> anyhow::Result<Option<Self>> {
         let path = engine_lock_of(database)
             .with_context(|| format!("could not find `{}`", database.display()))?;
         let attempt = || format!("could not lock {}", path.display());
@@ -105,14 +107,14 @@ impl EngineLock {
 
 /// The status of the engine's requester.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct EngineStatus {
+pub struct EngineStatus {
     /// The number of requests without an answer.
-    pub(crate) in_flight: u32,
+    pub in_flight: u32,
     /// Whether any campaign has open slots that are not damaged.
-    pub(crate) has_open: bool,
+    pub has_open: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Running,
     /// Nothing more is sent, but replies that are under way are recorded.
@@ -121,7 +123,7 @@ enum Phase {
 }
 
 /// The lanes that a human must look at, with the causes. Clones share them.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct SetAside {
     lanes: Lanes,
     causes: watch::Sender<BTreeMap<Lane, String>>,
@@ -165,7 +167,8 @@ impl SetAside {
 }
 
 /// A running engine: consumers and a requester.
-pub(crate) struct Engine {
+#[derive(Debug)]
+pub struct Engine {
     phase: watch::Sender<Phase>,
     status: watch::Receiver<EngineStatus>,
     set_aside: SetAside,
@@ -175,7 +178,8 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the engine. When the engine stops, the lock is released.
-    pub(crate) fn start(settings: &Settings, stores: &Stores, lock: EngineLock) -> Self {
+    #[must_use]
+    pub fn start(settings: &Settings, stores: &Stores, lock: EngineLock) -> Self {
         let lanes = stores.shops.lanes();
         let identity = LogIdentity { id: random::log_id(), lasting: false };
         // Requests under way in a lane are limited, so only requests that were sent again can fill
@@ -196,8 +200,9 @@ impl Engine {
         let set_aside = SetAside::new(lanes);
         for lane in lanes.iter() {
             let consumer = LaneConsumer::new(lane, ports.clone(), Arc::clone(&rules));
-            let shared = (Arc::clone(&turns), set_aside.clone());
-            tasks.spawn(consume((lane, consumer), shared, phases.clone()));
+            let (turns, set_aside) = (Arc::clone(&turns), set_aside.clone());
+            let work = LaneWork { lane, consumer, turns, set_aside, is_claimed: false };
+            tasks.spawn(consume(work, phases.clone()));
         }
 
         let ports = RequesterPorts {
@@ -219,27 +224,30 @@ impl Engine {
         let (report, status) = watch::channel(EngineStatus { in_flight: 0, has_open: true });
         let retention = Retention::new(settings.database.campaigns_kept);
         tasks.spawn(delete_old(Arc::clone(&stores.deletions), retention, phases.clone()));
-        tasks.spawn(request(requester, report, phases));
+        let requesting = Requesting { requester, report, said: SaidDamage::default() };
+        tasks.spawn(request(requesting, phases));
         Self { phase, status, set_aside, tasks, _lock: lock }
     }
 
     /// Returns the status of the requester.
-    pub(crate) fn status(&self) -> EngineStatus {
+    #[must_use]
+    pub fn status(&self) -> EngineStatus {
         *self.status.borrow()
     }
 
     /// Returns a lane that a human must look at, and why.
-    pub(crate) fn set_aside(&self) -> Option<(Lane, String)> {
+    #[must_use]
+    pub fn set_aside(&self) -> Option<(Lane, String)> {
         self.set_aside.first()
     }
 
     /// Stops sending. Replies that are under way are still recorded.
-    pub(crate) fn stop_sending(&self) {
+    pub fn stop_sending(&self) {
         self.phase.send_replace(Phase::Draining);
     }
 
     /// Waits until the engine cannot go on, and returns the reason.
-    pub(crate) async fn failure(&mut self) -> anyhow::Error {
+    pub async fn failure(&mut self) -> anyhow::Error {
         loop {
             match self.tasks.join_next().await {
                 Some(Ok(Ok(()))) => {}
@@ -251,71 +259,106 @@ impl Engine {
     }
 
     /// Stops the engine after its current steps.
-    pub(crate) async fn stop(mut self) {
+    pub async fn stop(mut self) {
         self.phase.send_replace(Phase::Stopped);
         while self.tasks.join_next().await.is_some() {}
     }
 }
 
+/// The work on one lane.
+struct LaneWork {
+    lane: Lane,
+    consumer: LaneConsumer,
+    turns: Arc<Semaphore>,
+    set_aside: SetAside,
+    is_claimed: bool,
+}
+
+impl Stepper for LaneWork {
+    type Error = ServiceError;
+
+    async fn step(&mut self) -> Result<Step, ServiceError> {
+        let turn = self.turns.acquire().await;
+        let step = self.consumer.step().await?;
+        drop(turn);
+        // A claim alone is no success: the next step may fail as before.
+        if self.is_claimed {
+            self.set_aside.over(self.lane);
+        }
+        self.is_claimed = true;
+        say_pause(&step);
+        Ok(step)
+    }
+
+    async fn wait(&mut self) {
+        self.consumer.wait().await;
+    }
+}
+
 /// Steps a consumer until the engine stops.
 async fn consume(
-    (lane, mut consumer): (Lane, LaneConsumer),
-    (turns, set_aside): (Arc<Semaphore>, SetAside),
+    mut work: LaneWork,
     mut phase: watch::Receiver<Phase>,
 ) -> Result<(), ServiceError> {
-    let mut is_claimed = false;
-    while *phase.borrow() != Phase::Stopped {
-        let turn = turns.acquire().await;
-        let step = consumer.step().await;
-        drop(turn);
-        match step {
-            Ok(step) => {
-                // A claim alone is no success: the next step may fail as before.
-                if is_claimed {
-                    set_aside.over(lane);
-                }
-                is_claimed = true;
-                rest(step, consumer.wait(), &mut phase).await;
-            }
-            Err(error) => {
-                set_aside.meet(lane, error)?;
-                is_claimed = false;
-                // A timeout is fine: the lane is tried again.
-                let _ = timeout(SET_ASIDE, phase.changed()).await;
-            }
-        }
+    let goes_on = |_: &mut LaneWork, phase: &Phase| *phase != Phase::Stopped;
+    while let Err(error) = drive(&mut work, (NAP, &mut phase), goes_on).await {
+        work.set_aside.meet(work.lane, error)?;
+        work.is_claimed = false;
+        // A timeout is fine: the lane is tried again.
+        let _ = timeout(SET_ASIDE, phase.changed()).await;
     }
-    if let Err(error) = consumer.finish().await {
+    if let Err(error) = work.consumer.finish().await {
         tracing::warn!(error = chain(&error), "the last replies will be sent again");
     }
     Ok(())
 }
 
+/// The work of the requester.
+struct Requesting {
+    requester: LaneRequester,
+    report: watch::Sender<EngineStatus>,
+    said: SaidDamage,
+}
+
+impl Stepper for Requesting {
+    type Error = ServiceError;
+
+    async fn step(&mut self) -> Result<Step, ServiceError> {
+        let step = self.requester.step().await?;
+        self.said.note(self.requester.damaged());
+        let (in_flight, has_open) = (self.requester.in_flight(), self.requester.has_open());
+        self.report.send_replace(EngineStatus { in_flight, has_open });
+        say_pause(&step);
+        Ok(step)
+    }
+
+    async fn wait(&mut self) {
+        self.requester.wait().await;
+    }
+}
+
 /// Steps the requester until the engine stops.
 async fn request(
-    mut requester: LaneRequester,
-    report: watch::Sender<EngineStatus>,
+    mut work: Requesting,
     mut phase: watch::Receiver<Phase>,
 ) -> Result<(), ServiceError> {
-    let mut said = SaidDamage::default();
-    loop {
-        let now = *phase.borrow_and_update();
-        match now {
-            Phase::Running => {}
-            Phase::Draining => requester.stop_sending(),
-            Phase::Stopped => break,
+    let goes_on = |work: &mut Requesting, phase: &Phase| {
+        if *phase == Phase::Draining {
+            work.requester.stop_sending();
         }
-        let step = requester.step().await?;
-        said.note(requester.damaged());
-        let status =
-            EngineStatus { in_flight: requester.in_flight(), has_open: requester.has_open() };
-        report.send_replace(status);
-        rest(step, requester.wait(), &mut phase).await;
-    }
-    if let Err(error) = requester.surrender().await {
+        *phase != Phase::Stopped
+    };
+    drive(&mut work, (NAP, &mut phase), goes_on).await?;
+    if let Err(error) = work.requester.surrender().await {
         tracing::warn!(error = chain(&error), "the lease is kept until it runs out");
     }
     Ok(())
+}
+
+fn say_pause(step: &Step) {
+    if let Step::Pause { obstacle, .. } = step {
+        tracing::warn!(error = chain(obstacle), "the engine pauses");
+    }
 }
 
 /// Deletes the campaigns whose retention has passed, until the engine stops.
@@ -331,34 +374,16 @@ async fn delete_old(
     Ok(())
 }
 
-/// Waits between two steps.
-async fn rest(step: Step, log: impl Future<Output = ()>, phase: &mut watch::Receiver<Phase>) {
-    match step {
-        Step::Worked => tokio::task::yield_now().await,
-        Step::Idle => {
-            // A timeout is fine: the caller checks again.
-            let _ = timeout(NAP, async {
-                tokio::select! { () = log => {}, _ = phase.changed() => {} }
-            })
-            .await;
-        }
-        Step::Pause { after, obstacle } => {
-            tracing::warn!(error = chain(&obstacle), "the engine pauses");
-            let _ = timeout(after, phase.changed()).await;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU16;
 
-    use catchment_bootstrap::SystemClock;
     use catchment_domain::ports::ShopLedger;
     use catchment_domain::{Policy, Radius};
     use catchment_memory::MemoryStore;
 
     use super::*;
+    use crate::clock::SystemClock;
 
     const LANE: Lane = Lane(0);
 
@@ -378,8 +403,9 @@ mod tests {
         let (phase, phases) = watch::channel(Phase::Running);
         let set_aside = SetAside::new(lanes);
         let mut causes = set_aside.causes.subscribe();
-        let shared = (Arc::new(Semaphore::new(1)), set_aside.clone());
-        let work = tokio::spawn(consume((LANE, consumer), shared, phases));
+        let (turns, met) = (Arc::new(Semaphore::new(1)), set_aside.clone());
+        let work = LaneWork { lane: LANE, consumer, turns, set_aside: met, is_claimed: false };
+        let work = tokio::spawn(consume(work, phases));
         causes.changed().await.unwrap();
         let first = set_aside.first();
         phase.send_replace(Phase::Stopped);

@@ -6,21 +6,34 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use catchment_application::LaneStores;
-use catchment_bootstrap::database::store_settings;
-use catchment_bootstrap::settings::Database;
 use catchment_domain::ports::{
     Acceptances, CampaignLedger, CampaignRepository, Clock, Deletions, Moves, Repairs, ReplyLanes,
     Restores, ShopLedger, ShopRepository,
 };
 use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettings, Summary};
+use thiserror::Error;
 
-use crate::servers;
+use crate::database::store_settings;
+use crate::settings::{Database, DatabaseUrl};
 
 /// The number of connections for reading a file, on which the engine works. On a server, a command
 /// reads with one connection.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 /// The number of connections for writing to a server.
 const WRITERS: u32 = 4;
+
+/// This program was built without the feature `servers`.
+#[derive(Clone, Copy, Debug, Error)]
+#[error(
+    "this program was built without Kafka and PostgreSQL; build it with \
+     `cargo build --release -p catchment --features servers`"
+)]
+pub struct WithoutServers;
+
+/// Checks that this program can open a database.
+fn check_built(url: &DatabaseUrl) -> Result<(), WithoutServers> {
+    if cfg!(not(feature = "servers")) && url.is_postgres() { Err(WithoutServers) } else { Ok(()) }
+}
 
 /// Returns the store settings of a database.
 fn settings(database: &Database, create: bool) -> StoreSettings {
@@ -33,8 +46,8 @@ fn settings(database: &Database, create: bool) -> StoreSettings {
 /// # Errors
 ///
 /// When the database cannot be used.
-pub(crate) async fn migrate(database: &Database, create: bool) -> anyhow::Result<Migrated> {
-    servers::check_database(&database.url)?;
+pub async fn migrate(database: &Database, create: bool) -> anyhow::Result<Migrated> {
+    check_built(&database.url)?;
     let migrated = SeaOrmStore::migrate(database.url.expose(), &settings(database, create)).await;
     migrated.context("could not bring the database up to date")
 }
@@ -44,8 +57,8 @@ pub(crate) async fn migrate(database: &Database, create: bool) -> anyhow::Result
 /// # Errors
 ///
 /// When the database cannot be used as it is.
-pub(crate) async fn check(database: &Database) -> anyhow::Result<String> {
-    servers::check_database(&database.url)?;
+pub async fn check(database: &Database) -> anyhow::Result<String> {
+    check_built(&database.url)?;
     let checked = SeaOrmStore::check(database.url.expose(), &settings(database, false)).await;
     checked.context("the database cannot be used")
 }
@@ -55,7 +68,7 @@ pub(crate) async fn check(database: &Database) -> anyhow::Result<String> {
 /// # Errors
 ///
 /// When the copy cannot be made, or the work was interrupted.
-pub(crate) async fn back_up(
+pub async fn back_up(
     database: &Database,
     file: &Path,
     replaces: bool,
@@ -70,7 +83,7 @@ pub(crate) async fn back_up(
 /// # Errors
 ///
 /// When the copy cannot be used, the database is in use, or the work was interrupted.
-pub(crate) async fn restore(
+pub async fn restore(
     database: &Database,
     file: &Path,
     incomplete: bool,
@@ -82,18 +95,30 @@ pub(crate) async fn restore(
 
 /// The storage ports, all on the same database.
 #[derive(Clone)]
-pub(crate) struct Stores {
-    pub(crate) shops: Arc<dyn ShopRepository>,
-    pub(crate) campaigns: Arc<dyn CampaignRepository>,
-    pub(crate) ledger: Arc<dyn ShopLedger>,
-    pub(crate) campaign_ledger: Arc<dyn CampaignLedger>,
-    pub(crate) reply_lanes: Arc<dyn ReplyLanes>,
-    pub(crate) deletions: Arc<dyn Deletions>,
-    pub(crate) repairs: Arc<dyn Repairs>,
-    pub(crate) restores: Arc<dyn Restores>,
-    pub(crate) acceptances: Arc<dyn Acceptances>,
-    pub(crate) moves: Arc<dyn Moves>,
-    pub(crate) clock: Arc<dyn Clock>,
+#[expect(missing_debug_implementations, reason = "ports have nothing to show")]
+pub struct Stores {
+    /// The shops.
+    pub shops: Arc<dyn ShopRepository>,
+    /// The campaigns, for those who start and follow them.
+    pub campaigns: Arc<dyn CampaignRepository>,
+    /// What consumers read and write.
+    pub ledger: Arc<dyn ShopLedger>,
+    /// What requesters read and write.
+    pub campaign_ledger: Arc<dyn CampaignLedger>,
+    /// Which requester has which reply lane.
+    pub reply_lanes: Arc<dyn ReplyLanes>,
+    /// Deleting old campaigns.
+    pub deletions: Arc<dyn Deletions>,
+    /// Mending what is damaged.
+    pub repairs: Arc<dyn Repairs>,
+    /// What a restored database lacks.
+    pub restores: Arc<dyn Restores>,
+    /// Taking lanes as they are.
+    pub acceptances: Arc<dyn Acceptances>,
+    /// Moving the database to other lanes.
+    pub moves: Arc<dyn Moves>,
+    /// The clock of this process.
+    pub clock: Arc<dyn Clock>,
     store: Arc<SeaOrmStore>,
 }
 
@@ -103,7 +128,7 @@ impl Stores {
     /// # Errors
     ///
     /// When the database cannot be used.
-    pub(crate) async fn open(database: &Database) -> anyhow::Result<Self> {
+    pub async fn open(database: &Database) -> anyhow::Result<Self> {
         Self::connect(database, true).await
     }
 
@@ -112,12 +137,12 @@ impl Stores {
     /// # Errors
     ///
     /// When the database does not exist, or cannot be used.
-    pub(crate) async fn open_existing(database: &Database) -> anyhow::Result<Self> {
+    pub async fn open_existing(database: &Database) -> anyhow::Result<Self> {
         Self::connect(database, false).await
     }
 
     async fn connect(database: &Database, create: bool) -> anyhow::Result<Self> {
-        servers::check_database(&database.url)?;
+        check_built(&database.url)?;
         let settings = settings(database, create);
         let clock = Arc::clone(&settings.clock);
         let store = SeaOrmStore::connect(database.url.expose(), &settings).await;
@@ -139,29 +164,32 @@ impl Stores {
     }
 
     /// Returns the lanes, and what is compared with their logs.
-    pub(crate) fn lanes(&self) -> LaneStores<'_> {
+    #[must_use]
+    pub fn lanes(&self) -> LaneStores<'_> {
         let Self { acceptances, ledger, restores, .. } = self;
         LaneStores { acceptances: &**acceptances, ledger: &**ledger, restores: &**restores }
     }
 
     /// Returns the file of an embedded database, without symbolic links, or `None` for a server.
-    pub(crate) fn file(&self) -> Option<&Path> {
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
         self.store.file()
     }
 
     /// Returns whether commands run the engine themselves.
-    pub(crate) fn is_embedded(&self) -> bool {
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
         self.file().is_some()
     }
 
     /// Closes the idle connections for writing: see [`SeaOrmStore::rest`].
-    pub(crate) async fn rest(&self) {
+    pub async fn rest(&self) {
         self.store.rest().await;
     }
 
     /// Closes the database. An error is only logged: nothing is written any more, and a file that
     /// was not closed properly can still be opened.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "could not close the database");
         }
