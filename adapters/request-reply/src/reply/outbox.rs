@@ -40,6 +40,8 @@ pub(super) struct ReplyKind {
 pub(super) enum LeftOut {
     /// A part of it. It is still to be sent.
     Part(Kind),
+    /// The short value of a reply. It is still to be sent.
+    Value,
     /// The whole message.
     All(Kind),
 }
@@ -146,7 +148,7 @@ impl Outbox {
             return Some(LeftOut::Part(kind));
         }
         if message.value.take().is_some_and(|value| !value.is_empty()) {
-            return Some(LeftOut::Part(kind));
+            return Some(LeftOut::Value);
         }
         self.messages.remove(index);
         Some(LeftOut::All(self.kinds.remove(index)))
@@ -237,7 +239,7 @@ mod tests {
         let message = &outbox.next()[0];
         assert_eq!(message.headers, [id, Header::new("failed", "short")]);
         assert_eq!((&message.key, message.value.as_deref()), (&None, Some(&b"short"[..])));
-        assert_eq!(outbox.leave_out(0, shorter), Some(LeftOut::Part(Kind::Reply(kind))));
+        assert_eq!(outbox.leave_out(0, shorter), Some(LeftOut::Value));
         assert_eq!(outbox.next()[0].value, None, "better than no reply");
         assert_eq!(outbox.leave_out(0, shorter), Some(LeftOut::All(Kind::Reply(kind))));
         assert!(outbox.is_empty());

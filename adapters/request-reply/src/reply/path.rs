@@ -200,7 +200,8 @@ impl<M: Clone + Send + Sync + 'static> ReplyPath<M> {
         let (topic, bytes) = message.map(|one| (Arc::clone(&one.topic), one.size())).unzip();
         let is_time = || self.too_large.is_time();
         match outbox.leave_out(index, |value| self.events.shorter(value)) {
-            None | Some(LeftOut::Part(Kind::Letter(_))) => {}
+            // It was counted when it was shortened.
+            None | Some(LeftOut::Part(Kind::Letter(_)) | LeftOut::Value) => {}
             Some(LeftOut::Part(Kind::Reply(_))) => {
                 self.events.count(ReplyEvent::Shortened, 1);
                 if is_time() {
