@@ -12,12 +12,12 @@ pub(crate) mod topics;
 mod triggers;
 
 use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::stores::Stores;
 
 use crate::cli::Command;
 use crate::demo;
 use crate::ending::Ending;
 use crate::output::Output;
-use crate::stores::Stores;
 
 /// The context of a command that needs the database.
 pub(crate) struct Context {

@@ -7,7 +7,9 @@ mod story;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
+use catchment_bootstrap::engine::{Engine, EngineLock};
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
+use catchment_bootstrap::stores::Stores;
 use catchment_domain::{Scope, Status, Tally};
 use clap::{Args, value_parser};
 use serde::Serialize;
@@ -15,11 +17,9 @@ use serde::Serialize;
 use crate::commands::Context;
 use crate::commands::shops::generate;
 use crate::ending::Ending;
-use crate::engine::{Engine, EngineLock};
 use crate::number::{counted, grouped, rate};
 use crate::output::{Output, table};
 use crate::run::Interrupts;
-use crate::stores::Stores;
 
 use self::story::{Act, Stage};
 

@@ -22,7 +22,7 @@ mod servers;
 use std::process::ExitCode;
 
 use catchment_bootstrap::settings::{Layers, Settings};
-use catchment_bootstrap::{engine, random, stores, telemetry};
+use catchment_bootstrap::telemetry;
 
 use crate::cli::Cli;
 use crate::ending::{Ending, WRONG_USAGE, complain, conclude};

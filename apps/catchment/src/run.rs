@@ -12,13 +12,13 @@ use anyhow::{Context as _, anyhow};
 use catchment_application::{
     BoxFuture, CampaignProgress, Goal, Pace, ProgressHub, Runtime, Subscription, campaign_progress,
 };
+use catchment_bootstrap::engine::{Engine, EngineLock};
+use catchment_bootstrap::stores::Stores;
 use catchment_domain::{Revision, Timestamp};
 
 pub(crate) use self::interrupts::Interrupts;
 use crate::commands::Context;
-use crate::engine::{Engine, EngineLock};
 use crate::report::Finished;
-use crate::stores::Stores;
 use crate::watch::{Bar, why_stalled};
 
 /// How long requests under way may take after an interrupt. The next process that runs the campaign

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use catchment_application::{ResolvedScope, UseCaseError, has_shop, resolve_scope};
+use catchment_bootstrap::stores::Stores;
 use catchment_domain::{Circle, Location, Radius, Scope, ShopId};
 use clap::Args;
 
@@ -9,7 +10,6 @@ use crate::csv_file::Source;
 use crate::id_file::{self, IdFile};
 use crate::number::counted;
 use crate::output::note;
-use crate::stores::Stores;
 
 /// Conditions that shops meet, all at once.
 #[derive(Clone, Debug, Default, Args)]

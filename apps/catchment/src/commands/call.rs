@@ -6,6 +6,7 @@ use anyhow::bail;
 use catchment_application::{CallReply, ShopChange};
 use catchment_bootstrap::duration;
 use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::stores::Stores;
 use catchment_domain::{DecidedBy, Limit, Radius, ShopId, TriggerKind};
 use clap::Args;
 
@@ -13,7 +14,6 @@ use crate::cli::parse_limit;
 use crate::ending::{Ending, complain};
 use crate::output::{Output, facts};
 use crate::servers;
-use crate::stores::Stores;
 
 const AFTER_HELP: &str = "\
 Examples:

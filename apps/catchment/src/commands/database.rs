@@ -8,18 +8,18 @@ use anyhow::Context as _;
 use catchment_api as api;
 use catchment_application::{AfterRestore, check_database, restored_database};
 use catchment_bootstrap::chain;
+use catchment_bootstrap::engine::EngineLock;
 use catchment_bootstrap::settings::{Settings, SettingsError};
+use catchment_bootstrap::stores::{self, Stores};
 use catchment_seaorm::{BackupError, Migrated, Restored as PutBack, Summary};
 use clap::{Args, Subcommand};
 
 use crate::ending::{Ending, complain};
-use crate::engine::EngineLock;
 use crate::file_name;
 use crate::number::counted;
 use crate::output::Output;
 use crate::run::Interrupts;
 use crate::servers;
-use crate::stores::{self, Stores};
 
 /// What to do with the database.
 #[derive(Clone, Debug, Subcommand)]

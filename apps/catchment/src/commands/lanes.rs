@@ -6,13 +6,13 @@ use catchment_api as api;
 use catchment_application::list_lanes;
 use catchment_bootstrap::chain;
 use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::stores::Stores;
 use clap::{ArgGroup, Args, Subcommand};
 
 use crate::ending::{Ending, complain};
 use crate::number::grouped;
 use crate::output::{Output, one_line, table};
 use crate::servers;
-use crate::stores::Stores;
 
 /// What to do with the lanes.
 #[derive(Clone, Copy, Debug, Subcommand)]

@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use catchment_api as api;
 use catchment_application::{MoveError, MoveStores, check_topics, create_topics, move_topics};
 use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::stores::Stores;
 use catchment_domain::ports::Wanted;
 use catchment_domain::{Lanes, Moved};
 use clap::{Args, Subcommand};
@@ -15,7 +16,6 @@ use crate::ending::{Ending, WrongUsage, complain};
 use crate::number::{counted, grouped};
 use crate::output::Output;
 use crate::servers;
-use crate::stores::Stores;
 
 /// What to do with the topics.
 #[derive(Clone, Copy, Debug, Subcommand)]

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use catchment_bootstrap::engine::Engine;
+use catchment_bootstrap::random;
+use catchment_bootstrap::stores::Stores;
 use catchment_domain::{
     Campaign, Command, DecidedBy, Draft, Phase, Policy, Revision, Scope, ShopCursor, ShopId, Tally,
 };
 
 use super::oracle::{Cap, Wish, expected};
-use crate::engine::Engine;
 use crate::output::note;
-use crate::random;
 use crate::run::{FAST, failure, follow};
-use crate::stores::Stores;
 use crate::watch::why_stalled;
 
 /// How many shops are compared at a time.

@@ -8,6 +8,7 @@ use catchment_application::{
     CampaignOrder, Goal, InvalidField, Reason, Until, UseCaseError, plan_campaign, start_campaign,
 };
 use catchment_bootstrap::duration;
+use catchment_bootstrap::random;
 use catchment_domain::{Campaign, Limit, Revision, Timestamp};
 use chrono::DateTime;
 use clap::Args;
@@ -17,7 +18,6 @@ use crate::cli::parse_limit;
 use crate::commands::Context;
 use crate::ending::Ending;
 use crate::number::counted;
-use crate::random;
 use crate::report::finish;
 use crate::run::{Begun, drive};
 use crate::scope::ScopeArguments;

@@ -6,6 +6,7 @@ use catchment_application::{
     ChosenLanes, LanesToAccept, accept_lanes, embedded_lanes_to_accept, lanes_to_accept,
 };
 use catchment_bootstrap::settings::Settings;
+use catchment_bootstrap::stores::Stores;
 use catchment_domain::{
     AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AskedInLanes, Lane,
     ReplyLane, Revision, Skipped, StoredItem,
@@ -17,7 +18,6 @@ use crate::left_out::LeftOut;
 use crate::number::{counted, grouped};
 use crate::output::Output;
 use crate::servers;
-use crate::stores::Stores;
 
 pub(super) async fn accept(
     Arguments { lane, all, reply, dry_run }: Arguments,
