@@ -59,7 +59,7 @@ pub use preview_campaign::{
     EndPreview, PreviewPorts, Reach, StartPreview, preview_end, preview_start, reach,
 };
 pub use progress::{CampaignProgress, Goal, Verdict, campaign_progress};
-pub use progress_hub::{BoxFuture, PATIENCE, Pace, ProgressHub, Runtime, Subscription};
+pub use progress_hub::{BoxFuture, Pace, ProgressHub, Runtime, Subscription};
 pub use release_shop::{ShopRelease, release_shop};
 pub use repair::{RepairFindings, repair};
 pub use resolve_scope::{ResolvedScope, has_shop, resolve_scope};

@@ -15,7 +15,7 @@ use crate::UseCaseError;
 use crate::progress::{CampaignProgress, campaign_progress, is_replacing};
 
 /// How long no shop may get an outcome before a campaign counts as stalled.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A future without borrows.
 pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;

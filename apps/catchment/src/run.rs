@@ -141,7 +141,6 @@ impl Drive<'_> {
         self.take_over()?;
         let mut progress = self.progress.changed().await?;
         loop {
-            self.take_over()?;
             self.tell_stall(&progress)?;
             self.draw(&progress);
             let has_open = self.engine.as_ref().is_some_and(|engine| engine.status().has_open);
@@ -154,6 +153,7 @@ impl Drive<'_> {
                 () = interrupts.asked() => return self.drain(interrupts).await,
                 error = failure(&mut self.engine) => return Err(error),
             }
+            self.take_over()?;
         }
     }
 
