@@ -11,29 +11,15 @@ use catchment_domain::ports::{
     Restores, ShopLedger, ShopRepository,
 };
 use catchment_seaorm::{BackupError, Migrated, Restored, SeaOrmStore, StoreSettings, Summary};
-use thiserror::Error;
 
 use crate::database::store_settings;
-use crate::settings::{Database, DatabaseUrl};
+use crate::settings::Database;
 
 /// The number of connections for reading a file, on which the engine works. On a server, a command
 /// reads with one connection.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 /// The number of connections for writing to a server.
 const WRITERS: u32 = 4;
-
-/// This program was built without the feature `servers`.
-#[derive(Clone, Copy, Debug, Error)]
-#[error(
-    "this program was built without Kafka and PostgreSQL; build it with \
-     `cargo build --release -p catchment --features servers`"
-)]
-pub struct WithoutServers;
-
-/// Checks that this program can open a database.
-fn check_built(url: &DatabaseUrl) -> Result<(), WithoutServers> {
-    if cfg!(not(feature = "servers")) && url.is_postgres() { Err(WithoutServers) } else { Ok(()) }
-}
 
 /// Returns the store settings of a database.
 fn settings(database: &Database, create: bool) -> StoreSettings {
@@ -47,7 +33,6 @@ fn settings(database: &Database, create: bool) -> StoreSettings {
 ///
 /// When the database cannot be used.
 pub async fn migrate(database: &Database, create: bool) -> anyhow::Result<Migrated> {
-    check_built(&database.url)?;
     let migrated = SeaOrmStore::migrate(database.url.expose(), &settings(database, create)).await;
     migrated.context("could not bring the database up to date")
 }
@@ -58,7 +43,6 @@ pub async fn migrate(database: &Database, create: bool) -> anyhow::Result<Migrat
 ///
 /// When the database cannot be used as it is.
 pub async fn check(database: &Database) -> anyhow::Result<String> {
-    check_built(&database.url)?;
     let checked = SeaOrmStore::check(database.url.expose(), &settings(database, false)).await;
     checked.context("the database cannot be used")
 }
@@ -142,7 +126,6 @@ impl Stores {
     }
 
     async fn connect(database: &Database, create: bool) -> anyhow::Result<Self> {
-        check_built(&database.url)?;
         let settings = settings(database, create);
         let clock = Arc::clone(&settings.clock);
         let store = SeaOrmStore::connect(database.url.expose(), &settings).await;

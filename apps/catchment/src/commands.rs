@@ -16,7 +16,7 @@ use catchment_bootstrap::stores::Stores;
 
 use crate::cli::Command;
 use crate::demo;
-use crate::ending::Ending;
+use crate::ending::{Ending, WITHOUT_SERVERS};
 use crate::output::Output;
 
 /// The context of a command that needs the database.
@@ -37,6 +37,10 @@ pub(crate) async fn run(
     output: Output,
 ) -> anyhow::Result<Ending> {
     let database = &settings.database;
+    let needs_database = !matches!(command, Command::Triggers | Command::Config(_));
+    if cfg!(not(feature = "servers")) && needs_database && database.url.is_postgres() {
+        return Err(WITHOUT_SERVERS.into());
+    }
     match command {
         Command::Triggers => triggers::run(&settings, output),
         Command::Call(arguments) => call::run(&arguments, &settings, output).await,

@@ -4,7 +4,6 @@ use std::io;
 use std::process::ExitCode;
 
 use catchment_bootstrap::settings::SettingsError;
-use catchment_bootstrap::stores::WithoutServers;
 use catchment_bootstrap::{chain, without_secrets_of_arguments};
 use catchment_domain::ports::{CommandError, StoreError};
 use thiserror::Error;
@@ -26,6 +25,12 @@ pub(crate) enum Ending {
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(crate) struct WrongUsage(pub(crate) &'static str);
+
+/// This program was built without the feature `servers`.
+pub(crate) const WITHOUT_SERVERS: WrongUsage = WrongUsage(
+    "this program was built without Kafka and PostgreSQL; build it with \
+     `cargo build --release -p catchment --features servers`",
+);
 
 /// The exit code for wrong usage, the same as clap's.
 pub(crate) const WRONG_USAGE: u8 = 2;
@@ -49,7 +54,7 @@ pub(crate) fn conclude(result: anyhow::Result<Ending>) -> ExitCode {
             complain(&format!("{}{advice}", chain(&*error)));
             if error.is::<SettingsError>() {
                 ExitCode::from(BAD_SETTINGS)
-            } else if error.is::<WrongUsage>() || error.is::<WithoutServers>() {
+            } else if error.is::<WrongUsage>() {
                 ExitCode::from(WRONG_USAGE)
             } else {
                 ExitCode::FAILURE

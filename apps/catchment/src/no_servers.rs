@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use catchment_application::{CallReply, LaneError, ShopChange};
 use catchment_bootstrap::settings::Settings;
-use catchment_bootstrap::stores::WithoutServers;
 use catchment_domain::ports::Cluster;
 use catchment_domain::{Lanes, ShopId};
+
+use crate::ending::WITHOUT_SERVERS;
 
 pub(crate) async fn call(
     _: &Settings,
@@ -16,7 +17,7 @@ pub(crate) async fn call(
     _: ShopChange<'_>,
     _: Duration,
 ) -> anyhow::Result<CallReply> {
-    Err(WithoutServers.into())
+    Err(WITHOUT_SERVERS.into())
 }
 
 /// No cluster: this program cannot connect to one.
@@ -36,5 +37,5 @@ pub(crate) async fn connect(
     _: &Settings,
     _: Lanes,
 ) -> anyhow::Result<Result<Connected, LaneError>> {
-    Err(WithoutServers.into())
+    Err(WITHOUT_SERVERS.into())
 }
