@@ -1,12 +1,14 @@
-//! The common parts of every app: its settings, its log lines, its storage, the loop that drives a
-//! service, and the embedded engine. With the feature `servers`, also everything around the work of
-//! a service on Kafka and `PostgreSQL`: the command line, the probes, and the end.
+//! The common parts of every app: its settings, its log lines, its storage, and the loop that
+//! drives a service. With the feature `engine`, also the embedded engine. With the feature `servers`,
+//! also everything around the work of a service on Kafka and `PostgreSQL`: the command line, the
+//! probes, and the end.
 
 pub mod settings;
 pub mod telemetry;
 pub mod database;
 pub mod random;
 pub mod stores;
+#[cfg(feature = "engine")]
 pub mod engine;
 mod clock;
 mod drive;

@@ -117,7 +117,6 @@ fn the_crates_of_a_program_are_those_that_it_uses_and_not_those_of_tests() {
         ("catchment_domain", true),
         ("catchment_migrations", true),
         ("catchment_contract", false),
-        ("catchment_memory", false),
     ] {
         assert_eq!(libraries.contains(name), expected, "{name} in {libraries:?}");
     }
