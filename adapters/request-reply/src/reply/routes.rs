@@ -116,7 +116,7 @@ impl Routes {
         })
     }
 
-    /// A topic, and how many partitions it has.
+    /// A topic, and how many partitions it has. Our own topic is waited for.
     pub(super) async fn look_up(
         &self,
         known: &mut KnownTopics,
@@ -125,15 +125,33 @@ impl Routes {
         if let Some(found) = known.get(name) {
             return Ok(found.clone());
         }
-        let found = match self.senders.of(name).partitions(name).await {
-            Ok(partitions) => {
-                partitions.map(|count| (Arc::from(name), count)).ok_or(Refusal::NoTopic)
-            }
-            Err(SendError::Refused { refusal, .. }) if !self.senders.is_own(name) => Err(refusal),
-            Err(error) => return Err(error),
-        };
+        let partitions = self.senders.of(name).partitions(name).await;
+        let found = found(name, self.senders.is_own(name), partitions)?;
         known.insert(name.into(), found.clone());
         Ok(found)
+    }
+}
+
+/// What was found out about a topic.
+///
+/// # Errors
+///
+/// When no broker answers, or our own topic is not there or takes nothing: its replies wait.
+fn found(
+    name: &str,
+    is_own: bool,
+    partitions: Result<Option<i32>, SendError>,
+) -> Result<Result<(Arc<str>, i32), Refusal>, SendError> {
+    match partitions {
+        Ok(Some(count)) => Ok(Ok((name.into(), count))),
+        Ok(None) if is_own => Err(SendError::Refused {
+            topic: name.to_owned(),
+            refusal: Refusal::NoTopic,
+            cause: "there is no such topic".to_owned(),
+        }),
+        Ok(None) => Ok(Err(Refusal::NoTopic)),
+        Err(SendError::Refused { refusal, .. }) if !is_own => Ok(Err(refusal)),
+        Err(error) => Err(error),
     }
 }
 
@@ -141,4 +159,29 @@ impl Routes {
 /// fail again and again.
 fn usable(reply_to: &ReplyTo<'_>, count: i32) -> Option<i32> {
     reply_to.partition().number().filter(|number| (0..count).contains(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_topic_is_waited_for_and_others_are_given_up() {
+        let refused = |refusal| {
+            let (topic, cause) = ("t".to_owned(), "no".to_owned());
+            Err(SendError::Refused { topic, refusal, cause })
+        };
+        for (answer, refusal) in
+            [(Ok(None), Refusal::NoTopic), (refused(Refusal::NotAllowed), Refusal::NotAllowed)]
+        {
+            assert_eq!(found("t", false, answer.clone()), Ok(Err(refusal)));
+            let own = found("t", true, answer).unwrap_err();
+            assert!(matches!(&own, SendError::Refused { refusal: why, .. } if *why == refusal));
+        }
+        for is_own in [true, false] {
+            assert_eq!(found("t", is_own, Ok(Some(3))), Ok(Ok(("t".into(), 3))));
+            let unknown = SendError::Undelivered { cause: "timed out".to_owned() };
+            assert_eq!(found("t", is_own, Err(unknown.clone())), Err(unknown));
+        }
+    }
 }
