@@ -162,10 +162,10 @@ impl ReplyEvents for Counters {
                 Undeliverable::Missing(_) => &self.missing_reply_topics,
                 Undeliverable::Denied(_) => &self.denied_reply_topics,
                 Undeliverable::Oversized => &self.oversized_replies,
+                // It was counted when it was shortened.
+                Undeliverable::TooLarge(_) => return,
             },
             ReplyEvent::Shortened => &self.oversized_replies,
-            // It was counted when it was shortened.
-            ReplyEvent::TooLarge => return,
             ReplyEvent::DeadLettered => &self.dead_letters,
             ReplyEvent::DeadLetterLost => &self.lost_dead_letters,
         };

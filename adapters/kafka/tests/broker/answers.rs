@@ -136,7 +136,7 @@ async fn topics_that_are_deleted_at_run_time_hold_nobody_up() {
     assert!(2 <= counts.missing_reply_topics && 1 <= counts.lost_dead_letters, "{counts:?}");
 }
 
-/// What a topic finds too large, which the client cannot know, is left out alone.
+/// What a topic finds too large, which the client cannot know, is dead-lettered alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kafka"]
 async fn a_topic_that_takes_small_messages_only_holds_nobody_up() {
@@ -158,7 +158,11 @@ async fn a_topic_that_takes_small_messages_only_holds_nobody_up() {
     let last = Header::new("kafka_correlationId", [9_u8; 16]);
     assert!(replies.iter().any(|reply| reply.headers.contains(&last)));
     assert_eq!(world.count(&small).await, 0);
-    assert_eq!(world.cluster.counts().oversized_replies, 2, "each once");
+    let letters = world.records(&world.dead_letters(), LANE.0.into(), 2).await;
+    let code = Header::new("kafka_dlt-exception-fqcn", "reply_too_large");
+    assert!(letters.iter().all(|letter| letter.headers.contains(&code)), "{letters:?}");
+    let expected = KafkaCounts { oversized_replies: 2, dead_letters: 2, ..KafkaCounts::default() };
+    assert_eq!(world.cluster.counts(), expected, "each once");
     world.topics.delete(&small).await.unwrap();
 }
 

@@ -16,7 +16,7 @@ pub struct ReplierCounters {
     pub unreadable: u64,
     /// Ask for no reply.
     pub unanswered: u64,
-    /// Ask for a reply where none may go.
+    /// Their replies could not be sent: topic not allowed, missing or denied, or reply too large.
     pub refused: u64,
     /// Ask for a partition that the reply topic does not have: their key chose another.
     pub misdirected: u64,
@@ -63,7 +63,7 @@ impl ReplyEvents for Counts {
     fn count(&self, event: ReplyEvent<'_>, times: usize) {
         let count = match event {
             ReplyEvent::Misdirected => &self.misdirected,
-            ReplyEvent::Undeliverable(_) | ReplyEvent::TooLarge => &self.refused,
+            ReplyEvent::Undeliverable(_) => &self.refused,
             ReplyEvent::DeadLettered => &self.dead_lettered,
             ReplyEvent::DeadLetterLost => &self.lost,
             // It was counted as answered, and still is.

@@ -13,6 +13,8 @@ pub struct Outbox {
     pub(super) topics: KnownTopics,
     /// Requests whose replies were given up, and that are not dead letters yet.
     pub(super) given_up: VecDeque<(Place, Undeliverable)>,
+    /// The dead letters of such requests.
+    pub(super) letters: Option<Box<Outbox>>,
     bytes: usize,
     /// How many of the first messages are sent at once; `None`: all.
     piece: Option<usize>,

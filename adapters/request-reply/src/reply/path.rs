@@ -43,8 +43,6 @@ pub enum ReplyEvent<'a> {
     Undeliverable(&'a Undeliverable),
     /// A reply was too large, and became shorter.
     Shortened,
-    /// A reply is too large however short it is made, and is not sent.
-    TooLarge,
     /// A request is in the dead-letter topic.
     DeadLettered,
     /// A request could not be dead-lettered: it is gone, or the topic does not take it.
@@ -212,8 +210,10 @@ impl<M: Clone + Send + Sync + 'static> ReplyPath<M> {
                     );
                 }
             }
-            Some(LeftOut::All(Kind::Reply(_))) => {
-                self.events.count(ReplyEvent::TooLarge, 1);
+            Some(LeftOut::All(Kind::Reply(reply))) => {
+                let why = Undeliverable::TooLarge(topic.as_deref().unwrap_or_default().into());
+                self.events.count(ReplyEvent::Undeliverable(&why), 1);
+                outbox.given_up.extend(reply.undelivered.map(|place| (place, why)));
                 if is_time() {
                     tracing::error!(
                         topic = topic.as_deref(),
@@ -246,12 +246,18 @@ impl<M: Clone + Send + Sync + 'static> ReplyPath<M> {
         self.lose(&lost, "the dead-letter topic takes none");
     }
 
+    /// Sends dead letters by the sender that all dead letters are sent by, whoever sends the outbox.
     async fn dead_letter_given_up(&self, outbox: &mut Outbox) -> Result<(), ReplyError> {
         while let Some((place, why)) = outbox.given_up.front().cloned() {
-            self.dead_letter(outbox, place, (why.code(), &why.to_string())).await?;
+            let letters = outbox.letters.get_or_insert_default();
+            self.dead_letter(letters, place, (why.code(), &why.to_string())).await?;
             outbox.given_up.pop_front();
         }
-        Ok(())
+        match &mut outbox.letters {
+            // They have none of their own.
+            Some(letters) => Box::pin(self.deliver(&self.routes.senders.to_peers, letters)).await,
+            None => Ok(()),
+        }
     }
 }
 

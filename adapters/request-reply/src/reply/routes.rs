@@ -66,6 +66,9 @@ pub enum Undeliverable {
     /// The brokers do not let us write to it.
     #[error("the brokers let nothing be sent to the topic `{0}`")]
     Denied(Box<str>),
+    /// However short the reply is made, the topic does not take it.
+    #[error("the reply is too large for the topic `{0}`, even without its value")]
+    TooLarge(Box<str>),
 }
 
 impl Undeliverable {
@@ -85,6 +88,7 @@ impl Undeliverable {
             Self::Missing(_) => "reply_topic_missing",
             Self::Denied(_) => "reply_topic_denied",
             Self::Oversized => "reply_headers_too_long",
+            Self::TooLarge(_) => "reply_too_large",
         }
     }
 }
