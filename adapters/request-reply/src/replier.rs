@@ -14,6 +14,7 @@
 
 mod answer;
 mod counters;
+mod handling;
 mod lane;
 mod lanes;
 
@@ -32,7 +33,7 @@ use crate::error::{NotClosed, ReadError, SettingsError};
 use crate::profile;
 use crate::reader::Reader;
 use crate::record::Incoming;
-use crate::reply::{AllowedTopics, DeadLetterCache, DeadLetters, ReplyPath, Senders};
+use crate::reply::{AllowedTopics, DeadLetterCache, DeadLetters, LogThrottle, ReplyPath, Senders};
 use crate::sender::Sender;
 use crate::settings::Settings;
 use answer::Arrived;
@@ -163,6 +164,8 @@ pub enum ReplierError {
 }
 
 /// Answers requests until it is closed.
+///
+/// Dropping it stops its lanes after their batches; [`close`](Self::close) also leaves the group.
 #[derive(Debug)]
 pub struct Replier {
     close: Arc<dyn Closing>,
@@ -241,10 +244,10 @@ impl Replier {
     /// # Errors
     ///
     /// When a client did not end in time: then the process should.
-    pub async fn close(self, within: Duration) -> Result<(), NotClosed> {
+    pub async fn close(mut self, within: Duration) -> Result<(), NotClosed> {
         let started = tokio::time::Instant::now();
         self.stopping.send_replace(true);
-        if let Some(mut lanes) = self.lanes
+        if let Some(mut lanes) = self.lanes.take()
             && tokio::time::timeout(within, &mut lanes).await.is_err()
         {
             lanes.abort();
@@ -255,17 +258,26 @@ impl Replier {
     }
 }
 
+impl Drop for Replier {
+    fn drop(&mut self) {
+        self.stopping.send_replace(true);
+    }
+}
+
 /// A request that makes its handler panic is one that cannot be read: the lane goes on.
 fn parsed<H: Handler>(handler: &H, record: &Incoming<'_>) -> Result<H::Request, Failure> {
+    static LINES: LogThrottle = LogThrottle::new();
     let parsed = catch_unwind(AssertUnwindSafe(|| handler.parse(record)));
     parsed.unwrap_or_else(|_| {
-        let (partition, offset) = (record.partition, record.offset);
-        warn!(
-            kafka.topic = record.topic,
-            kafka.partition = partition,
-            kafka.offset = offset,
-            "the handler panicked reading a request"
-        );
+        if LINES.is_time() {
+            let (partition, offset) = (record.partition, record.offset);
+            warn!(
+                kafka.topic = record.topic,
+                kafka.partition = partition,
+                kafka.offset = offset,
+                "the handler panicked reading a request"
+            );
+        }
         Err(Failure::failed("handler_failed", "the handler panicked"))
     })
 }

@@ -1,6 +1,8 @@
 //! Requests as they arrive, and the replies to them.
 
-use super::{Failure, Outcome, Reply};
+use std::sync::Arc;
+
+use super::{Failure, Handler, Outcome, Reply};
 use crate::profile::{Oddity, ReplyDetails, ReplyTo};
 use crate::record::{Header, Incoming, Message};
 use crate::reply::{AllowedTopics, DeadLetterCache, Destination, ReturnAddress, Route};
@@ -14,6 +16,9 @@ pub(super) struct Arrived<R> {
     pub(super) oddity: Option<String>,
     pub(super) request: Result<R, Failure>,
 }
+
+/// What one partition's records are parsed into.
+pub(super) type Parsed<H> = Arc<Arrived<<H as Handler>::Request>>;
 
 impl<R> Arrived<R> {
     /// Keeps the record, too, if it will be dead-lettered.

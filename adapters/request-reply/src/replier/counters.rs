@@ -39,7 +39,8 @@ pub(super) struct Counts {
     pub(super) odd: AtomicU64,
     pub(super) dead_lettered: AtomicU64,
     pub(super) lost: AtomicU64,
-    pub(super) warnings: LogThrottle,
+    pub(super) oddities: LogThrottle,
+    pub(super) attempts: LogThrottle,
 }
 
 impl Counts {

@@ -6,10 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::answer::{Arrived, reply};
+use super::answer::{Arrived, Parsed, reply};
 use super::counters::{Counts, one_more};
-use super::lanes::Parsed;
-use super::{Failure, Handler, Outcome, ReplierSettings};
+use super::{Handler, Outcome, ReplierSettings, handling};
 use crate::error::{ReadError, SendError};
 use crate::reader::{Commit, Reader, Record};
 use crate::reply::{DeadLetterCache, Destination, Outbox, Place, ReplyError, ReplyPath};
@@ -105,7 +104,8 @@ impl<H: Handler> Lane<H> {
     /// Handles a batch and sends its replies; says where the lane goes on.
     async fn answer(&self, partition: i32, batch: Batch<H>) -> Result<i64, ReadError> {
         let next = batch.last().map_or(0, |last| last.offset + 1);
-        let outcomes = self.handle(&batch).await;
+        let requests = batch.iter().map(|record| &record.message.request);
+        let outcomes = handling::outcomes(&self.handler, requests).await;
         let mut outbox = Outbox::with_capacity(batch.len());
         for (record, outcome) in batch.iter().zip(outcomes) {
             self.put(partition, record, outcome, &mut outbox).await?;
@@ -118,54 +118,6 @@ impl<H: Handler> Lane<H> {
         self.dead_letters.release(partition, next);
         self.reader.commit(partition, &Commit::at(next));
         Ok(next)
-    }
-
-    /// An outcome for each request. What cannot be read, and what a handler leaves out, fails.
-    async fn handle(&self, batch: &[Record<Parsed<H>>]) -> Vec<Outcome> {
-        let readable = || batch.iter().filter_map(|record| record.message.request.as_ref().ok());
-        let handled = match self.outcomes(readable().cloned().collect()).await {
-            Some(outcomes) => outcomes,
-            None => self.one_by_one(readable().cloned().collect()).await,
-        };
-        let mut handled = handled.into_iter();
-        let outcome = |record: &Record<Parsed<H>>| match &record.message.request {
-            Ok(_) => handled.next().unwrap_or_else(|| Err(handler_failed("no outcome"))),
-            Err(failure) => Err(failure.clone()),
-        };
-        batch.iter().map(outcome).collect()
-    }
-
-    /// What the handler says of requests, one outcome each; `None` if it panicked.
-    async fn outcomes(&self, requests: Vec<H::Request>) -> Option<Vec<Outcome>> {
-        let count = requests.len();
-        if count == 0 {
-            return Some(Vec::new());
-        }
-        let handler = Arc::clone(&self.handler);
-        // On a task of its own, so that its panic ends there.
-        match tokio::spawn(async move { handler.handle(requests).await }).await {
-            Ok(outcomes) if outcomes.len() == count => Some(outcomes),
-            Ok(_) => {
-                let why = "the handler did not say what came of each request";
-                warn!(requests = count, "requests failed: {why}");
-                Some((0..count).map(|_| Err(handler_failed(why))).collect())
-            }
-            Err(_) => None,
-        }
-    }
-
-    /// The handler panicked: the request that it cannot handle fails, and no other.
-    async fn one_by_one(&self, requests: Vec<H::Request>) -> Vec<Outcome> {
-        let count = requests.len();
-        let mut outcomes = Vec::with_capacity(count);
-        for request in requests {
-            let outcome = if count == 1 { None } else { self.outcomes(vec![request]).await };
-            let panicked = || vec![Err(handler_failed("the handler panicked"))];
-            outcomes.extend(outcome.unwrap_or_else(panicked));
-        }
-        let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
-        warn!(requests = count, failed, "the handler panicked, and got each request alone");
-        outcomes
     }
 
     /// Adds the reply to a request, and the request's dead letter where it has to have one.
@@ -187,7 +139,7 @@ impl<H: Handler> Lane<H> {
         }
         let refused = route.as_ref().err().map(|why| (why.code(), why.to_string()));
         let refused = refused.as_ref().map(|(code, message)| (*code, &**message));
-        let reason = refused.or(unreadable.map(|failure| (&*failure.code, &*failure.message)));
+        let reason = unreadable.map(|failure| (&*failure.code, &*failure.message)).or(refused);
         if let Some(reason) = reason {
             patiently!(self, self.path.dead_letter(outbox, place, reason));
         }
@@ -210,7 +162,7 @@ impl<H: Handler> Lane<H> {
     fn note_oddity(&self, arrived: &Arrived<H::Request>, offset: i64) {
         let Some(oddity) = &arrived.oddity else { return };
         one_more(&self.counts.odd);
-        if self.counts.warnings.is_time() {
+        if self.counts.oddities.is_time() {
             warn!(kafka.topic = self.reader.topic(), kafka.offset = offset, "{oddity}");
         }
     }
@@ -246,7 +198,7 @@ impl<H: Handler> Lane<H> {
 
     /// A replier that stops leaves what does not work.
     async fn rest(&self, why: &str, pause: Duration) -> Result<Duration, ReadError> {
-        if self.counts.warnings.is_time() {
+        if self.counts.attempts.is_time() {
             warn!(kafka.topic = self.reader.topic(), "trying again: {why}");
         }
         let mut stop = self.stop.clone();
@@ -255,8 +207,4 @@ impl<H: Handler> Lane<H> {
             _ = stop.wait_for(|stop| *stop) => Err(ReadError::Closed),
         }
     }
-}
-
-fn handler_failed(why: &'static str) -> Failure {
-    Failure::failed("handler_failed", why)
 }

@@ -1,12 +1,10 @@
 //! A lane for each partition that is assigned.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use super::answer::Arrived;
 use super::lane::Lane;
 use super::{Handler, ReplierError};
 use crate::error::ReadError;
@@ -23,9 +21,6 @@ pub(super) struct Lanes<H: Handler> {
 
 /// How a partition's lane has ended.
 type Ended = (i32, Result<(), ReadError>);
-
-/// What one partition's records are parsed into.
-pub(super) type Parsed<H> = Arc<Arrived<<H as Handler>::Request>>;
 
 impl<H: Handler> Lanes<H> {
     pub(super) fn new(template: Lane<H>) -> Self {

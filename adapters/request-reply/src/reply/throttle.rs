@@ -9,6 +9,12 @@ const EVERY: Duration = Duration::from_mins(1);
 pub struct LogThrottle(Mutex<Option<Instant>>);
 
 impl LogThrottle {
+    /// Lets the first line through.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
     /// Whether it is time to log the line.
     #[must_use]
     pub fn is_time(&self) -> bool {

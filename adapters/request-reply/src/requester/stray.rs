@@ -78,8 +78,43 @@ impl Strays {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::Read as _;
     use std::time::Duration;
+
+    use super::*;
+
+    /// What is logged meanwhile.
+    fn logged(act: impl FnOnce()) -> String {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let writer = move || writer.try_clone().unwrap();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time();
+        tracing::subscriber::with_default(subscriber.with_writer(writer).finish(), act);
+        let mut said = String::new();
+        reader.read_to_string(&mut said).unwrap();
+        said
+    }
+
+    #[test]
+    fn the_line_is_a_warning_unless_all_are_foreign() {
+        let none = Counters::default();
+        let message = "replies answered no call kafka.topic=\"t\" kafka.partition=0";
+        for (counters, level, counts) in [
+            (Counters { foreign: 2, ..none }, "INFO", "foreign=2"),
+            (
+                Counters { foreign: 2, late: 1, ..none },
+                "WARN",
+                "foreign=2 late=1 duplicate=0 broken=0",
+            ),
+            (Counters { duplicate: 1, ..none }, "WARN", "foreign=0 late=0 duplicate=1 broken=0"),
+            (Counters { broken: 1, ..none }, "WARN", "foreign=0 late=0 duplicate=0 broken=1"),
+        ] {
+            let report =
+                || assert_eq!(Strays::default().report(("t", 0), counters, Instant::now()), None);
+            let line = logged(report);
+            let place = "catchment_request_reply::requester::stray";
+            assert_eq!(line.trim(), format!("{level} {place}: {message} {counts}"));
+        }
+    }
 
     #[test]
     fn a_line_a_minute_has_the_strays_since_the_last() {
