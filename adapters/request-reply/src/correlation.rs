@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// made into one: it is echoed as it came.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CorrelationId {
-    // INVARIANT: at most `LONGEST`, and what is behind it in `bytes` is 0.
+    // What is behind it in `bytes` is 0. Above `LONGEST`, the id was cut, and is none of ours.
     length: usize,
     bytes: [u8; Self::LONGEST],
 }
@@ -30,31 +30,30 @@ impl CorrelationId {
     /// The id as 16 bytes, in the order of RFC 9562.
     #[must_use]
     pub fn raw(id: Uuid) -> Self {
-        Self::from_bytes(id.as_bytes())
+        Self::read(id.as_bytes())
     }
 
-    /// Reads an id from a reply; `None` where it is too long to be one that we gave out.
+    /// Reads an id from a reply. Of one that is too long to be ours the beginning is kept, and it
+    /// equals none of ours.
     #[must_use]
-    pub fn read(bytes: &[u8]) -> Option<Self> {
-        (bytes.len() <= Self::LONGEST).then(|| Self::from_bytes(bytes))
-    }
-
-    /// Keeps as many bytes as there is room for.
-    fn from_bytes(source: &[u8]) -> Self {
+    pub fn read(source: &[u8]) -> Self {
         let mut bytes = [0; Self::LONGEST];
-        let length = bytes.iter_mut().zip(source).map(|(to, from)| *to = *from).count();
-        Self { length, bytes }
+        bytes.iter_mut().zip(source).for_each(|(to, from)| *to = *from);
+        Self { length: source.len(), bytes }
     }
 
-    /// The id as it travels.
+    /// The id as it travels, as far as it is kept.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        self.bytes.get(..self.length).unwrap_or(&self.bytes)
     }
 
-    /// The UUID, where the bytes are one in either form.
+    /// The UUID, where the id is one in either form.
     #[must_use]
     pub fn uuid(&self) -> Option<Uuid> {
+        if Self::LONGEST < self.length {
+            return None;
+        }
         let bytes = self.as_bytes();
         match Uuid::from_slice(bytes) {
             Ok(id) => Some(id),
@@ -88,10 +87,12 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_none_of_ours() {
-        let longest = [7; 36];
-        assert_eq!(CorrelationId::read(&longest).unwrap().as_bytes(), longest);
-        assert_eq!(CorrelationId::read(&[7; 37]), None);
-        assert_eq!(CorrelationId::read(b"").unwrap().as_bytes(), b"");
+        let ours = CorrelationId::text(Uuid::now_v7());
+        assert_eq!(CorrelationId::read(ours.as_bytes()), ours);
+        let longer = CorrelationId::read(&[ours.as_bytes(), b"x"].concat());
+        assert_ne!(longer, ours);
+        assert_eq!((longer.as_bytes(), longer.uuid()), (ours.as_bytes(), None));
+        assert_eq!(CorrelationId::read(b"").as_bytes(), b"");
     }
 
     #[test]

@@ -61,8 +61,8 @@ pub struct Counters {
     pub duplicate: u64,
     /// Replies to nothing that we know of.
     pub foreign: u64,
-    /// Replies without a correlation id, or with one that is too long to be ours; and replies to
-    /// calls with neither a value nor a failure, whose calls count as answered, too.
+    /// Replies without a correlation id; and replies to calls with neither a value nor a failure,
+    /// whose calls count as answered, too.
     pub broken: u64,
 }
 
@@ -94,7 +94,7 @@ pub enum Matched<T> {
     Duplicate,
     /// None of ours, as far as we remember.
     Foreign,
-    /// Without a correlation id that could be one of ours.
+    /// Without a correlation id.
     Broken,
 }
 

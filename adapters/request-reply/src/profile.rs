@@ -56,6 +56,11 @@ pub type Header<'a> = (&'a str, Option<&'a [u8]>);
 /// A header under one of our names.
 pub type OwnHeader<'a> = (&'static str, Option<&'a [u8]>);
 
+/// Whether a header is one by which some kind of peer asks for a reply.
+pub(crate) fn asks_for_reply(name: &str) -> bool {
+    PEERS.iter().any(|peer| peer.names().contains(&name))
+}
+
 const TRACE_PARENT: &str = "traceparent";
 const TRACE_STATE: &str = "tracestate";
 

@@ -32,7 +32,7 @@ use crate::error::{NotClosed, SendError, SettingsError};
 use crate::pending::Counters;
 use crate::profile::{RequestHeaders, Trace};
 use crate::reader::Reader;
-use crate::record::{Header, Message};
+use crate::record::Message;
 use crate::sender::Sender;
 use crate::settings::Settings;
 use calls::Calls;
@@ -205,11 +205,6 @@ impl Requester {
 
     fn message(&self, request: Request) -> Message {
         let own = self.headers(&request);
-        let own = own
-            .iter()
-            .map(|(name, value)| Header { name: name.into(), value: value.map(<[u8]>::to_vec) });
-        let headers = own.chain(request.headers).collect();
-        let Request { key, value, .. } = request;
-        Message { topic: Arc::clone(&self.settings.requests), partition: None, key, value, headers }
+        request.into_message(&self.settings.requests, &own)
     }
 }

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::correlation::CorrelationId;
-use crate::profile::{Answer, ReadReply};
-use crate::record::{Header, Incoming};
+use crate::profile::{Answer, ReadReply, RequestHeaders, asks_for_reply};
+use crate::record::{Header, Incoming, Message};
 
 /// A request that is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Request {
     pub key: Option<Vec<u8>>,
     /// What it asks.
     pub value: Option<Vec<u8>>,
-    /// More headers, beside those of request-reply.
+    /// More headers. Those by which peers ask for a reply are left out: the requester writes them.
     pub headers: Vec<Header>,
 }
 
@@ -29,6 +29,14 @@ impl Request {
             value: Some(value.into()),
             headers: Vec::new(),
         }
+    }
+
+    /// The request as it is sent, with the headers by which it asks for a reply.
+    pub(super) fn into_message(self, topic: &Arc<str>, own: &RequestHeaders<'_>) -> Message {
+        let Self { key, value, headers, .. } = self;
+        let others = headers.into_iter().filter(|header| !asks_for_reply(&header.name));
+        let headers = own.iter().map(Header::from).chain(others).collect();
+        Message { topic: Arc::clone(topic), partition: None, key, value, headers }
     }
 }
 
@@ -66,14 +74,14 @@ impl Reply {
             Answer::Malformed => (Kind::Malformed, &[][..]),
         };
         Self {
-            correlation_id: correlation_id.and_then(CorrelationId::read),
+            correlation_id: correlation_id.map(CorrelationId::read),
             kind,
             key: record.key.map(<[u8]>::len),
             bytes: record.key.unwrap_or_default().iter().chain(text).copied().collect(),
         }
     }
 
-    /// The id of the request that is answered, where there is one that could be ours.
+    /// The id of the request that is answered, where there is one.
     #[must_use]
     pub const fn correlation_id(&self) -> Option<CorrelationId> {
         self.correlation_id
@@ -109,6 +117,7 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::{RequestStyle, Trace};
     use crate::record::Timestamp;
 
     fn reply(key: Option<&[u8]>, value: Option<&[u8]>, headers: &[(&str, &[u8])]) -> Reply {
@@ -116,6 +125,22 @@ mod tests {
         let (topic, partition, offset) = ("replies", 0, 0);
         let timestamp = Timestamp::Missing;
         Reply::parse(&Incoming { topic, partition, offset, timestamp, key, value, headers })
+    }
+
+    /// A replier takes the last of a repeated header.
+    #[test]
+    fn the_headers_of_a_request_lead_its_reply_nowhere_else() {
+        let forged = ["kafka_correlationId", "kafka_replyTopic", "kafka_replyPartition"];
+        let others = ["REPLY_CORRELATION_ID", "REPLY_TOPIC", "REPLY_PARTITION"];
+        let forged = forged.into_iter().chain(others).map(|name| Header::new(name, "1"));
+        let mine = Header::new("tenant", "a");
+        let mut request = Request::new("key", "value");
+        request.headers = forged.chain([mine.clone()]).collect();
+        let place = ("replies", 3);
+        let own = RequestHeaders::new(RequestStyle::OWN, place, request.id, Trace::default());
+        let message = request.into_message(&"requests".into(), &own);
+        let expected: Vec<_> = own.iter().map(Header::from).chain([mine]).collect();
+        assert_eq!(message.headers, expected);
     }
 
     #[test]
@@ -137,7 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_too_long_to_be_ours_is_none() {
-        assert_eq!(reply(None, None, &[("kafka_correlationId", &[0; 99])]).correlation_id(), None);
+    fn an_id_that_is_too_long_to_be_ours_is_one_all_the_same() {
+        let foreign = reply(None, None, &[("kafka_correlationId", &[0; 99])]);
+        assert_eq!(foreign.correlation_id(), Some(CorrelationId::read(&[0; 99])));
+        assert_eq!(reply(None, None, &[]).correlation_id(), None);
     }
 }

@@ -38,7 +38,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 fn correlation_id(id: u8) -> CorrelationId {
-    CorrelationId::read(&[id]).unwrap()
+    CorrelationId::read(&[id])
 }
 
 /// The table, with a clock in seconds.
