@@ -2,10 +2,12 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use catchment_domain::ports::{Clock as _, Deletions};
 use catchment_domain::service::Retention;
 use catchment_seaorm::StoreSettings;
+use tokio::time::sleep;
 
 use crate::clock::SystemClock;
 use crate::one_line::chain;
@@ -29,9 +31,23 @@ pub fn store_settings(database: &Database, readers: NonZeroU32, writers: u32) ->
     }
 }
 
+/// How often old campaigns are looked for.
+const LOOK: Duration = Duration::from_mins(10);
+
+/// Deletes, again and again, the campaigns that ended longer ago than `kept`. If `kept` is `None`,
+/// campaigns are kept for ever. This also finishes deletions whose process was killed. Several
+/// processes may do this at once.
+pub async fn keep_deleting(deletions: Arc<dyn Deletions>, kept: Option<Duration>) {
+    let mut retention = Retention::new(kept);
+    loop {
+        delete_old_campaigns(&*deletions, &mut retention).await;
+        sleep(LOOK).await;
+    }
+}
+
 /// Deletes the campaigns that are kept no longer, and says in the log what became of them. Clears
 /// away what earlier deletions left.
-pub async fn delete_old_campaigns(deletions: &dyn Deletions, retention: &mut Retention) {
+async fn delete_old_campaigns(deletions: &dyn Deletions, retention: &mut Retention) {
     let deletion = match retention.look(deletions, SystemClock.now()).await {
         Ok(deletion) => deletion,
         Err(error) => {

@@ -14,8 +14,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use catchment_domain::ports::{Deletions, Holder};
 use catchment_domain::service::{
-    ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Retention, Rules,
-    SET_ASIDE, ServiceError, Step,
+    ConsumerPorts, LaneConsumer, LaneRequester, RequesterPorts, RequesterTerms, Rules, SET_ASIDE,
+    ServiceError, Step,
 };
 use catchment_domain::{Lane, Lanes, LogIdentity, ReplyLane, WindowLimits};
 use catchment_memory::MemoryLog;
@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::database::delete_old_campaigns;
+use crate::database::keep_deleting;
 use crate::drive::{Stepper, drive};
 use crate::one_line::chain;
 use crate::random;
@@ -222,8 +222,8 @@ impl Engine {
         };
         let requester = LaneRequester::new(REPLY_LANE, HOLDER, ports, terms);
         let (report, status) = watch::channel(EngineStatus { in_flight: 0, has_open: true });
-        let retention = Retention::new(settings.database.campaigns_kept);
-        tasks.spawn(delete_old(Arc::clone(&stores.deletions), retention, phases.clone()));
+        let kept = settings.database.campaigns_kept;
+        tasks.spawn(delete_old(Arc::clone(&stores.deletions), kept, phases.clone()));
         let requesting = Requesting { requester, report, said: SaidDamage::default() };
         tasks.spawn(request(requesting, phases));
         Self { phase, status, set_aside, tasks, _lock: lock }
@@ -364,11 +364,11 @@ fn say_pause(step: &Step) {
 /// Deletes the campaigns whose retention has passed, until the engine stops.
 async fn delete_old(
     deletions: Arc<dyn Deletions>,
-    mut retention: Retention,
+    kept: Option<Duration>,
     mut phase: watch::Receiver<Phase>,
 ) -> Result<(), ServiceError> {
     tokio::select! {
-        () = delete_old_campaigns(&*deletions, &mut retention) => {}
+        () = keep_deleting(deletions, kept) => {}
         _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
     }
     Ok(())

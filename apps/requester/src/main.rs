@@ -1,13 +1,13 @@
 //! Runs campaigns over Kafka.
 
 mod request_lanes;
-mod retention;
 mod standstill;
 mod work;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use catchment_bootstrap::database::keep_deleting;
 use catchment_bootstrap::service::database::{self, DATABASE};
 use catchment_bootstrap::service::kafka::{self, KAFKA};
 use catchment_bootstrap::service::topics::{TOPICS, TopicCheck};
@@ -45,8 +45,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
-    let replies =
-        cluster.reply_log(&sender).await.map_err(|error| kafka::refusal(&error.into()))?;
+    let replies = cluster.reply_log(&sender).await.map_err(|error| kafka::refusal(&error.into()))?;
     tokio::spawn(replies.clone().keep_counting());
     let ports = RequesterPorts {
         reply_lanes: Arc::new(store.clone()),
@@ -60,7 +59,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     let stalled_after = settings.stalled_after;
     let request_lanes = RequestLanes::new(store.clone(), lookout.clone(), stalled_after);
     tokio::spawn(request_lanes.watch(readiness.clone()));
-    tokio::spawn(retention::keep_deleting(store.clone(), settings.database.campaigns_kept));
+    tokio::spawn(keep_deleting(Arc::new(store.clone()), settings.database.campaigns_kept));
     let topics = topics.watch(readiness.clone());
     let engine = settings.engine;
     let terms = RequesterTerms {
