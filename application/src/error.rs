@@ -135,7 +135,7 @@ impl From<CallError> for UseCaseError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::NoReply(_) => Self::Unavailable(error.into()),
-            CallError::Unreadable(_) => Self::HumanMustLook(error.into()),
+            CallError::Refused(_) | CallError::Unreadable(_) => Self::HumanMustLook(error.into()),
         }
     }
 }

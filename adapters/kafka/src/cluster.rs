@@ -327,14 +327,12 @@ impl KafkaCluster {
     /// # Errors
     ///
     /// When a setting is wrong, the topic is missing, or no broker answers.
-    pub async fn reply_log(&self, sender: &Sender) -> Result<KafkaReplyLog, ClusterError> {
-        let KafkaSettings { client, requests_topic, replies_topic: topic, .. } = &*self.settings;
+    pub async fn reply_log(&self) -> Result<KafkaReplyLog, ClusterError> {
+        let topic = &self.settings.replies_topic;
         let lanes = self.reply_partitions().await?;
-        let reader = Reader::manual(client, topic, Reply::parse)?;
-        let topics = (requests_topic.as_str(), topic.as_str());
-        let ends = (sender.clone(), reader);
-        let (lanes, counters) = ((self.topics.clone(), lanes), Arc::clone(&self.counters));
-        Ok(KafkaReplyLog::new(identity(&self.id, topic), topics, lanes, ends, counters))
+        let reader = Reader::manual(&self.settings.client, topic, Reply::parse)?;
+        let (topics, counters) = (self.topics.clone(), Arc::clone(&self.counters));
+        Ok(KafkaReplyLog::new(identity(&self.id, topic), (topics, lanes), reader, counters))
     }
 
     /// How many partitions the topic of replies has.

@@ -28,9 +28,7 @@ mod request_log;
 mod settings;
 mod wire;
 
-pub use caller::{Caller, CallerError};
-pub use catchment_request_reply::pending::Counters as CallCounters;
-pub use catchment_request_reply::requester::CallError;
+pub use caller::Caller;
 pub use catchment_request_reply::{
     Created, GroupEvent, GroupEvents, Membership, NotClosed, ReadError, Reader, Sender,
     Settings as ClientSettings, SettingsError, TopicsError, Trouble, is_secret,

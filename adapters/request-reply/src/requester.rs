@@ -28,7 +28,7 @@ pub use message::{Reply, Request};
 pub use reply_topic::ReplyTopicError;
 pub use settings::{RequesterSettings, Start, StartError};
 
-use crate::error::{NotClosed, SendError, SettingsError};
+use crate::error::{NotClosed, SendError};
 use crate::pending::Counters;
 use crate::profile::{RequestHeaders, Trace};
 use crate::reader::Reader;
@@ -71,9 +71,7 @@ impl Requester {
         clients: &Settings,
         settings: RequesterSettings,
     ) -> Result<Self, StartError> {
-        let (sender, reader) = Self::clients(clients, &settings)?;
-        let (requester, _) = Self::on(sender, reader, settings, Keep::Nothing).await?;
-        Ok(requester)
+        Ok(Self::begin(clients, settings, Keep::Nothing).await?.0)
     }
 
     /// Starts a requester whose replies are read in batches, too, with clients of its own.
@@ -85,39 +83,16 @@ impl Requester {
         clients: &Settings,
         settings: RequesterSettings,
     ) -> Result<(Self, ReplyBatches), StartError> {
-        let (sender, reader) = Self::clients(clients, &settings)?;
-        Self::on_clients(sender, reader, settings).await
+        Self::begin(clients, settings, Keep::All).await
     }
 
-    /// Starts a requester on clients that others use as well; the reader parses with
-    /// [`Reply::parse`], and its partition is read by nobody else.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`start`](Self::start).
-    pub async fn on_clients(
-        sender: Sender,
-        reader: Reader<Reply>,
-        settings: RequesterSettings,
-    ) -> Result<(Self, ReplyBatches), StartError> {
-        Self::on(sender, reader, settings, Keep::All).await
-    }
-
-    fn clients(
+    async fn begin(
         clients: &Settings,
-        settings: &RequesterSettings,
-    ) -> Result<(Sender, Reader<Reply>), SettingsError> {
-        let sender = Sender::new(clients)?;
-        let reader = Reader::manual(clients, &settings.replies, Reply::parse)?;
-        Ok((sender, reader))
-    }
-
-    async fn on(
-        sender: Sender,
-        reader: Reader<Reply>,
         settings: RequesterSettings,
         keep: Keep,
     ) -> Result<(Self, ReplyBatches), StartError> {
+        let sender = Sender::new(clients)?;
+        let reader = Reader::manual(clients, &settings.replies, Reply::parse)?;
         reply_topic::check(&settings, reader.partitions().await?)?;
         // Asked even where the position is known, so that a requester that started can read.
         let end = reader.watermarks(settings.partition).await?.high;
@@ -184,18 +159,12 @@ impl Requester {
     ///
     /// When the clients did not end in time: then the process should.
     pub async fn close(&self, within: Duration) -> Result<(), NotClosed> {
-        self.stop();
-        let (sent, read) =
-            tokio::join!(self.sender.close(within), self.lane.reader().close(within));
-        sent.and(read)
-    }
-
-    /// Fails every call at once and takes no more, but leaves the clients to those who share
-    /// them.
-    pub fn stop(&self) {
         self.calls.end(&CallError::Closed);
         self.lane.close();
         self.watcher.0.abort();
+        let (sent, read) =
+            tokio::join!(self.sender.close(within), self.lane.reader().close(within));
+        sent.and(read)
     }
 
     fn headers(&self, request: &Request) -> RequestHeaders<'_> {

@@ -14,6 +14,9 @@ pub enum CallError {
     /// Call again later. The source says whether the request may still take effect.
     #[error(transparent)]
     NoReply(BoxError),
+    /// A human must look: the same call would fail again. The source says who refuses what.
+    #[error(transparent)]
+    Refused(BoxError),
     /// A human must look: the reply cannot be understood. The request may have taken effect.
     #[error(transparent)]
     Unreadable(BoxError),

@@ -32,8 +32,7 @@ async fn each_topic_that_is_wrong_has_its_line() {
     let (nestjs, smallrye) = (format!("{requests}.reply"), format!("{requests}-replies"));
     let names = [requests, &dead_letters, replies, &nestjs, &smallrye];
     assert_eq!(lines(&cluster, LANES).await, names.map(|name| missing(name)));
-    let sender = cluster.sender().unwrap();
-    let error = cluster.reply_log(&sender).await.unwrap_err();
+    let error = cluster.reply_log().await.unwrap_err();
     assert!(matches!(&error, ClusterError::Topics(line) if *line == missing(replies)), "{error}");
 
     let plan = TopicPlan { lanes: LANES, reply_lanes: REPLY_LANES, replication: Some(1) };

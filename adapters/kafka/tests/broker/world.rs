@@ -83,7 +83,7 @@ impl World {
         let senders = (&sender, &cluster.peer_sender().unwrap());
         let replies = cluster.reply_channel(senders, &request_log, as_clock());
         let requests = cluster.request_channel(&sender, as_clock());
-        let reply_log = cluster.reply_log(&sender).await.unwrap();
+        let reply_log = cluster.reply_log().await.unwrap();
         assigned(&mut events).await;
         Self {
             settings,

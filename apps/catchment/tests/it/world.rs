@@ -174,7 +174,7 @@ impl World {
         self.runtime.block_on(async {
             let cluster = self.cluster().await;
             let sender = cluster.sender().unwrap();
-            let address = cluster.reply_log(&sender).await.unwrap().address(ReplyLane(0));
+            let address = cluster.reply_log().await.unwrap().address(ReplyLane(0));
             let requests = cluster.request_channel(&sender, Arc::new(SystemClock));
             requests.send(vec![request], &address).await.unwrap();
         });
@@ -215,7 +215,7 @@ impl World {
             let cluster = self.cluster_of(&format!("{}_forger", self.name)).await;
             let sender = cluster.sender().unwrap();
             let (log, _events) = cluster.join().unwrap();
-            let address = cluster.reply_log(&sender).await.unwrap().address(lane);
+            let address = cluster.reply_log().await.unwrap().address(lane);
             let senders = (&sender, &cluster.peer_sender().unwrap());
             let replies = cluster.reply_channel(senders, &log, Arc::new(SystemClock));
             replies.send(vec![(address, reply)]).await.unwrap();

@@ -37,7 +37,7 @@ impl World {
                 lanes: Arc::new(store.clone()),
                 commits: Arc::new(cluster.lookout(lanes()).unwrap()),
                 requests: Arc::new(cluster.request_channel(&sender, Arc::new(SystemClock))),
-                replies: Arc::new(cluster.reply_log(&sender).await.unwrap()),
+                replies: Arc::new(cluster.reply_log().await.unwrap()),
                 clock: Arc::new(SystemClock),
             }
         });

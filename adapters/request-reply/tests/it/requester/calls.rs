@@ -3,11 +3,11 @@ use std::time::{Duration, Instant};
 use catchment_request_reply::pending::{Counters, NotPending};
 use catchment_request_reply::profile::{CorrelationForm, PartitionForm, RequestStyle};
 use catchment_request_reply::requester::{
-    CallError, Reply, ReplyTopicError, Requester, RequesterSettings, Start, StartError,
+    CallError, ReplyTopicError, Requester, RequesterSettings, Start, StartError,
 };
-use catchment_request_reply::{Header, ReadError, Reader, Sender, Settings};
+use catchment_request_reply::{Header, NewTopic, ReadError, Settings, Topics};
 
-use crate::requester::broker::{SOON, settings, settings_of_nobody, soon};
+use crate::requester::broker::{SOON, delete, settings, settings_of_nobody, soon};
 use crate::requester::peer::reply;
 use crate::requester::setup::{Setup, ask_and_echo, call, deadline, request};
 
@@ -198,16 +198,24 @@ async fn a_requester_does_not_start_without_a_broker() {
 #[ignore = "needs Kafka"]
 async fn a_request_that_cannot_be_delivered_fails_before_the_deadline() {
     let setup = Setup::new("undelivered").await;
-    let mut nobody = settings_of_nobody();
-    nobody.producer.insert("delivery.timeout.ms".to_owned(), "500".to_owned());
-    let sender = Sender::new(&nobody).unwrap();
-    let reader = Reader::manual(&settings(), &setup.replies, Reply::parse).unwrap();
-    let (requester, _batches) =
-        soon(Requester::on_clients(sender, reader, setup.settings())).await.unwrap();
+    // Two brokers would have to take each message.
+    let requests = format!("{}.safe", setup.requests);
+    let topic = NewTopic {
+        name: requests.clone(),
+        partitions: 1,
+        replication: Some(1),
+        properties: vec![("min.insync.replicas".to_owned(), "2".to_owned())],
+    };
+    let mut clients = settings();
+    Topics::new(&clients).unwrap().create(&topic).await.unwrap();
+    clients.producer.insert("delivery.timeout.ms".to_owned(), "500".to_owned());
+    let of = RequesterSettings::new(&*requests, &*setup.replies);
+    let requester = soon(Requester::start(&clients, of)).await.unwrap();
     let deadline = deadline();
     let error = soon(requester.call(request("lost"), deadline)).await.unwrap_err();
     assert!(matches!(error, CallError::Undelivered(_)), "{error:?}");
     assert!(Instant::now() < deadline);
     assert_eq!(requester.pending(), 0);
+    delete([&*requests]).await;
     setup.end().await;
 }
