@@ -300,6 +300,21 @@ async fn the_next_replier_goes_on_where_the_last_one_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka"]
+async fn a_replier_that_is_dropped_answers_no_more() {
+    let world = World::new().await;
+    let replier = world.replier();
+    world.send(&[world.ask("a")]).await;
+    assert_eq!(world.replies(1).await, ["a!"]);
+    drop(replier);
+    world.send(&[world.ask("b")]).await;
+    // Longer than an answer takes.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.replies(1).await, ["a!"]);
+    world.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
 async fn requests_that_were_lost_stop_the_replier() {
     let world = World::new().await;
     world.send(&["a", "b", "c"].map(|value| world.ask(value))).await;
