@@ -8,19 +8,18 @@ mod qualities;
 
 use std::sync::Arc;
 
-use catchment_domain::ports::{Clock, Wanted};
-use catchment_domain::{Lane, Lanes, Position};
+use catchment_domain::Lanes;
+use catchment_domain::ports::{Clock, InspectionError, LogProblem, Wanted};
 use catchment_request_reply::profile::{DeadLetter, RequestStyle};
 use catchment_request_reply::reply::{AllowedTopics, DeadLetters, LogThrottle, ReplyPath, Senders};
 use catchment_request_reply::requester::{Reply, Requester, RequesterSettings, StartError};
 use catchment_request_reply::{
-    Created, GroupEvents, Incoming, NewTopic, ReadError, Reader, SendError, Sender, SettingsError,
-    Topics, TopicsError,
+    Created, GroupEvents, Incoming, NewTopic, Reader, Sender, SettingsError, Topics,
 };
-use thiserror::Error;
 
 use crate::caller::Caller;
 use crate::counts::{Counters, KafkaCounts};
+use crate::error::{read_failed, settings_failed, topics_failed};
 use crate::identity::identity;
 use crate::reply_channel::KafkaReplyChannel;
 use crate::reply_log::KafkaReplyLog;
@@ -28,8 +27,7 @@ use crate::request_channel::KafkaRequestChannel;
 use crate::request_log::{Intake, KafkaRequestLog};
 use crate::settings::KafkaSettings;
 use check::Partitions;
-pub use check::TopicProblem;
-pub use lookout::{KafkaLookout, Waiting};
+pub use lookout::KafkaLookout;
 use qualities::Purpose;
 
 /// A cluster that answered: what makes the ports.
@@ -41,68 +39,16 @@ pub struct KafkaCluster {
     counters: Arc<Counters>,
 }
 
-/// Why a cluster cannot be worked with.
-#[derive(Clone, Debug, Error)]
-pub enum ClusterError {
-    /// A human must change the settings.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// Try again later.
-    #[error(transparent)]
-    Unavailable(TopicsError),
-    /// Try again later.
-    #[error(transparent)]
-    Unreadable(#[from] ReadError),
-    /// Try again later.
-    #[error(transparent)]
-    Unsent(#[from] SendError),
-    /// A human must look at the topics, or at who may use them.
-    #[error("{0}")]
-    Topics(String),
-    /// A human must end a transaction.
-    #[error(
-        "an open transaction holds back the records of lane {lane} from {from} on: wait until its \
-         `transaction.timeout.ms` has passed, or end it by `kafka-transactions.sh`"
-    )]
-    OpenTransaction {
-        /// The lane.
-        lane: Lane,
-        /// The first record that is held back.
-        from: Position,
-    },
-}
-
-impl From<TopicsError> for ClusterError {
-    fn from(error: TopicsError) -> Self {
-        match error {
-            TopicsError::Unavailable { .. } => Self::Unavailable(error),
-            TopicsError::Refused { .. } => Self::Topics(error.to_string()),
-        }
-    }
-}
-
-/// How topics are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TopicPlan {
-    /// How many request lanes there are: those of the database.
-    pub lanes: Lanes,
-    /// How many reply lanes: at least one for each requester that runs at a time. The reply topics
-    /// of other systems get the same number of partitions.
-    pub reply_lanes: u16,
-    /// How many replicas; `None` takes the brokers' default.
-    pub replication: Option<i32>,
-}
-
 impl KafkaCluster {
     /// Asks the cluster who it is, so that its logs are known from now on.
     ///
     /// # Errors
     ///
     /// When a setting is wrong, or no broker answers within the request time-out.
-    pub async fn connect(settings: KafkaSettings) -> Result<Self, ClusterError> {
-        settings.client.check()?;
-        let topics = Topics::new(&settings.client)?;
-        let id = topics.cluster_id().await?.into();
+    pub async fn connect(settings: KafkaSettings) -> Result<Self, InspectionError> {
+        settings.client.check().map_err(settings_failed)?;
+        let topics = Topics::new(&settings.client).map_err(settings_failed)?;
+        let id = topics.cluster_id().await.map_err(topics_failed)?.into();
         Ok(Self { settings: Arc::new(settings), topics, id, counters: Arc::default() })
     }
 
@@ -111,9 +57,9 @@ impl KafkaCluster {
     /// # Errors
     ///
     /// When none does within the request time-out.
-    pub async fn reach(&self) -> Result<(), ClusterError> {
-        self.topics.partitions(&self.settings.requests_topic).await?;
-        Ok(())
+    pub async fn reach(&self) -> Result<(), InspectionError> {
+        let reached = self.topics.partitions(&self.settings.requests_topic).await;
+        reached.map(drop).map_err(topics_failed)
     }
 
     /// The problems of our own request, reply and dead-letter topics, one line each.
@@ -121,14 +67,14 @@ impl KafkaCluster {
     /// # Errors
     ///
     /// When the brokers do not answer.
-    pub async fn check_topics(&self, lanes: Lanes) -> Result<Vec<TopicProblem>, ClusterError> {
+    pub async fn check_topics(&self, lanes: Lanes) -> Result<Vec<LogProblem>, InspectionError> {
         let mut problems = Vec::new();
         for (topic, purpose) in self.names() {
             // Only other systems' clients read such a topic.
             if purpose == Purpose::PeerReplies {
                 continue;
             }
-            let found = self.topics.partitions(&topic).await?;
+            let found = self.topics.partitions(&topic).await.map_err(topics_failed)?;
             problems.extend(check::problem(&topic, found, purpose.partitions(lanes)));
         }
         Ok(problems)
@@ -145,13 +91,13 @@ impl KafkaCluster {
         &self,
         lanes: Lanes,
         wanted: Wanted,
-    ) -> Result<Vec<TopicProblem>, ClusterError> {
-        let batch_size = self.settings.client.batch_size()?;
+    ) -> Result<Vec<LogProblem>, InspectionError> {
+        let batch_size = self.settings.client.batch_size().map_err(settings_failed)?;
         let mut problems = Vec::new();
         let names = self.names();
         for (topic, purpose) in &names {
             let (topic, purpose) = (topic.as_str(), *purpose);
-            let found = self.topics.describe(topic).await?;
+            let found = self.topics.describe(topic).await.map_err(topics_failed)?;
             let partitions = found.as_ref().map(|found| found.partitions);
             problems.extend(check::problem(topic, partitions, purpose.partitions(lanes)));
             if let Some(found) = found {
@@ -162,7 +108,7 @@ impl KafkaCluster {
             if names.iter().any(|(name, _)| name == topic) {
                 continue;
             }
-            if let Some(found) = self.topics.describe(topic).await? {
+            if let Some(found) = self.topics.describe(topic).await.map_err(topics_failed)? {
                 // Another system made this topic, and chose the number of its partitions.
                 let (purpose, wanted) = (Purpose::PeerReplies, Wanted::default());
                 problems.extend(qualities::problems(topic, purpose, &found, wanted, batch_size));
@@ -171,18 +117,23 @@ impl KafkaCluster {
         Ok(problems)
     }
 
-    /// Makes the topics that are missing, and says which those were.
+    /// Makes the topics that are missing, for the lanes of the database, and says which those were.
+    /// There is at least one reply lane for each requester that runs at a time; the reply topics of
+    /// other systems get the same number of partitions. Without a number of replicas the brokers'
+    /// default is taken.
     ///
     /// # Errors
     ///
     /// When the brokers refuse one or do not answer.
     pub async fn create_topics(
         &self,
-        plan: &TopicPlan,
-    ) -> Result<Vec<(String, Created)>, ClusterError> {
+        lanes: Lanes,
+        reply_lanes: u16,
+        replication: Option<i32>,
+    ) -> Result<Vec<(String, Created)>, InspectionError> {
         let mut created = Vec::new();
-        for topic in self.new_topics(plan) {
-            let is_new = self.topics.create(&topic).await?;
+        for topic in self.new_topics(lanes, reply_lanes, replication) {
+            let is_new = self.topics.create(&topic).await.map_err(topics_failed)?;
             created.push((topic.name, is_new));
         }
         Ok(created)
@@ -193,9 +144,9 @@ impl KafkaCluster {
     /// # Errors
     ///
     /// When the brokers refuse or do not answer.
-    pub async fn delete_topics(&self) -> Result<(), ClusterError> {
+    pub async fn delete_topics(&self) -> Result<(), InspectionError> {
         for (topic, _) in self.names() {
-            self.topics.delete(&topic).await?;
+            self.topics.delete(&topic).await.map_err(topics_failed)?;
         }
         Ok(())
     }
@@ -214,17 +165,22 @@ impl KafkaCluster {
         ]
     }
 
-    fn new_topics(&self, plan: &TopicPlan) -> [NewTopic; 5] {
+    fn new_topics(
+        &self,
+        lanes: Lanes,
+        reply_lanes: u16,
+        replication: Option<i32>,
+    ) -> [NewTopic; 5] {
         const DAY: u64 = 24 * 3_600_000;
         /// Far above the longest outage: requests that were not read yet must not go.
         const WEEK: u64 = 7 * DAY;
         self.names().map(|(name, purpose)| {
             let (partitions, retention) = match purpose {
-                Purpose::Requests => (plan.lanes.count(), WEEK),
-                Purpose::DeadLetters => (plan.lanes.count(), 4 * WEEK),
-                Purpose::Replies => (plan.reply_lanes, WEEK),
+                Purpose::Requests => (lanes.count(), WEEK),
+                Purpose::DeadLetters => (lanes.count(), 4 * WEEK),
+                Purpose::Replies => (reply_lanes, WEEK),
                 // A client waits for its reply only for seconds.
-                Purpose::PeerReplies => (plan.reply_lanes, DAY),
+                Purpose::PeerReplies => (reply_lanes, DAY),
             };
             let mut properties = vec![
                 ("cleanup.policy".to_owned(), "delete".to_owned()),
@@ -232,11 +188,10 @@ impl KafkaCluster {
                 ("retention.ms".to_owned(), retention.to_string()),
             ];
             // If only one broker had a record, the record would be lost with that broker.
-            if plan.replication.is_some_and(|replicas| 3 <= replicas) {
+            if replication.is_some_and(|replicas| 3 <= replicas) {
                 properties.push(("min.insync.replicas".to_owned(), "2".to_owned()));
             }
-            let (partitions, replication) = (partitions.into(), plan.replication);
-            NewTopic { name, partitions, replication, properties }
+            NewTopic { name, partitions: partitions.into(), replication, properties }
         })
     }
 
@@ -327,20 +282,21 @@ impl KafkaCluster {
     /// # Errors
     ///
     /// When a setting is wrong, the topic is missing, or no broker answers.
-    pub async fn reply_log(&self) -> Result<KafkaReplyLog, ClusterError> {
+    pub async fn reply_log(&self) -> Result<KafkaReplyLog, InspectionError> {
         let topic = &self.settings.replies_topic;
         let lanes = self.reply_partitions().await?;
-        let reader = Reader::manual(&self.settings.client, topic, Reply::parse)?;
+        let reader = Reader::manual(&self.settings.client, topic, Reply::parse);
+        let reader = reader.map_err(settings_failed)?;
         let (topics, counters) = (self.topics.clone(), Arc::clone(&self.counters));
         Ok(KafkaReplyLog::new(identity(&self.id, topic), (topics, lanes), reader, counters))
     }
 
     /// How many partitions the topic of replies has.
-    async fn reply_partitions(&self) -> Result<u16, ClusterError> {
+    async fn reply_partitions(&self) -> Result<u16, InspectionError> {
         let topic = &self.settings.replies_topic;
-        let found = self.topics.partitions(topic).await?;
+        let found = self.topics.partitions(topic).await.map_err(topics_failed)?;
         if let Some(problem) = check::problem(topic, found, Partitions::Any) {
-            return Err(ClusterError::Topics(problem.to_string()));
+            return Err(InspectionError::Refused(problem.into()));
         }
         Ok(u16::try_from(found.unwrap_or_default()).unwrap_or(u16::MAX))
     }
@@ -356,7 +312,7 @@ impl KafkaCluster {
         &self,
         pending: usize,
         clock: Arc<dyn Clock>,
-    ) -> Result<Caller, ClusterError> {
+    ) -> Result<Caller, InspectionError> {
         let KafkaSettings { client, requests_topic, replies_topic: topic, .. } = &*self.settings;
         let lanes = self.reply_partitions().await?;
         let settings = RequesterSettings {
@@ -366,9 +322,9 @@ impl KafkaCluster {
             ..RequesterSettings::new(requests_topic.as_str(), topic.as_str())
         };
         let requester = Requester::start(client, settings).await.map_err(|error| match error {
-            StartError::Settings(error) => ClusterError::Settings(error),
-            StartError::ReplyTopic(error) => ClusterError::Topics(error.to_string()),
-            StartError::Unreadable(error) => ClusterError::Unreadable(error),
+            StartError::Settings(error) => settings_failed(error),
+            StartError::ReplyTopic(error) => InspectionError::Refused(error.into()),
+            StartError::Unreadable(error) => read_failed(error),
         })?;
         Ok(Caller::new(requester, clock))
     }

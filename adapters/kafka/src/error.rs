@@ -2,9 +2,7 @@
 
 use catchment_domain::Position;
 use catchment_domain::ports::{ChannelError, InspectionError, LogError};
-use catchment_request_reply::{ReadError, SendError};
-
-use crate::cluster::ClusterError;
+use catchment_request_reply::{ReadError, SendError, SettingsError, TopicsError};
 
 /// Why a log could not be read.
 pub(crate) fn log_error(error: ReadError) -> LogError {
@@ -34,25 +32,25 @@ pub(crate) fn channel_error(error: SendError) -> ChannelError {
     }
 }
 
-impl From<ClusterError> for InspectionError {
-    fn from(error: ClusterError) -> Self {
-        match error {
-            ClusterError::Unavailable(_)
-            | ClusterError::Unreadable(ReadError::Unavailable { .. }) => {
-                Self::Unavailable(error.into())
-            }
-            ClusterError::Unreadable(_) | ClusterError::Unsent(_) => Self::Unreadable(error.into()),
-            ClusterError::Topics(_) | ClusterError::OpenTransaction { .. } => {
-                Self::Refused(error.into())
-            }
-            ClusterError::Settings(_) => Self::Settings(error.into()),
-        }
+/// Why the logs could not be inspected.
+pub(crate) fn read_failed(error: ReadError) -> InspectionError {
+    match error {
+        ReadError::Unavailable { .. } => InspectionError::Unavailable(error.into()),
+        _ => InspectionError::Unreadable(error.into()),
     }
 }
 
-/// Why the cluster could not say what was asked.
-pub(crate) fn inspection_error(error: impl Into<ClusterError>) -> InspectionError {
-    error.into().into()
+/// Why topics could not be looked at or made.
+pub(crate) fn topics_failed(error: TopicsError) -> InspectionError {
+    match error {
+        TopicsError::Unavailable { .. } => InspectionError::Unavailable(error.into()),
+        TopicsError::Refused { .. } => InspectionError::Refused(error.into()),
+    }
+}
+
+/// Why there is no client.
+pub(crate) fn settings_failed(error: SettingsError) -> InspectionError {
+    InspectionError::Settings(error.into())
 }
 
 /// The position of an offset; the broker's own are never negative.
@@ -67,31 +65,27 @@ pub(crate) fn offset(position: Position) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use catchment_request_reply::{SettingsError, TopicsError};
-
     use super::*;
 
     #[test]
     fn only_brokers_that_do_not_answer_are_unavailable() {
         let topic = || "requests".to_owned();
         let cause = || "timed out".to_owned();
-        let unread = || ReadError::Unavailable { topic: topic(), cause: cause() };
-        let refused = || ReadError::Refused { topic: topic(), cause: "no ACL".to_owned() };
-        let brokers = TopicsError::Unavailable { brokers: "kafka:9092".to_owned(), cause: cause() };
-        let missing = || ClusterError::Topics("there is no topic `requests`".to_owned());
+        let unread = ReadError::Unavailable { topic: topic(), cause: cause() };
+        let refused = ReadError::Refused { topic: topic(), cause: "no ACL".to_owned() };
         let truncated = ReadError::Truncated { from: 1, first: 5 };
-        for (error, expected) in [
-            (ClusterError::Unavailable(brokers), true),
-            (unread().into(), true),
-            (refused().into(), false),
-            (truncated.into(), false),
-            (SettingsError::Brokers.into(), false),
-            (missing(), false),
+        let brokers = TopicsError::Unavailable { brokers: "kafka:9092".to_owned(), cause: cause() };
+        let denied = TopicsError::Refused { topic: topic(), cause: "no ACL".to_owned() };
+        for (error, is_unavailable) in [
+            (read_failed(unread), true),
+            (read_failed(refused), false),
+            (read_failed(truncated), false),
+            (topics_failed(brokers), true),
+            (topics_failed(denied), false),
+            (settings_failed(SettingsError::Brokers), false),
         ] {
-            let said = error.to_string();
-            let error = InspectionError::from(error);
-            assert_eq!(matches!(error, InspectionError::Unavailable(_)), expected, "{error:?}");
-            assert_eq!(error.to_string(), said);
+            let found = matches!(error, InspectionError::Unavailable(_));
+            assert_eq!(found, is_unavailable, "{error:?}");
         }
     }
 }

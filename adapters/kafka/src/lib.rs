@@ -33,7 +33,7 @@ pub use catchment_request_reply::{
     Created, GroupEvent, GroupEvents, Membership, NotClosed, ReadError, Reader, Sender,
     Settings as ClientSettings, SettingsError, TopicsError, Trouble, is_secret,
 };
-pub use cluster::{ClusterError, KafkaCluster, KafkaLookout, TopicPlan, TopicProblem, Waiting};
+pub use cluster::{KafkaCluster, KafkaLookout};
 pub use counts::KafkaCounts;
 pub use reply_channel::KafkaReplyChannel;
 pub use reply_log::KafkaReplyLog;

@@ -135,15 +135,6 @@ impl Lookout {
         self.ask(Shared::holders).await
     }
 
-    /// The member of the group that a partition is assigned to, as far as the brokers tell.
-    ///
-    /// # Errors
-    ///
-    /// When no broker answers.
-    pub async fn holder(&self, partition: i32) -> Result<Option<Member>, ReadError> {
-        self.ask(move |shared| shared.holder(partition)).await
-    }
-
     /// Ends the clients, and waits for that no longer than it is told: they end with the process,
     /// too.
     pub async fn close(&self, within: Duration) {
@@ -200,10 +191,6 @@ impl Shared {
             return Ok(Unread::OpenTransaction { from: stable });
         }
         Ok(Unread::Nothing)
-    }
-
-    fn holder(&self, partition: i32) -> KafkaResult<Option<Member>> {
-        Ok(self.holders()?.remove(&partition))
     }
 
     fn holders(&self) -> KafkaResult<BTreeMap<i32, Member>> {

@@ -5,6 +5,7 @@ mod deadlines;
 mod kafka;
 mod keys;
 mod layers;
+mod log;
 mod secrets;
 mod triggers;
 
@@ -14,17 +15,17 @@ use std::time::Duration;
 
 use catchment_domain::{LONGEST_LEASE, Policy, Radius};
 use thiserror::Error;
-use tracing_subscriber::filter::Targets;
 
 pub use catchment_seaorm::DatabaseUrl;
 pub use database::Database;
 pub use kafka::{Kafka, Properties};
 pub use keys::Shown;
 pub use layers::Layers;
+pub use log::Log;
+pub(crate) use log::parse as parse_filter;
 
 use self::keys::Keys;
 use crate::duration::show;
-use crate::telemetry;
 
 /// Every setting, checked.
 pub struct Settings {
@@ -66,27 +67,10 @@ pub struct Engine {
     pub resend: Duration,
 }
 
-/// Section `log`.
-#[derive(Clone, Debug)]
-pub struct Log {
-    /// Which events are logged.
-    pub filter: Targets,
-    /// Whether lines are JSON.
-    pub json: bool,
-}
-
 /// An error in the settings, in one line that names the key.
 #[derive(Debug, Error)]
 #[error("bad settings: {0}")]
-pub struct SettingsError(pub(crate) String);
-
-impl SettingsError {
-    /// Makes the error of a command that cannot work with these settings, although they are valid.
-    #[must_use]
-    pub fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
-    }
-}
+pub struct SettingsError(pub String);
 
 impl Settings {
     /// Reads and checks all layers.
@@ -113,8 +97,15 @@ impl Settings {
         };
         deadlines::check(&settings)?;
         #[cfg(feature = "servers")]
-        crate::service::kafka::check(&settings.kafka, settings.database.lanes, settings.drain)?;
+        settings.kafka.check(settings.database.lanes, settings.drain)?;
         Ok(settings)
+    }
+
+    /// Returns the settings of the Kafka adapter.
+    #[cfg(feature = "servers")]
+    #[must_use]
+    pub fn kafka_adapter(&self) -> catchment_kafka::KafkaSettings {
+        self.kafka.adapter(self.database.lanes, self.drain)
     }
 
     /// Returns every setting by key, as it may be shown.
@@ -150,21 +141,6 @@ impl Engine {
             look: keys.duration("engine.look")?,
             resend: keys.duration("engine.resend")?,
         })
-    }
-}
-
-impl Log {
-    fn read(keys: &Keys) -> Result<Self, SettingsError> {
-        const LEVEL: &str = "log.level";
-        let filter = telemetry::parse(keys.text(LEVEL)?).map_err(|error| {
-            keys.refuse(LEVEL, format_args!("expected a level or a filter: {error}"))
-        })?;
-        let json = match keys.text("log.format")? {
-            "json" => true,
-            "text" => false,
-            _ => return Err(keys.refuse("log.format", "expected `text` or `json`")),
-        };
-        Ok(Self { filter, json })
     }
 }
 

@@ -9,8 +9,8 @@ use catchment_application::LaneError;
 use catchment_bootstrap::service::kafka;
 use catchment_bootstrap::settings::Settings;
 use catchment_domain::Lanes;
-use catchment_domain::ports::Cluster;
-use catchment_kafka::{ClusterError, KafkaCluster, KafkaLookout};
+use catchment_domain::ports::{Cluster, InspectionError};
+use catchment_kafka::{KafkaCluster, KafkaLookout};
 
 pub(crate) use self::calling::call;
 
@@ -23,7 +23,7 @@ impl Connected {
     }
 
     pub(crate) async fn close(self) {
-        kafka::close_lookout(&self.0).await;
+        self.0.close().await;
     }
 }
 
@@ -39,7 +39,8 @@ pub(crate) async fn connect(
 ) -> anyhow::Result<Result<Connected, LaneError>> {
     Ok(match reach(settings).await {
         Ok(cluster) => {
-            cluster.lookout(lanes).map(Connected).map_err(|error| not_reached(error.into()))
+            let lookout = cluster.lookout(lanes).map(Connected);
+            lookout.map_err(|error| not_reached(InspectionError::Settings(error.into())))
         }
         Err(error) => Err(error),
     })
@@ -51,10 +52,10 @@ pub(crate) async fn connect(
 ///
 /// When a setting is wrong, or no broker answers.
 async fn reach(settings: &Settings) -> Result<KafkaCluster, LaneError> {
-    let adapter = kafka::adapter(&settings.kafka, settings.database.lanes, settings.drain);
-    KafkaCluster::connect(kafka::named(adapter, "command")).await.map_err(not_reached)
+    let adapter = kafka::named(settings.kafka_adapter(), "command");
+    KafkaCluster::connect(adapter).await.map_err(not_reached)
 }
 
-fn not_reached(error: ClusterError) -> LaneError {
+fn not_reached(error: InspectionError) -> LaneError {
     LaneError::logs("could not reach Kafka")(error)
 }

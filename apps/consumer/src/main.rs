@@ -61,7 +61,7 @@ async fn consume(service: Service) -> Result<(), ProcessError> {
     let member = Member::new((log, events), lanes, progress, readiness);
     let older = watch_age(lookout.clone(), store.clone());
     let worked = member.run((shutdown, drain), older).await;
-    kafka::close_lookout(&lookout).await;
+    lookout.close().await;
     kafka::close(&sender).await;
     kafka::close(&to_peers).await;
     database::close(&store).await;

@@ -45,7 +45,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
     tokio::spawn(database::watch(store.clone(), readiness.clone()));
     tokio::spawn(kafka::watch(cluster.clone(), readiness.clone()));
     let sender = cluster.sender().map_err(|error| kafka::unusable(&error))?;
-    let replies = cluster.reply_log().await.map_err(|error| kafka::refusal(&error.into()))?;
+    let replies = cluster.reply_log().await.map_err(|error| kafka::refusal(&error))?;
     tokio::spawn(replies.clone().keep_counting());
     let ports = RequesterPorts {
         reply_lanes: Arc::new(store.clone()),
@@ -78,7 +78,7 @@ async fn request(service: Service) -> Result<(), ProcessError> {
         error = topics => Err(error),
     };
     kafka::close_reader(replies.reader()).await;
-    kafka::close_lookout(&lookout).await;
+    lookout.close().await;
     kafka::close(&sender).await;
     database::close(&store).await;
     worked

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_bootstrap::{Readiness, chain, reasons};
-use catchment_domain::ports::{Acceptances as _, InspectionError, LogInspection as _};
-use catchment_domain::{Lane, Position};
-use catchment_kafka::{KafkaLookout, Waiting};
+use catchment_domain::ports::{
+    Acceptances as _, ConsumerGroup as _, InspectionError, LogInspection as _,
+};
+use catchment_domain::{AnyLane, Behind, Lane, Position};
+use catchment_kafka::KafkaLookout;
 use catchment_seaorm::SeaOrmStore;
 use tokio::time::{Instant, sleep};
 
@@ -52,13 +54,18 @@ impl RequestLanes {
 
     /// Reads how far the lanes were applied and where they end. Returns whether both are known.
     async fn look(&mut self) -> bool {
-        let stored = match self.store.request_lanes().await {
-            Ok(stored) => stored,
-            Err(error) => return unknown(&error),
+        let known = async {
+            let stored = self.store.request_lanes().await.map_err(|error| chain(&error))?;
+            let ends = self.lookout.request_ends().await.map_err(|error| chain(&error))?;
+            Ok::<_, String>((stored, ends))
         };
-        let ends = match self.lookout.request_ends().await {
-            Ok(ends) => ends,
-            Err(error) => return unknown(&error),
+        let (stored, ends) = match known.await {
+            Ok(known) => known,
+            Err(error) => {
+                // Conditions of their own report it.
+                tracing::debug!(error, "the request lanes cannot be looked at");
+                return false;
+            }
         };
         let now = Instant::now();
         for (lane, end) in ends {
@@ -76,10 +83,15 @@ impl RequestLanes {
         let stalled = self.watched.stalled(Instant::now(), self.stalled_after);
         let (asked, rest) = stalled.split_at(stalled.len().min(ASKED));
         let mut said = Vec::new();
+        // That the brokers do not say it is no reason to say nothing.
+        let holders = match asked {
+            [] => BTreeMap::new(),
+            _ => self.lookout.holders().await.unwrap_or_default(),
+        };
         for (lane, next) in asked {
-            match self.lookout.waiting(*lane, *next).await {
-                Ok(Waiting::Nothing) => self.watched.has_nothing(*lane),
-                waiting => said.push(why(*lane, *next, waiting)),
+            match self.lookout.behind(AnyLane::Requests(*lane), *next).await {
+                Ok(Behind::Nothing) => self.watched.has_nothing(*lane),
+                behind => said.push(why(*lane, *next, behind, holders.get(lane))),
             }
         }
         said.extend(rest.iter().map(|(lane, next)| format!("lane {lane} stands still at {next}")));
@@ -87,26 +99,25 @@ impl RequestLanes {
     }
 }
 
-/// Logs an error of the database or the brokers, which their own conditions report.
-fn unknown(error: &dyn std::error::Error) -> bool {
-    tracing::debug!(error = chain(error), "the request lanes cannot be looked at");
-    false
-}
-
 /// Returns the reason why a lane stands still.
-fn why(lane: Lane, next: Position, waiting: Result<Waiting, InspectionError>) -> String {
-    let why = match waiting {
-        Ok(Waiting::Records { holder: Some(member) }) => {
+fn why(
+    lane: Lane,
+    next: Position,
+    behind: Result<Behind, InspectionError>,
+    holder: Option<&String>,
+) -> String {
+    let why = match (behind, holder) {
+        (Ok(Behind::Records), Some(member)) => {
             format!("the consumers' group has given it to {member}, who applies nothing")
         }
-        Ok(Waiting::Records { holder: None }) => {
+        (Ok(Behind::Records), None) => {
             "no member of the consumers' group is known to have it".to_owned()
         }
-        Ok(Waiting::OpenTransaction { from }) => {
+        (Ok(Behind::OpenTransaction { from }), _) => {
             format!("a transaction that is open holds back the records from {from} on")
         }
-        Ok(Waiting::Nothing) => "nothing waits there any more".to_owned(),
-        Err(error) => error.to_string(),
+        (Ok(Behind::Nothing), _) => "nothing waits there any more".to_owned(),
+        (Err(error), _) => error.to_string(),
     };
     format!("lane {lane} stands still at {next}: {why}")
 }
@@ -219,7 +230,7 @@ mod tests {
     fn whoever_has_the_lane_is_named() {
         let why = |holder: Option<&str>| {
             let holder = holder.map(ToOwned::to_owned);
-            why(LANE, Position(17), Ok(Waiting::Records { holder }))
+            why(LANE, Position(17), Ok(Behind::Records), holder.as_ref())
         };
         assert_eq!(
             why(Some("`tool` at 10.0.0.7")),

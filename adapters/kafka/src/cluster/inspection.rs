@@ -13,10 +13,10 @@ use catchment_domain::{
 use catchment_request_reply::{Incoming, ReadError, Reader, Record};
 use tokio::task::JoinSet;
 
+use super::KafkaCluster;
 use super::lane_reader::{self, LaneReader, end_of};
 use super::lookout::{KafkaLookout, behind};
-use super::{ClusterError, KafkaCluster};
-use crate::error::{inspection_error, offset, position};
+use crate::error::{offset, position, read_failed, settings_failed, topics_failed};
 use crate::identity::identity;
 use crate::wire::{self, Refusal};
 
@@ -33,9 +33,14 @@ impl KafkaCluster {
     /// # Errors
     ///
     /// When the brokers refuse or do not answer.
-    pub async fn delete_requests(&self, lane: Lane, before: Position) -> Result<(), ClusterError> {
+    pub async fn delete_requests(
+        &self,
+        lane: Lane,
+        before: Position,
+    ) -> Result<(), InspectionError> {
         let topic = &self.settings.requests_topic;
-        Ok(self.topics.delete_records(topic, lane.0.into(), offset(before)).await?)
+        let deleted = self.topics.delete_records(topic, lane.0.into(), offset(before)).await;
+        deleted.map_err(topics_failed)
     }
 }
 
@@ -52,7 +57,7 @@ impl LogInspection for KafkaLookout {
         let settings = &self.cluster.settings;
         let log = self.cluster.requests_identity();
         let reader = Reader::manual(&settings.client, &settings.requests_topic, |_| ());
-        let reader = reader.map_err(inspection_error)?;
+        let reader = reader.map_err(settings_failed)?;
         let mut looks = JoinSet::new();
         for (lane, next) in lanes.iter().copied() {
             let reader = reader.clone();
@@ -60,12 +65,12 @@ impl LogInspection for KafkaLookout {
         }
         let looked = looks.join_all().await;
         lane_reader::close(&reader).await;
-        Ok(found(looked)?)
+        found(looked)
     }
 
     async fn request_ends(&self) -> Result<BTreeMap<Lane, Position>, InspectionError> {
         let ends = self.requests.ends(0..self.lanes.count().into()).await;
-        let ends = ends.map_err(inspection_error)?;
+        let ends = ends.map_err(read_failed)?;
         let lane = |(partition, end)| Some((Lane(u16::try_from(partition).ok()?), position(end)));
         Ok(ends.into_iter().filter_map(lane).collect())
     }
@@ -77,10 +82,10 @@ impl LogInspection for KafkaLookout {
         if ranges.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let reader = LaneReader::new(&self.cluster, id_of_request).map_err(inspection_error)?;
+        let reader = LaneReader::new(&self.cluster, id_of_request).map_err(settings_failed)?;
         let read = read_ranges(&reader, ranges).await;
         reader.close().await;
-        Ok(read?)
+        read
     }
 
     async fn visit_requests(
@@ -89,10 +94,10 @@ impl LogInspection for KafkaLookout {
         from: Position,
         visit: VisitRequest<'_>,
     ) -> Result<u64, InspectionError> {
-        let reader = LaneReader::new(&self.cluster, parse).map_err(inspection_error)?;
+        let reader = LaneReader::new(&self.cluster, parse).map_err(settings_failed)?;
         let visited = visit_from(&reader, lane, offset(from), visit).await;
         reader.close().await;
-        Ok(visited?)
+        visited
     }
 
     async fn reply_log(&self) -> Result<(LogIdentity, u16), InspectionError> {
@@ -104,11 +109,11 @@ impl LogInspection for KafkaLookout {
         &self,
     ) -> Result<(LogIdentity, BTreeMap<ReplyLane, Position>), InspectionError> {
         let (log, partitions) = self.reply_log().await?;
-        let found = self.replies.ends(0..partitions.into()).await.map_err(inspection_error)?;
+        let found = self.replies.ends(0..partitions.into()).await.map_err(read_failed)?;
         let topic = &self.cluster.settings.replies_topic;
         let end = |lane: u16| Ok((ReplyLane(lane), position(end_of(topic, lane.into(), &found)?)));
         let ends: Result<_, ReadError> = (0..partitions).map(end).collect();
-        Ok((log, ends.map_err(inspection_error)?))
+        Ok((log, ends.map_err(read_failed)?))
     }
 
     async fn behind(&self, lane: AnyLane, from: Position) -> Result<Behind, InspectionError> {
@@ -116,7 +121,7 @@ impl LogInspection for KafkaLookout {
             AnyLane::Requests(lane) => (&self.requests, lane.0),
             AnyLane::Replies(lane) => (&self.replies, lane.0),
         };
-        behind(lookout, partition, from).await.map_err(inspection_error)
+        behind(lookout, partition, from).await.map_err(read_failed)
     }
 }
 
@@ -146,7 +151,7 @@ async fn look(
 /// When none could.
 fn found(
     looked: Vec<(Lane, Result<RequestLaneLog, ReadError>)>,
-) -> Result<BTreeMap<Lane, RequestLaneLog>, ClusterError> {
+) -> Result<BTreeMap<Lane, RequestLaneLog>, InspectionError> {
     let mut failure = None;
     let mut found = BTreeMap::new();
     for (lane, looked) in looked {
@@ -159,7 +164,7 @@ fn found(
         }
     }
     match failure {
-        Some(error) if found.is_empty() => Err(error.into()),
+        Some(error) if found.is_empty() => Err(read_failed(error)),
         _ => Ok(found),
     }
 }
@@ -167,7 +172,7 @@ fn found(
 async fn read_ranges(
     reader: &LaneReader<Option<RequestId>>,
     ranges: &[(Lane, PositionRange)],
-) -> Result<BTreeMap<Lane, Vec<(Position, RequestId)>>, ClusterError> {
+) -> Result<BTreeMap<Lane, Vec<(Position, RequestId)>>, InspectionError> {
     let mut read = BTreeMap::new();
     for (lane, PositionRange { from, to }) in ranges {
         let mut requests = Vec::new();
@@ -192,8 +197,8 @@ async fn visit_from(
     lane: Lane,
     from: i64,
     visit: VisitRequest<'_>,
-) -> Result<u64, ClusterError> {
-    let Range { start: first, end } = reader.range(lane).await?;
+) -> Result<u64, InspectionError> {
+    let Range { start: first, end } = reader.range(lane).await.map_err(read_failed)?;
     let each = |record: &Record<Read>| {
         if let Some(request) = &record.message {
             visit(request);
@@ -231,6 +236,6 @@ mod tests {
         let one = found(vec![(Lane(0), away()), (Lane(1), Ok(log))]).unwrap();
         assert_eq!(one, [(Lane(1), log)].into());
         let none = found(vec![(Lane(0), away()), (Lane(1), away())]);
-        assert!(matches!(none, Err(ClusterError::Unreadable(_))), "{none:?}");
+        assert!(matches!(none, Err(InspectionError::Unavailable(_))), "{none:?}");
     }
 }

@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use catchment_domain::Lane;
+use catchment_domain::ports::InspectionError;
 use catchment_request_reply::{
     Incoming, Lookout, ReadError, Reader, Record, SettingsError, Unread,
 };
 use tokio::time::timeout;
 
-use super::{ClusterError, KafkaCluster};
-use crate::error::position;
+use super::KafkaCluster;
+use crate::error::read_failed;
 
 /// How many records are read at a time.
 const PIECE: usize = 2_000;
@@ -58,18 +59,17 @@ impl<M: Clone + Send + Sync + 'static> LaneReader<M> {
         lane: Lane,
         Range { start, end }: Range<i64>,
         mut visit: impl FnMut(&Record<M>) + Send,
-    ) -> Result<(), ClusterError> {
+    ) -> Result<(), InspectionError> {
         let (partition, mut next) = (lane.0.into(), start);
         while next < end {
-            let records = self.reader.read(partition, next, PIECE).await?;
+            let records = self.reader.read(partition, next, PIECE).await.map_err(read_failed)?;
             if let Some(last) = records.last() {
                 next = last.offset + 1;
                 records.iter().filter(|record| record.offset < end).for_each(&mut visit);
                 self.reader.release(partition, next);
             } else if timeout(PATIENCE, self.reader.wait(partition, next)).await.is_err() {
-                let read = is_read(self.lookout.unread(partition, next).await?, end);
-                let held_back = |from| ClusterError::OpenTransaction { lane, from: position(from) };
-                if read.map_err(held_back)? {
+                let unread = self.lookout.unread(partition, next).await.map_err(read_failed)?;
+                if is_read(unread, end).map_err(|from| held_back(lane, from))? {
                     break;
                 }
             }
@@ -89,6 +89,14 @@ pub(super) async fn close<M: Clone + Send + Sync + 'static>(reader: &Reader<M>) 
     if let Err(error) = reader.close(TO_CLOSE).await {
         tracing::debug!(kafka.topic = reader.topic(), "{error}");
     }
+}
+
+fn held_back(lane: Lane, from: i64) -> InspectionError {
+    let line = format!(
+        "an open transaction holds back the records of lane {lane} from {from} on: wait until its \
+         `transaction.timeout.ms` has passed, or end it by `kafka-transactions.sh`"
+    );
+    InspectionError::Refused(line.into())
 }
 
 /// Whether everything before `end` was read, if this is what stands behind the last record that came.

@@ -11,8 +11,9 @@ use catchment_domain::{Behind, Committed, Lane, Lanes, LogIdentity, Position};
 use catchment_request_reply::{Commit, Created, Lookout, Member, ReadError, SettingsError, Unread};
 use tokio::time::sleep;
 
-use super::{KafkaCluster, TopicPlan, TopicProblem};
-use crate::error::{inspection_error, log_error, offset, position};
+use super::KafkaCluster;
+use super::lane_reader::TO_CLOSE;
+use crate::error::{log_error, offset, position, read_failed};
 use crate::request_log::commits;
 
 /// A broker that lagged behind has caught up by then.
@@ -28,23 +29,6 @@ pub struct KafkaLookout {
     pub(super) replies: Lookout,
 }
 
-/// What stands in a lane and was not applied.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Waiting {
-    /// Records; and the member of the group who has the lane, as far as the brokers tell.
-    Records {
-        /// Its `client.id` and its address.
-        holder: Option<String>,
-    },
-    /// Nothing that may be read yet, because a transaction is open.
-    OpenTransaction {
-        /// Where it begins.
-        from: Position,
-    },
-    /// Nothing but the marks of transactions.
-    Nothing,
-}
-
 impl KafkaLookout {
     pub(super) fn new(cluster: &KafkaCluster, lanes: Lanes) -> Result<Self, SettingsError> {
         let settings = &cluster.settings;
@@ -53,28 +37,9 @@ impl KafkaLookout {
         Ok(Self { cluster: cluster.clone(), lanes, requests, replies })
     }
 
-    /// What waits in a lane from a position on, and for whom.
-    ///
-    /// # Errors
-    ///
-    /// When no broker answers.
-    pub async fn waiting(&self, lane: Lane, from: Position) -> Result<Waiting, InspectionError> {
-        let behind = behind(&self.requests, lane.0, from).await.map_err(inspection_error)?;
-        Ok(match behind {
-            Behind::Records => {
-                // That they do not say it is no reason to say nothing.
-                let holder = self.requests.holder(lane.0.into()).await.ok().flatten();
-                let holder = holder.as_ref().map(named);
-                Waiting::Records { holder }
-            }
-            Behind::OpenTransaction { from } => Waiting::OpenTransaction { from },
-            Behind::Nothing => Waiting::Nothing,
-        })
-    }
-
-    /// Ends the clients, and waits for that no longer than it is told.
-    pub async fn close(&self, within: Duration) {
-        tokio::join!(self.requests.close(within), self.replies.close(within));
+    /// Ends the clients, and waits for that a moment.
+    pub async fn close(&self) {
+        tokio::join!(self.requests.close(TO_CLOSE), self.replies.close(TO_CLOSE));
     }
 
     async fn read_committed(&self) -> Result<BTreeMap<Lane, Committed>, ReadError> {
@@ -100,16 +65,16 @@ impl CommitLog for KafkaLookout {
 #[async_trait]
 impl ConsumerGroup for KafkaLookout {
     async fn committed(&self) -> Result<BTreeMap<Lane, Committed>, InspectionError> {
-        self.read_committed().await.map_err(inspection_error)
+        self.read_committed().await.map_err(read_failed)
     }
 
     async fn members(&self) -> Result<Vec<String>, InspectionError> {
-        let members = self.requests.members().await.map_err(inspection_error)?;
+        let members = self.requests.members().await.map_err(read_failed)?;
         Ok(members.iter().map(named).collect())
     }
 
     async fn holders(&self) -> Result<BTreeMap<Lane, String>, InspectionError> {
-        let holders = self.requests.holders().await.map_err(inspection_error)?;
+        let holders = self.requests.holders().await.map_err(read_failed)?;
         let lane =
             |(partition, member)| Some((Lane(u16::try_from(partition).ok()?), named(&member)));
         Ok(holders.into_iter().filter_map(lane).collect())
@@ -119,13 +84,11 @@ impl ConsumerGroup for KafkaLookout {
 #[async_trait]
 impl Topics for KafkaLookout {
     async fn problems(&self) -> Result<Vec<LogProblem>, InspectionError> {
-        let problems = self.cluster.check_topics(self.lanes).await?;
-        Ok(problems.iter().map(TopicProblem::of_log).collect())
+        self.cluster.check_topics(self.lanes).await
     }
 
     async fn inspect(&self, wanted: Wanted) -> Result<Vec<LogProblem>, InspectionError> {
-        let problems = self.cluster.inspect_topics(self.lanes, wanted).await?;
-        Ok(problems.iter().map(TopicProblem::of_log).collect())
+        self.cluster.inspect_topics(self.lanes, wanted).await
     }
 
     async fn create(
@@ -134,9 +97,8 @@ impl Topics for KafkaLookout {
         replication: Option<u16>,
     ) -> Result<Vec<(String, bool)>, InspectionError> {
         let replication = replication.map(i32::from);
-        let plan = TopicPlan { lanes: self.lanes, reply_lanes, replication };
-        let topics = self.cluster.create_topics(&plan).await?.into_iter();
-        Ok(topics.map(|(topic, created)| (topic, created == Created::New)).collect())
+        let topics = self.cluster.create_topics(self.lanes, reply_lanes, replication).await?;
+        Ok(topics.into_iter().map(|(topic, made)| (topic, made == Created::New)).collect())
     }
 }
 

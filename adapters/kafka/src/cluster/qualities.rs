@@ -2,10 +2,10 @@
 //! understand.
 
 use catchment_domain::Lanes;
-use catchment_domain::ports::Wanted;
+use catchment_domain::ports::{LogProblem, Wanted};
 use catchment_request_reply::TopicDescription;
 
-use super::check::{Partitions, TopicProblem};
+use super::check::{Partitions, other};
 
 const DAY: i64 = 24 * 3_600_000;
 const MEBIBYTE: i64 = 1 << 20;
@@ -56,59 +56,81 @@ impl Purpose {
     }
 }
 
-/// The problems of a topic. There are none if the topic is as it must be and as the operator wants
-/// it, and takes batches of this many bytes.
+/// The problems of a topic, one line each. There are none if the topic is as it must be and as the
+/// operator wants it, and takes batches of this many bytes.
 pub(super) fn problems(
     topic: &str,
     purpose: Purpose,
     found: &TopicDescription,
     wanted: Wanted,
     batch_size: u64,
-) -> Vec<TopicProblem> {
+) -> Vec<LogProblem> {
     let property = |name: &str| found.properties.get(name).map_or("", String::as_str);
     let number = |name: &str| property(name).parse::<i64>().ok();
-    let name = || topic.to_owned();
-    let mut problems = Vec::new();
+    let mut lines = Vec::new();
     if property("cleanup.policy").contains("compact") {
-        problems.push(TopicProblem::Compacted { topic: name() });
+        lines.push(format!(
+            "the topic `{topic}` is compacted (`cleanup.policy`), which removes records before they \
+             are read: set it to `delete`"
+        ));
     }
     for (property, least) in
         [("retention.ms", purpose.retention()), ("retention.bytes", 64 * MEBIBYTE)]
     {
         // -1 means without a limit.
         if let Some(found) = number(property).filter(|found| (0..least).contains(found)) {
-            problems.push(TopicProblem::ShortLived { topic: name(), property, found, least });
+            lines.push(format!(
+                "the topic `{topic}` has `{property}` {found}, which may remove records before they \
+                 are read: set it to {least} or more"
+            ));
         }
     }
     let compression = property("compression.type");
     if !compression.is_empty() && !purpose.compressions().contains(&compression) {
-        let (topic, compression) = (name(), compression.to_owned());
-        problems.push(TopicProblem::OtherCompression { topic, compression });
+        lines.push(format!(
+            "the topic `{topic}` has `compression.type` `{compression}`, which clients with KafkaJS \
+             cannot read: set `producer`, `gzip` or `uncompressed`"
+        ));
     }
     let most = property("max.message.bytes").parse::<u64>().ok();
     if let Some(found) = most.filter(|most| *most < batch_size) {
         // A broker refuses a batch as a whole, however small its records are.
-        problems.push(TopicProblem::SmallBatches { topic: name(), found, least: batch_size });
+        lines.push(format!(
+            "the topic `{topic}` takes at most {found} bytes at once (`max.message.bytes`), but a \
+             sender may send {batch_size} (`batch.size`): set `max.message.bytes` to {batch_size} or \
+             more"
+        ));
     }
     let replicas = found.replicas;
     let needed = number("min.insync.replicas");
     if let Some(needed) = needed.filter(|needed| i64::from(replicas) < *needed) {
-        problems.push(TopicProblem::TooFewReplicas { topic: name(), needed, replicas });
+        lines.push(format!(
+            "the topic `{topic}` takes no records: `min.insync.replicas` is {needed}, but its \
+             replication factor is {replicas}"
+        ));
     }
     if let Some(wanted) = wanted.replication.map(i32::from).filter(|wanted| *wanted != replicas) {
-        problems.push(TopicProblem::OtherReplicas { topic: name(), found: replicas, wanted });
+        lines.push(format!(
+            "the topic `{topic}` already exists with replication factor {replicas}, not {wanted}: \
+             `kafka-reassign-partitions.sh` changes it"
+        ));
     }
     let is_of_replies = matches!(purpose, Purpose::Replies | Purpose::PeerReplies);
     let lanes = wanted.reply_lanes.map(i32::from).filter(|_| is_of_replies);
     if let Some(wanted) = lanes.filter(|wanted| *wanted != found.partitions) {
-        let (topic, found) = (name(), found.partitions);
-        problems.push(if found < wanted {
-            TopicProblem::FewerPartitions { topic, found, wanted }
+        let found = found.partitions;
+        let advice = if found < wanted {
+            format!(
+                "add partitions with `kafka-topics.sh --alter --topic {topic} --partitions {wanted}`"
+            )
         } else {
-            TopicProblem::MorePartitions { topic, found, wanted }
-        });
+            format!("partitions cannot be removed, so give {found}, or leave the number out")
+        };
+        lines.push(format!(
+            "the topic `{topic}` already exists with {found} partitions, not {wanted}: {advice}"
+        ));
     }
-    problems
+    lines.into_iter().map(other).collect()
 }
 
 #[cfg(test)]

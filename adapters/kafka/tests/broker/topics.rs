@@ -4,8 +4,8 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use catchment_domain::Lanes;
-use catchment_domain::ports::Wanted;
-use catchment_kafka::{ClientSettings, ClusterError, Created, KafkaCluster, TopicPlan};
+use catchment_domain::ports::{InspectionError, Wanted};
+use catchment_kafka::{ClientSettings, Created, KafkaCluster};
 use catchment_request_reply::{NewTopic, Topics};
 
 use crate::world::{LANES, REPLY_LANES, settings, settings_of};
@@ -33,13 +33,13 @@ async fn each_topic_that_is_wrong_has_its_line() {
     let names = [requests, &dead_letters, replies, &nestjs, &smallrye];
     assert_eq!(lines(&cluster, LANES).await, names.map(|name| missing(name)));
     let error = cluster.reply_log().await.unwrap_err();
-    assert!(matches!(&error, ClusterError::Topics(line) if *line == missing(replies)), "{error}");
+    assert!(matches!(error, InspectionError::Refused(_)), "{error:?}");
+    assert_eq!(error.to_string(), missing(replies));
 
-    let plan = TopicPlan { lanes: LANES, reply_lanes: REPLY_LANES, replication: Some(1) };
-    let created = cluster.create_topics(&plan).await.unwrap();
+    let created = cluster.create_topics(LANES, REPLY_LANES, Some(1)).await.unwrap();
     assert_eq!(created, names.map(|name| (name.clone(), Created::New)));
     assert_eq!(lines(&cluster, LANES).await, [""; 0]);
-    let again = cluster.create_topics(&plan).await.unwrap();
+    let again = cluster.create_topics(LANES, REPLY_LANES, Some(1)).await.unwrap();
     assert_eq!(again, names.map(|name| (name.clone(), Created::AlreadyThere)));
 
     let other = |lanes: u16, or_move: &str| {
@@ -97,8 +97,7 @@ async fn topics_that_were_made_otherwise_are_named_with_what_is_wrong() {
         let topic = NewTopic { name, partitions: 1, replication: Some(1), properties };
         topics.create(&topic).await.unwrap();
     }
-    let plan = TopicPlan { lanes: LANES, reply_lanes: REPLY_LANES, replication: Some(1) };
-    cluster.create_topics(&plan).await.unwrap();
+    cluster.create_topics(LANES, REPLY_LANES, Some(1)).await.unwrap();
     let lines = lines(&cluster, LANES).await;
     let parts = [
         "is compacted",
@@ -121,7 +120,7 @@ async fn brokers_that_do_not_answer_are_named() {
     let mut settings = settings_of(nobody());
     settings.client.request_timeout = Duration::from_millis(300);
     let error = KafkaCluster::connect(settings).await.unwrap_err();
-    assert!(matches!(error, ClusterError::Unavailable(_)), "{error:?}");
+    assert!(matches!(error, InspectionError::Unavailable(_)), "{error:?}");
     assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
 }
 
@@ -140,7 +139,7 @@ async fn a_broker_that_is_unreachable_is_named_with_the_reason() {
         let mut settings = settings_of(ClientSettings::new(brokers, "test"));
         settings.client.request_timeout = Duration::from_secs(1);
         let error = KafkaCluster::connect(settings).await.unwrap_err();
-        assert!(matches!(error, ClusterError::Unavailable(_)), "{error:?}");
+        assert!(matches!(error, InspectionError::Unavailable(_)), "{error:?}");
         let line = error.to_string();
         assert!(line.contains(brokers) && line.contains(reason), "{line}");
     }
@@ -175,6 +174,6 @@ async fn a_property_that_the_client_does_not_know_is_named() {
     let mut settings = settings_of(nobody());
     settings.client.properties.insert("linger.sm".to_owned(), "5".to_owned());
     let error = KafkaCluster::connect(settings).await.unwrap_err();
-    assert!(matches!(error, ClusterError::Settings(_)), "{error:?}");
+    assert!(matches!(error, InspectionError::Settings(_)), "{error:?}");
     assert!(error.to_string().contains("linger.sm"), "{error}");
 }

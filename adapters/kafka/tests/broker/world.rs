@@ -9,7 +9,7 @@ use catchment_domain::ports::Clock;
 use catchment_domain::{Lane, Lanes, ReplyLane, ShopId, Timestamp};
 use catchment_kafka::{
     ClientSettings, GroupEvent, GroupEvents, KafkaCluster, KafkaReplyChannel, KafkaReplyLog,
-    KafkaRequestChannel, KafkaRequestLog, KafkaSettings, Sender, TopicPlan,
+    KafkaRequestChannel, KafkaRequestLog, KafkaSettings, Sender,
 };
 use catchment_request_reply::profile::DeadLetter;
 use catchment_request_reply::{Header, Incoming, Message, OwnedRecord, Reader, SendError, Topics};
@@ -73,8 +73,7 @@ impl World {
     pub(crate) async fn new() -> Self {
         let settings = settings();
         let cluster = KafkaCluster::connect(settings.clone()).await.unwrap();
-        let plan = TopicPlan { lanes: LANES, reply_lanes: REPLY_LANES, replication: Some(1) };
-        cluster.create_topics(&plan).await.unwrap();
+        cluster.create_topics(LANES, REPLY_LANES, Some(1)).await.unwrap();
         let topics = Topics::new(&settings.client).unwrap();
         let clock = Arc::new(ManualClock(AtomicI64::new(1_795_309_200_000)));
         let sender = cluster.sender().unwrap();

@@ -51,12 +51,13 @@ impl TopicCheck {
     /// When the database is older than the request log, a whole topic does not fit, or a broker or the
     /// database does not answer.
     pub async fn check(&mut self) -> Result<(), ProcessError> {
+        self.look_at_topics().await?;
         let age = check_age(&self.lookout, &self.store).await;
         age.map_err(|error| match error {
             LaneError::Logs { .. } => ProcessError::Unavailable(chain(&error)),
             error => process_error(&error),
         })?;
-        let alone = self.look().await?;
+        let alone = self.look_at_lanes().await?;
         self.said.begin(alone);
         Ok(())
     }
@@ -75,7 +76,11 @@ impl TopicCheck {
             if let Err(error @ LaneError::Older(_)) = check_age(&self.lookout, &self.store).await {
                 return process_error(&error);
             }
-            match self.look().await {
+            let looked = match self.look_at_topics().await {
+                Ok(()) => self.look_at_lanes().await,
+                Err(error) => Err(error),
+            };
+            match looked {
                 Ok(alone) => {
                     is_suspect = false;
                     self.said.note(alone);
@@ -90,10 +95,13 @@ impl TopicCheck {
         }
     }
 
-    /// Returns the problems of single lanes.
-    async fn look(&self) -> Result<Alone, ProcessError> {
+    async fn look_at_topics(&self) -> Result<(), ProcessError> {
         let problems = self.lookout.problems().await.map_err(|error| refusal(&error))?;
-        fail_for(&problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        fail_for(&problems.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    /// Returns the problems of single lanes.
+    async fn look_at_lanes(&self) -> Result<Alone, ProcessError> {
         let seen = SeenLanes::look(&self.lookout, &self.store, None).await;
         let seen = seen.map_err(|error| process_error(&error))?;
         fail_for(&seen.whole_topics())?;

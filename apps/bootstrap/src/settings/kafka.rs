@@ -4,9 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "servers")]
+use catchment_domain::Lanes;
+#[cfg(feature = "servers")]
+use catchment_kafka::{ClientSettings, KafkaSettings, Membership};
+
 use super::SettingsError;
 use super::keys::Keys;
 use super::secrets::shown;
+#[cfg(feature = "servers")]
+use crate::one_line::without;
 
 /// The tables whose keys are librdkafka's own.
 pub(super) const PASSED_THROUGH: [&str; 3] =
@@ -74,6 +81,46 @@ impl Kafka {
             let text = shown(NAME, text);
             SettingsError(format!("`{NAME}` is `{text}`: expected a whole number of milliseconds"))
         })
+    }
+}
+
+#[cfg(feature = "servers")]
+impl Kafka {
+    /// Returns the settings of the Kafka adapter, for a database with this many lanes.
+    pub(super) fn adapter(&self, lanes: Lanes, drain: Duration) -> KafkaSettings {
+        let membership = match &self.group_instance_id {
+            Some(name) => Membership::Static { instance_id: name.clone() },
+            None => Membership::Cooperative,
+        };
+        let usual = ClientSettings::new(&self.bootstrap_servers, &self.group_id);
+        let client = ClientSettings {
+            membership,
+            session_timeout: self.session_timeout,
+            drain,
+            request_timeout: usual.request_timeout.min(self.connect_timeout),
+            coordinator_timeout: self.connect_timeout,
+            lanes: lanes.count(),
+            properties: self.properties.0.clone(),
+            producer: self.producer.0.clone(),
+            consumer: self.consumer.0.clone(),
+            ..usual
+        };
+        KafkaSettings {
+            requests_topic: self.requests_topic.clone(),
+            replies_topic: self.replies_topic.clone(),
+            reply_topics_allowed: self.reply_topics_allowed.clone(),
+            spring_type_id: self.spring_type_id.clone(),
+            ..KafkaSettings::new(client)
+        }
+    }
+
+    /// Checks that librdkafka accepts the properties.
+    pub(super) fn check(&self, lanes: Lanes, drain: Duration) -> Result<(), SettingsError> {
+        let checked = self.adapter(lanes, drain).client.check();
+        // The client's message may quote a value.
+        let values = [&self.properties, &self.producer, &self.consumer];
+        let values = values.into_iter().flat_map(|table| table.0.values().map(String::as_str));
+        checked.map_err(|error| SettingsError(without(format!("section `kafka`: {error}"), values)))
     }
 }
 

@@ -134,11 +134,10 @@ pub(super) async fn run(
         }
         Command::Restored(RestoredArguments { dry_run }) => {
             if settings.database.url.file().is_some() {
-                return Err(SettingsError::new(
-                    "`database.url` is that of an embedded database, and none of its requests are \
-                     in Kafka: after `catchment database restore` there is nothing more to do",
-                )
-                .into());
+                let why = "`database.url` is that of an embedded database, and none of its requests \
+                           are in Kafka: after `catchment database restore` there is nothing more to \
+                           do";
+                return Err(SettingsError(why.to_owned()).into());
             }
             let stores = Stores::open_existing(&settings.database).await?;
             let done = restore_ledger(settings, &stores, dry_run).await;
@@ -204,7 +203,7 @@ async fn restore(
 /// Returns the file of the database. A server's database has its own tools for this.
 fn check_embedded<'a>(settings: &'a Settings, tool: &str) -> Result<&'a Path, SettingsError> {
     settings.database.url.file().ok_or_else(|| {
-        SettingsError::new(format!(
+        SettingsError(format!(
             "`database.url` is that of a PostgreSQL server, whose own tools copy it: `{tool}`"
         ))
     })

@@ -12,7 +12,7 @@ use catchment_domain::ports::{
     RequestLog as _,
 };
 use catchment_domain::{Committed, Lane, Lanes, Position, Reply, ReplyLane, Request};
-use catchment_kafka::{ClientSettings, GroupEvent, KafkaCluster, KafkaSettings, TopicPlan};
+use catchment_kafka::{ClientSettings, GroupEvent, KafkaCluster, KafkaSettings};
 use catchment_seaorm::{OpenError, SeaOrmStore, StoreSettings};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -128,8 +128,8 @@ impl World {
     /// Makes topics for another number of lanes than the database has.
     pub(crate) fn create_topics_for(&self, lanes: u16) {
         let lanes = Lanes(NonZeroU16::new(lanes).unwrap());
-        let plan = TopicPlan { lanes, reply_lanes: 1, replication: None };
-        self.runtime.block_on(async { self.cluster().await.create_topics(&plan).await }).unwrap();
+        let made = async { self.cluster().await.create_topics(lanes, 1, None).await };
+        self.runtime.block_on(made).unwrap();
     }
 
     /// From now on the settings name other topics, and so many lanes.

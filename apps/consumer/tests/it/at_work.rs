@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use catchment_kafka::{KafkaCluster, TopicPlan};
+use catchment_kafka::KafkaCluster;
 
 use crate::process::Process;
 use crate::program;
@@ -14,10 +14,9 @@ impl World {
     fn make_reply_topic_again(&self, reply_lanes: u16) {
         let mut alone = self.kafka();
         alone.requests_topic.push_str(".spared");
-        let plan = TopicPlan { lanes: lanes(), reply_lanes, replication: None };
         let made = async {
             KafkaCluster::connect(alone).await?.delete_topics().await?;
-            self.cluster().await.create_topics(&plan).await
+            self.cluster().await.create_topics(lanes(), reply_lanes, None).await
         };
         self.runtime.block_on(made).unwrap();
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use catchment_bootstrap::SystemClock;
 use catchment_domain::Lanes;
-use catchment_kafka::{ClientSettings, KafkaCluster, KafkaSettings, TopicPlan};
+use catchment_kafka::{ClientSettings, KafkaCluster, KafkaSettings};
 use catchment_seaorm::{SeaOrmStore, StoreSettings};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
@@ -51,8 +51,8 @@ impl World {
     }
 
     pub(crate) fn create_topics(&self, lanes: Lanes) {
-        let plan = TopicPlan { lanes, reply_lanes: 3, replication: None };
-        self.runtime.block_on(async { self.cluster().await.create_topics(&plan).await }).unwrap();
+        let made = async { self.cluster().await.create_topics(lanes, 3, None).await };
+        self.runtime.block_on(made).unwrap();
     }
 
     /// Deletes the topics, except those that `spare` renames in the settings, and makes them again.

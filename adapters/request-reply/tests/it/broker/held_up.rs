@@ -1,5 +1,6 @@
 //! Partitions that cannot be read on, and those that can although they look like it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_request_reply::{Lookout, Member, NewTopic, Reader, Settings, Unread};
@@ -182,7 +183,7 @@ async fn what_others_have_not_read_is_seen_from_outside() {
 async fn the_member_that_has_a_partition_is_known_from_outside() {
     let mut fixture = Fixture::new(2).await;
     let lookout = Lookout::new(&fixture.settings, &fixture.topic).unwrap();
-    assert_eq!(lookout.holder(0).await, Ok(None));
+    assert_eq!(lookout.holders().await, Ok(BTreeMap::new()));
     fixture.settings.properties.insert("client.id".to_owned(), "stranger".to_owned());
     let parse = |record: &catchment_request_reply::Incoming<'_>| number(record.value);
     let (member, mut events) = Reader::group(&fixture.settings, &fixture.topic, parse).unwrap();
@@ -190,7 +191,7 @@ async fn the_member_that_has_a_partition_is_known_from_outside() {
     // The brokers know it a little later.
     let known = async {
         loop {
-            if let Some(holder) = lookout.holder(1).await.unwrap() {
+            if let Some(holder) = lookout.holders().await.unwrap().remove(&1) {
                 break holder;
             }
             tokio::task::yield_now().await;
@@ -199,7 +200,8 @@ async fn the_member_that_has_a_partition_is_known_from_outside() {
     let Member { client, host } = tokio::time::timeout(PATIENCE, known).await.expect("it is known");
     assert_eq!(client, "stranger");
     assert!(host.parse::<std::net::IpAddr>().is_ok(), "{host}");
-    assert_eq!(lookout.holder(2).await, Ok(None), "there is no such partition");
+    let partitions = lookout.holders().await.unwrap().into_keys();
+    assert!(partitions.eq([0, 1]), "both, and no other");
     member.close(PATIENCE).await.unwrap();
     lookout.close(PATIENCE).await;
     fixture.clean().await;
