@@ -14,7 +14,7 @@ use catchment_request_reply::profile::Oddity;
 use catchment_request_reply::reply::{
     self, AllowedTopics, DeadLetterCache, Destination, LogThrottle, Place,
 };
-use catchment_request_reply::{Incoming, Reader, Record};
+use catchment_request_reply::{Incoming, OwnedRecord, ReadError, Reader, Record};
 
 use crate::counts::Counters;
 use crate::error::{log_error, offset, position};
@@ -99,9 +99,7 @@ impl RequestLog for KafkaRequestLog {
         if next <= ends.low {
             return Ok(None);
         }
-        let fetched = self.reader.fetch(partition, next - 1).await.map_err(log_error)?;
-        Ok(fetched
-            .map(|record| wire::parse_request(record.key.as_deref(), record.value.as_deref()).id))
+        id_at(&self.reader, partition, next - 1).await.map_err(log_error)
     }
 
     async fn wait(&self, lane: Lane, from: Position) {
@@ -129,6 +127,19 @@ impl RequestLog for KafkaRequestLog {
         let committed = self.reader.committed(lane.0.into()).await.map_err(log_error)?;
         Ok(committed.as_ref().and_then(commits::read))
     }
+}
+
+/// The id of the request at an offset, or of what ought to be one; `None` if it is gone.
+pub(crate) async fn id_at<M: Clone + Send + Sync + 'static>(
+    reader: &Reader<M>,
+    partition: i32,
+    offset: i64,
+) -> Result<Option<RequestId>, ReadError> {
+    let record = reader.fetch(partition, offset).await?;
+    let id = |record: OwnedRecord| {
+        wire::parse_request(record.key.as_deref(), record.value.as_deref()).id
+    };
+    Ok(record.map(id))
 }
 
 /// What stands in a lane.

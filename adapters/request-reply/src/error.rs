@@ -32,6 +32,12 @@ pub enum SettingsError {
         /// What depends on it.
         reason: &'static str,
     },
+    /// The client library or the operating system gives no client.
+    #[error("a client could not be made: {what}")]
+    Client {
+        /// What they say.
+        what: String,
+    },
     /// The settings contradict each other.
     #[error("{what}")]
     Contradiction {

@@ -48,7 +48,9 @@ pub mod requester;
 mod assignment;
 mod buffer;
 mod client_log;
+mod commit;
 mod error;
+mod incoming;
 mod json;
 mod lookout;
 mod reader;
@@ -57,6 +59,7 @@ mod rights;
 mod sender;
 mod settings;
 mod side;
+mod throttle;
 mod topics;
 
 pub use error::{NotClosed, ReadError, Refusal, SendError, SettingsError, TopicsError};

@@ -13,8 +13,8 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 use rdkafka::groups::{GroupInfo, GroupMemberInfo};
 
+use crate::commit::Commit;
 use crate::error::{ReadError, SettingsError};
-use crate::reader::Commit;
 use crate::rights;
 use crate::settings::Settings;
 use crate::side::{First, Isolation, SideClient};

@@ -193,12 +193,6 @@ impl<T> Pending<T> {
         waiters
     }
 
-    /// When the next call ends by itself.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
-    }
-
     /// How many calls wait.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -26,7 +26,7 @@ mod peer;
 mod reply;
 mod reply_to;
 
-pub use dead_letter::{DeadLetter, Origin, TimestampKind};
+pub use dead_letter::{DeadLetter, Origin};
 pub use failure::Failure;
 pub use oddity::Oddity;
 pub use own::{CorrelationForm, RequestHeaders, RequestStyle};
@@ -34,6 +34,8 @@ pub use partition::{PartitionForm, ReplyPartition};
 pub use peer::Peer;
 pub use reply::{Answer, ReadReply};
 pub use reply_to::{IllegalTopic, ReplyDetails, ReplyTo};
+
+use crate::record;
 
 /// A file for each kind of peer, and the list of them all.
 macro_rules! peers {
@@ -55,6 +57,12 @@ pub type Header<'a> = (&'a str, Option<&'a [u8]>);
 
 /// A header under one of our names.
 pub type OwnHeader<'a> = (&'static str, Option<&'a [u8]>);
+
+impl From<OwnHeader<'_>> for record::Header {
+    fn from((name, value): OwnHeader<'_>) -> Self {
+        Self { name: name.into(), value: value.map(<[u8]>::to_vec) }
+    }
+}
 
 /// Whether a header is one by which some kind of peer asks for a reply.
 pub(crate) fn asks_for_reply(name: &str) -> bool {

@@ -16,7 +16,6 @@
 mod client;
 mod event;
 mod group;
-mod incoming;
 mod lane;
 mod look;
 mod membership;
@@ -32,15 +31,14 @@ use rdkafka::consumer::{CommitMode, Consumer};
 use tracing::debug;
 
 pub use crate::buffer::Record;
+pub use crate::commit::Commit;
 use crate::error::{NotClosed, ReadError, SettingsError};
 use crate::record::{Incoming, OwnedRecord};
 use crate::settings::Settings;
 use crate::side::{Isolation, SideClient};
-pub(crate) use client::commit_of;
 use client::{Client, has_no_leader};
 pub use event::{GroupEvent, GroupEvents};
 use group::Context;
-pub(crate) use incoming::incoming;
 use lane::{Lane, Pulled};
 use look::Ends;
 pub use trouble::Trouble;
@@ -55,23 +53,6 @@ pub struct Watermarks {
     pub low: i64,
     /// One past the last.
     pub high: i64,
-}
-
-/// What a member of a group has committed for a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Commit {
-    /// The offset of the next record.
-    pub next: i64,
-    /// Whatever the member wrote beside it.
-    pub metadata: String,
-}
-
-impl Commit {
-    /// An offset with nothing beside it.
-    #[must_use]
-    pub const fn at(next: i64) -> Self {
-        Self { next, metadata: String::new() }
-    }
 }
 
 type Parse<M> = dyn Fn(&Incoming<'_>) -> M + Send + Sync;

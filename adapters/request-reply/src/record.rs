@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::profile::OwnHeader;
-
 /// A header: its name and its bytes, `None` where it carries none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -22,12 +20,6 @@ impl Header {
 
     fn size(&self) -> usize {
         self.name.len() + self.value.as_ref().map_or(0, Vec::len)
-    }
-}
-
-impl From<OwnHeader<'_>> for Header {
-    fn from((name, value): OwnHeader<'_>) -> Self {
-        Self { name: name.into(), value: value.map(<[u8]>::to_vec) }
     }
 }
 

@@ -68,42 +68,7 @@ impl ReplierSettings {
 }
 
 /// Why a request failed, in words that its sender can act on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// What became of the request.
-    pub status: Cow<'static, str>,
-    /// What is wrong, for machines.
-    pub code: Cow<'static, str>,
-    /// What is wrong, for people.
-    pub message: Cow<'static, str>,
-    /// Whether the same request may succeed later.
-    pub retryable: bool,
-}
-
-impl Failure {
-    /// A request that cannot be done, now or later.
-    pub fn rejected(
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        let (code, message) = (code.into(), message.into());
-        Self { status: "rejected".into(), code, message, retryable: false }
-    }
-
-    /// A request that may succeed when it is sent again.
-    pub fn failed(
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        let (code, message) = (code.into(), message.into());
-        Self { status: "failed".into(), code, message, retryable: true }
-    }
-
-    fn to_json(&self) -> String {
-        let Self { status, code, message, retryable } = self;
-        profile::Failure { status, code, message, retryable: *retryable }.to_json()
-    }
-}
+pub type Failure = profile::Failure<'static>;
 
 /// The value of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +112,7 @@ pub trait Handler: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ReplierError {
     /// A human must look: requests were lost, the topic was made again, or the client failed.
-    #[error("partition {partition} cannot be read on: {cause}")]
+    #[error("partition {partition} cannot be read on")]
     Read {
         /// The partition.
         partition: i32,
@@ -208,11 +173,11 @@ impl Replier {
         let lane = Lane {
             reader: reader.clone(),
             sender: sender.clone(),
-            path: Arc::new(path),
+            path,
             dead_letters,
             handler,
             counts: Arc::clone(&counts),
-            settings: Arc::new(settings),
+            settings,
             stop,
         };
         let lanes = Some(tokio::spawn(Lanes::new(lane).follow(events)));

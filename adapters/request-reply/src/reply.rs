@@ -11,8 +11,8 @@ mod dead_letters;
 mod outbox;
 mod path;
 mod routes;
-mod throttle;
 
+pub use crate::throttle::LogThrottle;
 pub use address::{Destination, Place, ReturnAddress};
 pub use allowed::AllowedTopics;
 pub use dead_letter_cache::DeadLetterCache;
@@ -20,4 +20,3 @@ pub use dead_letters::DeadLetters;
 pub use outbox::Outbox;
 pub use path::{ReplyError, ReplyEvent, ReplyEvents, ReplyPath};
 pub use routes::{Route, Senders, Undeliverable};
-pub use throttle::LogThrottle;

@@ -8,6 +8,7 @@
 //! process that stores its position with what the replies said resumes without missing one.
 
 mod batches;
+mod call_error;
 mod calls;
 mod failure;
 mod lane;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 pub use batches::ReplyBatches;
-pub use calls::CallError;
+pub use call_error::CallError;
 pub use message::{Reply, Request};
 pub use reply_topic::ReplyTopicError;
 pub use settings::{RequesterSettings, Start, StartError};
@@ -36,7 +37,8 @@ use crate::record::Message;
 use crate::sender::Sender;
 use crate::settings::Settings;
 use calls::Calls;
-use lane::{Keep, Lane};
+use lane::Lane;
+use settings::Keep;
 
 /// Asks, and matches what comes back. Clones share everything.
 ///
@@ -93,7 +95,9 @@ impl Requester {
     ) -> Result<(Self, ReplyBatches), StartError> {
         let sender = Sender::new(clients)?;
         let reader = Reader::manual(clients, &settings.replies, Reply::parse)?;
-        reply_topic::check(&settings, reader.partitions().await?)?;
+        let RequesterSettings { style, partition, .. } = &settings;
+        let place = (reader.topic(), *partition);
+        reply_topic::check(style.partition, place, reader.partitions().await?)?;
         // Asked even where the position is known, so that a requester that started can read.
         let end = reader.watermarks(settings.partition).await?.high;
         let position = match settings.start {

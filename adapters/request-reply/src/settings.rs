@@ -225,7 +225,7 @@ fn natively(config: &ClientConfig) -> Result<rdkafka::config::NativeClientConfig
 impl SettingsError {
     /// The operating system gives a client no thread.
     pub(crate) fn no_thread(error: &std::io::Error) -> Self {
-        Self::Contradiction { what: format!("no thread can be had: {error}") }
+        Self::Client { what: format!("no thread can be had: {error}") }
     }
 }
 
@@ -238,8 +238,8 @@ impl From<KafkaError> for SettingsError {
                 let value = if is_unknown { HIDDEN } else { shown(&key, &value) }.to_owned();
                 Self::Refused { key, value, reason: with_feature(reason) }
             }
-            KafkaError::ClientCreation(what) => Self::Contradiction { what: with_feature(what) },
-            other => Self::Contradiction { what: other.to_string() },
+            KafkaError::ClientCreation(what) => Self::Client { what: with_feature(what) },
+            other => Self::Client { what: other.to_string() },
         }
     }
 }

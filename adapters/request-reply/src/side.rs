@@ -8,10 +8,11 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::client_log;
-use crate::reader::{Commit, commit_of, incoming};
+use crate::commit::{Commit, commit_of};
+use crate::incoming::incoming;
 use crate::record::OwnedRecord;
 
 /// Which records there are for a client.
@@ -119,10 +120,7 @@ impl SideClient {
     /// Asks the coordinator of the settings' group for the committed offset of the topic's first
     /// partition. Fails if the coordinator does not answer. Blocks.
     pub(crate) fn ask_coordinator(&self, topic: &str, within: Duration) -> KafkaResult<()> {
-        let mut asked = TopicPartitionList::new();
-        asked.add_partition(topic, 0);
-        let answered = self.consumer()?.committed_offsets(asked, within)?;
-        answered.elements().iter().try_for_each(TopicPartitionListElem::error)
+        self.committed(topic, 0..1, within).map(drop)
     }
 
     /// What the settings' group has committed for each of these partitions, where it has. Blocks.

@@ -18,6 +18,7 @@ use super::lane_reader::{self, LaneReader, end_of};
 use super::lookout::{KafkaLookout, behind};
 use crate::error::{offset, position, read_failed, settings_failed, topics_failed};
 use crate::identity::identity;
+use crate::request_log::id_at;
 use crate::wire::{self, Refusal};
 
 /// A request; `None` if the record is not a request.
@@ -136,8 +137,7 @@ async fn look(
     let (first, end) = (position(ends.low), position(ends.high));
     let before = if first < next && next <= end {
         // Retention may have deleted the record in the meantime; then nothing is known.
-        let record = reader.fetch(partition, offset(next) - 1).await?;
-        record.map(|record| wire::parse_request(record.key.as_deref(), record.value.as_deref()).id)
+        id_at(reader, partition, offset(next) - 1).await?
     } else {
         None
     };

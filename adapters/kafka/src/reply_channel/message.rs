@@ -53,9 +53,9 @@ impl Messages<'_> {
 fn failure(reply: &Reply) -> Option<String> {
     let outcome = &reply.outcome;
     let failure = Failure {
-        status: outcome.status.as_str(),
-        code: outcome.code.map(Code::as_str).unwrap_or_default(),
-        message: outcome.message()?,
+        status: outcome.status.as_str().into(),
+        code: outcome.code.map(Code::as_str).unwrap_or_default().into(),
+        message: outcome.message()?.into(),
         retryable: outcome.code.is_some_and(Code::is_retryable),
     };
     Some(failure.to_json())

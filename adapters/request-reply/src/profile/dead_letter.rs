@@ -1,4 +1,5 @@
 use super::Header;
+use crate::record::Timestamp;
 
 mod name {
     pub(super) const TOPIC: &str = "kafka_dlt-original-topic";
@@ -11,28 +12,6 @@ mod name {
     pub(super) const MESSAGE: &str = "kafka_dlt-exception-message";
 }
 
-/// What a record's timestamp says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampKind {
-    /// When its producer made it.
-    Create,
-    /// When the broker appended it.
-    LogAppend,
-    /// Nothing: it has none.
-    Absent,
-}
-
-impl TimestampKind {
-    /// The name of Java's enum, which is what Spring writes.
-    const fn java(self) -> &'static str {
-        match self {
-            Self::Create => "CreateTime",
-            Self::LogAppend => "LogAppendTime",
-            Self::Absent => "NoTimestampType",
-        }
-    }
-}
-
 /// Where a dead-lettered record came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin<'a> {
@@ -42,10 +21,8 @@ pub struct Origin<'a> {
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
-    /// Its timestamp, in milliseconds; -1 where it has none.
-    pub timestamp: i64,
-    /// What the timestamp says.
-    pub timestamp_kind: TimestampKind,
+    /// When it was written.
+    pub timestamp: Timestamp,
     /// The consumer group that gave it up.
     pub group: &'a str,
 }
@@ -57,6 +34,7 @@ pub struct DeadLetter<'a> {
     partition: [u8; 4],
     offset: [u8; 8],
     timestamp: [u8; 8],
+    timestamp_type: &'static str,
     code: &'a str,
     message: &'a str,
 }
@@ -65,11 +43,18 @@ impl<'a> DeadLetter<'a> {
     /// A record given up for a reason: a code for machines, a message for people.
     #[must_use]
     pub const fn new(origin: Origin<'a>, code: &'a str, message: &'a str) -> Self {
+        // The names of Java's enum, which is what Spring writes.
+        let (timestamp, timestamp_type) = match origin.timestamp {
+            Timestamp::Missing => (-1, "NoTimestampType"),
+            Timestamp::Created(at) => (at, "CreateTime"),
+            Timestamp::Appended(at) => (at, "LogAppendTime"),
+        };
         Self {
             origin,
             partition: origin.partition.to_be_bytes(),
             offset: origin.offset.to_be_bytes(),
-            timestamp: origin.timestamp.to_be_bytes(),
+            timestamp: timestamp.to_be_bytes(),
+            timestamp_type,
             code,
             message,
         }
@@ -95,13 +80,13 @@ impl<'a> DeadLetter<'a> {
     }
 
     fn reason(&self) -> [Header<'_>; 8] {
-        let Origin { topic, timestamp_kind, group, .. } = self.origin;
+        let Origin { topic, group, .. } = self.origin;
         [
             (name::TOPIC, Some(topic.as_bytes())),
             (name::PARTITION, Some(&self.partition)),
             (name::OFFSET, Some(&self.offset)),
             (name::TIMESTAMP, Some(&self.timestamp)),
-            (name::TIMESTAMP_TYPE, Some(timestamp_kind.java().as_bytes())),
+            (name::TIMESTAMP_TYPE, Some(self.timestamp_type.as_bytes())),
             (name::GROUP, Some(group.as_bytes())),
             (name::CODE, Some(self.code.as_bytes())),
             (name::MESSAGE, Some(self.message.as_bytes())),

@@ -1,6 +1,5 @@
 //! Our own requester: it asks under the names of every peer, and is told failures in a header.
 
-use super::partition::WrittenPartition;
 use super::{OwnHeader, PartitionForm, Peer, Trace};
 use crate::correlation::CorrelationId;
 
@@ -35,10 +34,10 @@ impl RequestStyle {
 
 /// The headers of a request, under the names of both families: Spring's, which NestJS shares, and
 /// SmallRye's.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RequestHeaders<'a> {
     topic: &'a str,
-    partition: WrittenPartition,
+    partition: Option<Vec<u8>>,
     correlation_id: CorrelationId,
     trace: Trace<'a>,
 }
@@ -56,7 +55,7 @@ impl<'a> RequestHeaders<'a> {
             CorrelationForm::Text => CorrelationId::text(id),
             CorrelationForm::Raw => CorrelationId::raw(id),
         };
-        let partition = WrittenPartition::new(style.partition, partition);
+        let partition = style.partition.bytes(partition);
         Self { topic, partition, correlation_id, trace }
     }
 
@@ -70,7 +69,7 @@ impl<'a> RequestHeaders<'a> {
     pub fn iter(&self) -> impl Iterator<Item = OwnHeader<'_>> {
         let id = Some(self.correlation_id.as_bytes());
         let topic = Some(self.topic.as_bytes());
-        let partition = self.partition.bytes();
+        let partition = self.partition.as_deref();
         let count = if partition.is_some() { 3 } else { 2 };
         let values = [id, topic, partition];
         let named = move |peer: &'static Peer| peer.names().into_iter().zip(values).take(count);

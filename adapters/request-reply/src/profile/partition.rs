@@ -25,7 +25,8 @@ impl ReplyPartition {
                 Self::Number(rest.iter().fold(0, |number, byte| number << 8 | i32::from(*byte)))
             }
             digits if is_decimal(digits) => {
-                decimal(digits).map_or(Self::Unusable, ReplyPartition::Number)
+                let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+                number.map_or(Self::Unusable, Self::Number)
             }
             _ => Self::Unusable,
         }
@@ -46,12 +47,6 @@ pub(super) fn is_decimal(value: &[u8]) -> bool {
     !value.is_empty() && value.iter().all(u8::is_ascii_digit)
 }
 
-fn decimal(digits: &[u8]) -> Option<i32> {
-    digits.iter().try_fold(0_i32, |number, digit| {
-        number.checked_mul(10)?.checked_add(i32::from(digit - b'0'))
-    })
-}
-
 /// How a requester writes the partition in which it waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PartitionForm {
@@ -64,44 +59,13 @@ pub enum PartitionForm {
     Decimal,
 }
 
-/// A partition in the bytes of its form, kept inline: the longest decimal has ten digits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WrittenPartition {
-    first: usize,
-    end: usize,
-    bytes: [u8; 10],
-}
-
-impl WrittenPartition {
-    pub(super) fn new(form: PartitionForm, partition: i32) -> Self {
-        match form {
-            PartitionForm::Absent => Self { first: 0, end: 0, bytes: [0; 10] },
-            PartitionForm::Binary => Self::binary(partition),
-            PartitionForm::Decimal => Self::decimal(partition.unsigned_abs()),
+impl PartitionForm {
+    pub(super) fn bytes(self, partition: i32) -> Option<Vec<u8>> {
+        match self {
+            Self::Absent => None,
+            Self::Binary => Some(partition.to_be_bytes().to_vec()),
+            Self::Decimal => Some(partition.to_string().into_bytes()),
         }
-    }
-
-    fn binary(partition: i32) -> Self {
-        let [p0, p1, p2, p3] = partition.to_be_bytes();
-        Self { first: 0, end: 4, bytes: [p0, p1, p2, p3, 0, 0, 0, 0, 0, 0] }
-    }
-
-    fn decimal(partition: u32) -> Self {
-        let mut bytes = [0; 10];
-        let (mut first, mut rest) = (bytes.len(), partition);
-        for digit in bytes.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            first -= 1;
-            if rest == 0 {
-                break;
-            }
-        }
-        Self { first, end: bytes.len(), bytes }
-    }
-
-    pub(super) fn bytes(&self) -> Option<&[u8]> {
-        self.bytes.get(self.first..self.end).filter(|bytes| !bytes.is_empty())
     }
 }
 

@@ -9,15 +9,16 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
+use super::Watermarks;
 use super::group::{Context, assign_all};
 use super::lane::Queue;
 use super::signal::Signal;
-use super::{Commit, Watermarks};
 use crate::assignment::{Assignment, Effect};
+use crate::commit::{Commit, commit_of};
 use crate::error::{NotClosed, ReadError, SettingsError};
 use crate::rights;
 use crate::sender::ask_partitions;
@@ -248,16 +249,6 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-    }
-}
-
-/// What was committed, where something was.
-///
-/// INVARIANT: what stands beside an offset is UTF-8: brokers refuse other strings.
-pub(crate) fn commit_of(element: &TopicPartitionListElem<'_>) -> Option<Commit> {
-    match element.offset() {
-        Offset::Offset(next) => Some(Commit { next, metadata: element.metadata().to_owned() }),
-        _ => None,
     }
 }
 

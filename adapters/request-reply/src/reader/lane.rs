@@ -10,12 +10,12 @@ use tracing::{debug, info, warn};
 
 use super::Parse;
 use super::group::Context;
-use super::incoming::incoming;
 use super::look::{Ends, Looks, Verdict};
 use super::signal::Signal;
 use super::silence::Silence;
 use super::trouble::{self, Present, Source, Trouble};
 use crate::buffer::{Buffer, Capacity, Record};
+use crate::incoming::incoming;
 use crate::side::is_out_of_range;
 
 /// The most records of a lane that were taken from the client and not released.

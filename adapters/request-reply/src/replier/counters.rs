@@ -1,6 +1,6 @@
 //! What became of requests.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Failure;
 use crate::reply::{LogThrottle, ReplyEvent, ReplyEvents};
@@ -30,59 +30,41 @@ pub struct ReplierCounters {
 
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    pub(super) answered: AtomicU64,
-    pub(super) failed: AtomicU64,
-    pub(super) unreadable: AtomicU64,
-    pub(super) unanswered: AtomicU64,
-    pub(super) refused: AtomicU64,
-    pub(super) misdirected: AtomicU64,
-    pub(super) odd: AtomicU64,
-    pub(super) dead_lettered: AtomicU64,
-    pub(super) lost: AtomicU64,
+    counters: Mutex<ReplierCounters>,
     pub(super) oddities: LogThrottle,
     pub(super) attempts: LogThrottle,
 }
 
 impl Counts {
     pub(super) fn read(&self) -> ReplierCounters {
-        let value = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        ReplierCounters {
-            answered: value(&self.answered),
-            failed: value(&self.failed),
-            unreadable: value(&self.unreadable),
-            unanswered: value(&self.unanswered),
-            refused: value(&self.refused),
-            misdirected: value(&self.misdirected),
-            odd: value(&self.odd),
-            dead_lettered: value(&self.dead_lettered),
-            lost: value(&self.lost),
-        }
+        *self.counters()
+    }
+
+    pub(super) fn note(&self, count: impl FnOnce(&mut ReplierCounters)) {
+        count(&mut self.counters());
+    }
+
+    fn counters(&self) -> MutexGuard<'_, ReplierCounters> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ReplyEvents for Counts {
     fn count(&self, event: ReplyEvent<'_>, times: usize) {
+        let counters = &mut *self.counters();
         let count = match event {
-            ReplyEvent::Misdirected => &self.misdirected,
-            ReplyEvent::Undeliverable(_) => &self.refused,
-            ReplyEvent::DeadLettered => &self.dead_lettered,
-            ReplyEvent::DeadLetterLost => &self.lost,
+            ReplyEvent::Misdirected => &mut counters.misdirected,
+            ReplyEvent::Undeliverable(_) => &mut counters.refused,
+            ReplyEvent::DeadLettered => &mut counters.dead_lettered,
+            ReplyEvent::DeadLetterLost => &mut counters.lost,
             // It was counted as answered, and still is.
             ReplyEvent::Shortened => return,
         };
-        some_more(count, times);
+        *count += times as u64;
     }
 
     fn shorter(&self, _: &[u8]) -> Option<Vec<u8>> {
         let failure = Failure::rejected("too_large", "the reply is larger than the brokers take");
         Some(failure.to_json().into_bytes())
     }
-}
-
-pub(super) fn one_more(count: &AtomicU64) {
-    some_more(count, 1);
-}
-
-fn some_more(count: &AtomicU64, more: usize) {
-    count.fetch_add(u64::try_from(more).unwrap_or(u64::MAX), Ordering::Relaxed);
 }

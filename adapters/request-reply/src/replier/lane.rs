@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::answer::{Arrived, Parsed, reply};
-use super::counters::{Counts, one_more};
+use super::counters::Counts;
 use super::{Handler, Outcome, ReplierSettings, handling};
 use crate::error::{ReadError, SendError};
 use crate::reader::{Commit, Reader, Record};
@@ -34,34 +34,19 @@ macro_rules! patiently {
 pub(super) struct Lane<H: Handler> {
     pub(super) reader: Reader<Parsed<H>>,
     pub(super) sender: Sender,
-    pub(super) path: Arc<ReplyPath<Parsed<H>>>,
+    pub(super) path: ReplyPath<Parsed<H>>,
     pub(super) dead_letters: Arc<DeadLetterCache>,
     pub(super) handler: Arc<H>,
     pub(super) counts: Arc<Counts>,
-    pub(super) settings: Arc<ReplierSettings>,
+    pub(super) settings: ReplierSettings,
     pub(super) stop: watch::Receiver<bool>,
-}
-
-impl<H: Handler> Clone for Lane<H> {
-    fn clone(&self) -> Self {
-        Self {
-            reader: self.reader.clone(),
-            sender: self.sender.clone(),
-            path: Arc::clone(&self.path),
-            dead_letters: Arc::clone(&self.dead_letters),
-            handler: Arc::clone(&self.handler),
-            counts: Arc::clone(&self.counts),
-            settings: Arc::clone(&self.settings),
-            stop: self.stop.clone(),
-        }
-    }
 }
 
 type Batch<H> = Vec<Record<Parsed<H>>>;
 
 impl<H: Handler> Lane<H> {
     /// Answers the partition's requests until it is another's, or the replier stops.
-    pub(super) async fn run(self, partition: i32) -> Result<(), ReadError> {
+    pub(super) async fn run(&self, partition: i32) -> Result<(), ReadError> {
         let begin = self.begin(partition).await?;
         let mut position = begin;
         let ended = self.work(partition, &mut position).await;
@@ -135,7 +120,7 @@ impl<H: Handler> Lane<H> {
         let route = patiently!(self, self.path.route(outbox, &destination));
         let unreadable = arrived.request.as_ref().err();
         if unreadable.is_some() {
-            one_more(&self.counts.unreadable);
+            self.counts.note(|counts| counts.unreadable += 1);
         }
         let refused = route.as_ref().err().map(|why| (why.code(), why.to_string()));
         let refused = refused.as_ref().map(|(code, message)| (*code, &**message));
@@ -145,14 +130,16 @@ impl<H: Handler> Lane<H> {
         }
         match (route, destination) {
             (Ok(Some(route)), Destination::To(reply_to)) => {
-                let counts = &*self.counts;
-                one_more(if outcome.is_ok() { &counts.answered } else { &counts.failed });
+                self.counts.note(|counts| match outcome {
+                    Ok(_) => counts.answered += 1,
+                    Err(_) => counts.failed += 1,
+                });
                 let (key, class) = (arrived.key.as_ref(), self.settings.type_id.as_deref());
                 let message = reply(&reply_to, route, key, outcome, class);
                 let undelivered = reason.is_none().then_some(place);
                 outbox.push_reply(message, undelivered, Some(reply_to.failure_header()));
             }
-            (Ok(_), _) => one_more(&self.counts.unanswered),
+            (Ok(_), _) => self.counts.note(|counts| counts.unanswered += 1),
             (Err(_), _) => {}
         }
         Ok(())
@@ -161,7 +148,7 @@ impl<H: Handler> Lane<H> {
     /// Counts an oddity of reply headers. The request is handled all the same.
     fn note_oddity(&self, arrived: &Arrived<H::Request>, offset: i64) {
         let Some(oddity) = &arrived.oddity else { return };
-        one_more(&self.counts.odd);
+        self.counts.note(|counts| counts.odd += 1);
         if self.counts.oddities.is_time() {
             warn!(kafka.topic = self.reader.topic(), kafka.offset = offset, "{oddity}");
         }

@@ -1,6 +1,7 @@
 //! A lane for each partition that is assigned.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
@@ -12,7 +13,7 @@ use crate::reader::{GroupEvent, GroupEvents};
 
 /// The lanes at work.
 pub(super) struct Lanes<H: Handler> {
-    template: Lane<H>,
+    lane: Arc<Lane<H>>,
     by_partition: HashMap<i32, AbortHandle>,
     at_work: JoinSet<Ended>,
     /// Revoked, and not finished yet: the generation of the revocation.
@@ -23,14 +24,15 @@ pub(super) struct Lanes<H: Handler> {
 type Ended = (i32, Result<(), ReadError>);
 
 impl<H: Handler> Lanes<H> {
-    pub(super) fn new(template: Lane<H>) -> Self {
+    pub(super) fn new(lane: Lane<H>) -> Self {
         let at_work = JoinSet::new();
-        Self { template, by_partition: HashMap::new(), at_work, leaving: HashMap::new() }
+        let lane = Arc::new(lane);
+        Self { lane, by_partition: HashMap::new(), at_work, leaving: HashMap::new() }
     }
 
     /// Starts and ends lanes as the group says, until it is to stop or a lane cannot go on.
     pub(super) async fn follow(mut self, mut events: GroupEvents) -> Result<(), ReplierError> {
-        let mut stop = self.template.stop.clone();
+        let mut stop = self.lane.stop.clone();
         loop {
             tokio::select! {
                 Some(event) = events.recv() => self.heard(event)?,
@@ -69,7 +71,7 @@ impl<H: Handler> Lanes<H> {
     fn start(&mut self, partition: i32) {
         // One that did not end in time must not work beside the new one.
         self.abort(partition);
-        let lane = self.template.clone();
+        let lane = Arc::clone(&self.lane);
         let task = self.at_work.spawn(async move { (partition, lane.run(partition).await) });
         self.by_partition.insert(partition, task);
     }
@@ -86,7 +88,7 @@ impl<H: Handler> Lanes<H> {
                     lane.abort();
                 });
             }
-            _ => self.template.reader.drained(partition, generation),
+            _ => self.lane.reader.drained(partition, generation),
         }
     }
 
@@ -121,7 +123,7 @@ impl<H: Handler> Lanes<H> {
         }
         self.by_partition.remove(&partition);
         if let Some(generation) = self.leaving.remove(&partition) {
-            self.template.reader.drained(partition, generation);
+            self.lane.reader.drained(partition, generation);
         }
         match ended {
             Ok(()) | Err(ReadError::NotAssigned { .. } | ReadError::Closed) => Ok(()),

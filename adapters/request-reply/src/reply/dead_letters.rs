@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use super::{DeadLetterCache, Place};
 use crate::error::ReadError;
-use crate::profile::{self, DeadLetter, TimestampKind};
+use crate::profile::{self, DeadLetter};
 use crate::reader::Reader;
-use crate::record::{Header, Message, OwnedRecord, Timestamp};
+use crate::record::{Header, Message, OwnedRecord};
 
 /// Makes dead letters of requests, as Spring's tools know them.
 #[derive(Debug)]
@@ -37,17 +37,11 @@ impl<M: Clone + Send + Sync + 'static> DeadLetters<M> {
 
     /// A request with the reason why it is given up, for the same partition.
     pub(super) fn letter(&self, original: &OwnedRecord, (code, message): (&str, &str)) -> Message {
-        let (timestamp, timestamp_kind) = match original.timestamp {
-            Timestamp::Missing => (-1, TimestampKind::Absent),
-            Timestamp::Created(at) => (at, TimestampKind::Create),
-            Timestamp::Appended(at) => (at, TimestampKind::LogAppend),
-        };
         let origin = profile::Origin {
             topic: &original.topic,
             partition: original.partition,
             offset: original.offset,
-            timestamp,
-            timestamp_kind,
+            timestamp: original.timestamp,
             group: &self.group,
         };
         let letter = DeadLetter::new(origin, code, message);

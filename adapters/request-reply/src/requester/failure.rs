@@ -1,10 +1,8 @@
 //! What a replier says of a failure, made into fields.
 
-use std::fmt::{self, Write as _};
-
 use serde_json::{Map, Value};
 
-use super::CallError;
+use super::call_error::CallError;
 
 /// The code of a failure that names none.
 const UNNAMED: &str = "failed";
@@ -52,18 +50,6 @@ fn bounded(mut text: String, most: usize) -> String {
     text
 }
 
-/// Shows a peer's text on one line: escapes the characters that could break the line or hide.
-pub(super) struct OneLine<'a>(pub(super) &'a str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|character| match character {
-            '"' | '\'' => f.write_char(character),
-            _ => write!(f, "{}", character.escape_debug()),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,7 +67,13 @@ mod tests {
             ("failed", "busy", "", true),
             ("", "x", "two\nlines, ü and \u{1f980}", false),
         ] {
-            let json = profile::Failure { status, code, message, retryable }.to_json();
+            let own = profile::Failure {
+                status: status.into(),
+                code: code.into(),
+                message: message.into(),
+                retryable,
+            };
+            let json = own.to_json();
             assert_eq!(read(json.as_bytes()), failed(status, code, message, retryable), "{json}");
         }
     }

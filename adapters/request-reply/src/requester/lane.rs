@@ -4,7 +4,9 @@ use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until};
 
 use super::Reply;
-use super::calls::{CallError, Calls};
+use super::call_error::CallError;
+use super::calls::Calls;
+use super::settings::Keep;
 use super::stray::Strays;
 use super::window::{Batch, Window};
 use crate::error::ReadError;
@@ -21,15 +23,6 @@ pub(super) struct Lane {
     reader: Reader<Reply>,
     partition: i32,
     window: watch::Sender<Window<Reply>>,
-}
-
-/// What happens to replies once the calls that wait have been looked through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// They go: only calls wait for replies.
-    Nothing,
-    /// They stay until they are released by whoever reads them in batches.
-    All,
 }
 
 impl Lane {

@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use super::RequesterSettings;
 use crate::profile::PartitionForm;
 
 /// Why replies would miss a requester.
@@ -43,15 +42,15 @@ pub enum ReplyTopicError {
     },
 }
 
-/// Checks that replies come to the partition that the requester reads. Given how many partitions
-/// the reply topic has, `None` where there is no such topic.
+/// Checks that replies come to the partition that the requester reads. Given how its requests name
+/// the partition, and how many the reply topic has: `None` where there is no such topic.
 pub(super) fn check(
-    settings: &RequesterSettings,
+    form: PartitionForm,
+    (topic, partition): (&str, i32),
     partitions: Option<i32>,
 ) -> Result<(), ReplyTopicError> {
-    let topic = settings.replies.to_string();
-    let partition = settings.partition;
-    match (partitions, settings.style.partition) {
+    let topic = topic.to_owned();
+    match (partitions, form) {
         (None, _) => Err(ReplyTopicError::Missing { topic }),
         (Some(partitions @ 2..), PartitionForm::Absent) => {
             Err(ReplyTopicError::Spread { topic, partitions })
@@ -66,7 +65,6 @@ pub(super) fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::RequestStyle;
 
     #[test]
     fn replies_come_to_the_only_partition_or_to_the_one_that_requests_name() {
@@ -98,10 +96,8 @@ mod tests {
             (NAMED, Some(12), i32::MAX, no(i32::MAX, 12)),
         ] {
             for &form in forms {
-                let style = RequestStyle { partition: form, ..RequestStyle::default() };
-                let usual = RequesterSettings::new("requests", "replies");
-                let settings = RequesterSettings { partition, style, ..usual };
-                assert_eq!(check(&settings, partitions), expected, "{form:?} {partitions:?}");
+                let found = check(form, ("replies", partition), partitions);
+                assert_eq!(found, expected, "{form:?} {partitions:?}");
             }
         }
     }

@@ -55,6 +55,15 @@ pub enum Start {
     At(i64),
 }
 
+/// What happens to replies once the calls that wait have been looked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// They go: only calls wait for replies.
+    Nothing,
+    /// They stay until they are released by whoever reads them in batches.
+    All,
+}
+
 /// Why a requester did not start.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StartError {

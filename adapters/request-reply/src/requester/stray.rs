@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::pending::Counters;
-use crate::reply::LogThrottle;
+use crate::throttle::LogThrottle;
 
 /// Why a reply answers no call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -175,8 +175,6 @@ proptest! {
             prop_assert_eq!(real.step(event), naive.step(event), "{:?}", event);
             prop_assert_eq!(real.pending.counters(), naive.counters, "{:?}", event);
             prop_assert_eq!(real.pending.len(), naive.open.len());
-            let next = naive.open.iter().map(|open| open.deadline).min();
-            prop_assert_eq!(real.pending.next_deadline(), next.map(|next| real.at(next)));
         }
     }
 }

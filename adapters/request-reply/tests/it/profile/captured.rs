@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use catchment_request_reply::Timestamp;
 use catchment_request_reply::profile::{
     Answer, DeadLetter, Header, Origin, ReadReply, ReplyDetails, ReplyPartition, ReplyTo,
-    TimestampKind,
 };
 use serde_json::Value;
 
@@ -215,8 +215,7 @@ fn dead_letters_read_like_springs() {
             topic: &request.topic,
             partition: request.partition,
             offset: request.offset,
-            timestamp: request.timestamp,
-            timestamp_kind: TimestampKind::Create,
+            timestamp: Timestamp::Created(request.timestamp),
             group: str::from_utf8(group).unwrap(),
         };
         assert_eq!(DeadLetter::topic(&request.topic), letter.topic);

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use catchment_request_reply::Timestamp;
 use catchment_request_reply::profile::{
     Answer, DeadLetter, Header, IllegalTopic, Origin, ReadReply, ReplyDetails, ReplyPartition,
-    ReplyTo, TimestampKind,
+    ReplyTo,
 };
 
 fn read<'a>(headers: &[(&'a str, &'a str)]) -> Result<Option<ReplyTo<'a>>, IllegalTopic> {
@@ -162,8 +163,7 @@ fn a_dead_letter_that_dies_again_says_each_thing_once() {
         topic,
         partition: 1,
         offset: 2,
-        timestamp: -1,
-        timestamp_kind: TimestampKind::Absent,
+        timestamp: Timestamp::Missing,
         group: "g",
     };
     let first = DeadLetter::new(origin("first"), "code", "message");
@@ -183,8 +183,7 @@ fn numbers_of_a_dead_letter_are_those_of_java() {
         topic: "t",
         partition: 0x0102,
         offset: 0x0304,
-        timestamp: 0x0506,
-        timestamp_kind: TimestampKind::LogAppend,
+        timestamp: Timestamp::Appended(0x0506),
         group: "g",
     };
     let letter = DeadLetter::new(origin, "unreadable", "no JSON");

@@ -1,3 +1,5 @@
+//! Lines that peers can cause.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 

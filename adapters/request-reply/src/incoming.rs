@@ -7,7 +7,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use tracing::warn;
 
 use crate::record::{Incoming, Timestamp};
-use crate::reply::LogThrottle;
+use crate::throttle::LogThrottle;
 
 /// Borrows a record from the client.
 pub(crate) fn incoming<'a>(message: &'a BorrowedMessage<'_>) -> Incoming<'a> {
