@@ -1,17 +1,17 @@
 //! Text that stays where it is.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Deref;
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Text of a message, borrowed from it where it has no escapes.
 ///
 /// Serde borrows a `Cow` that is a field, but not one inside an `Option`: hence a type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Text<'a>(Cow<'a, str>);
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(transparent)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(inline))]
+pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> From<&'a str> for Text<'a> {
     fn from(text: &'a str) -> Self {
@@ -33,47 +33,19 @@ impl Deref for Text<'_> {
     }
 }
 
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-        Ok(text.into())
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-        Ok(text.to_owned().into())
-    }
-}
-
 #[cfg(test)]
-impl schemars::JsonSchema for Text<'_> {
-    fn inline_schema() -> bool {
-        true
-    }
+mod tests {
+    use super::*;
 
-    fn schema_name() -> Cow<'static, str> {
-        "Text".into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        String::json_schema(generator)
+    #[test]
+    fn text_is_copied_only_where_it_has_escapes() {
+        for (json, text, is_borrowed) in
+            [(r#""text""#, "text", true), (r#""te\u0078t""#, "text", false)]
+        {
+            let json = format!("[{json},null]");
+            let read: [Option<Text<'_>>; 2] = serde_json::from_str(&json).unwrap();
+            let [Some(Text(read)), None] = &read else { panic!("{read:?}") };
+            assert_eq!((&**read, matches!(read, Cow::Borrowed(_))), (text, is_borrowed));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::super::text::Text;
 
@@ -70,64 +70,27 @@ impl<'de> Visitor<'de> for Names<'_, 'de> {
                     continue;
                 }
             };
-            *place = map.next_value::<Maybe<'de>>()?.0;
+            *place = map.next_value::<Maybe<'de>>()?.text();
         }
         Ok(())
     }
 }
 
 /// Text, or anything else, which counts as nothing.
-struct Maybe<'a>(Option<Text<'a>>);
-
-impl<'de> Deserialize<'de> for Maybe<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MaybeVisitor)
-    }
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Maybe<'a> {
+    #[serde(borrow)]
+    Text(Text<'a>),
+    Other(IgnoredAny),
 }
 
-struct MaybeVisitor;
-
-impl<'de> Visitor<'de> for MaybeVisitor {
-    type Value = Maybe<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Maybe<'de>, E> {
-        Ok(Maybe(Some(text.into())))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Maybe<'de>, E> {
-        Ok(Maybe(Some(text.to_owned().into())))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Maybe<'de>, E> {
-        Ok(Maybe(None))
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Maybe<'de>, E> {
-        Ok(Maybe(None))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Maybe<'de>, E> {
-        Ok(Maybe(None))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Maybe<'de>, E> {
-        Ok(Maybe(None))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Maybe<'de>, E> {
-        Ok(Maybe(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Maybe<'de>, A::Error> {
-        IgnoredAny.visit_seq(seq).map(|_| Maybe(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Maybe<'de>, A::Error> {
-        IgnoredAny.visit_map(map).map(|_| Maybe(None))
+impl<'a> Maybe<'a> {
+    fn text(self) -> Option<Text<'a>> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Other(IgnoredAny) => None,
+        }
     }
 }
 

@@ -124,7 +124,7 @@ fn what_cannot_be_right_is_refused() {
         ("radius.activate", r#"{"kind":"manual","limit":{"metres":0}}"#, &*zero),
         ("radius.activate", r#"{"kind":"manual","limit":{"metres":1000000000000}}"#, "at most"),
         ("radius.activate", r#"{"kind":"Manual","limit":"closed"}"#, "a trigger kind is"),
-        ("radius.activate", r#"{"kind":1,"limit":"closed"}"#, "expected text"),
+        ("radius.activate", r#"{"kind":1,"limit":"closed"}"#, "expected a string"),
         ("radius.activate", "[]", "expected an object"),
         ("radius.activate", "7", "expected an object"),
         ("radius.activate", &itself, "cannot take its own place"),
