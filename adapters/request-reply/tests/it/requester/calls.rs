@@ -5,9 +5,9 @@ use catchment_request_reply::profile::{CorrelationForm, PartitionForm, RequestSt
 use catchment_request_reply::requester::{
     CallError, ReplyTopicError, Requester, RequesterSettings, Start, StartError,
 };
-use catchment_request_reply::{Header, NewTopic, ReadError, Settings, Topics};
+use catchment_request_reply::{Header, ReadError, Settings};
 
-use crate::requester::broker::{SOON, delete, settings, settings_of_nobody, soon};
+use crate::requester::broker::{SOON, settings, settings_of_nobody, soon};
 use crate::requester::peer::reply;
 use crate::requester::setup::{Setup, ask_and_echo, call, deadline, request};
 
@@ -198,24 +198,14 @@ async fn a_requester_does_not_start_without_a_broker() {
 #[ignore = "needs Kafka"]
 async fn a_request_that_cannot_be_delivered_fails_before_the_deadline() {
     let setup = Setup::new("undelivered").await;
-    // Two brokers would have to take each message.
-    let requests = format!("{}.safe", setup.requests);
-    let topic = NewTopic {
-        name: requests.clone(),
-        partitions: 1,
-        replication: Some(1),
-        properties: vec![("min.insync.replicas".to_owned(), "2".to_owned())],
-    };
+    let of = RequesterSettings::new("test.there-is-no-such-topic", &*setup.replies);
     let mut clients = settings();
-    Topics::new(&clients).unwrap().create(&topic).await.unwrap();
-    clients.producer.insert("delivery.timeout.ms".to_owned(), "500".to_owned());
-    let of = RequesterSettings::new(&*requests, &*setup.replies);
+    clients.producer.insert("topic.metadata.propagation.max.ms".to_owned(), "500".to_owned());
     let requester = soon(Requester::start(&clients, of)).await.unwrap();
     let deadline = deadline();
     let error = soon(requester.call(request("lost"), deadline)).await.unwrap_err();
     assert!(matches!(error, CallError::Undelivered(_)), "{error:?}");
     assert!(Instant::now() < deadline);
     assert_eq!(requester.pending(), 0);
-    delete([&*requests]).await;
     setup.end().await;
 }
