@@ -41,7 +41,7 @@ use crate::settings::{Membership, Settings};
 pub(super) struct Context {
     pub(super) topic: String,
     pub(super) signals: Signals,
-    /// Nothing to hear of a group where there is none to tell.
+    /// `None` for a reader without a group.
     pub(super) events: Option<mpsc::Sender<GroupEvent>>,
     pub(super) cooperative: bool,
     pub(super) drain: Duration,
@@ -101,14 +101,14 @@ impl Context {
         if client_log::is_of_a_connection(error) {
             debug!(kafka.topic = self.topic, "{cause}");
         } else if self.present().begin(Source::Client, &cause, Instant::now()) {
-            warn!(kafka.topic = self.topic, cause, "cannot be worked on");
+            warn!(kafka.topic = self.topic, cause, "the client cannot work");
         }
     }
 
     /// The group has answered.
     fn note_answer(&self) {
         if self.present().end() {
-            info!(kafka.topic = self.topic, "is worked on again");
+            info!(kafka.topic = self.topic, "the client works again");
         }
     }
 

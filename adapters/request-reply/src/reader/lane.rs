@@ -204,13 +204,18 @@ impl<M: Clone> Lane<M> {
 
     fn say(&self, cause: &str) {
         let Self { topic, partition, .. } = self;
-        warn!(kafka.topic = topic, kafka.partition = partition, cause, "cannot be read on");
+        warn!(
+            kafka.topic = topic,
+            kafka.partition = partition,
+            cause,
+            "the partition cannot be read"
+        );
     }
 
     fn say_over(&self, is_over: bool) {
         if is_over {
             let Self { topic, partition, .. } = self;
-            info!(kafka.topic = topic, kafka.partition = partition, "is read again");
+            info!(kafka.topic = topic, kafka.partition = partition, "the partition is read again");
         }
     }
 
