@@ -9,8 +9,8 @@
 //! - [`Caller`]: one request, and what becomes of it.
 //! - [`KafkaLookout`]: the logs from outside, for those who neither send nor read.
 //!
-//! The order of deeds is the domain's: an outcome is stored, its reply is acknowledged, and
-//! only then is the offset committed, as a hint. What travels is known to `wire` alone.
+//! The domain sets the order: it stores an outcome, waits until the reply is acknowledged, and only
+//! then commits the offset. What travels is known to `wire` alone.
 
 mod caller;
 #[cfg(test)]

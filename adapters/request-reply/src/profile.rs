@@ -13,8 +13,8 @@
 //! failure in the value.
 //!
 //! Names are case-sensitive, and of a repeated name the last counts.
-//! Our own requester sends the first and the third row at once, so that a replier of any kind
-//! answers it ([`RequestHeaders`]); who is asked in both is answered in one ([`ReplyTo`]).
+//! Our requester writes the first and the third row at once, so any replier can answer
+//! ([`RequestHeaders`]). A replier that is asked in both answers in one ([`ReplyTo`]).
 
 mod compact;
 mod dead_letter;

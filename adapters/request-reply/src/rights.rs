@@ -19,7 +19,7 @@ pub(crate) fn missing(error: &KafkaError, operation: &str) -> Option<String> {
     missing_by(error.rdkafka_error_code()?, operation)
 }
 
-/// The same of a mere code.
+/// The same for an error code.
 pub(crate) fn missing_by(code: RDKafkaErrorCode, operation: &str) -> Option<String> {
     let right = match code {
         RDKafkaErrorCode::TopicAuthorizationFailed => format!("`{operation}` on the topic"),

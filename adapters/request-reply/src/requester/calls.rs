@@ -32,7 +32,8 @@ struct Table {
 
 impl Calls {
     pub(super) fn new(capacity: usize, keep: Keep) -> Self {
-        // Twice the table: who was late by one whole table is still known as late.
+        // Twice the capacity: a late reply is still recognised after a whole table of newer calls has
+        // ended.
         let pending = Pending::new(capacity, capacity.saturating_mul(2));
         Self { table: Arc::new(Mutex::new(Table { pending, ended: None })), keep }
     }

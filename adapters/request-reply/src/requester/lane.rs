@@ -110,7 +110,7 @@ impl Lane {
             unseen.is_some() && keep == Keep::All
         });
         let Some(unseen) = unseen else { return };
-        // They are kept here, where they are to be kept.
+        // The window has its own copy, if replies are kept.
         self.reader.release(self.partition, last.offset.saturating_add(1));
         let new = records.iter().filter(|record| unseen <= record.offset);
         for (record, stray) in calls.answer(new) {

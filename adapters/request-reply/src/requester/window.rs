@@ -1,10 +1,9 @@
 use crate::buffer::{Buffer, Capacity, Record};
 use crate::error::ReadError;
 
-/// The replies of a lane between the one who looks at each as it arrives and the one who reads
-/// them in batches: what was looked at and not released.
+/// Holds the replies that the watcher has seen and the reader of batches has not released.
 ///
-/// The first stops when there is no more room, and the second may go back: the lane *jumps* then,
+/// The watcher stops when there is no more room, and the reader may go back: the lane *jumps* then,
 /// and what is on its way at that time does not count.
 #[derive(Debug)]
 pub(super) struct Window<M> {

@@ -41,7 +41,7 @@ impl KnownTopics {
         known.insert(topic.to_owned(), (Instant::now(), Partitions(found)));
     }
 
-    /// What was found may be so no more.
+    /// Forgets a topic whose number of partitions may have changed.
     pub(super) fn forget(&self, topic: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(topic);
     }

@@ -1,4 +1,4 @@
-//! What of a client's errors brokers mean for good.
+//! Tells errors that will not pass by themselves from those that may.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
