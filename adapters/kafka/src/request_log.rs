@@ -1,7 +1,7 @@
 //! The request lanes, as the consumer reads them: a member of a group.
 
 pub(crate) mod commits;
-mod hints;
+mod offset_commits;
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use catchment_request_reply::{Incoming, OwnedRecord, ReadError, Reader, Record};
 use crate::counts::Counters;
 use crate::error::{log_error, offset, position};
 use crate::wire::{self, Refusal};
-use hints::Hints;
+use offset_commits::OffsetCommits;
 
 /// The request lanes, as the consumer reads them.
 ///
@@ -35,7 +35,7 @@ use hints::Hints;
 pub struct KafkaRequestLog {
     identity: LogIdentity,
     reader: Reader<Entry>,
-    hints: Arc<Hints>,
+    offset_commits: Arc<OffsetCommits>,
     dead_letters: Arc<DeadLetterCache>,
 }
 
@@ -45,7 +45,7 @@ impl KafkaRequestLog {
         reader: Reader<Entry>,
         dead_letters: Arc<DeadLetterCache>,
     ) -> Self {
-        Self { identity, reader, hints: Arc::default(), dead_letters }
+        Self { identity, reader, offset_commits: Arc::default(), dead_letters }
     }
 
     pub(crate) fn dead_letters(&self) -> Arc<DeadLetterCache> {
@@ -60,13 +60,13 @@ impl KafkaRequestLog {
 
     /// Commits at once what waits for its time, as before the lane is given away.
     pub fn commit_rest(&self, lane: Lane) {
-        if let Some(committed) = self.hints.take(lane) {
+        if let Some(committed) = self.offset_commits.take(lane) {
             self.reader.commit(lane.0.into(), &commits::written(committed));
         }
     }
 
     fn commit_due(&self, lane: Lane) {
-        if let Some(committed) = self.hints.take_due(lane) {
+        if let Some(committed) = self.offset_commits.take_due(lane) {
             self.reader.commit(lane.0.into(), &commits::written(committed));
         }
     }
@@ -105,7 +105,7 @@ impl RequestLog for KafkaRequestLog {
     async fn wait(&self, lane: Lane, from: Position) {
         let reading = self.reader.wait(lane.0.into(), offset(from));
         let committing = async {
-            self.hints.due(lane).await;
+            self.offset_commits.due(lane).await;
             self.commit_due(lane);
             std::future::pending::<()>().await;
         };
@@ -119,7 +119,7 @@ impl RequestLog for KafkaRequestLog {
         let next = offset(committed.next);
         self.reader.release(lane.0.into(), next);
         self.dead_letters.release(lane.0.into(), next);
-        self.hints.put(lane, committed);
+        self.offset_commits.put(lane, committed);
         self.commit_due(lane);
     }
 

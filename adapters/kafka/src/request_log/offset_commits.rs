@@ -12,7 +12,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// What is to be committed for each lane. At most one waits for a lane.
 #[derive(Debug, Default)]
-pub(super) struct Hints(Mutex<BTreeMap<Lane, Hint>>);
+pub(super) struct OffsetCommits(Mutex<BTreeMap<Lane, Hint>>);
 
 #[derive(Debug, Default)]
 struct Hint {
@@ -28,7 +28,7 @@ impl Hint {
     }
 }
 
-impl Hints {
+impl OffsetCommits {
     /// Remembers how far a lane is answered.
     pub(super) fn put(&self, lane: Lane, committed: Committed) {
         self.with(lane, |hint| hint.waiting = Some(committed));
@@ -80,7 +80,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_lane_commits_the_newest_once_in_a_while() {
-        let hints = Hints::default();
+        let hints = OffsetCommits::default();
         assert_eq!(hints.take_due(LANE), None);
         hints.put(LANE, committed(1));
         assert_eq!(hints.take_due(LANE), Some(committed(1)));
@@ -101,7 +101,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_to_commit_is_never_due() {
-        let hints = Hints::default();
+        let hints = OffsetCommits::default();
         let waited = tokio::time::timeout(EVERY * 10, hints.due(LANE)).await;
         assert!(waited.is_err());
     }
