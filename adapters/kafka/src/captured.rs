@@ -5,7 +5,7 @@ use catchment_request_reply::reply::{Destination, Place, ReturnAddress};
 use catchment_request_reply::{Incoming, Timestamp};
 use serde_json::Value;
 
-use crate::request_log::{Entry, Intake};
+use crate::request_log::{Entry, RecordParser};
 use crate::wire;
 
 /// A record as it was captured.
@@ -110,7 +110,7 @@ fn check_change(json: &Value, change: &Change) {
 fn every_captured_request_is_understood() {
     let (mut asked, mut foreign, mut null) = (0, 0, 0);
     for record in captured().into_iter().filter(|record| record.role == "request") {
-        let read = match Intake::default().entry(&record.incoming()) {
+        let read = match RecordParser::default().entry(&record.incoming()) {
             Entry::Request(read) => read,
             Entry::Foreign(id) => {
                 let json = record.json().unwrap();

@@ -24,7 +24,7 @@ use crate::identity::identity;
 use crate::reply_channel::KafkaReplyChannel;
 use crate::reply_log::KafkaReplyLog;
 use crate::request_channel::KafkaRequestChannel;
-use crate::request_log::{Intake, KafkaRequestLog};
+use crate::request_log::{KafkaRequestLog, RecordParser};
 use crate::settings::KafkaSettings;
 use check::Partitions;
 pub use lookout::KafkaLookout;
@@ -221,13 +221,13 @@ impl KafkaCluster {
     pub fn join(&self) -> Result<(KafkaRequestLog, GroupEvents), SettingsError> {
         let topic = &self.settings.requests_topic;
         let dead_letters = Arc::default();
-        let intake = Intake {
+        let parser = RecordParser {
             allowed: self.allowed(),
             dead_letters: Arc::clone(&dead_letters),
             counters: Arc::clone(&self.counters),
             warnings: LogThrottle::default(),
         };
-        let entry = move |incoming: &Incoming<'_>| intake.entry(incoming);
+        let entry = move |incoming: &Incoming<'_>| parser.entry(incoming);
         let (reader, events) = Reader::group(&self.settings.client, topic, entry)?;
         Ok((KafkaRequestLog::new(identity(&self.id, topic), reader, dead_letters), events))
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::captured::hex;
 use crate::reply_channel::message::Messages;
 use crate::request_channel;
-use crate::request_log::{Entry, Intake};
+use crate::request_log::{Entry, RecordParser};
 use crate::wire::{self, NamedType, schema};
 
 const DOCUMENT: &str = include_str!("../../../docs/wire-format.md");
@@ -76,7 +76,7 @@ fn read(key: Option<&[u8]>, value: Option<&[u8]>) -> Entry {
     let (topic, partition, offset) = ("requests", 0, 0);
     let (timestamp, headers) = (Timestamp::Missing, Vec::new());
     let incoming = Incoming { topic, partition, offset, timestamp, key, value, headers };
-    Intake::default().entry(&incoming)
+    RecordParser::default().entry(&incoming)
 }
 
 fn json(value: &[u8]) -> Value {

@@ -171,14 +171,14 @@ fn stretch(records: Vec<Record<Entry>>) -> Stretch {
 
 /// Reads what stands in a lane, whatever it is.
 #[derive(Debug, Default)]
-pub(crate) struct Intake {
+pub(crate) struct RecordParser {
     pub(crate) allowed: AllowedTopics,
     pub(crate) dead_letters: Arc<DeadLetterCache>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) warnings: LogThrottle,
 }
 
-impl Intake {
+impl RecordParser {
     pub(crate) fn entry(&self, incoming: &Incoming<'_>) -> Entry {
         let parsed = wire::parse_request(incoming.key, incoming.value);
         let request = match parsed.content {
@@ -231,8 +231,8 @@ mod tests {
     fn read(names: &[(&'static str, &'static str)]) -> (KafkaCounts, Option<String>) {
         let headers = names.iter().map(|(name, value)| (*name, Some(value.as_bytes()))).collect();
         let allowed = AllowedTopics::new(["requests.reply", "replies"]);
-        let intake = Intake { allowed, ..Intake::default() };
-        let entry = intake.entry(&Incoming {
+        let parser = RecordParser { allowed, ..RecordParser::default() };
+        let entry = parser.entry(&Incoming {
             topic: "requests",
             partition: 0,
             offset: 0,
@@ -247,7 +247,7 @@ mod tests {
                 Destination::To(reply_to) => Some(reply_to.topic().to_owned()),
                 Destination::Nowhere | Destination::Illegal | Destination::Oversized => None,
             };
-        (intake.counters.read(), topic)
+        (parser.counters.read(), topic)
     }
 
     #[test]
