@@ -1,7 +1,7 @@
 //! Requests as they travel.
 
 mod data;
-mod glimpse;
+mod partial_envelope;
 mod looks;
 
 use catchment_domain::{Code, Invalid, Request, RequestId, ShopId};
@@ -14,7 +14,7 @@ use super::request_type::{NamedType, RequestType, is_foreign};
 use super::text::Text;
 use super::{TARGET, instant, uuid, write_json};
 use data::Data;
-use glimpse::Glimpse;
+use partial_envelope::PartialEnvelope;
 
 /// A request for one shop.
 #[derive(Deserialize, Serialize)]
@@ -92,22 +92,22 @@ pub(crate) fn write(request: &Request, requested_at: &str, out: &mut Vec<u8>) {
 pub(crate) fn parse(key: Option<&[u8]>, value: Option<&[u8]>) -> ParsedRequest {
     let record = Record { key, value };
     let Some(value) = value else {
-        return record.refused(&Glimpse::default(), NULL_VALUE);
+        return record.refused(&PartialEnvelope::default(), NULL_VALUE);
     };
     let Ok(text) = str::from_utf8(value) else {
         let message = looks::like(value).unwrap_or("the value is not UTF-8".into());
-        return record.refused(&Glimpse::default(), message);
+        return record.refused(&PartialEnvelope::default(), message);
     };
     match serde_json::from_str(text) {
         Ok(Object(envelope)) => record.judged(envelope),
         Err(error) => {
-            let (glimpse, complete) = glimpse::take(text);
-            if complete && glimpse.r#type().is_some_and(is_foreign) {
-                return record.foreign(&glimpse);
+            let (envelope, complete) = partial_envelope::take(text);
+            if complete && envelope.r#type().is_some_and(is_foreign) {
+                return record.foreign(&envelope);
             }
             match looks::like(value) {
-                Some(message) => record.refused(&glimpse, message),
-                None => record.refused(&glimpse, problem(text, &error)),
+                Some(message) => record.refused(&envelope, message),
+                None => record.refused(&envelope, problem(text, &error)),
             }
         }
     }
@@ -171,17 +171,21 @@ impl Record<'_> {
         Ok(Request { id: RequestId(id), shop, change })
     }
 
-    fn foreign(self, glimpse: &Glimpse<'_>) -> ParsedRequest {
+    fn foreign(self, envelope: &PartialEnvelope<'_>) -> ParsedRequest {
         ParsedRequest {
-            id: self.id(glimpse),
-            named_type: glimpse.r#type().map(NamedType::named).unwrap_or_default(),
+            id: self.id(envelope),
+            named_type: envelope.r#type().map(NamedType::named).unwrap_or_default(),
             content: Err(Refusal::Foreign),
         }
     }
 
-    fn refused(self, glimpse: &Glimpse<'_>, message: impl std::fmt::Display) -> ParsedRequest {
-        let named_type = glimpse.r#type().map(NamedType::named).unwrap_or_default();
-        let unknown = glimpse.r#type().filter(|name| !is_foreign(name));
+    fn refused(
+        self,
+        envelope: &PartialEnvelope<'_>,
+        message: impl std::fmt::Display,
+    ) -> ParsedRequest {
+        let named_type = envelope.r#type().map(NamedType::named).unwrap_or_default();
+        let unknown = envelope.r#type().filter(|name| !is_foreign(name));
         let unknown = unknown.filter(|_| !matches!(named_type, NamedType::Known(_)));
         let (code, message) = match unknown {
             Some(name) => {
@@ -189,19 +193,19 @@ impl Record<'_> {
             }
             None => (Code::Unreadable, bounded(format_args!("{message}"))),
         };
-        let invalid = Invalid { code, message, shop: self.shop(glimpse) };
+        let invalid = Invalid { code, message, shop: self.shop(envelope) };
         let content = Err(Refusal::Invalid(invalid));
-        ParsedRequest { id: self.id(glimpse), named_type, content }
+        ParsedRequest { id: self.id(envelope), named_type, content }
     }
 
     /// The shop that a message names, if only by the record's key.
-    fn shop(self, glimpse: &Glimpse<'_>) -> Option<ShopId> {
+    fn shop(self, envelope: &PartialEnvelope<'_>) -> Option<ShopId> {
         let by_record = || str::from_utf8(self.key?).ok()?.parse().ok();
-        glimpse.key().and_then(|key| key.parse().ok()).or_else(by_record)
+        envelope.key().and_then(|key| key.parse().ok()).or_else(by_record)
     }
 
-    fn id(self, glimpse: &Glimpse<'_>) -> RequestId {
-        RequestId(glimpse.id().and_then(uuid).unwrap_or_else(|| self.digest()))
+    fn id(self, envelope: &PartialEnvelope<'_>) -> RequestId {
+        RequestId(envelope.id().and_then(uuid).unwrap_or_else(|| self.digest()))
     }
 
     /// A `UUIDv5` of the record's key and value, each led by whether it is there, and the key
@@ -220,7 +224,7 @@ impl Record<'_> {
     }
 }
 
-impl<'a> From<Envelope<'a>> for Glimpse<'a> {
+impl<'a> From<Envelope<'a>> for PartialEnvelope<'a> {
     fn from(Envelope { id, key, r#type, .. }: Envelope<'a>) -> Self {
         Self::new(id, key, r#type)
     }

@@ -9,13 +9,13 @@ use super::super::text::Text;
 
 /// The names in a message, as far as they could be read.
 #[derive(Debug, Default)]
-pub(super) struct Glimpse<'a> {
+pub(super) struct PartialEnvelope<'a> {
     id: Option<Text<'a>>,
     key: Option<Text<'a>>,
     r#type: Option<Text<'a>>,
 }
 
-impl<'a> Glimpse<'a> {
+impl<'a> PartialEnvelope<'a> {
     pub(super) fn new(id: Text<'a>, key: Text<'a>, r#type: Text<'a>) -> Self {
         Self { id: Some(id), key: Some(key), r#type: Some(r#type) }
     }
@@ -34,15 +34,15 @@ impl<'a> Glimpse<'a> {
 }
 
 /// What the names of a message are, and whether the message is JSON to its end.
-pub(super) fn take(text: &str) -> (Glimpse<'_>, bool) {
-    let mut glimpse = Glimpse::default();
+pub(super) fn take(text: &str) -> (PartialEnvelope<'_>, bool) {
+    let mut envelope = PartialEnvelope::default();
     let mut json = serde_json::Deserializer::from_str(text);
-    let complete = Names(&mut glimpse).deserialize(&mut json).and_then(|()| json.end()).is_ok();
-    (glimpse, complete)
+    let complete = Names(&mut envelope).deserialize(&mut json).and_then(|()| json.end()).is_ok();
+    (envelope, complete)
 }
 
 /// Enters names as they are met, so that those before a mistake are kept.
-struct Names<'a, 'de>(&'a mut Glimpse<'de>);
+struct Names<'a, 'de>(&'a mut PartialEnvelope<'de>);
 
 impl<'de> DeserializeSeed<'de> for Names<'_, 'de> {
     type Value = ();
@@ -99,8 +99,8 @@ mod tests {
     use super::*;
 
     fn check(text: &str, names: [Option<&str>; 3], complete: bool) {
-        let (glimpse, whole) = take(text);
-        assert_eq!([glimpse.id(), glimpse.key(), glimpse.r#type()], names, "{text}");
+        let (envelope, whole) = take(text);
+        assert_eq!([envelope.id(), envelope.key(), envelope.r#type()], names, "{text}");
         assert_eq!(whole, complete, "{text}");
     }
 
