@@ -20,7 +20,7 @@ mod lane;
 mod look;
 mod membership;
 mod signal;
-mod silence;
+mod idle_watchdog;
 mod trouble;
 
 use std::collections::HashMap;

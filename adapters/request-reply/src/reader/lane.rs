@@ -10,9 +10,9 @@ use tracing::{debug, info, warn};
 
 use super::Parse;
 use super::group::Context;
+use super::idle_watchdog::IdleWatchdog;
 use super::look::{Ends, Looks, Verdict};
 use super::signal::Signal;
-use super::silence::Silence;
 use super::trouble::{self, Present, Source, Trouble};
 use crate::buffer::{Buffer, Capacity, Record};
 use crate::incoming::incoming;
@@ -38,7 +38,7 @@ struct State<M> {
     /// There once it was sought.
     queue: Option<Queue>,
     buffer: Buffer<M>,
-    silence: Silence,
+    silence: IdleWatchdog,
     looks: Looks,
     trouble: Present,
 }
@@ -61,7 +61,7 @@ impl<M: Clone> Lane<M> {
         let state = State {
             queue: None,
             buffer: Buffer::new(0, CAPACITY),
-            silence: Silence::new(patience, Instant::now()),
+            silence: IdleWatchdog::new(patience, Instant::now()),
             looks: Looks::default(),
             trouble: Present::default(),
         };

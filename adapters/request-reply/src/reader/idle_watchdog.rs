@@ -7,13 +7,13 @@ const LONGEST: Duration = Duration::from_mins(10);
 
 /// The silence of a lane.
 #[derive(Debug)]
-pub(super) struct Silence {
+pub(super) struct IdleWatchdog {
     since: Instant,
     patience: Duration,
     usual: Duration,
 }
 
-impl Silence {
+impl IdleWatchdog {
     /// A silence that begins, and may last for so long.
     pub(super) fn new(usual: Duration, now: Instant) -> Self {
         Self { since: now, patience: usual, usual }
@@ -48,7 +48,7 @@ mod tests {
     fn a_silence_goes_on_while_nobody_waits() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut silence = Silence::new(Duration::from_secs(10), start);
+        let mut silence = IdleWatchdog::new(Duration::from_secs(10), start);
         assert_eq!(silence.left(at(4)), Duration::from_secs(6));
         assert_eq!(silence.left(at(11)), Duration::ZERO, "overdue");
         silence.begins(at(11));
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn a_silence_never_may_last_for_ever() {
         let start = Instant::now();
-        let mut silence = Silence::new(Duration::from_secs(10), start);
+        let mut silence = IdleWatchdog::new(Duration::from_secs(10), start);
         for _ in 0..20 {
             silence.last_longer();
         }
