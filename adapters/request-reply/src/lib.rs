@@ -58,7 +58,7 @@ mod record;
 mod rights;
 mod sender;
 mod settings;
-mod side;
+mod point_reader;
 mod throttle;
 mod topics;
 

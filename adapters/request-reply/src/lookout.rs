@@ -15,9 +15,9 @@ use rdkafka::groups::{GroupInfo, GroupMemberInfo};
 
 use crate::commit::Commit;
 use crate::error::{ReadError, SettingsError};
+use crate::point_reader::{First, Isolation, PointReader};
 use crate::rights;
 use crate::settings::Settings;
-use crate::side::{First, Isolation, SideClient};
 use assignment::partitions;
 
 /// What stands in a partition from a position on.
@@ -51,8 +51,8 @@ pub struct Lookout(Arc<Shared>);
 struct Shared {
     topic: String,
     group: String,
-    committed: SideClient,
-    all: SideClient,
+    committed: PointReader,
+    all: PointReader,
     within: Duration,
     coordinator_timeout: Duration,
 }
@@ -69,8 +69,8 @@ impl Lookout {
         Ok(Self(Arc::new(Shared {
             topic: topic.to_owned(),
             group: settings.group_id.clone(),
-            committed: SideClient::new(config.clone(), Isolation::Committed),
-            all: SideClient::new(config, Isolation::Uncommitted),
+            committed: PointReader::new(config.clone(), Isolation::Committed),
+            all: PointReader::new(config, Isolation::Uncommitted),
             within: settings.request_timeout,
             coordinator_timeout: settings.coordinator_timeout,
         })))

@@ -33,9 +33,9 @@ use tracing::debug;
 pub use crate::buffer::Record;
 pub use crate::commit::Commit;
 use crate::error::{NotClosed, ReadError, SettingsError};
+use crate::point_reader::{Isolation, PointReader};
 use crate::record::{Incoming, OwnedRecord};
 use crate::settings::Settings;
-use crate::side::{Isolation, SideClient};
 use client::{Client, has_no_leader};
 pub use event::{GroupEvent, GroupEvents};
 use group::Context;
@@ -64,7 +64,7 @@ struct Shared<M> {
     client: Client,
     lanes: Mutex<HashMap<i32, Arc<Lane<M>>>>,
     parse: Box<Parse<M>>,
-    side: SideClient,
+    point_reader: PointReader,
     request_timeout: Duration,
     silence: Duration,
 }
@@ -133,7 +133,7 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
             lanes: Mutex::default(),
             parse,
             // Whatever is fetched was read before, so no transaction can take it back.
-            side: SideClient::new(config, Isolation::Uncommitted),
+            point_reader: PointReader::new(config, Isolation::Uncommitted),
             request_timeout: settings.request_timeout,
             silence: settings.silence,
         })))
@@ -237,10 +237,10 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
         partition: i32,
         offset: i64,
     ) -> Result<Option<OwnedRecord>, ReadError> {
-        self.blocking(move |Shared { client, side, request_timeout, .. }| {
+        self.blocking(move |Shared { client, point_reader, request_timeout, .. }| {
             client.consumer()?;
             let topic = &client.context.topic;
-            let fetched = side.fetch(topic, (partition, offset), *request_timeout);
+            let fetched = point_reader.fetch(topic, (partition, offset), *request_timeout);
             fetched.map_err(|error| client.read_error(&error))
         })
         .await
@@ -294,10 +294,10 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
             drop(lane.stop());
         }
         let shared = Arc::clone(&self.0);
-        let side = tokio::task::spawn_blocking(move || shared.side.close());
+        let other = tokio::task::spawn_blocking(move || shared.point_reader.close());
         let both = async {
             let main = self.0.client.await_end(within).await;
-            side.await.map_err(|_| NotClosed { within }).and(main)
+            other.await.map_err(|_| NotClosed { within }).and(main)
         };
         tokio::time::timeout(within, both).await.unwrap_or(Err(NotClosed { within }))
     }
@@ -421,7 +421,7 @@ impl<M> Shared<M> {
     fn newest(&self, partition: i32) -> Result<Option<i64>, ReadError> {
         self.client.consumer()?;
         let topic = &self.client.context.topic;
-        match self.side.end(topic, partition, self.request_timeout) {
+        match self.point_reader.end(topic, partition, self.request_timeout) {
             Ok(newest) => Ok(Some(newest)),
             Err(error) if has_no_leader(&error) => Ok(None),
             Err(error) => Err(self.client.read_error(&error)),

@@ -16,7 +16,7 @@ use super::signal::Signal;
 use super::trouble::{self, Present, Source, Trouble};
 use crate::buffer::{Buffer, Capacity, Record};
 use crate::incoming::incoming;
-use crate::side::is_out_of_range;
+use crate::point_reader::is_out_of_range;
 
 /// The most records of a lane that were taken from the client and not released.
 const CAPACITY: Capacity = Capacity::of(10_000);

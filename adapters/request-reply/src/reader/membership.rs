@@ -77,7 +77,8 @@ fn look<M>(shared: &Weak<Shared<M>>, outside: &mut Outside, patience: Duration) 
 impl<M> Shared<M> {
     /// Whether the group's coordinator answers a client that is no member.
     fn coordinator_answers(&self) -> bool {
-        let answered = self.side.ask_coordinator(&self.client.context.topic, self.request_timeout);
+        let answered =
+            self.point_reader.ask_coordinator(&self.client.context.topic, self.request_timeout);
         if let Err(error) = &answered {
             debug!(kafka.topic = self.client.context.topic, "the group does not answer: {error}");
         }

@@ -36,14 +36,14 @@ pub(crate) enum First {
 }
 
 /// Fetches single records, and asks where partitions end.
-pub(crate) struct SideClient {
+pub(crate) struct PointReader {
     config: ClientConfig,
     consumer: Mutex<Option<Arc<BaseConsumer<Quiet>>>>,
     /// One record at a time.
     turn: Mutex<()>,
 }
 
-impl SideClient {
+impl PointReader {
     pub(crate) fn new(mut config: ClientConfig, isolation: Isolation) -> Self {
         let isolation = match isolation {
             Isolation::Committed => "read_committed",
