@@ -332,7 +332,7 @@ impl<M: Clone + Send + Sync + 'static> Reader<M> {
         match lane.pull(from, 1, &self.0.parse) {
             Pulled::Records => lane.has(from),
             Pulled::OutOfRange => {
-                lane.signal.disturb();
+                lane.signal.invalidate();
                 true
             }
         }

@@ -291,7 +291,7 @@ fn poll_until(consumer: &KafkaConsumer, stop: &AtomicBool) {
                     kafka.offset = message.offset(),
                     "a record came to nobody: it is sought again"
                 );
-                context.signals.disturb(&[partition]);
+                context.signals.invalidate(&[partition]);
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                 context.fail(&error.to_string());

@@ -132,7 +132,7 @@ impl Context {
         if !stale.is_empty() {
             self.noted(consumer.incremental_unassign(&self.list(&stale)));
         }
-        self.signals.disturb(&partitions);
+        self.signals.invalidate(&partitions);
         // Positions are not known yet; the lanes add their partitions when they read.
         let nothing = TopicPartitionList::new();
         self.noted(if self.cooperative {
@@ -149,7 +149,7 @@ impl Context {
         let deadline = Instant::now() + self.drain;
         let generation = self.assignment().revoked(&partitions);
         info!(kafka.topic = self.topic, ?partitions, generation, "partitions revoked");
-        self.signals.disturb(&partitions);
+        self.signals.invalidate(&partitions);
         self.tell(GroupEvent::Revoked { partitions, generation, deadline });
         let mut assignment = self.await_drained(deadline);
         self.give_up(consumer, &assignment.given_away());
@@ -162,7 +162,7 @@ impl Context {
         info!(kafka.topic = self.topic, ?partitions, generation, "partitions given up");
         self.give_up(consumer, &removed);
         drop(assignment);
-        self.signals.disturb(&partitions);
+        self.signals.invalidate(&partitions);
         self.tell(GroupEvent::Lost { partitions, generation });
     }
 

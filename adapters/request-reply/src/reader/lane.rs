@@ -72,7 +72,7 @@ impl<M: Clone> Lane<M> {
     /// Whether reading from here goes on with what comes from the client.
     pub(super) fn covers(&self, from: i64) -> bool {
         let state = self.state();
-        state.queue.is_some() && !self.signal.is_disturbed() && state.buffer.covers(from)
+        state.queue.is_some() && !self.signal.is_invalidated() && state.buffer.covers(from)
     }
 
     /// Gives the queue away, to be replaced.
@@ -124,7 +124,7 @@ impl<M: Clone> Lane<M> {
                     let cause = trouble::cause(&error);
                     if trouble.begin(Source::Client, &cause, Instant::now()) {
                         self.say(&cause);
-                        self.signal.disturb();
+                        self.signal.invalidate();
                     }
                 }
             }
@@ -177,19 +177,19 @@ impl<M: Clone> Lane<M> {
         }
         if trouble.is_of_client() {
             // Of an error that lasts it says no more, so it is made to begin anew.
-            self.signal.disturb();
+            self.signal.invalidate();
             return;
         }
         let now = Instant::now();
         let (cause, since) = match found.map(|ends| (looks.judge(next, ends, now), ends.stable)) {
             Ok((Verdict::Fine, _)) => return self.say_over(trouble.end_of_look()),
             Ok((Verdict::Seek, _)) => {
-                self.signal.disturb();
+                self.signal.invalidate();
                 return;
             }
             Ok((Verdict::Stuck, end)) => {
                 silence.last_longer();
-                self.signal.disturb();
+                self.signal.invalidate();
                 (format!("records from {next} to {end} are there and do not come"), now)
             }
             Ok((Verdict::Open(since), end)) => {

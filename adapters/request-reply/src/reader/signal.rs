@@ -13,22 +13,22 @@ pub(super) struct Signal {
     pub(super) news: Notify,
     /// The next offset to be taken from the client.
     pub(super) next: AtomicI64,
-    disturbed: AtomicBool,
+    invalidated: AtomicBool,
 }
 
 impl Signal {
     /// What comes from the client next may not go on where it stopped: it must be sought.
-    pub(super) fn disturb(&self) {
-        self.disturbed.store(true, Ordering::Release);
+    pub(super) fn invalidate(&self) {
+        self.invalidated.store(true, Ordering::Release);
         self.news.notify_waiters();
     }
 
-    pub(super) fn is_disturbed(&self) -> bool {
-        self.disturbed.load(Ordering::Acquire)
+    pub(super) fn is_invalidated(&self) -> bool {
+        self.invalidated.load(Ordering::Acquire)
     }
 
     pub(super) fn is_sought(&self) {
-        self.disturbed.store(false, Ordering::Release);
+        self.invalidated.store(false, Ordering::Release);
     }
 }
 
@@ -42,9 +42,9 @@ impl Signals {
         Arc::clone(signals.entry(partition).or_default())
     }
 
-    pub(super) fn disturb(&self, partitions: &[i32]) {
+    pub(super) fn invalidate(&self, partitions: &[i32]) {
         for partition in partitions {
-            self.of(*partition).disturb();
+            self.of(*partition).invalidate();
         }
     }
 
