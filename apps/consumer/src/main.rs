@@ -4,7 +4,7 @@ mod counts;
 mod lanes;
 mod member;
 mod progress;
-mod roster;
+mod lane_workers;
 mod topics;
 
 use std::process::ExitCode;

@@ -9,9 +9,9 @@ use catchment_domain::service::SET_ASIDE;
 use catchment_kafka::{GroupEvent, GroupEvents, KafkaRequestLog};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use crate::lane_workers::{Effect, LaneWorkers};
 use crate::lanes::{End, Ended, Lanes};
 use crate::progress::Progress;
-use crate::roster::{Effect, Roster};
 
 /// The readiness condition that this process is a member of the group.
 pub(crate) const GROUP: &str = "group";
@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct Member {
     log: KafkaRequestLog,
     events: GroupEvents,
-    roster: Roster,
+    workers: LaneWorkers,
     lanes: Lanes,
     progress: Progress,
     /// When to try each lane again that is set aside.
@@ -42,8 +42,8 @@ impl Member {
         progress: Progress,
         readiness: Readiness,
     ) -> Self {
-        let (roster, set_aside) = (Roster::new(count.into()), BTreeMap::new());
-        Self { log, events, roster, lanes, progress, set_aside, readiness }
+        let (workers, set_aside) = (LaneWorkers::new(count.into()), BTreeMap::new());
+        Self { log, events, workers, lanes, progress, set_aside, readiness }
     }
 
     /// Works until the process has to stop, no lane can be worked on, or `fatal` returns. In each
@@ -82,7 +82,7 @@ impl Member {
 
     /// Finishes the current steps and leaves the group.
     async fn leave(&mut self, deadline: Instant) {
-        let effects = self.roster.leave();
+        let effects = self.workers.leave();
         self.carry_out(effects);
         if timeout_at(deadline, self.finish()).await.is_err() {
             tracing::warn!("some lanes did not finish their step in time");
@@ -94,7 +94,7 @@ impl Member {
     }
 
     async fn finish(&mut self) {
-        while !self.roster.is_empty() {
+        while !self.workers.is_empty() {
             tokio::select! {
                 event = self.events.recv() => {
                     if let Err(error) = self.react(event) {
@@ -114,13 +114,13 @@ impl Member {
     /// Handles the end of the work on a lane.
     fn take_in(&mut self, Ended { lane, end }: Ended) -> Result<(), ProcessError> {
         if self.progress.has_moved() {
-            self.roster.moved();
+            self.workers.moved();
         }
         let (effects, error) = match end {
-            End::Stopped => (self.roster.ended(lane), None),
-            End::Closed(error) => (self.roster.ended(lane), Some(error)),
+            End::Stopped => (self.workers.ended(lane), None),
+            End::Closed(error) => (self.workers.ended(lane), Some(error)),
             End::Broken(error) => {
-                let effects = self.roster.broke(lane);
+                let effects = self.workers.broke(lane);
                 let is_hopeless = effects.contains(&Effect::GiveUp);
                 self.say_broken(lane, &error, &effects);
                 (effects, is_hopeless.then_some(error))
@@ -155,7 +155,7 @@ impl Member {
     fn try_again(&mut self) {
         let now = Instant::now();
         let due = self.set_aside.extract_if(.., |_, at| *at <= now);
-        let effects = due.filter_map(|(lane, _)| self.roster.try_again(lane)).collect();
+        let effects = due.filter_map(|(lane, _)| self.workers.try_again(lane)).collect();
         self.carry_out(effects);
     }
 
@@ -164,15 +164,15 @@ impl Member {
         let effects: Vec<Effect> = match event {
             Some(GroupEvent::Assigned { partitions, .. }) => {
                 self.readiness.met(GROUP);
-                lanes(partitions).filter_map(|lane| self.roster.assigned(lane)).collect()
+                lanes(partitions).filter_map(|lane| self.workers.assigned(lane)).collect()
             }
             Some(GroupEvent::Revoked { partitions, generation, .. }) => {
-                let revoke = |lane| self.roster.revoked(lane, generation);
+                let revoke = |lane| self.workers.revoked(lane, generation);
                 lanes(partitions).filter_map(revoke).collect()
             }
             Some(GroupEvent::Lost { partitions, .. }) => {
                 self.readiness.unmet(GROUP, "lost the membership");
-                lanes(partitions).filter_map(|lane| self.roster.lost(lane)).collect()
+                lanes(partitions).filter_map(|lane| self.workers.lost(lane)).collect()
             }
             Some(GroupEvent::Failed { cause }) => return Err(ProcessError::Internal(cause)),
             None => {
@@ -199,8 +199,8 @@ impl Member {
                 Effect::GiveUp => {}
             }
         }
-        self.set_aside.retain(|lane, _| self.roster.has(*lane));
-        self.progress.keep(|lane| self.roster.has(lane));
+        self.set_aside.retain(|lane, _| self.workers.has(*lane));
+        self.progress.keep(|lane| self.workers.has(lane));
     }
 }
 

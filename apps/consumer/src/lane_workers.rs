@@ -24,7 +24,7 @@ pub(crate) enum Effect {
 
 /// The state of a lane of this member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Post {
+enum LaneState {
     Working,
     /// A human must look at the lane. The lane stays with this member: another one would fail, too.
     SetAside,
@@ -40,8 +40,8 @@ enum Post {
 /// The lanes of this member. A lane has at most one worker: if a lane comes back during its last
 /// step, new work begins after that step.
 #[derive(Debug)]
-pub(crate) struct Roster {
-    posts: BTreeMap<Lane, Post>,
+pub(crate) struct LaneWorkers {
+    states: BTreeMap<Lane, LaneState>,
     /// The number of all lanes, with those of other members.
     lanes: usize,
     /// Whether a lane has moved since the process began.
@@ -50,10 +50,10 @@ pub(crate) struct Roster {
     leaving: bool,
 }
 
-impl Roster {
+impl LaneWorkers {
     /// Makes a member without lanes. `lanes` is the number of all lanes.
     pub(crate) const fn new(lanes: usize) -> Self {
-        Self { posts: BTreeMap::new(), lanes, has_moved: false, leaving: false }
+        Self { states: BTreeMap::new(), lanes, has_moved: false, leaving: false }
     }
 
     /// Handles that the lane was assigned to this member. A member that is leaving does not start
@@ -67,13 +67,13 @@ impl Roster {
         if self.leaving || self.lanes <= usize::from(lane.0) {
             return None;
         }
-        match self.posts.get_mut(&lane) {
+        match self.states.get_mut(&lane) {
             None => {
-                self.posts.insert(lane, Post::Working);
+                self.states.insert(lane, LaneState::Working);
                 Some(Effect::Start(lane))
             }
-            Some(Post::Working | Post::SetAside) => None,
-            Some(Post::Ending { again, .. }) => {
+            Some(LaneState::Working | LaneState::SetAside) => None,
+            Some(LaneState::Ending { again, .. }) => {
                 *again = true;
                 None
             }
@@ -94,23 +94,23 @@ impl Roster {
     /// Ends the work on every lane, and starts no other.
     pub(crate) fn leave(&mut self) -> Vec<Effect> {
         self.leaving = true;
-        let lanes: Vec<Lane> = self.posts.keys().copied().collect();
+        let lanes: Vec<Lane> = self.states.keys().copied().collect();
         lanes.into_iter().filter_map(|lane| self.end(lane, None)).collect()
     }
 
     fn end(&mut self, lane: Lane, generation: Option<Generation>) -> Option<Effect> {
         let drained = || generation.map(|generation| Effect::Drained(lane, generation));
-        match self.posts.get_mut(&lane) {
+        match self.states.get_mut(&lane) {
             None => drained(),
-            Some(Post::SetAside) => {
-                self.posts.remove(&lane);
+            Some(LaneState::SetAside) => {
+                self.states.remove(&lane);
                 drained()
             }
-            Some(post @ Post::Working) => {
-                *post = Post::Ending { revoked: generation, again: false };
+            Some(state @ LaneState::Working) => {
+                *state = LaneState::Ending { revoked: generation, again: false };
                 Some(Effect::Stop(lane))
             }
-            Some(Post::Ending { revoked, again }) => {
+            Some(LaneState::Ending { revoked, again }) => {
                 *again = false;
                 *revoked = generation.or(*revoked);
                 None
@@ -120,9 +120,9 @@ impl Roster {
 
     /// Handles that the work on a lane has ended.
     pub(crate) fn ended(&mut self, lane: Lane) -> Vec<Effect> {
-        match self.posts.remove(&lane) {
-            None | Some(Post::Working | Post::SetAside) => Vec::new(),
-            Some(Post::Ending { revoked, again }) => {
+        match self.states.remove(&lane) {
+            None | Some(LaneState::Working | LaneState::SetAside) => Vec::new(),
+            Some(LaneState::Ending { revoked, again }) => {
                 let drained = revoked.map(|generation| Effect::Drained(lane, generation));
                 let started = again.then(|| self.assigned(lane)).flatten();
                 drained.into_iter().chain(started).collect()
@@ -137,24 +137,24 @@ impl Roster {
     /// 3. If this member has all lanes, all of them are set aside, and none has moved since the
     ///    process began, the process gives up: it was started with something that does not fit.
     pub(crate) fn broke(&mut self, lane: Lane) -> Vec<Effect> {
-        match self.posts.get_mut(&lane) {
-            Some(post @ Post::Working) => *post = Post::SetAside,
-            None | Some(Post::Ending { .. } | Post::SetAside) => return self.ended(lane),
+        match self.states.get_mut(&lane) {
+            Some(state @ LaneState::Working) => *state = LaneState::SetAside,
+            None | Some(LaneState::Ending { .. } | LaneState::SetAside) => return self.ended(lane),
         }
         let is_hopeless = !self.has_moved
-            && self.posts.len() == self.lanes
-            && self.posts.values().all(|post| *post == Post::SetAside);
+            && self.states.len() == self.lanes
+            && self.states.values().all(|state| *state == LaneState::SetAside);
         vec![if is_hopeless { Effect::GiveUp } else { Effect::SetAside(lane) }]
     }
 
     /// Starts a lane that was set aside for long enough.
     pub(crate) fn try_again(&mut self, lane: Lane) -> Option<Effect> {
-        match self.posts.get_mut(&lane) {
-            Some(post @ Post::SetAside) => {
-                *post = Post::Working;
+        match self.states.get_mut(&lane) {
+            Some(state @ LaneState::SetAside) => {
+                *state = LaneState::Working;
                 Some(Effect::Start(lane))
             }
-            None | Some(Post::Working | Post::Ending { .. }) => None,
+            None | Some(LaneState::Working | LaneState::Ending { .. }) => None,
         }
     }
 
@@ -165,12 +165,12 @@ impl Roster {
 
     /// Returns whether the lane belongs to this member.
     pub(crate) fn has(&self, lane: Lane) -> bool {
-        self.posts.contains_key(&lane)
+        self.states.contains_key(&lane)
     }
 
     /// Returns whether this member has no lanes.
     pub(crate) fn is_empty(&self) -> bool {
-        self.posts.is_empty()
+        self.states.is_empty()
     }
 }
 
@@ -184,175 +184,179 @@ mod tests {
     const DRAINED: Option<Effect> = Some(Effect::Drained(LANE, 1));
 
     /// Makes a member of a group with two lanes.
-    fn roster() -> Roster {
-        Roster::new(2)
+    fn workers() -> LaneWorkers {
+        LaneWorkers::new(2)
     }
 
     #[test]
     fn a_lane_is_worked_on_from_its_assignment_to_its_revocation() {
-        let mut roster = roster();
-        assert_eq!(roster.assigned(LANE), START);
-        assert_eq!(roster.revoked(LANE, 1), STOP);
-        assert_eq!(roster.ended(LANE), [Effect::Drained(LANE, 1)]);
-        assert!(roster.is_empty());
+        let mut workers = workers();
+        assert_eq!(workers.assigned(LANE), START);
+        assert_eq!(workers.revoked(LANE, 1), STOP);
+        assert_eq!(workers.ended(LANE), [Effect::Drained(LANE, 1)]);
+        assert!(workers.is_empty());
     }
 
     #[test]
     fn a_partition_that_is_no_lane_of_the_database_is_never_worked_on() {
-        let mut roster = roster();
-        assert_eq!(roster.assigned(LANE), START);
-        assert_eq!(roster.assigned(Lane(2)), None);
-        assert!(!roster.has(Lane(2)));
-        assert_eq!(roster.try_again(Lane(2)), None);
-        assert_eq!(roster.revoked(Lane(2), 1), Some(Effect::Drained(Lane(2), 1)));
-        assert_eq!(roster.leave(), [Effect::Stop(LANE)]);
+        let mut workers = workers();
+        assert_eq!(workers.assigned(LANE), START);
+        assert_eq!(workers.assigned(Lane(2)), None);
+        assert!(!workers.has(Lane(2)));
+        assert_eq!(workers.try_again(Lane(2)), None);
+        assert_eq!(workers.revoked(Lane(2), 1), Some(Effect::Drained(Lane(2), 1)));
+        assert_eq!(workers.leave(), [Effect::Stop(LANE)]);
     }
 
     #[test]
     fn an_assignment_that_says_nothing_new_changes_nothing() {
-        let mut roster = roster();
-        assert_eq!(roster.assigned(LANE), START);
-        assert_eq!(roster.assigned(LANE), None);
+        let mut workers = workers();
+        assert_eq!(workers.assigned(LANE), START);
+        assert_eq!(workers.assigned(LANE), None);
     }
 
     #[test]
     fn only_what_is_revoked_ends() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        roster.assigned(Lane(1));
-        assert_eq!(roster.revoked(LANE, 1), STOP);
-        roster.ended(LANE);
-        assert!(!roster.is_empty());
-        assert_eq!(roster.leave(), [Effect::Stop(Lane(1))]);
+        let mut workers = workers();
+        workers.assigned(LANE);
+        workers.assigned(Lane(1));
+        assert_eq!(workers.revoked(LANE, 1), STOP);
+        workers.ended(LANE);
+        assert!(!workers.is_empty());
+        assert_eq!(workers.leave(), [Effect::Stop(Lane(1))]);
     }
 
     #[test]
     fn a_lane_that_is_not_worked_on_is_drained_at_once() {
-        let mut roster = roster();
-        assert_eq!(roster.revoked(LANE, 7), Some(Effect::Drained(LANE, 7)));
-        assert_eq!(roster.lost(LANE), None);
+        let mut workers = workers();
+        assert_eq!(workers.revoked(LANE, 7), Some(Effect::Drained(LANE, 7)));
+        assert_eq!(workers.lost(LANE), None);
     }
 
     #[test]
     fn a_lane_that_comes_back_while_it_drains_is_begun_behind_the_step_in_hand() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        roster.revoked(LANE, 1);
-        assert_eq!(roster.assigned(LANE), None);
-        assert_eq!(roster.ended(LANE), [Effect::Drained(LANE, 1), Effect::Start(LANE)]);
-        assert_eq!(roster.revoked(LANE, 2), STOP);
+        let mut workers = workers();
+        workers.assigned(LANE);
+        workers.revoked(LANE, 1);
+        assert_eq!(workers.assigned(LANE), None);
+        assert_eq!(workers.ended(LANE), [Effect::Drained(LANE, 1), Effect::Start(LANE)]);
+        assert_eq!(workers.revoked(LANE, 2), STOP);
     }
 
     #[test]
     fn a_lane_that_comes_and_goes_again_while_it_drains_is_not_begun() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        roster.revoked(LANE, 1);
-        roster.assigned(LANE);
-        assert_eq!(roster.revoked(LANE, 2), None);
-        assert_eq!(roster.ended(LANE), [Effect::Drained(LANE, 2)]);
+        let mut workers = workers();
+        workers.assigned(LANE);
+        workers.revoked(LANE, 1);
+        workers.assigned(LANE);
+        assert_eq!(workers.revoked(LANE, 2), None);
+        assert_eq!(workers.ended(LANE), [Effect::Drained(LANE, 2)]);
     }
 
     #[test]
     fn nobody_waits_for_a_lane_that_was_lost() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        assert_eq!(roster.lost(LANE), STOP);
-        assert_eq!(roster.ended(LANE), []);
+        let mut workers = workers();
+        workers.assigned(LANE);
+        assert_eq!(workers.lost(LANE), STOP);
+        assert_eq!(workers.ended(LANE), []);
     }
 
     #[test]
     fn a_lane_that_is_lost_while_it_drains_still_says_that_it_is_done() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        roster.revoked(LANE, 1);
-        assert_eq!(roster.lost(LANE), None);
-        assert_eq!(roster.ended(LANE), [Effect::Drained(LANE, 1)]);
+        let mut workers = workers();
+        workers.assigned(LANE);
+        workers.revoked(LANE, 1);
+        assert_eq!(workers.lost(LANE), None);
+        assert_eq!(workers.ended(LANE), [Effect::Drained(LANE, 1)]);
     }
 
     #[test]
     fn a_member_that_leaves_begins_nothing_new() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        assert_eq!(roster.leave(), [Effect::Stop(LANE)]);
-        assert_eq!(roster.assigned(LANE), None);
-        assert_eq!(roster.assigned(Lane(1)), None);
-        assert_eq!(roster.ended(LANE), []);
-        assert!(roster.is_empty());
-        assert_eq!(roster.revoked(Lane(1), 2), Some(Effect::Drained(Lane(1), 2)));
+        let mut workers = workers();
+        workers.assigned(LANE);
+        assert_eq!(workers.leave(), [Effect::Stop(LANE)]);
+        assert_eq!(workers.assigned(LANE), None);
+        assert_eq!(workers.assigned(Lane(1)), None);
+        assert_eq!(workers.ended(LANE), []);
+        assert!(workers.is_empty());
+        assert_eq!(workers.revoked(Lane(1), 2), Some(Effect::Drained(Lane(1), 2)));
     }
 
     #[test]
     fn a_lane_that_came_back_before_the_member_leaves_is_not_begun() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        roster.revoked(LANE, 1);
-        roster.assigned(LANE);
-        assert_eq!(roster.leave(), []);
-        assert_eq!(roster.ended(LANE), [Effect::Drained(LANE, 1)]);
-        assert!(roster.is_empty());
+        let mut workers = workers();
+        workers.assigned(LANE);
+        workers.revoked(LANE, 1);
+        workers.assigned(LANE);
+        assert_eq!(workers.leave(), []);
+        assert_eq!(workers.ended(LANE), [Effect::Drained(LANE, 1)]);
+        assert!(workers.is_empty());
     }
 
     #[test]
     fn work_that_ended_by_itself_is_not_begun_anew() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        assert_eq!(roster.ended(LANE), []);
-        assert!(roster.is_empty());
+        let mut workers = workers();
+        workers.assigned(LANE);
+        assert_eq!(workers.ended(LANE), []);
+        assert!(workers.is_empty());
     }
 
     #[test]
     fn a_lane_at_which_a_human_must_look_is_set_aside_alone_and_tried_again() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        roster.assigned(Lane(1));
-        assert_eq!(roster.broke(LANE), [Effect::SetAside(LANE)]);
-        assert_eq!(roster.assigned(LANE), None, "nothing new");
-        assert_eq!(roster.try_again(LANE), START);
-        assert_eq!(roster.try_again(LANE), None, "it is worked on already");
-        assert_eq!(roster.broke(LANE), [Effect::SetAside(LANE)]);
-        assert_eq!(roster.try_again(Lane(1)), None, "it never was set aside");
+        let mut workers = workers();
+        workers.assigned(LANE);
+        workers.assigned(Lane(1));
+        assert_eq!(workers.broke(LANE), [Effect::SetAside(LANE)]);
+        assert_eq!(workers.assigned(LANE), None, "nothing new");
+        assert_eq!(workers.try_again(LANE), START);
+        assert_eq!(workers.try_again(LANE), None, "it is worked on already");
+        assert_eq!(workers.broke(LANE), [Effect::SetAside(LANE)]);
+        assert_eq!(workers.try_again(Lane(1)), None, "it never was set aside");
     }
 
     /// Checks what becomes of a lane that is set aside when `event` happens.
-    fn check(event: impl Fn(&mut Roster) -> Option<Effect>, effect: Option<Effect>, stays: bool) {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        roster.broke(LANE);
-        assert_eq!(event(&mut roster), effect);
-        assert_eq!(roster.has(LANE), stays);
-        assert_eq!(roster.try_again(LANE), if stays { START } else { None });
+    fn check(
+        event: impl Fn(&mut LaneWorkers) -> Option<Effect>,
+        effect: Option<Effect>,
+        stays: bool,
+    ) {
+        let mut workers = workers();
+        workers.assigned(LANE);
+        workers.broke(LANE);
+        assert_eq!(event(&mut workers), effect);
+        assert_eq!(workers.has(LANE), stays);
+        assert_eq!(workers.try_again(LANE), if stays { START } else { None });
     }
 
     #[test]
     fn a_lane_that_is_set_aside_stays_until_the_group_takes_it() {
-        check(|roster| roster.assigned(LANE), None, true);
-        check(|roster| roster.revoked(Lane(1), 1), Some(Effect::Drained(Lane(1), 1)), true);
-        check(|roster| roster.revoked(LANE, 1), DRAINED, false);
-        check(|roster| roster.lost(LANE), None, false);
-        check(|roster| roster.leave().pop(), None, false);
+        check(|workers| workers.assigned(LANE), None, true);
+        check(|workers| workers.revoked(Lane(1), 1), Some(Effect::Drained(Lane(1), 1)), true);
+        check(|workers| workers.revoked(LANE, 1), DRAINED, false);
+        check(|workers| workers.lost(LANE), None, false);
+        check(|workers| workers.leave().pop(), None, false);
     }
 
     #[test]
     fn a_lane_that_comes_back_is_tried_at_once() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        roster.broke(LANE);
-        roster.revoked(LANE, 1);
-        assert_eq!(roster.assigned(LANE), START);
+        let mut workers = workers();
+        workers.assigned(LANE);
+        workers.broke(LANE);
+        workers.revoked(LANE, 1);
+        assert_eq!(workers.assigned(LANE), START);
     }
 
     #[test]
     fn a_lane_that_breaks_while_it_drains_goes() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        roster.revoked(LANE, 1);
-        assert_eq!(roster.broke(LANE), [Effect::Drained(LANE, 1)]);
-        assert!(!roster.has(LANE));
-        roster.assigned(LANE);
-        roster.revoked(LANE, 2);
-        roster.assigned(LANE);
-        assert_eq!(roster.broke(LANE), [Effect::Drained(LANE, 2), Effect::Start(LANE)]);
+        let mut workers = workers();
+        workers.assigned(LANE);
+        workers.revoked(LANE, 1);
+        assert_eq!(workers.broke(LANE), [Effect::Drained(LANE, 1)]);
+        assert!(!workers.has(LANE));
+        workers.assigned(LANE);
+        workers.revoked(LANE, 2);
+        workers.assigned(LANE);
+        assert_eq!(workers.broke(LANE), [Effect::Drained(LANE, 2), Effect::Start(LANE)]);
     }
 
     #[test]
@@ -363,27 +367,27 @@ mod tests {
             // Another member has the second lane, and would get this one, too.
             (0, false, Effect::SetAside(LANE)),
         ] {
-            let mut roster = roster();
+            let mut workers = workers();
             for other in (1..).take(others) {
-                roster.assigned(Lane(other));
-                assert_eq!(roster.broke(Lane(other)), [Effect::SetAside(Lane(other))]);
+                workers.assigned(Lane(other));
+                assert_eq!(workers.broke(Lane(other)), [Effect::SetAside(Lane(other))]);
             }
             if has_moved {
-                roster.moved();
+                workers.moved();
             }
-            roster.assigned(LANE);
-            assert_eq!(roster.broke(LANE), [effect]);
+            workers.assigned(LANE);
+            assert_eq!(workers.broke(LANE), [effect]);
         }
     }
 
     #[test]
     fn the_process_goes_on_while_a_lane_is_worked_on() {
-        let mut roster = roster();
-        roster.assigned(LANE);
-        roster.assigned(Lane(1));
-        assert_eq!(roster.broke(LANE), [Effect::SetAside(LANE)]);
-        roster.try_again(LANE);
-        assert_eq!(roster.broke(Lane(1)), [Effect::SetAside(Lane(1))]);
-        assert_eq!(roster.broke(LANE), [Effect::GiveUp]);
+        let mut workers = workers();
+        workers.assigned(LANE);
+        workers.assigned(Lane(1));
+        assert_eq!(workers.broke(LANE), [Effect::SetAside(LANE)]);
+        workers.try_again(LANE);
+        assert_eq!(workers.broke(Lane(1)), [Effect::SetAside(Lane(1))]);
+        assert_eq!(workers.broke(LANE), [Effect::GiveUp]);
     }
 }
