@@ -93,10 +93,10 @@ impl Work {
     }
 
     /// Updates the readiness conditions.
-    fn say(&mut self, step: &Step) {
+    fn report(&mut self, step: &Step) {
         self.held_up.note("requester", step);
         self.damage.note(self.keeper.damaged());
-        self.tell(step, Instant::now());
+        self.update_readiness(step, Instant::now());
         match (self.keeper.own(), step) {
             (Some(_), _) => self.readiness.met(LANE),
             (None, Step::Pause { obstacle: Obstacle::LeasedByAnother, .. }) => {
@@ -106,7 +106,7 @@ impl Work {
         }
     }
 
-    fn tell(&mut self, step: &Step, now: Instant) {
+    fn update_readiness(&mut self, step: &Step, now: Instant) {
         if let Step::Pause { after, obstacle } = step {
             match obstacle {
                 // This is normal if there are more requesters than lanes.
@@ -152,7 +152,7 @@ impl Stepper for Work {
 
     async fn step(&mut self) -> Result<Step, ProcessError> {
         let step = self.keeper.step().await?;
-        self.say(&step);
+        self.report(&step);
         Ok(step)
     }
 
