@@ -92,11 +92,11 @@ pub(super) async fn close<M: Clone + Send + Sync + 'static>(reader: &Reader<M>) 
 }
 
 fn held_back(lane: Lane, from: i64) -> InspectionError {
-    let line = format!(
+    let cause = format!(
         "an open transaction holds back the records of lane {lane} from {from} on: wait until its \
          `transaction.timeout.ms` has passed, or end it by `kafka-transactions.sh`"
     );
-    InspectionError::Refused(line.into())
+    InspectionError::Refused(cause.into())
 }
 
 /// Whether everything before `end` was read, if this is what stands behind the last record that came.

@@ -56,6 +56,37 @@ impl Purpose {
     }
 }
 
+/// What of a topic's properties keeps its readers from some of its records, one line each.
+fn unread(topic: &str, purpose: Purpose, found: &TopicDescription) -> Vec<String> {
+    let mut said = Vec::new();
+    if property(found, "cleanup.policy").contains("compact") {
+        said.push(format!(
+            "the topic `{topic}` is compacted (`cleanup.policy`), which removes records before they \
+             are read: set it to `delete`"
+        ));
+    }
+    for (name, least) in [("retention.ms", purpose.retention()), ("retention.bytes", 64 * MEBIBYTE)]
+    {
+        // -1 means without a limit.
+        if let Some(found) =
+            property(found, name).parse().ok().filter(|found| (0..least).contains(found))
+        {
+            said.push(format!(
+                "the topic `{topic}` has `{name}` {found}, which may remove records before they \
+                 are read: set it to {least} or more"
+            ));
+        }
+    }
+    let compression = property(found, "compression.type");
+    if !compression.is_empty() && !purpose.compressions().contains(&compression) {
+        said.push(format!(
+            "the topic `{topic}` has `compression.type` `{compression}`, which clients with KafkaJS \
+             cannot read: set `producer`, `gzip` or `uncompressed`"
+        ));
+    }
+    said
+}
+
 /// The problems of a topic, one line each. There are none if the topic is as it must be and as the
 /// operator wants it, and takes batches of this many bytes.
 pub(super) fn problems(
@@ -65,37 +96,12 @@ pub(super) fn problems(
     wanted: Wanted,
     batch_size: u64,
 ) -> Vec<LogProblem> {
-    let property = |name: &str| found.properties.get(name).map_or("", String::as_str);
-    let number = |name: &str| property(name).parse::<i64>().ok();
-    let mut lines = Vec::new();
-    if property("cleanup.policy").contains("compact") {
-        lines.push(format!(
-            "the topic `{topic}` is compacted (`cleanup.policy`), which removes records before they \
-             are read: set it to `delete`"
-        ));
-    }
-    for (property, least) in
-        [("retention.ms", purpose.retention()), ("retention.bytes", 64 * MEBIBYTE)]
-    {
-        // -1 means without a limit.
-        if let Some(found) = number(property).filter(|found| (0..least).contains(found)) {
-            lines.push(format!(
-                "the topic `{topic}` has `{property}` {found}, which may remove records before they \
-                 are read: set it to {least} or more"
-            ));
-        }
-    }
-    let compression = property("compression.type");
-    if !compression.is_empty() && !purpose.compressions().contains(&compression) {
-        lines.push(format!(
-            "the topic `{topic}` has `compression.type` `{compression}`, which clients with KafkaJS \
-             cannot read: set `producer`, `gzip` or `uncompressed`"
-        ));
-    }
-    let most = property("max.message.bytes").parse::<u64>().ok();
+    let mut said = unread(topic, purpose, found);
+    let number = |name: &str| property(found, name).parse::<i64>().ok();
+    let most = property(found, "max.message.bytes").parse::<u64>().ok();
     if let Some(found) = most.filter(|most| *most < batch_size) {
         // A broker refuses a batch as a whole, however small its records are.
-        lines.push(format!(
+        said.push(format!(
             "the topic `{topic}` takes at most {found} bytes at once (`max.message.bytes`), but a \
              sender may send {batch_size} (`batch.size`): set `max.message.bytes` to {batch_size} or \
              more"
@@ -104,13 +110,13 @@ pub(super) fn problems(
     let replicas = found.replicas;
     let needed = number("min.insync.replicas");
     if let Some(needed) = needed.filter(|needed| i64::from(replicas) < *needed) {
-        lines.push(format!(
+        said.push(format!(
             "the topic `{topic}` takes no records: `min.insync.replicas` is {needed}, but its \
              replication factor is {replicas}"
         ));
     }
     if let Some(wanted) = wanted.replication.map(i32::from).filter(|wanted| *wanted != replicas) {
-        lines.push(format!(
+        said.push(format!(
             "the topic `{topic}` already exists with replication factor {replicas}, not {wanted}: \
              `kafka-reassign-partitions.sh` changes it"
         ));
@@ -126,11 +132,15 @@ pub(super) fn problems(
         } else {
             format!("partitions cannot be removed, so give {found}, or leave the number out")
         };
-        lines.push(format!(
+        said.push(format!(
             "the topic `{topic}` already exists with {found} partitions, not {wanted}: {advice}"
         ));
     }
-    lines.into_iter().map(other).collect()
+    said.into_iter().map(other).collect()
+}
+
+fn property<'a>(found: &'a TopicDescription, name: &str) -> &'a str {
+    found.properties.get(name).map_or("", String::as_str)
 }
 
 #[cfg(test)]
