@@ -9,21 +9,21 @@ use super::{Failure, Handler, Outcome};
 use crate::reply::LogThrottle;
 
 /// An outcome for each request. What cannot be read, and what a handler leaves out, fails.
-pub(super) async fn outcomes<'a, H: Handler>(
+pub(super) async fn outcomes<H: Handler>(
     handler: &Arc<H>,
-    requests: impl Iterator<Item = &'a Result<H::Request, Failure>> + Clone,
+    requests: Vec<&Result<H::Request, Failure>>,
 ) -> Vec<Outcome> {
-    let readable = || requests.clone().filter_map(|request| request.as_ref().ok()).cloned();
-    let handled = match handle(handler, readable().collect()).await {
+    let readable = || requests.iter().filter_map(|request| request.as_ref().ok()).cloned();
+    let found = match handle(handler, readable().collect()).await {
         Some(outcomes) => outcomes,
         None => one_by_one(handler, readable().collect()).await,
     };
-    let mut handled = handled.into_iter();
+    let mut found = found.into_iter();
     let outcome = |request: &Result<_, Failure>| match request {
-        Ok(_) => handled.next().unwrap_or_else(|| Err(failed("no outcome"))),
+        Ok(_) => found.next().unwrap_or_else(|| Err(failed("no outcome"))),
         Err(failure) => Err(failure.clone()),
     };
-    requests.map(outcome).collect()
+    requests.into_iter().map(outcome).collect()
 }
 
 /// What the handler says of requests, one outcome each; `None` if it panicked.
@@ -109,9 +109,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_handler_ends_with_whoever_waits_for_it() {
-        let handler = Arc::new(Slow::default());
+        let (handler, request) = (Arc::new(Slow::default()), Ok(()));
         tokio::select! {
-            _ = outcomes(&handler, [Ok(())].iter()) => panic!("it takes long"),
+            _ = outcomes(&handler, vec![&request]) => panic!("it takes long"),
             () = handler.begun.notified() => {}
         }
         sleep(Duration::from_mins(2)).await;

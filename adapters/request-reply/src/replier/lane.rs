@@ -89,7 +89,7 @@ impl<H: Handler> Lane<H> {
     /// Handles a batch and sends its replies; says where the lane goes on.
     async fn answer(&self, partition: i32, batch: Batch<H>) -> Result<i64, ReadError> {
         let next = batch.last().map_or(0, |last| last.offset + 1);
-        let requests = batch.iter().map(|record| &record.message.request);
+        let requests = batch.iter().map(|record| &record.message.request).collect();
         let outcomes = handling::outcomes(&self.handler, requests).await;
         let mut outbox = Outbox::with_capacity(batch.len());
         for (record, outcome) in batch.iter().zip(outcomes) {
