@@ -4,19 +4,20 @@
 use std::collections::BTreeSet;
 
 use catchment_domain::ports::StoreError;
-use catchment_domain::{Lane, Location, Profile, Scope, ShopId};
+use catchment_domain::{Damage, Lane, Location, Profile, Scope, ShopId};
 use sea_orm::ConnectionTrait;
 use serde::Deserialize;
 
 use crate::codec::json;
 use crate::dialect::ShopTable;
+use crate::entity::shop::misplaced;
 use crate::error::{Row, classify};
 use crate::statement::statement;
 use crate::store::SeaOrmStore;
 
 /// A scanned row: lane, id, category, region, latitude, longitude.
 #[derive(Deserialize)]
-struct ScannedRow(u16, String, String, String, f64, f64);
+struct ScannedRow(i32, String, String, String, f64, f64);
 
 impl SeaOrmStore {
     /// Passes each shop of a scope to `show`, in the order of lane and id.
@@ -33,10 +34,10 @@ impl SeaOrmStore {
         };
         let [south, north, west, east] =
             scope.within.map_or([-90.0, 90.0, -180.0, 180.0], |circle| circle.bounds());
-        let (mut lane, mut last) = (0_u16, String::new());
+        let (mut lane, mut last) = (i32::MIN, String::new());
         loop {
             let values = [
-                i32::from(lane).into(),
+                lane.into(),
                 last.as_str().into(),
                 texts(&scope.regions).into(),
                 texts(&scope.categories).into(),
@@ -57,7 +58,7 @@ impl SeaOrmStore {
             let Some(ScannedRow(last_lane, last_id, ..)) = rows.last() else { return Ok(()) };
             (lane, last) = (*last_lane, last_id.clone());
             for row in rows {
-                show_if_in_scope(scope, row, &mut show)?;
+                self.show_if_in_scope(scope, row, &mut show)?;
             }
         }
     }
@@ -77,7 +78,7 @@ impl SeaOrmStore {
                 let Some(end) = ids.last() else { break };
                 for id in &ids {
                     let row = Row { table: "shop", key: &format_args!("shop `{id}`") };
-                    if let Some(id) = shop_id(&row, id)? {
+                    if let Some(id) = self.shop_id(&row, (lane.0.into(), id))? {
                         show(lane, id);
                     }
                 }
@@ -85,6 +86,47 @@ impl SeaOrmStore {
             }
         }
         Ok(())
+    }
+}
+
+impl SeaOrmStore {
+    fn show_if_in_scope(
+        &self,
+        scope: &Scope,
+        scanned: ScannedRow,
+        show: &mut impl FnMut(Lane, ShopId),
+    ) -> Result<(), StoreError> {
+        let ScannedRow(lane, id, category, region, latitude, longitude) = scanned;
+        let row = Row { table: "shop", key: &format_args!("shop `{id}`") };
+        let location = row.value("latitude", Location::new(latitude, longitude))?;
+        // A scope does not look at names.
+        let profile = Profile { name: String::new(), category, region, location };
+        if let Some(id) = self.shop_id(&row, (lane, &id))?
+            && scope.contains(&id, &profile)
+        {
+            show(self.lanes().lane_of(&id), id);
+        }
+        Ok(())
+    }
+
+    /// Parses the id of a row in a lane. Returns `None` if it is not the id of a shop, or if the
+    /// shop belongs to another lane. Such a row is no shop to which a request can be sent, and must
+    /// not keep a campaign from the other shops.
+    fn shop_id(
+        &self,
+        row: &Row<'_>,
+        (lane, id): (i32, &str),
+    ) -> Result<Option<ShopId>, StoreError> {
+        let what = match row.text::<ShopId>("id", id) {
+            Ok(id) => match misplaced(&id, (lane, self.lanes().lane_of(&id).0.into())) {
+                None => return Ok(Some(id)),
+                Some(Damage { what, .. }) => what,
+            },
+            Err(StoreError::BadData { what }) => what,
+            Err(error) => return Err(error),
+        };
+        tracing::error!(what, "a row of a shop is left out: `catchment repair` names it");
+        Ok(None)
     }
 }
 
@@ -101,34 +143,4 @@ pub(crate) async fn read_page(
     let Some(ids) = page.flatten() else { return Ok(Vec::new()) };
     let row = Row { table: table.name, key: &format_args!("the shops behind `{last}`") };
     row.value("id", serde_json::from_str(&ids))
-}
-
-fn show_if_in_scope(
-    scope: &Scope,
-    scanned: ScannedRow,
-    show: &mut impl FnMut(Lane, ShopId),
-) -> Result<(), StoreError> {
-    let ScannedRow(lane, id, category, region, latitude, longitude) = scanned;
-    let row = Row { table: "shop", key: &format_args!("shop `{id}`") };
-    let location = row.value("latitude", Location::new(latitude, longitude))?;
-    // A scope does not look at names.
-    let profile = Profile { name: String::new(), category, region, location };
-    if let Some(id) = shop_id(&row, &id)?
-        && scope.contains(&id, &profile)
-    {
-        show(Lane(lane), id);
-    }
-    Ok(())
-}
-
-/// Parses an id, or returns `None` if it is not the id of a shop. No request can be sent to such a
-/// shop, and its row must not keep a campaign from the other shops.
-fn shop_id(row: &Row<'_>, id: &str) -> Result<Option<ShopId>, StoreError> {
-    match row.text("id", id) {
-        Err(StoreError::BadData { what }) => {
-            tracing::error!(what, "a row of a shop is left out: `catchment repair` names it");
-            Ok(None)
-        }
-        id => id.map(Some),
-    }
 }

@@ -87,6 +87,29 @@ async fn a_row_in_the_lane_of_other_shops_is_named_and_holds_back_a_move() {
     assert_eq!(ports::Moves::move_away(&store, &terms).await.unwrap().shops, 2);
 }
 
+/// Otherwise the shop would be asked twice, and the answers in the wrong lane would never count.
+#[tokio::test]
+async fn a_row_in_the_lane_of_other_shops_is_no_shop_of_a_campaign() {
+    let world = World::new();
+    let store = world.open().await;
+    let ids = ids_in(store.lanes(), Lane(0), 2);
+    import(&store, &ids).await;
+    let columns = "id, name, category, region, latitude, longitude FROM shop";
+    let id = &ids[0];
+    let copied = format!("INSERT INTO shop SELECT 1, {columns} WHERE (lane, id) = (0, '{id}')");
+    world.execute(&copied).await;
+    let region = Scope { regions: ["Camden".to_owned()].into(), ..Scope::everything() };
+    assert_eq!(store.count(&region).await.unwrap(), 2);
+    for (number, scope) in [(1, Scope::everything()), (2, region)] {
+        let draft = Draft { id: CampaignId(Uuid::from_u128(number)), scope, ..draft() };
+        let campaign = ports::CampaignRepository::add(&store, &draft).await.unwrap();
+        assert_eq!(campaign.shops, 2);
+        let chunks = ports::CampaignLedger::chunks(&store, campaign.name.revision).await.unwrap();
+        let lanes = chunks.found.iter().map(|chunk| chunk.lane);
+        assert!(lanes.eq([Lane(0)]), "{:?}", chunks.found);
+    }
+}
+
 /// The import reports the lane once, and does not report its rows as damaged.
 #[tokio::test]
 async fn an_import_into_a_lane_that_was_lost_is_refused_with_its_name() {
