@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::damaged::{campaign_of, list_of, outcomes_of, read_each, read_page, read_row};
 use crate::entity::{campaign, campaign_chunk, campaign_deleted, campaign_list};
-use crate::error::{classify, stored};
+use crate::error::{Row, classify, stored};
 use crate::retry::check_written;
 
 /// Reads one campaign.
@@ -174,9 +174,11 @@ pub(crate) async fn shops(
     let Some(row) = connection.query_one_raw(query).await.map_err(classify)? else {
         return Ok(None);
     };
-    match row.try_get::<i64>("", "shops").map_err(classify) {
+    let number = row.try_get("", "shops").map_err(classify);
+    let row = Row { table: "campaign", key: &format_args!("revision {revision}") };
+    match number.and_then(|number| campaign::shops(&row, number)) {
         Err(StoreError::BadData { .. }) => Ok(None),
-        shops => Ok(u32::try_from(shops?).ok()),
+        shops => shops.map(Some),
     }
 }
 

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Repairs, StoreError};
 use catchment_domain::{
     Campaign, CauseCampaign, CauseName, Chunk, ChunkOutline, ChunkRemains, Damage, Deadline,
-    ImportEntry, ImportReceipt, ImportRemark, Lane, Lanes, Mended, ReleaseResult, ReleaseTerms,
-    Repair, RepairTerms, Revision, ShopId, ShopState, StateRemains, Unmendable, first_places,
-    rebuild_chunk, rebuild_state, release_cause,
+    ImportEntry, ImportReceipt, ImportRemark, Lacking, Lane, Lanes, Mended, ReleaseResult,
+    ReleaseTerms, Repair, RepairTerms, Revision, ShopId, ShopState, StateRemains, Unmendable,
+    first_places, rebuild_chunk, rebuild_state, release_cause,
 };
 use sea_orm::sea_query::LockType;
 use sea_orm::{
@@ -393,15 +393,16 @@ impl Ledger {
     }
 
     /// Returns how many shops are in no readable chunk.
-    fn unknown(&self) -> usize {
+    fn unknown(&self) -> u32 {
         let known: usize = self.chunks.values().map(Chunk::len).sum();
-        (self.campaign.shops as usize).saturating_sub(known)
+        self.campaign.shops.saturating_sub(u32::try_from(known).unwrap_or(u32::MAX))
     }
 
     /// Returns the campaign with new counts. Chunks that still cannot be read count as open.
     fn counted(&self) -> Campaign {
-        let mut chunks: Vec<Chunk> = self.chunks.values().cloned().collect();
-        chunks.push(Chunk::new(u32::MAX, Lane(0), 0, self.unknown()));
-        self.campaign.clone().mended(&chunks)
+        let chunks: Vec<Chunk> = self.chunks.values().cloned().collect();
+        let known = self.campaign.clone().mended(&chunks);
+        let before = Lacking { open: 0, unreleased: 0 };
+        known.recorded(before, Lacking { open: self.unknown(), ..before })
     }
 }

@@ -79,8 +79,9 @@ impl Audit {
 /// When a wanted campaign is not there, or the store cannot be read.
 pub async fn audit(ports: AuditPorts<'_>, wanted: &[Revision]) -> Result<Audit, CommandError> {
     let Found { found: mut campaigns, damaged } = CampaignPages::new(ports.campaigns).all().await?;
-    let is_there = |wanted| campaigns.iter().any(|campaign| campaign.name.revision == wanted);
-    if let Some(unknown) = wanted.iter().find(|wanted| !is_there(**wanted)) {
+    let mut known: BTreeSet<Revision> = campaigns.iter().map(|it| it.name.revision).collect();
+    known.extend(damaged.iter().filter_map(|damage| damage.item.campaign()));
+    if let Some(unknown) = wanted.iter().find(|wanted| !known.contains(wanted)) {
         return Err(CampaignError::Unknown(*unknown).into());
     }
     if !wanted.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
     Attempt, Campaign, CampaignId, CampaignRef, CampaignState, CampaignTerms, Deadline, Limit,
-    LoadedCampaign, Nonce, Replaced, ReplyLane, Revision, Timestamp,
+    LoadedCampaign, MAX_SHOPS, Nonce, Replaced, ReplyLane, Revision, Timestamp,
 };
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue, FromQueryResult};
@@ -67,7 +67,7 @@ impl TryFrom<Model> for Campaign {
             nonce: Nonce::from_random(row.number("nonce", model.nonce)?),
             kind: row.text("kind", &model.kind)?,
             limit: row.text("limited_to", &model.limited_to)?,
-            shops: row.number("shops", model.shops)?,
+            shops: shops(&row, model.shops)?,
             created_at: Timestamp::from_millis(model.created_at),
             timeout: Duration::from_millis(row.number("timeout_ms", model.timeout_ms)?),
             until: model.until.map(Timestamp::from_millis),
@@ -145,13 +145,22 @@ impl Terms {
             nonce: Nonce::from_random(row.number("nonce", self.nonce)?),
             kind: row.text("kind", &self.kind)?,
             limit: row.text("limited_to", &self.limited_to)?,
-            shops: row.number("shops", self.shops)?,
+            shops: shops(row, self.shops)?,
             replaces: replaced(row, replaces)?,
             attempt: Attempt(row.number("attempt", self.attempt.into())?),
             deadline: deadline(self.deadline),
             is_ending_or_ended: named_state(row, &self.state, 0)?.is_ending_or_ended(),
         })
     }
+}
+
+/// Reads the number of a campaign's shops. No campaign has more than [`MAX_SHOPS`].
+pub(crate) fn shops(row: &Row<'_>, number: i64) -> Result<u32, StoreError> {
+    let shops = row.number("shops", number)?;
+    if MAX_SHOPS < shops {
+        return Err(row.bad("shops", format_args!("`{shops}` is out of range")));
+    }
+    Ok(shops)
 }
 
 fn replaced(

@@ -87,16 +87,9 @@ struct Proofs(HashMap<(Revision, Phase), PhaseProofs>);
 #[derive(Debug)]
 struct PhaseProofs {
     nonce: Nonce,
-    /// By place in the campaign's list, of the shop that the first receipt of that place names.
-    places: Vec<Named>,
-    /// Of other shops at a place: somebody copied a request.
-    copies: HashMap<(usize, ShopFingerprint), Proof>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Named {
-    shop: Option<ShopFingerprint>,
-    proof: Proof,
+    /// By place in the campaign's list, and shop. A place has several shops if somebody copied a
+    /// request.
+    shops: HashMap<(u32, ShopFingerprint), Proof>,
 }
 
 impl Proofs {
@@ -107,8 +100,7 @@ impl Proofs {
         let mut proofs = HashMap::new();
         for campaign in campaigns {
             for phase in [Phase::Activation, Phase::Release] {
-                let places = vec![Named::default(); campaign.shops as usize];
-                let empty = PhaseProofs { nonce: campaign.nonce, places, copies: HashMap::new() };
+                let empty = PhaseProofs { nonce: campaign.nonce, shops: HashMap::new() };
                 proofs.insert((campaign.name.revision, phase), empty);
             }
         }
@@ -121,9 +113,8 @@ impl Proofs {
         for entry in receipt.entries {
             let (Some(ticket), Some(shop)) = (Ticket::read(entry.id), entry.shop) else { continue };
             let proofs = self.0.get_mut(&(ticket.revision, ticket.phase));
-            let proofs = proofs.filter(|proofs| proofs.nonce == ticket.nonce);
-            let proof = proofs.and_then(|proofs| proofs.at(ticket.index as usize, shop));
-            if let Some(proof) = proof {
+            if let Some(proofs) = proofs.filter(|proofs| proofs.nonce == ticket.nonce) {
+                let proof = proofs.shops.entry((ticket.index, shop)).or_default();
                 proof.add(ticket.phase, &entry.outcome);
             }
         }
@@ -131,22 +122,8 @@ impl Proofs {
 
     /// What is proved of a phase of a campaign at the shop that stands at a place of its list.
     fn of(&self, (campaign, phase): (Revision, Phase), (index, shop): (u32, &ShopId)) -> Proof {
-        let Some(proofs) = self.0.get(&(campaign, phase)) else { return Proof::default() };
-        let (index, shop) = (index as usize, ShopFingerprint::of(shop));
-        match proofs.places.get(index) {
-            Some(Named { shop: named, proof }) if *named == Some(shop) => *proof,
-            _ => proofs.copies.get(&(index, shop)).copied().unwrap_or_default(),
-        }
-    }
-}
-
-impl PhaseProofs {
-    fn at(&mut self, index: usize, shop: ShopFingerprint) -> Option<&mut Proof> {
-        let Named { shop: named, proof } = self.places.get_mut(index)?;
-        if *named.get_or_insert(shop) == shop {
-            Some(proof)
-        } else {
-            Some(self.copies.entry((index, shop)).or_default())
-        }
+        let proofs = self.0.get(&(campaign, phase));
+        let proof = proofs.and_then(|it| it.shops.get(&(index, ShopFingerprint::of(shop))));
+        proof.copied().unwrap_or_default()
     }
 }

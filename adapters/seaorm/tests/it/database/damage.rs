@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use catchment_domain::ports::{self, Acceptances, ShopLedger, ShopRepository, StoreError};
-use catchment_domain::service::{Unwanted, delete_campaigns};
+use catchment_domain::service::{AuditPorts, Unwanted, audit, delete_campaigns};
 use catchment_domain::{
     BeforeMove, Behind, CampaignId, Damage, Draft, Epoch, Lane, LaneBeforeMove, LaneRemains, Lanes,
-    MoveTerms, Position, RestoreTerms, Revision, Scope, ShopCursor, ShopFingerprint, SinceBackup,
-    StoredItem, StoredLane,
+    MAX_SHOPS, MoveTerms, Position, RestoreTerms, Revision, Scope, ShopCursor, ShopFingerprint,
+    SinceBackup, StoredItem, StoredLane,
 };
 use uuid::Uuid;
 
@@ -108,6 +108,29 @@ async fn a_row_in_the_lane_of_other_shops_is_no_shop_of_a_campaign() {
         let lanes = chunks.found.iter().map(|chunk| chunk.lane);
         assert!(lanes.eq([Lane(0)]), "{:?}", chunks.found);
     }
+}
+
+/// An audit, which counts places in lists, allocates nothing by a stored number. It names the
+/// damaged campaign, also if only this campaign is audited.
+#[tokio::test]
+async fn a_campaign_of_too_many_shops_cannot_be_read() {
+    let world = World::new();
+    let store = world.open().await;
+    import(&store, &ids_in(store.lanes(), Lane(0), 2)).await;
+    let campaign = ports::CampaignRepository::add(&store, &draft()).await.unwrap();
+    let revision = campaign.name.revision;
+    let ports = AuditPorts { shops: &store, campaigns: &store, ledger: &store };
+    for shops in [i64::from(MAX_SHOPS) + 1, 4_000_000_000] {
+        world.execute(&format!("UPDATE campaign SET shops = {shops}")).await;
+        for wanted in [&[][..], &[revision]] {
+            let audit = audit(ports, wanted).await.unwrap();
+            let [Damage { item, what }] = &Vec::from_iter(audit.damaged)[..] else { panic!() };
+            assert_eq!((audit.campaigns, item), (0, &StoredItem::Campaign(revision)));
+            assert!(what.contains("campaign.shops") && what.contains("out of range"), "{what}");
+        }
+    }
+    let unknown = audit(ports, &[Revision(99)]).await;
+    assert!(matches!(unknown, Err(ports::CommandError::Campaign(_))), "{unknown:?}");
 }
 
 /// The import reports the lane once, and does not report its rows as damaged.
