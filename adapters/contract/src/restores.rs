@@ -110,12 +110,16 @@ pub async fn restored_asks_open_shops_again(harness: &dyn StoreHarness) {
     assert_eq!(ended.unwrap().state, CampaignState::Ending { open: 4 });
 }
 
-/// A damaged campaign is named and stays as it is. It is asked again once it is repaired.
+/// A damaged campaign is named and stays as it is. It is asked again once it is repaired. Damaged
+/// outcomes of a campaign without an open shop are not needed.
 pub async fn restored_leaves_damage_out(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = shops_in(&store, LANE, 2).await;
     let [bad, lost, whole] =
         [campaign(&store, &ids).await, campaign(&store, &ids).await, campaign(&store, &ids).await];
+    let settled = campaign(&store, &ids).await.name.revision;
+    store.campaigns.command(settled, Command::GiveUp).await.unwrap();
+    harness.damage(&StoredItem::Outcomes(settled, 0)).await;
     let items =
         [StoredItem::Campaign(bad.name.revision), StoredItem::Outcomes(lost.name.revision, 0)];
     for item in &items {

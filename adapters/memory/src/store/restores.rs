@@ -50,7 +50,10 @@ impl Restores for MemoryStore {
         for stored in tables.campaigns.values() {
             let campaign = &stored.campaign;
             let (seen, mut chunks) = (terms.since_backup.of(campaign), stored.chunks.clone());
-            if campaign.state == CampaignState::Ended && seen.is_none() {
+            // One that cannot be read may have open shops.
+            let has_ended = campaign.state == CampaignState::Ended;
+            let has_none_open = campaign.state.open() == 0 && stored.read().is_ok();
+            if (has_ended || has_none_open) && seen.is_none() {
                 continue;
             }
             let lost: Vec<Damage> = stored.damaged().collect();
