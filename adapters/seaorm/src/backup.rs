@@ -220,8 +220,11 @@ async fn until<T: Send>(
         () = interrupt => stop.ask(),
         done = &mut work => return done,
     }
-    // If the work was already done, it still succeeds.
-    work.await.map_err(|_| BackupError::Interrupted)
+    // If the work was already done, it still succeeds. An error of a file may have left files behind.
+    work.await.map_err(|error| match error {
+        BackupError::File { .. } | BackupError::Output { .. } => error,
+        _ => BackupError::Interrupted,
+    })
 }
 
 fn file_of(url: &str) -> Result<(PathBuf, DatabaseUrl), BackupError> {
@@ -239,4 +242,24 @@ fn canonical(file: &Path) -> Result<PathBuf, BackupError> {
 fn rights(file: &Path) -> Result<Rights, BackupError> {
     let there = file.metadata().map_err(BackupError::file("read", file))?;
     Ok(Rights::of(&there))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_interrupt_does_not_hide_that_files_may_be_left() {
+        let stop = Stop::default();
+        let failing = |error| async {
+            assert!(stop.check().is_err());
+            Err::<(), _>(error)
+        };
+        let file = BackupError::file("rename a file to", Path::new("a.db"));
+        let failed =
+            until(std::future::ready(()), &stop, failing(file(io::Error::other("no")))).await;
+        assert!(matches!(failed, Err(BackupError::File { .. })), "{failed:?}");
+        let failed = until(std::future::ready(()), &stop, failing(BackupError::Server)).await;
+        assert!(matches!(failed, Err(BackupError::Interrupted)), "{failed:?}");
+    }
 }

@@ -113,7 +113,8 @@ impl<'a> Source<'a> {
         match what {
             Ok(what) if what == "ok" => Ok(()),
             Ok(what) => Err(self.damaged(what)),
-            Err(error) => Err(self.damaged(error.to_string())),
+            Err(error @ OpenError::NotADatabase { .. }) => Err(self.damaged(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -226,5 +227,41 @@ fn copy_failed(from: &Path, to: &Path, error: DbErr) -> BackupError {
     match damaged {
         OpenError::NotADatabase { .. } | OpenError::Locked { .. } => damaged.into(),
         _ => OpenError::of(&to.display().to_string(), error).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use catchment_domain::ports::Clock;
+    use catchment_domain::{Lanes, Timestamp};
+
+    use super::*;
+    use crate::SeaOrmStore;
+
+    struct StandingClock;
+
+    impl Clock for StandingClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(0)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_check_that_was_stopped_found_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.db");
+        let settings = StoreSettings::new(Lanes(NonZeroU16::MIN), Arc::new(StandingClock));
+        let store = SeaOrmStore::connect(&format!("sqlite://{}", file.display()), &settings).await;
+        store.unwrap().close().await.unwrap();
+        let stop = Stop::default();
+        let source = Source::open(&file, &settings, &stop).await.unwrap();
+        source.check_whole().await.unwrap();
+        source.connection.stop_when(1, || true).await.unwrap();
+        let stopped = source.check_whole().await;
+        assert!(matches!(stopped, Err(BackupError::Database(_))), "{stopped:?}");
+        source.connection.stop_when(1, || false).await.unwrap();
+        source.close().await.unwrap();
     }
 }
