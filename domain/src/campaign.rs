@@ -238,7 +238,7 @@ pub enum CampaignError {
     #[error("campaign {0} has no open shop to give up")]
     NothingOpen(Revision),
     /// Attempts are numbered in 11 bits.
-    #[error("campaign {0} was retried {max} times, which is the most", max = Attempt::MAX.0)]
+    #[error("campaign {0} has used all its {max} attempts", max = Attempt::MAX.0)]
     TooManyAttempts(Revision),
     /// It is not to be deleted before it has ended.
     #[error("campaign {0} has not ended")]

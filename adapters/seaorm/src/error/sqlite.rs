@@ -3,7 +3,8 @@
 use super::Failure;
 
 /// Returns the kind of a result code. The low byte is the main code, and the rest gives details.
-/// Statements are constant, so a wrong statement (1) means that a table or column does not exist.
+/// A wrong statement (1) means that a table or column is missing. A file is brought up to date when
+/// it is opened, so such a file is damaged.
 pub(super) const fn failure(code: i32) -> Failure {
     const NO_ROOM_FOR_THE_INDEX_OF_THE_LOG: i32 = 4874;
     const PRIMARY_KEY: i32 = 1555;
