@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
+use thiserror::Error;
+
 use crate::campaign::{Campaign, CampaignError, CampaignState};
 use crate::correlation::Attempt;
 use crate::damage::Damage;
 use crate::lane::{Committed, Epoch, Lane, LogIdentity, Position};
 use crate::mismatch::{
-    LaneRemains, Mismatch, Place, ReplyLaneRow, RequestLaneLog, StoredLane, StoredReplyLane,
-    Unclear, compare_requests,
+    AnyLane, LaneRemains, Mismatch, Place, ReplyLaneRow, RequestLaneLog, StoredLane,
+    StoredReplyLane, Unclear, compare_requests,
 };
 use crate::request::RequestId;
 use crate::restore::epoch_after;
@@ -268,11 +270,13 @@ impl AcceptedLane {
         Ok(Self { last_id: log.before, ..self })
     }
 
-    /// Returns whether the lane still has the compared position. A claim since then makes no
-    /// difference.
-    #[must_use]
-    pub fn is_still(&self, now: &StoredLane) -> bool {
-        match (&self.stored, now) {
+    /// Checks that the lane still has the compared position. A claim since then makes no difference.
+    ///
+    /// # Errors
+    ///
+    /// When it moved.
+    pub fn check(&self, now: &StoredLane) -> Result<(), MovedMeanwhile> {
+        let is_still = match (&self.stored, now) {
             (
                 StoredLane::Known { progress: before, last_id: last_before, .. },
                 StoredLane::Known { progress: now, last_id, .. },
@@ -283,7 +287,8 @@ impl AcceptedLane {
             (StoredLane::Lost { .. }, StoredLane::Lost { .. }) => self.stored == *now,
             (StoredLane::Known { .. }, StoredLane::Lost { .. })
             | (StoredLane::Lost { .. }, StoredLane::Known { .. }) => false,
-        }
+        };
+        if is_still { Ok(()) } else { Err(MovedMeanwhile(AnyLane::Requests(self.lane))) }
     }
 
     /// The lane's next epoch: above that of every owner that anything knows of. `newest` is the
@@ -311,18 +316,26 @@ pub struct AcceptedReplyLane {
 }
 
 impl AcceptedReplyLane {
-    /// Returns whether the lane still has the compared position and lease. If not, a requester may
-    /// work with it.
-    #[must_use]
-    pub fn is_still(&self, row: Option<&Result<ReplyLaneRow, String>>) -> bool {
-        match (self.stored.row.as_ref(), row) {
+    /// Checks that the lane still has the compared position and lease.
+    ///
+    /// # Errors
+    ///
+    /// When it moved. A requester may work with it.
+    pub fn check(&self, row: Option<&Result<ReplyLaneRow, String>>) -> Result<(), MovedMeanwhile> {
+        let is_still = match (self.stored.row.as_ref(), row) {
             (Some(Ok(before)), Some(Ok(now))) => {
                 (before.log, before.epoch, before.position) == (now.log, now.epoch, now.position)
             }
             (before, now) => before == now,
-        }
+        };
+        if is_still { Ok(()) } else { Err(MovedMeanwhile(AnyLane::Replies(self.stored.lane))) }
     }
 }
+
+/// A lane that moved since it was compared with its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{0} moved since it was looked at: repeat `catchment lanes accept`")]
+pub struct MovedMeanwhile(pub AnyLane);
 
 /// What taking lanes as they are did to campaigns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

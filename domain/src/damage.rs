@@ -24,6 +24,35 @@ impl<T> Found<T> {
     }
 }
 
+impl<T> Found<Vec<T>> {
+    /// Takes items until `limit` of them could be read. Damage behind the last one belongs to the
+    /// next page.
+    #[must_use]
+    pub fn page(items: impl IntoIterator<Item = Result<T, Damage>>, limit: usize) -> Self {
+        let (mut page, mut items) = (Self::default(), items.into_iter());
+        while page.found.len() < limit
+            && let Some(item) = items.next()
+        {
+            page.push(item);
+        }
+        page
+    }
+
+    /// Adds an item, or what is damaged of it.
+    pub fn push(&mut self, item: Result<T, Damage>) {
+        match item {
+            Ok(item) => self.found.push(item),
+            Err(damage) => self.damaged.push(damage),
+        }
+    }
+}
+
+impl<T> FromIterator<Result<T, Damage>> for Found<Vec<T>> {
+    fn from_iter<I: IntoIterator<Item = Result<T, Damage>>>(items: I) -> Self {
+        Self::page(items, usize::MAX)
+    }
+}
+
 /// A stored item that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Damage {
@@ -31,6 +60,14 @@ pub struct Damage {
     pub item: StoredItem,
     /// Where it is stored and what is wrong with it, in the store's words.
     pub what: String,
+}
+
+impl Damage {
+    /// The damage of an item whose row is gone.
+    #[must_use]
+    pub fn no_row(item: StoredItem) -> Self {
+        Self { what: format!("{item}: there is no row"), item }
+    }
 }
 
 impl fmt::Display for Damage {
@@ -106,5 +143,29 @@ impl fmt::Display for StoredItem {
                 write!(f, "receipt of import {} of lane {lane}", number.0)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_with_the_last_item_that_can_be_read() {
+        let damage = |number| Damage::no_row(StoredItem::Campaign(Revision(number)));
+        let items = [Ok(1), Err(damage(2)), Ok(3), Err(damage(4)), Ok(5)];
+        for (limit, found, damaged) in [
+            (0, &[][..], &[][..]),
+            (1, &[1], &[]),
+            (2, &[1, 3], &[2]),
+            (3, &[1, 3, 5], &[2, 4]),
+            (9, &[1, 3, 5], &[2, 4]),
+        ] {
+            let damaged = damaged.iter().copied().map(damage).collect();
+            let expected = Found { found: found.to_vec(), damaged };
+            assert_eq!(Found::page(items.clone(), limit), expected, "{limit}");
+        }
+        let all: Found<Vec<i32>> = items.clone().into_iter().collect();
+        assert_eq!(all, Found::page(items, 3));
     }
 }

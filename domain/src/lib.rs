@@ -55,7 +55,7 @@ pub mod service;
 
 pub use acceptance::{
     AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AskedInLanes,
-    PositionRange, Skipped, acceptance_of, ask_in_time,
+    MovedMeanwhile, PositionRange, Skipped, acceptance_of, ask_in_time,
 };
 pub use batch::{Batch, Loaded, LoadedShop, Receipt, ReceiptEntry, judge_batch};
 pub use campaign::{Campaign, CampaignError, CampaignState, Command, Draft};

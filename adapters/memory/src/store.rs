@@ -119,8 +119,7 @@ impl Tables {
     fn lane(&mut self, lane: Lane) -> Result<&mut LaneRow, StoreError> {
         let row = self.lanes.get_mut(&lane).ok_or_else(|| no_lane(lane))?;
         if row.is_lost {
-            let what = LaneProblem::of(lane, Mismatch::NoRow).to_string();
-            return Err(StoreError::Refused { what });
+            return Err(LaneProblem::of(lane, Mismatch::NoRow).into());
         }
         Ok(row)
     }
@@ -128,8 +127,7 @@ impl Tables {
     fn load(&self, key: &ShopCursor) -> Result<LoadedShop, StoreError> {
         let row = self.shops.get(key);
         let state = row.map(|row| row.state(&key.id).cloned()).transpose();
-        let bad = |Damage { what, .. }| StoreError::BadData { what };
-        Ok(LoadedShop::new(state.map_err(bad)?))
+        Ok(LoadedShop::new(state?))
     }
 }
 

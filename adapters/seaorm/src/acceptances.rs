@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use catchment_domain::ports::{Acceptances, Claim, StoreError};
 use catchment_domain::{
-    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes,
-    Deadline, Epoch, Found, Lane, LaneProgress, LaneRemains, Lanes, LogIdentity, Position,
-    ReplyLane, ReplyLaneRow, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
+    AcceptTerms, Acceptance, Accepted, AcceptedLane, AcceptedReplyLane, AskedInLanes, Deadline,
+    Epoch, Found, Lane, LaneProgress, LaneRemains, Lanes, LogIdentity, Position, ReplyLane,
+    ReplyLaneRow, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
 };
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
@@ -185,9 +185,7 @@ async fn accept_replies(
     let known = reply_lane::Entity::find_by_id(i32::from(lane.0)).lock_exclusive();
     let known = known.one(connection).await.map_err(classify)?;
     let row = known.as_ref().map(|row| reply_lane_row(row, now).map_err(what_is_wrong));
-    if !accepted.is_still(row.as_ref()) {
-        return Err(moved_meanwhile(AnyLane::Replies(lane)));
-    }
+    accepted.check(row.as_ref())?;
     let Some(end) = accepted.end else {
         let deleted = reply_lane::Entity::delete_by_id(i32::from(lane.0)).exec(connection).await;
         return deleted.map(drop).map_err(classify);
@@ -306,9 +304,7 @@ async fn accept_requests(
     let row = lane_state::Entity::find_by_id(number).lock_exclusive();
     let row = row.one(connection).await.map_err(classify)?;
     let left = left_logs(connection).await?;
-    if !accepted.is_still(&stored_lane(connection, lane, (row.as_ref(), &left)).await?) {
-        return Err(moved_meanwhile(AnyLane::Requests(lane)));
-    }
+    accepted.check(&stored_lane(connection, lane, (row.as_ref(), &left)).await?)?;
     if !accepted.acceptance.keeps_receipts {
         receipt::Entity::update_many()
             .col_expr(receipt::Column::LogId, Expr::value(lane_state::log_text(LogIdentity::NONE)))
@@ -332,11 +328,6 @@ async fn accept_requests(
         }
     }
     Ok(())
-}
-
-fn moved_meanwhile(lane: AnyLane) -> StoreError {
-    let what = format!("{lane} moved since it was looked at: repeat `catchment lanes accept`");
-    StoreError::Refused { what }
 }
 
 /// A lane as it goes on. `newest` is the newest owner as the database has it.

@@ -129,7 +129,7 @@ pub(crate) async fn lock_one(
 pub(crate) fn undamaged<T>(found: Found<T>) -> Result<T, StoreError> {
     match found.damaged.into_iter().next() {
         None => Ok(found.found),
-        Some(Damage { what, .. }) => Err(StoreError::BadData { what }),
+        Some(damage) => Err(damage.into()),
     }
 }
 
@@ -347,7 +347,7 @@ fn name_lost<T>(
     ends.extend(chunks.found.iter().map(&number_and_end).map(|(number, end)| (number, Some(end))));
     let lost = shops.map(|shops| lost_chunks(shops, &ends)).unwrap_or_default();
     let items = lost.into_iter().map(|number| StoredItem::Outcomes(revision, number));
-    chunks.damaged.extend(items.map(missing));
+    chunks.damaged.extend(items.map(Damage::no_row));
 }
 
 /// Adds each of these numbers that has no row to the damaged ones.
@@ -360,14 +360,9 @@ fn name_missing<T>(
         let is_known = found.found.iter().any(|value| number_of(value) == *number)
             || found.damaged.iter().any(|damage| damage.item == item(*number));
         if !is_known {
-            found.damaged.push(missing(item(*number)));
+            found.damaged.push(Damage::no_row(item(*number)));
         }
     }
-}
-
-/// Reports an item that has no row as damaged.
-pub(crate) fn missing(item: StoredItem) -> Damage {
-    Damage { what: format!("{item}: there is no row"), item }
 }
 
 /// How many chunks a statement adds at most.

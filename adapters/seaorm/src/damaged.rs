@@ -20,14 +20,7 @@ pub(crate) async fn read_each<M: FromQueryResult, T>(
     read: impl Fn(M) -> Result<T, StoreError> + Send,
 ) -> Result<Found<Vec<T>>, StoreError> {
     let rows = connection.query_all_raw(statement).await.map_err(classify)?;
-    let mut found = Found::whole(Vec::with_capacity(rows.len()));
-    for row in rows {
-        match read_row(&row, item_of, &read)? {
-            Ok(value) => found.found.push(value),
-            Err(damage) => found.damaged.push(damage),
-        }
-    }
-    Ok(found)
+    rows.iter().map(|row| read_row(row, item_of, &read)).collect()
 }
 
 /// Reads rows in the order of a key, from the key behind `behind` on, until `limit` rows could be
@@ -52,10 +45,7 @@ pub(crate) async fn read_page<E: EntityTrait, T>(
         let Some(last) = rows.last() else { break };
         behind = Some(last.try_get("", key.as_str()).map_err(classify)?);
         for row in &rows {
-            match read_row(row, item_of, &read)? {
-                Ok(value) => page.found.push(value),
-                Err(damage) => page.damaged.push(damage),
-            }
+            page.push(read_row(row, item_of, &read)?);
         }
         if (rows.len() as u64) < wanted {
             break;

@@ -175,7 +175,7 @@ pub(crate) fn unreadable(
     problem: impl FnOnce(String) -> LaneProblem,
 ) -> StoreError {
     match error {
-        StoreError::BadData { what } => StoreError::Refused { what: problem(what).to_string() },
+        StoreError::BadData { what } => problem(what).into(),
         error => error,
     }
 }

@@ -88,7 +88,7 @@ pub(crate) trait HotPath: Debug + Send + Sync {
 /// The error for a lane without a row. Every database has these rows from the beginning. The row
 /// does not belong to a single shop, so nothing of the lane can go on.
 pub(crate) fn no_lane(lane: Lane) -> StoreError {
-    StoreError::Refused { what: LaneProblem::of(lane, Mismatch::NoRow).to_string() }
+    LaneProblem::of(lane, Mismatch::NoRow).into()
 }
 
 /// Returns the number of an import, from the lane's counter.

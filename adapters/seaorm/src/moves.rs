@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use catchment_domain::ports::{Moves, StoreError};
 use catchment_domain::{
-    Chunk, Deadline, Lane, Lanes, MoveTerms, Moved, NotDrained, Revision, ShopId, ShopList,
+    Chunk, Damage, Deadline, Lane, Lanes, MoveTerms, Moved, NotDrained, Revision, ShopId, ShopList,
     StoredItem, Timestamp, check_campaign, epoch_after, relane,
 };
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
@@ -22,7 +22,7 @@ use sea_orm::{
 };
 
 use crate::acceptances::{highest_epoch, stored_lanes, stored_reply_lanes};
-use crate::campaign_rows::{self, missing};
+use crate::campaign_rows;
 use crate::connection::OwnConnection;
 use crate::dialect::ShopTable;
 use crate::entity::shop::misplaced;
@@ -95,7 +95,7 @@ impl SeaOrmStore {
         let replies = stored_reply_lanes(connection, now).await?;
         let campaigns = campaign_rows::all(connection, Condition::all()).await?;
         let requests = stored_lanes(connection, self.lanes()).await?;
-        terms.check(&requests, &replies, &campaigns).map_err(|it| refused(&it))?;
+        terms.check(&requests, &replies, &campaigns)?;
         Ok(campaigns.found.into_iter().map(|campaign| campaign.name.revision).collect())
     }
 
@@ -115,7 +115,7 @@ impl SeaOrmStore {
                 let Some(end) = page.last() else { break };
                 for id in page.iter().filter_map(|id| id.parse::<ShopId>().ok()) {
                     if let Some(damage) = misplaced(&id, (lane, self.lanes().lane_of(&id))) {
-                        return Err(refused(&NotDrained::Damaged(damage)));
+                        return Err(NotDrained::Damaged(damage).into());
                     }
                     shops += 1;
                 }
@@ -153,7 +153,9 @@ impl SeaOrmStore {
         let of_chunks = revisions_of_chunks(self).await?;
         match of_chunks.difference(campaigns).next() {
             None => Ok(()),
-            Some(lost) => Err(refused(&NotDrained::Damaged(missing(StoredItem::Campaign(*lost))))),
+            Some(lost) => {
+                Err(NotDrained::Damaged(Damage::no_row(StoredItem::Campaign(*lost))).into())
+            }
         }
     }
 }
@@ -195,10 +197,6 @@ async fn lock_everything(connection: &OwnConnection) -> Result<Vec<i64>, StoreEr
         "everything is locked for a move"
     );
     Ok(campaigns)
-}
-
-fn refused(not_drained: &NotDrained) -> StoreError {
-    StoreError::Refused { what: not_drained.to_string() }
 }
 
 /// Moves rows of these shops from a lane to their lanes, as far as these are others.
@@ -253,7 +251,7 @@ async fn move_campaign(
     let lists = campaign_rows::read_lists(connection, lists).await?;
     let damages = check_campaign(revision, campaign.as_ref(), chunks.clone(), lists.clone());
     if let Some(damage) = damages.into_iter().next() {
-        return Err(refused(&NotDrained::Damaged(damage)));
+        return Err(NotDrained::Damaged(damage).into());
     }
     let (_, lists): (Vec<_>, Vec<_>) = lists.found.into_iter().unzip();
     let (chunks, lists) = relaned(revision, (&chunks.found, &lists), lanes)?;

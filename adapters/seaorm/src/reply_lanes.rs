@@ -197,9 +197,6 @@ fn next_lease(
     match LogChange::between(Some(before), log) {
         LogChange::Same => Ok((epoch, Position(row.number("position", known.position)?))),
         LogChange::Anew => Ok((epoch, end)),
-        LogChange::Other => {
-            let what = LaneProblem::of_replies(lane, Mismatch::OtherLog).to_string();
-            Err(StoreError::Refused { what })
-        }
+        LogChange::Other => Err(LaneProblem::of_replies(lane, Mismatch::OtherLog).into()),
     }
 }

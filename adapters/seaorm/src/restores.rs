@@ -226,8 +226,7 @@ async fn raise_epochs(
         }
     }
     let progress: Vec<LaneProgress> = lanes.iter().map(|(progress, _)| *progress).collect();
-    let checked = check_log(&progress, (*log, committed));
-    checked.map_err(|foreign| StoreError::Refused { what: foreign.to_string() })?;
+    check_log(&progress, (*log, committed))?;
     let raised = u32::try_from(lanes.len()).unwrap_or(u32::MAX);
     for (LaneProgress { lane, epoch, .. }, row) in lanes {
         let epoch = epoch_after(epoch, committed.get(&lane).copied());

@@ -91,8 +91,7 @@ impl SeaOrmStore {
         if LogChange::between(before.log, log) == LogChange::Anew
             && left_logs(connection).await?.iter().any(|left| left.id == log.id)
         {
-            let what = LaneProblem::of(lane, Mismatch::LeftLog).to_string();
-            return Err(StoreError::Refused { what });
+            return Err(LaneProblem::of(lane, Mismatch::LeftLog).into());
         }
         check_committed(&before, committed)?;
         claimed(known, &claim, log).update(connection).await.map_err(classify)?;
@@ -142,10 +141,7 @@ fn next_claim(claim: Claim, before: &LaneProgress, log: LogIdentity) -> Result<C
             let begin = Position(0);
             Ok(Claim { epoch, applied_next: begin, replied_next: begin, last_id: None })
         }
-        LogChange::Other => {
-            let what = LaneProblem::of(before.lane, Mismatch::OtherLog).to_string();
-            Err(StoreError::Refused { what })
-        }
+        LogChange::Other => Err(LaneProblem::of(before.lane, Mismatch::OtherLog).into()),
     }
 }
 

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{ShopGroup, ShopRepository, StoreError};
 use catchment_domain::{
-    Damage, Found, ImportBatch, ImportEntry, ImportNumber, ImportOrder, ImportReceipt, ImportTerms,
-    Lane, Lanes, Revision, Scope, Shop, ShopCursor, ShopId, ShopState,
+    Found, ImportBatch, ImportEntry, ImportNumber, ImportOrder, ImportReceipt, ImportTerms, Lane,
+    Lanes, Revision, Scope, Shop, ShopCursor, ShopId, ShopState,
 };
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
@@ -37,8 +37,7 @@ impl ShopRepository for SeaOrmStore {
             .build(self.readers.get_database_backend());
         let row = self.readers.query_one_raw(query).await.map_err(classify)?;
         let shop = row.map(|row| shop::read(&row, self.lanes(), |_, _| true));
-        let shop = shop.transpose()?.flatten();
-        shop.transpose().map_err(|Damage { what, .. }| StoreError::BadData { what })
+        Ok(shop.transpose()?.flatten().transpose()?)
     }
 
     async fn list(
@@ -56,16 +55,7 @@ impl ShopRepository for SeaOrmStore {
             wanted -= page.iter().filter(|shop| shop.is_ok()).count().min(wanted);
             shops.extend(page);
         }
-        let mut found: Found<Vec<Shop>> = Found::default();
-        for shop in shops {
-            match shop {
-                // Damage behind the last shop is named with the next page.
-                _ if found.found.len() == limit => break,
-                Ok(shop) => found.found.push(shop),
-                Err(damage) => found.damaged.push(damage),
-            }
-        }
-        Ok(found)
+        Ok(Found::page(shops, limit))
     }
 
     async fn groups(&self, scope: &Scope) -> Result<Vec<ShopGroup>, StoreError> {

@@ -1,7 +1,10 @@
 use thiserror::Error;
 
-use crate::moving::OtherLanes;
-use crate::restore::OlderDatabase;
+use crate::acceptance::MovedMeanwhile;
+use crate::damage::Damage;
+use crate::mismatch::LaneProblem;
+use crate::moving::{NotDrained, OtherLanes};
+use crate::restore::{ForeignLog, OlderDatabase};
 
 /// The technology's own error, for the log.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -36,4 +39,34 @@ pub enum StoreError {
     /// Open the database anew: it was given another number of lanes. Nothing was changed.
     #[error(transparent)]
     OtherLanes(#[from] OtherLanes),
+}
+
+impl From<Damage> for StoreError {
+    fn from(Damage { what, .. }: Damage) -> Self {
+        Self::BadData { what }
+    }
+}
+
+impl From<MovedMeanwhile> for StoreError {
+    fn from(moved: MovedMeanwhile) -> Self {
+        Self::Refused { what: moved.to_string() }
+    }
+}
+
+impl From<LaneProblem> for StoreError {
+    fn from(problem: LaneProblem) -> Self {
+        Self::Refused { what: problem.to_string() }
+    }
+}
+
+impl From<NotDrained> for StoreError {
+    fn from(not_drained: NotDrained) -> Self {
+        Self::Refused { what: not_drained.to_string() }
+    }
+}
+
+impl From<ForeignLog> for StoreError {
+    fn from(foreign: ForeignLog) -> Self {
+        Self::Refused { what: foreign.to_string() }
+    }
 }

@@ -48,10 +48,10 @@ pub fn check_campaign(
         let (list, outcomes) =
             (StoredItem::List(revision, number), StoredItem::Outcomes(revision, number));
         if outline.listed.is_none() && !bad_lists.contains(&number) {
-            damages.push(missing(list.clone()));
+            damages.push(Damage::no_row(list.clone()));
         }
         if outline.shops.is_none() && !bad_chunks.contains(&number) {
-            damages.push(missing(outcomes.clone()));
+            damages.push(Damage::no_row(outcomes.clone()));
         }
         if let (Some(shops), Some(of)) = (outline.listed, outline.shops)
             && shops != of
@@ -124,10 +124,6 @@ fn check_counts(campaign: &Campaign, chunks: &[Chunk]) -> Option<Damage> {
         counted.unreleased,
     );
     Some(misfit(StoredItem::Counts(revision), what))
-}
-
-fn missing(item: StoredItem) -> Damage {
-    Damage { what: format!("{item}: there is no row"), item }
 }
 
 fn misfit(item: StoredItem, what: std::fmt::Arguments<'_>) -> Damage {

@@ -381,7 +381,7 @@ fn a_reply_lane_stands_still_while_nobody_leases_or_reads_it() {
     ] {
         let stored = StoredReplyLane { lane: ReplyLane(2), row: before };
         let accepted = AcceptedReplyLane { stored, log: LOG, end: None };
-        assert_eq!(accepted.is_still(now.as_ref()), is_still, "{accepted:?} {now:?}");
+        assert_eq!(accepted.check(now.as_ref()).is_ok(), is_still, "{accepted:?} {now:?}");
     }
 }
 

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{Acceptances, StoreError};
 use catchment_domain::{
-    AcceptTerms, Accepted, AcceptedReplyLane, AnyLane, AskedInLanes, Campaign, CampaignState,
-    Deadline, Lane, ReplyLane, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
+    AcceptTerms, Accepted, AcceptedReplyLane, AskedInLanes, Campaign, CampaignState, Deadline,
+    Lane, ReplyLane, Revision, StoredLane, StoredReplyLane, Timestamp, ask_in_time,
 };
 
 use super::campaigns::StoredCampaign;
@@ -26,16 +26,12 @@ impl Acceptances for MemoryStore {
         let (mut tables, now) = (self.tables(), self.clock.now());
         for accepted in &terms.requests {
             let row = tables.lanes.get(&accepted.lane).ok_or_else(|| no_lane(accepted.lane))?;
-            if !accepted.is_still(&row.stored(accepted.lane, &[])) {
-                return Err(moved_meanwhile(AnyLane::Requests(accepted.lane)));
-            }
+            accepted.check(&row.stored(accepted.lane, &[]))?;
         }
         for accepted in &terms.replies {
             let lane = accepted.stored.lane;
             let row = tables.reply_lanes.get(&lane).map(|row| Ok(row.stored(now)));
-            if !accepted.is_still(row.as_ref()) {
-                return Err(moved_meanwhile(AnyLane::Replies(lane)));
-            }
+            accepted.check(row.as_ref())?;
         }
         let mark = tables.mark();
         let (accepted, later) = tables.ask_in(terms, (now, mark));
@@ -135,11 +131,6 @@ impl Tables {
         }
         (accepted, later)
     }
-}
-
-fn moved_meanwhile(lane: AnyLane) -> StoreError {
-    let what = format!("{lane} moved since it was looked at: repeat `catchment lanes accept`");
-    StoreError::Refused { what }
 }
 
 fn is_unfinished(stored: &StoredCampaign) -> bool {

@@ -34,15 +34,9 @@ impl CampaignLedger for MemoryStore {
 
     async fn chunks(&self, revision: Revision) -> Result<Found<Vec<ChunkSummary>>, StoreError> {
         let tables = self.tables();
-        let mut chunks: Found<Vec<ChunkSummary>> = Found::default();
-        let Some(stored) = tables.campaigns.get(&revision) else { return Ok(chunks) };
-        for chunk in &stored.chunks {
-            match stored.outline(chunk) {
-                Ok(chunk) => chunks.found.push(summary(chunk)),
-                Err(damage) => chunks.damaged.push(damage),
-            }
-        }
-        Ok(chunks)
+        let Some(stored) = tables.campaigns.get(&revision) else { return Ok(Found::default()) };
+        let chunks = stored.chunks.iter().map(|chunk| stored.outline(chunk).map(summary));
+        Ok(chunks.collect())
     }
 
     async fn lists(
@@ -51,16 +45,11 @@ impl CampaignLedger for MemoryStore {
         numbers: &[u32],
     ) -> Result<Found<Vec<(u32, ShopList)>>, StoreError> {
         let tables = self.tables();
-        let stored = tables.campaigns.get(&revision);
-        let mut lists: Found<Vec<(u32, ShopList)>> = Found::default();
-        for number in numbers {
-            match stored.and_then(|stored| stored.list(*number)) {
-                Some(Ok(list)) => lists.found.push((*number, list.clone())),
-                Some(Err(damage)) => lists.damaged.push(damage),
-                None => {}
-            }
-        }
-        Ok(lists)
+        let Some(stored) = tables.campaigns.get(&revision) else { return Ok(Found::default()) };
+        let list = |number: &u32| {
+            stored.list(*number).map(|list| list.map(|list| (*number, list.clone())))
+        };
+        Ok(numbers.iter().filter_map(list).collect())
     }
 
     async fn mark_sent(

@@ -7,8 +7,8 @@ use catchment_domain::ports::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
 };
 use catchment_domain::{
-    Campaign, CampaignError, Chunk, Command, Damage, Deadline, Draft, Found, MAX_SHOPS, Phase,
-    Revision, ShopCursor, ShopList,
+    Campaign, CampaignError, Chunk, Command, Deadline, Draft, Found, MAX_SHOPS, Phase, Revision,
+    ShopCursor, ShopList,
 };
 
 use super::campaigns::StoredCampaign;
@@ -34,7 +34,7 @@ impl CampaignRepository for MemoryStore {
     async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError> {
         let tables = self.tables();
         let campaign = tables.campaigns.get(&revision).map(|stored| stored.read().cloned());
-        campaign.transpose().map_err(|Damage { what, .. }| StoreError::BadData { what })
+        Ok(campaign.transpose()?)
     }
 
     async fn list(
@@ -42,18 +42,10 @@ impl CampaignRepository for MemoryStore {
         behind: Option<Revision>,
         limit: usize,
     ) -> Result<Found<Vec<Campaign>>, StoreError> {
-        let mut campaigns: Found<Vec<Campaign>> = Found::default();
+        let tables = self.tables();
         let behind = behind.map_or(Bound::Unbounded, Bound::Excluded);
-        for (_, stored) in self.tables().campaigns.range((behind, Bound::Unbounded)) {
-            if campaigns.found.len() == limit {
-                break;
-            }
-            match stored.read() {
-                Ok(campaign) => campaigns.found.push(campaign.clone()),
-                Err(damage) => campaigns.damaged.push(damage),
-            }
-        }
-        Ok(campaigns)
+        let campaigns = tables.campaigns.range((behind, Bound::Unbounded));
+        Ok(Found::page(campaigns.map(|(_, stored)| stored.read().cloned()), limit))
     }
 
     async fn command(
@@ -144,7 +136,7 @@ fn check_size(shops: usize) -> Result<u32, CampaignError> {
 impl Tables {
     fn replaceable(&self, old: Revision) -> Result<Campaign, CommandError> {
         let stored = self.campaigns.get(&old).ok_or(CampaignError::Unknown(old))?;
-        let campaign = stored.read().map_err(|Damage { what, .. }| StoreError::BadData { what })?;
+        let campaign = stored.read().map_err(StoreError::from)?;
         campaign.check_replaceable()?;
         Ok(campaign.clone())
     }

@@ -89,7 +89,7 @@ impl StoredCampaign {
     pub(super) fn whole(&self) -> Result<&Campaign, StoreError> {
         match self.damaged().next() {
             None => Ok(&self.campaign),
-            Some(Damage { what, .. }) => Err(StoreError::BadData { what }),
+            Some(damage) => Err(damage.into()),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use catchment_domain::ports::{CommandError, Deletions, StoreError};
 use catchment_domain::{
-    Campaign, CampaignError, CampaignState, Damage, Found, Origin, Revision, Timestamp,
+    Campaign, CampaignError, CampaignState, Found, Origin, Revision, Timestamp,
 };
 
 use super::MemoryStore;
@@ -45,8 +45,7 @@ impl Deletions for MemoryStore {
         let mut tables = self.tables();
         let now = self.clock.now();
         let stored = tables.campaigns.get(&campaign).ok_or(CampaignError::Unknown(campaign))?;
-        let read = stored.read().map_err(|Damage { what, .. }| StoreError::BadData { what })?;
-        read.check_deletable(now)?;
+        stored.read().map_err(StoreError::from)?.check_deletable(now)?;
         let older = |other: &&StoredCampaign| other.campaign.replaced_by == Some(campaign);
         if let Some(older) = tables.campaigns.values().find(older) {
             return Err(CampaignError::Succeeds(campaign, older.campaign.name.revision).into());

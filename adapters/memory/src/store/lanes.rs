@@ -105,8 +105,7 @@ impl LaneRow {
             LogChange::Anew | LogChange::Same => None,
         };
         if let Some(mismatch) = self.mismatch().or(is_other) {
-            let what = LaneProblem::of(lane, mismatch).to_string();
-            return Err(StoreError::Refused { what });
+            return Err(LaneProblem::of(lane, mismatch).into());
         }
         check_committed(&self.progress(lane), committed)?;
         if change == LogChange::Anew {

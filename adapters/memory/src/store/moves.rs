@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{Moves, StoreError};
 use catchment_domain::{
-    Campaign, Chunk, Deadline, Epoch, Found, Lanes, MoveTerms, Moved, NotDrained, Revision,
-    ShopList, StoredItem, epoch_after, relane,
+    Chunk, Deadline, Epoch, Lanes, MoveTerms, Moved, NotDrained, Revision, ShopList, StoredItem,
+    epoch_after, relane,
 };
 
 use super::campaigns::damage;
@@ -16,15 +16,8 @@ impl Moves for MemoryStore {
     async fn move_away(&self, terms: &MoveTerms) -> Result<Moved, StoreError> {
         let (mut tables, now) = (self.tables(), self.clock.now());
         let replies = tables.stored_reply_lanes(now);
-        let mut campaigns: Found<Vec<Campaign>> = Found::default();
-        for stored in tables.campaigns.values() {
-            match stored.read() {
-                Ok(campaign) => campaigns.found.push(campaign.clone()),
-                Err(damage) => campaigns.damaged.push(damage),
-            }
-        }
-        let checked = terms.check(&tables.stored_lanes(), &replies, &campaigns);
-        checked.map_err(|not_drained| refused(&not_drained))?;
+        let campaigns = tables.campaigns.values().map(|stored| stored.read().cloned()).collect();
+        terms.check(&tables.stored_lanes(), &replies, &campaigns)?;
         let moved = Moved {
             before: tables.count,
             lanes: terms.lanes,
@@ -53,11 +46,10 @@ impl Tables {
         let mut relaned = Vec::with_capacity(self.campaigns.len());
         for (revision, stored) in &self.campaigns {
             if let Some(damage) = stored.damages().into_iter().next() {
-                return Err(refused(&NotDrained::Damaged(damage)));
+                return Err(NotDrained::Damaged(damage).into());
             }
             let divided = relane(&stored.chunks, &stored.lists, lanes);
-            let unreadable =
-                |_| refused(&NotDrained::Damaged(damage(StoredItem::List(*revision, 0))));
+            let unreadable = |_| NotDrained::Damaged(damage(StoredItem::List(*revision, 0)));
             relaned.push((*revision, divided.map_err(unreadable)?));
         }
         Ok(relaned)
@@ -100,8 +92,4 @@ impl Tables {
     fn newest_epoch(&self) -> Epoch {
         self.lanes.values().map(|lane| lane.epoch).max().unwrap_or_default()
     }
-}
-
-fn refused(not_drained: &NotDrained) -> StoreError {
-    StoreError::Refused { what: not_drained.to_string() }
 }

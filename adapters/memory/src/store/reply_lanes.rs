@@ -67,8 +67,7 @@ impl ReplyLaneRow {
             LogChange::Same => {}
             LogChange::Anew => self.move_to(log, end),
             LogChange::Other => {
-                let what = LaneProblem::of_replies(lane, Mismatch::OtherLog).to_string();
-                return Err(StoreError::Refused { what });
+                return Err(LaneProblem::of_replies(lane, Mismatch::OtherLog).into());
             }
         }
         Ok(())

@@ -42,8 +42,7 @@ impl Restores for MemoryStore {
         let now = self.clock.now();
         tables.check_leases(now)?;
         let (log, committed) = &terms.requests;
-        let checked = check_log(&tables.progress(), (*log, committed));
-        checked.map_err(|foreign| StoreError::Refused { what: foreign.to_string() })?;
+        check_log(&tables.progress(), (*log, committed))?;
         let (moved, left_out) = tables.after_restore(terms, now);
         let mark = tables.mark();
         let (mut again, mut damaged, mut left) = (Vec::new(), Vec::new(), Vec::new());

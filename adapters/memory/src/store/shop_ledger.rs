@@ -51,10 +51,7 @@ impl ShopLedger for MemoryStore {
         let Some(row) = tables.lanes.get(&lane) else { return Ok(Vec::new()) };
         let receipts = row.receipts.iter().filter(|receipt| !row.is_of_another_log(receipt));
         let receipts = receipts.filter(|row| from < row.receipt.to && row.receipt.from < to);
-        let receipts = receipts.map(|row| row.read(lane).cloned());
-        receipts
-            .collect::<Result<_, _>>()
-            .map_err(|Damage { what, .. }| StoreError::BadData { what })
+        receipts.map(|row| Ok(row.read(lane)?.clone())).collect()
     }
 
     async fn visit_receipts(&self, visit: VisitReceipt<'_>) -> Result<Vec<Damage>, StoreError> {

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use catchment_domain::ports::{ShopGroup, ShopRepository, StoreError};
 use catchment_domain::{
-    Damage, Found, ImportBatch, ImportNumber, ImportOrder, ImportReceipt, ImportTerms, Lane, Lanes,
+    Found, ImportBatch, ImportNumber, ImportOrder, ImportReceipt, ImportTerms, Lane, Lanes,
     Profile, Revision, Scope, Shop, ShopCursor, ShopId, StoredItem,
 };
 
@@ -21,8 +21,7 @@ impl ShopRepository for MemoryStore {
 
     async fn get(&self, id: &ShopId) -> Result<Option<Shop>, StoreError> {
         let tables = self.tables();
-        let shop = tables.shops.get(&tables.key(id)).map(|row| row.shop(id)).transpose();
-        shop.map_err(|Damage { what, .. }| StoreError::BadData { what })
+        Ok(tables.shops.get(&tables.key(id)).map(|row| row.shop(id)).transpose()?)
     }
 
     async fn list(
@@ -36,17 +35,7 @@ impl ShopRepository for MemoryStore {
         let shops = tables.shops.range::<ShopCursor, _>((after, Bound::Unbounded));
         let shops = shops
             .filter(|(key, row)| row.is_profile_spoiled || scope.contains(&key.id, &row.profile));
-        let mut page: Found<Vec<Shop>> = Found::default();
-        for (key, row) in shops {
-            if page.found.len() == limit {
-                break;
-            }
-            match row.shop(&key.id) {
-                Ok(shop) => page.found.push(shop),
-                Err(damage) => page.damaged.push(damage),
-            }
-        }
-        Ok(page)
+        Ok(Found::page(shops.map(|(key, row)| row.shop(&key.id)), limit))
     }
 
     async fn groups(&self, scope: &Scope) -> Result<Vec<ShopGroup>, StoreError> {
@@ -114,20 +103,15 @@ impl ShopRepository for MemoryStore {
         limit: usize,
     ) -> Result<Found<Vec<ImportReceipt>>, StoreError> {
         let tables = self.tables();
-        let mut receipts: Found<Vec<ImportReceipt>> = Found::default();
-        let Some(row) = tables.lanes.get(&lane) else { return Ok(receipts) };
+        let Some(row) = tables.lanes.get(&lane) else { return Ok(Found::default()) };
         let wanted = row.import_receipts.iter().filter(|receipt| behind < receipt.number);
-        for receipt in wanted {
-            if receipts.found.len() == limit {
-                break;
-            }
+        let read = |receipt: &ImportReceipt| {
             if row.spoiled_imports.contains(&receipt.number) {
-                receipts.damaged.push(damage(StoredItem::ImportReceipt(lane, receipt.number)));
-            } else {
-                receipts.found.push(receipt.clone());
+                return Err(damage(StoredItem::ImportReceipt(lane, receipt.number)));
             }
-        }
-        Ok(receipts)
+            Ok(receipt.clone())
+        };
+        Ok(Found::page(wanted.map(read), limit))
     }
 }
 

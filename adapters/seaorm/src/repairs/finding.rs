@@ -11,7 +11,7 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
 
-use crate::campaign_rows::{self, missing};
+use crate::campaign_rows;
 use crate::damaged::{ItemOf, read_row};
 use crate::deletions::deleted;
 use crate::entity::{campaign_chunk, campaign_list, shop, shop_state};
@@ -45,7 +45,7 @@ impl SeaOrmStore {
                 continue;
             }
             if campaign.is_none() {
-                add(missing(StoredItem::Campaign(revision)));
+                add(Damage::no_row(StoredItem::Campaign(revision)));
             }
             let campaign = campaign.and_then(Option::as_ref);
             self.find_in_campaign(revision, campaign).await?.into_iter().for_each(&mut add);
@@ -112,7 +112,7 @@ impl SeaOrmStore {
                 |row| Ok(StoredItem::State(row.try_get("", "id").unwrap_or_default()));
             let read = read_row(&orphan, state_of, read)?;
             let id = orphan.try_get("", "id");
-            damages.extend(id.map(|id| missing(StoredItem::Profile(id))));
+            damages.extend(id.map(|id| Damage::no_row(StoredItem::Profile(id))));
             damages.extend(read.err());
         }
         Ok(damages)
