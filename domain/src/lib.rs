@@ -40,6 +40,7 @@ mod correlation;
 mod campaign;
 mod terms;
 mod chunk;
+mod frozen_list;
 mod window;
 mod release;
 mod proof;
@@ -65,6 +66,7 @@ pub use chunk::{
 };
 pub use correlation::{Attempt, MAX_SHOPS, Nonce, Phase, Ticket};
 pub use damage::{Damage, Found, StoredItem};
+pub use frozen_list::FrozenList;
 pub use import::{
     ImportBatch, ImportEntry, ImportNumber, ImportOrder, ImportReceipt, ImportRemark, ImportTerms,
     Imported, ShopImport,

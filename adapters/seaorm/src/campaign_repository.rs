@@ -8,8 +8,8 @@ use catchment_domain::ports::{
     Tallies,
 };
 use catchment_domain::{
-    CHUNK_SHOPS, Campaign, CampaignError, Chunk, Command, Deadline, Draft, Found, Lane, MAX_SHOPS,
-    Revision, Scope, ShopCursor, ShopId, ShopList,
+    Campaign, CampaignError, Command, Deadline, Draft, Found, FrozenList, Revision, Scope,
+    ShopCursor,
 };
 use sea_orm::sea_query::LockType;
 use sea_orm::{ActiveModelTrait, ConnectionTrait};
@@ -25,17 +25,12 @@ impl CampaignRepository for SeaOrmStore {
     async fn add(&self, draft: &Draft) -> Result<Campaign, CommandError> {
         // The list is read before anything is locked. A shop that is imported meanwhile counts as
         // imported later.
-        let plan = self.plan(&draft.scope).await?;
-        let shops = plan.count();
-        if shops == 0 {
-            return Err(CampaignError::EmptyScope.into());
-        }
-        let shops = u32::try_from(shops).ok().filter(|shops| *shops <= MAX_SHOPS);
-        let shops = shops.ok_or(CampaignError::TooManyShops)?;
+        let list = self.freeze(&draft.scope).await?;
+        let shops = list.count()?;
         // In a transaction of its own: the row of the newest revision is everybody's, and storing
         // a long list takes long. Where that fails, the revision is nobody's.
         let revision = self.take_revision().await?;
-        while_busy_or_locked(|| self.try_add(draft, (revision, shops), &plan)).await
+        while_busy_or_locked(|| self.try_add(draft, (revision, shops), &list)).await
     }
 
     async fn get(&self, revision: Revision) -> Result<Option<Campaign>, StoreError> {
@@ -88,7 +83,7 @@ impl CampaignRepository for SeaOrmStore {
                 let lists = campaign_rows::lists(&self.readers, revision, &[number]).await?;
                 outcomes.damaged.extend(lists.damaged);
                 for (_, list) in &lists.found {
-                    push_outcomes(&mut outcomes.found, &chunk, list, filter, from)?;
+                    outcomes.found.extend(ShopOutcome::of_chunk(&chunk, list, filter, from));
                 }
             }
         }
@@ -108,50 +103,19 @@ async fn replaceable(
     Ok(old)
 }
 
-/// The frozen list of a campaign, chunk by chunk.
-#[derive(Default)]
-struct Plan {
-    chunks: Vec<(Lane, ShopList)>,
-}
-
-impl Plan {
-    /// Adds a shop. Shops must come in the order of lane and id.
-    fn push(&mut self, lane: Lane, shop: &ShopId) {
-        match self.chunks.last_mut() {
-            Some((current, list)) if *current == lane && list.len() < CHUNK_SHOPS => {
-                list.push(shop);
-            }
-            _ => {
-                let mut list = ShopList::default();
-                list.push(shop);
-                self.chunks.push((lane, list));
-            }
-        }
+/// Stores the list of a campaign and its ledger, many chunks with each statement.
+async fn add_list(
+    connection: &impl ConnectionTrait,
+    revision: Revision,
+    list: &FrozenList,
+) -> Result<(), StoreError> {
+    let mut chunks = list.chunks().peekable();
+    while chunks.peek().is_some() {
+        let part: Vec<_> = chunks.by_ref().take(campaign_rows::ADDED_AT_ONCE).collect();
+        let added = part.iter().map(|(chunk, list)| (chunk, *list));
+        campaign_rows::add_chunks(connection, revision, added).await?;
     }
-
-    fn count(&self) -> usize {
-        self.chunks.iter().map(|(_, list)| list.len()).sum()
-    }
-
-    /// Stores many chunks with each statement.
-    async fn store(
-        &self,
-        connection: &impl ConnectionTrait,
-        revision: Revision,
-    ) -> Result<(), StoreError> {
-        let (mut number, mut first) = (0, 0);
-        for part in self.chunks.chunks(campaign_rows::ADDED_AT_ONCE) {
-            let mut chunks = Vec::with_capacity(part.len());
-            for (lane, list) in part {
-                let chunk = Chunk::new(number, *lane, first, list.len());
-                (number, first) = (number + 1, chunk.end());
-                chunks.push(chunk);
-            }
-            let lists = part.iter().map(|(_, list)| list);
-            campaign_rows::add_chunks(connection, revision, chunks.iter().zip(lists)).await?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 impl SeaOrmStore {
@@ -159,7 +123,7 @@ impl SeaOrmStore {
         &self,
         draft: &Draft,
         (revision, shops): (Revision, u32),
-        plan: &Plan,
+        list: &FrozenList,
     ) -> Result<Campaign, CommandError> {
         let transaction = self.begin().await?;
         let connection = transaction.connection()?;
@@ -177,7 +141,7 @@ impl SeaOrmStore {
             campaign_rows::update(connection, &old).await?;
         }
         campaign::active(&campaign).insert(connection).await.map_err(classify)?;
-        plan.store(connection, revision).await?;
+        add_list(connection, revision, list).await?;
         transaction.commit().await?;
         Ok(campaign)
     }
@@ -205,19 +169,20 @@ impl SeaOrmStore {
         Ok(campaign)
     }
 
-    async fn plan(&self, scope: &Scope) -> Result<Plan, StoreError> {
-        let mut plan = Plan::default();
+    /// Reads the shops of a new campaign.
+    async fn freeze(&self, scope: &Scope) -> Result<FrozenList, StoreError> {
+        let mut list = FrozenList::default();
         if let Some(ids) = scope.named_only() {
             let lanes = self.settings.lanes;
             let mut named: Vec<_> = ids.iter().map(|id| ShopCursor::behind(id, lanes)).collect();
             named.sort_unstable();
             for shop in &named {
-                plan.push(shop.lane, &shop.id);
+                list.push(shop.lane, &shop.id);
             }
         } else {
-            self.scan(scope, |lane, shop| plan.push(lane, &shop)).await?;
+            self.scan(scope, |lane, shop| list.push(lane, &shop)).await?;
         }
-        Ok(plan)
+        Ok(list)
     }
 
     /// Returns the numbers of a campaign's chunks that have a place at or behind `from`, in order.
@@ -232,32 +197,4 @@ impl SeaOrmStore {
         let damaged = damaged.iter().filter_map(|damage| damage.item.chunk());
         Ok(behind.chain(damaged.map(|(_, number)| number)).collect())
     }
-}
-
-fn push_outcomes(
-    outcomes: &mut Vec<ShopOutcome>,
-    chunk: &Chunk,
-    list: &ShopList,
-    filter: OutcomeFilter,
-    from: u32,
-) -> Result<(), StoreError> {
-    let slots = chunk.slots(filter.phase);
-    for (place, (slot, id)) in slots.iter().zip(list.iter()).enumerate() {
-        let index = chunk.first.saturating_add(u32::try_from(place).unwrap_or(u32::MAX));
-        let wanted = filter.status.is_none_or(|wanted| *slot == wanted);
-        if index < from || !wanted {
-            continue;
-        }
-        let detail = chunk.detail(filter.phase, place);
-        outcomes.push(ShopOutcome {
-            index,
-            shop: id.parse().map_err(|error: catchment_domain::ShopIdError| {
-                StoreError::BadData { what: error.to_string() }
-            })?,
-            slot: *slot,
-            code: detail.map(|detail| detail.code),
-            message: detail.and_then(|detail| detail.message.clone()),
-        });
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::campaign::{Campaign, CampaignError, Command, Draft};
-use crate::chunk::{Slot, Tally};
+use crate::chunk::{Chunk, ShopList, Slot, Tally};
 use crate::correlation::Phase;
 use crate::damage::Found;
 use crate::outcome::Code;
@@ -52,6 +52,33 @@ pub struct ShopOutcome {
     pub code: Option<Code>,
     /// More than the code's own message.
     pub message: Option<Box<str>>,
+}
+
+impl ShopOutcome {
+    /// The outcomes of a chunk's shops that a filter names, from place `from` of the campaign's list
+    /// on.
+    pub fn of_chunk(
+        chunk: &Chunk,
+        list: &ShopList,
+        OutcomeFilter { phase, status }: OutcomeFilter,
+        from: u32,
+    ) -> impl Iterator<Item = Self> {
+        let slots = chunk.slots(phase).iter().enumerate().zip(chunk.first..);
+        let slots = slots.filter(move |((_, slot), index)| {
+            from <= *index && status.is_none_or(|status| **slot == status)
+        });
+        slots.filter_map(move |((place, slot), index)| {
+            let detail = chunk.detail(phase, place);
+            Some(Self {
+                index,
+                // INVARIANT: a list holds ids of shops alone.
+                shop: list.get(place)?.parse().ok()?,
+                slot: *slot,
+                code: detail.map(|detail| detail.code),
+                message: detail.and_then(|detail| detail.message.clone()),
+            })
+        })
+    }
 }
 
 /// The campaigns, for those who start and follow them.

@@ -1,5 +1,6 @@
 //! Starts campaigns, and reports on them.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
@@ -7,8 +8,8 @@ use catchment_domain::ports::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
 };
 use catchment_domain::{
-    Campaign, CampaignError, Chunk, Command, Deadline, Draft, Found, MAX_SHOPS, Phase, Revision,
-    ShopCursor, ShopList,
+    Campaign, CampaignError, Chunk, Command, Deadline, Draft, Found, FrozenList, Revision,
+    ShopCursor,
 };
 
 use super::campaigns::StoredCampaign;
@@ -20,7 +21,7 @@ impl CampaignRepository for MemoryStore {
         let mut tables = self.tables();
         let now = self.clock.now();
         let list = tables.freeze(draft);
-        let shops = check_size(list.len())?;
+        let shops = list.count()?;
         let replaced = draft.replaces.map(|old| tables.replaceable(old)).transpose()?;
         let revision = tables.take_revision();
         let campaign = draft.begin(revision, shops, replaced.as_ref(), (now, tables.mark()));
@@ -98,11 +99,7 @@ impl CampaignRepository for MemoryStore {
             }
             match (stored.list(chunk.number), stored.outcomes(chunk)) {
                 (Some(Ok(list)), Ok(chunk)) => {
-                    let outcomes = outcomes(list, chunk, filter.phase).filter(|outcome| {
-                        from <= outcome.index
-                            && filter.status.is_none_or(|slot| outcome.slot == slot)
-                    });
-                    page.found.extend(outcomes);
+                    page.found.extend(ShopOutcome::of_chunk(chunk, list, filter, from));
                 }
                 (_, Err(damage)) | (Some(Err(damage)), Ok(_)) => page.damaged.push(damage),
                 (None, Ok(_)) => {}
@@ -114,49 +111,24 @@ impl CampaignRepository for MemoryStore {
 }
 
 impl Tables {
-    /// Returns the shops of a new campaign, in the order of lane and id.
-    fn freeze(&self, draft: &Draft) -> Vec<ShopCursor> {
+    /// Returns the shops of a new campaign.
+    fn freeze(&self, draft: &Draft) -> FrozenList {
+        let mut list = FrozenList::default();
         if let Some(ids) = draft.scope.named_only() {
-            let mut list: Vec<ShopCursor> = ids.iter().map(|id| self.key(id)).collect();
-            list.sort_unstable();
-            return list;
+            let named: BTreeSet<ShopCursor> = ids.iter().map(|id| self.key(id)).collect();
+            for shop in &named {
+                list.push(shop.lane, &shop.id);
+            }
+        } else {
+            self.scope(&draft.scope).for_each(|shop| list.push(shop.lane, &shop.id));
         }
-        self.scope(&draft.scope).cloned().collect()
+        list
     }
-}
 
-fn check_size(shops: usize) -> Result<u32, CampaignError> {
-    match u32::try_from(shops) {
-        Ok(0) => Err(CampaignError::EmptyScope),
-        Ok(shops) if shops <= MAX_SHOPS => Ok(shops),
-        _ => Err(CampaignError::TooManyShops),
-    }
-}
-
-impl Tables {
     fn replaceable(&self, old: Revision) -> Result<Campaign, CommandError> {
         let stored = self.campaigns.get(&old).ok_or(CampaignError::Unknown(old))?;
         let campaign = stored.read().map_err(StoreError::from)?;
         campaign.check_replaceable()?;
         Ok(campaign.clone())
     }
-}
-
-/// Returns the outcomes of the shops of one chunk.
-fn outcomes<'a>(
-    list: &'a ShopList,
-    chunk: &'a Chunk,
-    phase: Phase,
-) -> impl Iterator<Item = ShopOutcome> + 'a {
-    let slots = chunk.slots(phase).iter().enumerate().zip(chunk.first..);
-    slots.filter_map(move |((place, slot), index)| {
-        let detail = chunk.detail(phase, place);
-        Some(ShopOutcome {
-            index,
-            shop: list.get(place)?.parse().ok()?,
-            slot: *slot,
-            code: detail.map(|detail| detail.code),
-            message: detail.and_then(|detail| detail.message.clone()),
-        })
-    })
 }

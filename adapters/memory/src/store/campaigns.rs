@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{
-    CHUNK_SHOPS, Campaign, Chunk, Damage, Deadline, ShopCursor, ShopList, Slot, StoredItem, Tally,
-    Timestamp,
+    Campaign, Chunk, Damage, Deadline, FrozenList, ShopList, Slot, StoredItem, Tally, Timestamp,
 };
 
 use super::Tables;
@@ -35,20 +34,9 @@ pub(super) fn damage(item: StoredItem) -> Damage {
 }
 
 impl StoredCampaign {
-    /// Makes a campaign for these shops, which are in the order of lane and id.
-    pub(super) fn new(campaign: Campaign, shops: &[ShopCursor]) -> Self {
-        let mut first = 0;
-        let (mut lists, mut chunks) = (Vec::new(), Vec::new());
-        for lane in shops.chunk_by(|one, next| one.lane == next.lane) {
-            for part in lane.chunks(CHUNK_SHOPS) {
-                let Some(shop) = part.first() else { continue };
-                // INVARIANT: a campaign has at most 2^28 shops, so its chunks are fewer.
-                let number = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
-                chunks.push(Chunk::new(number, shop.lane, first, part.len()));
-                lists.push(part.iter().map(|shop| shop.id.clone()).collect());
-                first += u32::try_from(part.len()).unwrap_or(u32::MAX);
-            }
-        }
+    /// Makes a campaign for these shops.
+    pub(super) fn new(campaign: Campaign, list: &FrozenList) -> Self {
+        let (chunks, lists) = list.chunks().map(|(chunk, list)| (chunk, list.clone())).unzip();
         Self {
             campaign,
             ended_at: None,
