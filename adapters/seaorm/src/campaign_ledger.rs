@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
     Attempt, Campaign, CampaignState, Chunk, Damage, Found, Lane, Phase, Position, ReplyLane,
-    Revision, ShopList, Timestamp, can_have_applied,
+    Revision, ShopList, Timestamp,
 };
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
@@ -338,18 +338,12 @@ async fn record_campaign(
     recorded.damaged.extend(damaged);
     for mut chunk in chunks {
         let Some(answers) = answers.get(&chunk.number) else { continue };
-        let (before, next) = (chunk.lacking(), applied.get(&chunk.lane).copied());
-        let mut counted = 0;
-        for answer in
-            answers.iter().filter(|answer| can_have_applied(next, answer.request_position))
-        {
-            counted += u32::from(chunk.record(&campaign, answer.ticket, &answer.outcome));
-        }
-        let now = chunk.lacking();
+        let next = applied.get(&chunk.lane).copied();
+        let (recorded_in, counted) = Answer::record_all(answers, &mut chunk, &after, next);
         recorded.open.push((revision, chunk.number, chunk.open_slots()));
         if 0 < counted {
             recorded.counted += counted;
-            after = after.recorded(before, now);
+            after = recorded_in;
             campaign_rows::update_chunk(connection, revision, &chunk).await?;
         }
     }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use catchment_domain::ports::{Claim, Decide, ShopLedger, StoreError, VisitReceipt};
 use catchment_domain::{
-    Batch, Committed, Damage, Epoch, Lane, LaneProblem, LaneProgress, LogChange, LogIdentity,
-    Mismatch, Position, Receipt, check_committed,
+    Batch, Committed, Damage, Epoch, Lane, LaneProblem, LaneProgress, LogIdentity, Mismatch,
+    Position, Receipt,
 };
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -86,14 +86,9 @@ impl SeaOrmStore {
         let known = known.ok_or_else(|| no_lane(lane))?;
         let problem = |what| LaneProblem::of(lane, Mismatch::UnreadableRow { what });
         let before = LaneProgress::try_from(&known).map_err(|e| unreadable(e, problem))?;
-        let claim = Claim::try_from(&known).map_err(|e| unreadable(e, problem))?;
-        let claim = next_claim(claim, &before, log)?;
-        if LogChange::between(before.log, log) == LogChange::Anew
-            && left_logs(connection).await?.iter().any(|left| left.id == log.id)
-        {
-            return Err(LaneProblem::of(lane, Mismatch::LeftLog).into());
-        }
-        check_committed(&before, committed)?;
+        let Claim { last_id, .. } = Claim::try_from(&known).map_err(|e| unreadable(e, problem))?;
+        let left = left_logs(connection).await?;
+        let claim = Claim::of_next_owner(&before, last_id, (log, &left), committed)?;
         claimed(known, &claim, log).update(connection).await.map_err(classify)?;
         transaction.commit().await?;
         Ok(claim)
@@ -128,21 +123,6 @@ fn replied_next(next: Position) -> Expr {
         .case(Expr::col(applied).lte(next), Expr::col(applied))
         .finally(next)
         .into()
-}
-
-/// Returns the next owner of a lane. If the log has changed, the lane begins at the start of the new
-/// log. The log may change only if no record of the old log can be read any more.
-fn next_claim(claim: Claim, before: &LaneProgress, log: LogIdentity) -> Result<Claim, StoreError> {
-    // INVARIANT: an epoch that can be read has a next one.
-    let epoch = claim.epoch.next().unwrap_or(Epoch::LAST);
-    match LogChange::between(before.log, log) {
-        LogChange::Same => Ok(Claim { epoch, ..claim }),
-        LogChange::Anew => {
-            let begin = Position(0);
-            Ok(Claim { epoch, applied_next: begin, replied_next: begin, last_id: None })
-        }
-        LogChange::Other => Err(LaneProblem::of(before.lane, Mismatch::OtherLog).into()),
-    }
 }
 
 /// Returns the row of a lane with an owner. It keeps `expired_up_to`.

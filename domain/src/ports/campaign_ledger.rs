@@ -7,6 +7,7 @@ use crate::damage::{Damage, Found};
 use crate::lane::{Lane, Position, ReplyLane};
 use crate::outcome::Outcome;
 use crate::ports::{Lease, StoreError};
+use crate::restore::can_have_applied;
 use crate::revision::Revision;
 
 /// A chunk without its slots.
@@ -46,6 +47,29 @@ pub struct Answer {
     pub request_position: Option<Position>,
 }
 
+impl Answer {
+    /// Enters answers in a chunk of a campaign, in their order. Returns the campaign as it is then,
+    /// and how many answers counted. `applied_next` is the next position to apply in the chunk's
+    /// lane, if that can be read.
+    ///
+    /// 1. An answer counts only if the database [can have applied](can_have_applied) its request.
+    /// 2. It counts as [`Chunk::record`] says.
+    pub fn record_all(
+        answers: &[&Self],
+        chunk: &mut Chunk,
+        campaign: &Campaign,
+        applied_next: Option<Position>,
+    ) -> (Campaign, u32) {
+        let (before, mut counted) = (chunk.lacking(), 0);
+        for answer in answers {
+            if can_have_applied(applied_next, answer.request_position) {
+                counted += u32::from(chunk.record(campaign, answer.ticket, &answer.outcome));
+            }
+        }
+        (campaign.clone().recorded(before, chunk.lacking()), counted)
+    }
+}
+
 /// What recording answers did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
@@ -79,7 +103,7 @@ pub struct Recorded {
 /// - `record_from_elsewhere_is_fenced`: answers count only if they were read from the position at
 ///   which the lane stands. Otherwise a commit's answer was lost, or the database was restored.
 /// - `record_counts_only_what_was_applied`: an answer counts only as
-///   [`can_have_applied`](crate::can_have_applied) says: the database of the moment in which it is
+///   [`can_have_applied`] says: the database of the moment in which it is
 ///   recorded must have applied its request. So nothing counts that a restored database does not
 ///   have.
 /// - `lanes_keep_to_their_campaigns`: for a campaign of another reply lane nothing is marked,

@@ -2,10 +2,12 @@ use async_trait::async_trait;
 
 use crate::batch::{Batch, Loaded, Receipt};
 use crate::damage::Damage;
-use crate::lane::{Committed, Epoch, Lane, LogIdentity, Position};
+use crate::lane::{Committed, Epoch, Lane, LaneProgress, LogChange, LogIdentity, Position};
+use crate::mismatch::{LaneProblem, Mismatch};
 use crate::outcome::Outcome;
 use crate::ports::StoreError;
 use crate::request::RequestId;
+use crate::restore::check_committed;
 
 /// Judges a batch by what was loaded for it: pure, so that a store may call it again.
 pub type Decide<'a> = &'a (dyn Fn(&Batch, &mut Loaded) -> Vec<Outcome> + Send + Sync);
@@ -26,6 +28,49 @@ pub struct Claim {
     pub last_id: Option<RequestId>,
 }
 
+impl Claim {
+    /// Returns the claim of a lane's next owner, who reads it in this log.
+    ///
+    /// 1. In the log that the lane was read in, the owner goes on where the lane stands.
+    /// 2. If no record of the log before can be read any more, the owner begins at the start of this
+    ///    log. The database never begins a log again that it has `left`.
+    /// 3. In every other log, the lane cannot be claimed.
+    /// 4. The log must not remember more than the database: see [`check_committed`].
+    ///
+    /// # Errors
+    ///
+    /// When the lane cannot be claimed in this log.
+    pub fn of_next_owner(
+        before: &LaneProgress,
+        last_id: Option<RequestId>,
+        (log, left): (LogIdentity, &[LogIdentity]),
+        committed: Option<Committed>,
+    ) -> Result<Self, StoreError> {
+        let change = LogChange::between(before.log, log);
+        let mismatch = match change {
+            LogChange::Other => Some(Mismatch::OtherLog),
+            LogChange::Anew if left.iter().any(|left| left.id == log.id) => Some(Mismatch::LeftLog),
+            LogChange::Anew | LogChange::Same => None,
+        };
+        if let Some(mismatch) = mismatch {
+            return Err(LaneProblem::of(before.lane, mismatch).into());
+        }
+        check_committed(before, committed)?;
+        // INVARIANT: an epoch that can be read has a next one.
+        let epoch = before.epoch.next().unwrap_or(Epoch::LAST);
+        let begin = Position(0);
+        Ok(match change {
+            LogChange::Same => {
+                let LaneProgress { applied_next, replied_next, .. } = *before;
+                Self { epoch, applied_next, replied_next, last_id }
+            }
+            LogChange::Anew | LogChange::Other => {
+                Self { epoch, applied_next: begin, replied_next: begin, last_id: None }
+            }
+        })
+    }
+}
+
 /// The shops, and how far each lane of requests has been applied to them.
 ///
 /// # Promises
@@ -41,7 +86,7 @@ pub struct Claim {
 ///   applies.
 /// - `apply_sees_the_batch_before_it`: of two batches of one owner at once, the later one has
 ///   seen what the earlier one stored at every shop, or changes nothing.
-/// - `claim_of_an_older_database_is_refused`: as [`check_committed`](crate::check_committed) says.
+/// - `claim_of_an_older_database_is_refused`: as [`check_committed`] says.
 /// - `lanes_are_independent`: owners of different lanes do not disturb each other.
 /// - `apply_is_seen_by_all`: what was applied is seen by every later call.
 /// - `apply_keeps_what_was_decided`: what is read back is what judging left, to the last field.

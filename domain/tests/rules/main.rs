@@ -6,6 +6,7 @@ mod acceptance;
 mod allocations;
 mod batch;
 mod campaign;
+mod claim;
 mod frozen_list;
 mod import;
 mod judge;

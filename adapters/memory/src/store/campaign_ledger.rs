@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use catchment_domain::ports::{Answer, CampaignLedger, ChunkSummary, Lease, Recorded, StoreError};
 use catchment_domain::{
     Attempt, Campaign, CampaignState, Chunk, Damage, Found, Lane, OpenSlots, Phase, Position,
-    ReplyLane, Revision, ShopList, Timestamp, can_have_applied,
+    ReplyLane, Revision, ShopList, Timestamp,
 };
 
 use super::campaigns::StoredCampaign;
@@ -191,15 +191,9 @@ impl StoredCampaign {
         }
         let Self { campaign, chunks, .. } = self;
         let chunk = chunks.get_mut(number as usize)?;
-        let (before, next) = (chunk.lacking(), applied.get(&chunk.lane).copied());
-        let mut counted = 0;
-        for answer in
-            answers.iter().filter(|answer| can_have_applied(next, answer.request_position))
-        {
-            counted += u32::from(chunk.record(campaign, answer.ticket, &answer.outcome));
-        }
-        let now = chunk.lacking();
-        *campaign = campaign.clone().recorded(before, now);
+        let next = applied.get(&chunk.lane).copied();
+        let (after, counted) = Answer::record_all(answers, chunk, campaign, next);
+        *campaign = after;
         let open = chunk.open_slots();
         self.note_end(at);
         Some(Ok((counted, open)))

@@ -6,8 +6,8 @@ use std::time::Duration;
 use catchment_domain::ports::{Claim, StoreError};
 use catchment_domain::{
     Acceptance, AcceptedLane, Batch, Committed, Damage, Deadline, Epoch, ImportNumber,
-    ImportReceipt, Lane, LaneProblem, LaneProgress, LaneRemains, LogChange, LogIdentity, Mismatch,
-    Position, Receipt, RequestId, StoredItem, StoredLane, Timestamp, check_committed,
+    ImportReceipt, Lane, LaneProblem, LaneProgress, LaneRemains, LogIdentity, Mismatch, Position,
+    Receipt, RequestId, StoredItem, StoredLane, Timestamp,
 };
 
 use super::campaigns::damage;
@@ -90,38 +90,23 @@ impl LaneRow {
         self.epoch.next().is_none().then(|| Mismatch::UnreadableRow { what: what() })
     }
 
-    /// Gives the lane to a new owner. If the log has changed, the lane begins at the start of the
-    /// new log. This fails if the old log is lasting, or if the database has left the new log.
+    /// Gives the lane to a new owner: see [`Claim::of_next_owner`].
     pub(super) fn claim(
         &mut self,
         lane: Lane,
-        (log, is_left): (LogIdentity, bool),
+        (log, left): (LogIdentity, &[LogIdentity]),
         committed: Option<Committed>,
     ) -> Result<Claim, StoreError> {
-        let change = LogChange::between(self.log, log);
-        let is_other = match change {
-            LogChange::Other => Some(Mismatch::OtherLog),
-            LogChange::Anew if is_left => Some(Mismatch::LeftLog),
-            LogChange::Anew | LogChange::Same => None,
-        };
-        if let Some(mismatch) = self.mismatch().or(is_other) {
+        if let Some(mismatch) = self.mismatch() {
             return Err(LaneProblem::of(lane, mismatch).into());
         }
-        check_committed(&self.progress(lane), committed)?;
-        if change == LogChange::Anew {
-            self.log = Some(log);
-            self.applied_next = Position::default();
-            self.replied_next = Position::default();
-            self.last_id = None;
-        }
-        // INVARIANT: the epoch of a row that can be read has a next one.
-        self.epoch = self.epoch.next().unwrap_or(Epoch::LAST);
-        Ok(Claim {
-            epoch: self.epoch,
-            applied_next: self.applied_next,
-            replied_next: self.replied_next,
-            last_id: self.last_id,
-        })
+        let before = self.progress(lane);
+        let claim = Claim::of_next_owner(&before, self.last_id, (log, left), committed)?;
+        let Claim { epoch, applied_next, replied_next, last_id } = claim;
+        self.log = Some(log);
+        (self.epoch, self.last_id) = (epoch, last_id);
+        (self.applied_next, self.replied_next) = (applied_next, replied_next);
+        Ok(claim)
     }
 
     /// Returns how far the lane was applied and answered.

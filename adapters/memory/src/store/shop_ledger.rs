@@ -17,8 +17,8 @@ impl ShopLedger for MemoryStore {
         committed: Option<Committed>,
     ) -> Result<Claim, StoreError> {
         let mut tables = self.tables();
-        let is_left = tables.left.iter().any(|left| left.id == log.id);
-        tables.lane(lane)?.claim(lane, (log, is_left), committed)
+        let left = tables.left.clone();
+        tables.lane(lane)?.claim(lane, (log, &left), committed)
     }
 
     async fn apply(&self, batch: &Batch, decide: Decide<'_>) -> Result<Receipt, StoreError> {
