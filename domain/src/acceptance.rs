@@ -1,22 +1,19 @@
 //! Taking a lane as it is: where it goes on although it and its log do not fit each other, and what
 //! is given up by that.
 
-use std::time::Duration;
-
 use thiserror::Error;
 
 use crate::campaign::{Campaign, CampaignError, CampaignState};
 use crate::correlation::Attempt;
 use crate::damage::Damage;
-use crate::lane::{Committed, Epoch, Lane, LogIdentity, Position};
+use crate::lane::{Committed, Epoch, Lane, LogIdentity, Position, epoch_after};
 use crate::mismatch::{
     AnyLane, LaneRemains, Mismatch, Place, ReplyLaneRow, RequestLaneLog, StoredLane,
     StoredReplyLane, Unclear, compare_requests,
 };
 use crate::request::RequestId;
-use crate::restore::epoch_after;
 use crate::revision::Revision;
-use crate::time::{Deadline, Timestamp};
+use crate::time::{Deadline, Timestamp, UNTIL_AT_WORK};
 
 /// Positions from the first one up to, not including, the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,10 +188,6 @@ fn without_row(
         },
     }
 }
-
-/// How long it may take until everything is at work again after a command. A deadline that passes by
-/// then would pass before the shops are asked.
-pub(crate) const UNTIL_AT_WORK: Duration = Duration::from_mins(1);
 
 /// Gives a campaign a later deadline if its open shops would otherwise expire before they are
 /// asked. This is called when its reply lane, or a request lane of its open shops, is accepted.

@@ -123,6 +123,18 @@ pub struct Committed {
     pub next: Position,
 }
 
+/// The epoch of a lane after its database was restored: above every epoch that the log remembers.
+#[must_use]
+pub fn epoch_after(database: Epoch, committed: Option<Committed>) -> Epoch {
+    let newest = believed(committed).map_or(database, |committed| committed.epoch.max(database));
+    Epoch(newest.0.saturating_add(1))
+}
+
+/// What a log remembers, unless its epoch is too high to be true.
+pub(crate) fn believed(committed: Option<Committed>) -> Option<Committed> {
+    committed.filter(|committed| committed.epoch <= Epoch::BELIEVED)
+}
+
 /// Where the database stands in a lane of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneProgress {

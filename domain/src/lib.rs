@@ -74,6 +74,7 @@ pub use import::{
 pub use judge::{LaneTime, MAX_CAUSES, RELEASED_KEPT, judge};
 pub use lane::{
     Committed, Epoch, Lane, LaneProgress, Lanes, LogChange, LogIdentity, Position, ReplyLane,
+    epoch_after,
 };
 pub use lease::{LONGEST_LEASE, lease_left};
 pub use mismatch::{
@@ -102,7 +103,7 @@ pub use repair::{
 pub use request::{Change, Invalid, Replaced, Request, RequestId, RequestRecord, ReturnAddress};
 pub use restore::{
     AskedAgain, ForeignLog, Known, NoPlace, OlderDatabase, RestoreTerms, Restored, SeenCampaign,
-    SinceBackup, ask_again, can_have_applied, check_committed, check_lanes, check_log, epoch_after,
+    SinceBackup, ask_again, can_have_applied, check_committed, check_lanes, check_log,
     reply_lane_after, requests_since_backup,
 };
 pub use revision::{CampaignId, CampaignRef, Revision, RevisionError};

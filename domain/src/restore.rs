@@ -14,18 +14,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thiserror::Error;
 
-use crate::acceptance::UNTIL_AT_WORK;
 use crate::campaign::{Campaign, CampaignError, CampaignState};
 use crate::chunk::Chunk;
 use crate::correlation::{Attempt, Nonce, Phase, Ticket};
 use crate::damage::Found;
-use crate::lane::{Committed, Epoch, Lane, LaneProgress, LogIdentity, Position, ReplyLane};
+use crate::lane::{
+    Committed, Epoch, Lane, LaneProgress, LogIdentity, Position, ReplyLane, believed,
+};
 use crate::mismatch::{
     Comparison, LaneProblem, Mismatch, StoredLane, StoredReplyLane, Unclear, compare_replies,
 };
 use crate::request::{Change, RequestRecord};
 use crate::revision::{CampaignRef, Revision};
-use crate::time::{Deadline, Timestamp};
+use crate::time::{Deadline, Timestamp, UNTIL_AT_WORK};
 
 /// The log of a lane remembers more than the database knows. Either the database was restored from
 /// a backup, or it is another database than the one that belongs to the log.
@@ -216,17 +217,6 @@ pub fn reply_lane_after(
         return Err(mismatch.clone());
     }
     ends.get(&stored.lane).copied().ok_or(Mismatch::NoPartition { partitions })
-}
-
-/// The epoch of a lane after its database was restored: above every epoch that the log remembers.
-#[must_use]
-pub fn epoch_after(database: Epoch, committed: Option<Committed>) -> Epoch {
-    let newest = believed(committed).map_or(database, |committed| committed.epoch.max(database));
-    Epoch(newest.0.saturating_add(1))
-}
-
-fn believed(committed: Option<Committed>) -> Option<Committed> {
-    committed.filter(|committed| committed.epoch <= Epoch::BELIEVED)
 }
 
 /// A revision in a request is believed if it is at most so far above the newest revision of the

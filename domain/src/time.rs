@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// How long it may take until everything is at work again after a command. A deadline that passes by
+/// then would pass before the shops are asked.
+pub(crate) const UNTIL_AT_WORK: Duration = Duration::from_mins(1);
+
 /// An instant: milliseconds since 1970-01-01T00:00:00Z by the database's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
