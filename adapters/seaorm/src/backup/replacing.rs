@@ -16,7 +16,7 @@ use sea_orm::DbErr;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::sqlx::{Connection as _, SqliteConnection};
 
-use super::BackupError;
+use super::error::BackupError;
 use crate::connection::OwnConnection;
 use crate::error::{Failure, driver_failed};
 use crate::open::sqlite::checks;

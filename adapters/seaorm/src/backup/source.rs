@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use catchment_migrations::TABLE;
 use sea_orm::{ConnectionTrait as _, DbErr};
 
-use super::{BackupError, Summary};
+use super::error::{BackupError, Summary};
 use crate::connection::OwnConnection;
 use crate::database_url::DatabaseUrl;
 use crate::open::schema::Applied;
