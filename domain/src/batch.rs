@@ -25,7 +25,7 @@ pub struct Batch {
     /// The shops, each once, in id order.
     shops: Vec<ShopId>,
     /// For each record the index of its shop.
-    seats: Vec<Option<u32>>,
+    shop_of_record: Vec<Option<u32>>,
     /// The last record of the stretch, be it a request or not.
     last: Option<(Position, RequestId)>,
 }
@@ -45,22 +45,22 @@ impl Batch {
             .filter_map(|(index, record)| Some((&record.request.as_ref().ok()?.shop, index)))
             .collect();
         order.sort_unstable();
-        let mut seats = vec![None; records.len()];
+        let mut shop_of_record = vec![None; records.len()];
         let mut shops: Vec<ShopId> = Vec::with_capacity(order.len());
         for (shop, index) in order {
             if shops.last() != Some(shop) {
                 shops.push(shop.clone());
             }
-            if let Some(seat) = seats.get_mut(index) {
-                *seat = u32::try_from(shops.len() - 1).ok();
+            if let Some(place) = shop_of_record.get_mut(index) {
+                *place = u32::try_from(shops.len() - 1).ok();
             }
         }
         let last = records.last().map(|record| (record.position, record.id));
-        Self { lane, epoch, from, replied, records, shops, seats, last }
+        Self { lane, epoch, from, replied, records, shops, shop_of_record, last }
     }
 
-    /// The same batch, and behind its requests records that are none, up to this one: the lane
-    /// goes on behind it.
+    /// Extends the batch to the last record that was read. The records behind its last request are no
+    /// requests, and the lane skips them.
     #[must_use]
     pub const fn up_to(mut self, last: (Position, RequestId)) -> Self {
         self.last = Some(last);
@@ -75,7 +75,7 @@ impl Batch {
             record.request = Err(Invalid { code: Code::BadData, message: what.into(), shop });
         }
         self.shops.clear();
-        self.seats.fill(None);
+        self.shop_of_record.fill(None);
         self
     }
 
@@ -183,7 +183,7 @@ pub fn judge_batch(
 ) -> Vec<Outcome> {
     let Loaded { time, campaigns, newest, shops } = loaded;
     let mut outcomes = Vec::with_capacity(batch.records.len());
-    for (record, seat) in batch.records.iter().zip(&batch.seats) {
+    for (record, place) in batch.records.iter().zip(&batch.shop_of_record) {
         let request = match &record.request {
             Ok(request) => request,
             Err(invalid) => {
@@ -191,7 +191,7 @@ pub fn judge_batch(
                 continue;
             }
         };
-        let shop = seat.and_then(|seat| shops.get_mut(seat as usize));
+        let shop = place.and_then(|place| shops.get_mut(place as usize));
         let name = request.change.campaign();
         let campaign = campaigns.iter().find(|known| Some(known.name) == name);
         let right = lanes.lane_of(&request.shop);

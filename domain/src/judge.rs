@@ -71,44 +71,44 @@ pub fn judge(
     policy: &Policy,
     time: &mut LaneTime,
 ) -> Outcome {
-    let mut seat = Seat { shop, floor: policy.floor, time };
+    let mut update = ShopUpdate { shop, floor: policy.floor, time };
     match *change {
         Change::Activate { campaign, kind, limit, deadline, replaces } => {
-            if let Some(known) = seat.meets(campaign.revision) {
+            if let Some(known) = update.meets(campaign.revision) {
                 return known;
             }
             if let Err(refusal) = checked {
-                return seat.refused_by(refusal);
+                return update.refused_by(refusal);
             }
-            let Some(rank) = policy.rank(kind) else { return seat.unknown_kind(kind) };
+            let Some(rank) = policy.rank(kind) else { return update.unknown_kind(kind) };
             let effect = Effect::Unchanged;
             let origin = Origin::Campaign(campaign.revision);
-            seat.activate(ActiveCause { origin, kind, rank, limit, effect }, deadline, replaces)
+            update.activate(ActiveCause { origin, kind, rank, limit, effect }, deadline, replaces)
         }
         Change::Release { campaign, deadline } => {
-            seat.release(campaign.revision, deadline, checked)
+            update.release(campaign.revision, deadline, checked)
         }
         Change::ActivateKind { kind, limit, deadline } => {
-            let Some(rank) = policy.rank(kind) else { return seat.unknown_kind(kind) };
+            let Some(rank) = policy.rank(kind) else { return update.unknown_kind(kind) };
             let effect = Effect::Unchanged;
             let cause = ActiveCause { origin: Origin::Request, kind, rank, limit, effect };
-            seat.activate_kind(cause, deadline)
+            update.activate_kind(cause, deadline)
         }
-        Change::ReleaseKind { kind, deadline } => seat.release_kind(kind, deadline),
+        Change::ReleaseKind { kind, deadline } => update.release_kind(kind, deadline),
         Change::SetBase { revision, radius, deadline } => {
-            seat.set_base(revision, radius, deadline, checked)
+            update.set_base(revision, radius, deadline, checked)
         }
     }
 }
 
-/// Where a request meets its shop.
-struct Seat<'a> {
+/// A shop that a request may change.
+struct ShopUpdate<'a> {
     shop: &'a mut ShopState,
     floor: Radius,
     time: &'a mut LaneTime,
 }
 
-impl Seat<'_> {
+impl ShopUpdate<'_> {
     /// The answer to an activation whose cause is there.
     fn meets(&self, campaign: Revision) -> Option<Outcome> {
         if self.released(campaign).is_ok() {

@@ -293,8 +293,8 @@ async fn ask_in(
     Ok(accepted)
 }
 
-/// Lets a request lane go on where it is told. One without a row gets one, which treats everything
-/// up to `mark` as passed.
+/// Moves a request lane to the accepted position. A lane without a row gets a row that treats every
+/// deadline up to `mark` as passed.
 async fn accept_requests(
     connection: &OwnConnection,
     accepted: &AcceptedLane,

@@ -125,7 +125,7 @@ pub struct Recorded {
 /// - `record_is_seen_by_all`: tallies, outcomes and summaries agree with what was recorded.
 #[async_trait]
 pub trait CampaignLedger: Send + Sync + 'static {
-    /// Takes the campaigns of nobody, ends what is over, and returns the campaigns of the lane
+    /// Takes over the campaigns that have no reply lane, ends what is over, and returns the campaigns of the lane
     /// that have open slots, the oldest first.
     async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError>;
 

@@ -1,6 +1,6 @@
 //! The consumer's half: applies the requests of one lane and answers them.
 //!
-//! The order of deeds is: decide and store, reply, and only then say that it is answered. So a
+//! The order of steps is: decide and store, reply, and only then say that it is answered. So a
 //! crash between any two of them loses nothing: what was stored is answered from its receipt.
 
 use std::sync::Arc;

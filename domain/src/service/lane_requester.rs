@@ -71,14 +71,14 @@ pub struct RequesterTerms {
 /// Runs the campaigns of one reply lane while it has the lease.
 #[expect(missing_debug_implementations, reason = "ports have nothing to show")]
 pub struct LaneRequester {
-    desk: Desk,
+    context: LaneContext,
     leased: Option<Leased>,
     calls: SendCalls,
     failures: Failures,
 }
 
-/// Where it works: what does not change with the lease.
-struct Desk {
+/// What does not change with the lease.
+struct LaneContext {
     lane: ReplyLane,
     holder: Holder,
     ports: RequesterPorts,
@@ -95,9 +95,9 @@ impl LaneRequester {
         ports: RequesterPorts,
         terms: RequesterTerms,
     ) -> Self {
-        let desk = Desk { lane, holder, ports, terms, stopping: false };
+        let context = LaneContext { lane, holder, ports, terms, stopping: false };
         let (calls, failures) = (SendCalls::default(), Failures::default());
-        Self { desk, leased: None, calls, failures }
+        Self { context, leased: None, calls, failures }
     }
 
     /// Gets or renews the lease, looks for campaigns, records replies, and sends while there
@@ -117,7 +117,7 @@ impl LaneRequester {
                 if leased.begin_step() {
                     self.calls.clear();
                 }
-                let done = self.desk.run(leased, &mut self.calls).await;
+                let done = self.context.run(leased, &mut self.calls).await;
                 leased.end_step();
                 done
             }
@@ -138,13 +138,13 @@ impl LaneRequester {
     }
 
     async fn lease(&mut self) -> Result<Step, ServiceError> {
-        match self.desk.lease().await {
+        match self.context.lease().await {
             Ok(Some(leased)) => {
                 self.leased = Some(leased);
                 Ok(Step::Worked)
             }
             Ok(None) => {
-                let after = self.desk.terms.lease / 3;
+                let after = self.context.terms.lease / 3;
                 Ok(Step::Pause { after, obstacle: Obstacle::LeasedByAnother })
             }
             Err(trouble) => self.pause(trouble),
@@ -153,7 +153,7 @@ impl LaneRequester {
 
     /// How to go on after a failure: never so late that the lease would run out meanwhile.
     fn pause(&mut self, trouble: Trouble) -> Result<Step, ServiceError> {
-        let longest = self.desk.terms.lease / 3;
+        let longest = self.context.terms.lease / 3;
         Ok(match self.failures.next_step(trouble)? {
             Step::Pause { after, obstacle } => Step::Pause { after: after.min(longest), obstacle },
             step => step,
@@ -163,14 +163,14 @@ impl LaneRequester {
     /// Goes on with what is being sent, and returns once there may be a reply or more to send.
     pub async fn wait(&mut self) {
         if let Some(leased) = &self.leased {
-            let reply = self.desk.ports.replies.wait(self.desk.lane, leased.lease.position);
+            let reply = self.context.ports.replies.wait(self.context.lane, leased.lease.position);
             self.calls.until_one_ends_or(reply).await;
         }
     }
 
     /// From now on only records what is under way.
     pub const fn stop_sending(&mut self) {
-        self.desk.stopping = true;
+        self.context.stopping = true;
     }
 
     /// Whether it has the lease, as far as is known.
@@ -214,13 +214,13 @@ impl LaneRequester {
     pub async fn surrender(&mut self) -> Result<(), StoreError> {
         self.calls.clear();
         match self.leased.take() {
-            Some(leased) => self.desk.ports.reply_lanes.surrender(&leased.lease).await,
+            Some(leased) => self.context.ports.reply_lanes.surrender(&leased.lease).await,
             None => Ok(()),
         }
     }
 }
 
-impl Desk {
+impl LaneContext {
     /// Leases the lane, unless another has it.
     async fn lease(&self) -> Result<Option<Leased>, Trouble> {
         let now = self.ports.clock.now();

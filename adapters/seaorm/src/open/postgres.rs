@@ -245,10 +245,9 @@ impl<'a> Server<'a> {
     /// pooler that gives a session of the server to several connections in turn: settings, locks
     /// and prepared statements of one connection would be another's.
     ///
-    /// A pooler that shares sessions gives one connection several in turn, or gives a second
-    /// connection, which begins a transaction, the one that the first just used, or has another
-    /// one for the first while that transaction lasts. Other clients of the pooler may take the
-    /// session in between, so this tries three times.
+    /// There are two signs of a pooler that shares sessions. One connection gets different sessions
+    /// in turn. Or a second connection gets the session that the first one just used. Other clients
+    /// may take a session in between, so this checks three times.
     async fn check_session(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let database = || self.name.clone();
         let shared = || OpenError::SharedSessions { database: database() };

@@ -114,20 +114,20 @@ fn one_by_one(batch: &Batch, loaded: &Loaded, decide: Decide<'_>) -> (Vec<Judged
     let mut judged = Vec::with_capacity(batch.records().len());
     for record in batch.records() {
         let shop = record.request.as_ref().ok().map(|request| &request.shop);
-        let seat = shop.and_then(|shop| batch.shops().binary_search(shop).ok());
-        let before = seat.and_then(|seat| end.shops[seat].state.clone());
+        let place = shop.and_then(|shop| batch.shops().binary_search(shop).ok());
+        let before = place.and_then(|place| end.shops[place].state.clone());
         let mut alone = Loaded {
             time: end.time,
             campaigns: end.campaigns.clone(),
             newest: end.newest,
-            shops: seat.map(|_| LoadedShop::new(before.clone())).into_iter().collect(),
+            shops: place.map(|_| LoadedShop::new(before.clone())).into_iter().collect(),
         };
         let time = alone.time;
         let outcome = judge_alone(batch, record, &mut alone, decide);
         end.time = alone.time;
         let after = alone.shops.pop().and_then(|shop| shop.state);
-        if let Some(seat) = seat {
-            end.shops[seat].state.clone_from(&after);
+        if let Some(place) = place {
+            end.shops[place].state.clone_from(&after);
         }
         let name = record.request.as_ref().ok().and_then(|request| request.change.campaign());
         let mut campaigns = end.campaigns.iter().filter(|loaded| Some(loaded.name) == name);
