@@ -2,44 +2,44 @@
 
 use catchment_domain::ports::{StoreError, VisitReceipt};
 use catchment_domain::{Damage, Lane, Receipt};
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
-    QueryTrait,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, QueryTrait,
 };
 
 use crate::damaged::{read_row, receipt_of};
 use crate::entity::receipt;
 use crate::error::classify;
+use crate::pages::behind;
 use crate::store::SeaOrmStore;
 
 /// How many receipts are held at a time.
 const PAGE: u64 = 100;
 
 impl SeaOrmStore {
-    /// Passes all stored receipts to `visit`, by lane, epoch and position, including the receipts
-    /// of earlier logs. Returns the receipts that cannot be read.
-    pub(crate) async fn visit_all_receipts(
+    /// Passes the stored receipts of a lane, or of all lanes, to `visit`, by lane, epoch and
+    /// position, including the receipts of earlier logs. Returns the receipts that cannot be read.
+    pub(crate) async fn visit_receipts_of(
         &self,
+        lane: Option<Lane>,
         visit: VisitReceipt<'_>,
     ) -> Result<Vec<Damage>, StoreError> {
         let key = [receipt::Column::Lane, receipt::Column::Epoch, receipt::Column::FromPosition];
-        let (mut behind, mut damaged) = ((-1, 0, 0), Vec::new());
+        let of_lane = lane.map(|lane| receipt::Column::Lane.eq(i32::from(lane.0)));
+        let (mut last, mut damaged) = ((-1, 0, 0), Vec::new());
         loop {
-            let (lane, epoch, from) = behind;
-            let later = Expr::tuple(key.map(Expr::col)).gt(Expr::tuple([
-                Expr::val(lane),
-                Expr::val(epoch),
-                Expr::val(from),
-            ]));
+            let (lane, epoch, from) = last;
+            let later = behind(key, [Expr::val(lane), Expr::val(epoch), Expr::val(from)]);
             let mut page = receipt::Entity::find().filter(later).limit(PAGE);
+            page = page.apply_if(of_lane.clone(), QueryFilter::filter);
             for column in key {
                 page = page.order_by_asc(column);
             }
             let page = page.build(self.readers.get_database_backend());
             let rows = self.readers.query_all_raw(page).await.map_err(classify)?;
-            let Some(last) = rows.last() else { return Ok(damaged) };
-            behind = key_of(last).map_err(classify)?;
+            let Some(end) = rows.last() else { return Ok(damaged) };
+            last = key_of(end).map_err(classify)?;
             for row in rows {
                 let read = <(Lane, Receipt)>::try_from;
                 match read_row::<receipt::Model, _>(&row, receipt_of, read)? {

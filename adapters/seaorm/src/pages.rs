@@ -5,6 +5,7 @@ use std::vec;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Damage, Lanes, Profile, Scope, Shop, ShopCursor, ShopId};
+use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
@@ -85,6 +86,13 @@ impl<'a> Pages<'a> {
         let shops = rows.iter().map(|row| shop::read(row, store.lanes(), is_wanted));
         shops.filter_map(Result::transpose).collect::<Result<_, _>>().map(Some)
     }
+}
+
+/// Returns the condition for rows behind the one with these values of a key. It compares all columns
+/// at once, which the key finds directly. Single comparisons joined by OR would scan the key from
+/// its start for each page.
+pub(crate) fn behind<const N: usize>(key: [impl IntoColumnRef; N], last: [Expr; N]) -> Expr {
+    Expr::tuple(key.map(Expr::col)).gt(Expr::tuple(last))
 }
 
 /// Returns how many rows to read. If the scope filters by distance, a small page would hold next to

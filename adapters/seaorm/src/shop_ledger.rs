@@ -62,7 +62,7 @@ impl ShopLedger for SeaOrmStore {
     }
 
     async fn visit_receipts(&self, visit: VisitReceipt<'_>) -> Result<Vec<Damage>, StoreError> {
-        self.visit_all_receipts(visit).await
+        self.visit_receipts_of(None, visit).await
     }
 
     async fn replied(&self, lane: Lane, epoch: Epoch, next: Position) -> Result<(), StoreError> {

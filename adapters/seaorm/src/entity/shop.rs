@@ -7,12 +7,12 @@ use catchment_domain::{
     Damage, Lane, Lanes, Location, Profile, Shop, ShopId, ShopImport, StoredItem,
 };
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, IntoColumnRef};
 use sea_orm::{ActiveValue, Condition, JoinType, QueryResult, QuerySelect as _, SelectTwo};
 
 use super::shop_state;
 use crate::damaged::{ItemOf, read_part};
 use crate::error::{Row, classify};
+use crate::pages::behind;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "shop")]
@@ -67,23 +67,18 @@ pub(crate) fn with_states() -> SelectTwo<Entity, shop_state::Entity> {
 pub(crate) fn with_states_behind(
     last: Option<&(i32, String)>,
 ) -> SelectTwo<Entity, shop_state::Entity> {
-    let Some(last) = last.cloned() else { return with_states() };
-    let shops = behind([(Entity, Column::Lane), (Entity, Column::Id)], &last);
+    let Some((lane, id)) = last else { return with_states() };
+    let last = [Expr::val(*lane), Expr::val(id.as_str())];
+    let shops = behind([(Entity, Column::Lane), (Entity, Column::Id)], last.clone());
     let states = move |_, _| {
         let (lane, id) = (shop_state::Column::Lane, shop_state::Column::Id);
-        behind([(shop_state::Entity, lane), (shop_state::Entity, id)], &last)
+        let key = [(shop_state::Entity, lane), (shop_state::Entity, id)];
+        Condition::all().add(behind(key, last.clone()))
     };
     Entity::find()
         .join(JoinType::LeftJoin, Relation::State.def().on_condition(states))
         .select_also(shop_state::Entity)
         .filter(shops)
-}
-
-/// Returns the condition for rows behind a shop. It compares both columns at once, which the key
-/// finds directly. Two comparisons joined by OR would scan the lane from its start for each page.
-fn behind<T: IntoColumnRef>(key: [T; 2], (lane, id): &(i32, String)) -> Condition {
-    let last = [Expr::val(*lane), Expr::val(id.as_str())];
-    Condition::all().add(Expr::tuple(key.map(Expr::col)).gt(Expr::tuple(last)))
 }
 
 /// Returns lane and id of the shop in a joined row.

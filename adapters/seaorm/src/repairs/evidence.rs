@@ -8,23 +8,19 @@ use std::sync::Arc;
 
 use catchment_domain::ports::{ShopRepository as _, StoreError};
 use catchment_domain::{
-    Campaign, ChunkOutline, ChunkRemains, Deadline, ImportNumber, Lane, Receipt, Revision, ShopId,
-    Slot, Ticket, Trace, Unmendable, first_places, is_lane_listed, may_have_left_a_cause,
+    Campaign, ChunkOutline, ChunkRemains, Deadline, ImportNumber, Lane, Revision, ShopId, Slot,
+    Ticket, Trace, Unmendable, first_places, is_lane_listed, may_have_left_a_cause,
 };
-use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
     QueryResult, QuerySelect, QueryTrait,
 };
 
 use crate::campaign_rows;
-use crate::entity::{campaign_chunk, campaign_list, receipt};
+use crate::entity::{campaign_chunk, campaign_list};
 use crate::error::{classify, stored};
 use crate::repairs::finding::{IMPORTS, revisions_of_chunks};
 use crate::store::SeaOrmStore;
-
-/// How many receipts are read at a time.
-const PAGE: u64 = 100;
 
 /// What is known of a campaign without its outcomes.
 struct Outline {
@@ -197,7 +193,7 @@ fn small(row: &QueryResult, column: &str) -> Option<u32> {
 }
 
 /// Adds what the lane's receipts prove to the traces of their shops. Receipts of earlier logs
-/// count, too. Receipts that cannot be read are skipped.
+/// count, too.
 async fn read_receipts(
     store: &SeaOrmStore,
     lane: Lane,
@@ -208,36 +204,17 @@ async fn read_receipts(
     for (_, trace) in traces {
         by_key.entry(trace.key()).or_default().push(trace);
     }
-    let key = [receipt::Column::Epoch, receipt::Column::FromPosition];
-    let mut behind = None;
-    loop {
-        let mut page = receipt::Entity::find()
-            .filter(receipt::Column::Lane.eq(i32::from(lane.0)))
-            .order_by_asc(receipt::Column::Epoch)
-            .order_by_asc(receipt::Column::FromPosition)
-            .limit(PAGE);
-        if let Some((epoch, from)) = behind {
-            let last: [i64; 2] = [epoch, from];
-            let last = Expr::tuple(last.map(Expr::val));
-            page = page.filter(Expr::tuple(key.map(Expr::col)).gt(last));
-        }
-        let page = page.build(store.readers.get_database_backend());
-        let rows = store.readers.query_all_raw(page).await.map_err(classify)?;
-        let key_of = |row: &QueryResult| -> Option<(i64, i64)> {
-            row.try_get("", "epoch").ok().zip(row.try_get("", "from_position").ok())
-        };
-        let Some(last) = rows.iter().rev().find_map(key_of) else { return Ok(()) };
-        behind = Some(last);
-        for row in rows {
-            let Ok(model) = receipt::Model::from_query_result(&row, "") else { continue };
-            let Ok((_, receipt)) = <(Lane, Receipt)>::try_from(model) else { continue };
+    // Receipts that cannot be read are reported separately as damage.
+    store
+        .visit_receipts_of(Some(lane), &mut |_, receipt| {
             for entry in &receipt.entries {
                 let Some(ticket) = Ticket::read(entry.id) else { continue };
                 let traces = by_key.get_mut(&(ticket.revision, ticket.index));
                 traces.into_iter().flatten().for_each(|trace| trace.add_receipt(entry));
             }
-        }
-    }
+        })
+        .await
+        .map(drop)
 }
 
 /// Adds the effects of the lane's imports and of releases by command. Receipts that cannot be read
