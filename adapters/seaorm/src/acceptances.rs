@@ -23,7 +23,7 @@ use crate::entity::{
 use crate::error::{Row, classify, stored};
 use crate::reply_lanes::left_of_lease;
 use crate::retry::while_busy_or_locked;
-use crate::store::{SeaOrmStore, highest_mark};
+use crate::store::{SeaOrmStore, highest, highest_mark};
 
 #[async_trait]
 impl Acceptances for SeaOrmStore {
@@ -354,17 +354,11 @@ async fn make_anew(
     mark: Deadline,
 ) -> Result<lane_state::ActiveModel, StoreError> {
     let number = i32::from(lane.0);
-    let newest: Option<Option<i64>> = import_receipt::Entity::find()
-        .select_only()
-        .column_as(import_receipt::Column::Number.max(), "number")
-        .filter(import_receipt::Column::Lane.eq(number))
-        .into_tuple()
-        .one(connection)
-        .await
-        .map_err(classify)?;
+    let imports = import_receipt::Entity::find().filter(import_receipt::Column::Lane.eq(number));
+    let newest = highest(connection, imports, import_receipt::Column::Number).await?;
     let counted = unreadable.as_ref().map_or(0, |row| row.imports);
     // A writer that read the lane's shops before must notice that they may have changed.
-    let imports = newest.flatten().unwrap_or_default().max(counted).saturating_add(1);
+    let imports = newest.unwrap_or_default().max(counted).saturating_add(1);
     if unreadable.is_some() {
         let deleted = lane_state::Entity::delete_by_id(number).exec(connection).await;
         deleted.map_err(classify)?;
@@ -378,15 +372,10 @@ async fn make_anew(
 /// The highest number that an owner of any lane has. A row whose epoch has no next one cannot be
 /// read, and does not count.
 pub(crate) async fn highest_epoch(connection: &impl ConnectionTrait) -> Result<Epoch, StoreError> {
-    let highest: Option<Option<i64>> = lane_state::Entity::find()
-        .select_only()
-        .column_as(lane_state::Column::Epoch.max(), "epoch")
-        .filter(lane_state::Column::Epoch.lt(stored(Epoch::LAST.0)))
-        .into_tuple()
-        .one(connection)
-        .await
-        .map_err(classify)?;
-    Ok(highest.flatten().and_then(lane_state::counted_epoch).unwrap_or_default())
+    let is_readable = lane_state::Column::Epoch.lt(stored(Epoch::LAST.0));
+    let lanes = lane_state::Entity::find().filter(is_readable);
+    let highest = highest(connection, lanes, lane_state::Column::Epoch).await?;
+    Ok(highest.and_then(lane_state::counted_epoch).unwrap_or_default())
 }
 
 fn revision(number: i64) -> Revision {

@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use catchment_domain::ports::{Clock, StoreError};
 use catchment_domain::{
-    Batch, Deadline, ImportNumber, Lane, LaneProblem, Loaded, Mismatch, Receipt, Revision, ShopId,
-    ShopState, Timestamp,
+    Batch, Deadline, ImportNumber, Lane, LaneProblem, Loaded, Mismatch, Receipt, ShopId, ShopState,
+    Timestamp,
 };
 
 use crate::connection::OwnConnection;
@@ -95,13 +95,6 @@ pub(crate) fn no_lane(lane: Lane) -> StoreError {
 fn import_number(lane: Lane, number: i64) -> Result<ImportNumber, StoreError> {
     let row = Row { table: "lane_state", key: &format_args!("lane {lane}") };
     Ok(ImportNumber(row.number("imports", number)?))
-}
-
-/// Returns the newest revision that was given out.
-pub(crate) fn newest_revision(revision: Option<i64>) -> Result<Revision, StoreError> {
-    let row = Row { table: "installation", key: &"the only one" };
-    let revision = revision.ok_or_else(|| row.bad("revision", "there is no row"))?;
-    Ok(Revision(row.number("revision", revision)?))
 }
 
 /// An import that was counted in its lane's row.

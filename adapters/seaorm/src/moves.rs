@@ -18,7 +18,7 @@ use catchment_domain::{
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{
     ActiveValue, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, TryGetable,
 };
 
 use crate::acceptances::{highest_epoch, stored_lanes, stored_reply_lanes};
@@ -35,7 +35,7 @@ use crate::repairs::revisions_of_chunks;
 use crate::retry::{ChangedMeanwhile, check_written, while_busy_or_locked};
 use crate::scan::read_page;
 use crate::statement::statement;
-use crate::store::{SeaOrmStore, highest_mark};
+use crate::store::{SeaOrmStore, highest, highest_mark};
 
 #[async_trait]
 impl Moves for SeaOrmStore {
@@ -163,33 +163,12 @@ impl SeaOrmStore {
 /// Locks every row that is looked at or changed, in the order of all transactions. The last one, of
 /// the installation, is left to the caller. Returns the revisions of the campaigns, in order.
 async fn lock_everything(connection: &OwnConnection) -> Result<Vec<i64>, StoreError> {
-    let replies: Vec<i32> = reply_lane::Entity::find()
-        .select_only()
-        .column(reply_lane::Column::Lane)
-        .order_by_asc(reply_lane::Column::Lane)
-        .lock_exclusive()
-        .into_tuple()
-        .all(connection)
-        .await
-        .map_err(classify)?;
-    let campaigns: Vec<i64> = campaign::Entity::find()
-        .select_only()
-        .column(campaign::Column::Revision)
-        .order_by_asc(campaign::Column::Revision)
-        .lock_exclusive()
-        .into_tuple()
-        .all(connection)
-        .await
-        .map_err(classify)?;
-    let lanes: Vec<i32> = lane_state::Entity::find()
-        .select_only()
-        .column(lane_state::Column::Lane)
-        .order_by_asc(lane_state::Column::Lane)
-        .lock_exclusive()
-        .into_tuple()
-        .all(connection)
-        .await
-        .map_err(classify)?;
+    let replies: Vec<i32> =
+        lock_all(connection, reply_lane::Entity, reply_lane::Column::Lane).await?;
+    let campaigns: Vec<i64> =
+        lock_all(connection, campaign::Entity, campaign::Column::Revision).await?;
+    let lanes: Vec<i32> =
+        lock_all(connection, lane_state::Entity, lane_state::Column::Lane).await?;
     tracing::debug!(
         replies = replies.len(),
         campaigns = campaigns.len(),
@@ -197,6 +176,16 @@ async fn lock_everything(connection: &OwnConnection) -> Result<Vec<i64>, StoreEr
         "everything is locked for a move"
     );
     Ok(campaigns)
+}
+
+/// Locks all rows of a table in the order of their keys, and returns the keys.
+async fn lock_all<E: EntityTrait, T: TryGetable + Send + Sync>(
+    connection: &OwnConnection,
+    _: E,
+    key: E::Column,
+) -> Result<Vec<T>, StoreError> {
+    let rows = E::find().select_only().column(key).order_by_asc(key).lock_exclusive();
+    rows.into_tuple().all(connection).await.map_err(classify)
 }
 
 /// Moves rows of these shops from a lane to their lanes, as far as these are others.
@@ -322,15 +311,10 @@ async fn begin_lanes_anew(
             .map_err(classify)?;
         return Ok(());
     };
-    let imports: Option<Option<i64>> = lane_state::Entity::find()
-        .select_only()
-        .column_as(lane_state::Column::Imports.max(), "imports")
-        .into_tuple()
-        .one(connection)
-        .await
-        .map_err(classify)?;
+    let all = lane_state::Entity::find();
+    let imports = highest(connection, all, lane_state::Column::Imports).await?;
     // A writer that read a lane's shops before the move must notice that they have changed.
-    let imports = imports.flatten().unwrap_or_default().saturating_add(1);
+    let imports = imports.unwrap_or_default().saturating_add(1);
     let lanes_of_receipts: Vec<i32> = receipt::Entity::find()
         .select_only()
         .column(receipt::Column::Lane)

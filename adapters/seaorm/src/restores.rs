@@ -19,7 +19,7 @@ use crate::acceptances::{left_logs, reply_lane_row, what_is_wrong};
 use crate::campaign_rows;
 use crate::connection::OwnConnection;
 use crate::entity::{campaign, installation, lane_state, reply_lane};
-use crate::error::{Row, classify, stored};
+use crate::error::{classify, stored};
 use crate::reply_lanes::left_of_lease;
 use crate::retry::while_busy_or_locked;
 use crate::store::{SeaOrmStore, highest_mark};
@@ -244,7 +244,5 @@ async fn newest(
 ) -> Result<Revision, StoreError> {
     let query = lock(installation::Entity::find_by_id(installation::ONLY));
     let model = query.one(connection).await.map_err(classify)?;
-    let row = Row { table: "installation", key: &installation::ONLY };
-    let model = model.ok_or_else(|| row.bad("id", "the row is not there"))?;
-    Ok(Revision(row.number("revision", model.revision)?))
+    installation::newest_revision(model.map(|row| row.revision))
 }

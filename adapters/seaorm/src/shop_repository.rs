@@ -15,7 +15,7 @@ use sea_orm::{
 use crate::damaged::{import_receipt_of, read_page};
 use crate::entity::{import_receipt, installation, shop};
 use crate::error::{classify, stored};
-use crate::hot_path::{CountedImport, newest_revision};
+use crate::hot_path::CountedImport;
 use crate::pages::Pages;
 use crate::retry::{check_written, while_busy_or_locked};
 use crate::store::{SeaOrmStore, next_revision};
@@ -93,7 +93,7 @@ impl ShopRepository for SeaOrmStore {
     async fn newest_revision(&self) -> Result<Revision, StoreError> {
         let row = installation::Entity::find_by_id(installation::ONLY);
         let row = row.one(&self.readers).await.map_err(classify)?;
-        newest_revision(row.map(|row| row.revision))
+        installation::newest_revision(row.map(|row| row.revision))
     }
 
     async fn import(

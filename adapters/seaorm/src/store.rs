@@ -7,12 +7,12 @@ use std::time::Duration;
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Deadline, Lanes, OtherLanes, Revision, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 use tokio::time::timeout;
 
 use crate::dialect::Dialect;
 use crate::entity::{installation, lane_state};
-use crate::error::{Row, classify, timed_out};
+use crate::error::{classify, timed_out};
 use crate::hot_path::Database;
 use crate::open::{self, Migrated, Opened};
 use crate::open_error::OpenError;
@@ -213,21 +213,24 @@ pub(crate) async fn next_revision(
         .exec_with_returning(connection)
         .await
         .map_err(classify)?;
-    let missing = Row { table: "installation", key: &installation::ONLY };
-    let model = taken.first().ok_or_else(|| missing.bad("id", "the row is not there"))?;
-    Ok(Revision(missing.number("revision", model.revision)?))
+    installation::newest_revision(taken.first().map(|row| row.revision))
 }
 
 /// Returns the highest deadline that any lane treated as passed.
 pub(crate) async fn highest_mark(
     connection: &impl ConnectionTrait,
 ) -> Result<Deadline, StoreError> {
-    let mark: Option<Option<i64>> = lane_state::Entity::find()
-        .select_only()
-        .column_as(lane_state::Column::ExpiredUpTo.max(), "mark")
-        .into_tuple()
-        .one(connection)
-        .await
-        .map_err(classify)?;
-    Ok(lane_state::mark(mark.flatten()))
+    let highest = highest(connection, lane_state::Entity::find(), lane_state::Column::ExpiredUpTo);
+    Ok(lane_state::mark(highest.await?))
+}
+
+/// Returns the highest value of a column in some rows.
+pub(crate) async fn highest<E: EntityTrait>(
+    connection: &impl ConnectionTrait,
+    rows: Select<E>,
+    column: E::Column,
+) -> Result<Option<i64>, StoreError> {
+    let highest = rows.select_only().column_as(column.max(), "highest").into_tuple();
+    let highest: Option<Option<i64>> = highest.one(connection).await.map_err(classify)?;
+    Ok(highest.flatten())
 }

@@ -1,6 +1,10 @@
 //! The one row about the database itself.
 
+use catchment_domain::Revision;
+use catchment_domain::ports::StoreError;
 use sea_orm::entity::prelude::*;
+
+use crate::error::Row;
 
 /// The id of the only row.
 pub(crate) const ONLY: i32 = 1;
@@ -20,3 +24,10 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Reads the newest revision that was given out, if the row is there.
+pub(crate) fn newest_revision(revision: Option<i64>) -> Result<Revision, StoreError> {
+    let row = Row { table: "installation", key: &"the only one" };
+    let revision = revision.ok_or_else(|| row.bad("revision", "there is no row"))?;
+    Ok(Revision(row.number("revision", revision)?))
+}

@@ -22,11 +22,11 @@ use sea_orm::sqlx::postgres::{PgArguments, PgRow};
 use sea_orm::{DbErr, QueryResult};
 
 use super::campaigns::loaded;
-use super::{CountedImport, Database, HotPath, Judged, import_number, newest_revision, no_lane};
+use super::{CountedImport, Database, HotPath, Judged, import_number, no_lane};
 use crate::codec;
 use crate::connection::OwnConnection;
 use crate::entity::campaign::Terms;
-use crate::entity::lane_state;
+use crate::entity::{installation, lane_state};
 use crate::error::{classify, stored};
 use crate::retry::check_written;
 use crate::writers::Transaction;
@@ -123,7 +123,7 @@ impl HotPath for PostgresPath {
         let states = rows::states(&row, batch.shops())?;
         let shops = states.into_iter().map(LoadedShop::new).collect();
         let campaigns = loaded(wanted, &terms(&row)?);
-        let newest = newest_revision(get(&row, "newest")?)?;
+        let newest = installation::newest_revision(get(&row, "newest")?)?;
         Ok((transaction, Loaded { time, campaigns, newest, shops }))
     }
 

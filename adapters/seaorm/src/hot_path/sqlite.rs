@@ -13,12 +13,12 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
 
 use super::campaigns::loaded;
-use super::{CountedImport, Database, HotPath, Judged, import_number, newest_revision, no_lane};
+use super::{CountedImport, Database, HotPath, Judged, import_number, no_lane};
 use crate::codec;
 use crate::connection::OwnConnection;
 use crate::damaged::{campaign_of, read_each};
 use crate::entity::campaign::Terms;
-use crate::entity::lane_state;
+use crate::entity::{installation, lane_state};
 use crate::error::{classify, stored};
 use crate::statement::statement;
 use crate::writers::Transaction;
@@ -90,7 +90,7 @@ impl HotPath for SqlitePath {
             Some(ahead) => ahead,
             None => rows::load(connection, batch.lane, batch.shops()).await?,
         };
-        let newest = newest_revision(loaded.newest)?;
+        let newest = installation::newest_revision(loaded.newest)?;
         let shops = loaded.states.into_iter().map(LoadedShop::new).collect();
         let campaigns = match known {
             Some(known) => known,
