@@ -50,16 +50,6 @@ macro_rules! statements {
             Ok(rows.into_iter().map(Into::into).collect())
         }
 
-        pub(super) async fn query_one(
-            connection: &mut $connection,
-            statement: Statement,
-        ) -> Result<Option<QueryResult>, DbErr> {
-            let arguments = arguments(statement.values)?;
-            let query = sqlx::query_with(AssertSqlSafe(statement.sql), arguments);
-            let row = query.fetch_optional(connection).await.map_err(driver_failed)?;
-            Ok(row.map(Into::into))
-        }
-
         pub(super) async fn query_all(
             connection: &mut $connection,
             statement: Statement,
@@ -280,7 +270,7 @@ impl ConnectionTrait for OwnConnection {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        run!(self, query_one, statement)
+        self.query_all_raw(statement).await.map(|rows| rows.into_iter().next())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
