@@ -4,18 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use catchment_migrations::TABLE;
 use sea_orm::{ConnectionTrait as _, DbErr};
 
 use super::error::{BackupError, Summary};
 use crate::connection::OwnConnection;
 use crate::database_url::DatabaseUrl;
-use crate::open::schema::Applied;
-use crate::open::sqlite::{checks, look, objects, open_older};
+use crate::open::schema::{self, Applied, ask};
+use crate::open::sqlite::{applied, check_log, checks, look, objects, open_older};
 use crate::open_error::OpenError;
-use crate::place::{self, APPLICATION_ID};
+use crate::place;
 use crate::settings::StoreSettings;
-use crate::statement::{statement, value};
+use crate::statement::statement;
 
 /// How many steps of its virtual machine `SQLite` runs before it asks whether to stop. The number
 /// is small enough for a user who waits, and large enough to cost nothing.
@@ -93,18 +92,15 @@ impl<'a> Source<'a> {
         let failed = |error| OpenError::of(&name, error);
         let connection = look(file, settings).await.map_err(failed)?;
         stop.obeyed_by(&connection).await.map_err(failed)?;
-        let taken = check_ours(&connection, settings, &name).await?;
+        // An older version is fine: it is brought up to date when it is opened.
+        let taken = applied(&connection, &name, false).await?;
+        schema::check_lanes(&connection, settings.lanes, &name).await?;
         Ok(Self { file, settings, stop, connection, taken, had_log })
     }
 
     /// Fails if the log with the latest commits is missing.
     pub(super) async fn check_log(&self) -> Result<(), OpenError> {
-        let written = self.value::<i32>("PRAGMA user_version").await?;
-        let mode = self.value::<String>("PRAGMA journal_mode").await?;
-        if place::lacks_log(self.file, self.had_log, written, &mode) {
-            return Err(OpenError::Incomplete { database: self.name() });
-        }
-        Ok(())
+        check_log(&self.connection, self.file, self.had_log).await
     }
 
     /// Fails if the integrity check of `SQLite` finds damage.
@@ -176,7 +172,7 @@ impl<'a> Source<'a> {
     }
 
     async fn value<T: sea_orm::TryGetable + Default>(&self, sql: &str) -> Result<T, OpenError> {
-        value(&self.connection, sql).await.map_err(|error| self.failed(error))
+        ask(&self.connection, &self.name(), sql).await
     }
 
     fn damaged(&self, what: String) -> BackupError {
@@ -190,35 +186,6 @@ impl<'a> Source<'a> {
     fn name(&self) -> String {
         self.file.display().to_string()
     }
-}
-
-/// Fails if the database is not a Catchment database, has a newer version, or was made for another
-/// number of lanes. An older version is fine: it is brought up to date when it is opened.
-async fn check_ours(
-    connection: &OwnConnection,
-    settings: &StoreSettings,
-    name: &str,
-) -> Result<Applied, OpenError> {
-    let database = || name.to_owned();
-    if number(connection, name, "PRAGMA application_id").await? != APPLICATION_ID {
-        return Err(OpenError::Foreign { database: database() });
-    }
-    let table = format!("SELECT count(*) FROM sqlite_schema WHERE name = '{TABLE}'");
-    if number(connection, name, &table).await? == 0 {
-        return Err(OpenError::Early { database: database() });
-    }
-    let taken = Applied::read(connection, &catchment_migrations::sqlite(), name).await?;
-    let found = number(connection, name, "SELECT lanes FROM installation").await?;
-    let found = u16::try_from(found).unwrap_or(0);
-    let wanted = settings.lanes.count();
-    if found == wanted {
-        return Ok(taken);
-    }
-    Err(OpenError::LanesDiffer { database: database(), found, wanted })
-}
-
-async fn number(connection: &OwnConnection, name: &str, sql: &str) -> Result<i32, OpenError> {
-    value(connection, sql).await.map_err(|error| OpenError::of(name, error))
 }
 
 /// Blames a failed copy on the written file, unless the source is damaged or locked.

@@ -12,7 +12,7 @@ use sea_orm::sqlx::{Connection, PgConnection};
 use sea_orm::{ConnectionTrait, DbErr, sqlx};
 use tokio::time::{Instant, timeout};
 
-use super::schema::{self, Applied};
+use super::schema::{self, Applied, ask};
 use super::{Migrated, Opened};
 use crate::connection::OwnConnection;
 use crate::database_url::DatabaseUrl;
@@ -22,7 +22,7 @@ use crate::open_error::OpenError;
 use crate::pool::Connect;
 use crate::readers::Readers;
 use crate::settings::StoreSettings;
-use crate::statement::{statement, value};
+use crate::statement::statement;
 use crate::writers::Writers;
 use session::Purpose;
 
@@ -233,7 +233,7 @@ impl<'a> Server<'a> {
         self.check_session(&connection).await?;
         let applied = self.applied(&connection).await?;
         if applied.is_empty() {
-            let schema = self.text(&connection, "SELECT current_schema()::text").await?;
+            let schema = ask(&connection, &self.name, "SELECT current_schema()::text").await?;
             return Err(OpenError::EmptySchema { database: self.name.clone(), schema });
         }
         applied.check(&self.name)?;
@@ -322,11 +322,12 @@ impl<'a> Server<'a> {
     /// Returns the steps of the schema that the database has. A database without tables has none.
     async fn applied(&self, connection: &impl ConnectionTrait) -> Result<Applied, OpenError> {
         let database = || self.name.clone();
-        let encoding = self.text(connection, "SHOW server_encoding").await?;
+        let encoding: String = ask(connection, &self.name, "SHOW server_encoding").await?;
         if encoding != "UTF8" {
             return Err(OpenError::Encoding { database: database(), encoding });
         }
-        if self.text(connection, "SELECT coalesce(current_schema()::text, '')").await?.is_empty() {
+        let schema = "SELECT coalesce(current_schema()::text, '')";
+        if ask::<String>(connection, &self.name, schema).await?.is_empty() {
             return Err(OpenError::NoSchema { database: database() });
         }
         // Tables of an extension do not count.
@@ -335,7 +336,7 @@ impl<'a> Server<'a> {
             WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
               AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
                               AND objid = pg_class.oid AND deptype = 'e')";
-        let tables = self.text(connection, tables).await?;
+        let tables: String = ask(connection, &self.name, tables).await?;
         if tables.is_empty() {
             return Ok(Applied::nothing(&self.steps));
         }
@@ -388,14 +389,6 @@ impl<'a> Server<'a> {
         let text = rows
             .and_then(|rows| rows.first().map_or(Ok(String::new()), |row| row.try_get_by_index(0)));
         text.map_err(|error| self.failed(error))
-    }
-
-    async fn text(
-        &self,
-        connection: &impl ConnectionTrait,
-        sql: &str,
-    ) -> Result<String, OpenError> {
-        value(connection, sql).await.map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: DbErr) -> OpenError {

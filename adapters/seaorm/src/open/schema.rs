@@ -4,12 +4,14 @@ use std::num::NonZeroU16;
 
 use catchment_domain::Lanes;
 use catchment_migrations::{Migration, TABLE};
-use sea_orm::{ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait, QueryResult};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait, QueryResult, TryGetable,
+};
 
 use crate::connection::OwnConnection;
 use crate::entity::{installation, lane_state};
 use crate::open_error::OpenError;
-use crate::statement::statement;
+use crate::statement::{statement, value};
 
 /// The steps of the schema that a database lacks.
 #[derive(Debug)]
@@ -117,6 +119,15 @@ async fn install(connection: &impl ConnectionTrait, lanes: Lanes) -> Result<(), 
         lane_state::Entity::insert_many(lanes).exec_without_returning(connection).await?;
     }
     Ok(())
+}
+
+/// Returns the one value that a statement returns.
+pub(crate) async fn ask<T: TryGetable + Default>(
+    connection: &impl ConnectionTrait,
+    database: &str,
+    sql: &str,
+) -> Result<T, OpenError> {
+    value(connection, sql).await.map_err(|error| OpenError::of(database, error))
 }
 
 /// Fails if the database has another number of lanes.

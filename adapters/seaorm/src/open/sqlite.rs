@@ -4,13 +4,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use catchment_migrations::{Migration, TABLE};
+use catchment_migrations::TABLE;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sea_orm::sqlx::{Connection as _, SqliteConnection};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, SqlxSqliteConnector};
 
 pub(crate) use self::folder_lock::FolderLock;
-use super::schema::{self, Applied};
+use super::schema::{self, Applied, ask};
 use super::{Migrated, Opened};
 use crate::connection::OwnConnection;
 use crate::database_url::DatabaseUrl;
@@ -89,7 +89,7 @@ pub(crate) async fn check(
     let connection = look(file, &settings).await.map_err(|error| opening.failed(error))?;
     let checked = async {
         opening.applied(&connection).await?.check(&opening.name)?;
-        opening.check_log(&connection, had_log).await?;
+        check_log(&connection, file, had_log).await?;
         schema::check_lanes(&connection, settings.lanes, &opening.name).await
     };
     let checked = checked.await;
@@ -119,15 +119,14 @@ struct Opening<'a> {
     settings: &'a StoreSettings,
     /// The name of the file in messages.
     name: String,
-    steps: Vec<Migration>,
     /// Whether the schema is brought up to date.
     updates: bool,
 }
 
 impl<'a> Opening<'a> {
     fn new(file: &'a Path, url: &'a DatabaseUrl, settings: &'a StoreSettings) -> Self {
-        let (name, steps) = (file.display().to_string(), catchment_migrations::sqlite());
-        Self { file, url: url.expose(), settings, name, steps, updates: true }
+        let name = file.display().to_string();
+        Self { file, url: url.expose(), settings, name, updates: true }
     }
 
     /// Opens, checks and marks the file, and brings it up to date if `updates` is set. Returns a
@@ -157,7 +156,7 @@ impl<'a> Opening<'a> {
     /// marks it. Returns the steps that the file had before.
     async fn take(&self, connection: &OwnConnection, had_log: bool) -> Result<Applied, OpenError> {
         let before = self.applied(connection).await?;
-        self.check_log(connection, had_log).await?;
+        check_log(connection, self.file, had_log).await?;
         if self.updates && !before.is_up_to_date() {
             self.set_up(connection).await?;
         }
@@ -199,39 +198,9 @@ impl<'a> Opening<'a> {
         Ok(OwnConnection::sqlite(taken.detach(), Some(self.file)))
     }
 
-    /// Returns the steps of the schema that the file has. A new file has none.
+    /// Returns the steps of the schema that the file has.
     async fn applied(&self, connection: &impl ConnectionTrait) -> Result<Applied, OpenError> {
-        // In this order: another process may set the file up in between, and it writes the tables
-        // and the id in one transaction.
-        let objects = self.number(connection, "SELECT count(*) FROM sqlite_schema").await?;
-        let id = self.number(connection, "PRAGMA application_id").await?;
-        if id == APPLICATION_ID {
-            let table = format!("SELECT count(*) FROM sqlite_schema WHERE name = '{TABLE}'");
-            if self.number(connection, &table).await? == 0 {
-                return Err(OpenError::Early { database: self.name() });
-            }
-            return Applied::read(connection, &self.steps, &self.name).await;
-        }
-        let is_new = id == 0 && objects == 0 && self.settings.create;
-        if is_new {
-            Ok(Applied::nothing(&self.steps))
-        } else {
-            Err(OpenError::Foreign { database: self.name() })
-        }
-    }
-
-    /// Fails on a file that was copied, renamed or moved without its log while it was in use.
-    async fn check_log(
-        &self,
-        connection: &impl ConnectionTrait,
-        had_log: bool,
-    ) -> Result<(), OpenError> {
-        let written = self.number(connection, "PRAGMA user_version").await?;
-        let mode = self.text(connection, "PRAGMA journal_mode").await?;
-        if place::lacks_log(self.file, had_log, written, &mode) {
-            return Err(OpenError::Incomplete { database: self.name() });
-        }
-        Ok(())
+        applied(connection, &self.name, self.settings.create).await
     }
 
     /// Writes the file's identity into its header, then turns the write-ahead log on, so that
@@ -240,7 +209,7 @@ impl<'a> Opening<'a> {
     async fn mark_in_use(&self, connection: &OwnConnection) -> Result<(), OpenError> {
         let identity = place::identity(self.file);
         let marked = async {
-            if self.number(connection, "PRAGMA user_version").await? != identity {
+            if ask::<i32>(connection, &self.name, "PRAGMA user_version").await? != identity {
                 // The identity belongs in the file, not in the log. If another process has the file
                 // open, the identity goes into the log, and then the log must not be lost either.
                 if let Err(error) = connection.leave().await {
@@ -304,18 +273,6 @@ impl<'a> Opening<'a> {
         applied.complete(connection, self.settings.lanes).await
     }
 
-    async fn number(&self, connection: &impl ConnectionTrait, sql: &str) -> Result<i32, OpenError> {
-        value(connection, sql).await.map_err(|error| self.failed(error))
-    }
-
-    async fn text(
-        &self,
-        connection: &impl ConnectionTrait,
-        sql: &str,
-    ) -> Result<String, OpenError> {
-        value(connection, sql).await.map_err(|error| self.failed(error))
-    }
-
     fn failed(&self, error: DbErr) -> OpenError {
         OpenError::of(&self.name, error)
     }
@@ -323,6 +280,48 @@ impl<'a> Opening<'a> {
     fn name(&self) -> String {
         self.name.clone()
     }
+}
+
+/// Returns the steps of the schema that a file has. A new file has none, and is refused unless
+/// `may_be_new` is set.
+pub(crate) async fn applied(
+    connection: &impl ConnectionTrait,
+    name: &str,
+    may_be_new: bool,
+) -> Result<Applied, OpenError> {
+    let (database, steps) = (|| name.to_owned(), catchment_migrations::sqlite());
+    // In this order: another process may set the file up in between, and it writes the tables and
+    // the id in one transaction.
+    let objects: i32 = ask(connection, name, "SELECT count(*) FROM sqlite_schema").await?;
+    let id: i32 = ask(connection, name, "PRAGMA application_id").await?;
+    if id == APPLICATION_ID {
+        let table = format!("SELECT count(*) FROM sqlite_schema WHERE name = '{TABLE}'");
+        if ask::<i32>(connection, name, &table).await? == 0 {
+            return Err(OpenError::Early { database: database() });
+        }
+        return Applied::read(connection, &steps, name).await;
+    }
+    let is_new = id == 0 && objects == 0 && may_be_new;
+    if is_new {
+        Ok(Applied::nothing(&steps))
+    } else {
+        Err(OpenError::Foreign { database: database() })
+    }
+}
+
+/// Fails on a file that was copied, renamed or moved without its log while it was in use.
+pub(crate) async fn check_log(
+    connection: &impl ConnectionTrait,
+    file: &Path,
+    had_log: bool,
+) -> Result<(), OpenError> {
+    let name = file.display().to_string();
+    let written = ask(connection, &name, "PRAGMA user_version").await?;
+    let mode: String = ask(connection, &name, "PRAGMA journal_mode").await?;
+    if place::lacks_log(file, had_log, written, &mode) {
+        return Err(OpenError::Incomplete { database: name });
+    }
+    Ok(())
 }
 
 /// Turns the write-ahead log of a file on and opens it. Returns whether the log is open. An open
