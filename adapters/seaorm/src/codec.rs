@@ -3,9 +3,7 @@
 
 pub(crate) mod causes;
 pub(crate) mod details;
-pub(crate) mod hex;
 pub(crate) mod import_receipt;
-pub(crate) mod json;
 pub(crate) mod receipt;
 mod runs;
 pub(crate) mod slots;

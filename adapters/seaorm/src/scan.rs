@@ -7,8 +7,8 @@ use catchment_domain::ports::StoreError;
 use catchment_domain::{Damage, Lane, Location, Profile, Scope, ShopId};
 use sea_orm::ConnectionTrait;
 use serde::Deserialize;
+use serde_json::Value as Json;
 
-use crate::codec::json;
 use crate::dialect::ShopTable;
 use crate::entity::shop::misplaced;
 use crate::error::{Row, classify};
@@ -30,7 +30,7 @@ impl SeaOrmStore {
             return self.scan_everything(show).await;
         }
         let texts = |texts: &BTreeSet<String>| {
-            (!texts.is_empty()).then(|| json::texts(texts.iter().map(String::as_str)))
+            (!texts.is_empty()).then(|| texts.iter().cloned().collect::<Json>().to_string())
         };
         let [south, north, west, east] =
             scope.within.map_or([-90.0, 90.0, -180.0, 180.0], |circle| circle.bounds());

@@ -6,10 +6,9 @@ use std::iter;
 
 use catchment_domain::ports::StoreError;
 use catchment_domain::{Lane, ShopId, ShopState};
-use sea_orm::{ConnectionTrait, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 
 use crate::codec::causes::{self, effect_number};
-use crate::codec::{hex, json};
 use crate::entity::shop_state::Columns;
 use crate::error::{Row, classify, stored};
 use crate::hot_path::no_lane;
@@ -58,7 +57,9 @@ pub(crate) async fn load(
     lane: Lane,
     ids: &[ShopId],
 ) -> Result<LoadedStates, StoreError> {
-    let query = load_statement(connection, lane, ids);
+    let json = serde_json::to_string(&ids.iter().map(ShopId::as_str).collect::<Vec<_>>());
+    let json = json.map_err(|error| classify(DbErr::Json(error.to_string())))?;
+    let query = statement(connection, LOAD_STATES, [i32::from(lane.0).into(), json.into()]);
     let row = connection.query_one_raw(query).await.map_err(classify)?;
     let row = row.ok_or_else(|| no_lane(lane))?;
     let imports: Option<i64> = row.try_get_by_index(0).map_err(classify)?;
@@ -72,16 +73,6 @@ pub(crate) async fn load(
         newest,
         states: states(lines.as_deref().unwrap_or_default(), ids)?,
     })
-}
-
-/// Returns the statement that reads the states of a lane's shops.
-pub(crate) fn load_statement<'a>(
-    connection: &impl ConnectionTrait,
-    lane: Lane,
-    ids: impl IntoIterator<Item = &'a ShopId>,
-) -> Statement {
-    let ids = json::texts(ids.into_iter().map(ShopId::as_str));
-    statement(connection, LOAD_STATES, [i32::from(lane.0).into(), ids.into()])
 }
 
 /// Parses the lines of states.
@@ -102,7 +93,9 @@ fn states(lines: &str, ids: &[ShopId]) -> Result<Vec<Option<ShopState>>, StoreEr
             radius: number("radius")?,
             version: number("version")?,
         };
-        row.value("causes", hex::read(next(), &mut causes))?;
+        let digits = next();
+        causes.resize(digits.len() / 2, 0);
+        row.value("causes", hex::decode_to_slice(digits, &mut causes))?;
         *loaded = Some(columns.state(&row, &causes)?);
     }
     Ok(states)
