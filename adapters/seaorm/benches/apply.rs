@@ -101,7 +101,8 @@ impl Place {
         let url = match self {
             Self::File(folder) => format!("sqlite://{}", folder.path().join("bench.db").display()),
             Self::Schema { server, name } => {
-                SeaOrmStore::create_schema(server, name, settings).await.unwrap();
+                let sql = format!("CREATE SCHEMA {name}");
+                SeaOrmStore::execute_as_another(server, &sql, settings).await.unwrap();
                 format!("{server}?options[search_path]={name}")
             }
         };
@@ -144,7 +145,8 @@ impl World {
     async fn clear(self) {
         self.store.close().await.unwrap();
         if let Place::Schema { server, name } = &self.place {
-            SeaOrmStore::drop_schema(server, name, &settings(1)).await.unwrap();
+            let sql = format!("DROP SCHEMA {name} CASCADE");
+            SeaOrmStore::execute_as_another(server, &sql, &settings(1)).await.unwrap();
         }
     }
 

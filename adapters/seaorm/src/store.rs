@@ -75,37 +75,8 @@ impl SeaOrmStore {
         open::check(url, settings).await
     }
 
-    /// Makes an empty schema in a server's database, for a trial that leaves nothing behind. To
-    /// open it, add `?options[search_path]=` and the schema's name to the URL.
-    ///
-    /// # Errors
-    ///
-    /// When the schema already exists, or cannot be made.
-    #[cfg(feature = "postgres")]
-    pub async fn create_schema(
-        url: &str,
-        name: &str,
-        settings: &StoreSettings,
-    ) -> Result<(), OpenError> {
-        open::postgres::create_schema(url, name, settings).await
-    }
-
-    /// Drops a schema of a server's database with all its contents.
-    ///
-    /// # Errors
-    ///
-    /// When the schema cannot be dropped.
-    #[cfg(feature = "postgres")]
-    pub async fn drop_schema(
-        url: &str,
-        name: &str,
-        settings: &StoreSettings,
-    ) -> Result<(), OpenError> {
-        open::postgres::drop_schema(url, name, settings).await
-    }
-
-    /// Runs statements on a server as a foreign program would, for trials of their effect on
-    /// Catchment.
+    /// Runs statements on a server as a foreign program would, for tests and benchmarks. To open a
+    /// schema that they make, add `?options[search_path]=` and the schema's name to the URL.
     ///
     /// # Errors
     ///

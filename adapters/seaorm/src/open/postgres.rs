@@ -94,31 +94,18 @@ pub(crate) async fn migrate(
     Ok(Migrated { database: server.name, created, steps })
 }
 
-/// Makes an empty schema for a search path.
-pub(crate) async fn create_schema(
-    url: &str,
-    name: &str,
-    settings: &StoreSettings,
-) -> Result<(), OpenError> {
-    Server::parse(url, settings)?.execute(&format!("CREATE SCHEMA {}", quoted(name))).await
-}
-
-/// Drops a schema with all its contents.
-pub(crate) async fn drop_schema(
-    url: &str,
-    name: &str,
-    settings: &StoreSettings,
-) -> Result<(), OpenError> {
-    Server::parse(url, settings)?.execute(&format!("DROP SCHEMA {} CASCADE", quoted(name))).await
-}
-
 /// Runs statements on a separate connection.
 pub(crate) async fn execute(
     url: &str,
     sql: &str,
     settings: &StoreSettings,
 ) -> Result<(), OpenError> {
-    Server::parse(url, settings)?.execute(sql).await
+    let refused = |reason| OpenError::Url { url: DatabaseUrl::redact(url), reason };
+    let server = Server::new(&url.parse().map_err(refused)?, settings)?;
+    let connection = server.reach().await?;
+    let executed = connection.execute_unprepared(sql).await;
+    let closed = connection.close().await;
+    executed.map(drop).and(closed).map_err(|error| server.failed(error))
 }
 
 /// Makes one connection, and sets its session by these statements.
@@ -192,11 +179,6 @@ struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
-    fn parse(url: &str, settings: &'a StoreSettings) -> Result<Self, OpenError> {
-        let refused = |reason| OpenError::Url { url: DatabaseUrl::redact(url), reason };
-        Self::new(&url.parse().map_err(refused)?, settings)
-    }
-
     fn new(url: &DatabaseUrl, settings: &'a StoreSettings) -> Result<Self, OpenError> {
         Self::for_purpose(Purpose::Work, url, settings)
     }
@@ -374,13 +356,6 @@ impl<'a> Server<'a> {
             _ => connection.close().await.map_err(|error| self.failed(error))?,
         }
         self.reach().await
-    }
-
-    async fn execute(&self, sql: &str) -> Result<(), OpenError> {
-        let connection = self.reach().await?;
-        let executed = connection.execute_unprepared(sql).await;
-        let closed = connection.close().await;
-        executed.map(drop).and(closed).map_err(|error| self.failed(error))
     }
 
     /// The text that a statement returns, without preparing it.

@@ -58,8 +58,8 @@ impl World {
         let name = format!("it_{}", Uuid::now_v7().simple());
         let (app, runtime) = (TestApp::empty(), Runtime::new().unwrap());
         let world = Self { app, topics: name.clone(), name, lanes: LANES, runtime };
-        let settings = store_settings();
-        let made = SeaOrmStore::create_schema(&url, &world.name, &settings);
+        let (sql, settings) = (format!("CREATE SCHEMA {}", world.name), store_settings());
+        let made = SeaOrmStore::execute_as_another(&url, &sql, &settings);
         world.runtime.block_on(made).unwrap();
         world
     }
@@ -286,7 +286,8 @@ impl Drop for World {
         let (url, settings) = (database(), store_settings());
         // If something cannot be removed, the test's own failure must stay the only message.
         self.runtime.block_on(async {
-            SeaOrmStore::drop_schema(&url, &self.name, &settings).await.ok();
+            let sql = format!("DROP SCHEMA {} CASCADE", self.name);
+            SeaOrmStore::execute_as_another(&url, &sql, &settings).await.ok();
             for topics in BTreeSet::from([&self.name, &self.topics]) {
                 cluster(topics, &self.name).await.delete_topics().await.ok();
             }

@@ -38,8 +38,8 @@ impl World {
         let (url, _) = (variable("CATCHMENT_TEST_POSTGRES"), servers());
         let name = format!("it_{}", Uuid::now_v7().simple());
         let world = Self { topics: name.clone(), name, runtime: Runtime::new().unwrap() };
-        let settings = store_settings();
-        let made = SeaOrmStore::create_schema(&url, &world.name, &settings);
+        let (sql, settings) = (format!("CREATE SCHEMA {}", world.name), store_settings());
+        let made = SeaOrmStore::execute_as_another(&url, &sql, &settings);
         world.runtime.block_on(made).unwrap();
         world
     }
@@ -118,7 +118,8 @@ impl Drop for World {
         let (url, settings) = (variable("CATCHMENT_TEST_POSTGRES"), store_settings());
         // If something cannot be removed, the test's own failure must stay the only message.
         self.runtime.block_on(async {
-            SeaOrmStore::drop_schema(&url, &self.name, &settings).await.ok();
+            let sql = format!("DROP SCHEMA {} CASCADE", self.name);
+            SeaOrmStore::execute_as_another(&url, &sql, &settings).await.ok();
             if let Ok(cluster) = KafkaCluster::connect(self.kafka()).await {
                 cluster.delete_topics().await.ok();
             }
