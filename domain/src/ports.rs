@@ -37,5 +37,5 @@ pub use repairs::Repairs;
 pub use reply_lanes::{Holder, Lease, ReplyLanes};
 pub use restores::Restores;
 pub use shop_ledger::{Claim, Decide, ShopLedger, VisitReceipt};
-pub use shop_repository::{ShopGroup, ShopRepository};
+pub use shop_repository::{ShopGroup, ShopRepository, VisitImportReceipt};
 pub use store_error::{BoxError, StoreError};

@@ -10,17 +10,16 @@ use catchment_domain::Status::{Applied, Rejected, Superseded, Unchanged};
 use catchment_domain::ports::{CommandError, OutcomeFilter, ShopOutcome, StoreError};
 use catchment_domain::{
     AcceptTerms, AcceptedLane, BeforeMove, Behind, Campaign, CampaignState, Code, Command,
-    Comparison, Deadline, ImportBatch, ImportNumber, Lane, LaneBeforeMove, Lanes, LogIdentity,
-    Mismatch, MoveTerms, Moved, Phase, Position, ReplyLane, ReplyLaneBeforeMove, RequestLaneLog,
-    Revision, Scope, Shop, ShopCursor, ShopId, Slot, StoredItem, StoredLane, acceptance_of,
-    compare_requests,
+    Comparison, Deadline, ImportBatch, Lane, LaneBeforeMove, Lanes, LogIdentity, Mismatch,
+    MoveTerms, Moved, Phase, Position, ReplyLane, ReplyLaneBeforeMove, RequestLaneLog, Revision,
+    Scope, Shop, ShopCursor, ShopId, Slot, StoredItem, StoredLane, acceptance_of, compare_requests,
 };
 
 use crate::owner::{Owner, record};
 use crate::requester::{LEASE, Requester, answer, holder};
 use crate::scene::{
-    BASE, campaign, import, lasting_log, named, narrow, narrow_by, passing_log, radius, row, shop,
-    shops_in, terms as import_terms,
+    BASE, campaign, import, import_receipts, lasting_log, named, narrow, narrow_by, passing_log,
+    radius, row, shop, shops_in, terms as import_terms,
 };
 use crate::{Store, StoreHarness};
 
@@ -250,8 +249,7 @@ pub async fn move_within_the_number_keeps_receipts(harness: &dyn StoreHarness) {
     let mut shown = 0;
     store.ledger.visit_receipts(&mut |_, _| shown += 1).await.unwrap();
     assert_eq!(shown, 2);
-    let imports = store.shops.import_receipts(LANE, ImportNumber::default(), 9).await.unwrap();
-    assert_eq!(imports.found.len(), 1);
+    assert_eq!(import_receipts(&store, LANE).await.len(), 1);
     let mut owner = Owner::in_log(&store, LANE, lasting_log(2)).await;
     assert_eq!((owner.receipts().await, owner.claim.applied_next), (vec![], Position(0)));
     let receipt = owner.change(&ids[0], narrow("2km")).await;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use catchment_domain::{
-    Batch, Campaign, CampaignId, Change, Deadline, Draft, ImportBatch, ImportOrder, ImportTerms,
-    Lane, Lanes, Limit, Loaded, Location, LogIdentity, Nonce, Outcome, Policy, Profile, Radius,
-    Rank, Revision, Scope, Shop, ShopId, ShopImport, TriggerKind, TriggerRule, judge_batch,
+    Batch, Campaign, CampaignId, Change, Deadline, Draft, ImportBatch, ImportOrder, ImportReceipt,
+    ImportTerms, Lane, Lanes, Limit, Loaded, Location, LogIdentity, Nonce, Outcome, Policy,
+    Profile, Radius, Rank, Revision, Scope, Shop, ShopId, ShopImport, TriggerKind, TriggerRule,
+    judge_batch,
 };
 use uuid::Uuid;
 
@@ -153,4 +154,12 @@ pub(crate) fn named(ids: &[ShopId]) -> Scope {
 /// Stores a campaign over these shops.
 pub(crate) async fn campaign(store: &Store, ids: &[ShopId]) -> Campaign {
     store.campaigns.add(&draft(named(ids))).await.unwrap()
+}
+
+/// The receipts of a lane's imports, all of which can be read.
+pub(crate) async fn import_receipts(store: &Store, lane: Lane) -> Vec<ImportReceipt> {
+    let mut receipts = Vec::new();
+    let visit = &mut |receipt| receipts.push(receipt);
+    assert_eq!(store.shops.visit_import_receipts(lane, visit).await.unwrap(), []);
+    receipts
 }

@@ -1,10 +1,10 @@
 //! Shops, for queries and imports.
 
 use async_trait::async_trait;
-use catchment_domain::ports::{ShopGroup, ShopRepository, StoreError};
+use catchment_domain::ports::{ShopGroup, ShopRepository, StoreError, VisitImportReceipt};
 use catchment_domain::{
-    Found, ImportBatch, ImportEntry, ImportNumber, ImportOrder, ImportReceipt, ImportTerms, Lane,
-    Lanes, Revision, Scope, Shop, ShopCursor, ShopId, ShopState,
+    Damage, Found, ImportBatch, ImportEntry, ImportOrder, ImportReceipt, ImportTerms, Lane, Lanes,
+    Revision, Scope, Shop, ShopCursor, ShopId, ShopState,
 };
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{
@@ -20,6 +20,9 @@ use crate::pages::Pages;
 use crate::retry::{check_written, while_busy_or_locked};
 use crate::store::{SeaOrmStore, next_revision};
 use crate::writers::Transaction;
+
+/// How many receipts of imports are held at a time.
+const RECEIPTS: usize = 100;
 
 /// How many old receipts may be deleted when a receipt of an import is added, from the oldest.
 const PRUNED: u64 = 8;
@@ -104,17 +107,26 @@ impl ShopRepository for SeaOrmStore {
         while_busy_or_locked(|| self.try_import(batch, terms)).await
     }
 
-    async fn import_receipts(
+    async fn visit_import_receipts(
         &self,
         lane: Lane,
-        behind: ImportNumber,
-        limit: usize,
-    ) -> Result<Found<Vec<ImportReceipt>>, StoreError> {
+        visit: VisitImportReceipt<'_>,
+    ) -> Result<Vec<Damage>, StoreError> {
         let of_lane = import_receipt::Column::Lane.eq(i32::from(lane.0));
-        let (rows, key) = (import_receipt::Entity::find(), import_receipt::Column::Number);
-        let (rows, behind) = (rows.filter(of_lane), Some(stored(behind.0)));
-        let (read, page) = (TryInto::try_into, (behind, limit));
-        read_page(&self.readers, (&rows, key), page, import_receipt_of, read).await
+        let rows = import_receipt::Entity::find().filter(of_lane);
+        let rows = (&rows, import_receipt::Column::Number);
+        let (mut behind, mut damaged) = (None, Vec::new());
+        loop {
+            let (next, read) = ((behind, RECEIPTS), ImportReceipt::try_from);
+            let page = read_page(&self.readers, rows, next, import_receipt_of, read).await?;
+            damaged.extend(page.damaged);
+            behind = page.found.last().map(|last| stored(last.number.0));
+            let is_last = page.found.len() < RECEIPTS;
+            page.found.into_iter().for_each(&mut *visit);
+            if is_last {
+                return Ok(damaged);
+            }
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 use async_trait::async_trait;
 
-use crate::damage::Found;
-use crate::import::{ImportBatch, ImportNumber, ImportReceipt, ImportTerms};
+use crate::damage::{Damage, Found};
+use crate::import::{ImportBatch, ImportReceipt, ImportTerms};
 use crate::lane::{Lane, Lanes};
 use crate::ports::StoreError;
 use crate::revision::Revision;
 use crate::scope::Scope;
 use crate::shop::{Shop, ShopCursor, ShopId, ShopState};
+
+/// A function that is called with each receipt of an import.
+pub type VisitImportReceipt<'a> = &'a mut (dyn FnMut(ImportReceipt) + Send);
 
 /// Shops of one region where the same is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +31,8 @@ pub struct ShopGroup {
 /// - `import_is_atomic`: all rows of a batch are brought in and its receipt is stored, or nothing.
 /// - `import_leaves_a_receipt`: it says of each shop what the radius was before and after, what
 ///   decided, and the version; the imports of a lane are numbered from 1, without gaps.
-/// - `unreadable_import_receipt_stands_alone`: the unreadable receipt is named, and the others are
-///   returned.
+/// - `unreadable_import_receipt_stands_alone`: a visit names the unreadable receipt, and shows the
+///   others.
 /// - `import_receipts_are_pruned`: those that are old enough go with later imports of the lane.
 /// - `import_keeps_released_causes`: only the owner of a lane drops them.
 /// - `import_beside_a_batch_loses_nothing`: imports and the batches of a lane's owner, all over
@@ -99,12 +102,11 @@ pub trait ShopRepository: Send + Sync + 'static {
         terms: ImportTerms,
     ) -> Result<ImportReceipt, StoreError>;
 
-    /// Up to `limit` receipts of a lane's imports after the import `behind`, in their order. Also
-    /// names the receipts that cannot be read.
-    async fn import_receipts(
+    /// Passes the receipts of a lane's imports to `visit`, in their order. Returns the receipts that
+    /// cannot be read.
+    async fn visit_import_receipts(
         &self,
         lane: Lane,
-        behind: ImportNumber,
-        limit: usize,
-    ) -> Result<Found<Vec<ImportReceipt>>, StoreError>;
+        visit: VisitImportReceipt<'_>,
+    ) -> Result<Vec<Damage>, StoreError>;
 }

@@ -12,16 +12,16 @@ use catchment_domain::ports::{
 use catchment_domain::service::{CommandedRelease, release_by_command};
 use catchment_domain::{
     ActiveCause, Batch, Campaign, CauseName, Code, Command, Deadline, Draft, Effect, Found,
-    ImportNumber, ImportReceipt, ImportRemark, Loaded, Origin, Prospect, Rank, ReleaseResult,
-    ReleaseTerms, Repair, RepairTerms, Revision, ShopId, StoredItem,
+    ImportReceipt, ImportRemark, Loaded, Origin, Prospect, Rank, ReleaseResult, ReleaseTerms,
+    Repair, RepairTerms, Revision, ShopId, StoredItem,
 };
 
 use super::LANE;
 use crate::owner::{Owner, record};
 use crate::requester::{Requester, answer};
 use crate::scene::{
-    BASE, by_the_rules, campaign, crowd_in, kind, limit, metres, named, narrow, policy, radius,
-    shop, shops_in, stranger_in,
+    BASE, by_the_rules, campaign, crowd_in, import_receipts, kind, limit, metres, named, narrow,
+    policy, radius, shop, shops_in, stranger_in,
 };
 use crate::{Store, StoreHarness};
 
@@ -32,8 +32,7 @@ async fn release(store: &Store, shop: &ShopId, cause: CauseName) -> ReleaseResul
 
 /// The newest receipt of an import of the lane.
 async fn newest_receipt(store: &Store) -> ImportReceipt {
-    let receipts = store.shops.import_receipts(LANE, ImportNumber(0), usize::MAX).await.unwrap();
-    receipts.found.into_iter().next_back().unwrap()
+    import_receipts(store, LANE).await.pop().unwrap()
 }
 
 /// The release removes the campaign's cause and no other. After it, late copies of the activation

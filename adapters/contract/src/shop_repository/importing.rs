@@ -1,7 +1,5 @@
 //! Imports one after the other.
 
-use std::collections::BTreeSet;
-use std::slice;
 use std::time::Duration;
 
 use catchment_domain::ports::StoreError;
@@ -14,7 +12,8 @@ use catchment_domain::{
 use super::LANE;
 use crate::owner::Owner;
 use crate::scene::{
-    BASE, campaign, ids_in, import, kind, metres, named, narrow, radius, row, shop, shops_in, terms,
+    BASE, campaign, ids_in, import, import_receipts, kind, metres, named, narrow, radius, row,
+    shop, shops_in, terms,
 };
 use crate::{Store, StoreHarness};
 
@@ -27,13 +26,6 @@ async fn try_import(
     let batches = ImportBatch::split(rows.to_vec(), store.shops.lanes());
     assert_eq!(batches.len(), 1, "the rows are of one lane");
     store.shops.import(&batches[0], terms(revision)).await
-}
-
-/// The receipts of a lane's imports.
-async fn receipts(store: &Store, lane: Lane) -> Vec<ImportReceipt> {
-    let receipts = store.shops.import_receipts(lane, ImportNumber::default(), 100).await.unwrap();
-    assert_eq!(receipts.damaged, []);
-    receipts.found
 }
 
 /// New shops begin at version 1; known ones keep what is in force and take over the rest.
@@ -72,7 +64,7 @@ pub async fn import_is_atomic(harness: &dyn StoreHarness) {
     assert!(matches!(result, Err(StoreError::BadData { .. })), "{result:?}");
     assert_eq!(store.shops.get(&ids[0]).await.unwrap(), None);
     assert_eq!(store.shops.get(&ids[2]).await.unwrap(), None);
-    assert_eq!(receipts(&store, LANE).await.len(), 1);
+    assert_eq!(import_receipts(&store, LANE).await.len(), 1);
     // Nor is it counted.
     let next = try_import(&store, &rows[..1], Revision(10)).await.unwrap();
     assert_eq!(next.number, ImportNumber(2));
@@ -82,7 +74,7 @@ pub async fn import_is_atomic(harness: &dyn StoreHarness) {
 pub async fn import_leaves_a_receipt(harness: &dyn StoreHarness) {
     let store = harness.store();
     let ids = ids_in(store.shops.lanes(), LANE, 2);
-    assert_eq!(receipts(&store, LANE).await, []);
+    assert_eq!(import_receipts(&store, LANE).await, []);
     let wide = ShopImport { base: Some(metres(8_000)), ..row(&ids[0]) };
     let first = try_import(&store, &[wide], Revision(1)).await.unwrap();
     Owner::of(&store, LANE).await.change(&ids[0], narrow("3km")).await;
@@ -117,11 +109,7 @@ pub async fn import_leaves_a_receipt(harness: &dyn StoreHarness) {
     let other = try_import(&store, &[row(&elsewhere[0])], Revision(3)).await.unwrap();
     assert_eq!((other.lane, other.number), (Lane(1), ImportNumber(1)));
     for store in [Some(store), harness.reopened().await].into_iter().flatten() {
-        assert_eq!(receipts(&store, LANE).await, [added.clone(), updated.clone()]);
-        let page = |behind, limit| store.shops.import_receipts(LANE, ImportNumber(behind), limit);
-        assert_eq!(page(0, 1).await.unwrap().found, slice::from_ref(&added));
-        assert_eq!(page(1, usize::MAX).await.unwrap().found, slice::from_ref(&updated));
-        assert_eq!(page(2, 1).await.unwrap().found, []);
+        assert_eq!(import_receipts(&store, LANE).await, [added.clone(), updated.clone()]);
     }
 }
 
@@ -132,24 +120,16 @@ pub async fn unreadable_import_receipt_stands_alone(harness: &dyn StoreHarness) 
     for _ in 0..5 {
         import(&store, &[row(&ids[0])]).await;
     }
-    let all = receipts(&store, LANE).await;
+    let all = import_receipts(&store, LANE).await;
     let damaged = [1, 3, 5].map(|number| StoredItem::ImportReceipt(LANE, ImportNumber(number)));
     for item in &damaged {
         harness.damage(item).await;
     }
-    for limit in [1, 2, 100] {
-        let (mut found, mut named, mut behind) = (Vec::new(), BTreeSet::new(), ImportNumber(0));
-        loop {
-            let page = store.shops.import_receipts(LANE, behind, limit).await.unwrap();
-            assert!(page.found.len() <= limit);
-            named.extend(page.damaged.into_iter().map(|damage| damage.item));
-            let Some(last) = page.found.last() else { break };
-            behind = last.number;
-            found.extend(page.found);
-        }
-        assert_eq!(found, [all[1].clone(), all[3].clone()]);
-        assert_eq!(named, BTreeSet::from(damaged.clone()));
-    }
+    let mut found = Vec::new();
+    let visit = &mut |receipt| found.push(receipt);
+    let named = store.shops.visit_import_receipts(LANE, visit).await.unwrap();
+    assert_eq!(found, [all[1].clone(), all[3].clone()]);
+    assert!(named.into_iter().map(|damage| damage.item).eq(damaged));
 }
 
 /// Old receipts go with later imports, a few with each; others stay.
@@ -161,12 +141,13 @@ pub async fn import_receipts_are_pruned(harness: &dyn StoreHarness) {
     }
     harness.advance(harness.receipts_kept());
     import(&store, &[row(&ids[0])]).await;
-    assert_eq!(receipts(&store, LANE).await.len(), 4, "they are as old as they may be");
+    assert_eq!(import_receipts(&store, LANE).await.len(), 4, "they are as old as they may be");
     harness.advance(Duration::from_secs(1));
     for _ in 0..3 {
         import(&store, &[row(&ids[0])]).await;
     }
-    let numbers: Vec<u64> = receipts(&store, LANE).await.iter().map(|r| r.number.0).collect();
+    let numbers: Vec<u64> =
+        import_receipts(&store, LANE).await.iter().map(|r| r.number.0).collect();
     assert_eq!(numbers, [4, 5, 6, 7]);
 }
 
@@ -243,7 +224,7 @@ pub async fn import_older_base_does_not_count(harness: &dyn StoreHarness) {
         let row = ShopImport { base: base.map(metres), ..row(&ids[0]) };
         let receipt = try_import(&store, &[row], revision).await.unwrap();
         assert_eq!(receipt.entries[0].remark, remark);
-        assert_eq!(receipts(&store, LANE).await.last(), Some(&receipt));
+        assert_eq!(import_receipts(&store, LANE).await.last(), Some(&receipt));
     }
     let base = shop(&store, &ids[0]).await.state.base;
     assert_eq!((base.radius, base.revision), (metres(3_000), newer));

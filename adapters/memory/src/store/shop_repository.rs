@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use catchment_domain::ports::{ShopGroup, ShopRepository, StoreError};
+use catchment_domain::ports::{ShopGroup, ShopRepository, StoreError, VisitImportReceipt};
 use catchment_domain::{
-    Found, ImportBatch, ImportNumber, ImportOrder, ImportReceipt, ImportTerms, Lane, Lanes,
-    Profile, Revision, Scope, Shop, ShopCursor, ShopId, StoredItem,
+    Damage, Found, ImportBatch, ImportOrder, ImportReceipt, ImportTerms, Lane, Lanes, Profile,
+    Revision, Scope, Shop, ShopCursor, ShopId, StoredItem,
 };
 
 use super::campaigns::damage;
@@ -96,22 +96,21 @@ impl ShopRepository for MemoryStore {
         Ok(receipt)
     }
 
-    async fn import_receipts(
+    async fn visit_import_receipts(
         &self,
         lane: Lane,
-        behind: ImportNumber,
-        limit: usize,
-    ) -> Result<Found<Vec<ImportReceipt>>, StoreError> {
-        let tables = self.tables();
-        let Some(row) = tables.lanes.get(&lane) else { return Ok(Found::default()) };
-        let wanted = row.import_receipts.iter().filter(|receipt| behind < receipt.number);
-        let read = |receipt: &ImportReceipt| {
+        visit: VisitImportReceipt<'_>,
+    ) -> Result<Vec<Damage>, StoreError> {
+        let (tables, mut damaged) = (self.tables(), Vec::new());
+        let Some(row) = tables.lanes.get(&lane) else { return Ok(damaged) };
+        for receipt in &row.import_receipts {
             if row.spoiled_imports.contains(&receipt.number) {
-                return Err(damage(StoredItem::ImportReceipt(lane, receipt.number)));
+                damaged.push(damage(StoredItem::ImportReceipt(lane, receipt.number)));
+            } else {
+                visit(receipt.clone());
             }
-            Ok(receipt.clone())
-        };
-        Ok(Found::page(wanted.map(read), limit))
+        }
+        Ok(damaged)
     }
 }
 

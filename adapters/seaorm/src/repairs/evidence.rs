@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use catchment_domain::ports::{ShopRepository as _, StoreError};
 use catchment_domain::{
-    Campaign, ChunkOutline, ChunkRemains, Deadline, ImportNumber, Lane, Revision, ShopId, Slot,
+    Campaign, ChunkOutline, ChunkRemains, Deadline, ImportReceipt, Lane, Revision, ShopId, Slot,
     Ticket, Trace, Unmendable, first_places, is_lane_listed, may_have_left_a_cause,
 };
 use sea_orm::{
@@ -19,7 +19,7 @@ use sea_orm::{
 use crate::campaign_rows;
 use crate::entity::{campaign_chunk, campaign_list};
 use crate::error::{classify, stored};
-use crate::repairs::finding::{IMPORTS, revisions_of_chunks};
+use crate::repairs::finding::revisions_of_chunks;
 use crate::store::SeaOrmStore;
 
 /// What is known of a campaign without its outcomes.
@@ -225,20 +225,15 @@ async fn read_imports(
     known: &mut Known,
 ) -> Result<(), StoreError> {
     let kept_from = store.kept_from(store.now(&store.readers).await?);
-    let mut behind = ImportNumber::default();
-    loop {
-        let page = store.import_receipts(lane, behind, IMPORTS).await?;
-        let Some(last) = page.found.last() else { return Ok(()) };
-        behind = last.number;
-        for receipt in &page.found {
-            for entry in &receipt.entries {
-                let Some(Ok(traces)) = known.get_mut(&entry.shop) else { continue };
-                for (_, trace) in traces {
-                    trace.add_import(entry, (receipt.at, kept_from));
-                }
+    let mut visit = |receipt: ImportReceipt| {
+        for entry in &receipt.entries {
+            let Some(Ok(traces)) = known.get_mut(&entry.shop) else { continue };
+            for (_, trace) in traces {
+                trace.add_import(entry, (receipt.at, kept_from));
             }
         }
-    }
+    };
+    store.visit_import_receipts(lane, &mut visit).await.map(drop)
 }
 
 /// Adds the outcomes in the campaigns' ledgers. The shops of a lane share chunks, so each chunk is

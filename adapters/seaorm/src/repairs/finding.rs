@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catchment_domain::ports::{ShopRepository as _, StoreError};
-use catchment_domain::{
-    Campaign, Damage, ImportNumber, Lane, Revision, Scope, ShopState, StoredItem, check_campaign,
-};
+use catchment_domain::{Campaign, Damage, Revision, Scope, ShopState, StoredItem, check_campaign};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
@@ -18,9 +16,6 @@ use crate::entity::{campaign_chunk, campaign_list, shop, shop_state};
 use crate::error::{classify, stored};
 use crate::pages::Pages;
 use crate::store::SeaOrmStore;
-
-/// How many receipts of imports are read at a time.
-pub(super) const IMPORTS: usize = 100;
 
 impl SeaOrmStore {
     /// Returns each damaged item once, in order.
@@ -52,7 +47,8 @@ impl SeaOrmStore {
         }
         self.find_in_shops().await?.into_iter().for_each(&mut add);
         for lane in self.lanes().iter() {
-            self.find_in_imports(lane).await?.into_iter().for_each(&mut add);
+            let damages = self.visit_import_receipts(lane, &mut |_| {}).await?;
+            damages.into_iter().for_each(&mut add);
         }
         Ok(damages.into_values().collect())
     }
@@ -72,16 +68,6 @@ impl SeaOrmStore {
             return Ok(Vec::new());
         }
         Ok(damages)
-    }
-
-    async fn find_in_imports(&self, lane: Lane) -> Result<Vec<Damage>, StoreError> {
-        let (mut behind, mut damages) = (ImportNumber::default(), Vec::new());
-        loop {
-            let page = self.import_receipts(lane, behind, IMPORTS).await?;
-            damages.extend(page.damaged);
-            let Some(last) = page.found.last() else { return Ok(damages) };
-            behind = last.number;
-        }
     }
 
     async fn find_in_shops(&self) -> Result<Vec<Damage>, StoreError> {

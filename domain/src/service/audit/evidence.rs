@@ -7,16 +7,13 @@ use crate::campaign::Campaign;
 use crate::cause::CauseName;
 use crate::correlation::{Nonce, Phase, Ticket};
 use crate::damage::Found;
-use crate::import::{ImportNumber, ImportRemark};
+use crate::import::{ImportReceipt, ImportRemark};
 use crate::ports::{ShopLedger, ShopOutcome, ShopRepository, StoreError};
 use crate::proof::{CauseEnds, Proof, Verdict};
 use crate::revision::Revision;
 use crate::shop::{ShopFingerprint, ShopId};
 
 use super::AuditPorts;
-
-/// How many receipts of imports are read at a time.
-const RECEIPTS: usize = 100;
 
 /// What the receipts that are kept tell of campaigns.
 #[derive(Debug)]
@@ -62,22 +59,18 @@ type Releases = HashMap<(Revision, ShopId), u32>;
 
 /// Reads which causes of campaigns commands released.
 async fn read_releases(shops: &dyn ShopRepository) -> Result<Found<Releases>, StoreError> {
-    let mut releases: Found<Releases> = Found::default();
-    for lane in shops.lanes().iter() {
-        let mut behind = ImportNumber::default();
-        loop {
-            let page = shops.import_receipts(lane, behind, RECEIPTS).await?;
-            releases.damaged.extend(page.damaged);
-            let Some(last) = page.found.last() else { break };
-            behind = last.number;
-            for entry in page.found.into_iter().flat_map(|receipt| receipt.entries) {
-                if let Some(ImportRemark::Released(CauseName::Campaign(campaign))) = entry.remark {
-                    *releases.found.entry((campaign, entry.shop)).or_default() += 1;
-                }
+    let (mut found, mut damaged) = (Releases::new(), Vec::new());
+    let mut visit = |receipt: ImportReceipt| {
+        for entry in receipt.entries {
+            if let Some(ImportRemark::Released(CauseName::Campaign(campaign))) = entry.remark {
+                *found.entry((campaign, entry.shop)).or_default() += 1;
             }
         }
+    };
+    for lane in shops.lanes().iter() {
+        damaged.extend(shops.visit_import_receipts(lane, &mut visit).await?);
     }
-    Ok(releases)
+    Ok(Found { found, damaged })
 }
 
 /// What receipts prove, by campaign and phase.

@@ -7,8 +7,8 @@ use catchment_domain::ports::{
 };
 use catchment_domain::service::repair;
 use catchment_domain::{
-    CampaignState, ImportNumber, Lane, Mended, Policy, Position, Radius, Rank, Repair, RepairTerms,
-    ReplyLane, ShopId, StoredItem, TriggerRule, Unmendable,
+    CampaignState, ImportReceipt, Lane, Mended, Policy, Position, Radius, Rank, Repair,
+    RepairTerms, ReplyLane, ShopId, StoredItem, TriggerRule, Unmendable,
 };
 use catchment_seaorm::SeaOrmStore;
 use uuid::Uuid;
@@ -155,6 +155,8 @@ async fn many_shops_are_mended_part_by_part() {
 
 /// Returns how many shops each import of a lane wrote.
 async fn receipts(store: &SeaOrmStore, lane: Lane) -> Vec<usize> {
-    let receipts = store.import_receipts(lane, ImportNumber(0), 99).await.unwrap();
-    receipts.found.iter().map(|receipt| receipt.entries.len()).collect()
+    let mut sizes = Vec::new();
+    let visit = &mut |receipt: ImportReceipt| sizes.push(receipt.entries.len());
+    store.visit_import_receipts(lane, visit).await.unwrap();
+    sizes
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use catchment_domain::ports::{CampaignRepository, Repairs, ShopRepository};
 use catchment_domain::{
-    Campaign, CampaignState, CauseName, Change, Command, ImportNumber, ReleaseResult, ReleaseTerms,
-    Request, ReturnAddress, Revision, ShopId, StrayCause, find_stray,
+    Campaign, CampaignState, CauseName, Change, Command, ReleaseResult, ReleaseTerms, Request,
+    ReturnAddress, Revision, ShopId, StrayCause, find_stray,
 };
 
 use super::Exit;
@@ -111,7 +111,8 @@ async fn release(world: &World, gate: &Gate, shop: &ShopId, cause: CauseName) {
     let terms = ReleaseTerms { cause, floor: floor() };
     let done = Repairs::release(store, shop, terms).await.unwrap();
     let lane = world.lanes.lane_of(shop);
-    let receipts = store.import_receipts(lane, ImportNumber(0), usize::MAX).await.unwrap().found;
+    let mut receipts = Vec::new();
+    store.visit_import_receipts(lane, &mut |receipt| receipts.push(receipt)).await.unwrap();
     let after = ShopRepository::get(store, shop).await.unwrap().map(|shop| shop.state);
     world.witness().released_by_command((shop, cause), (&done, receipts.last()), after.as_ref());
     if let (ReleaseResult::Done(_), CauseName::Campaign(_)) = (done, cause) {
