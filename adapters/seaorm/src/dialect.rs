@@ -1,4 +1,4 @@
-//! The SQL that differs between databases. Everything else uses entities.
+//! The SQL that differs between databases.
 
 use crate::hot_path::HotPath;
 #[cfg(feature = "postgres")]

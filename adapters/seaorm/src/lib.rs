@@ -4,7 +4,8 @@
 //! [`SeaOrmStore`] implements all of them. Read in this order: `open` (checks and opens a
 //! database), `writers` (write transactions), `entity` (the tables), `codec` (the contents of their
 //! blobs), then one file per port. Batches of requests are applied with constant SQL, in
-//! `hot_path`; everything else uses entities. The folders of `open`, `connection`, `error`,
+//! `hot_path`. Many shops are listed and moved with that of `dialect`, because thousands of ids
+//! travel in one value. Everything else uses entities. The folders of `open`, `connection`, `error`,
 //! `dialect` and `hot_path` have a file for each database. Another database needs its own file in
 //! each of these folders, and the rest stays.
 //!
