@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod allocations;
+mod answers;
 mod batch;
 mod campaign;
 mod claim;
