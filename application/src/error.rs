@@ -157,7 +157,7 @@ mod tests {
             ("Paris", &regions, "there is no region `Paris`"),
             ("Paris", &[], "there is no region `Paris`: there is none yet"),
         ] {
-            let error = InvalidField::unknown("region", "region", name, known.iter().copied());
+            let error = InvalidField::unknown("regions", "region", name, known.iter().copied());
             assert_eq!(error.to_string(), expected);
         }
     }

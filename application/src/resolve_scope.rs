@@ -45,10 +45,12 @@ pub async fn resolve_scope(
     scope: Scope,
 ) -> Result<ResolvedScope, UseCaseError> {
     if !scope.regions.is_empty() {
-        check_known("region", &scope.regions, &shops.regions().await?)?;
+        let known = shops.regions().await?;
+        check_known(("regions", "region"), &scope.regions, &known)?;
     }
     if !scope.categories.is_empty() {
-        check_known("category", &scope.categories, &shops.categories().await?)?;
+        let known = shops.categories().await?;
+        check_known(("categories", "category"), &scope.categories, &known)?;
     }
     if let Some(ids) = &scope.ids
         && !has_shop(shops, ids).await?
@@ -58,14 +60,15 @@ pub async fn resolve_scope(
     Ok(ResolvedScope(scope))
 }
 
+/// Checks a field, which holds names of such things.
 fn check_known(
-    what: &'static str,
+    (field, what): (&'static str, &str),
     names: &BTreeSet<String>,
     known: &[String],
 ) -> Result<(), InvalidField> {
     let unknown = names.iter().find(|name| !known.contains(name));
     unknown.map_or(Ok(()), |name| {
-        Err(InvalidField::unknown(what, what, name, known.iter().map(String::as_str)))
+        Err(InvalidField::unknown(field, what, name, known.iter().map(String::as_str)))
     })
 }
 

@@ -97,7 +97,7 @@ async fn a_campaign_is_started_from_json_and_answered_in_json() {
     for (body, field, nearest) in [
         (start("manul", 3_000, "Hackney", ""), "kind", vec!["manual"]),
         (start("manual", 0, "Hackney", ""), "limit", vec![]),
-        (start("manual", 3_000, "Hackny", ""), "region", vec!["Hackney"]),
+        (start("manual", 3_000, "Hackny", ""), "regions", vec!["Hackney"]),
         (start("manual", 3_000, "Hackney", "a\nb"), "reason", vec![]),
     ] {
         let expected = json!({ "field": field, "nearest": nearest });

@@ -15,7 +15,7 @@ async fn an_error_names_the_field_and_the_nearest_value() {
     for (kind, scope, field, nearest) in [
         ("bad_wether", Scope::everything(), "kind", &["bad_weather"][..]),
         ("manual", Scope::everything(), "limit", &[]),
-        ("bad_weather", in_region("Hackny"), "region", &["Hackney"]),
+        ("bad_weather", in_region("Hackny"), "regions", &["Hackney"]),
         (
             "bad_weather",
             Scope { ids: Some(["x".parse().unwrap()].into()), ..Scope::everything() },
