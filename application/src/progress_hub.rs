@@ -111,6 +111,7 @@ impl Subscription {
 impl Hub {
     /// Reads a campaign until it has no watcher, or cannot be read.
     async fn poll(&self, revision: Revision, sender: &watch::Sender<Latest>) {
+        let _removed = RemovedByPanic { hub: self, revision };
         let mut poller = Poller::default();
         loop {
             match poller.look(self, revision).await {
@@ -139,6 +140,21 @@ impl Hub {
 
     fn senders(&self) -> MutexGuard<'_, BTreeMap<Revision, watch::Sender<Latest>>> {
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes the sender of a poller that panics, so that its watchers wait no more and the next watcher
+/// starts another poller.
+struct RemovedByPanic<'a> {
+    hub: &'a Hub,
+    revision: Revision,
+}
+
+impl Drop for RemovedByPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.hub.senders().remove(&self.revision);
+        }
     }
 }
 

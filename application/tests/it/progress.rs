@@ -1,11 +1,13 @@
 //! Watchers of a campaign.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use catchment_application::{BoxFuture, Goal, Pace, ProgressHub, Runtime, Subscription};
+use catchment_application::{
+    BoxFuture, Goal, Pace, ProgressHub, Runtime, Subscription, UseCaseError,
+};
 use catchment_domain::ports::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
 };
@@ -17,6 +19,8 @@ use crate::city::City;
 /// Counts what is read of campaigns.
 struct Counting {
     city: City,
+    /// Whether counting the outcomes panics.
+    panics: AtomicBool,
     gets: AtomicU32,
     tallies: AtomicU32,
 }
@@ -49,6 +53,7 @@ impl CampaignRepository for Counting {
     }
 
     async fn tallies(&self, revision: Revision) -> Result<Found<Tallies>, StoreError> {
+        assert!(!self.panics.load(Ordering::SeqCst), "the store is broken");
         self.tallies.fetch_add(1, Ordering::SeqCst);
         self.city.store.tallies(revision).await
     }
@@ -94,8 +99,9 @@ impl Watched {
         let city = City::with_shops().await;
         let revision = city.start().await.name.revision;
         let clock = Arc::clone(&city.clock) as _;
-        let campaigns =
-            Arc::new(Counting { city, gets: AtomicU32::new(0), tallies: AtomicU32::new(0) });
+        let (gets, tallies, panics) =
+            (AtomicU32::new(0), AtomicU32::new(0), AtomicBool::new(false));
+        let campaigns = Arc::new(Counting { city, panics, gets, tallies });
         let turns = Arc::new(Semaphore::new(0));
         let runtime = Arc::new(Turns { turns, pollers: AtomicU32::new(0) });
         let pace = Pace { look: Duration::from_millis(1), count: Duration::from_secs(1) };
@@ -191,6 +197,17 @@ async fn a_stall_is_told_until_something_moves() {
     watched.give_up().await;
     watched.turn(1).await;
     assert_eq!(subscription.changed().await.unwrap().stalled_since, None);
+}
+
+#[tokio::test]
+async fn a_poller_that_panics_ends_its_watchers_and_the_next_watcher_starts_another() {
+    let watched = Watched::campaign().await;
+    watched.campaigns.panics.store(true, Ordering::SeqCst);
+    let error = watched.watch().changed().await.unwrap_err();
+    assert!(matches!(*error, UseCaseError::Unavailable(_)), "{error:?}");
+    watched.campaigns.panics.store(false, Ordering::SeqCst);
+    assert_eq!(watched.watch().changed().await.unwrap().campaign.state.open(), 3);
+    assert_eq!(watched.pollers(), 2);
 }
 
 #[tokio::test]
