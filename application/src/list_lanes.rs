@@ -154,8 +154,12 @@ async fn add_logs(
     let seen = stores.look(cluster).await?;
     // That a part cannot be looked at is no reason to say nothing of the rest.
     let reply_ends = cluster.reply_ends().await;
-    let holders = cluster.holders().await.unwrap_or_default();
+    let holders = cluster.holders().await;
     let mut problems: Vec<LaneError> = Vec::new();
+    let holders = holders.unwrap_or_else(|error| {
+        problems.push(LaneError::logs("could not look at the consumers' group")(error));
+        BTreeMap::new()
+    });
     problems.extend(check_age(cluster, stores.restores).await.err());
     let mut entry = |lane, change: &dyn Fn(&mut ListedLane)| {
         change(lanes.entry(lane).or_insert_with(|| ListedLane::new(lane)));

@@ -30,6 +30,8 @@ pub(crate) struct FakeCluster {
     pub(crate) committed: BTreeMap<Lane, Committed>,
     pub(crate) members: Vec<String>,
     pub(crate) removed: u64,
+    /// Whether nobody may ask who has the lanes.
+    pub(crate) hides_holders: bool,
     /// Why no question is answered.
     pub(crate) failure: Option<fn(&'static str) -> InspectionError>,
     /// How often a user waited until the cluster caught up.
@@ -107,6 +109,9 @@ impl ConsumerGroup for FakeCluster {
     }
 
     async fn holders(&self) -> Result<BTreeMap<Lane, String>, InspectionError> {
+        if self.hides_holders {
+            return Err(InspectionError::Unreadable("not allowed".into()));
+        }
         self.answer([(Lane(0), "`consumer` at host".to_owned())].into())
     }
 }

@@ -43,6 +43,16 @@ async fn a_lane_that_the_cluster_does_not_show_has_a_problem() {
 }
 
 #[tokio::test]
+async fn owners_that_cannot_be_asked_for_are_a_problem_beside_the_lanes() {
+    let mut world = World::new().await;
+    world.cluster.hides_holders = true;
+    let list = list(&world).await;
+    let problems: Vec<_> = list.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems, ["could not look at the consumers' group"]);
+    assert_eq!((list.lanes[0].end, &list.lanes[0].owner), (Some(END), &None));
+}
+
+#[tokio::test]
 async fn without_the_cluster_what_the_database_has_is_listed() {
     let mut world = World::new().await;
     world.cluster.failure = Some(unavailable);
