@@ -98,19 +98,42 @@ pub async fn embedded_lanes_to_accept(
         is_taken.then_some(AcceptedReplyLane { stored, log, end })
     };
     let requests = acceptances.request_lanes().await?;
-    let requests: Vec<AcceptedLane> = requests.into_iter().filter_map(request).collect();
+    let (count, is_request) =
+        (requests.len(), |wanted| requests.iter().any(|(lane, _)| *lane == wanted));
     let replies = acceptances.reply_lanes().await?;
-    let replies: Vec<AcceptedReplyLane> = replies.into_iter().filter_map(reply).collect();
-    let works =
-        |lane: AnyLane| Err(LaneError::Conflict(format!("{lane} works, or there is no such lane")));
+    let is_reply = |wanted| replies.iter().any(|stored| stored.lane == wanted);
     match chosen {
-        ChosenLanes::Request(lane) if requests.is_empty() => works(AnyLane::Requests(lane)),
-        ChosenLanes::Reply(lane) if replies.is_empty() => works(AnyLane::Replies(lane)),
-        _ => {
-            let terms = AcceptTerms { requests, replies, dry_run };
-            Ok(LanesToAccept { terms, left_out: Vec::new() })
+        ChosenLanes::Request(lane) if !is_request(lane) => return Err(no_lane(lane, count)),
+        ChosenLanes::Reply(lane) if !is_reply(lane) => {
+            return Err(NotFound::new(AnyLane::Replies(lane).to_string()).into());
         }
+        ChosenLanes::Request(_)
+        | ChosenLanes::Reply(_)
+        | ChosenLanes::All
+        | ChosenLanes::AllReplies => {}
     }
+    let requests: Vec<AcceptedLane> = requests.into_iter().filter_map(request).collect();
+    let replies: Vec<AcceptedReplyLane> = replies.into_iter().filter_map(reply).collect();
+    match chosen {
+        ChosenLanes::Request(lane) if requests.is_empty() => {
+            return Err(works(AnyLane::Requests(lane)));
+        }
+        ChosenLanes::Reply(lane) if replies.is_empty() => {
+            return Err(works(AnyLane::Replies(lane)));
+        }
+        _ => {}
+    }
+    let terms = AcceptTerms { requests, replies, dry_run };
+    Ok(LanesToAccept { terms, left_out: Vec::new() })
+}
+
+fn works(lane: AnyLane) -> LaneError {
+    LaneError::Conflict(format!("{lane} works: there is nothing to accept"))
+}
+
+/// A chosen lane of requests that the database does not have.
+fn no_lane(lane: Lane, count: usize) -> LaneError {
+    NotFound::new(format!("lane {lane}: the database has {count}, from 0 on")).into()
 }
 
 /// Takes the lanes as they are.
@@ -154,12 +177,7 @@ async fn requests_to_accept(
         let committed: Option<Committed> = committed.get(&lane).copied();
         match seen.taken(committed, ends.get(&lane).copied()) {
             Ok(Some(taken)) => accepted.push(taken),
-            Ok(None) => {
-                return Err(LaneError::Conflict(format!(
-                    "lane {lane} works: its partition holds what was applied, and everything that \
-                     was applied can be answered"
-                )));
-            }
+            Ok(None) => return Err(works(AnyLane::Requests(lane))),
             Err(why) => left_out.push(UnclearLane { lane: AnyLane::Requests(lane), why }),
         }
     }
@@ -192,11 +210,8 @@ async fn with_last_records(
 }
 
 fn find_request(seen: &SeenLanes, lane: Lane) -> Result<&SeenLane, LaneError> {
-    let count = seen.requests.len();
     let found = seen.requests.iter().find(|seen| seen.lane == lane);
-    let missing =
-        || NotFound::new(format!("lane {lane}: the database has {count}, from 0 on")).into();
-    found.ok_or_else(missing)
+    found.ok_or_else(|| no_lane(lane, seen.requests.len()))
 }
 
 /// The reply lanes that are chosen and cannot go on, and those of which that is not known.
@@ -237,7 +252,7 @@ fn find_reply(seen: &SeenLanes, lane: ReplyLane) -> Result<&SeenReplyLane, LaneE
     let conflict = |what: String| Err(LaneError::Conflict(what));
     match seen.replies.iter().find(|seen| seen.stored.lane == lane) {
         Some(seen) if !seen.comparison.is_fine() => Ok(seen),
-        Some(_) => conflict(format!("reply lane {lane} works: there is nothing to accept")),
+        Some(_) => Err(works(AnyLane::Replies(lane))),
         None if lane.0 < count => {
             conflict(format!("nobody has read reply lane {lane} yet: there is nothing to accept"))
         }

@@ -39,11 +39,7 @@ async fn a_lane_whose_log_was_made_again_goes_on_at_its_end() {
 async fn a_lane_that_works_is_refused() {
     let world = World::new().await;
     for (chosen, line) in [
-        (
-            ChosenLanes::Request(LANE),
-            "lane 1 works: its partition holds what was applied, and everything that was applied \
-             can be answered",
-        ),
+        (ChosenLanes::Request(LANE), "lane 1 works: there is nothing to accept"),
         (ChosenLanes::Request(Lane(2)), "there is no lane 2: the database has 2, from 0 on"),
         (
             ChosenLanes::Reply(ReplyLane(0)),
@@ -59,9 +55,21 @@ async fn a_lane_that_works_is_refused() {
     assert_eq!(world.cluster.waits.load(Ordering::SeqCst), 0);
     let lanes = to_accept(&world, ChosenLanes::All).await.unwrap();
     assert!(lanes.terms.requests.is_empty() && lanes.terms.replies.is_empty(), "{lanes:?}");
-    let embedded = (ChosenLanes::Request(LANE), false);
-    let refused = embedded_lanes_to_accept(&world.store, embedded).await.unwrap_err();
-    assert_eq!(refused.to_string(), "lane 1 works, or there is no such lane");
+}
+
+#[tokio::test]
+async fn embedded_a_lane_that_works_is_a_conflict_and_one_that_is_missing_is_not_found() {
+    let world = World::new().await;
+    for (chosen, is_there, line) in [
+        (ChosenLanes::Request(LANE), true, "lane 1 works: there is nothing to accept"),
+        (ChosenLanes::Request(Lane(2)), false, "there is no lane 2: the database has 2, from 0 on"),
+        (ChosenLanes::Reply(ReplyLane(7)), false, "there is no reply lane 7"),
+    ] {
+        let refused = embedded_lanes_to_accept(&world.store, (chosen, false)).await.unwrap_err();
+        assert_eq!(matches!(refused, LaneError::Conflict(_)), is_there, "{refused:?}");
+        assert_eq!(matches!(refused, LaneError::NotFound(_)), !is_there, "{refused:?}");
+        assert_eq!(refused.to_string(), line);
+    }
 }
 
 #[tokio::test]
