@@ -7,6 +7,7 @@ use catchment_application::{CampaignProgress, Page};
 use catchment_domain::{self as domain, Revision, Tally};
 use serde::{Deserialize, Serialize};
 
+use crate::lanes::numbers;
 use crate::{Damage, Limit, instant, seconds};
 
 /// How many shops have which outcome. Shops without an outcome count as `open`.
@@ -195,19 +196,28 @@ pub struct CampaignDeletion {
     pub dry_run: bool,
     /// The campaigns that were deleted.
     pub deleted: Vec<u64>,
-    /// Why the others were not.
-    pub kept: Vec<String>,
+    /// The campaigns that were not.
+    pub kept: Vec<KeptCampaign>,
+}
+
+/// A campaign that was not deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptCampaign {
+    /// The campaign.
+    pub campaign: u64,
+    /// Why, for people.
+    pub reason: String,
 }
 
 impl CampaignDeletion {
     /// Says what a deletion did.
     #[must_use]
     pub fn new(deletion: &domain::service::Deletion, dry_run: bool) -> Self {
-        Self {
-            dry_run,
-            deleted: deletion.deleted.iter().map(|revision| revision.0).collect(),
-            kept: deletion.kept.iter().map(ToString::to_string).collect(),
-        }
+        let kept = deletion
+            .kept
+            .iter()
+            .map(|(campaign, why)| KeptCampaign { campaign: campaign.0, reason: why.to_string() });
+        Self { dry_run, deleted: numbers(&deletion.deleted), kept: kept.collect() }
     }
 }
 
@@ -339,7 +349,7 @@ mod tests {
     fn a_deletion_says_what_was_kept_and_why() {
         let deletion = domain::service::Deletion {
             deleted: vec![Revision(3)],
-            kept: vec![domain::CampaignError::NotEnded(Revision(4))],
+            kept: vec![(Revision(4), domain::CampaignError::NotEnded(Revision(4)))],
             ..domain::service::Deletion::default()
         };
         insta::assert_json_snapshot!(CampaignDeletion::new(&deletion, true), @r#"
@@ -349,7 +359,10 @@ mod tests {
             3
           ],
           "kept": [
-            "campaign 4 has not ended"
+            {
+              "campaign": 4,
+              "reason": "campaign 4 has not ended"
+            }
           ]
         }
         "#);

@@ -25,8 +25,8 @@ mod units;
 pub use audit::{Audit, Difference, Stray, StrayCause, UnknownBase};
 pub use call::CallReply;
 pub use campaign::{
-    Campaign, CampaignDeletion, CampaignPage, CampaignSummary, Counts, Progress, StartedCampaign,
-    counts,
+    Campaign, CampaignDeletion, CampaignPage, CampaignSummary, Counts, KeptCampaign, Progress,
+    StartedCampaign, counts,
 };
 pub use damage::{Damage, StoredItem};
 pub use databases::{

@@ -59,7 +59,7 @@ async fn delete_old_campaigns(deletions: &dyn Deletions, retention: &mut Retenti
         let campaigns = deletion.deleted.len();
         tracing::info!(campaigns, "deleted campaigns that are kept no longer");
     }
-    for why in &deletion.kept {
+    for (_, why) in &deletion.kept {
         tracing::warn!(%why, "an old campaign stays");
     }
     for damage in &deletion.damaged {

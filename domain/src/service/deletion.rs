@@ -21,8 +21,8 @@ pub enum Unwanted {
 pub struct Deletion {
     /// The campaigns that were deleted.
     pub deleted: Vec<Revision>,
-    /// Why the others were not.
-    pub kept: Vec<CampaignError>,
+    /// The others, and why each was not.
+    pub kept: Vec<(Revision, CampaignError)>,
     /// The campaigns that were not deleted because they cannot be read.
     pub damaged: Vec<Damage>,
     /// Shops whose causes cannot be read. While there are any, nothing is deleted: nobody knows
@@ -34,7 +34,7 @@ impl Deletion {
     /// Adds a campaign that was refused.
     fn refused(&mut self, campaign: Revision, error: CommandError) -> Result<(), StoreError> {
         match error {
-            CommandError::Campaign(why) => self.kept.push(why),
+            CommandError::Campaign(why) => self.kept.push((campaign, why)),
             CommandError::Store(StoreError::BadData { what }) => {
                 self.damaged.push(Damage { item: StoredItem::Campaign(campaign), what });
             }
@@ -94,7 +94,9 @@ pub async fn delete_campaigns(
         // One that has not ended is in force, too, and that is the better reason.
         let is_in_force = in_force.contains(&campaign);
         match deletions.delete(campaign, dry_run || is_in_force).await {
-            Ok(()) if is_in_force => deletion.kept.push(CampaignError::InForce(campaign)),
+            Ok(()) if is_in_force => {
+                deletion.kept.push((campaign, CampaignError::InForce(campaign)));
+            }
             Ok(()) => deletion.deleted.push(campaign),
             // The older one would be gone by now.
             Err(CommandError::Campaign(CampaignError::Succeeds(_, older)))

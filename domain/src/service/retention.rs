@@ -70,7 +70,7 @@ fn without_waiting(mut campaigns: BTreeSet<Revision>, tried: &Deletion) -> BTree
     for deleted in &tried.deleted {
         campaigns.remove(deleted);
     }
-    for why in &tried.kept {
+    for (_, why) in &tried.kept {
         if let CampaignError::MayStillApply(waiting) = why {
             campaigns.remove(waiting);
         }

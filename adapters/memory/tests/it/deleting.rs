@@ -86,13 +86,13 @@ async fn check(stored: &Stored, unwanted: Unwanted, dry_run: bool, expected: Del
     stored.done.lock().unwrap().join(", ")
 }
 
-fn kept(kept: CampaignError) -> Deletion {
-    Deletion { kept: vec![kept], ..Deletion::default() }
+fn kept(campaign: Revision, why: CampaignError) -> Deletion {
+    Deletion { kept: vec![(campaign, why)], ..Deletion::default() }
 }
 
 #[tokio::test]
 async fn what_is_in_force_stays_and_the_others_are_cleared_away_one_by_one() {
-    let in_force = CampaignError::InForce(Revision(2));
+    let in_force = (Revision(2), CampaignError::InForce(Revision(2)));
     let expected = Deletion {
         deleted: [1, 3, 4].map(Revision).to_vec(),
         kept: vec![in_force],
@@ -114,9 +114,10 @@ async fn one_campaign_is_refused_with_the_reason() {
         (4, CampaignError::Succeeds(Revision(4), Revision(3))),
         (5, CampaignError::Unknown(Revision(5))),
     ] {
-        let unwanted = Unwanted::Campaign(Revision(campaign));
+        let campaign = Revision(campaign);
+        let unwanted = Unwanted::Campaign(campaign);
         for dry_run in [true, false] {
-            assert_eq!(check(&stored, unwanted, dry_run, kept(why)).await, "");
+            assert_eq!(check(&stored, unwanted, dry_run, kept(campaign, why)).await, "");
         }
     }
 }
@@ -134,7 +135,7 @@ async fn a_campaign_that_cannot_be_read_holds_up_no_other() {
     let item = StoredItem::Campaign(Revision(1));
     let expected = Deletion {
         deleted: [3, 4].map(Revision).to_vec(),
-        kept: vec![CampaignError::InForce(Revision(2))],
+        kept: vec![(Revision(2), CampaignError::InForce(Revision(2)))],
         damaged: vec![Damage { item, what: "unreadable".to_owned() }],
         ..Deletion::default()
     };

@@ -55,7 +55,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     let deletion = deletion.context("could not delete campaigns")?;
     tell(&deletion, dry_run, context)?;
     let Deletion { kept, damaged, unreadable_shops, .. } = deletion;
-    for why in &kept {
+    for (_, why) in &kept {
         complain(&why.to_string());
     }
     if !unreadable_shops.is_empty() {

@@ -172,7 +172,7 @@ pub(crate) async fn delete_everything(world: &World) {
     witness.note(|| format!("  {deletion:?}"));
     witness.coverage.add(Met::Deletion, deletion.deleted.len() as u64);
     let in_force = |why: &CampaignError| matches!(why, CampaignError::InForce(_));
-    let is_refused = deletion.kept.iter().any(in_force);
+    let is_refused = deletion.kept.iter().any(|(_, why)| in_force(why));
     witness.check(!is_refused, "I5", || format!("not everything was deleted: {deletion:?}"));
 }
 
