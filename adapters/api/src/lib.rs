@@ -10,6 +10,7 @@ mod campaign;
 mod damage;
 mod databases;
 mod decided_by;
+mod demo;
 mod import;
 mod lanes;
 mod outcome;
@@ -34,6 +35,7 @@ pub use databases::{
     DatabaseRestored, RecordsGone,
 };
 pub use decided_by::DecidedBy;
+pub use demo::{Act, Demo};
 pub use import::{BadRow, ImportResult, KeptBase};
 pub use lanes::{
     AcceptedCampaigns, AskedCampaign, GivenUp, Lane, LaneKind, LanesAccepted, Positions,

@@ -4,15 +4,13 @@
 mod oracle;
 mod story;
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, bail};
+use catchment_api as api;
 use catchment_bootstrap::engine::{Engine, EngineLock};
 use catchment_bootstrap::settings::{DatabaseUrl, Settings};
 use catchment_bootstrap::stores::Stores;
 use catchment_domain::{Scope, Status, Tally};
 use clap::{Args, value_parser};
-use serde::Serialize;
 
 use crate::commands::Context;
 use crate::commands::shops::generate;
@@ -89,7 +87,7 @@ async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {
         if !output.json {
             print(*output, act)?;
         }
-        acts.push(ActView::of(act));
+        acts.push(view(act));
         Ok(())
     })
     .await?;
@@ -97,7 +95,7 @@ async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {
         engine.stop().await;
     }
     if output.json {
-        output.value(&DemoView { acts, wrong })?;
+        output.value(&api::Demo { acts, wrong })?;
     } else {
         let shops = counted(arguments.shops.into(), "shop");
         output.line(format_args!("{shops}, {} acts: wrong {wrong}", acts.len()))?;
@@ -106,7 +104,7 @@ async fn play(arguments: &Arguments, context: &Context) -> anyhow::Result<u64> {
 }
 
 /// Plays the act before the first: the city opens.
-async fn opening(arguments: &Arguments, context: &Context) -> anyhow::Result<ActView> {
+async fn opening(arguments: &Arguments, context: &Context) -> anyhow::Result<api::Act> {
     let start = std::time::Instant::now();
     let imported = generate(context, arguments.shops, arguments.seed).await?.imported;
     let seconds = start.elapsed().as_secs_f64();
@@ -114,39 +112,22 @@ async fn opening(arguments: &Arguments, context: &Context) -> anyhow::Result<Act
         let shops = counted(imported.added, "shop");
         context.output.line(format_args!("the city opens: {shops} of base radius 5 km\n"))?;
     }
-    Ok(ActView {
-        name: "the city opens",
+    Ok(api::Act {
+        name: "the city opens".to_owned(),
         shops: imported.added,
-        outcomes: BTreeMap::new(),
+        outcomes: api::Counts::new(),
         shops_per_second: rate(imported.added, seconds),
         wrong: 0,
     })
 }
 
-#[derive(Serialize)]
-struct DemoView {
-    acts: Vec<ActView>,
-    wrong: u64,
-}
-
-#[derive(Serialize)]
-struct ActView {
-    name: &'static str,
-    shops: u64,
-    outcomes: BTreeMap<&'static str, u64>,
-    shops_per_second: u64,
-    wrong: u64,
-}
-
-impl ActView {
-    fn of(act: &Act) -> Self {
-        Self {
-            name: act.name,
-            shops: act.shops(),
-            outcomes: act.outcomes(),
-            shops_per_second: rate(act.shops(), act.seconds),
-            wrong: act.wrong,
-        }
+fn view(act: &Act) -> api::Act {
+    api::Act {
+        name: act.name.to_owned(),
+        shops: act.shops(),
+        outcomes: act.outcomes(),
+        shops_per_second: rate(act.shops(), act.seconds),
+        wrong: act.wrong,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use catchment_api::Counts;
 use catchment_bootstrap::engine::Engine;
 use catchment_bootstrap::random;
 use catchment_bootstrap::stores::Stores;
@@ -43,10 +44,10 @@ impl Act {
     }
 
     /// Returns how many shops have which outcome, over all campaigns of the act.
-    pub(crate) fn outcomes(&self) -> BTreeMap<&'static str, u64> {
-        let mut outcomes = BTreeMap::new();
+    pub(crate) fn outcomes(&self) -> Counts {
+        let mut outcomes = Counts::new();
         for (status, count) in self.rows.iter().flat_map(|(_, tally)| tally.iter()) {
-            *outcomes.entry(status.as_str()).or_default() += u64::from(count);
+            *outcomes.entry(status.to_string()).or_default() += count;
         }
         outcomes
     }
