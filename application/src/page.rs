@@ -9,6 +9,7 @@ pub struct Page<T, C> {
     pub items: Vec<T>,
     /// What this page leaves out because it cannot be read.
     pub damaged: Vec<Damage>,
-    /// Where the next page begins; `None` on the last page.
+    /// Where the next page begins. `None` says that this is the last page. A full page may be followed
+    /// by an empty one.
     pub next: Option<C>,
 }

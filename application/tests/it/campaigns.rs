@@ -70,6 +70,10 @@ async fn lists_go_on_where_a_page_ends() {
     assert_eq!((&listed[..], page.next), (&numbers[..2], Some(numbers[1])));
     let page = list_campaigns(&*city.store, page.next, 2).await.unwrap();
     assert_eq!((page.items.len(), page.next), (1, None));
+    let full = list_campaigns(&*city.store, Some(numbers[0]), 2).await.unwrap();
+    assert_eq!((full.items.len(), full.next), (2, Some(numbers[2])));
+    let empty = list_campaigns(&*city.store, full.next, 2).await.unwrap();
+    assert_eq!((empty.items.len(), empty.next), (0, None));
 
     let outcomes = async |status, from, size| {
         let filter = OutcomeFilter { phase: Phase::Activation, status };
