@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 use tokio::signal::ctrl_c;
-#[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The user has interrupted this program.
@@ -16,17 +15,12 @@ pub(crate) struct Interrupted;
 ///
 /// When the work fails, or [`Interrupted`].
 pub(crate) async fn unless_interrupted<T>(
-    work: impl Future<Output = anyhow::Result<T>> + Send,
+    work: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {
-    #[cfg(unix)]
     let mut terminate = signal(SignalKind::terminate())?;
-    #[cfg(unix)]
-    let terminated = terminate.recv();
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
     tokio::select! {
         done = work => done,
         _ = ctrl_c() => Err(Interrupted.into()),
-        _ = terminated => Err(Interrupted.into()),
+        _ = terminate.recv() => Err(Interrupted.into()),
     }
 }
