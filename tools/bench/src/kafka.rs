@@ -11,7 +11,7 @@ use crate::campaign::{Campaign, campaign, generate};
 use crate::interrupts::unless_interrupted;
 use crate::programs::Programs;
 use crate::report::note;
-use crate::scratch::{Scratch, Servers};
+use crate::scratch::Scratch;
 use crate::services::Services;
 use crate::usage::{Usage, Watched};
 use crate::{Workload, bare, round_trip};
@@ -38,23 +38,35 @@ pub(crate) struct Measured {
 ///
 /// When a step fails, or an interrupt comes.
 pub(crate) async fn measure(programs: &Programs, workload: &Workload) -> anyhow::Result<Measured> {
-    let servers = workload.servers()?;
-    let scratch = Scratch::create(programs, &servers, workload.partitions).await?;
+    on_scratch(programs, workload, async |scratch| on(programs, workload, scratch).await).await
+}
+
+/// Does the work on topics and a schema that are removed afterwards, also after an interrupt while
+/// they are made.
+async fn on_scratch<T>(
+    programs: &Programs,
+    workload: &Workload,
+    work: impl AsyncFnOnce(&Scratch) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let scratch = Scratch::new(workload.servers()?)?;
     note(format_args!("topics and schema of this benchmark: {}", scratch.name()));
-    let measured = unless_interrupted(on(programs, workload, &servers, &scratch)).await;
+    let done = unless_interrupted(async {
+        scratch.make(programs, workload.partitions).await?;
+        work(&scratch).await
+    })
+    .await;
     scratch.remove().await;
-    measured
+    done
 }
 
 async fn on(
     programs: &Programs,
     workload: &Workload,
-    servers: &Servers,
     scratch: &Scratch,
 ) -> anyhow::Result<Measured> {
     let Workload { shops, consumers, calls, .. } = *workload;
     let variables = scratch.variables(workload.partitions);
-    let settings = Settings::new(&servers.brokers, scratch.name());
+    let settings = Settings::new(&scratch.servers().brokers, scratch.name());
     generate(programs, &variables, shops).await?;
     note("Kafka alone: as many messages there and back");
     let [there, back] = scratch.raw();
@@ -63,7 +75,7 @@ async fn on(
 
     note("a campaign");
     let mut services = Services::start(programs, &variables, consumers.get()).await?;
-    let watched = Watched::begin(&services, servers);
+    let watched = Watched::begin(&services, scratch.servers());
     let measured = tokio::select! {
         measured = campaign(programs, &variables, shops, "3km") => measured?,
         error = services.failure() => return Err(error),
@@ -98,23 +110,19 @@ pub(crate) async fn measure_campaign(
     programs: &Programs,
     workload: &Workload,
 ) -> anyhow::Result<Campaign> {
-    let servers = workload.servers()?;
-    let scratch = Scratch::create(programs, &servers, workload.partitions).await?;
-    let measured = unless_interrupted(alone_on(programs, workload, &servers, &scratch)).await;
-    scratch.remove().await;
-    measured
+    on_scratch(programs, workload, async |scratch| alone_on(programs, workload, scratch).await)
+        .await
 }
 
 async fn alone_on(
     programs: &Programs,
     workload: &Workload,
-    servers: &Servers,
     scratch: &Scratch,
 ) -> anyhow::Result<Campaign> {
     let variables = scratch.variables(workload.partitions);
     generate(programs, &variables, workload.shops).await?;
     let mut services = Services::start(programs, &variables, workload.consumers.get()).await?;
-    let watched = Watched::begin(&services, servers);
+    let watched = Watched::begin(&services, scratch.servers());
     let mut measured = tokio::select! {
         measured = campaign(programs, &variables, workload.shops, "3km") => measured?,
         error = services.failure() => return Err(error),

@@ -41,29 +41,27 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// Finds new names. Nothing is made yet.
+    ///
+    /// # Errors
+    ///
+    /// When the brokers' addresses cannot be used.
+    pub(crate) fn new(servers: Servers) -> anyhow::Result<Self> {
+        let name = format!("bench_{}", Uuid::now_v7().simple());
+        let topics = Topics::new(&Settings::new(&servers.brokers, &name))?;
+        Ok(Self { servers, name, topics })
+    }
+
     /// Makes schema and topics.
     ///
     /// # Errors
     ///
-    /// When a server cannot be reached, or refuses. Everything that was made is then removed.
-    pub(crate) async fn create(
+    /// When a server cannot be reached, or refuses.
+    pub(crate) async fn make(
+        &self,
         programs: &Programs,
-        servers: &Servers,
         partitions: NonZeroU16,
-    ) -> anyhow::Result<Self> {
-        let name = format!("bench_{}", Uuid::now_v7().simple());
-        let topics = Topics::new(&Settings::new(&servers.brokers, &name))?;
-        let scratch = Self { servers: servers.clone(), name, topics };
-        match scratch.make(programs, partitions).await {
-            Ok(()) => Ok(scratch),
-            Err(error) => {
-                scratch.remove().await;
-                Err(error)
-            }
-        }
-    }
-
-    async fn make(&self, programs: &Programs, partitions: NonZeroU16) -> anyhow::Result<()> {
+    ) -> anyhow::Result<()> {
         self.execute(&format!("CREATE SCHEMA {}", self.name)).await?;
         let variables = self.variables(partitions);
         programs.catchment(&variables, &["database", "migrate"]).await?;
@@ -77,6 +75,11 @@ impl Scratch {
             self.topics.create(&topic).await?;
         }
         Ok(())
+    }
+
+    /// Returns the servers.
+    pub(crate) const fn servers(&self) -> &Servers {
+        &self.servers
     }
 
     /// Returns the name of the schema, which is also the prefix of the topics.

@@ -11,12 +11,16 @@
 mod built;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use catchment_request_reply::{Settings, Topics};
 use serde_json::Value;
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
 
 use crate::built::built;
 
@@ -173,6 +177,34 @@ fn an_interrupted_run_leaves_nothing_behind() {
     assert_eq!(output.status.code(), Some(130), "{said}");
     assert!(!said.contains("could not "), "{said}");
     wait_until_ended(&services);
+}
+
+/// Returns whether there is a schema of this name, and whether there is a topic with this prefix.
+fn leftovers(name: &str) -> (bool, bool) {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let url = variable("CATCHMENT_TEST_POSTGRES");
+        let mut database = PgConnection::connect(&url).await.unwrap();
+        let sql = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)";
+        let schema = sqlx::query_scalar(sql).bind(name).fetch_one(&mut database).await.unwrap();
+        let topics = Topics::new(&Settings::new(variable("CATCHMENT_TEST_KAFKA"), name)).unwrap();
+        let requests = topics.partitions(&format!("{name}.requests")).await.unwrap();
+        (schema, requests.is_some())
+    })
+}
+
+#[test]
+#[ignore = "needs Kafka and PostgreSQL"]
+fn a_run_that_is_interrupted_while_topics_are_made_leaves_none_behind() {
+    let mut run = over_kafka(&["--shops", "500"]).stdout(Stdio::null()).spawn().unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap()).lines();
+    let line = said.next().unwrap().unwrap();
+    let (_, name) = line.rsplit_once(' ').unwrap();
+    wait_for("the schema", || leftovers(name).0.then_some(()));
+    send("INT", run.id());
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    let said: Vec<_> = said.map(Result::unwrap).collect();
+    assert!(!said.iter().any(|line| line.starts_with("could not ")), "{said:?}");
+    assert_eq!(leftovers(name), (false, false));
 }
 
 #[test]
