@@ -14,7 +14,6 @@ use crate::{Workload, embedded, kafka};
 /// Prints a campaign in one process.
 pub(crate) fn embedded(shops: u32, measured: &embedded::Measured, as_json: bool) {
     let embedded::Measured { campaign: Campaign { took, memory, time }, bare } = measured;
-    let memory = memory.map(|bytes| bytes / 1_048_576);
     if as_json {
         return say(json!({
             "shops": shops,
@@ -23,7 +22,7 @@ pub(crate) fn embedded(shops: u32, measured: &embedded::Measured, as_json: bool)
             "bare_seconds": bare.as_secs_f64(),
             "bare_shops_per_second": rate(shops, *bare),
             "ratio_to_bare": ratio(*bare, *took),
-            "peak_memory_mb": memory,
+            "peak_memory_bytes": memory,
             "processor_seconds": time.map(|time| time.as_secs_f64()),
         }));
     }
@@ -31,7 +30,7 @@ pub(crate) fn embedded(shops: u32, measured: &embedded::Measured, as_json: bool)
     say(format_args!("bare       {} shops/s", HumanCount(rate(shops, *bare))));
     say(format_args!("ratio      {:.2}", ratio(*bare, *took)));
     if let Some(memory) = memory {
-        say(format_args!("memory     {memory} MB at most"));
+        say(format_args!("memory     {} at most", megabytes(*memory)));
     }
 }
 
@@ -58,7 +57,7 @@ pub(crate) fn kafka(workload: &Workload, measured: &kafka::Measured, as_json: bo
     say(format_args!("calls      {}", latencies(idle)));
     say(format_args!("meanwhile  {}", latencies(busy)));
     for Usage { name, memory, time } in usage {
-        let memory = memory.map(|bytes| format!("{} MB at most", bytes / 1_000_000));
+        let memory = memory.map(|bytes| format!("{} at most", megabytes(bytes)));
         let time = time.map(|time| format!("{:.2} s of processor time", time.as_secs_f64()));
         let used: Vec<_> = memory.into_iter().chain(time).collect();
         say(format_args!("{name:<13}{}", used.join(", ")));
@@ -91,6 +90,10 @@ fn view(workload: &Workload, measured: &kafka::Measured) -> Value {
         "calls_during_a_campaign": calls(busy),
         "processes": usage.collect::<Vec<_>>(),
     })
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes / 1_000_000)
 }
 
 fn milliseconds(calls: &Latencies, part: f64) -> f64 {

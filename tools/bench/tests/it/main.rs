@@ -70,6 +70,7 @@ fn a_campaign_in_one_process_is_measured() {
     for speed in ["shops_per_second", "bare_shops_per_second"] {
         assert!(0 < measured[speed].as_u64().unwrap(), "{measured}");
     }
+    assert!(1_000_000 < measured["peak_memory_bytes"].as_u64().unwrap(), "{measured}");
     assert!(0.0 < measured["ratio_to_bare"].as_f64().unwrap(), "{measured}");
 }
 
