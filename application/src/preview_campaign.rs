@@ -7,8 +7,8 @@ use catchment_domain::ports::{
 };
 use catchment_domain::service::{OutcomePages, ShopPages};
 use catchment_domain::{
-    Campaign, CampaignError, CampaignId, CampaignRef, Change, Command, Damage, Deadline, Origin,
-    Phase, Policy, Revision, Scope, ShopId, ShopState, Slot, Status,
+    CampaignError, CampaignId, CampaignRef, Change, Command, Damage, Deadline, Origin, Phase,
+    Policy, Revision, Scope, ShopId, ShopState, Slot, Status,
 };
 use uuid::Uuid;
 
@@ -97,8 +97,6 @@ async fn not_reached(
 /// What an end would change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndPreview {
-    /// The campaign.
-    pub campaign: Campaign,
     /// The effect on the shops where the campaign is in force.
     pub forecast: Forecast,
     /// What the preview leaves out because it cannot be read.
@@ -134,7 +132,7 @@ pub async fn preview_end(
         damaged.append(&mut shops.damaged);
     }
     damaged.append(&mut pages.damaged);
-    Ok(EndPreview { campaign, forecast, damaged })
+    Ok(EndPreview { forecast, damaged })
 }
 
 fn is_in_force(campaign: Revision, shop: &ShopState) -> bool {
@@ -178,8 +176,7 @@ impl Reach {
 /// # Errors
 ///
 /// When the database cannot be read.
-pub async fn reach(ports: PreviewPorts<'_>, scope: &Scope) -> Result<Reach, UseCaseError> {
-    let shops = ports.shops.count(scope).await?;
-    let all = ports.shops.count(&Scope::everything()).await?;
-    Ok(Reach { shops, all })
+pub async fn reach(shops: &dyn ShopRepository, scope: &Scope) -> Result<Reach, UseCaseError> {
+    let all = shops.count(&Scope::everything()).await?;
+    Ok(Reach { shops: shops.count(scope).await?, all })
 }

@@ -4,7 +4,7 @@ use catchment_application as application;
 use catchment_domain::{Code, Radius, ShopId};
 use serde::{Deserialize, Serialize};
 
-use crate::DecidedBy;
+use crate::Standing;
 
 /// The reply to a single call. Radii are whole metres.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,14 +18,9 @@ pub struct CallReply {
     pub status: String,
     /// The new base radius, if the request set one.
     pub base_radius: Option<u32>,
-    /// The radius before.
-    pub before: Option<u32>,
-    /// The radius after.
-    pub after: Option<u32>,
-    /// What decides the radius after.
-    pub decided_by: Option<DecidedBy>,
-    /// The shop's version after.
-    pub version: Option<u64>,
+    /// How the request left the shop, if the reply says so.
+    #[serde(flatten)]
+    pub standing: Option<Standing>,
     /// Why, if that is not plain success.
     pub code: Option<String>,
     /// Why, for people.
@@ -35,16 +30,12 @@ pub struct CallReply {
 impl From<&application::CallReply> for CallReply {
     fn from(call: &application::CallReply) -> Self {
         let outcome = &call.reply.outcome;
-        let standing = outcome.standing;
         Self {
             id: call.reply.id.to_string(),
             shop: call.reply.shop.as_ref().map(ShopId::to_string),
             status: outcome.status.to_string(),
             base_radius: call.base.map(Radius::metres),
-            before: standing.and_then(|standing| standing.before).map(Radius::metres),
-            after: standing.map(|standing| standing.after.metres()),
-            decided_by: standing.map(|standing| standing.decided_by.into()),
-            version: standing.map(|standing| standing.version),
+            standing: outcome.standing.map(Into::into),
             code: outcome.code.map(Code::as_str).map(ToOwned::to_owned),
             message: outcome.message().map(ToOwned::to_owned),
         }
@@ -53,22 +44,13 @@ impl From<&application::CallReply> for CallReply {
 
 #[cfg(test)]
 mod tests {
-    use catchment_domain::{DecidedBy, Outcome, Reply, RequestId, Revision, Standing, Status};
+    use catchment_domain::{self as domain, DecidedBy, Outcome, Reply, RequestId, Status};
     use uuid::Uuid;
 
     use super::*;
 
-    fn reply(decided_by: DecidedBy) -> CallReply {
-        let radius = |metres: u32| Radius::try_from(metres).unwrap();
-        let standing =
-            Standing { before: Some(radius(5_000)), after: radius(2_000), decided_by, version: 4 };
-        let outcome = Outcome {
-            status: Status::Applied,
-            code: None,
-            detail: None,
-            standing: Some(standing),
-            repeat: false,
-        };
+    fn reply(status: Status, code: Option<Code>, standing: Option<domain::Standing>) -> CallReply {
+        let outcome = Outcome { status, code, detail: None, standing, repeat: false };
         let reply = Reply {
             id: RequestId(Uuid::nil()),
             shop: Some("a".parse().unwrap()),
@@ -79,9 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_says_what_decides() {
-        let kind = "manual".parse().unwrap();
-        insta::assert_json_snapshot!(reply(DecidedBy::Request { kind }), @r#"
+    fn a_reply_says_how_it_left_the_shop_if_that_is_known() {
+        let radius = |metres: u32| Radius::try_from(metres).unwrap();
+        let decided_by = DecidedBy::Request { kind: "manual".parse().unwrap() };
+        let (before, after) = (Some(radius(5_000)), radius(2_000));
+        let standing = domain::Standing { before, after, decided_by, version: 4 };
+        insta::assert_json_snapshot!(reply(Status::Applied, None, Some(standing)), @r#"
         {
           "id": "00000000-0000-0000-0000-000000000000",
           "shop": "a",
@@ -97,16 +82,15 @@ mod tests {
           "message": null
         }
         "#);
-        let campaign = DecidedBy::Campaign { kind, revision: Revision(7) };
-        let others = [campaign, DecidedBy::Base].map(|decided_by| reply(decided_by).decided_by);
-        insta::assert_json_snapshot!(others, @r#"
-        [
-          {
-            "revision": 7,
-            "kind": "manual"
-          },
-          "base"
-        ]
+        insta::assert_json_snapshot!(reply(Status::Rejected, Some(Code::UnknownShop), None), @r#"
+        {
+          "id": "00000000-0000-0000-0000-000000000000",
+          "shop": "a",
+          "status": "rejected",
+          "baseRadius": null,
+          "code": "unknown_shop",
+          "message": "there is no shop of this id"
+        }
         "#);
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use catchment_application::{CampaignProgress, Page};
-use catchment_domain::{self as domain, Revision, Tally};
+use catchment_application::CampaignProgress;
+use catchment_domain::{self as domain, Tally};
 use serde::{Deserialize, Serialize};
 
 use crate::lanes::numbers;
-use crate::{Damage, Limit, instant, seconds};
+use crate::{Limit, instant, seconds};
 
 /// How many shops have which outcome. Shops without an outcome count as `open`.
 pub type Counts = BTreeMap<String, u32>;
@@ -74,28 +74,6 @@ impl From<&domain::Campaign> for Campaign {
     }
 }
 
-/// A page of campaigns, the oldest first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CampaignPage {
-    /// The campaigns.
-    pub campaigns: Vec<Campaign>,
-    /// The campaigns that cannot be read.
-    pub damaged: Vec<Damage>,
-    /// The next page begins behind this campaign. `null` on the last page.
-    pub next: Option<u64>,
-}
-
-impl From<&Page<domain::Campaign, Revision>> for CampaignPage {
-    fn from(page: &Page<domain::Campaign, Revision>) -> Self {
-        Self {
-            campaigns: page.items.iter().map(Campaign::from).collect(),
-            damaged: page.damaged.iter().map(Damage::from).collect(),
-            next: page.next.map(|revision| revision.0),
-        }
-    }
-}
-
 /// A campaign, and how many of its shops have which outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -153,11 +131,9 @@ pub struct CampaignSummary {
     pub shops: u32,
     /// The outcomes of the activations.
     pub outcomes: Counts,
-    /// The outcomes of the releases, if there are any.
-    #[serde(default, skip_serializing_if = "Counts::is_empty")]
+    /// The outcomes of the releases.
     pub releases: Counts,
     /// The campaign that takes its place, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced_by: Option<u64>,
     /// How long the wait was.
     pub seconds: f64,
@@ -225,8 +201,8 @@ impl CampaignDeletion {
 mod tests {
     use catchment_domain::ports::Tallies;
     use catchment_domain::{
-        Attempt, CampaignId, CampaignRef, CampaignState, Deadline, Nonce, Replaced, Slot, Status,
-        Timestamp,
+        Attempt, CampaignId, CampaignRef, CampaignState, Deadline, Nonce, Replaced, Revision, Slot,
+        Status, Timestamp,
     };
     use uuid::Uuid;
 
@@ -272,33 +248,26 @@ mod tests {
 
     #[test]
     fn a_campaign_has_the_units_of_the_wire() {
-        let page = Page { items: vec![campaign()], damaged: Vec::new(), next: Some(Revision(7)) };
-        insta::assert_json_snapshot!(CampaignPage::from(&page), @r#"
+        insta::assert_json_snapshot!(Campaign::from(&campaign()), @r#"
         {
-          "campaigns": [
-            {
-              "campaign": 7,
-              "id": "00000000-0000-0000-0000-000000000007",
-              "status": "sending",
-              "open": 1,
-              "unreleased": 0,
-              "kind": "bad_weather",
-              "limit": {
-                "percent": 50
-              },
-              "shops": 3,
-              "reason": "비가 온다",
-              "createdAt": "2026-11-22T01:00:00Z",
-              "deadline": "2026-11-22T01:05:00Z",
-              "timeout": 300.0,
-              "until": "2026-11-22T03:00:00Z",
-              "attempt": 1,
-              "replaces": 6,
-              "replacedBy": null
-            }
-          ],
-          "damaged": [],
-          "next": 7
+          "campaign": 7,
+          "id": "00000000-0000-0000-0000-000000000007",
+          "status": "sending",
+          "open": 1,
+          "unreleased": 0,
+          "kind": "bad_weather",
+          "limit": {
+            "percent": 50
+          },
+          "shops": 3,
+          "reason": "비가 온다",
+          "createdAt": "2026-11-22T01:00:00Z",
+          "deadline": "2026-11-22T01:05:00Z",
+          "timeout": 300.0,
+          "until": "2026-11-22T03:00:00Z",
+          "attempt": 1,
+          "replaces": 6,
+          "replacedBy": null
         }
         "#);
     }
@@ -333,7 +302,29 @@ mod tests {
             "applied": 1,
             "open": 1
           },
+          "releases": {},
+          "replacedBy": null,
           "seconds": 1.235
+        }
+        "#);
+        let mut ended = progress();
+        ended.campaign.state = CampaignState::Ended;
+        ended.campaign.replaced_by = Some(Revision(8));
+        ended.tallies.release.add(&[Slot::Closed(Status::Unchanged)]);
+        insta::assert_json_snapshot!(CampaignSummary::new(&ended, Duration::ZERO), @r#"
+        {
+          "campaign": 7,
+          "status": "ended",
+          "shops": 3,
+          "outcomes": {
+            "applied": 1,
+            "open": 1
+          },
+          "releases": {
+            "unchanged": 1
+          },
+          "replacedBy": 8,
+          "seconds": 0.0
         }
         "#);
         insta::assert_json_snapshot!(StartedCampaign::from(&campaign()), @r#"

@@ -56,3 +56,36 @@ impl From<&domain::StoredItem> for StoredItem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_named_by_its_kind_and_its_place() {
+        use domain::StoredItem as Item;
+        let (campaign, shop) = (Revision(7), "a".to_owned());
+        let items = [
+            Item::Campaign(campaign),
+            Item::Counts(campaign),
+            Item::List(campaign, 2),
+            Item::Outcomes(campaign, 2),
+            Item::Profile(shop.clone()),
+            Item::State(shop),
+            Item::Receipt(Lane(1), Position(9)),
+            Item::ImportReceipt(Lane(1), ImportNumber(3)),
+        ];
+        let lines =
+            items.each_ref().map(|item| serde_json::to_string(&StoredItem::from(item)).unwrap());
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        {"type":"campaign","campaign":7}
+        {"type":"counts","campaign":7}
+        {"type":"list","campaign":7,"chunk":2}
+        {"type":"outcomes","campaign":7,"chunk":2}
+        {"type":"profile","shop":"a"}
+        {"type":"state","shop":"a"}
+        {"type":"receipt","lane":1,"position":9}
+        {"type":"importReceipt","lane":1,"number":3}
+        "#);
+    }
+}

@@ -1,10 +1,10 @@
 //! Databases: migrated, checked, copied and restored.
 
 use catchment_application::AfterRestore;
-use catchment_domain::{AskedAgain, Restored};
+use catchment_domain::Restored;
 use serde::Serialize;
 
-use crate::lanes::numbers;
+use crate::lanes::{CampaignAskedAgain, numbers};
 use crate::topics::BeforeAndNow;
 
 /// A database with an up-to-date schema.
@@ -27,8 +27,6 @@ pub struct DatabaseChecked {
     pub database: String,
     /// How many lanes it is made for.
     pub lanes: u16,
-    /// Always true: otherwise there is an error.
-    pub usable: bool,
 }
 
 /// A copy of an embedded database.
@@ -84,22 +82,6 @@ pub struct DatabaseRestored {
     pub left_out: Vec<String>,
 }
 
-/// A campaign that asks its open shops again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CampaignAskedAgain {
-    /// Its revision.
-    pub campaign: u64,
-    /// Where it is in its life.
-    pub state: &'static str,
-    /// How many open shops it has.
-    pub open: u32,
-    /// The new attempt.
-    pub attempt: u16,
-    /// Whether it was ended since the backup.
-    pub was_ended: bool,
-}
-
 /// Records of a lane that were removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -133,22 +115,10 @@ impl DatabaseRestored {
     }
 }
 
-impl From<&AskedAgain> for CampaignAskedAgain {
-    fn from(AskedAgain { campaign, state, attempt, was_ended }: &AskedAgain) -> Self {
-        Self {
-            campaign: campaign.0,
-            state: state.as_str(),
-            open: state.open(),
-            attempt: attempt.0,
-            was_ended: *was_ended,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use catchment_domain::{
-        Attempt, CampaignState, Found, Lane, LaneProblem, Mismatch, ReplyLane, Revision,
+        AskedAgain, Attempt, CampaignState, Found, Lane, LaneProblem, Mismatch, ReplyLane, Revision,
     };
 
     use super::*;
@@ -160,8 +130,7 @@ mod tests {
             created: true,
             steps: vec!["1 shops".to_owned()],
         };
-        let checked =
-            DatabaseChecked { database: "catchment.db".to_owned(), lanes: 12, usable: true };
+        let checked = DatabaseChecked { database: "catchment.db".to_owned(), lanes: 12 };
         let copy = DatabaseCopy {
             database: "catchment.db".to_owned(),
             file: "copy.db".to_owned(),
@@ -182,8 +151,7 @@ mod tests {
           },
           {
             "database": "catchment.db",
-            "lanes": 12,
-            "usable": true
+            "lanes": 12
           },
           {
             "database": "catchment.db",
@@ -226,9 +194,9 @@ mod tests {
           "campaigns": [
             {
               "campaign": 4,
-              "state": "sending",
+              "status": "sending",
               "open": 31993,
-              "attempt": 3,
+              "newAttempt": 3,
               "wasEnded": true
             }
           ],

@@ -2,8 +2,8 @@
 
 use catchment_application::ListedLane;
 use catchment_domain::{
-    AcceptTerms, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedInLanes, PositionRange,
-    Revision,
+    AcceptTerms, Accepted, AcceptedLane, AcceptedReplyLane, AnyLane, AskedAgain, AskedInLanes,
+    PositionRange, Revision,
 };
 use serde::Serialize;
 
@@ -119,7 +119,7 @@ impl From<PositionRange> for Positions {
 pub struct ReplyLaneAccepted {
     /// Its number.
     pub lane: u16,
-    /// The next reply to record; `None` if the lane is given up.
+    /// The next reply to record; `null` if the lane is given up.
     pub next: Option<u64>,
 }
 
@@ -151,7 +151,7 @@ impl From<&AcceptTerms> for LanesAccepted {
 #[serde(rename_all = "camelCase")]
 pub struct AcceptedCampaigns {
     /// The campaigns with open shops there.
-    pub campaigns: Vec<AskedCampaign>,
+    pub campaigns: Vec<CampaignAskedAgain>,
     /// Among them those that have had every attempt there is: their requests will expire.
     pub left: Vec<u64>,
     /// The campaigns that go to other reply lanes.
@@ -161,27 +161,47 @@ pub struct AcceptedCampaigns {
 /// A campaign that asks open shops again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AskedCampaign {
+pub struct CampaignAskedAgain {
     /// Its revision.
     pub campaign: u64,
-    /// Where it is in its life.
-    pub state: &'static str,
+    /// `sending`, `settled`, `ending` or `ended`.
+    pub status: &'static str,
     /// How many of its requests there have no outcome.
     pub open: u64,
     /// The attempt in which they are asked, if it is a new one.
     pub new_attempt: Option<u16>,
+    /// Whether it was ended since the backup, if one was restored.
+    pub was_ended: Option<bool>,
+}
+
+impl From<&AskedInLanes> for CampaignAskedAgain {
+    fn from(AskedInLanes { campaign, state, open, new_attempt }: &AskedInLanes) -> Self {
+        Self {
+            campaign: campaign.0,
+            status: state.as_str(),
+            open: *open,
+            new_attempt: new_attempt.map(|attempt| attempt.0),
+            was_ended: None,
+        }
+    }
+}
+
+impl From<&AskedAgain> for CampaignAskedAgain {
+    fn from(AskedAgain { campaign, state, attempt, was_ended }: &AskedAgain) -> Self {
+        Self {
+            campaign: campaign.0,
+            status: state.as_str(),
+            open: state.open().into(),
+            new_attempt: Some(attempt.0),
+            was_ended: Some(*was_ended),
+        }
+    }
 }
 
 impl From<&Accepted> for AcceptedCampaigns {
     fn from(Accepted { asked, left, moved, .. }: &Accepted) -> Self {
-        let campaign = |asked: &AskedInLanes| AskedCampaign {
-            campaign: asked.campaign.0,
-            state: asked.state.as_str(),
-            open: asked.open,
-            new_attempt: asked.new_attempt.map(|attempt| attempt.0),
-        };
         Self {
-            campaigns: asked.iter().map(campaign).collect(),
+            campaigns: asked.iter().map(Into::into).collect(),
             left: numbers(left),
             moved: numbers(moved),
         }
@@ -291,9 +311,10 @@ mod tests {
           "campaigns": [
             {
               "campaign": 4,
-              "state": "sending",
+              "status": "sending",
               "open": 3,
-              "newAttempt": 2
+              "newAttempt": 2,
+              "wasEnded": null
             }
           ],
           "left": [

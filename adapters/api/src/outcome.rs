@@ -1,11 +1,8 @@
 //! What became of the shops of a campaign, as programs read it.
 
-use catchment_application::Page;
 use catchment_domain::ports::ShopOutcome;
 use catchment_domain::{Code, Slot};
 use serde::{Deserialize, Serialize};
-
-use crate::Damage;
 
 /// What became of one shop of a campaign.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,8 +10,8 @@ use crate::Damage;
 pub struct Outcome {
     /// The shop's id.
     pub shop: String,
-    /// The status of its outcome, or `open`. `null` if nothing is asked of the shop in this phase.
-    pub status: Option<String>,
+    /// The status of its outcome, `open`, or `idle` if nothing is asked of the shop in this phase.
+    pub status: String,
     /// Why, if that is not plain success.
     pub code: Option<String>,
     /// Why, for people.
@@ -23,40 +20,22 @@ pub struct Outcome {
 
 impl From<&ShopOutcome> for Outcome {
     fn from(outcome: &ShopOutcome) -> Self {
-        let status = match outcome.slot {
-            Slot::Idle => None,
-            Slot::Open => Some("open".to_owned()),
-            Slot::Closed(status) => Some(status.to_string()),
-        };
         let message = outcome.message.as_deref().or_else(|| outcome.code.map(Code::message));
         Self {
             shop: outcome.shop.to_string(),
-            status,
+            status: word(outcome.slot).to_owned(),
             code: outcome.code.map(|code| code.to_string()),
             message: message.map(ToOwned::to_owned),
         }
     }
 }
 
-/// A page of outcomes, in the order of the campaign's list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OutcomePage {
-    /// The outcomes.
-    pub outcomes: Vec<Outcome>,
-    /// What cannot be read.
-    pub damaged: Vec<Damage>,
-    /// Where the next page begins. `null` on the last page.
-    pub next: Option<u32>,
-}
-
-impl From<&Page<ShopOutcome, u32>> for OutcomePage {
-    fn from(page: &Page<ShopOutcome, u32>) -> Self {
-        Self {
-            outcomes: page.items.iter().map(Outcome::from).collect(),
-            damaged: page.damaged.iter().map(Damage::from).collect(),
-            next: page.next,
-        }
+/// Returns the word for what became of a shop.
+pub(crate) const fn word(slot: Slot) -> &'static str {
+    match slot {
+        Slot::Idle => "idle",
+        Slot::Open => "open",
+        Slot::Closed(status) => status.as_str(),
     }
 }
 
@@ -75,37 +54,32 @@ mod tests {
             code,
             message: None,
         };
-        let items = vec![
+        let outcomes = [
             outcome(Slot::Idle, None),
             outcome(Slot::Open, None),
             outcome(Slot::Closed(Status::Rejected), Some(Code::UnknownShop)),
         ];
-        let page = OutcomePage::from(&Page { items, damaged: Vec::new(), next: Some(3) });
-        insta::assert_json_snapshot!(page, @r#"
-        {
-          "outcomes": [
-            {
-              "shop": "가게-7",
-              "status": null,
-              "code": null,
-              "message": null
-            },
-            {
-              "shop": "가게-7",
-              "status": "open",
-              "code": null,
-              "message": null
-            },
-            {
-              "shop": "가게-7",
-              "status": "rejected",
-              "code": "unknown_shop",
-              "message": "there is no shop of this id"
-            }
-          ],
-          "damaged": [],
-          "next": 3
-        }
+        insta::assert_json_snapshot!(outcomes.each_ref().map(Outcome::from), @r#"
+        [
+          {
+            "shop": "가게-7",
+            "status": "idle",
+            "code": null,
+            "message": null
+          },
+          {
+            "shop": "가게-7",
+            "status": "open",
+            "code": null,
+            "message": null
+          },
+          {
+            "shop": "가게-7",
+            "status": "rejected",
+            "code": "unknown_shop",
+            "message": "there is no shop of this id"
+          }
+        ]
         "#);
     }
 }

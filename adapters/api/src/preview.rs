@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
-    /// Always true.
-    pub dry_run: bool,
     /// How many shops would be asked. For an end: where the campaign is in force.
     pub shops: u64,
     /// At how many shops the radius would change.
@@ -49,7 +47,6 @@ impl Preview {
             changed: region.changed,
         });
         Self {
-            dry_run: true,
             shops: forecast.shops + unknown,
             changed: forecast.changed,
             unchanged: forecast.unchanged(),
@@ -83,7 +80,6 @@ mod tests {
         let preview = StartPreview { forecast: Forecast::default(), unknown: 2, released: 1 };
         insta::assert_json_snapshot!(Preview::from(&preview), @r#"
         {
-          "dryRun": true,
           "shops": 2,
           "changed": 0,
           "unchanged": 0,
@@ -91,6 +87,27 @@ mod tests {
           "released": 1,
           "narrowest": null,
           "widest": null,
+          "regions": []
+        }
+        "#);
+    }
+
+    #[test]
+    fn an_end_releases_the_shops_where_the_campaign_is_in_force() {
+        let metres = |metres: u32| Radius::try_from(metres).unwrap();
+        let mut forecast = Forecast::default();
+        (forecast.shops, forecast.changed) = (3, 2);
+        forecast.range = Some((metres(1_000), metres(5_000)));
+        let preview = EndPreview { forecast, damaged: Vec::new() };
+        insta::assert_json_snapshot!(Preview::from(&preview), @r#"
+        {
+          "shops": 3,
+          "changed": 2,
+          "unchanged": 1,
+          "rejected": 0,
+          "released": 3,
+          "narrowest": 1000,
+          "widest": 5000,
           "regions": []
         }
         "#);

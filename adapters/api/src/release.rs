@@ -13,18 +13,15 @@ pub struct ReleaseResult {
     /// The shop.
     pub shop: String,
     /// The campaign of the cause.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign: Option<u64>,
     /// The kind of the cause, if the cause has no campaign.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Whether the cause was in force, and is released.
     pub released: bool,
     /// If nothing was released: whether the campaign may still ask for the cause.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prospect: Option<Prospect>,
     /// How the release left the shop.
-    #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
+    #[serde(flatten)]
     pub standing: Option<Standing>,
 }
 
@@ -33,7 +30,6 @@ pub struct ReleaseResult {
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
     /// The radius before, in metres, if it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u32>,
     /// The radius after, in metres.
     pub after: u32,
@@ -117,7 +113,9 @@ mod tests {
         {
           "shop": "a",
           "campaign": 2,
+          "kind": null,
           "released": true,
+          "prospect": null,
           "before": 3000,
           "after": 5000,
           "decidedBy": "base",
@@ -129,10 +127,23 @@ mod tests {
         insta::assert_json_snapshot!(ReleaseResult::new(&shop, kind, nothing), @r#"
         {
           "shop": "a",
+          "campaign": null,
           "kind": "manual",
           "released": false,
           "prospect": "not_asked"
         }
+        "#);
+        let prospects = [
+            domain::Prospect::UnknownCampaign,
+            domain::Prospect::Asked,
+            domain::Prospect::Unreadable,
+        ];
+        insta::assert_json_snapshot!(prospects.map(Prospect::from), @r#"
+        [
+          "unknown_campaign",
+          "asked",
+          "unreadable"
+        ]
         "#);
     }
 }

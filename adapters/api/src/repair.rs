@@ -15,11 +15,9 @@ pub struct RepairFinding {
     /// The item, and what is wrong with it.
     #[serde(flatten)]
     pub damage: Damage,
-    /// How it was mended. Missing if it cannot be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How it was mended. `null` if it cannot be.
     pub repair: Option<Mended>,
     /// Why it cannot be mended, and what to do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_mended: Option<String>,
 }
 
@@ -113,6 +111,14 @@ mod tests {
             findings: vec![
                 finding(StoredItem::Counts(Revision(7)), Err(Unmendable::Campaign)),
                 finding(StoredItem::State("a".to_owned()), Ok(state)),
+                finding(
+                    StoredItem::Outcomes(Revision(7), 2),
+                    Ok(domain::Mended::Outcomes { open: 3 }),
+                ),
+                finding(
+                    StoredItem::Counts(Revision(8)),
+                    Ok(domain::Mended::Counts { open: 3, unreleased: 1 }),
+                ),
             ],
         };
         let views: Vec<RepairFinding> = findings.findings.iter().map(Into::into).collect();
@@ -124,6 +130,7 @@ mod tests {
               "campaign": 7
             },
             "damage": "unreadable",
+            "repair": null,
             "notMended": "nothing else tells what it was: restore the row from a backup"
           },
           {
@@ -135,18 +142,46 @@ mod tests {
             "repair": {
               "type": "state",
               "causes": 0,
+              "before": null,
               "after": 5000,
               "decidedBy": "base",
               "version": 4,
               "isBaseLost": true
-            }
+            },
+            "notMended": null
+          },
+          {
+            "item": {
+              "type": "outcomes",
+              "campaign": 7,
+              "chunk": 2
+            },
+            "damage": "unreadable",
+            "repair": {
+              "type": "outcomes",
+              "open": 3
+            },
+            "notMended": null
+          },
+          {
+            "item": {
+              "type": "counts",
+              "campaign": 8
+            },
+            "damage": "unreadable",
+            "repair": {
+              "type": "counts",
+              "open": 3,
+              "unreleased": 1
+            },
+            "notMended": null
           }
         ]
         "#);
         insta::assert_json_snapshot!(RepairSummary::from(&findings), @r#"
         {
           "dryRun": false,
-          "mended": 1,
+          "mended": 3,
           "notMended": 1
         }
         "#);

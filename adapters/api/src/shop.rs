@@ -1,10 +1,10 @@
 //! Shops, and the causes in force there.
 
-use catchment_application::{CauseDetails, ListedShop, Page, ShopDetails};
-use catchment_domain::{Origin, ShopCursor};
+use catchment_application::{CauseDetails, ListedShop, ShopDetails};
+use catchment_domain::Origin;
 use serde::{Deserialize, Serialize};
 
-use crate::{Damage, DecidedBy, Limit, instant};
+use crate::{DecidedBy, Limit, instant};
 
 /// A shop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,18 +30,6 @@ pub struct Shop {
     pub decided_by: DecidedBy,
     /// Rises with every change.
     pub version: u64,
-}
-
-/// Some shops of a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ShopPage {
-    /// The shops.
-    pub shops: Vec<Shop>,
-    /// The id of the last shop, behind which the next page begins. Missing on the last page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-    /// The shops that cannot be read.
-    pub damaged: Vec<Damage>,
 }
 
 /// A shop with the causes in force there, the deciding one first.
@@ -71,17 +59,13 @@ pub struct Cause {
     pub asks_for: u32,
     /// Whether the cause decides the shop's radius.
     pub decides: bool,
-    /// The revision of the cause's campaign. Missing for a request without a campaign.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The revision of the cause's campaign. `null` for a request without a campaign.
     pub campaign: Option<u64>,
     /// The campaign's status.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
     /// When the campaign was stored.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
     /// The campaign's reason.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
@@ -99,16 +83,6 @@ impl From<&ListedShop> for Shop {
             radius: shop.state.radius.metres(),
             decided_by: (*decided_by).into(),
             version: shop.state.version,
-        }
-    }
-}
-
-impl From<&Page<ListedShop, ShopCursor>> for ShopPage {
-    fn from(page: &Page<ListedShop, ShopCursor>) -> Self {
-        Self {
-            shops: page.items.iter().map(Into::into).collect(),
-            next: page.next.as_ref().map(|cursor| cursor.id.to_string()),
-            damaged: page.damaged.iter().map(Into::into).collect(),
         }
     }
 }
@@ -209,7 +183,11 @@ mod tests {
               "rank": 2,
               "limit": "closed",
               "asksFor": 0,
-              "decides": true
+              "decides": true,
+              "campaign": null,
+              "status": null,
+              "since": null,
+              "reason": null
             },
             {
               "kind": "manual",
@@ -219,35 +197,12 @@ mod tests {
               },
               "asksFor": 2500,
               "decides": false,
-              "campaign": 2
+              "campaign": 2,
+              "status": null,
+              "since": null,
+              "reason": null
             }
           ]
-        }
-        "#);
-    }
-
-    #[test]
-    fn the_last_page_names_no_next_shop() {
-        let page = Page { items: vec![details().listed], next: None, damaged: Vec::new() };
-        insta::assert_json_snapshot!(ShopPage::from(&page), @r#"
-        {
-          "shops": [
-            {
-              "id": "a",
-              "name": "Acorn",
-              "category": "cafe",
-              "region": "Hackney",
-              "lat": 51.5,
-              "lon": -0.1,
-              "baseRadius": 5000,
-              "radius": 0,
-              "decidedBy": {
-                "kind": "manual"
-              },
-              "version": 1
-            }
-          ],
-          "damaged": []
         }
         "#);
     }

@@ -17,8 +17,6 @@ pub struct Topic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TopicsChecked {
-    /// Always true: otherwise there is an error.
-    pub usable: bool,
     /// How many partitions requests have.
     pub partitions: u16,
 }
@@ -68,7 +66,7 @@ mod tests {
     #[test]
     fn topics_are_shown_as_they_are_made_checked_and_left() {
         let topic = Topic { topic: "requests".to_owned(), created: true };
-        let checked = TopicsChecked { usable: true, partitions: 12 };
+        let checked = TopicsChecked { partitions: 12 };
         let lanes = |count| Lanes(NonZeroU16::new(count).unwrap());
         let (before, lanes) = (lanes(12), lanes(24));
         let moved = domain::Moved { before, lanes, shops: 12_000, campaigns: 1 };
@@ -79,7 +77,6 @@ mod tests {
             "created": true
           },
           {
-            "usable": true,
             "partitions": 12
           },
           {

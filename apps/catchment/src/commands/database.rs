@@ -126,7 +126,7 @@ pub(super) async fn run(
             }
             let lanes = settings.database.lanes.count();
             if output.json {
-                output.value(&api::DatabaseChecked { database, lanes, usable: true })?;
+                output.value(&api::DatabaseChecked { database, lanes })?;
             } else {
                 let lanes = counted(lanes.into(), "lane");
                 output.line(format_args!("{database} is up to date, and made for {lanes}"))?;

@@ -113,7 +113,7 @@ async fn check(stores: &Stores, settings: &Settings, output: Output) -> anyhow::
     checked?;
     let lanes = lanes.count();
     if output.json {
-        output.value(&api::TopicsChecked { usable: true, partitions: lanes })?;
+        output.value(&api::TopicsChecked { partitions: lanes })?;
     } else {
         let partitions = counted(lanes.into(), "partition");
         output.line(format_args!("the topics can be used; requests have {partitions}"))?;

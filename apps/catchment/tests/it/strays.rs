@@ -166,7 +166,7 @@ fn a_campaign_goes_on_where_a_command_released_one_of_its_shops() {
     start(&app, "a\nb\n");
     let released = run(&app, &["--json", "shops", "release", "a", "--campaign", "2"]);
     let expected = json!({
-        "shop": "a", "campaign": 2, "released": true,
+        "shop": "a", "campaign": 2, "kind": null, "released": true, "prospect": null,
         "before": 3_000, "after": 5_000, "decidedBy": "base", "version": 3,
     });
     assert_eq!(released.value(), expected);

@@ -23,7 +23,7 @@ const OPEN: &str = "open";
 
 const AFTER_HELP: &str = "\
 A shop without an outcome is `open`; in the release phase, one that has nothing to be released
-is `-`.";
+is `idle`.";
 
 /// What `campaign outcomes` takes.
 #[derive(Debug, Args)]
@@ -175,6 +175,5 @@ async fn print_ndjson(outcomes: &mut Outcomes<'_>, context: &Context) -> anyhow:
 /// Returns an outcome in the order of [`COLUMNS`].
 fn cells(outcome: &ShopOutcome) -> [String; COLUMNS.len()] {
     let Outcome { shop, status, code, message } = outcome.into();
-    let status = status.unwrap_or_else(|| "-".to_owned());
     [shop, status, code.unwrap_or_default(), message.unwrap_or_default()]
 }

@@ -54,7 +54,7 @@ pub(super) async fn dry_end(revision: Revision, context: &Context) -> anyhow::Re
     let preview = preview_end(ports(context), revision).await;
     let preview = preview.context("could not end the campaign")?;
     let view = Preview::from(&preview);
-    let EndPreview { forecast, damaged, .. } = preview;
+    let EndPreview { forecast, damaged } = preview;
     if context.output.json {
         context.output.value(&view)?;
     } else {
@@ -93,7 +93,7 @@ pub(super) async fn is_meant(plan: &CampaignPlan, context: &Context) -> anyhow::
     if !io::stdin().is_terminal() {
         return Ok(true);
     }
-    let reach = reach(ports(context), plan.scope.scope()).await?;
+    let reach = reach(&*context.stores.shops, plan.scope.scope()).await?;
     if !reach.is_broad() {
         return Ok(true);
     }
