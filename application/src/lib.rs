@@ -38,7 +38,7 @@ mod triggers;
 pub use accept_lanes::{
     ChosenLanes, LanesToAccept, accept_lanes, embedded_lanes_to_accept, lanes_to_accept,
 };
-pub use audit::{AuditFindings, audit};
+pub use audit::audit;
 pub use call_shop::{CallReply, ShopChange, call_shop};
 pub use campaign_outcomes::campaign_outcomes;
 pub use check_lanes::{LaneStores, check_age, check_database, check_lanes};

@@ -1,11 +1,11 @@
 //! What an audit found.
 
-use catchment_application::AuditFindings;
 use catchment_domain::service::{self, DifferenceKind};
-use catchment_domain::{self as domain, Slot, Status};
+use catchment_domain::{self as domain, Status};
 use serde::{Deserialize, Serialize};
 
 use crate::Damage;
+use crate::outcome::word;
 
 /// What an audit found: counts, and examples of each kind of finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,13 +56,10 @@ pub struct Difference {
     /// The outcome: a status, `open`, or `idle` if the shop was not asked.
     pub outcome: String,
     /// How often receipts say that a request took effect whose outcome is wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effects: Option<u8>,
     /// The status that receipts say, if they say one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proved: Option<String>,
     /// Whether a retry of the campaign asks again for an outcome that answers a foreign record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub may_be_retried: Option<bool>,
 }
 
@@ -106,27 +103,28 @@ pub struct UnknownBase {
 impl Audit {
     /// Returns what an audit found, with this many examples of each kind at most.
     #[must_use]
-    pub fn new(findings: &AuditFindings, examples: usize) -> Self {
-        let some = |differences: &[service::Difference]| -> Vec<Difference> {
-            differences.iter().take(examples).map(Into::into).collect()
+    pub fn new(audit: &service::Audit, examples: usize) -> Self {
+        let [wrong, foreign, missing] = [audit.wrong(), audit.foreign(), audit.missing()];
+        let some = |differences: &[&service::Difference]| -> Vec<Difference> {
+            differences.iter().take(examples).copied().map(Into::into).collect()
         };
-        let AuditFindings { wrong, foreign, missing, strays, unknown_bases, .. } = findings;
+        let service::Audit { strays, unknown_bases, .. } = audit;
         Self {
-            campaigns: findings.campaigns,
-            agree: findings.agree,
-            unproved: findings.unproved,
-            moved: findings.moved,
+            campaigns: audit.campaigns as u64,
+            agree: audit.agree,
+            unproved: audit.unproved,
+            moved: audit.moved,
             wrong: wrong.len() as u64,
-            wrong_examples: some(wrong),
+            wrong_examples: some(&wrong),
             foreign: foreign.len() as u64,
-            foreign_examples: some(foreign),
+            foreign_examples: some(&foreign),
             missing: missing.len() as u64,
-            missing_examples: some(missing),
+            missing_examples: some(&missing),
             strays: strays.len() as u64,
             stray_examples: strays.iter().take(examples).map(Into::into).collect(),
             unknown_bases: unknown_bases.len() as u64,
             unknown_base_examples: unknown_bases.iter().take(examples).map(Into::into).collect(),
-            damaged: findings.damaged.iter().map(Into::into).collect(),
+            damaged: audit.damaged.iter().map(Into::into).collect(),
         }
     }
 }
@@ -138,17 +136,12 @@ impl From<&service::Difference> for Difference {
             DifferenceKind::Foreign { may_be_retried } => (None, Some(may_be_retried)),
             DifferenceKind::Missing => (None, None),
         };
-        let outcome = match difference.slot {
-            Slot::Idle => "idle",
-            Slot::Open => "open",
-            Slot::Closed(status) => status.as_str(),
-        };
         let proved = proof.and_then(|(_, status)| status);
         Self {
             campaign: difference.campaign.0,
             phase: difference.phase.as_str().to_owned(),
             shop: difference.shop.to_string(),
-            outcome: outcome.to_owned(),
+            outcome: word(difference.slot).to_owned(),
             effects: proof.map(|(effects, _)| effects),
             proved: proved.map(|status: Status| status.as_str().to_owned()),
             may_be_retried,
@@ -180,11 +173,11 @@ impl From<&service::UnknownBase> for UnknownBase {
 
 #[cfg(test)]
 mod tests {
-    use catchment_domain::{Outcome, Phase, Proof, Revision};
+    use catchment_domain::{Outcome, Phase, Proof, Revision, Slot};
 
     use super::*;
 
-    fn findings() -> AuditFindings {
+    fn findings() -> service::Audit {
         let mut proof = Proof::default();
         let (status, code, detail) = (Status::Applied, None, None);
         let outcome = Outcome { status, code, detail, standing: None, repeat: false };
@@ -201,11 +194,15 @@ mod tests {
             revision: Revision(9),
             newest: Revision(8),
         };
-        AuditFindings {
+        service::Audit {
             campaigns: 1,
             agree: 2,
-            wrong: vec![difference(DifferenceKind::Wrong(proof))],
-            foreign: vec![difference(DifferenceKind::Foreign { may_be_retried: true })],
+            differences: vec![
+                difference(DifferenceKind::Missing),
+                difference(DifferenceKind::Wrong(proof)),
+                difference(DifferenceKind::Foreign { may_be_retried: true }),
+                difference(DifferenceKind::Wrong(Proof::default())),
+            ],
             strays: vec![service::Stray {
                 shop: "b".parse().unwrap(),
                 campaign: Revision(6),
@@ -213,7 +210,7 @@ mod tests {
                 may_be_retried: false,
             }],
             unknown_bases: vec![base("c"), base("d")],
-            ..AuditFindings::default()
+            ..service::Audit::default()
         }
     }
 
@@ -225,7 +222,7 @@ mod tests {
           "agree": 2,
           "unproved": 0,
           "moved": 0,
-          "wrong": 1,
+          "wrong": 2,
           "wrongExamples": [
             {
               "campaign": 7,
@@ -233,7 +230,8 @@ mod tests {
               "shop": "a",
               "outcome": "rejected",
               "effects": 1,
-              "proved": "applied"
+              "proved": "applied",
+              "mayBeRetried": null
             }
           ],
           "foreign": 1,
@@ -243,11 +241,23 @@ mod tests {
               "phase": "release",
               "shop": "a",
               "outcome": "rejected",
+              "effects": null,
+              "proved": null,
               "mayBeRetried": true
             }
           ],
-          "missing": 0,
-          "missingExamples": [],
+          "missing": 1,
+          "missingExamples": [
+            {
+              "campaign": 7,
+              "phase": "release",
+              "shop": "a",
+              "outcome": "rejected",
+              "effects": null,
+              "proved": null,
+              "mayBeRetried": null
+            }
+          ],
           "strays": 1,
           "strayExamples": [
             {

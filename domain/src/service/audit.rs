@@ -67,6 +67,28 @@ impl Audit {
     pub const fn is_fine(&self) -> bool {
         self.differences.is_empty() && self.strays.is_empty() && self.unknown_bases.is_empty()
     }
+
+    /// The outcomes that receipts contradict.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<&Difference> {
+        self.different(|kind| matches!(kind, DifferenceKind::Wrong(_)))
+    }
+
+    /// The outcomes that are answers to records which did not agree with their campaign.
+    #[must_use]
+    pub fn foreign(&self) -> Vec<&Difference> {
+        self.different(|kind| matches!(kind, DifferenceKind::Foreign { .. }))
+    }
+
+    /// The outcomes whose limits are not in force.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&Difference> {
+        self.different(|kind| matches!(kind, DifferenceKind::Missing))
+    }
+
+    fn different(&self, is: fn(DifferenceKind) -> bool) -> Vec<&Difference> {
+        self.differences.iter().filter(|difference| is(difference.kind)).collect()
+    }
 }
 
 /// Compares the outcomes of campaigns with the receipts, and what is in force at shops with the

@@ -4,9 +4,9 @@
 mod wording;
 
 use catchment_api as api;
-use catchment_application::{AuditFindings, audit};
+use catchment_application::audit;
 use catchment_domain::Revision;
-use catchment_domain::service::AuditPorts;
+use catchment_domain::service::{Audit, AuditPorts};
 use clap::Args;
 
 use crate::commands::Context;
@@ -67,9 +67,10 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 /// Prints the findings for people.
-fn report(audit: &AuditFindings, context: &Context) -> std::io::Result<()> {
+fn report(audit: &Audit, context: &Context) -> std::io::Result<()> {
     let output = context.output;
-    for differences in [&audit.wrong, &audit.foreign, &audit.missing] {
+    let [wrong, foreign, missing] = [audit.wrong(), audit.foreign(), audit.missing()];
+    for differences in [&wrong, &foreign, &missing] {
         for difference in differences.iter().take(TOLD) {
             output.line(describe(difference))?;
         }
@@ -89,8 +90,8 @@ fn report(audit: &AuditFindings, context: &Context) -> std::io::Result<()> {
         output.line(format_args!("{radii} of revisions that were never given out"))?;
     }
     let more = [
-        (audit.foreign.len() as u64, "answered to foreign records"),
-        (audit.missing.len() as u64, "whose limits are not in force"),
+        (foreign.len() as u64, "answered to foreign records"),
+        (missing.len() as u64, "whose limits are not in force"),
         (audit.moved, "changed meanwhile"),
     ];
     let more = more.into_iter().filter(|(count, _)| 0 < *count);
@@ -99,9 +100,9 @@ fn report(audit: &AuditFindings, context: &Context) -> std::io::Result<()> {
     output.line(format_args!(
         "{}: {} outcomes agree with the receipts, {} could not be checked (receipts pruned),\
          {more} {} wrong",
-        counted(audit.campaigns, "campaign"),
+        counted(audit.campaigns as u64, "campaign"),
         grouped(audit.agree),
         grouped(audit.unproved),
-        grouped(audit.wrong.len() as u64)
+        grouped(wrong.len() as u64)
     ))
 }
