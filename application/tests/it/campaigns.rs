@@ -1,8 +1,8 @@
 //! Starts, previews, lists and commands.
 
 use catchment_application::{
-    Page, PreviewPorts, UseCaseError, campaign_outcomes, command_campaign, list_campaigns,
-    preview_end, preview_start, reach,
+    Forecast, Page, PreviewPorts, UseCaseError, campaign_outcomes, command_campaign,
+    list_campaigns, preview_end, preview_start, reach,
 };
 use catchment_domain::ports::OutcomeFilter;
 use catchment_domain::{Command, Phase, Revision, Scope, Slot, Status};
@@ -58,6 +58,17 @@ async fn an_end_that_is_refused_has_no_preview() {
     assert!(matches!(error, UseCaseError::Conflict(_)), "{error:?}");
     let error = preview_end(ports, Revision(99)).await.unwrap_err();
     assert!(matches!(error, UseCaseError::NotFound(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_preview_of_an_end_counts_the_shops_where_the_campaign_is_in_force() {
+    let city = City::with_shops().await;
+    let ports = PreviewPorts { campaigns: &*city.store, shops: &*city.store, policy: &city.policy };
+    let campaign = city.start().await;
+    city.narrow("a", &campaign).await;
+    let preview = preview_end(ports, campaign.name.revision).await.unwrap();
+    let Forecast { shops, changed, .. } = preview.forecast;
+    assert_eq!((shops, changed, preview.damaged), (1, 1, Vec::new()));
 }
 
 #[tokio::test]

@@ -9,9 +9,11 @@ use catchment_application::{
     CampaignOrder, CampaignPlan, ImportRules, Reason, UseCaseError, import_shops, plan_campaign,
     resolve_scope, start_campaign,
 };
+use catchment_domain::ports::{ShopLedger as _, ShopRepository as _};
 use catchment_domain::{
-    Campaign, CampaignId, Lanes, Location, Nonce, Policy, Profile, Radius, Rank, Scope, ShopImport,
-    Timestamp, TriggerKind, TriggerRule,
+    Batch, Campaign, CampaignId, Change, Lanes, Loaded, Location, LogIdentity, Nonce, Phase,
+    Policy, Profile, Radius, Rank, Request, RequestRecord, ReturnAddress, Scope, ShopId,
+    ShopImport, Ticket, Timestamp, TriggerKind, TriggerRule, judge_batch,
 };
 use catchment_memory::{ManualClock, MemoryStore};
 use uuid::Uuid;
@@ -82,6 +84,29 @@ impl City {
         let plan = self.plan("bad_weather", Scope::everything()).await.unwrap();
         let unique = (CampaignId(Uuid::from_u128(7)), Nonce::from_random(7));
         start_campaign(&*self.store, plan, unique).await.unwrap()
+    }
+
+    /// Puts a campaign in force at a shop.
+    pub(crate) async fn narrow(&self, shop: &str, campaign: &Campaign) {
+        let shop: ShopId = shop.parse().unwrap();
+        let lane = self.store.lanes().lane_of(&shop);
+        let log = LogIdentity { id: 1, lasting: false };
+        let claim = self.store.claim(lane, log, None).await.unwrap();
+        let Campaign { name, kind, limit, deadline, attempt, nonce, .. } = campaign.clone();
+        let phase = Phase::Activation;
+        let id = Ticket { revision: name.revision, phase, attempt, index: 0, nonce }.id();
+        let change = Change::Activate { campaign: name, kind, limit, deadline, replaces: None };
+        let record = RequestRecord {
+            position: claim.applied_next,
+            id,
+            return_address: ReturnAddress::default(),
+            request: Ok(Request { id, shop, change }),
+        };
+        let (from, replied) = (claim.applied_next, claim.replied_next);
+        let batch = Batch::new((lane, claim.epoch), from, replied, vec![record]);
+        let (policy, lanes) = (&self.policy, self.store.lanes());
+        let decide = |batch: &Batch, loaded: &mut Loaded| judge_batch(batch, loaded, policy, lanes);
+        self.store.apply(&batch, &decide).await.unwrap();
     }
 }
 

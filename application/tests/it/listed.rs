@@ -77,6 +77,15 @@ async fn a_database_can_be_used_only_if_the_cluster_alone_does_not_answer() {
 }
 
 #[tokio::test]
+async fn a_lost_row_fails_the_check_also_without_the_cluster() {
+    let mut world = World::new().await;
+    world.store.lose_lane(LANE);
+    world.cluster.failure = Some(unavailable);
+    let lost = check_database(world.lanes(), Ok(&world.cluster)).await.unwrap_err();
+    assert!(lost.to_string().starts_with("lane 1: its row in the database is gone"), "{lost}");
+}
+
+#[tokio::test]
 async fn a_restored_database_and_a_lane_without_its_records_fail_the_checks() {
     let mut world = World::new().await;
     check_topics(world.lanes(), &world.cluster).await.unwrap();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a step that a test builds on must work")]
 
 mod accepted;
+mod calls;
 mod campaigns;
 mod city;
 mod fake_cluster;

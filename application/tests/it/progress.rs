@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use catchment_application::{
-    BoxFuture, Goal, Pace, ProgressHub, Runtime, Subscription, UseCaseError,
+    BoxFuture, Goal, Pace, ProgressHub, Runtime, Subscription, UseCaseError, Verdict,
+    campaign_progress,
 };
 use catchment_domain::ports::{
     CampaignRepository, CommandError, OutcomeFilter, ShopOutcome, StoreError, Tallies,
 };
-use catchment_domain::{Campaign, Command, Draft, Found, Revision};
+use catchment_domain::{
+    Campaign, CampaignState, Command, Draft, Found, Revision, Slot, Status, Tally,
+};
 use tokio::sync::Semaphore;
 
 use crate::city::City;
@@ -184,6 +187,52 @@ async fn the_last_watcher_to_leave_stops_the_poller() {
     assert_eq!(watched.reads(), (2, 1));
     watched.watch().changed().await.unwrap();
     assert_eq!((watched.reads(), watched.pollers()), ((3, 2), 2));
+}
+
+#[tokio::test]
+async fn a_wait_ends_with_what_became_of_the_shops() {
+    use CampaignState::{Ended, Settled};
+    use Status::{Applied, Expired, Rejected, Superseded, Unchanged};
+    let city = City::with_shops().await;
+    let revision = city.start().await.name.revision;
+    let sending = campaign_progress(&*city.store, revision).await.unwrap();
+    let missed = |failures: &[(Status, u32)], unknown_alone| Verdict::Missed {
+        failures: failures.to_vec(),
+        unknown_alone,
+    };
+    let closed = |statuses: &[Status]| {
+        let mut tally = Tally::default();
+        tally.add(&statuses.iter().map(|status| Slot::Closed(*status)).collect::<Vec<_>>());
+        tally
+    };
+    let other = Some(Revision(9));
+    for (goal, (state, replaced_by), statuses, expected) in [
+        (Goal::Settled, (Settled, None), &[Applied, Unchanged][..], Verdict::Reached),
+        (Goal::Settled, (Ended, None), &[Applied, Superseded], Verdict::EndedBefore),
+        (Goal::Settled, (Ended, None), &[Applied], Verdict::Reached),
+        (Goal::Settled, (Ended, other), &[Superseded], Verdict::ReplacedBefore(Revision(9))),
+        (Goal::Settled, (Settled, other), &[Superseded], Verdict::Reached),
+        (Goal::Ended, (Ended, None), &[Applied, Superseded], Verdict::Reached),
+        (Goal::Ended, (Ended, None), &[Expired], missed(&[(Expired, 1)], false)),
+        (
+            Goal::Settled,
+            (Settled, None),
+            &[Applied, Expired, Rejected],
+            missed(&[(Rejected, 1), (Expired, 1)], false),
+        ),
+        // The store has no rejected shop, so none was rejected for another reason.
+        (Goal::Settled, (Settled, None), &[Rejected], missed(&[(Rejected, 1)], true)),
+    ] {
+        let mut progress = sending.clone();
+        (progress.campaign.state, progress.campaign.replaced_by) = (state, replaced_by);
+        let tally = closed(statuses);
+        progress.tallies = match goal {
+            Goal::Settled => Tallies { activation: tally, ..Tallies::default() },
+            Goal::Ended => Tallies { release: tally, ..Tallies::default() },
+        };
+        let verdict = progress.verdict(&*city.store, goal).await.unwrap();
+        assert_eq!(verdict, expected, "{goal:?} {state:?} {statuses:?}");
+    }
 }
 
 #[tokio::test]
