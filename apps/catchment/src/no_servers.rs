@@ -20,22 +20,10 @@ pub(crate) async fn call(
     Err(WITHOUT_SERVERS.into())
 }
 
-/// No cluster: this program cannot connect to one.
-pub(crate) enum Connected {}
-
-impl Connected {
-    pub(crate) fn cluster(&self) -> &dyn Cluster {
-        match *self {}
-    }
-
-    pub(crate) async fn close(self) {
-        match self {}
-    }
-}
-
-pub(crate) async fn connect(
+pub(crate) async fn with_cluster<T>(
     _: &Settings,
     _: Lanes,
-) -> anyhow::Result<Result<Connected, LaneError>> {
+    _: impl AsyncFnOnce(Result<&dyn Cluster, LaneError>) -> T,
+) -> anyhow::Result<T> {
     Err(WITHOUT_SERVERS.into())
 }

@@ -10,40 +10,32 @@ use catchment_bootstrap::service::kafka;
 use catchment_bootstrap::settings::Settings;
 use catchment_domain::Lanes;
 use catchment_domain::ports::{Cluster, InspectionError};
-use catchment_kafka::{KafkaCluster, KafkaLookout};
+use catchment_kafka::KafkaCluster;
 
 pub(crate) use self::calling::call;
 
-/// The cluster of the settings, as the use cases look at it.
-pub(crate) struct Connected(KafkaLookout);
-
-impl Connected {
-    pub(crate) fn cluster(&self) -> &dyn Cluster {
-        &self.0
-    }
-
-    pub(crate) async fn close(self) {
-        self.0.close().await;
-    }
-}
-
-/// Connects to the cluster of the settings, and waits for its answer. The inner error says that the
-/// cluster could not be reached.
+/// Does the work with the cluster of the settings, or with the reason why it cannot be reached.
 ///
 /// # Errors
 ///
 /// Never. A program without servers returns an error.
-pub(crate) async fn connect(
+pub(crate) async fn with_cluster<T>(
     settings: &Settings,
     lanes: Lanes,
-) -> anyhow::Result<Result<Connected, LaneError>> {
-    Ok(match reach(settings).await {
-        Ok(cluster) => {
-            let lookout = cluster.lookout(lanes).map(Connected);
-            lookout.map_err(|error| not_reached(InspectionError::Settings(error.into())))
+    work: impl AsyncFnOnce(Result<&dyn Cluster, LaneError>) -> T,
+) -> anyhow::Result<T> {
+    let lookout = reach(settings).await.and_then(|cluster| {
+        let lookout = cluster.lookout(lanes);
+        lookout.map_err(|error| not_reached(InspectionError::Settings(error.into())))
+    });
+    match lookout {
+        Ok(lookout) => {
+            let done = work(Ok(&lookout)).await;
+            lookout.close().await;
+            Ok(done)
         }
-        Err(error) => Err(error),
-    })
+        Err(error) => Ok(work(Err(error)).await),
+    }
 }
 
 /// Connects to the cluster of the settings, and waits for its answer.

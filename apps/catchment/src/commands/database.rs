@@ -248,23 +248,18 @@ async fn restore_ledger(
     stores: &Stores,
     dry_run: bool,
 ) -> anyhow::Result<AfterRestore> {
-    let connected = servers::connect(settings, stores.shops.lanes()).await??;
-    let done = restored_database(stores.lanes(), connected.cluster(), dry_run).await;
-    connected.close().await;
-    Ok(done?)
+    let done = servers::with_cluster(settings, stores.shops.lanes(), async |cluster| {
+        restored_database(stores.lanes(), cluster?, dry_run).await
+    });
+    Ok(done.await??)
 }
 
 /// Compares the database with Kafka, and says if Kafka does not answer.
 async fn check_lanes(settings: &Settings, stores: &Stores) -> anyhow::Result<()> {
-    let away = match servers::connect(settings, stores.shops.lanes()).await? {
-        Err(error) => check_database(stores.lanes(), Err(error)).await?,
-        Ok(connected) => {
-            let checked = check_database(stores.lanes(), Ok(connected.cluster())).await;
-            connected.close().await;
-            checked?
-        }
-    };
-    if let Some(error) = away {
+    let away = servers::with_cluster(settings, stores.shops.lanes(), async |cluster| {
+        check_database(stores.lanes(), cluster).await
+    });
+    if let Some(error) = away.await?? {
         complain(&format!(
             "cannot compare the database with Kafka, so a restored backup would not be noticed: {}",
             chain(&error)

@@ -80,14 +80,10 @@ async fn list(settings: &Settings, stores: &Stores, output: Output) -> anyhow::R
     let list = if stores.is_embedded() {
         list_lanes(stores.lanes(), None).await?
     } else {
-        match servers::connect(settings, stores.shops.lanes()).await? {
-            Err(error) => list_lanes(stores.lanes(), Some(Err(error))).await?,
-            Ok(connected) => {
-                let list = list_lanes(stores.lanes(), Some(Ok(connected.cluster()))).await;
-                connected.close().await;
-                list?
-            }
-        }
+        let list = servers::with_cluster(settings, stores.shops.lanes(), async |cluster| {
+            list_lanes(stores.lanes(), Some(cluster)).await
+        });
+        list.await??
     };
     for problem in &list.problems {
         complain(&chain(problem));

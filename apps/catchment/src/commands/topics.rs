@@ -95,10 +95,10 @@ async fn create(
         reply_lanes: reply_partitions.map(NonZeroU16::get),
         replication: replication_factor.map(NonZeroU16::get),
     };
-    let connected = servers::connect(settings, stores.shops.lanes()).await??;
-    let created = create_topics(connected.cluster(), wanted).await;
-    connected.close().await;
-    let created = created?;
+    let created = servers::with_cluster(settings, stores.shops.lanes(), async |cluster| {
+        create_topics(cluster?, wanted).await
+    });
+    let created = created.await??;
     for (topic, is_new) in created.topics {
         tell(topic, is_new, output)?;
     }
@@ -107,10 +107,10 @@ async fn create(
 
 async fn check(stores: &Stores, settings: &Settings, output: Output) -> anyhow::Result<()> {
     let lanes = stores.shops.lanes();
-    let connected = servers::connect(settings, lanes).await??;
-    let checked = check_topics(stores.lanes(), connected.cluster()).await;
-    connected.close().await;
-    checked?;
+    let checked = servers::with_cluster(settings, lanes, async |cluster| {
+        check_topics(stores.lanes(), cluster?).await
+    });
+    checked.await??;
     let lanes = lanes.count();
     if output.json {
         output.value(&api::TopicsChecked { partitions: lanes })?;
@@ -138,10 +138,10 @@ async fn move_away(
     let moved = if is_embedded {
         move_topics(ports, None, wanted).await
     } else {
-        let connected = servers::connect(settings, stores.shops.lanes()).await??;
-        let moved = move_topics(ports, Some(connected.cluster()), wanted).await;
-        connected.close().await;
-        moved
+        let moved = servers::with_cluster(settings, stores.shops.lanes(), async |cluster| {
+            move_topics(ports, Some(cluster?), wanted).await
+        });
+        moved.await?
     };
     let moved = match moved {
         Err(MoveError::NotDrained(not_drained)) => {

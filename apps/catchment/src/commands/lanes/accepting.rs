@@ -36,10 +36,10 @@ pub(super) async fn accept(
     let LanesToAccept { terms, left_out } = if stores.is_embedded() {
         embedded_lanes_to_accept(&*stores.acceptances, wanted).await?
     } else {
-        let connected = servers::connect(settings, stores.shops.lanes()).await??;
-        let lanes = lanes_to_accept(stores.lanes(), connected.cluster(), wanted).await;
-        connected.close().await;
-        lanes?
+        let lanes = servers::with_cluster(settings, stores.shops.lanes(), async |cluster| {
+            lanes_to_accept(stores.lanes(), cluster?, wanted).await
+        });
+        lanes.await??
     };
     for unclear in &left_out {
         complain(&unclear.to_string());
