@@ -215,6 +215,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "most of them are the snapshot")]
     fn an_audit_gives_counts_and_examples() {
         insta::assert_json_snapshot!(Audit::new(&findings(), 1), @r#"
         {

@@ -97,6 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "most of them are the snapshot")]
     fn a_finding_says_what_became_of_the_item() {
         let finding = |item, result| {
             let damage = domain::Damage { item, what: "unreadable".to_owned() };
