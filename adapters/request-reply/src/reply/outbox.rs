@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::routes::KnownTopics;
 use super::{Destination, Place, Undeliverable};
@@ -16,7 +17,8 @@ pub struct Outbox {
     /// The dead letters of such requests.
     pub(super) letters: Option<Box<Outbox>>,
     bytes: usize,
-    /// How many of the first messages are sent at once; `None`: all.
+    /// How many of the first messages are sent at once; `None`: all. There is a piece while the
+    /// first messages go to a topic that takes smaller messages only.
     piece: Option<usize>,
 }
 
@@ -103,22 +105,42 @@ impl Outbox {
     /// Removes the messages that were sent. Returns how many of them were dead letters.
     pub(super) fn sent(&mut self) -> usize {
         let count = self.next_count();
+        let topic = self.messages.first().map(|message| Arc::clone(&message.topic));
         self.messages.drain(..count);
         let kinds = self.kinds.drain(..count);
         let letters = kinds.filter(|kind| matches!(kind, Kind::Letter(_))).count();
-        self.piece = self.piece.map(|piece| piece.saturating_mul(2)).filter(|_| !self.is_empty());
+        let same = topic.map_or(0, |topic| self.first_to(&topic));
+        self.piece =
+            self.piece.map(|piece| piece.saturating_mul(2).min(same)).filter(|&piece| 0 < piece);
         if self.is_empty() {
             self.bytes = 0;
         }
         letters
     }
 
-    /// One of the next messages is too large for its topic. Returns whether it is known which: the
-    /// first, because it was sent alone.
-    pub(super) fn halve(&mut self) -> bool {
+    /// One of the next messages is too large for this topic. Returns whether it is known which: the
+    /// first, because no other of them went there.
+    ///
+    /// The messages to that topic are sent first from now on, in smaller pieces and in their order.
+    /// So the messages to other topics are sent once more, and not once for each piece.
+    pub(super) fn halve(&mut self, topic: &str) -> bool {
+        let is_first = |message: &Message| *message.topic == *topic;
+        if !self.next().iter().all(is_first) {
+            let all = std::mem::take(&mut self.messages).into_iter();
+            let all = all.zip(std::mem::take(&mut self.kinds));
+            let (mut first, others): (Vec<_>, Vec<_>) = all.partition(|(one, _)| is_first(one));
+            first.extend(others);
+            (self.messages, self.kinds) = first.into_iter().unzip();
+            self.piece = Some(self.first_to(topic));
+        }
         let count = self.next_count();
         self.piece = Some((count / 2).max(1));
         count <= 1
+    }
+
+    /// How many of the first messages go to this topic.
+    fn first_to(&self, topic: &str) -> usize {
+        self.messages.iter().take_while(|message| *message.topic == *topic).count()
     }
 
     /// Removes the messages to a topic, and returns their kinds.
@@ -199,18 +221,39 @@ mod tests {
 
     /// Sends until everything was taken or given up. Returns the sizes of what was taken, and the
     /// number of attempts.
-    fn sent(mut outbox: Outbox, limit: usize) -> (Vec<usize>, u32) {
-        let (mut taken, mut attempts) = (Vec::new(), 0);
+    fn sent(outbox: Outbox, limit: usize) -> (Vec<usize>, u32) {
+        let (taken, attempts, _) = sent_and_offered(outbox, limit, "");
+        (taken, attempts)
+    }
+
+    /// Also returns how many messages to `topic` were handed over, once or again.
+    fn sent_and_offered(mut outbox: Outbox, limit: usize, topic: &str) -> (Vec<usize>, u32, usize) {
+        let (mut taken, mut attempts, mut offered) = (Vec::new(), 0, 0);
         while !outbox.is_empty() {
             attempts += 1;
+            offered += outbox.next().iter().filter(|message| *message.topic == *topic).count();
             if outbox.next().iter().all(|message| message.size() <= limit) {
                 taken.extend(outbox.next().iter().map(Message::size));
                 outbox.sent();
-            } else if outbox.halve() {
-                outbox.leave_out(0, shorter);
+            } else {
+                let large = outbox.next().iter().find(|message| limit < message.size());
+                let topic = Arc::clone(&large.unwrap().topic);
+                if outbox.halve(&topic) {
+                    outbox.leave_out(0, shorter);
+                }
             }
         }
-        (taken, attempts)
+        (taken, attempts, offered)
+    }
+
+    #[test]
+    fn a_message_to_another_topic_is_sent_twice_at_most() {
+        let large = "x".repeat(1_000);
+        let mut values = vec!["a"; 1_800];
+        values.splice(900..900, vec![&*large; 20]);
+        let (taken, _, offered) = sent_and_offered(outbox(&values), 500, "to-a");
+        assert_eq!(taken.len(), 1_820);
+        assert_eq!(offered, 3_600);
     }
 
     #[test]
@@ -218,8 +261,8 @@ mod tests {
         let large = "x".repeat(1_000);
         let values = ["a", "bb", &large, "dddd", "e"];
         assert_eq!(sent(outbox(&[&large]), 500).0, [5]);
-        assert_eq!(sent(outbox(&values), 500).0, [1, 2, 5, 4, 1], "all, in order");
-        assert_eq!(sent(outbox(&values), 4).0, [1, 2, 0, 4, 1], "or none, if it never fits");
+        assert_eq!(sent(outbox(&values), 500).0, [5, 1, 2, 4, 1], "all, in the order of a topic");
+        assert_eq!(sent(outbox(&values), 4).0, [0, 1, 2, 4, 1], "or none, if it never fits");
         assert_eq!(sent(outbox(&values[..2]), 10), (vec![1, 2], 1));
         let many = vec![&*large; 1_000];
         assert!(

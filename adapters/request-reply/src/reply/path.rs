@@ -166,8 +166,8 @@ impl<M: Clone + Send + Sync + 'static> ReplyPath<M> {
             match sender.send(outbox.next()).await {
                 Ok(()) => self.delivered(outbox.sent()),
                 Err(SendError::TooLarge { index, .. }) => self.leave_out(outbox, index),
-                Err(SendError::Refused { refusal: Refusal::TooLarge, .. }) => {
-                    if outbox.halve() {
+                Err(SendError::Refused { topic, refusal: Refusal::TooLarge, .. }) => {
+                    if outbox.halve(&topic) {
                         self.leave_out(outbox, 0);
                     }
                 }
@@ -196,13 +196,12 @@ impl<M: Clone + Send + Sync + 'static> ReplyPath<M> {
     fn leave_out(&self, outbox: &mut Outbox, index: usize) {
         let message = outbox.next().get(index);
         let (topic, bytes) = message.map(|one| (Arc::clone(&one.topic), one.size())).unzip();
-        let is_time = || self.too_large.is_time();
         match outbox.leave_out(index, |value| self.events.shorter(value)) {
             // It was counted when it was shortened.
             None | Some(LeftOut::Part(Kind::Letter(_)) | LeftOut::Value) => {}
             Some(LeftOut::Part(Kind::Reply(_))) => {
                 self.events.count(ReplyEvent::Shortened, 1);
-                if is_time() {
+                if self.too_large.is_time() {
                     tracing::error!(
                         topic = topic.as_deref(),
                         bytes,
@@ -212,15 +211,8 @@ impl<M: Clone + Send + Sync + 'static> ReplyPath<M> {
             }
             Some(LeftOut::All(Kind::Reply(reply))) => {
                 let why = Undeliverable::TooLarge(topic.as_deref().unwrap_or_default().into());
-                self.events.count(ReplyEvent::Undeliverable(&why), 1);
+                self.undeliverable(&why);
                 outbox.given_up.extend(reply.undelivered.map(|place| (place, why)));
-                if is_time() {
-                    tracing::error!(
-                        topic = topic.as_deref(),
-                        bytes,
-                        "a reply is too large for Kafka: it is not sent"
-                    );
-                }
             }
             Some(LeftOut::All(Kind::Letter(place))) => {
                 self.lose(&[place], "its headers are too large for Kafka");
