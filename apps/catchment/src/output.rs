@@ -22,7 +22,7 @@ impl Output {
     /// When the standard output cannot be written.
     #[expect(clippy::unused_self, reason = "where a result goes is the affair of the output")]
     pub(crate) fn line(self, text: impl Display) -> io::Result<()> {
-        writeln!(io::stdout(), "{text}")
+        writeln!(io::stdout(), "{}", lines(&text.to_string()))
     }
 
     /// Hands over what was printed so far.
@@ -47,7 +47,8 @@ impl Output {
 
 /// Writes a message to the user on stderr. If stderr cannot be written, the command goes on.
 pub(crate) fn note(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{}", without_secrets_of_arguments(text.to_string()));
+    let text = without_secrets_of_arguments(text.to_string());
+    let _ = writeln!(io::stderr(), "{}", lines(&text));
 }
 
 /// Quotes a text as a word of a shell, for a place behind the options of a command.
@@ -62,17 +63,34 @@ pub(crate) fn shell_word(text: &str) -> String {
     if text.starts_with('-') { format!("-- {word}") } else { word }
 }
 
-/// Writes line breaks and other control characters of a text as escapes, so that it stays in its line.
+/// Writes line breaks and other characters that steer a terminal as escapes, so that a text from
+/// elsewhere stays in its line.
 pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
+    escaped(text, steers)
+}
+
+/// Writes the characters that steer a terminal as escapes, but for the ends of lines.
+fn lines(text: &str) -> String {
+    escaped(text, |character| character != '\n' && steers(character))
+}
+
+/// Returns whether a terminal shows something else because of this character: a control character,
+/// or a character that sets the direction of the text.
+fn steers(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
-            line.extend(character.escape_default());
+        if is_escaped(character) {
+            shown.extend(character.escape_default());
         } else {
-            line.push(character);
+            shown.push(character);
         }
     }
-    line
+    shown
 }
 
 /// Makes a table with these columns. A `>` before a name aligns the column to the right.
@@ -113,6 +131,14 @@ mod tests {
         ] {
             assert_eq!(shell_word(text), typed);
         }
+    }
+
+    #[test]
+    fn a_text_from_elsewhere_does_not_steer_the_terminal() {
+        let text = "red \u{1b}[31m, back \u{202e}, 가게 \\ 'x'\nnext";
+        let shown = r"red \u{1b}[31m, back \u{202e}, 가게 \ 'x'";
+        assert_eq!(lines(text), format!("{shown}\nnext"));
+        assert_eq!(one_line(text), format!(r"{shown}\nnext"));
     }
 
     #[test]

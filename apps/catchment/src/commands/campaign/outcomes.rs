@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::commands::Context;
 use crate::ending::{Ending, WrongUsage};
 use crate::left_out::LeftOut;
-use crate::output::{note, table};
+use crate::output::{note, one_line, table};
 
 /// How many outcomes are read at a time.
 const PAGE: usize = 5_000;
@@ -142,7 +142,7 @@ impl<'a> Outcomes<'a> {
 async fn print_table(outcomes: &mut Outcomes<'_>, context: &Context) -> anyhow::Result<()> {
     let mut rows = table(&COLUMNS);
     while let Some(page) = outcomes.next().await? {
-        rows.add_rows(page.iter().map(cells));
+        rows.add_rows(page.iter().map(|outcome| cells(outcome).map(|cell| one_line(&cell))));
     }
     context.output.line(rows.trim_fmt())?;
     if outcomes.next.is_some() {
