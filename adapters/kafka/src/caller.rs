@@ -56,11 +56,19 @@ impl CallChannel for Caller {
             headers: Vec::new(),
         };
         let reply = self.requester.call(message, deadline).await.map_err(call_error)?;
-        wire::parse_reply(reply.value()).ok_or_else(|| CallError::Unreadable(UNREADABLE.into()))
+        let reply = wire::parse_reply(reply.value()).filter(|reply| is_of(&request, reply));
+        reply.ok_or_else(|| CallError::Unreadable(UNREADABLE.into()))
     }
 }
 
-const UNREADABLE: &str = "the reply cannot be understood; the request may have taken effect";
+const UNREADABLE: &str = "the reply cannot be understood, or is about another request or shop; the \
+                          request may have taken effect";
+
+/// Returns whether a reply is about this request. Its shop is left out if the replier could not
+/// read it.
+fn is_of(request: &Request, reply: &Reply) -> bool {
+    reply.id == request.id && reply.shop.as_ref().is_none_or(|shop| *shop == request.shop)
+}
 
 fn call_error(error: Ended) -> CallError {
     match error {
