@@ -51,7 +51,8 @@ pub(super) fn problem(topic: &str, found: Option<i32>, expected: Partitions) -> 
             let line = format!(
                 "the topic `{topic}` has {found} partitions, and the database has {lanes} lanes: a \
                  dead letter goes into the partition of its request, so add partitions with \
-                 `kafka-topics.sh --alter --topic {topic} --partitions {lanes}`"
+                 `kafka-topics.sh --bootstrap-server HOST:PORT --alter --topic {topic} --partitions \
+                 {lanes}`"
             );
             Some(LogProblem { line, kind: LogProblemKind::FewerDeadLetterLanes })
         }
@@ -91,7 +92,7 @@ mod tests {
                 dead_letters,
                 "the topic `t` has 11 partitions, and the database has 12 lanes: a dead letter goes \
                  into the partition of its request, so add partitions with \
-                 `kafka-topics.sh --alter --topic t --partitions 12`",
+                 `kafka-topics.sh --bootstrap-server HOST:PORT --alter --topic t --partitions 12`",
             ),
             (Some(12), lanes, ""),
             (Some(12), dead_letters, ""),

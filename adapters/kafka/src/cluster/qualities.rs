@@ -127,7 +127,8 @@ pub(super) fn problems(
         let found = found.partitions;
         let advice = if found < wanted {
             format!(
-                "add partitions with `kafka-topics.sh --alter --topic {topic} --partitions {wanted}`"
+                "add partitions with `kafka-topics.sh --bootstrap-server HOST:PORT --alter --topic \
+                 {topic} --partitions {wanted}`"
             )
         } else {
             format!("partitions cannot be removed, so give {found}, or leave the number out")
@@ -240,7 +241,8 @@ mod tests {
     #[test]
     fn what_create_cannot_change_is_not_left_unsaid() {
         let partitions = "the topic `t` already exists with 4 partitions, not 8: add partitions \
-                          with `kafka-topics.sh --alter --topic t --partitions 8`";
+                          with `kafka-topics.sh --bootstrap-server HOST:PORT --alter --topic t \
+                          --partitions 8`";
         let wanted = Wanted { reply_lanes: Some(8), replication: None };
         check(&PURPOSES[..2], &[], (4, 1), wanted, &[]);
         check(&PURPOSES[2..], &[], (4, 1), wanted, &[partitions]);

@@ -52,7 +52,8 @@ async fn each_topic_that_is_wrong_has_its_line() {
     let few_for_dead_letters = format!(
         "the topic `{dead_letters}` has 3 partitions, and the database has 4 lanes: a dead letter \
          goes into the partition of its request, so add partitions with \
-         `kafka-topics.sh --alter --topic {dead_letters} --partitions 4`"
+         `kafka-topics.sh --bootstrap-server HOST:PORT --alter --topic \
+         {dead_letters} --partitions 4`"
     );
     let or_move = "; if nothing is under way, `catchment topics move --lanes 3` changes the number of \
                    lanes";
