@@ -125,8 +125,8 @@ pub struct Recorded {
 /// - `record_is_seen_by_all`: tallies, outcomes and summaries agree with what was recorded.
 #[async_trait]
 pub trait CampaignLedger: Send + Sync + 'static {
-    /// Takes over the campaigns that have no reply lane, ends what is over, and returns the campaigns of the lane
-    /// that have open slots, the oldest first.
+    /// Takes over the campaigns that have no reply lane, ends what is over, and returns the campaigns of
+    /// the lane that have open slots, the oldest first.
     async fn open(&self, lease: &Lease) -> Result<Found<Vec<Campaign>>, StoreError>;
 
     /// Returns the damage of the unfinished campaigns that belong to this lane or to no lane. This
