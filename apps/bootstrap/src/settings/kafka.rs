@@ -60,7 +60,7 @@ impl Kafka {
             replies_topic: keys.filled(REPLIES)?.to_owned(),
             group_id: keys.filled("kafka.group_id")?.to_owned(),
             group_instance_id: keys.optional("kafka.group_instance_id")?,
-            reply_topics_allowed: keys.list("kafka.reply_topics_allowed")?,
+            reply_topics_allowed: allowed_topics(keys)?,
             spring_type_id: keys.optional("kafka.spring_type_id")?,
             connect_timeout: keys.duration("kafka.connect_timeout")?,
             session_timeout: keys.duration("kafka.session_timeout")?,
@@ -121,6 +121,21 @@ impl Kafka {
         let values = [&self.properties, &self.producer, &self.consumer];
         let values = values.into_iter().flat_map(|table| table.0.values().map(String::as_str));
         checked.map_err(|error| SettingsError(without(format!("section `kafka`: {error}"), values)))
+    }
+}
+
+/// Reads the topics that are allowed for replies. A name that no topic can have would refuse replies
+/// in silence.
+fn allowed_topics(keys: &Keys) -> Result<Vec<String>, SettingsError> {
+    const KEY: &str = "kafka.reply_topics_allowed";
+    let topics = keys.list(KEY)?;
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || "._-*".contains(c);
+    match topics.iter().find(|topic| !topic.chars().all(is_legal)) {
+        Some(topic) => {
+            let why = format!("no topic can be `{topic}`: expected names separated by commas");
+            Err(keys.refuse(KEY, why))
+        }
+        None => Ok(topics),
     }
 }
 

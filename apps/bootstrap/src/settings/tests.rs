@@ -94,6 +94,11 @@ fn a_bad_value_is_named_with_its_key() {
         ("LOG__FORMAT", "xml", "expected `text` or `json`"),
         ("PROBES__ADDRESS", "8080", "expected an address such as `0.0.0.0:8080`, or `none`"),
         ("KAFKA__GROUP_ID", "", "it must not be empty"),
+        (
+            "KAFKA__REPLY_TOPICS_ALLOWED",
+            "a.*, b;c",
+            "no topic can be `b;c`: expected names separated by commas",
+        ),
     ] {
         let key = name.to_lowercase().replace("__", ".");
         assert_eq!(
