@@ -1,4 +1,4 @@
-//! Takes lanes as they are that cannot go on.
+//! Lets lanes go on that do not fit their logs, and says what is given up.
 
 use std::collections::BTreeMap;
 

@@ -47,7 +47,8 @@ impl LaneStores<'_> {
 ///
 /// When it is older, or the cluster or the database do not answer.
 pub async fn check_age(cluster: &dyn Cluster, restores: &dyn Restores) -> Result<(), LaneError> {
-    // Read first: whatever is committed by now, the database has stored.
+    // Reads the commits first. A consumer stores before it commits, so the database has at least
+    // these positions.
     let committed = cluster.committed().await.map_err(LaneError::logs(COMMITTED))?;
     let unread = |source| LaneError::Database { attempt: "could not read the database", source };
     let lanes = restores.lanes().await.map_err(unread)?;

@@ -98,7 +98,8 @@ impl SeenLanes {
         lanes: &dyn Acceptances,
         receipts: Option<&dyn ShopLedger>,
     ) -> Result<Self, LaneError> {
-        // Before the logs: they only grow, and so no record that was read is missed in them.
+        // Reads the database first. Logs only grow, so they still hold every record that the database
+        // has read.
         let stored = lanes.request_lanes().await.map_err(unread)?;
         let replies = lanes.reply_lanes().await.map_err(unread)?;
         let log = logs.identity();

@@ -2,8 +2,8 @@
 //!
 //! Each use case is a function or a small struct on the ports of the domain, with plain values in
 //! and out. The command line, the HTTP API and tests call the same use cases. A use case never
-//! reads arguments, writes to a terminal, or formats text for people; its [errors](UseCaseError) say
-//! what the caller can do.
+//! reads arguments or writes to a terminal; its [errors](UseCaseError) say what the caller can do.
+//! Errors about [lanes](LaneError) are one line for an operator.
 
 pub mod nearest;
 mod accept_lanes;
@@ -15,6 +15,7 @@ mod check_topics;
 mod command_campaign;
 mod compare_lanes;
 mod create_topics;
+mod delete_campaigns;
 mod error;
 mod forecast;
 mod import_shops;
@@ -46,6 +47,7 @@ pub use check_topics::check_topics;
 pub use command_campaign::command_campaign;
 pub use compare_lanes::{SeenLane, SeenLanes, SeenReplyLane};
 pub use create_topics::{CreatedTopics, create_topics};
+pub use delete_campaigns::delete_campaigns;
 pub use error::{InvalidField, NotFound, UseCaseError};
 pub use forecast::{Forecast, RegionForecast};
 pub use import_shops::{ImportFailed, ImportRules, ImportedShops, import_shops};

@@ -152,7 +152,7 @@ async fn add_logs(
         return Ok(problems.into_iter().map(|problem| LaneError::Misfit(problem.line)).collect());
     }
     let seen = stores.look(cluster).await?;
-    // That a part cannot be looked at is no reason to say nothing of the rest.
+    // If one part of the cluster does not answer, the rest is still shown.
     let reply_ends = cluster.reply_ends().await;
     let holders = cluster.holders().await;
     let mut problems: Vec<LaneError> = Vec::new();

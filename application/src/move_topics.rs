@@ -104,7 +104,7 @@ async fn look_embedded(stores: MoveStores<'_>) -> Result<BeforeMove, LaneError> 
     })
 }
 
-/// How far the request log matters.
+/// Whether the request log must be drained.
 enum RequestLog {
     /// Nothing: the database has left it, in these lanes.
     Left(Vec<(Lane, StoredLane)>),
@@ -119,7 +119,7 @@ async fn look(cluster: &dyn Cluster, stores: MoveStores<'_>) -> Result<BeforeMov
     let log = request_log(cluster, stores.lanes).await?;
     // What was read since the backup would be lost with the log.
     check_age(cluster, stores.lanes.restores).await?;
-    // Asked first: once nobody is there, nothing moves any more.
+    // Asks for the members first. Without members, no position moves.
     let members = cluster.members().await;
     let members = members.map_err(LaneError::logs("could not look at the consumers' group"))?;
     let campaigns = CampaignPages::new(stores.campaigns).all().await?;

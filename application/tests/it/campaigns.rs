@@ -1,10 +1,14 @@
-//! Starts, previews, lists and commands.
+//! Starts, previews, lists, commands and deletions.
+
+use std::time::Duration;
 
 use catchment_application::{
     Forecast, Page, PreviewPorts, UseCaseError, campaign_outcomes, command_campaign,
-    list_campaigns, preview_end, preview_start, reach,
+    delete_campaigns, list_campaigns, preview_end, preview_start, reach,
 };
+use catchment_domain::CampaignError;
 use catchment_domain::ports::OutcomeFilter;
+use catchment_domain::service::{Deletion, Unwanted};
 use catchment_domain::{Command, Phase, Revision, Scope, Slot, Status};
 
 use crate::city::{City, in_region};
@@ -69,6 +73,24 @@ async fn the_preview_of_an_end_counts_the_shops_where_the_campaign_is_in_force()
     let preview = preview_end(ports, campaign.name.revision).await.unwrap();
     let Forecast { shops, changed, .. } = preview.forecast;
     assert_eq!((shops, changed, preview.damaged), (1, 1, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_campaign_that_cannot_be_deleted_is_named_with_the_reason() {
+    let city = City::with_shops().await;
+    let open = city.start().await.name.revision;
+    for (unwanted, kept) in [
+        (Unwanted::Campaign(open), vec![(open, CampaignError::NotEnded(open))]),
+        (
+            Unwanted::Campaign(Revision(99)),
+            vec![(Revision(99), CampaignError::Unknown(Revision(99)))],
+        ),
+        (Unwanted::EndedFor(Duration::ZERO), Vec::new()),
+    ] {
+        let deletion = delete_campaigns(&*city.store, unwanted, false).await.unwrap();
+        assert_eq!(deletion, Deletion { kept, ..Deletion::default() });
+    }
+    assert_eq!(list_campaigns(&*city.store, None, 9).await.unwrap().items.len(), 1);
 }
 
 #[tokio::test]

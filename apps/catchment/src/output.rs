@@ -20,7 +20,7 @@ impl Output {
     /// # Errors
     ///
     /// When the standard output cannot be written.
-    #[expect(clippy::unused_self, reason = "where a result goes is the affair of the output")]
+    #[expect(clippy::unused_self, reason = "callers must go through the output")]
     pub(crate) fn line(self, text: impl Display) -> io::Result<()> {
         writeln!(io::stdout(), "{}", lines(&text.to_string()))
     }
@@ -30,7 +30,7 @@ impl Output {
     /// # Errors
     ///
     /// When the standard output cannot be written.
-    #[expect(clippy::unused_self, reason = "where a result goes is the affair of the output")]
+    #[expect(clippy::unused_self, reason = "callers must go through the output")]
     pub(crate) fn flush(self) -> io::Result<()> {
         io::stdout().flush()
     }

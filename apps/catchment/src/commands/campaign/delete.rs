@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use catchment_api::CampaignDeletion;
+use catchment_application::delete_campaigns;
 use catchment_bootstrap::duration;
 use catchment_domain::Revision;
-use catchment_domain::service::{Deletion, Unwanted, delete_campaigns};
+use catchment_domain::service::{Deletion, Unwanted};
 use clap::Args;
 
 use crate::commands::Context;
