@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// Brings the schema of the database up to date, and checks it.
     #[command(subcommand)]
     Database(database::Command),
-    /// Shows the lanes, and takes those as they are that cannot go on.
+    /// Shows the lanes, and accepts lanes that cannot go on.
     #[command(subcommand)]
     Lanes(lanes::Command),
     /// Makes and checks the topics of requester and consumer.

@@ -1,16 +1,10 @@
 //! Formats numbers for people.
 
+use indicatif::HumanCount;
+
 /// Formats a whole number with separated thousands: `51,221`.
 pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if 0 < index && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(number).to_string()
 }
 
 /// Formats a number with its noun: `1 shop`, `51,221 shops`.
